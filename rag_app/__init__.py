@@ -1,0 +1,25 @@
+"""Ask a pile of papers; every claim of the answer opens the exact words on the exact page.
+
+>>> from rag_app import open_library
+>>> answer = open_library("folder").ask("How large is the reader?")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant, open_library
+    from rag_app.records import Answer, Citation, Hit
+
+__all__ = ["Answer", "Assistant", "Citation", "Hit", "open_library"]
+
+_HOME = {"Assistant": "assistant", "open_library": "assistant", "Answer": "records", "Citation": "records", "Hit": "records"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the processes that read papers must start quickly."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

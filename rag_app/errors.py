@@ -1,0 +1,78 @@
+"""Every error a user can meet. Each message says what, where (file and page) and the remedy.
+
+RagError
+ ├── SettingsError        a setting is misspelt or has a wrong value
+ ├── CorpusError          the corpus folder or its manifest
+ │    └── PaperError      one file: broken, encrypted, empty
+ ├── FetchError           a download failed
+ ├── IndexFault           the index on disk
+ │    ├── IndexMissing    nothing was built yet
+ │    ├── IndexBusy       another process is building
+ │    └── IndexMismatch   built by another version or embedder
+ ├── ModelError           a learned part: weights missing, provider at fault
+ │    ├── ModelUnreachable  refused, timed out, no such host
+ │    ├── ModelDenied     401 or 403: the key
+ │    ├── ModelBusy       429 or 5xx
+ │    └── ModelInterrupted  the stream ended before the answer did
+ └── QuestionError        a question that cannot be asked: empty, too long
+"""
+
+
+class RagError(Exception):
+    """Root of all errors that carry a message for the user."""
+
+
+class SettingsError(RagError):
+    """A setting is misspelt or has a value that cannot be."""
+
+
+class CorpusError(RagError):
+    """The corpus folder or its manifest cannot be used."""
+
+
+class PaperError(CorpusError):
+    """One file cannot be read; the others go on."""
+
+
+class FetchError(RagError):
+    """A paper could not be downloaded."""
+
+
+class IndexFault(RagError):
+    """The index on disk cannot be used."""
+
+
+class IndexMissing(IndexFault):
+    """Nothing has been built yet."""
+
+
+class IndexBusy(IndexFault):
+    """Another process is building this index."""
+
+
+class IndexMismatch(IndexFault):
+    """The index was built by another version of the project or another embedder."""
+
+
+class ModelError(RagError):
+    """A learned part is missing or failed."""
+
+
+class ModelUnreachable(ModelError):
+    """The provider refused the connection or did not answer in time."""
+
+
+class ModelDenied(ModelError):
+    """The provider did not accept the key."""
+
+
+class ModelBusy(ModelError):
+    """The provider answered 429 or 5xx after the retries."""
+
+
+class ModelInterrupted(ModelError):
+    """The provider's stream ended before the answer did."""
+
+
+class QuestionError(RagError):
+    """The question is empty, too long or not text."""

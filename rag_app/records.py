@@ -1,0 +1,203 @@
+"""The nouns of the project. Every module speaks in these records; none of them does anything.
+
+Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Draft -> Answer (citations).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in PDF points from the page's top left corner."""
+
+Kind = Literal["pdf", "markdown", "text", "digest"]
+State = Literal["full text", "digest only", "no text", "unreadable"]
+BlockKind = Literal["body", "heading", "caption", "table", "bibliography", "furniture"]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper of the library, before it is read: a file and what the manifest knows about it."""
+
+    paper: str  # its name everywhere: the file's name, or the path below the corpus where two share a name
+    path: Path
+    kind: Kind
+    title: str = ""  # from the manifest; empty when only the file can tell
+    short_names: tuple[str, ...] = ()  # what people call it: "LongRAG", "SEP"
+    arxiv_id: str = ""  # without version: "2406.15319"
+    year: int = 0  # 0 when unknown
+    month: int = 0
+    topic: str = ""
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of one page's text that is of one kind; blocks of a page do not overlap and cover its text."""
+
+    start: int  # offsets into Page.text
+    end: int
+    kind: BlockKind
+    section: str = ""  # "4 Experiments > 4.2 Results"; empty before the first heading
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Where the words of one page stand: row i of each array is one word of Page.text."""
+
+    starts: np.ndarray  # int32 (n,), offsets into Page.text, increasing
+    ends: np.ndarray  # int32 (n,)
+    boxes: np.ndarray  # float32 (n, 4), PDF points from the top left; a word split over two lines is two rows
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One physical page: normalised text in reading order, its blocks, and the place of each word."""
+
+    number: int  # as a PDF viewer counts: from 1
+    label: str  # as printed: "iii", "1245"; str(number) when the file gives none
+    width: float
+    height: float
+    text: str
+    blocks: tuple[Block, ...] = ()
+    words: Words | None = None  # None where a page has no picture (Markdown, text)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """All that was read from one paper's file. A pure function of the file's bytes and the reading version."""
+
+    title: str  # metadata, outline or the first page's largest type
+    pages: tuple[Page, ...]
+    state: State
+    problem: str = ""  # what is wrong and the remedy, when state says so
+    warnings: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    year: int = 0
+    arxiv_id: str = ""
+    bibliography: tuple[str, ...] = ()  # entries in order, one string each
+    abbreviations: tuple[str, ...] = ()  # names the paper gives its own method, from title and abstract
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A short piece of one page, small enough for the embedder's window."""
+
+    id: str  # deterministic: file hash and position
+    paper: str
+    page: int
+    label: str
+    section: str
+    start: int  # offsets into Page.text: page.text[start:end] == text
+    end: int
+    text: str
+    kind: Literal["text", "table", "caption"] = "text"
+    context: str = ""  # indexed in front of the text, never quoted: a table's caption and header row
+
+
+def indexed_text(passage: Passage, title: str) -> str:
+    """The passage as the embedder and the word index see it: title and section in front."""
+    return "\n".join(part for part in (title, passage.section, passage.context, passage.text) if part)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that retrieval found, best first."""
+
+    passage: Passage
+    score: float  # higher is better; only comparable within one search
+    by_meaning: int = 0  # its rank in each list, from 1; 0 when that list did not have it
+    by_words: int = 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A numbered piece of one page that a reader may cite as [number]: a hit with its neighbourhood."""
+
+    number: int  # from 1
+    paper: str
+    title: str
+    page: int
+    label: str
+    section: str
+    start: int  # offsets into Page.text
+    end: int
+    text: str  # == page.text[start:end]
+    digest: bool = False  # the text is our own note about the paper, not the paper
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a reader wrote: sentences with [n] marks that name evidence numbers; not yet checked."""
+
+    text: str
+    refused: bool = False  # the reader found no answer in the evidence
+    problem: str = ""  # why the text is incomplete (provider cut off, stopped), empty when it is whole
+    tokens: int = 0  # of prompt and answer, where the provider tells
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One place in one paper that backs a sentence of the answer."""
+
+    number: int  # as shown: from 1 by first use
+    paper: str
+    title: str
+    page: int  # as a PDF viewer counts: from 1
+    label: str
+    section: str
+    quote: str  # verbatim from that page
+    verified: bool  # the quote was found on that page by the deterministic matcher
+    boxes: tuple[Box, ...] = ()
+    digest: bool = False
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was looked at for an answer."""
+
+    papers: int  # searched
+    read: int  # whose text went to the reader
+    quoted: int  # cited in the answer
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The checked answer, the same for the browser, the command line and Python."""
+
+    id: str
+    question: str
+    status: Literal["answered", "not_in_papers", "error"]
+    answer: str  # Markdown text with [n] marks that name citations
+    reader: str  # "quoting" or the model's name
+    citations: tuple[Citation, ...] = ()
+    unsupported: tuple[str, ...] = ()  # sentences of the answer with a number or name that their citations lack
+    searched: Searched = Searched(0, 0, 0)
+    milliseconds: dict[str, float] = field(default_factory=dict)  # retrieve, read, total
+    nearest: tuple[Citation, ...] = ()  # for "not_in_papers": the closest passages
+    notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something that happens, said in words: 'searching 47 papers'."""
+
+    stage: Literal["planning", "searching", "reading", "checking"]
+    message: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The next characters of a streamed answer; marks in it are already the shown numbers."""
+
+    text: str
+
+
+Event = Progress | Piece | Answer
+"""What Assistant.stream yields: any number of Progress and Piece, then one Answer."""

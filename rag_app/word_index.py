@@ -1,0 +1,105 @@
+"""The words of the passages: a persisted BM25 index. The only door of bm25s and of the stemmer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import Stemmer
+
+_STEMMER = Stemmer.Stemmer("english")
+_WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
+_STOPWORDS = frozenset(
+    "a an and are as at be been but by can could did do does doing for from had has have having how however i if in into is "
+    "it its itself let may me might must my no nor not of on or our ours same shall she he should so some such than that the "
+    "their them then there these they this those through to too us was we were what when where which while who whom why will "
+    "with would you your".split()
+)
+
+
+@lru_cache(maxsize=200_000)
+def _terms_of(word: str) -> tuple[str, ...]:
+    """A word as index terms: its stem, or nothing for a stop word; "13,997" and "13997" are one number."""
+    if word in _STOPWORDS:
+        return ()
+    return (_STEMMER.stemWord(word.replace(",", "").removesuffix("'s").removesuffix("’s")),)
+
+
+def terms(text: str) -> list[str]:
+    """The text as BM25 sees it: case folded, stemmed (Porter2), stop words out, numbers kept whole ("73.0")."""
+    return [term for word in _WORD.findall(text.casefold()) for term in _terms_of(word)]
+
+
+def stem(words: Iterable[str]) -> list[str]:
+    """Porter2 stems of single lower-case words."""
+    return _STEMMER.stemWords(list(words))  # type: ignore[no-any-return]
+
+
+class WordIndex:
+    """BM25 over passages, addressed by their position. Saved as arrays and JSON: loading it runs no code."""
+
+    def __init__(self, engine: object, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int) -> None:
+        self._engine = engine
+        self.vocabulary = vocabulary
+        self._frequency = document_frequency
+        self.size = size
+
+    @classmethod
+    def build(cls, texts: Sequence[str], folder: Path, k1: float = 1.2, b: float = 0.75) -> None:
+        """Index the texts and write the index to `folder`, which must exist and be empty."""
+        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
+
+        vocabulary: dict[str, int] = {}
+        documents = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts]
+        frequency = np.zeros(len(vocabulary), dtype=np.int32)
+        for document in documents:
+            frequency[list(set(document))] += 1
+        if vocabulary:
+            engine = bm25s.BM25(k1=k1, b=b, method="lucene")
+            engine.index((documents, vocabulary), show_progress=False)
+            engine.save(str(folder))
+        np.save(folder / "frequency.npy", frequency)
+        words = {"vocabulary": list(vocabulary), "size": len(texts)}
+        (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def open(cls, folder: Path) -> WordIndex:
+        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
+
+        words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+        vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
+        engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
+        frequency = np.load(folder / "frequency.npy", allow_pickle=False)
+        return cls(engine, vocabulary, frequency, words["size"])
+
+    def scores(self, query: Sequence[str], weights: Sequence[float] | None = None) -> np.ndarray:
+        """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part."""
+        total = np.zeros(self.size, dtype=np.float32)
+        if self._engine is None:
+            return total
+        for term, weight in zip(query, weights or [1.0] * len(query), strict=True):
+            number = self.vocabulary.get(term)
+            if number is not None:
+                rows, values = self._postings(number)
+                total[rows] += weight * values
+        return total
+
+    def _postings(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The passages that hold a term and its precomputed BM25 weight there (a column of the sparse matrix)."""
+        matrix = self._engine.scores  # type: ignore[attr-defined]
+        start, end = int(matrix["indptr"][number]), int(matrix["indptr"][number + 1])
+        return matrix["indices"][start:end], matrix["data"][start:end]
+
+    def rows_with(self, term: str) -> np.ndarray:
+        """Positions of the passages that hold the term: int32 (n,)."""
+        number = self.vocabulary.get(term)
+        return self._postings(number)[0] if number is not None and self._engine is not None else np.zeros(0, np.int32)
+
+    def frequency(self, term: str) -> int:
+        """In how many passages the term occurs."""
+        number = self.vocabulary.get(term)
+        return int(self._frequency[number]) if number is not None else 0
