@@ -5,27 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app import index
-from rag_app.build import BuildProgress, BuildReport, Embedder, build
-from rag_app.citations import MarkStream, with_citations
-from rag_app.embedder import open_embedder
-from rag_app.errors import IndexMissing, ModelError, QuestionError, RagError
-from rag_app.evidence import gather
-from rag_app.index import Generation
+from rag_app.answering import answer_from, checked, find, milliseconds, papers_in
+from rag_app.build import BuildProgress, BuildReport, build
+from rag_app.embedder import Embedder, open_embedder
+from rag_app.errors import IndexFault, IndexMissing, RagError
+from rag_app.index import Entry, Generation, Manifest
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
+from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Draft, Event, Evidence, Hit, Page, Piece, Progress, Searched
+from rag_app.records import Answer, Event, Hit, Page, Progress
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
-
-LONGEST_QUESTION = 8_000  # characters
-HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
+from rag_app.shared_index import SharedIndex
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,12 @@ class Assistant:
         self.settings = settings
         self._embedder = embedder
         self._reader = reader
-        self._opened: tuple[Generation, Retriever] | None = None
-        self._users: dict[str, int] = {}
-        self._retired: list[Generation] = []
-        self._lock = threading.RLock()
+        self._index = SharedIndex(settings.index_folder)
+        self._retriever: Retriever | None = None
+        self._lock = threading.Lock()
         self._embedder_lock = threading.Lock()
-        self._building = threading.Event()
+        self._reader_lock = threading.Lock()
+        self._builds = 0  # running now
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -83,39 +80,26 @@ class Assistant:
     @property
     def reader(self) -> Reader:
         """The language model that the settings name, else the quoting reader."""
-        with self._lock:
+        with self._reader_lock:
             if self._reader is None:
                 model = open_language_model(self.settings)
-                self._reader = ModelReader(model, self.settings) if model else self._quoting_reader()
+                self._reader = ModelReader(model, self.settings) if model else QuotingReader()
             return self._reader
 
-    def _quoting_reader(self) -> Reader:
-        return QuotingReader()
+    def _retriever_of(self, generation: Generation) -> Retriever:
+        retriever = self._retriever
+        if retriever is None or retriever.generation is not generation:
+            # Another embedder's vectors mean nothing to this one, also where their size is the same.
+            same = generation.manifest.has_meaning and generation.manifest.embedder == self.embedder.identity
+            retriever = Retriever(generation, self.embedder.embed_question if same else None)
+            self._retriever = retriever
+        return retriever
 
-    @contextmanager
-    def _using(self) -> Iterator[tuple[Generation, Retriever]]:
-        """The generation that answers now; it stays open while it is used, also when a build swaps it."""
-        with self._lock:
-            generation, retriever = self._refresh()
-            self._users[generation.name] = self._users.get(generation.name, 0) + 1
-        try:
-            yield generation, retriever
-        finally:
-            with self._lock:
-                self._users[generation.name] -= 1
-                for old in [old for old in self._retired if not self._users.get(old.name)]:
-                    old.close()
-                    self._retired.remove(old)
-
-    def _refresh(self) -> tuple[Generation, Retriever]:
-        name = index.current_name(self.settings.index_folder)
-        if self._opened is None or self._opened[0].name != name:
-            generation = index.open_current(self.settings.index_folder)
-            embed = (lambda text: self.embedder.embed_question(text)) if generation.manifest.has_meaning else None
-            if self._opened is not None:
-                self._retired.append(self._opened[0])
-            self._opened = (generation, Retriever(generation, embed))
-        return self._opened
+    def _is_of_other_embedder(self, manifest: Manifest) -> bool:
+        """Whether the vectors are not of the embedder that is in use, or that the settings name while none is."""
+        if self._embedder is not None:
+            return manifest.embedder != self._embedder.identity
+        return manifest.embedder.partition("@")[0] != Path(self.settings.embedder).name
 
     # -- the library --------------------------------------------------------------------------------------------
 
@@ -127,31 +111,33 @@ class Assistant:
         stop: threading.Event | None = None,
     ) -> BuildReport:
         """Bring the index up to date with the folder. See build.build for what it raises."""
-        self._building.set()
+        with self._lock:
+            self._builds += 1
         try:
             return build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
         finally:
-            self._building.clear()
+            with self._lock:
+                self._builds -= 1
 
     def is_stale(self) -> bool:
-        """Whether the folder has changed since the index was built, or nothing was built yet. Looks at names and times only."""
+        """Whether a build would change anything: another folder, reading or embedder, no index or a damaged one.
+
+        Looks at names, sizes and times only.
+        """
         try:
-            with self._using() as (generation, _):
-                known = {(e.paper, e.size, e.modified) for e in generation.manifest.papers}
-                if not generation.manifest.has_meaning:
-                    return True
-        except IndexMissing:
+            with self._index.using() as generation:
+                manifest = generation.manifest
+        except IndexFault:
             return True
-        there = set()
-        for paper in list_papers(self.settings.corpus).papers:
-            status = paper.path.stat()
-            there.add((paper.paper, status.st_size, status.st_mtime_ns))
-        return known != there
+        if manifest.reading != READING_VERSION or self._is_of_other_embedder(manifest):
+            return True
+        known = {(entry.paper, entry.size, entry.modified) for entry in manifest.papers} | set(manifest.doubles)
+        return known != _files(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
         try:
-            with self._using() as (generation, _):
+            with self._index.using() as generation:
                 return [
                     PaperRow(e.paper, e.title, e.pages, e.passages, e.state, e.problem, e.year, e.topic, e.warnings)
                     for e in generation.manifest.papers
@@ -166,18 +152,18 @@ class Assistant:
         """What is searchable at this moment."""
         reader = self._reader.name if self._reader else ""
         try:
-            with self._using() as (generation, _):
+            with self._index.using() as generation:
                 manifest = generation.manifest
-                meaning = manifest.passages if manifest.has_meaning else 0
-                papers = sum(1 for entry in manifest.papers if entry.passages)
-                return Status(papers, manifest.passages, meaning, self._building.is_set(), reader)
         except IndexMissing:
-            return Status(0, 0, 0, self._building.is_set(), reader)
+            return Status(0, 0, 0, self._builds > 0, reader)
+        meaning = 0 if self._is_of_other_embedder(manifest) else manifest.passages
+        papers = sum(1 for entry in manifest.papers if entry.passages)
+        return Status(papers, manifest.passages, meaning, self._builds > 0, reader)
 
     def page(self, paper: str, number: int) -> Page:
         """One page. Raises KeyError when there is no such paper or page."""
-        with self._using() as (generation, _):
-            return generation.page(paper, number)
+        with ExitStack() as stack:
+            return self._index.do(lambda generation: generation.page(paper, number), stack)[1]
 
     def path(self, paper: str) -> Path:
         """The paper's file. Raises KeyError when the library does not have it."""
@@ -189,16 +175,23 @@ class Assistant:
     # -- questions ----------------------------------------------------------------------------------------------
 
     def search(
-        self, question: str, *, top: int = 10, papers: Sequence[str] = (), years: tuple[int, int] | None = None, section: str = ""
+        self,
+        question: str,
+        *,
+        top: int = 10,
+        papers: Sequence[str] = (),
+        years: tuple[int, int] | None = None,
+        section: str = "",
     ) -> list[Hit]:
         """The best passages for the question, best first. Raises QuestionError, IndexMissing."""
         question = checked(question)
-        with self._using() as (_, retriever):
-            return retriever.find(question, top, Scope(tuple(papers), years, section))
+        scope = Scope(tuple(papers), years, section)
+        with ExitStack() as stack:
+            return self._index.do(lambda found: self._retriever_of(found).find(question, top, scope), stack)[1]
 
     def title(self, paper: str) -> str:
         """The paper's title. Raises KeyError when the index does not have it."""
-        with self._using() as (generation, _):
+        with self._index.using() as generation:
             return generation.by_paper[paper].title
 
     def ask(
@@ -230,80 +223,58 @@ class Assistant:
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
         began = time.perf_counter()
+        scope = Scope(tuple(papers), years, section)
         try:
-            yield from self._stream(checked(question), id, Scope(tuple(papers), years, section), stop or threading.Event())
+            yield from self._stream(checked(question), id, scope, stop or threading.Event())
         except RagError as error:
-            spent = round((time.perf_counter() - began) * 1000, 1)
-            yield Answer(id, question, "error", str(error), "", milliseconds={"retrieve": 0.0, "read": 0.0, "total": spent})
+            spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
+            yield Answer(id, question, "error", str(error), "", milliseconds=spent)
 
     def _stream(self, question: str, id: str, scope: Scope, stop: threading.Event) -> Iterator[Event]:
         began = time.perf_counter()
         reader = self.reader
-        with self._using() as (generation, retriever):
-            searched = [e for e in generation.manifest.papers if not scope.papers or e.paper in scope.papers]
-            yield Progress("searching", f"searching {len(searched)} papers")
-            hits = retriever.find(question, HITS_READ, scope)
-            evidence = gather(hits, generation.page, lambda paper: _title(generation, paper), reader.budget)
-            retrieved = time.perf_counter()
-            yield Progress("reading", f"reading {len(evidence)} passages")
-            draft = yield from _read(reader, question, evidence, stop)
-            read = time.perf_counter()
-            yield Progress("checking", "checking quotes")
-            answer = with_citations(
-                draft, question, evidence, generation.page, id=id, reader=reader.name
+        with ExitStack() as stack:
+            yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
+            _, found = self._index.do(
+                lambda generation: find(self._retriever_of(generation), question, scope, reader.budget), stack
             )
-            unreadable = tuple(e.paper for e in searched if e.state in ("unreadable", "no text"))
-            finished = time.perf_counter()
+            retrieved = time.perf_counter()
+            answer = yield from answer_from(found, reader, stop)
+            ended = time.perf_counter()
             yield replace(
                 answer,
-                searched=Searched(
-                    papers=len(searched) - len(unreadable),
-                    read=len({piece.paper for piece in evidence}),
-                    quoted=len({citation.paper for citation in answer.citations}),
-                    unreadable=unreadable,
-                ),
+                id=id,
+                notes=answer.notes + self._notes(found.generation.manifest),
                 milliseconds={
-                    "retrieve": round((retrieved - began) * 1000, 1),
-                    "read": round((read - retrieved) * 1000, 1),
-                    "total": round((finished - began) * 1000, 1),
+                    "retrieve": milliseconds(began, retrieved),
+                    "read": milliseconds(retrieved, ended),
+                    "total": milliseconds(began, ended),
                 },
             )
 
+    def _papers_in(self, scope: Scope) -> list[Entry]:
+        with self._index.using() as generation:
+            return papers_in(generation, scope)
 
-def _title(generation: Generation, paper: str) -> tuple[str, bool]:
-    entry = generation.by_paper[paper]
-    return entry.title, entry.state == "digest only"
-
-
-def _read(reader: Reader, question: str, evidence: list[Evidence], stop: threading.Event) -> Iterator[Event]:
-    """Pass on the reader's pieces with the marks as they will be shown; returns its draft."""
-    marks = MarkStream()
-    pieces = reader.read(question, evidence, stop)
-    try:
-        while True:
-            shown = marks.feed(next(pieces))
-            if shown:
-                yield Piece(shown)
-    except StopIteration as end:
-        draft: Draft = end.value
-        rest = marks.finish()
-        if rest:
-            yield Piece(rest)
-        return draft
-    finally:
-        pieces.close()
+    def _notes(self, manifest: Manifest) -> tuple[str, ...]:
+        if not manifest.has_meaning:
+            return ("Searched by words only: the index is not embedded yet. It will be when the build has finished.",)
+        if self._is_of_other_embedder(manifest):
+            return (
+                f"Searched by words only: the index was built with the embedder {manifest.embedder}, the settings name "
+                f"{self.settings.embedder}. Run: python -m rag_app build",
+            )
+        return ()
 
 
-def checked(question: str) -> str:
-    """The question without control characters. Raises QuestionError when it is empty or too long."""
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in question).split())
-    if not text:
-        raise QuestionError("The question is empty. Type what you want to know.")
-    if len(text) > LONGEST_QUESTION:
-        raise QuestionError(
-            f"The question has {len(text)} characters; at most {LONGEST_QUESTION} can be asked. Shorten it."
-        )
-    return text
+def _files(corpus: Path) -> set[tuple[str, int, int]]:
+    """Name, size and time of every paper's file."""
+    there = set()
+    for paper in list_papers(corpus).papers:
+        with suppress(FileNotFoundError):  # removed since the folder was listed
+            status = paper.path.stat()
+            there.add((paper.paper, status.st_size, status.st_mtime_ns))
+    return there
 
 
 def open_library(folder: str | Path | None = None, **settings: object) -> Assistant:
@@ -319,4 +290,4 @@ def open_library(folder: str | Path | None = None, **settings: object) -> Assist
     return assistant
 
 
-__all__ = ["Assistant", "ModelError", "PaperRow", "Status", "open_library"]
+__all__ = ["Assistant", "PaperRow", "Status", "open_library"]

@@ -13,6 +13,7 @@ RagError
  │    ├── ModelUnreachable  refused, timed out, no such host
  │    ├── ModelDenied     401 or 403: the key
  │    ├── ModelBusy       429 or 5xx
+ │    ├── ModelWindowExceeded  the prompt does not fit into the model
  │    └── ModelInterrupted  the stream ended before the answer did
  └── QuestionError        a question that cannot be asked: empty, too long
 """
@@ -68,6 +69,10 @@ class ModelDenied(ModelError):
 
 class ModelBusy(ModelError):
     """The provider answered 429 or 5xx after the retries."""
+
+
+class ModelWindowExceeded(ModelError):
+    """The prompt has more tokens than the model takes."""
 
 
 class ModelInterrupted(ModelError):

@@ -10,75 +10,34 @@ A generation is complete before `current` names it and never changes afterwards;
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from rag_app import parts
-from rag_app.errors import IndexBusy, IndexFault, IndexMismatch, IndexMissing
+from rag_app.errors import IndexBusy, IndexFault, IndexMissing
+from rag_app.manifest import FORMAT as FORMAT
+from rag_app.manifest import Entry as Entry
+from rag_app.manifest import Manifest as Manifest
+from rag_app.manifest import read_manifest as read_manifest
+from rag_app.manifest import write_manifest as write_manifest
 from rag_app.records import Page, Passage, Reading
 from rag_app.store import PassageStore
 from rag_app.word_index import WordIndex
 
-FORMAT = 1  # of the folder's layout; another number asks for a rebuild
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the manifest says of one paper. Its passages are the rows [first, first + passages)."""
-
-    paper: str
-    title: str
-    kind: str
-    state: str
-    problem: str
-    digest: str  # SHA-256 of the file
-    size: int  # bytes and modification time, to see quickly that nothing changed
-    modified: int  # nanoseconds
-    part: str  # folder below parts/
-    key: str  # of its passages and vectors within the part
-    pages: int
-    passages: int
-    first: int
-    seconds: float
-    warnings: tuple[str, ...] = ()
-    short_names: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
-    arxiv_id: str = ""
-    year: int = 0
-    month: int = 0
-    topic: str = ""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a generation was made of, and by what."""
-
-    format: int
-    created: str  # UTC, ISO 8601
-    embedder: str  # identity; "" while only words are searchable
-    dimension: int
-    splitter: str
-    reading: int  # READING_VERSION
-    versions: dict[str, str]  # of the packages that matter
-    papers: tuple[Entry, ...]
-    passages: int
-    warnings: tuple[str, ...] = field(default=())
-
-    @property
-    def has_meaning(self) -> bool:
-        return bool(self.embedder)
+READINGS_KEPT = 128  # in memory, of one generation
 
 
 class Generation:
@@ -96,17 +55,43 @@ class Generation:
 
     @cached_property
     def words(self) -> WordIndex:
-        return WordIndex.open(self.folder / "words")
+        """The word index. Raises IndexFault when it is damaged."""
+        words = WordIndex.open(self.folder / "words")
+        self._check("words", (words.size,), (self.manifest.passages,))
+        return words
+
+    @cached_property
+    def page_words(self) -> WordIndex:
+        """The word index of whole pages; `page_of_row` says which page a passage is on."""
+        return WordIndex.open(self.folder / "page_words")
+
+    @cached_property
+    def page_of_row(self) -> np.ndarray:
+        """int64 (passages,): the position of each passage's page in `page_words`."""
+        if not len(self.rows):
+            return np.zeros(0, dtype=np.int64)
+        changes = (self.rows[1:] != self.rows[:-1]).any(axis=1)
+        return np.concatenate([[0], np.cumsum(changes)])
 
     @cached_property
     def rows(self) -> np.ndarray:
         """int32 (passages, 2): for each passage the number of its paper in the manifest, and its page."""
-        return np.load(self.folder / "rows.npy", allow_pickle=False)  # type: ignore[no-any-return]
+        rows = parts.read_array(self.folder / "rows.npy")
+        self._check("rows.npy", rows.shape, (self.manifest.passages, 2))
+        return rows
 
     @cached_property
     def vectors(self) -> np.ndarray:
         """float32 (passages, dimension), unit length, read from disk as needed."""
-        return np.load(self.folder / "vectors.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        vectors = parts.read_array(self.folder / "vectors.npy", mapped=True)
+        self._check("vectors.npy", vectors.shape, (self.manifest.passages, self.manifest.dimension))
+        return vectors
+
+    def _check(self, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        if found != wanted:
+            raise IndexFault(
+                f"{self.folder / name}: damaged, it has the size {found} and not {wanted}. Build again with --fresh."
+            )
 
     @property
     def store(self) -> PassageStore:
@@ -123,7 +108,8 @@ class Generation:
         places = [self._place(int(row)) for row in rows]
         if self.manifest.has_meaning:
             return self.store.get([f"{entry.digest[:16]}-{number:05d}" for entry, number in places])
-        return [self.passages_of(entry.paper)[number] for entry, number in places]
+        of_paper = {paper: self.passages_of(paper) for paper in {entry.paper for entry, _ in places}}
+        return [of_paper[entry.paper][number] for entry, number in places]
 
     def _place(self, row: int) -> tuple[Entry, int]:
         entry = self.manifest.papers[int(self.rows[row, 0])]
@@ -134,7 +120,7 @@ class Generation:
         entry = self.by_paper[paper]
         if not entry.passages:
             return []
-        return parts.load_passages(self._parts / entry.part / f"passages-{entry.key}.json")
+        return parts.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
 
     def reading(self, paper: str) -> Reading:
         """What was read from the paper. Raises KeyError for a paper that is not in this generation."""
@@ -146,7 +132,7 @@ class Generation:
         reading = parts.load_reading(self._parts / entry.part)
         with self._lock:
             self._readings[entry.part] = reading
-            while len(self._readings) > 128:
+            while len(self._readings) > READINGS_KEPT:
                 self._readings.popitem(last=False)
         return reading
 
@@ -164,37 +150,25 @@ class Generation:
                 self._store = None
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read a generation's manifest. Raises IndexMismatch for another format, IndexFault when it is damaged."""
-    value = parts.read_json(folder / "manifest.json")
-    if value.get("format") != FORMAT:
-        raise IndexMismatch(
-            f"{folder}: this index has format {value.get('format')}, this program writes {FORMAT}. Build again."
-        )
-    try:
-        papers = tuple(Entry(**{**entry, **_tuples(entry)}) for entry in value.pop("papers"))
-        return Manifest(papers=papers, **{**value, "warnings": tuple(value["warnings"])})
-    except (KeyError, TypeError) as error:
-        raise IndexFault(f"{folder}: manifest damaged ({error}). Build again with --fresh.") from error
-
-
-def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    parts.write_json(folder / "manifest.json", asdict(manifest))
-
-
 def current_name(index: Path) -> str:
     """The generation that answers now; empty when there is none."""
     try:
         name = (index / "current").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
+    except (OSError, ValueError) as error:
+        raise IndexFault(f"{index / 'current'}: cannot be read ({error}). Build again.") from error
     if not name or "/" in name or "\\" in name or name.startswith("."):
         raise IndexFault(f"{index / 'current'}: does not name a generation. Build again.")
     return name
+
+
+def answers(index: Path, name: str) -> bool:
+    """Whether `name` is the generation that answers now."""
+    try:
+        return current_name(index) == name
+    except IndexFault:
+        return False
 
 
 def open_current(index: Path) -> Generation:
@@ -213,6 +187,7 @@ def open_current(index: Path) -> Generation:
 
 def publish(index: Path, name: str) -> None:
     """Make `name` the generation that answers: one atomic replacement of one small file."""
+    parts.flush(index / "generations" / name)  # a power cut must not find the pointer without what it points to
     parts.write_bytes(index / "current", f"{name}\n".encode())
 
 
@@ -220,10 +195,27 @@ def new_generation(index: Path) -> Path:
     """A new, empty folder for a generation. Its name sorts after all earlier ones."""
     root = index / "generations"
     root.mkdir(parents=True, exist_ok=True)
-    numbers = [int(folder.name.split("-")[0]) for folder in root.iterdir() if folder.name.split("-")[0].isdigit()]
-    folder = root / f"{max(numbers, default=0) + 1:06d}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+    numbers = [int(folder.name.split("-")[0]) for folder in root.iterdir() if folder.name.split("-")[0].isdecimal()]
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    # The last part tells a generation from one of the same number in an index that was deleted and built anew.
+    folder = root / f"{max(numbers, default=0) + 1:06d}-{moment}-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
     return folder
+
+
+def rollback(index: Path) -> str:
+    """Make the generation before the current one answer again; returns its name.
+
+    The next build follows the papers that are there then, as always. Raises IndexMissing when there is none to return
+    to (a build that took papers out keeps none, since what was removed is gone), IndexBusy while a build runs.
+    """
+    with writer_lock(index):
+        current = current_name(index)
+        for folder in _generations(index):
+            if folder.name < current and _is_whole(folder):
+                publish(index, folder.name)
+                return folder.name
+    raise IndexMissing(f"{index}: there is no earlier generation to return to. Build again with --fresh instead.")
 
 
 def tidy(index: Path) -> None:
@@ -233,45 +225,70 @@ def tidy(index: Path) -> None:
     one: a removed paper is gone from everything.
     """
     name = current_name(index)
-    kept = [name]
     try:
-        papers = {entry.digest for entry in read_manifest(index / "generations" / name).papers}
+        manifest = read_manifest(index / "generations" / name)
     except IndexFault:
         return
-    for folder in sorted((index / "generations").iterdir(), reverse=True):
-        if folder.name == name:
-            continue
-        if len(kept) < 2 and folder.name < name and _may_stay(folder, papers):
-            kept.append(folder.name)
-        else:
+    kept = {name: manifest}
+    for folder in _generations(index):
+        if len(kept) < 2 and folder.name < name and _is_whole(folder):
+            before = read_manifest(folder)
+            if _holds(manifest, before):
+                kept[folder.name] = before
+        if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
-    used = set()
-    for generation in kept:
-        for entry in read_manifest(index / "generations" / generation).papers:
-            used.add(f"{entry.part}/{entry.key}")
+    used = [(entry.part, entry.key) for one in kept.values() for entry in one.papers]
     parts.remove_unused(index / "parts", used)
     for leftover in index.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
-def _may_stay(folder: Path, papers: set[str]) -> bool:
+def _generations(index: Path) -> list[Path]:
+    """The folders of all generations, whole or not, newest first."""
+    root = index / "generations"
+    return sorted((folder for folder in root.iterdir() if folder.is_dir()), reverse=True) if root.is_dir() else []
+
+
+def _is_whole(folder: Path) -> bool:
     try:
-        manifest = read_manifest(folder)
-    except (IndexFault, OSError):
+        return read_manifest(folder).has_meaning
+    except IndexFault:
         return False
-    return manifest.has_meaning and {entry.digest for entry in manifest.papers} <= papers
+
+
+def _holds(manifest: Manifest, before: Manifest) -> bool:
+    """Whether every paper of `before` is still there: under its name, or its bytes under another one."""
+    names = {entry.paper for entry in manifest.papers}
+    digests = {entry.digest for entry in manifest.papers}
+    return all(entry.paper in names or entry.digest in digests for entry in before.papers)
 
 
 @contextmanager
 def writer_lock(index: Path) -> Iterator[None]:
-    """Held while building. The operating system frees it when the process dies. Raises IndexBusy when it is taken."""
-    index.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(index / "lock", timeout=0)
+    """Held while building. The operating system frees it when the process dies.
+
+    Raises IndexBusy, which says who has it, when it is taken, and IndexFault when the folder cannot be written.
+    """
     holder = index / "lock.holder"
+    lock = FileLock(index / "lock", timeout=0)
     try:
-        with lock:
-            holder.write_text(str(os.getpid()), encoding="utf-8")
-            yield
+        index.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout as error:
-        who = holder.read_text(encoding="utf-8").strip() if holder.exists() else "unknown"
-        raise IndexBusy(f"{index}: process {who} is building this index. Wait until it has finished.") from error
+        raise IndexBusy(f"{index}: {_holder(holder)} is building this index. Wait until it has finished.") from error
+    except OSError as error:
+        raise IndexFault(
+            f"{index}: cannot be written ({error}). Correct the permissions or set RAG_INDEX to another folder."
+        ) from error
+    try:
+        with contextlib.suppress(OSError):  # only for the message of who comes second
+            parts.write_bytes(holder, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return path.read_text(encoding="utf-8").strip() or "another process"
+    return "another process"

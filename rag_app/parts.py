@@ -7,15 +7,18 @@ needs nothing but the file and the settings, so it can run anywhere. Formats are
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,17 +32,37 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write so that `path` is either absent, the old file or the whole new one, even through a power cut."""
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content takes the place of `path` at the end: absent, the old file or the whole new one."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        _move(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before matters more
+            temporary.unlink(missing_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """os.replace; Windows refuses it while another process reads the target, which takes a moment only."""
+    for _ in range(20):
+        try:
+            os.replace(source, target)
+        except PermissionError:
+            time.sleep(0.02)
+        else:
+            return
+    os.replace(source, target)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write so that `path` is either absent, the old file or the whole new one, even through a power cut."""
+    with _replacing(path) as stream:
+        stream.write(content)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -47,22 +70,33 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises IndexFault when it is damaged or missing."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IndexFault(f"{path}: damaged or missing ({error}). Build again with --fresh.") from error
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with _replacing(path) as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """The array in a .npy file; `mapped`: read from disk as needed. Raises IndexFault when it is damaged or missing."""
     try:
-        with temporary.open("wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexFault(f"{path}: damaged or missing ({error}). Build again with --fresh.") from error
+    return array
+
+
+def flush(folder: Path) -> None:
+    """Wait until every file below `folder` is on the disk itself, so that a power cut cannot take it away."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("r+b") as stream:
+                os.fsync(stream.fileno())
 
 
 def save_reading(folder: Path, reading: Reading) -> None:
@@ -93,48 +127,57 @@ def load_reading(folder: Path) -> Reading:
     value = read_json(folder / "reading.json")
     try:
         return _reading(folder, value)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IndexFault(f"{folder}: damaged ({error}). Build again with --fresh.") from error
 
 
 def _reading(folder: Path, value: dict[str, Any]) -> Reading:
-    places = boxes = None
-    if any(page["words"] for page in value["pages"]):
-        places = np.load(folder / "places.npy", allow_pickle=False)
-        boxes = np.load(folder / "boxes.npy", allow_pickle=False)
+    places, boxes = np.zeros((0, 2), np.int32), np.zeros((0, 4), np.float32)
+    if any(page["words"] is not None for page in value["pages"]):
+        places, boxes = read_array(folder / "places.npy"), read_array(folder / "boxes.npy")
+    if not len(places) == len(boxes) == sum(page["words"] or 0 for page in value["pages"]):
+        raise ValueError("words and boxes do not match the pages")
     pages, at = [], 0
     for page in value.pop("pages"):
         count, words = page.pop("words"), None
-        if count is not None and places is not None and boxes is not None:
+        if count is not None:  # 0 on a page that has a picture but no words
             words = Words(places[at : at + count, 0], places[at : at + count, 1], boxes[at : at + count])
             at += count
         pages.append(Page(**{**page, "blocks": tuple(Block(*block) for block in page["blocks"]), "words": words}))
-    fields = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
+    fields: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     return Reading(pages=tuple(pages), **fields)
 
 
 def save_passages(path: Path, passages: Sequence[Passage]) -> None:
-    write_json(path, [list(asdict(passage).values()) for passage in passages])
+    """Write one paper's passages without its name: a renamed paper keeps its part."""
+    write_json(path, [list(asdict(replace(passage, paper="")).values()) for passage in passages])
 
 
-def load_passages(path: Path) -> list[Passage]:
+def load_passages(path: Path, paper: str) -> list[Passage]:
+    """Read what save_passages wrote, as passages of `paper`. Raises IndexFault when it is damaged or missing."""
     try:
-        return [Passage(*row) for row in read_json(path)]
+        return [replace(Passage(*row), paper=paper) for row in read_json(path)]
     except TypeError as error:
         raise IndexFault(f"{path}: damaged ({error}). Build again with --fresh.") from error
 
 
-def remove_unused(root: Path, used: set[str]) -> int:
-    """Delete the parts that no generation names. Returns how many files and folders went."""
+def remove_unused(root: Path, used: Iterable[tuple[str, str]]) -> int:
+    """Delete what no generation names and what a killed build left half-written; `used` are pairs of part and key.
+
+    Returns how many files and folders went.
+    """
+    keys: dict[str, set[str]] = {}
+    for part, key in used:
+        keys.setdefault(part, set()).add(key)
     gone = 0
     for folder in root.iterdir() if root.is_dir() else ():
-        if not any(name == folder.name or name.startswith(folder.name + "/") for name in used):
+        if folder.name not in keys:
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1
             continue
-        wanted = {name.split("/", 1)[1] for name in used if name.startswith(folder.name + "/")}
         for file in folder.iterdir():
-            if file.stem.split("-")[0] in ("passages", "vectors") and file.stem.split("-", 1)[1] not in wanted:
+            made, _, key = file.stem.partition("-")
+            if file.suffix == ".tmp" or (made in ("passages", "vectors") and key not in keys[folder.name]):
                 file.unlink(missing_ok=True)
                 gone += 1
     return gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import tomllib
@@ -33,7 +34,9 @@ def project_root() -> Path:
 class Settings(BaseSettings):
     """Everything that can be set. A field `name` is the variable RAG_NAME and the key `name` in rag_app.toml."""
 
-    model_config = SettingsConfigDict(env_prefix="RAG_", extra="forbid", frozen=True, toml_file=SETTINGS_FILE)
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_", env_ignore_empty=True, extra="forbid", frozen=True, toml_file=SETTINGS_FILE
+    )
 
     corpus: Path = Field(
         default_factory=lambda: project_root() / "corpus", description="folder with the papers; sub-folders count"
@@ -42,18 +45,21 @@ class Settings(BaseSettings):
         default=None, description="folder of this corpus's index; default: a folder of its own below index/"
     )
     llm: str = Field(
-        default="auto", description="auto, none, local, openai, anthropic, gemini, openrouter, ollama, or a model's name"
+        default="auto", description="auto, none, local, openai, anthropic, gemini, openrouter, ollama; or a model"
     )
-    llm_base_url: str = Field(default="", description="an OpenAI-compatible server, for instance http://127.0.0.1:11434/v1")
+    llm_base_url: str = Field(default="", description="an OpenAI-compatible server: http://127.0.0.1:11434/v1")
     llm_model: str = Field(default="", description="the model's name there; for RAG_LLM=local the path of a GGUF file")
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="the key for that server")
     llm_window: int = Field(default=0, ge=0, description="context window in tokens; 0: ask the server, else 8192")
-    llm_timeout: float = Field(default=120.0, gt=0, description="seconds without a token before a provider counts as gone")
+    llm_timeout: float = Field(
+        default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
+    )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
     embedder: str = Field(
-        default="all-MiniLM-L6-v2", description="the embedded default, or any sentence-transformers model: name or folder"
+        default="all-MiniLM-L6-v2",
+        description="the one that comes with us, or any sentence-transformers model: name or folder",
     )
-    embedder_backend: str = Field(default="auto", description="auto, openvino, onnx or torch")
+    embedder_backend: str = Field(default="auto", description="auto, openvino or torch")
     reranker: str = Field(default="", description="a sentence-transformers cross-encoder: name or folder; empty: none")
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
@@ -86,19 +92,97 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: object) -> Settings:
     """Read the environment and rag_app.toml once. Raises SettingsError naming each wrong or misspelt key."""
-    known = {f"RAG_{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(key for key in os.environ if key.startswith("RAG_") and key.upper() not in known)
-    if unknown:
-        raise SettingsError(
-            f"{', '.join(unknown)}: no such setting. Unset it or correct the name; the settings are: {', '.join(sorted(known))}."
-        )
+    problems = _unknown_variables()
+    problem = _file_problem()
+    if problem:
+        raise SettingsError(" ".join([*problems, problem]))
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{SETTINGS_FILE}: not valid TOML: {error}. Correct the file or remove it.") from error
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:
-        lines = [
-            f"RAG_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}" for problem in error.errors()
-        ]
-        known_names = ", ".join(sorted(known))
-        raise SettingsError("; ".join(lines) + f". The settings are: {known_names}.") from error
+        raise SettingsError(" ".join([*problems, *_sentences(error)])) from error
+    if problems:
+        raise SettingsError(" ".join(problems))
+    return settings
+
+
+def examine_settings() -> tuple[Settings, tuple[str, ...]]:
+    """The settings with the default in place of each wrong one, and a sentence for each of those. Never raises."""
+    problems = _unknown_variables()
+    file_problem = _file_problem()
+    if file_problem:
+        problems.append(file_problem)
+    defaults: dict[str, object] = {}
+    try:
+        _WithoutFile() if file_problem else Settings()
+    except ValidationError as error:
+        problems += _sentences(error)
+        wrong = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]} & Settings.model_fields.keys()
+        defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in wrong}
+    kind = _WithoutFile if file_problem else _Lenient
+    return kind(**defaults), tuple(problems)  # type: ignore[arg-type]
+
+
+class _Lenient(Settings):
+    """Settings that overlook keys they do not know, for looking at what else is wrong."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+
+class _WithoutFile(_Lenient):
+    """Settings from the environment alone, where rag_app.toml cannot be read."""
+
+    model_config = SettingsConfigDict(toml_file=None)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+
+def _unknown_variables() -> list[str]:
+    known = {_variable(name) for name in Settings.model_fields}
+    unknown = sorted(key for key in os.environ if key.upper().startswith("RAG_") and key.upper() not in known)
+    return [f"{key}: no such setting. {_hint(key.upper(), sorted(known))}" for key in unknown]
+
+
+def _file_problem() -> str:
+    """What keeps rag_app.toml from being read; empty when nothing does, or when there is none."""
+    try:
+        tomllib.loads(Path(SETTINGS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{SETTINGS_FILE}: cannot be read ({error.strerror}). Correct its permissions or remove it."
+    except (ValueError, RecursionError) as error:  # not UTF-8, or not TOML
+        return f"{SETTINGS_FILE}: not valid TOML: {error}. Correct the file or remove it."
+    return ""
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One sentence per wrong value. The value is left out: it may be a key."""
+    sentences = []
+    for fault in error.errors(include_input=False, include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        variable = _variable(name)
+        where = variable if os.environ.get(variable) else f"{name} in {SETTINGS_FILE}"
+        if fault["type"] == "extra_forbidden":
+            sentences.append(f"{where}: no such setting. {_hint(name.lower(), sorted(Settings.model_fields))}")
+            continue
+        meaning = Settings.model_fields[name].description if name in Settings.model_fields else ""
+        sentences.append(f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}. It means: {meaning}.")
+    return sentences
+
+
+def _hint(wrong: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(wrong, known, n=1)
+    return f"Do you mean {close[0]}?" if close else f"The settings are: {', '.join(known)}."
+
+
+def _variable(name: str) -> str:
+    return f"RAG_{name.upper()}"

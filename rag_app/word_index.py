@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import Stemmer
 
+from rag_app.errors import IndexFault
+
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
 _STOPWORDS = frozenset(
-    "a an and are as at be been but by can could did do does doing for from had has have having how however i if in into is "
-    "it its itself let may me might must my no nor not of on or our ours same shall she he should so some such than that the "
-    "their them then there these they this those through to too us was we were what when where which while who whom why will "
-    "with would you your".split()
+    "a an and are as at be been but by can could did do does doing for from had has have having how however i if in "
+    "into is it its itself let may me might must my no nor not of on or our ours same shall she he should so some such "
+    "than that the their them then there these they this those through to too us was we were what when where which "
+    "while who whom why will with would you your".split()
 )
 
 
@@ -60,7 +62,7 @@ class WordIndex:
             frequency[list(set(document))] += 1
         if vocabulary:
             engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-            engine.index((documents, vocabulary), show_progress=False)
+            engine.index((documents, dict(vocabulary)), show_progress=False)  # bm25s adds a term of its own
             engine.save(str(folder))
         np.save(folder / "frequency.npy", frequency)
         words = {"vocabulary": list(vocabulary), "size": len(texts)}
@@ -68,13 +70,20 @@ class WordIndex:
 
     @classmethod
     def open(cls, folder: Path) -> WordIndex:
+        """Open what `build` wrote. Raises IndexFault when it is damaged or missing."""
         import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
 
-        words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
-        engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
-        frequency = np.load(folder / "frequency.npy", allow_pickle=False)
-        return cls(engine, vocabulary, frequency, words["size"])
+        try:
+            words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+            vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
+            engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
+            frequency = np.load(folder / "frequency.npy", allow_pickle=False)
+            size = int(words["size"])
+        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+            raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
+        if len(frequency) != len(vocabulary):
+            raise IndexFault(f"{folder}: damaged, its files do not belong together. Build again with --fresh.")
+        return cls(engine, vocabulary, frequency, size)
 
     def scores(self, query: Sequence[str], weights: Sequence[float] | None = None) -> np.ndarray:
         """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part."""

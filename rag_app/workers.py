@@ -1,7 +1,6 @@
 """Reading papers in child processes: a file that crashes, hangs or eats memory costs that file alone.
 
-`python -m rag_app.workers` is the child: one JSON request per line on standard input, one JSON reply per line on
-standard output. A child needs only the file and writes one part, so it could as well run on another machine.
+reading_child.py is the child. It needs only the file and writes one part, so it could as well run on another machine.
 """
 
 from __future__ import annotations
@@ -12,42 +11,54 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from rag_app import parts
 from rag_app.errors import IndexFault
-from rag_app.pages import read_paper
 from rag_app.records import Kind, Reading
 
 SECONDS_PER_PAPER = 120.0
+SECONDS_TO_START = 60.0
 MEMORY_BYTES = 3 * 1024**3
+CHILD = ("-P", "-m", "rag_app.reading_child")  # -P: a file in the current folder must not pass for a module
+_LOOK = 0.2  # seconds between two looks at whether the build was stopped
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read, and the folder its part goes to."""
+    """One file to read, and the folder its part goes to. `digest` is the SHA-256 of the bytes that are meant."""
 
     path: Path
     kind: Kind
+    digest: str
     folder: Path
 
 
 @dataclass(frozen=True)
 class Done:
-    """A job's end: the part is on disk, also when the file could not be read."""
+    """A job's end: the part is on disk, also when the file could not be read, but not when the file has `changed`."""
 
     job: Job
     seconds: float
+    changed: bool = False
+
+
+_Finished = queue.SimpleQueue[Done | BaseException]
 
 
 def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[Done], None], stop: threading.Event) -> None:
-    """Read every file, `workers` at a time. Calls `on_done` from this thread, in the order in which they finish."""
+    """Read every file, `workers` at a time. Calls `on_done` from this thread, in the order in which they finish.
+
+    Returns early when `stop` is set. Raises IndexFault when parts cannot be written or no child can be started.
+    """
     todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    finished: queue.SimpleQueue[Done | BaseException] = queue.SimpleQueue()
+    finished: _Finished = queue.SimpleQueue()
     # Large files first, so that no worker is left alone with one at the end.
     for job in sorted(jobs, key=lambda job: -_size(job.path)):
         todo.put(job)
@@ -60,12 +71,9 @@ def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[Done], None],
         thread.start()
     try:
         for _ in jobs:
-            while True:
-                if stop.is_set():
-                    return
-                with contextlib.suppress(queue.Empty):
-                    result = finished.get(timeout=0.2)
-                    break
+            result = _next(finished, stop)
+            if result is None:
+                return
             if isinstance(result, BaseException):
                 raise result
             on_done(result)
@@ -75,6 +83,13 @@ def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[Done], None],
             thread.join(timeout=5)
 
 
+def _next(finished: _Finished, stop: threading.Event) -> Done | BaseException | None:
+    while not stop.is_set():
+        with contextlib.suppress(queue.Empty):
+            return finished.get(timeout=_LOOK)
+    return None
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -82,8 +97,10 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _serve(todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[Done | BaseException], halt: threading.Event) -> None:
-    child = _Child()
+def _serve(
+    todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[Done | BaseException], halt: threading.Event
+) -> None:
+    child = _Child(halt)
     try:
         while not halt.is_set():
             try:
@@ -91,12 +108,14 @@ def _serve(todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[Done | Base
             except queue.Empty:
                 return
             began = time.perf_counter()
-            problem = child.read(job, halt)
+            reply = child.read(job)
             if halt.is_set():
                 return
-            if problem:
-                parts.save_reading(job.folder, Reading(title="", pages=(), state="unreadable", problem=problem))
-            finished.put(Done(job, time.perf_counter() - began))
+            changed = bool(reply["changed"])
+            if reply["problem"] and not changed:
+                reading = Reading(title="", pages=(), state="unreadable", problem=str(reply["problem"]))
+                parts.save_reading(job.folder, reading)
+            finished.put(Done(job, time.perf_counter() - began, changed))
     except BaseException as error:  # handed to the thread that asked, which raises it
         finished.put(error)
     finally:
@@ -104,64 +123,84 @@ def _serve(todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[Done | Base
 
 
 class _Child:
-    """One child process, started when needed and again after it died."""
+    """One child process, started when needed and again after it died. Everything returns early once `halt` is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, halt: threading.Event) -> None:
+        self._halt = halt
         self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[bytes] | None = None
         self._replies: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def read(self, job: Job, halt: threading.Event) -> str:
-        """Have one file read. Returns what is wrong when the child died or took too long, else an empty string."""
+    def read(self, job: Job) -> dict[str, Any]:
+        """Have one file read. The reply names the problem when the file could not be read or the child died of it."""
+        if not (self._send(job) or self._send(job)):  # a child may have been ended by the system while it waited
+            raise IndexFault("The process that reads papers ends at once. Run: python -m rag_app doctor")
+        line = self._receive(SECONDS_PER_PAPER)
+        if line:
+            reply: dict[str, Any] = json.loads(line)
+            if reply["fault"]:
+                raise IndexFault(str(reply["fault"]))
+            return reply
+        self.end()
+        why = (
+            f"took longer than {SECONDS_PER_PAPER:.0f} s and was ended"
+            if line is None
+            else f"crashed or needed more than {MEMORY_BYTES / 1024**3:.1f} GiB of memory"
+        )
+        problem = (
+            f"{job.path.name}: reading it {why}. Save it anew with another program (print to PDF), then build again; "
+            "build --fresh tries the same file once more."
+        )
+        return {"problem": problem, "changed": not _is_same(job)}
+
+    def _send(self, job: Job) -> bool:
         if self._process is None:
             self._start()
-        process = self._process
-        assert process is not None and process.stdin is not None
-        request = {"path": str(job.path), "kind": job.kind, "folder": str(job.folder)}
+        if self._process is None or self._process.stdin is None:
+            return self._halt.is_set()
+        request = {"path": str(job.path), "kind": job.kind, "digest": job.digest, "folder": str(job.folder)}
         try:
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
         except OSError:
             self.end()
-            return f"{job.path.name}: the process that reads papers could not be started. Build again."
-        deadline = time.monotonic() + SECONDS_PER_PAPER
-        while not halt.is_set():
+            return False
+        return True
+
+    def _receive(self, seconds: float) -> str | None:
+        """The child's next line: "" when it has ended, None when it took too long."""
+        deadline = time.monotonic() + seconds
+        while not self._halt.is_set() and time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
-                reply = self._replies.get(timeout=0.2)
-                if reply:
-                    answer = json.loads(reply)
-                    if answer["fault"]:
-                        raise IndexFault(answer["fault"])
-                    return str(answer["problem"])
-                self.end()
-                return (
-                    f"{job.path.name}: reading it crashed or needed more than {MEMORY_BYTES // 1024**3} GiB of memory. "
-                    "Save it anew with another program (print to PDF), then build again."
-                )
-            if time.monotonic() > deadline:
-                self.end()
-                return (
-                    f"{job.path.name}: reading it took longer than {SECONDS_PER_PAPER:.0f} s and was ended. "
-                    "Split it or save it anew with another program, then build again."
-                )
-        return ""
+                return self._replies.get(timeout=_LOOK)
+        return None
 
     def _start(self) -> None:
-        environment = {**os.environ, "PYTHONUTF8": "1", "RAG_WORKER_MEMORY": str(MEMORY_BYTES)}
         package_root = str(Path(__file__).resolve().parent.parent)
-        environment["PYTHONPATH"] = os.pathsep.join(
-            part for part in (package_root, environment.get("PYTHONPATH", "")) if part
-        )
+        inherited = os.environ.get("PYTHONPATH", "")
+        path = os.pathsep.join(part for part in (package_root, inherited) if part)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rag_app.workers"],
+            [sys.executable, *CHILD, str(MEMORY_BYTES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             text=True,
             encoding="utf-8",
-            env=environment,
+            env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": path},
         )
         self._replies = queue.SimpleQueue()
         threading.Thread(target=_forward, args=(self._process, self._replies), daemon=True).start()
+        if not self._receive(SECONDS_TO_START) and not self._halt.is_set():
+            said = self._last_words()
+            self.end()
+            raise IndexFault(f"The process that reads papers does not start ({said}). Run: python -m rag_app doctor")
+
+    def _last_words(self) -> str:
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def end(self) -> None:
         """End the child, if there is one."""
@@ -170,10 +209,17 @@ class _Child:
             return
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+
+def _is_same(job: Job) -> bool:
+    try:
+        return parts.file_digest(job.path) == job.digest
+    except OSError:
+        return False
 
 
 def _forward(process: subprocess.Popen[str], replies: queue.SimpleQueue[str]) -> None:
@@ -182,40 +228,3 @@ def _forward(process: subprocess.Popen[str], replies: queue.SimpleQueue[str]) ->
         for line in process.stdout:
             replies.put(line)
     replies.put("")  # the child has ended
-
-
-def _limit_memory() -> None:
-    try:
-        import resource  # noqa: PLC0415  # not on Windows
-    except ImportError:
-        return
-    limit = int(os.environ.get("RAG_WORKER_MEMORY", MEMORY_BYTES))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _child_main() -> None:
-    _limit_memory()
-    replies, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not break the protocol
-    for line in sys.stdin:
-        request = json.loads(line)
-        path = Path(request["path"])
-        problem = ""
-        fault = ""
-        try:
-            reading = read_paper(path, request["kind"])
-        except MemoryError:
-            problem = f"{path.name}: needs more memory than a paper may take. Split it, then build again."
-        except Exception as error:  # the outermost edge of this process
-            problem = f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it anew, then build again."
-        else:
-            try:
-                parts.save_reading(Path(request["folder"]), reading)
-            except OSError as error:  # a full disk is not the paper's fault
-                fault = f"{request['folder']}: cannot be written ({error}). Free some space, then build again."
-        replies.write(json.dumps({"problem": problem, "fault": fault}) + "\n")
-        replies.flush()
-
-
-if __name__ == "__main__":
-    _child_main()

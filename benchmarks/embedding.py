@@ -1,0 +1,175 @@
+"""How fast texts become vectors: torch, OpenVINO in each precision, and the share of this machine's peak.
+
+    python -m benchmarks.embedding [--texts 600] [--rounds 3]
+
+Prints JSON. The contestants take turns, so that other load on the machine meets all of them; rates are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from rag_app.conversion import check_texts
+from rag_app.embedder import Embedder, open_embedder
+from rag_app.openvino_model import open_converted
+from rag_app.packing import pack
+from rag_app.sentence_model import find_model
+from rag_app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT.parent / "shared" / "datasets" / "scifact" / "corpus.jsonl"
+SPECIAL = 2  # tokens added to every text
+
+
+def main(texts: int = 600, rounds: int = 3) -> dict[str, Any]:
+    """Measure everything once. Rates are tokens per second, special tokens included, padding not."""
+    sample = load_texts(texts)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        first_open = seconds_cold(cache)
+        contestants = open_all(cache)
+        tokens = count(contestants["default"], sample)
+        measured = race({name: lambda e=e: e.embed_passages(sample) for name, e in contestants.items()}, rounds)
+        chosen = contestants["default"].backend.removeprefix("OpenVINO ")
+        peak = peak_rate(chosen, rounds)
+        return {
+            "machine": openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"),
+            "versions": {"openvino": openvino.__version__, "python": sys.version.split()[0]},
+            "texts": len(sample),
+            "tokens": tokens,
+            "default": contestants["default"].backend,
+            "tokens_per_second": {name: tokens / wall for name, (wall, _) in measured.items()},
+            "tokens_per_processor_second": {name: tokens / cpu for name, (_, cpu) in measured.items()},
+            "padding": padding(contestants["default"], sample),
+            "least_cosine_with_torch": agreement(contestants, sample),
+            "peak_operations_per_second": peak,
+            "operations_per_token": operations_per_token(tokens / len(sample)),
+            "share_of_peak": tokens / measured["default"][0] * operations_per_token(tokens / len(sample)) / peak,
+            "question_milliseconds_p50": question_milliseconds(contestants["default"]),
+            "seconds_first_open": first_open,
+            "seconds_cold_open": statistics.median(seconds_cold(cache) for _ in range(rounds)),
+        }
+
+
+def load_texts(count: int) -> list[str]:
+    """Abstracts of SciFact where they are at hand, else the sentences of the conversion's check."""
+    if not CORPUS.is_file():
+        return (check_texts() * (count // 50 + 1))[:count]
+    with CORPUS.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+    return [f"{row['title']}\n{row['text']}" for row in rows]
+
+
+def open_all(cache: Path) -> dict[str, Embedder]:
+    """The default, and every other way that this machine offers."""
+    found: dict[str, Embedder] = {
+        "default": open_embedder(Settings(), cache),
+        "torch f32": open_embedder(Settings(embedder_backend="torch"), cache),
+    }
+    capable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for precision, sign in {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}.items():
+        if sign in capable:
+            model = find_model(Settings().embedder)
+            found[f"openvino {precision}"] = open_converted(model, cache, precision)
+    return found
+
+
+def race(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of each, by the clock and of processor time, after one round to warm up."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    for turn in range(rounds + 1):
+        for name, run in runs.items():
+            wall, processor = time.perf_counter(), time.process_time()
+            run()
+            if turn:
+                seconds[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    return {
+        name: (statistics.median(wall for wall, _ in all_), statistics.median(cpu for _, cpu in all_))
+        for name, all_ in seconds.items()
+    }
+
+
+def count(embedder: Embedder, texts: list[str]) -> int:
+    """Tokens that the model reads of these texts."""
+    return sum(min(tokens, embedder.window) + SPECIAL for tokens in embedder.count_tokens(texts))
+
+
+def padding(embedder: Embedder, texts: list[str]) -> float:
+    """Tokens computed per token read."""
+    lengths = [min(tokens, embedder.window) + SPECIAL for tokens in embedder.count_tokens(texts)]
+    batches = pack(lengths, embedder.window + SPECIAL)
+    return sum(batch.length * len(batch.rows) for batch in batches) / sum(lengths)
+
+
+def agreement(contestants: dict[str, Embedder], texts: list[str]) -> dict[str, float]:
+    """Least cosine of each contestant's vectors with those of torch."""
+    expected = contestants["torch f32"].embed_passages(texts[:100])
+    return {
+        name: float((embedder.embed_passages(texts[:100]) * expected).sum(axis=1).min())
+        for name, embedder in contestants.items()
+    }
+
+
+def operations_per_token(length: float) -> float:
+    """Multiplications and additions in the matrix products of all-MiniLM-L6-v2, for texts of `length` tokens."""
+    hidden, wide, layers = 384, 1536, 6
+    return layers * (2 * (4 * hidden * hidden + 2 * hidden * wide) + 4 * length * hidden)
+
+
+def peak_rate(precision: str, rounds: int) -> float:
+    """Operations per second of plain matrix products in this precision: a chain of eight of 1024 x 1536 x 1536."""
+    rows, size, links = 1024, 1536, 8
+    ops = openvino.opset13
+    start = state = ops.parameter([rows, size], openvino.Type.f32)
+    weights = np.random.default_rng(0).normal(size=(size, size)).astype(np.float32) / size**0.5
+    for _ in range(links):
+        state = ops.matmul(state, ops.constant(weights), False, True)
+    hint = {"INFERENCE_PRECISION_HINT": precision}
+    request = openvino.Core().compile_model(openvino.Model([state], [start]), "CPU", hint).create_infer_request()
+    data = np.ones((rows, size), dtype=np.float32)
+    best = min(race({"peak": lambda: request.infer([data])}, 1)["peak"][0] for _ in range(5 * rounds))
+    return 2.0 * links * rows * size * size / best
+
+
+def question_milliseconds(embedder: Embedder) -> float:
+    """Median time of one question on a warm process."""
+    times = []
+    for number in range(200):
+        began = time.perf_counter()
+        embedder.embed_question(f"How does retrieval change with {number} distracting passages in the context?")
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def seconds_cold(cache: Path) -> float:
+    """A new process: import, open, embed one question; without the start of Python itself."""
+    code = (
+        "import sys, time; began = time.perf_counter()\n"
+        "from pathlib import Path\n"
+        "from rag_app.embedder import open_embedder\n"
+        "from rag_app.settings import Settings\n"
+        "open_embedder(Settings(), Path(sys.argv[1])).embed_question('What is it?')\n"
+        "print(time.perf_counter() - began)"
+    )
+    command = [sys.executable, "-c", code, str(cache)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    return float(done.stdout)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=int, default=600, help="how many texts to embed in a round")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of which the median is taken")
+    print(json.dumps(main(**vars(parser.parse_args())), indent=2))

@@ -1,0 +1,164 @@
+"""What a model writes, made safe while it streams: no marks outside the evidence, no markup, no links, no thoughts.
+
+Both filters are pure: feeding a text in any pieces gives the same characters as feeding it whole. A renderer of
+Markdown finds no tag, image, link, link definition or address in what comes out; the words stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
+LONGEST_WORD = 200  # characters held back at most
+
+_MARK = re.compile(
+    r"[\[【]\s*(?:(?:evidence|passage|source|reference|document)s?\s*)?"
+    r"(?P<numbers>\^?\d{1,6}(?:\s*(?:[,;&]|[-–—]|and|to)\s*\^?\d{1,6})*)"
+    r"\s*(?:†[^\]】]*|,\s*(?:pp?\.?|pages?)\s*\d+(?:[-–]\d+)?)?\s*[\]】]",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"(\d+)(?:\s*(?:[-–—]|to)\s*\^?(\d+))?", re.IGNORECASE)
+_DEFINITION = re.compile(r"[\s>*+\-]*\[|[^\[]*$")  # a line that begins with a bracket, or in the middle of one
+_WORD = re.compile(rf"[A-Za-z0-9+.\-]{{1,{LONGEST_WORD}}}")
+_THOUGHT = re.compile(r"\s*<(think|thinking|reasoning|thought)>")
+_THOUGHT_BEGUN = re.compile(r"\s*(<[a-z]{0,10})?")
+
+
+class ThoughtFilter:
+    """Leaves out what a model thinks aloud between <think> and </think> before it answers."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._end = ""  # what ends the thought
+        self._answering = False
+
+    def feed(self, piece: str) -> str:
+        """The next characters of the answer."""
+        if self._answering:
+            return piece
+        self._held += piece
+        if not self._end:
+            begun = _THOUGHT.match(self._held)
+            if begun:
+                self._end = f"</{begun.group(1)}>"
+            elif _THOUGHT_BEGUN.fullmatch(self._held):
+                return ""
+            else:
+                return self._answer(self._held)
+        _, ended, answer = self._held.partition(self._end)
+        return self._answer(answer) if ended else ""
+
+    def finish(self) -> str:
+        """What is left; nothing when the model was still thinking."""
+        return "" if self._answering or self._end else self._answer(self._held)
+
+    def _answer(self, text: str) -> str:
+        self._held, self._answering = "", True
+        return text
+
+
+class AnswerFilter:
+    """Turns every way of citing into [n] and drops numbers that are not among `numbers`; disarms markup.
+
+    A dropped mark takes the blanks before it with it. "[0, 1]" is an interval and stays: evidence counts from 1.
+    """
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        self._numbers = frozenset(numbers)
+        self._held = ""
+        self._line = ""  # what went out since the last line break
+
+    def feed(self, piece: str) -> str:
+        """The next characters of the answer; may be empty while a word or mark is incomplete."""
+        self._held += piece
+        return self._drain(final=False)
+
+    def finish(self) -> str:
+        """What is left when the text has ended, without blanks at the end."""
+        return self._drain(final=True)
+
+    def _drain(self, final: bool) -> str:
+        out: list[str] = []
+        while self._held:
+            step = self._step(final)
+            if step is None:
+                break
+            out.append(step)
+        return "".join(out)
+
+    def _step(self, final: bool) -> str | None:
+        """Decide about the start of the held text; None to wait for more."""
+        gap = len(self._held) - len(self._held.lstrip())
+        if gap == len(self._held):
+            return self._take(gap, "") if final else None
+        if self._held[gap] in "[【":
+            return self._bracket(gap, final)
+        if gap:
+            return self._take(gap, self._out(self._held[:gap]))
+        word = _WORD.match(self._held)
+        if word:
+            return self._word(word.group(), final)
+        return self._take(1, self._out(self._held[0]))
+
+    def _bracket(self, gap: int, final: bool) -> str | None:
+        near = self._held[gap : gap + LONGEST_MARK]
+        inside, broken, _ = near.partition("\n")
+        close = min((at for at in (inside.find("]"), inside.find("】")) if at >= 0), default=-1)
+        if close < 0 and not final and not broken and len(near) < LONGEST_MARK:
+            return None
+        space = self._held[:gap]
+        mark = _MARK.fullmatch(near[: close + 1]) if close > 0 else None
+        if mark is None:
+            return self._take(gap + 1, self._out(space + near[0]))
+        cited = _cited(mark.group("numbers"))
+        if 0 in cited and len(cited) > 1:
+            return self._take(gap + close + 1, self._out(space + near[: close + 1]))
+        shown = [number for number in dict.fromkeys(cited) if number in self._numbers]
+        if not shown and "\n" not in space:
+            space = ""
+        return self._take(gap + close + 1, self._out(space) + self._out("".join(f"[{number}]" for number in shown)))
+
+    def _word(self, word: str, final: bool) -> str | None:
+        if len(word) == LONGEST_WORD:
+            return self._take(len(word), self._out(word))
+        rest = self._held[len(word) : len(word) + 3]
+        if not final and len(rest) < 3 and "://".startswith(rest):
+            return None
+        if rest == "://":  # an address stays readable, but nothing makes a link of it without its scheme
+            return self._take(len(word) + 3, "")
+        return self._take(len(word), self._out(word[4:] if word[:4].lower() == "www." else word))
+
+    def _take(self, length: int, shown: str) -> str:
+        self._held = self._held[length:]
+        return shown
+
+    def _out(self, text: str) -> str:
+        """The text with its markup disarmed, by what went out before each character."""
+        shown: list[str] = []
+        for letter in text:
+            safe = self._safe(letter)
+            shown.append(safe)
+            self._line = "" if letter == "\n" else self._line + safe
+        return "".join(shown)
+
+    def _safe(self, letter: str) -> str:
+        line = self._line
+        if line.endswith("<") and (letter.isalpha() or letter in "/!?"):
+            return f" {letter}"  # "< img" is text to every renderer
+        if line.endswith("]") and (letter == "(" or (letter == ":" and _DEFINITION.match(line))):
+            return f" {letter}"  # neither a link nor an image nor the definition of one
+        if letter == "/" and line.endswith(":/"):
+            return ""
+        if letter == "." and line[-3:].lower() == "www":
+            return ""
+        return letter
+
+
+def _cited(numbers: str) -> list[int]:
+    """Of "1, 3-5" the numbers 1, 3, 4, 5. A backward or endless range gives its two ends only."""
+    found: list[int] = []
+    for low, high in _NUMBERS.findall(numbers):
+        first, last = int(low), int(high or low)
+        found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
+    return found

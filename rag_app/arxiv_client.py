@@ -1,0 +1,215 @@
+"""Asks arXiv for a PDF, politely: one request at a time, a pause between requests, and a name to ask for.
+
+The only module that speaks HTTP. Source of the pause of three seconds: https://info.arxiv.org/help/api/tou.html
+"""
+
+from __future__ import annotations
+
+import email.utils
+import importlib.metadata
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from rag_app.arxiv import HOSTS
+from rag_app.errors import FetchError
+
+ARXIV = "https://arxiv.org"
+_PIECE = 128 * 1024  # bytes
+_REDIRECTS = 5
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_BY_BROWSER = "Download it with a browser into the corpus folder."
+
+
+class Again(FetchError):
+    """This attempt failed, the next may not."""
+
+
+class Unreachable(Again):
+    """No connection came about."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of an answer 200, to be read once."""
+
+    pieces: Iterator[bytes]
+    size: int  # bytes as announced, 0 when the server does not tell
+    web_page: bool  # the server calls it HTML
+
+
+class ArxivClient:
+    """One connection to arXiv, and when the next request may go out. Close it after use."""
+
+    def __init__(
+        self, base_url: str, *, delay: float, timeout: float, longest_wait: float, stop: threading.Event
+    ) -> None:
+        """All times in seconds; `stop` ends a wait. Raises FetchError when `base_url` is no safe address."""
+        self.base = _base(base_url)
+        self.delay = delay
+        self.timeout = timeout
+        self.longest_wait = longest_wait
+        self.stop = stop
+        self.reached = False  # whether the server ever answered
+        self.due = 0.0  # when the next request may go out, on the monotonic clock
+        self._client = _client(self.base, timeout)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next request may go out."""
+        return max(0.0, self.due - time.monotonic())
+
+    def put_off(self, seconds: float) -> None:
+        """Send no request before `seconds` from now."""
+        self.due = max(self.due, time.monotonic() + seconds)
+
+    @contextmanager
+    def pdf(self, name: str, end: float) -> Iterator[Body]:
+        """The PDF of the paper `name`, asked for when the next request is due; `end` is on the monotonic clock.
+
+        Raises Again where another attempt may help, Unreachable when no connection comes about, else FetchError; the
+        same while the body is read.
+        """
+        url = httpx.URL(f"{str(self.base).rstrip('/')}/pdf/{name}")
+        for _ in range(_REDIRECTS + 1):
+            with self._answer(url, name, end) as response:
+                if not response.has_redirect_location:
+                    self._check(response, name)
+                    web_page = "html" in response.headers.get("Content-Type", "").lower()
+                    yield Body(response.iter_bytes(_PIECE), _length(response), web_page)
+                    return
+                url = self._next_url(response, name)
+        raise FetchError(f"{name}: redirected more than {_REDIRECTS} times. {_BY_BROWSER}")
+
+    @contextmanager
+    def _answer(self, url: httpx.URL, name: str, end: float) -> Iterator[httpx.Response]:
+        self._wait_turn(name)
+        seconds = max(0.01, min(self.timeout, end - time.monotonic()))
+        try:
+            with self._client.stream("GET", url, timeout=seconds) as response:
+                self.reached = True
+                yield response
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise Unreachable(
+                f"{self.base.host} cannot be reached ({_reason(error)}). Check the network or proxy, then fetch again."
+            ) from error
+        except httpx.TimeoutException as error:
+            raise Again(f"{name}: nothing came for {seconds:.3g} s. Fetch again later.") from error
+        except httpx.TransportError as error:
+            raise Again(f"{name}: the download broke off ({_reason(error)}). Fetch again.") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise FetchError(f"{name}: the answer cannot be read ({_reason(error)}). Fetch again later.") from error
+        finally:
+            self.put_off(self.delay)
+
+    def _wait_turn(self, name: str) -> None:
+        wait = self.wait
+        if wait > max(self.longest_wait, self.delay):
+            raise FetchError(f"{name}: {self.base.host} asks to wait {wait:.0f} more seconds. Fetch again after that.")
+        if self.stop.wait(wait):
+            raise FetchError(f"{name}: stopped. Fetch again to get it.")
+
+    def _next_url(self, response: httpx.Response, name: str) -> httpx.URL:
+        """Where a redirect leads, if that is arXiv: nothing that a stranger's server names is ever asked."""
+        try:
+            url = response.url.join(response.headers["Location"])
+        except httpx.InvalidURL:
+            url = httpx.URL("")
+        same = (url.scheme, url.host, url.port) == (self.base.scheme, self.base.host, self.base.port)
+        arxiv = url.scheme == "https" and url.host in HOSTS and url.port is None
+        if url.userinfo or not (same or arxiv):
+            raise FetchError(f"{name}: redirected to {str(url)[:80]}, which is not arXiv; not followed. {_BY_BROWSER}")
+        return url
+
+    def _check(self, response: httpx.Response, name: str) -> None:
+        """Raise unless the answer is 200."""
+        status = response.status_code
+        if status in {404, 410}:
+            raise FetchError(f"{name}: arXiv has no such paper ({status}). Check the id.")
+        if status in {429, 500, 502, 503, 504}:
+            self.put_off(_retry_after(response.headers.get("Retry-After", "")))
+            raise Again(f"{name}: {self.base.host} is busy ({status}). Fetch again later.")
+        if status != 200:
+            raise FetchError(f"{name}: {self.base.host} refused ({status}). {_BY_BROWSER}")
+
+
+def reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
+    """Whether arXiv answers within `timeout` seconds, name look-up included. A network at fault is only False."""
+    base = _base(base_url)
+    answers: list[int] = []
+
+    def knock() -> None:
+        try:
+            with _client(base, timeout) as client:
+                answers.append(client.head("/").status_code)
+        except httpx.HTTPError:
+            return  # no answer is the answer
+
+    # In a thread, since looking a name up obeys no timeout and can take half a minute without a network.
+    thread = threading.Thread(target=knock, name="reachable", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return bool(answers) and answers[0] < 500
+
+
+def _base(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as error:
+        raise FetchError(
+            f"{base_url[:80]}: no address to fetch from ({error}). Set RAG_ARXIV_URL to {ARXIV}."
+        ) from error
+    safe = url.scheme == "https" or (url.scheme == "http" and url.host in _LOOPBACK)
+    if not url.host or not safe or url.userinfo:
+        raise FetchError(f"{base_url[:80]}: not an https address without a password. Set RAG_ARXIV_URL to {ARXIV}.")
+    return url
+
+
+def _client(base: httpx.URL, timeout: float) -> httpx.Client:
+    """One connection, redirects left to us. A proxy from the environment is for the world, not for this machine."""
+    return httpx.Client(
+        base_url=base,
+        timeout=timeout,
+        trust_env=base.host not in _LOOPBACK,
+        limits=httpx.Limits(max_connections=1),
+        # No compression: a PDF is compressed, and the length told is then the length that comes.
+        headers={"User-Agent": _user_agent(), "Accept": "application/pdf", "Accept-Encoding": "identity"},
+    )
+
+
+def _user_agent() -> str:
+    try:
+        version = importlib.metadata.version("rag-app")
+    except importlib.metadata.PackageNotFoundError:
+        version = "0"
+    return f"rag-app/{version} (reads papers for one person; one request at a time)"
+
+
+def _length(response: httpx.Response) -> int:
+    told = response.headers.get("Content-Length", "")
+    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0
+
+
+def _retry_after(told: str) -> float:
+    """Seconds to wait, from a number or an HTTP date; 0 when neither is told."""
+    if re.fullmatch(r"[0-9]{1,9}", told.strip()):
+        return float(told)
+    try:
+        when = email.utils.parsedate_to_datetime(told)
+    except (TypeError, ValueError):
+        return 0.0
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,207 @@
+"""What a paper is called among the papers of one library: names that mean it, and names that it coined.
+
+A name means a paper when its title or its own introduction gives it ("ColBERTv2: ...", "we present TART"); where several
+papers give the same name, the one whose title holds it, else the earliest. Besides, a paper coins the names that it uses a
+lot, earlier than others, without citing anybody: data sets and models that it merely uses are cited where they come up
+("BEIR (Thakur et al., 2021)").
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from rag_app.records import Reading
+
+LEAST_USES = 6
+LEAST_RATE = 1.0  # uses per thousand words
+COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two comparable users is the origin
+FRONT_PAGES = 2  # where a paper presents what it introduces
+MANY_USES = 15  # a name used as often as this and never cited is the paper's own wherever it first comes up
+SPREAD = 5  # papers, or a tenth of all: a name that more papers use often, and nobody cites, is common property
+LONGEST_NAME = 8  # words of a question that are tried as one name
+
+_NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
+_CITATION = re.compile(r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)")
+_SMALL = frozenset("a an and as at by for from in into is of on or the to via with".split())
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How one paper uses names that could be its own."""
+
+    given: tuple[str, ...]  # by its title or introduction
+    coined: tuple[str, ...]  # used often, not cited
+    rates: dict[str, float]  # every frequent name -> uses per thousand words
+    cited: tuple[str, ...]  # frequent names for which it cites somebody
+
+
+@dataclass(frozen=True)
+class Called:
+    """The names of one paper, as a question may write them."""
+
+    names: tuple[str, ...]
+    coined: tuple[str, ...]
+
+
+def usage(reading: Reading) -> Usage:
+    """Count the names in one paper's text; the bibliography and page furniture do not count."""
+    texts = [
+        "\n".join(page.text[b.start : b.end] for b in page.blocks if b.kind not in ("bibliography", "furniture"))
+        for page in reading.pages
+    ]
+    text = "\n".join(texts)
+    thousands = max(1, len(text.split())) / 1000
+    counts = Counter(_NAME.findall(text))
+    frequent = {name: count for name, count in counts.items() if count >= LEAST_USES}
+    front = set(_NAME.findall("\n".join(texts[:FRONT_PAGES])))
+    names = {name: count for name, count in frequent.items() if _is_name(name, text, count)}
+    cited = {name: _times_cited(name, text) for name in names}
+    coined = tuple(
+        name
+        for name, count in names.items()
+        if cited[name] <= (1 if name in front else 0) and (name in front or count >= MANY_USES)
+    )
+    rates = {name: count / thousands for name, count in frequent.items()}
+    return Usage(reading.abbreviations, coined, rates, tuple(name for name, times in cited.items() if times))
+
+
+def _is_name(name: str, text: str, uses: int) -> bool:
+    """Names have a capital that a sentence's beginning does not explain: within, or in the middle of a sentence."""
+    if any(letter.isupper() or letter.isdigit() for letter in name[1:]):
+        return True
+    inside = len(re.findall(rf"[a-z,] {re.escape(name)}(?![\w-])", text))
+    return inside * 4 >= uses and text.count(f" {name.lower()} ") * 20 <= uses
+
+
+def _times_cited(name: str, text: str) -> int:
+    """How many of the first ten uses are followed by a citation; a citation at the very first counts for all ten."""
+    cited = [_CITATION.match(text, match.end()) is not None for match in islice(re.finditer(re.escape(name), text), 10)]
+    return 10 if cited[0] else sum(cited)
+
+
+def folded(name: str) -> str:
+    """How names are compared: "Self-RAG", "SELF RAG" and "SelfRAG" are one."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def title_head(title: str) -> str:
+    """The name before a title's colon or dash ("BERT: Pre-training of ..."), or an empty string."""
+    head, mark, _ = re.split(r"(:|,|\s[–—-]\s|$)", title, maxsplit=1)
+    return head.strip() if mark and len(head.split()) <= 5 else ""
+
+
+def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
+    """Acronyms that the words of a title spell, and the words [first, end) that spell them; small words do not count."""
+    words = title.replace("-", " ").replace(":", " ").split()
+    for first in range(len(words)):
+        letters = ""
+        for end in range(first, len(words)):
+            if words[end].casefold() in _SMALL or not words[end][0].isalpha():
+                continue
+            letters += words[end][0].upper()
+            if len(letters) >= 3 and words[first].casefold() not in _SMALL:
+                yield letters, first, end + 1
+
+
+def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -> list[Called]:
+    """Name the papers of one library. `order` sorts them by time (an arXiv id, or a year)."""
+    spelled = [{letters for letters, _, _ in _acronyms(title)} for title in titles]
+    claims: dict[str, list[tuple[int, str, int]]] = {}  # folded name -> (strength, name, paper)
+    for number, (title, one) in enumerate(zip(titles, usages, strict=True)):
+        head = title_head(title)
+        for name in dict.fromkeys(name for name in (head, *one.given) if len(name) > 1):
+            if name != head and not (_mostly_here(name, number, usages) and (name in spelled[number] or not _common(name, usages))):
+                continue
+            strength = 3 if name == head else 1 + (name in spelled[number])
+            claims.setdefault(folded(name), []).append((strength, name, number))
+    known = {name for one in usages for name in one.rates if name.isupper()}
+    for number, letters in enumerate(spelled):
+        for name in letters & known:
+            if name not in usages[number].cited:
+                claims.setdefault(folded(name), []).append((1, name, number))
+    names: list[list[str]] = [[] for _ in titles]
+    for claimed in claims.values():
+        strongest = max(strength for strength, _, _ in claimed)
+        _, name, owner = min((claim for claim in claimed if claim[0] == strongest), key=lambda claim: order[claim[2]])
+        names[owner] += [name, *_short_for(name)]
+    acronyms = {name for claimed in claims.values() for _, name, _ in claimed if name.isupper()}
+    for kept, title in zip(names, titles, strict=True):
+        kept += _with_acronyms(title, acronyms)
+    coined = _coined(usages, order, set(claims))
+    return [Called(tuple(dict.fromkeys(own)), tuple(also)) for own, also in zip(names, coined, strict=True)]
+
+
+def _mostly_here(name: str, number: int, usages: Sequence[Usage]) -> bool:
+    """Whether the paper is among those that use the name most, and does not cite it."""
+    highest = max(one.rates.get(name, 0.0) for one in usages)
+    return name not in usages[number].cited and usages[number].rates.get(name, 0.0) * 2 >= highest
+
+
+def _common(name: str, usages: Sequence[Usage]) -> bool:
+    """Whether many papers use the name often and nobody cites it: "LLM", "GPU"."""
+    often = sum(name in one.rates for one in usages)
+    return often > max(SPREAD, len(usages) // 10) and not any(name in one.cited for one in usages)
+
+
+def _coined(usages: Sequence[Usage], order: Sequence[str], claimed: set[str]) -> list[list[str]]:
+    found: list[list[str]] = [[] for _ in usages]
+    for name in sorted({name for one in usages for name in one.coined}):
+        rates = {number: one.rates[name] for number, one in enumerate(usages) if name in one.rates}
+        if _common(name, usages):
+            continue
+        least = max(LEAST_RATE, COMPARABLE * max(rates.values()))
+        first = min((number for number, rate in rates.items() if rate >= least), key=lambda n: order[n], default=None)
+        if first is not None and name in usages[first].coined and folded(name) not in claimed:
+            found[first] += [name, *_short_for(name)]
+    return found
+
+
+def _short_for(name: str) -> list[str]:
+    """ "Fusion-in-Decoder" is also called "FiD"."""
+    parts = name.split("-")
+    return ["".join(part[0] for part in parts)] if len(parts) >= 3 and all(part.isalpha() for part in parts) else []
+
+
+def _with_acronyms(title: str, acronyms: set[str]) -> list[str]:
+    """ "Corrective Retrieval Augmented Generation" is also called "Corrective RAG"."""
+    head = re.split(r":|\s[–—-]\s", title)[0]
+    words = head.replace("-", " ").split()
+    return [
+        " ".join([*words[:first], letters, *words[end:]])
+        for letters, first, end in _acronyms(head)
+        if letters in acronyms and 1 <= len(words) - (end - first) <= 3
+    ]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A paper that a question names, and where."""
+
+    paper: str
+    start: int
+    end: int
+
+
+def mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Mention]:
+    """Papers that a question names, in order. `names` maps folded names to papers.
+
+    A name must hold a capital letter or a digit in the question, or be several words long; the longest match wins.
+    """
+    words = [(match.start(), match.end()) for match in re.finditer(r"[\w.]+(?:[-/][\w.]+)*", question)]
+    found: list[Mention] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
+            start, end = words[at][0], words[at + length - 1][1]
+            text = question[start:end].rstrip(".")
+            papers = names.get(folded(text)) or names.get(folded(text.removesuffix("s")))
+            if papers and (length > 1 or "-" in text or any(letter.isupper() or letter.isdigit() for letter in text)):
+                found += [Mention(paper, start, end) for paper in papers]
+                at += length - 1
+                break
+        at += 1
+    return found

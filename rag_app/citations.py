@@ -1,0 +1,297 @@
+"""A draft with [n] marks that name evidence -> an Answer whose every mark leads to exact words on a page.
+
+Pure but for the pages it is given. One class, MarkStream, turns marks into citations piece by piece; the whole answer
+goes through the same class, so what was streamed and what is kept are the same text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from rag_app.claims import Ground, content_words, missing_claims
+from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
+from rag_app.records import Answer, Citation, Draft, Evidence, Page
+from rag_app.text import sentences
+
+PageOf = Callable[[str, int], Page]
+NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
+
+LONGEST_MARK = 40  # characters that are held back while they may become a mark
+ENOUGH_WORDS = 4  # content words before a mark that say what it backs; with fewer the rest of the sentence is awaited
+
+_MARK = re.compile(r"\[\s*\d+(?:\s*(?:[,;–-]|and)\s*\d+)*\s*\]")
+_MARK_BEGUN = re.compile(r"\[[\s\d,;–\-and]*$")
+_SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]*_]*(?=\s|$)|[。！？]|\n|\|")
+_SHOWN = re.compile(r"\[(\d+)\]")
+_DISCLAIMER = re.compile(
+    r"not in (?:the|these) papers|"
+    r"\b(?:do|does|did|is|are) not\b.{0,40}\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
+    r"\bno (?:evidence|information|passage|answer)\b",
+    re.IGNORECASE,
+)
+
+
+def no_names(paper: str) -> Sequence[str]:
+    """For libraries that know no short names."""
+    return ()
+
+
+class MarkStream:
+    """Turns [evidence number] into [shown number] while the pieces come; collects the citations.
+
+    Numbers outside the evidence vanish with their brackets. The same place cited twice keeps its number.
+    Feeding a text in any pieces gives the same characters as feeding it whole.
+    """
+
+    def __init__(self, evidence: Sequence[Evidence], page_of: PageOf) -> None:
+        self._evidence = {piece.number: piece for piece in evidence}
+        self._page_of = page_of
+        self._held = ""  # not yet decided
+        self._plain = ""  # what was decided, without marks
+        self._claim_from = 0  # where in _plain the clause after the last mark begins
+        self._claim = Claim("")
+        self._cluster: list[int] = []  # numbers shown since the last word
+        self._places: dict[tuple[str, int, int, int], int] = {}
+        self.citations: list[Citation] = []
+        self.backing: dict[int, list[Evidence]] = {}  # shown number -> the evidence that was cited under it
+
+    def feed(self, piece: str) -> str:
+        """The next characters to show; may be empty while a mark is incomplete."""
+        self._held += piece
+        return self._drain(final=False)
+
+    def finish(self) -> str:
+        """What is left when the text has ended."""
+        return self._drain(final=True)
+
+    def _drain(self, final: bool) -> str:
+        shown: list[str] = []
+        while self._held:
+            step = self._step(final)
+            if step is None:
+                break
+            shown.append(step)
+        return "".join(shown)
+
+    def _step(self, final: bool) -> str | None:
+        """Decide about the start of the held text; None to wait for more."""
+        plain = re.match(r"[^\[\s]+", self._held)
+        if plain:
+            return self._pass_on(plain.end())
+        space = len(self._held) - len(self._held.lstrip())
+        if space == len(self._held):
+            return self._drop(space) if final else None
+        if space and not self._plain:
+            return self._drop(space)  # an answer neither begins nor ends with blanks
+        if self._held[space] != "[":
+            return self._pass_on(space)
+        mark = _MARK.match(self._held, space)
+        if mark:
+            return self._mark(self._held[:space], mark, final)
+        if not final and len(self._held) - space < LONGEST_MARK and _MARK_BEGUN.match(self._held, space):
+            return None
+        return self._pass_on(space + 1)
+
+    def _pass_on(self, length: int) -> str:
+        text, self._held = self._held[:length], self._held[length:]
+        if text.strip():
+            self._cluster = []
+        self._plain += text
+        return text
+
+    def _drop(self, length: int) -> str:
+        self._held = self._held[length:]
+        return ""
+
+    def _mark(self, space: str, mark: re.Match[str], final: bool) -> str | None:
+        wanted = [self._evidence[number] for number in _mark_numbers(mark.group()) if number in self._evidence]
+        if wanted:
+            claim = self._claim_at(self._held[mark.end() :], final)
+            if claim is None:
+                return None
+            self._claim = claim
+        self._held = self._held[mark.end() :]
+        shown = dict.fromkeys(self._cite(piece) for piece in wanted)
+        new = [number for number in shown if number not in self._cluster]
+        # The blank before a mark goes with a mark that goes, and between two marks; a line break always stays.
+        gap = space if new and not self._cluster else space.rstrip(" \t")
+        self._cluster += new
+        self._plain += gap
+        if wanted:
+            self._claim_from = len(self._plain)
+        return gap + "".join(f"[{number}]" for number in new)
+
+    def _claim_at(self, following: str, final: bool) -> Claim | None:
+        """What the mark here backs: the clause before it; None while too little of its sentence is known."""
+        if self._cluster:
+            return self._claim
+        line = self._plain[self._plain.rfind("\n", 0, len(self._plain.rstrip())) + 1 :]
+        spans = [span for span in sentences(line) if content_words(line[span[0] : span[1]])]
+        sentence = line[spans[-1][0] :] if spans else line
+        after_mark = max(0, self._claim_from - (len(self._plain) - len(sentence)))
+        clause = sentence[after_mark:] if content_words(sentence[after_mark:]) else sentence
+        ended = bool(re.search(r"[.!?。！？]\W*$", sentence))
+        if ended or len(content_words(clause)) >= ENOUGH_WORDS:
+            return Claim(clause.strip(), sentence[: len(sentence) - len(clause)].strip())
+        end = _SENTENCE_END.search(following)
+        # "$" also matches before the text has ended: a final stop at the very edge must wait for what follows it.
+        if not final and (end is None or end.end() == len(following)):
+            return None
+        rest = _MARK.sub("", following[: end.end()] if end else following)
+        return Claim(f"{clause} {rest}".strip(" \n|"), sentence[: len(sentence) - len(clause)].strip())
+
+    def _cite(self, piece: Evidence) -> int:
+        page = self._page_of(piece.paper, piece.page)
+        start, end = best_quote(self._claim, page, piece.start, piece.end)
+        place = (piece.paper, piece.page, start, end)
+        if place not in self._places:
+            self._places[place] = len(self.citations) + 1
+            self.citations.append(_citation(len(self.citations) + 1, piece, page, start, end))
+        self.backing.setdefault(self._places[place], []).append(piece)
+        return self._places[place]
+
+
+def _mark_numbers(mark: str) -> list[int]:
+    """Of "[1, 3-5]" the numbers 1, 3, 4, 5. A backward or endless range gives its two ends only."""
+    found: list[int] = []
+    for low, high in re.findall(r"(\d+)(?:\s*[–-]\s*(\d+))?", mark):
+        first, last = int(low[:9]), int((high or low)[:9])
+        found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
+    return found
+
+
+def _citation(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
+    quote = page.text[start:end]
+    return Citation(
+        number=number,
+        paper=piece.paper,
+        title=piece.title,
+        page=page.number,
+        label=page.label,
+        section=section_at(page, start, piece.section),
+        quote=quote,
+        verified=is_verified(quote, page.text),
+        boxes=boxes(page, start, end),
+        digest=piece.digest,
+    )
+
+
+def with_citations(
+    draft: Draft,
+    question: str,
+    evidence: Sequence[Evidence],
+    page_of: PageOf,
+    *,
+    id: str = "",
+    reader: str = "",
+    names_of: NamesOf = no_names,
+) -> Answer:
+    """The checked answer: marks renumbered by first use, a quote behind each, unsupported sentences named.
+
+    A refused draft comes with the nearest passages. What `page_of` raises is passed on.
+    """
+    marks = MarkStream(evidence, page_of)
+    text = marks.feed(draft.text) + marks.finish()
+    return Answer(
+        id=id,
+        question=question,
+        status="not_in_papers" if draft.refused else "answered",
+        answer=text,
+        reader=reader,
+        citations=tuple(marks.citations),
+        unsupported=() if draft.refused else unsupported(text, marks.backing, question, names_of),
+        nearest=nearest(question, evidence, page_of) if draft.refused else (),
+        notes=(draft.problem,) if draft.problem else (),
+        tokens=draft.tokens,
+    )
+
+
+def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
+    """The closest words of the best `top` pieces of evidence, for a question that they do not answer."""
+    found = []
+    for number, piece in enumerate(evidence[:top], start=1):
+        page = page_of(piece.paper, piece.page)
+        found.append(_citation(number, piece, page, *best_quote(Claim(question), page, piece.start, piece.end)))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    text: str  # as it stands in the answer
+    plain: str  # without marks
+    cited: tuple[int, ...]
+
+
+def unsupported(
+    answer: str, backing: dict[int, list[Evidence]], question: str = "", names_of: NamesOf = no_names
+) -> tuple[str, ...]:
+    """Sentences of the answer with a number or name that the passages they cite lack, and claims that cite nothing.
+
+    Names that the question uses, and the title and short names of a cited paper, need no backing. Each sentence is
+    a slice of the answer.
+    """
+    grounds: dict[frozenset[int], tuple[Ground, Ground]] = {}
+    found: list[str] = []
+    for sentence in _sentences(answer):
+        key = frozenset(sentence.cited)
+        if key not in grounds:
+            pieces = [piece for number in key for piece in backing.get(number, ())]
+            titles = [name for piece in pieces for name in (piece.title, *names_of(piece.paper))]
+            grounds[key] = Ground(piece.text for piece in pieces), Ground([question, *titles])
+        missing = missing_claims(sentence.plain, *grounds[key])
+        if missing or (not key and _is_claim(sentence.plain)):
+            found.append(sentence.text)
+    return tuple(dict.fromkeys(found))
+
+
+def _is_claim(sentence: str) -> bool:
+    """Whether a sentence asserts something: not a heading, a question, a lead-in or a plain "the papers do not say"."""
+    text = sentence.strip().strip("*_")
+    if text.endswith((":", "?", "？")) or _DISCLAIMER.search(text):
+        return False
+    return len(content_words(text)) >= ENOUGH_WORDS
+
+
+def _sentences(answer: str) -> Iterable[_Sentence]:
+    lines = answer.split("\n")
+    offset = 0
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if not _is_frame(line, following):
+            yield from _line_sentences(answer, offset, offset + len(line))
+        offset += len(line) + 1
+
+
+def _is_frame(line: str, following: str) -> bool:
+    """Headings, bold labels, rules, and the head of a table carry no claim."""
+    text = line.strip()
+    rule = r"\|?[\s:|-]+\|?"
+    if not text or text.startswith("#") or re.fullmatch(rule, text) or re.fullmatch(r"\*\*[^*]+\*\*:?", text):
+        return True
+    return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
+
+
+def _line_sentences(answer: str, start: int, end: int) -> Iterable[_Sentence]:
+    """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
+    bullet = re.match(r"\s*(?:[-*•>]\s+|\d{1,3}[.)]\s+)*", answer[start:end])
+    start += bullet.end() if bullet else 0
+    plain = ""
+    origin: list[int] = []  # of each character of `plain`, its offset in the answer
+    marks: list[tuple[int, int]] = []
+    position = start
+    for match in [*_SHOWN.finditer(answer, start, end), None]:
+        stop = match.start() if match else end
+        plain += answer[position:stop]
+        origin += range(position, stop)
+        if match:
+            marks.append((len(plain.rstrip()), int(match.group(1))))
+            position = match.end()
+    spans = [span for span in sentences(plain) if plain[span[0] : span[1]].strip()]
+    for number, (low, high) in enumerate(spans):
+        until = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
+        cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
+        part = plain[low:high]
+        low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
+        yield _Sentence(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)

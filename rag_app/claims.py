@@ -1,0 +1,194 @@
+"""What a sentence claims: its numbers, its names, its content words; and which of them a text does not hold.
+
+Pure. Numbers are compared by value ("1,000" is 1000, "73.0 %" is 73, "13 million" is 13M), names without case, hyphens
+and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+STOPWORDS = frozenset(
+    "a about above after again against all also am an and any are as at be because been before being below "
+    "between both but by can cannot could did do does doing down during each few for from further get give given "
+    "gives had has have having he her here hers him his how however i if in into is it its itself let may me "
+    "might more most much must my no nor not of off on once one only or other our ours out over own per same "
+    "shall she should since so some such than that the their theirs them then there these they this those through "
+    "thus to too under until up upon us use used uses using very via was we were what when where whether which "
+    "while who whom whose why will with within without would yet you your many paper papers".split()
+)
+_STRUCTURE = frozenset(
+    "table figure fig tab section sec appendix equation eq algorithm chapter page paper papers abstract "
+    "introduction conclusion conclusions results method methods discussion references yes no answer note january "
+    "february march april may june july august september october november december english".split()
+)
+_NUMBER_WORDS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100}
+_SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**9, "bn": 10**9, "billion": 10**9}
+_SCALE |= {"t": 10**12, "trillion": 10**12}
+
+_NUMBER = re.compile(
+    r"(?<![\w.])(?P<power>10\s?\^\s?\{?\d{1,2}\}?)"
+    r"|(?<![A-Za-z_@\d])(?<![^\W\d_]{2}[-.])(?<!\b[A-Za-z]-)(?<!\d\.)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
+    r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>thousand|million|billion|trillion)\b|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
+    r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)"
+)
+_TOKEN = re.compile(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*")
+_WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
+_AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|\"“_]*$")
+
+
+@lru_cache(maxsize=65_536)
+def root(word: str) -> str:
+    """A light stem: case folded, plural and common verb endings off. Enough to see that two words are one."""
+    word = word.casefold()
+    for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 4 - len(rest) and not word.endswith("ss"):
+            return (word[: -len(ending)] + rest).rstrip("e")
+    return word.rstrip("e") if len(word) > 3 else word
+
+
+def content_words(text: str) -> list[str]:
+    """The roots of the words that carry meaning, in order, with repeats; numbers stay as they are."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return [root(word) for word in _WORD.findall(folded) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number of a sentence: as written, and every value it may stand for."""
+
+    written: str
+    values: frozenset[Decimal]
+
+
+def numbers(text: str) -> list[Number]:
+    """The numbers of a text that stand alone; digits inside a name ("GPT-4", "top-20") belong to the name."""
+    found = []
+    for match in _NUMBER.finditer(unicodedata.normalize("NFKC", text)):
+        values = _values(match)
+        if values:
+            found.append(Number(match.group().strip(), values))
+    return found
+
+
+def _values(match: re.Match[str]) -> frozenset[Decimal]:
+    if match["power"]:
+        # PDF text flattens a raised exponent: 10^18 is extracted as "1018".
+        exponent = re.sub(r"\D", "", match["power"][2:])
+        return frozenset({Decimal("10" + exponent), Decimal(10) ** int(exponent)})
+    try:
+        value = Decimal(match["digits"].replace(",", ""))
+    except InvalidOperation:  # other scripts' digits that NFKC keeps: not a number we can compare
+        return frozenset()
+    scale = _SCALE.get((match["word"] or match["letter"] or "").casefold())
+    values = {value} if scale is None else {value, value * scale}
+    if match["percent"]:
+        values.add(value / 100)
+    return frozenset(values)
+
+
+def number_values(text: str) -> frozenset[Decimal]:
+    """Every value that stands anywhere in a text, generously read: digits inside names and number words count too."""
+    folded = unicodedata.normalize("NFKC", text).replace("−", "-")
+    values = {value for number in numbers(folded) for value in number.values}
+    for digits in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+", folded):
+        try:
+            values.add(Decimal(digits.replace(",", "")))
+        except InvalidOperation:
+            continue
+    for word in re.findall(r"[a-z]+", folded.casefold()):
+        if word in _NUMBER_WORDS:
+            values.add(Decimal(_NUMBER_WORDS[word]))
+    return frozenset(values)
+
+
+def names(text: str) -> list[str]:
+    """Names of methods, data sets, people: acronyms, camel case, letters with digits, capitals mid-sentence.
+
+    A plain capitalised word that starts a sentence is not taken for a name: nothing tells it from any other word.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    found: dict[str, None] = {}
+    for match in _TOKEN.finditer(text):
+        token = match.group().strip("'’")
+        if is_name(token, starts=bool(_AFTER_START.search(text[max(0, match.start() - 40) : match.start()]))):
+            found[token] = None
+    return list(found)
+
+
+def is_name(token: str, starts: bool = False) -> bool:
+    """Whether a token looks like a name; `starts` says that it opens a sentence, where any word has a capital."""
+    letters = [character for character in token if character.isalpha()]
+    if re.fullmatch(r"[A-Z]\d{2,4}", token):  # "A100", "H800": hardware
+        return True
+    if len(letters) < 2 or squash(token) in _STRUCTURE:
+        return False
+    if all(_NUMBER.fullmatch(part) for part in re.split(r"[-/]", token)):
+        return False
+    if any(character.isdigit() for character in token):
+        return True
+    if all(part.casefold() in STOPWORDS for part in re.split(r"[-/'’]", token)):
+        return False
+    if re.search(r"[^\W\d_][^\W\d_]*?[A-Z]", re.split(r"['’]", token)[0].replace("-", "")) and not _title_hyphen(token):
+        return True
+    return token[0].isupper() and not starts and len(letters) >= 3
+
+
+def _title_hyphen(token: str) -> bool:
+    """Whether capitals stand only after hyphens, as in a heading: "Zero-Shot" is as plain as its parts."""
+    parts = token.split("-")
+    return len(parts) > 1 and all(part[:1].isupper() and part[1:].islower() for part in parts)
+
+
+def squash(name: str) -> str:
+    """A name as it is compared: letters and digits only, case folded."""
+    return "".join(character for character in unicodedata.normalize("NFKC", name).casefold() if character.isalnum())
+
+
+class Ground:
+    """The texts that may back a sentence, prepared so that many sentences are checked quickly."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        joined = "\n".join(texts)
+        self.values = number_values(joined)
+        self._grams = _grams(joined)
+
+    def holds_name(self, name: str) -> bool:
+        """Whether the texts hold the name in any spelling: hyphens, case, blanks and a plural s do not matter."""
+        form = squash(name)
+        owner = squash(re.sub(r"['’]s$", "", name))
+        spellings = {form, owner, form.removesuffix("s"), form.removesuffix("es"), form + "s"}
+        if any(spelling in self._grams for spelling in spellings if spelling):
+            return True
+        parts = [part for part in re.split(r"[-/+]", name) if part]
+        # "LLaMA-based", "BM25/DPR": a made-up compound stands when each of its parts does.
+        return len(parts) > 1 and all(squash(part) in self._grams for part in parts)
+
+    def holds_number(self, number: Number) -> bool:
+        return not number.values.isdisjoint(self.values)
+
+
+def _grams(text: str, longest: int = 5) -> frozenset[str]:
+    """All runs of up to `longest` neighbouring words, written together: "llama 2 7b" gives llama27b among others."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    # Letters and digits part company ("llama2" is llama, 2), so that "Llama 2" and "Llama2" meet in the same run.
+    words = re.findall(r"[^\W\d_]+|\d+", folded)
+    return frozenset("".join(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1))
+
+
+def missing_claims(sentence: str, ground: Ground, allowed: Ground) -> list[str]:
+    """The numbers and names of a sentence that its ground does not hold, as written; names in `allowed` may pass."""
+    missing = [number.written for number in numbers(sentence) if not ground.holds_number(number)]
+    return missing + [name for name in names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)]

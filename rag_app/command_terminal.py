@@ -1,0 +1,212 @@
+"""What a person reads: text for the terminal, and progress while something takes long."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
+
+from rag_app.assistant import PaperRow
+from rag_app.build_report import BuildProgress, BuildReport, PaperReport
+from rag_app.records import Answer, Citation, Hit
+
+WIDEST = 100  # characters: longer lines read badly
+SPARSE = 10.0  # seconds between two lines of progress where a line cannot be rewritten
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line, at once."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def note(message: str) -> None:
+    """A sentence beside the output."""
+    print(f"note: {message}", file=sys.stderr, flush=True)
+
+
+def harmless(text: str) -> str:
+    """Without control and direction characters: text from papers must not command the terminal."""
+    kept = (letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf") for letter in text)
+    return "".join(letter if keep else " " for letter, keep in zip(text, kept, strict=True))
+
+
+def width() -> int:
+    """Columns to fill."""
+    return max(40, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns - 1))
+
+
+# -- answers ----------------------------------------------------------------------------------------------------
+
+
+def answer_text(answer: Answer, *, body: bool = True) -> str:
+    """The answer with its citations, ready to print; without its own words when they were printed as they came."""
+    blocks = []
+    if body:
+        blocks.append(_wrapped(answer.answer))
+    blocks += [_wrapped(f"Note: {remark}") for remark in answer.notes]
+    blocks += [_citation(citation) for citation in answer.citations]
+    if answer.unsupported:
+        doubts = "\n".join(_wrapped(f"- {sentence}", indent="  ") for sentence in answer.unsupported)
+        blocks.append(f"Not supported by the cited passages:\n{doubts}")
+    if answer.nearest:
+        blocks.append("The nearest passages:")
+        blocks += [_citation(citation) for citation in answer.nearest]
+    blocks.append(_footer(answer))
+    return "\n\n".join(blocks)
+
+
+def _citation(citation: Citation) -> str:
+    printed = f" (printed {citation.label})" if citation.label not in ("", str(citation.page)) else ""
+    place = f"{citation.paper}, page {citation.page}{printed}"
+    kind = "verified" if citation.verified else "NOT FOUND on that page"
+    if citation.digest:
+        kind += ", in our digest of the paper"
+    head = [_wrapped(f"[{citation.number}] {citation.title}"), f"    {harmless(place)}  ({kind})"]
+    if citation.section:
+        head.append(_wrapped(citation.section, indent="    "))
+    return "\n".join([*head, _wrapped(f"“{citation.quote}”", indent="    ")])
+
+
+def _footer(answer: Answer) -> str:
+    searched = answer.searched
+    parts = [
+        f"searched {count(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}",
+        f"reader: {answer.reader}" if answer.reader else "",
+        f"{answer.milliseconds.get('total', 0.0) / 1000:.1f} s",
+    ]
+    line = "; ".join(part for part in parts if part)
+    if searched.unreadable:
+        line += f"\nnot searched, since unreadable: {', '.join(map(harmless, searched.unreadable))}"
+    return line
+
+
+def hits_text(hits: Sequence[Hit], title: Callable[[str], str]) -> str:
+    """Passages, best first."""
+    if not hits:
+        return "Nothing found."
+    blocks = []
+    for rank, hit in enumerate(hits, start=1):
+        passage = hit.passage
+        place = f"{passage.paper}, page {passage.page}" + (f", {passage.section}" if passage.section else "")
+        below = "\n".join([f"{place}  (score {hit.score:.3f})", passage.text])
+        blocks.append(f"{_wrapped(f'{rank:2}. {title(passage.paper)}')}\n{_wrapped(below, indent='    ')}")
+    return "\n\n".join(blocks)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    """Each line of the text wrapped by itself, so that lists stay lists."""
+    lines: list[str] = []
+    wrapper = textwrap.TextWrapper(
+        width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    for line in harmless(text).splitlines():
+        lines += wrapper.wrap(line) or [""]
+    return "\n".join(lines)
+
+
+# -- papers -----------------------------------------------------------------------------------------------------
+
+
+def papers_text(rows: Sequence[PaperRow]) -> str:
+    """One line per paper, the problem of a bad one below it."""
+    lines = []
+    for row in rows:
+        numbers = f"{row.pages:4} pages {row.passages:5} passages" if row.pages else f"{row.state:>25}"
+        lines.append(harmless(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
+        if row.problem:
+            lines.append(_wrapped(row.problem, indent="    "))
+    total = f"{count(len(rows), 'paper')}, {count(sum(row.passages for row in rows), 'passage')}"
+    return "\n".join([*lines, total])
+
+
+def paper_line(paper: PaperReport) -> str:
+    """What a build did with one paper."""
+    if paper.problem:
+        return harmless(f"{paper.paper:24} {paper.state}: {paper.problem}")
+    spent = "unchanged" if paper.reused else f"{paper.seconds:.2f} s"
+    line = f"{paper.paper:24} {paper.pages:4} pages {paper.passages:5} passages {spent:>10}"
+    return harmless("\n".join([line, *(f"    warning: {warning}" for warning in paper.warnings)]))
+
+
+def build_text(report: BuildReport) -> str:
+    """What a build did: a line per paper, and the total."""
+    shown: Iterable[PaperReport] = report.papers if report.changed else report.failed
+    lines = [paper_line(paper) for paper in shown]
+    lines += [harmless(f"{paper}: removed") for paper in report.removed]
+    lines += [harmless(problem) for problem in report.problems]
+    pages = sum(paper.pages for paper in report.papers)
+    total = f"{count(len(report.papers), 'paper')}, {count(pages, 'page')}, {count(report.passages, 'passage')}"
+    if report.changed:
+        steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items() if name != "total")
+        steps = f" ({steps})" if steps else ""
+        lines.append(f"{total} in {report.seconds.get('total', 0.0):.1f} s{steps}")
+    else:
+        lines.append(f"nothing changed: {total}, looked at in {report.seconds.get('total', 0.0):.2f} s")
+    if report.failed:
+        lines.append(f"failed: {', '.join(harmless(paper.paper) for paper in report.failed)}")
+    return "\n".join(lines)
+
+
+def count(number: int, noun: str) -> str:
+    """'1 paper', '2 papers'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# -- progress ---------------------------------------------------------------------------------------------------
+
+
+class ProgressLine:
+    """Progress on standard error: one line that is rewritten, or a line now and then where that cannot be done."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._rewrites = self._stream.isatty()
+        self._last = -SPARSE
+        self._stage = ""
+        self._shown = 0
+
+    def build(self, progress: BuildProgress) -> None:
+        """Shows how far a build is."""
+        line = f"{progress.stage} {progress.done}/{progress.total}" if progress.total > 1 else progress.stage
+        if progress.eta >= 0 and progress.done < progress.total:
+            line += f", {duration(progress.eta)} left"
+        self.show(f"{line}  {progress.message}", progress.stage)
+
+    def show(self, line: str, stage: str = "") -> None:
+        """Shows a line: at once where it can be rewritten, else when the stage is new or some time has passed."""
+        line = harmless(line).replace("\n", " ")
+        if self._rewrites:
+            line = line[: width()]
+            self._write(f"\r{line}{' ' * (self._shown - len(line))}")
+            self._shown = len(line)
+        elif stage != self._stage or self._clock() - self._last >= SPARSE:
+            self._write(f"{line}\n")
+            self._last = self._clock()
+        self._stage = stage
+
+    def close(self) -> None:
+        """Clears the rewritten line."""
+        if self._rewrites and self._shown:
+            self._write(f"\r{' ' * self._shown}\r")
+        self._shown = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # nobody is looking any more; the work goes on
+            self._rewrites, self._shown = False, 0
+
+
+def duration(seconds: float) -> str:
+    """'8 s', '3 min', '1 h 20 min'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,161 @@
+"""The command line: what can be typed, and what happens when something goes wrong.
+
+Each command is a room of its own that is imported only when it is asked for, so that `--help` answers at once.
+A room has `run(options) -> exit code`. Exit codes: 0 good, 1 something failed, 2 usage, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from rag_app.errors import RagError
+
+ROOMS = {
+    "build": "rag_app.command_build",
+    "fetch": "rag_app.command_fetch",
+    "ask": "rag_app.command_ask",
+    "search": "rag_app.command_search",
+    "papers": "rag_app.command_papers",
+    "doctor": "rag_app.doctor",
+    "serve": "rag_app.command_serve",
+}
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. `arguments` without the program's name; from the process when None. Returns the exit code."""
+    _use_utf8()
+    try:
+        options = make_parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or has printed the help
+        return int(end.code or 0)
+    try:
+        code: int = importlib.import_module(ROOMS[options.command]).run(options)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        _say("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`. Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # the outermost edge: nobody above us could say it better
+        if options.traceback:
+            traceback.print_exc()
+        _fail(_told(error), options.json)
+        return FAILED
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, RagError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. Correct that, then try again."
+    return f"{type(error).__name__}: {error}. This is a fault of the program; --traceback shows where."
+
+
+def _fail(message: str, as_json: bool) -> None:
+    _say(message)
+    if as_json:
+        print(json.dumps({"status": "error", "error": message}, ensure_ascii=False), flush=True)
+
+
+def _say(message: str) -> None:
+    print(f"rag-app: {message}", file=sys.stderr, flush=True)
+
+
+def _use_utf8() -> None:
+    """UTF-8 whatever the system's code page says; half characters become escapes, which JSON reads back."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+# -- what can be typed ------------------------------------------------------------------------------------------
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. Knows nothing of the parts behind them."""
+    parser = argparse.ArgumentParser(
+        prog="rag-app",
+        description="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
+        epilog="Settings are RAG_* variables or rag_app.toml, see docs/manual.md. First steps: doctor, build, ask.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    build = _command(commands, "build", "bring the index up to date with the folder of papers")
+    anew = build.add_mutually_exclusive_group()
+    anew.add_argument("--fresh", action="store_true", help="forget all finished work and start anew")
+    anew.add_argument("--rollback", action="store_true", help="let the index before this one answer again")
+    fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
+    fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
+    ask = _command(commands, "ask", "answer a question, each claim with its page")
+    _add_question(ask)
+    search = _command(commands, "search", "find the passages for a question")
+    _add_question(search)
+    search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
+    _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    _command(commands, "doctor", "explain every wrong setting and missing part")
+    _add_serving(_command(commands, "serve", "open the page in the browser"))
+    return parser
+
+
+def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+    description = f"{help[0].upper()}{help[1:]}."
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description)
+    command.add_argument("--json", action="store_true", help="JSON on standard output and nothing else there")
+    command.add_argument("--traceback", action="store_true", help="show where in the program an error came from")
+    return command
+
+
+def _add_question(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("question", nargs="?", metavar="QUESTION", help="in quotes")
+    what.add_argument("--batch", metavar="FILE", help='a line of {"id", "question"} for each; - for standard input')
+    which = "only these, by file name or arXiv id, with commas between"
+    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
+    years = "only papers of these years: 2020-2023, 2020- or 2020"
+    command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
+    command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading has this text")
+
+
+def _add_serving(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=_port, metavar="N", help="instead of RAG_PORT (7860); 0: any free one")
+    command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
+    command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
+    command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _years(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{4})(-(\d{4})?)?", text.strip(), re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of years; write 2020-2023, 2020- or 2020")
+    first = int(match[1])
+    last = int(match[3]) if match[3] else 9999 if match[2] else first
+    if last < first:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins; write {last}-{first}")
+    return first, last

@@ -1,0 +1,154 @@
+"""A model -> OpenVINO's form of it, checked and with the precision that suits this processor.
+
+Nothing here imports OpenVINO: openvino_model.py, its door, hands over the module and a way to run what was written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rag_app.bert_graph import build_bert
+from rag_app.errors import ModelError
+from rag_app.packing import unit
+from rag_app.sentence_model import SentenceModel
+from rag_app.torch_models import load_sentence_model, traceable
+
+AGREEMENT = 0.99  # least cosine between a precision's vectors and those of torch in float32
+_WORTH = 1.1  # how many times faster a lower precision must be to be taken
+_NEAR = 0.005  # how far a cosine may be from the one that torch gave
+
+# What precisions are compared on: text of the kind that will be embedded, and what goes wrong in it.
+_SENTENCES = (
+    "We train the retriever with in-batch negatives and a temperature of 0.05 for 40,000 steps.",
+    "Table 3: Exact match on the test set (%), mean of three runs.",
+    "How much memory does the index need for a million passages of 384 dimensions?",
+    "In contrast to earlier work, the generator sees every document at once, and attends over all of them.",
+    "x_t = W h_{t-1} + b, where W ∈ R^{d×d} and b is learned.",
+    "The committee found no evidence that vaccination raises the risk of severe disease in children under five.",
+    "RoBERTa 90.2 96.4 92.2 86.6 96.4 90.9 68.0 92.4",
+    "Smith et al. (2021) report the opposite, though on a smaller corpus and with another tokenizer.",
+    "License",
+    "Each answer must name the page from which it was taken; an answer without a source counts as wrong.",
+)
+# Cosine of each check text with the next one, as sentence-transformers computes it for the default model in float32.
+# fmt: off
+DEFAULT_COSINES: tuple[float, ...] = (
+    0.1970, 0.6186, 0.4176, 0.7708, 0.5458, -0.0241, 0.5092, 0.3267, 0.7562, 0.7711,
+    0.1219, 0.0887, 0.1105, 0.0037, -0.0714, -0.0041, 0.1864, 0.2067, 0.1612, 0.1834,
+    0.5726, 0.3225, 0.1596, 0.0774, -0.0664, 0.4286, 0.3180, 0.0365, 0.1015, 0.7201,
+    0.1360, 0.1107, 0.1965, 0.1325, 0.0599, 0.0874, 0.0525, 0.0813, 0.1954, 0.0899,
+    0.0867, 0.0171, 0.1073, 0.2069, 0.0811, -0.0803, 0.1369, 0.1228, 0.1988, 0.1980,
+)
+# fmt: on
+
+_log = logging.getLogger(__name__)
+
+Embed = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model in OpenVINO's form, not yet written."""
+
+    graph: Any
+    tokenizer: str  # the text of tokenizer.json
+    dimension: int
+    longest: int  # tokens, special ones included
+    filler: int  # the padding token
+    expected: np.ndarray | None  # float32 (50, dimension): torch's vectors of the check texts; None for the default
+
+
+def convert_default(model: SentenceModel, openvino: Any) -> Converted:
+    """The packaged default, without torch. Raises what a missing or changed file causes."""
+    config = json.loads((model.folder / "config.json").read_text(encoding="utf-8"))
+    limits = json.loads((model.folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
+    return Converted(
+        graph=build_bert(model.folder, openvino),
+        tokenizer=(model.folder / "tokenizer.json").read_text(encoding="utf-8"),
+        dimension=int(config["hidden_size"]),
+        longest=int(limits["max_seq_length"]),
+        filler=int(config["pad_token_id"]),
+        expected=None,
+    )
+
+
+def convert_any(model: SentenceModel, openvino: Any) -> Converted:
+    """Any sentence-transformers model, by following torch through it. Raises what the converter raises."""
+    source = load_sentence_model(model.folder, device="cpu")
+    fast = getattr(source.tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        raise ModelError(f"its tokenizer ({type(source.tokenizer).__name__}) has no fast form")
+    module, example = traceable(source)
+    shapes = [(name, [-1, -1], openvino.Type.i64) for name in example]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of every branch that tracing fixes; the check below finds a wrong one
+        graph = openvino.convert_model(module, example_input=example, input=shapes)
+    texts = [model.passage_prompt + text for text in check_texts()]
+    return Converted(
+        graph=graph,
+        tokenizer=fast.to_str(),
+        dimension=int(source.get_embedding_dimension()),
+        longest=int(source.max_seq_length),
+        filler=int(source.tokenizer.pad_token_id or 0),
+        expected=unit(source.encode(texts, prompt="", show_progress_bar=False)),
+    )
+
+
+def choose_precision(offered: Sequence[str], open_as: Callable[[str], Embed], expected: np.ndarray | None) -> str:
+    """The fastest of the precisions `offered` ("f32" first) whose vectors agree with torch.
+
+    Raises ModelError when not even "f32" agrees.
+    """
+    texts = check_texts()
+    best, best_seconds = "", float("inf")
+    for precision in offered:
+        embed = open_as(precision)
+        vectors = embed(texts)
+        if expected is None:
+            _check_default(vectors)
+            expected = vectors
+        cosine = float((vectors * expected).sum(axis=1).min())
+        seconds = _processor_seconds(embed, texts)
+        _log.info("%s: least cosine with float32 %.5f, %.3f s of processor time", precision, cosine, seconds)
+        if cosine >= AGREEMENT and seconds * _WORTH < best_seconds:
+            best, best_seconds = precision, seconds
+    if not best:
+        raise ModelError("its vectors differ from those of torch")
+    return best
+
+
+def check_texts() -> list[str]:
+    """Fifty texts of one to five sentences, always the same."""
+    count = len(_SENTENCES)
+    return [
+        " ".join(_SENTENCES[(start + step * (1 + row)) % count] for step in range(1 + (start + row) % 5))
+        for row in range(50 // count)
+        for start in range(count)
+    ]
+
+
+def neighbour_cosines(vectors: np.ndarray) -> np.ndarray:
+    """Cosine of each vector with the next, the last one with the first: float32 (n,)."""
+    cosines: np.ndarray = (vectors * np.roll(vectors, -1, axis=0)).sum(axis=1)
+    return cosines
+
+
+def _check_default(vectors: np.ndarray) -> None:
+    difference = float(np.abs(neighbour_cosines(vectors) - np.array(DEFAULT_COSINES)).max())
+    if difference > _NEAR:
+        raise ModelError(f"its cosines differ from those of torch by {difference:.3f}")
+
+
+def _processor_seconds(embed: Embed, texts: Sequence[str]) -> float:
+    # Processor time, not the clock: what else runs on this machine must not choose the precision.
+    began = time.process_time()
+    embed(texts)
+    return time.process_time() - began

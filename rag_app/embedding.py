@@ -1,0 +1,100 @@
+"""Passages -> vectors, in groups of papers: what is finished is kept with the paper's part and never made again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from rag_app import parts
+from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
+from rag_app.errors import IndexFault
+from rag_app.manifest import Entry
+
+GROUP = 768  # passages embedded between two commits: what a kill can cost
+
+
+class Embedder(Protocol):
+    """Turns passages into vectors. `identity` names everything that decides the vectors' values."""
+
+    identity: str
+    dimension: int
+    window: int
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One run over all papers. `texts_of` gives the texts of one paper's passages as they are indexed."""
+
+    parts: Path
+    embedder: Embedder
+    texts_of: Callable[[Entry], list[str]]
+    on_progress: OnProgress
+    stop: threading.Event
+
+    def run(self, entries: Sequence[Entry], fresh: bool) -> tuple[np.ndarray, int]:
+        """All vectors, float32 (passages, dimension) in the rows that the entries say, and how many were made now.
+
+        Raises Stopped after the group during which `stop` was set.
+        """
+        vectors = np.zeros((sum(entry.passages for entry in entries), self.embedder.dimension), dtype=np.float32)
+        todo: list[Entry] = []
+        for entry in entries:
+            kept = None if fresh else self._kept(entry)
+            if kept is not None:
+                vectors[entry.rows] = kept
+            elif entry.passages:
+                todo.append(entry)
+        clock = Clock(sum(entry.passages for entry in todo))
+        if todo:
+            self._tell(clock, f"{clock.total} passages to embed")
+        for group in _groups(todo):
+            self._embed(group, vectors)
+            clock.count += sum(entry.passages for entry in group)
+            self._tell(clock, group[-1].paper)
+            if self.stop.is_set():
+                raise Stopped
+        return vectors, clock.count
+
+    def _embed(self, group: Sequence[Entry], vectors: np.ndarray) -> None:
+        made = self.embedder.embed_passages([text for entry in group for text in self.texts_of(entry)])
+        at = 0
+        for entry in group:
+            vectors[entry.rows] = made[at : at + entry.passages]
+            at += entry.passages
+            parts.write_array(self._place(entry), vectors[entry.rows])
+
+    def _tell(self, clock: Clock, message: str) -> None:
+        self.on_progress(BuildProgress("embedding", clock.count, clock.total, message, clock.eta()))
+
+    def _place(self, entry: Entry) -> Path:
+        return self.parts / entry.part / f"vectors-{entry.key}.npy"
+
+    def _kept(self, entry: Entry) -> np.ndarray | None:
+        if not self._place(entry).is_file():
+            return None
+        try:
+            kept = parts.read_array(self._place(entry))
+        except IndexFault:  # damaged: made anew
+            return None
+        return kept if kept.shape == (entry.passages, self.embedder.dimension) else None
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Papers in groups of about GROUP passages: large enough to sort by length, small enough to lose."""
+    group: list[Entry] = []
+    for entry in entries:
+        group.append(entry)
+        if sum(member.passages for member in group) >= GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

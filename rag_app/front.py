@@ -1,0 +1,133 @@
+"""What the first pages say about the paper itself: title, authors, year, arXiv id, the names it gives its method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag_app.layout import Line
+from rag_app.names import own_names
+from rag_app.pdf import Document
+from rag_app.records import Page
+from rag_app.text import find_quote, normalise, words_of
+
+_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?\s+\[.*?\]\s+\d{1,2} \w{3} (\d{4})")
+_FILE_ID = re.compile(r"(?<!\d)(\d{2})(\d{2}\.\d{4,5})(?:v\d+)?(?!\d)")
+_NOT_TITLE = re.compile(
+    r"published (?:as|in)|under review|accepted|preprint|proceedings|arxiv|workshop|conference|journal|"
+    r"technical report$|abstract$|contents$|https?:|doi",
+    re.IGNORECASE,
+)
+_TITLE_ZONE = 0.6  # of the first page's height
+
+
+@dataclass(frozen=True)
+class Front:
+    title: str
+    authors: tuple[str, ...]
+    year: int  # 0 when unknown
+    arxiv_id: str  # without version; empty when unknown
+    abbreviations: tuple[str, ...]
+
+
+def title_lines(lines: Sequence[Line], height: float) -> list[Line]:
+    """The lines of the title on the first page: its largest type, where that is text. Empty when there is none."""
+    candidates = [
+        line
+        for line in lines
+        if line.upright
+        and line.kind not in ("furniture", "caption")
+        and line.box[1] < _TITLE_ZONE * height
+        and len(re.findall(r"[^\W\d_]", line.text)) >= 4
+        and not _NOT_TITLE.match(line.text.strip())
+    ]
+    if not candidates:
+        return []
+    largest = max(line.size for line in candidates)
+    first = next(line for line in candidates if line.size > 0.95 * largest)
+    title = [first]
+    for line in candidates[candidates.index(first) + 1 :]:
+        near = line.box[1] - title[-1].box[3] < 1.5 * title[-1].height
+        capitals = line.text.upper() == line.text and 0.75 * first.size < line.size <= first.size  # small ones
+        alike = abs(line.size - first.size) <= 0.08 * first.size or capitals
+        if not near or not alike or line.bold[0] != first.bold[0]:
+            break
+        title.append(line)
+    return title
+
+
+def front_matter(
+    document: Document,
+    title_parts: Sequence[Line],
+    lines: Sequence[Line],
+    pages: Sequence[Page],
+    title: str,
+    path: Path,
+) -> Front:
+    """All of it. `title` is the manifest's, if it has one; `lines` are those of the first page."""
+    name = title or _title(document, title_parts, pages[0].text, path)
+    stamp = next((match for line in lines if (match := _STAMP.search(" ".join(line.text.split())))), None)
+    file_id = _FILE_ID.search(path.stem)
+    arxiv_id = stamp[1] if stamp else (file_id[1] + file_id[2] if file_id else "")
+    return Front(
+        title=name,
+        authors=_authors(document, title_parts, lines, name),
+        year=_year(arxiv_id, document.created),
+        arxiv_id=arxiv_id,
+        abbreviations=own_names(name, pages),
+    )
+
+
+def _title(document: Document, parts: Sequence[Line], first_page: str, path: Path) -> str:
+    raw = "\r\n".join(line.text for line in parts)
+    printed = normalise(raw, words_of(first_page), breaks=()).text.strip(" ∗*†‡")
+    told = " ".join(document.title.split())
+    # Metadata is often a draft's; it counts when the first page bears it out, and is better set than small capitals.
+    if len(told.split()) >= 3 and (not printed or find_quote(told, first_page)):
+        return told
+    if printed:
+        return printed
+    return told or (document.outline[0].title if document.outline else "") or path.stem
+
+
+def _year(arxiv_id: str, created: str) -> int:
+    if arxiv_id:
+        return 2000 + int(arxiv_id[:2])  # of the first version, as people cite it
+    match = re.match(r"D:(\d{4})", created)
+    return int(match[1]) if match else 0
+
+
+_AFFILIATION = re.compile(
+    r"universit|institut|research|college|school|laborator|\blabs?\b|department|academy|google|facebook|microsoft|meta\b|"
+    r"openai|amazon|ibm|nvidia|deepmind|\bai\b|\binc\b|corporation|@|https?:|alibaba|tencent|huawei|group|cent(?:er|re)\b|"
+    r"equal contribution|version|anonymous|hugging|github|\d{4}",
+    re.IGNORECASE,
+)
+_NAME = re.compile(
+    r"(?:[A-ZÀ-Þ][\w’'.-]*\s+){1,3}(?:(?:van|von|der|de|den|di|da|del|la|le|el|al|bin|ben)\s+){0,2}[A-ZÀ-Þ][\w’'-]+$"
+)
+
+
+def _authors(document: Document, parts: Sequence[Line], lines: Sequence[Line], title: str) -> tuple[str, ...]:
+    """The authors as far as they can be told: the file's metadata, else the names between title and abstract."""
+    told = [name.strip() for name in re.split(r"[,;]|\band\b", document.author) if name.strip()]
+    if told and all(_NAME.match(name) for name in told) and not _AFFILIATION.search(document.author):
+        return tuple(told)
+    if not parts:
+        return ()
+    after = lines[lines.index(parts[-1]) + 1 :]
+    found: list[str] = []
+    for line in after[:30]:
+        if re.match(r"abstract\b|\d?\.?\s*introduction\b", line.text.strip(), re.IGNORECASE) or line.words > 30:
+            break
+        plain = re.sub(r"(?:\{[^}]*\}|\S+)\s?@\S+", " , ", normalise(line.text, breaks=()).text)
+        if line.kind == "furniture" or _AFFILIATION.search(plain):
+            continue
+        clean = re.sub(r"[∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{}]+", " , ", plain)
+        for piece in re.split(r"\s*,\s*|\s+and\s+|\s*&\s*", clean):
+            name = " ".join(piece.split())
+            if _NAME.match(name) and name not in found and name not in title and len(name.split()) <= 4:
+                found.append(name)
+    return tuple(found)

@@ -1,0 +1,88 @@
+"""Writes one generation: every file that a reader of it needs, in a new folder that nobody reads yet."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag_app import index, parts, store
+from rag_app.manifest import FORMAT, Entry, Manifest, write_manifest
+from rag_app.pages import READING_VERSION
+from rag_app.records import Passage
+from rag_app.word_index import WordIndex
+
+PACKAGES = ("chromadb", "bm25s", "pypdfium2", "pypdf")  # whose versions the manifest notes
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What goes into a generation; row i of `vectors` (n, dimension) and text i belong to passage i."""
+
+    entries: Sequence[Entry]
+    passages: Sequence[Passage]
+    texts: Sequence[str]  # with title and section in front, as they are indexed
+    vectors: np.ndarray | None  # None: only words are searchable
+    embedder: str
+    dimension: int
+    splitter: str
+    doubles: tuple[tuple[str, int, int], ...]
+
+
+def write_generation(root: Path, contents: Contents) -> str:
+    """Write a whole generation below the index folder `root` and let it answer from now on; returns its name.
+
+    What was begun is removed when something fails. Raises OSError or IndexFault when it cannot be written.
+    """
+    folder = index.new_generation(root)
+    try:
+        _fill(folder, contents)
+        write_manifest(folder, _manifest(contents))
+        index.publish(root, folder.name)
+    except BaseException:
+        if not index.answers(root, folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder.name
+
+
+def _fill(folder: Path, contents: Contents) -> None:
+    (folder / "words").mkdir()
+    WordIndex.build(contents.texts, folder / "words")
+    (folder / "page_words").mkdir()
+    WordIndex.build(_page_texts(contents), folder / "page_words")
+    owner = [number for number, entry in enumerate(contents.entries) for _ in range(entry.passages)]
+    rows = np.array([owner, [passage.page for passage in contents.passages]], dtype=np.int32).T
+    parts.write_array(folder / "rows.npy", np.ascontiguousarray(rows))
+    if contents.vectors is not None:
+        parts.write_array(folder / "vectors.npy", contents.vectors)
+        store.write(folder / "chroma", contents.passages, contents.vectors)
+
+
+def _page_texts(contents: Contents) -> list[str]:
+    """The searchable text of each page that has passages, with its paper's title in front, in the passages' order."""
+    titles = [entry.title for entry in contents.entries for _ in range(entry.passages)]
+    pages: dict[tuple[str, int], list[str]] = {}
+    for passage, title in zip(contents.passages, titles, strict=True):
+        pages.setdefault((passage.paper, passage.page), [title]).append(passage.text)
+    return ["\n".join(texts) for texts in pages.values()]
+
+
+def _manifest(contents: Contents) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        embedder=contents.embedder if contents.vectors is not None else "",
+        dimension=contents.dimension,
+        splitter=contents.splitter,
+        reading=READING_VERSION,
+        versions={name: importlib.metadata.version(name) for name in PACKAGES},
+        papers=tuple(contents.entries),
+        passages=len(contents.passages),
+        doubles=contents.doubles,
+    )

@@ -1,0 +1,93 @@
+"""Which files there are now, told apart by their bytes, and whether an index was made of just these."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag_app import parts
+from rag_app.index import Generation
+from rag_app.manifest import Entry, Manifest
+from rag_app.pages import READING_VERSION
+from rag_app.records import Paper
+
+CLOSED = "closed-"  # in front of the digest of a file that could not be opened
+
+
+@dataclass(frozen=True)
+class File:
+    """A paper with what identifies its bytes. `problem` says why its bytes are unknown."""
+
+    paper: Paper
+    digest: str
+    size: int
+    modified: int
+    problem: str = ""
+
+    @property
+    def part(self) -> str:
+        """The folder of its finished work below parts/."""
+        return f"{self.digest[:24]}-{self.paper.kind}-r{READING_VERSION}"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The files to index, and those left out since another has the same bytes: name, size and time of each."""
+
+    files: tuple[File, ...]
+    doubles: tuple[tuple[str, int, int], ...]
+    problems: tuple[str, ...]
+
+
+def take_inventory(papers: Sequence[Paper], before: Generation | None) -> Inventory:
+    """Identify every paper; a file whose size and time are as in the index `before` is not read for that."""
+    files: dict[str, File] = {}  # by digest
+    doubles: list[tuple[str, int, int]] = []
+    problems: list[str] = []
+    for paper in papers:
+        try:
+            file = _identified(paper, before.by_paper.get(paper.paper) if before else None)
+        except FileNotFoundError:  # removed since the folder was listed
+            continue
+        first = files.setdefault(file.digest, file)
+        if first is not file:
+            doubles.append((paper.paper, file.size, file.modified))
+            problems.append(f"{paper.paper}: the same bytes as {first.paper.paper}; indexed once.")
+    return Inventory(tuple(files.values()), tuple(doubles), tuple(problems))
+
+
+def _identified(paper: Paper, entry: Entry | None) -> File:
+    status = paper.path.stat()
+    size, modified = status.st_size, status.st_mtime_ns
+    if entry and (entry.size, entry.modified) == (size, modified) and not entry.digest.startswith(CLOSED):
+        return File(paper, entry.digest, size, modified)
+    try:
+        return File(paper, parts.file_digest(paper.path), size, modified)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        problem = f"{paper.paper}: cannot be opened ({error.strerror}). Correct its permissions, then build again."
+        # Not of its bytes, so that it is looked at again by every build.
+        digest = CLOSED + hashlib.sha256(problem.encode()).hexdigest()
+        return File(paper, digest, size, modified, problem)
+
+
+def is_made_of(manifest: Manifest, files: Sequence[File]) -> bool:
+    """Whether the index holds exactly these files, described as they are now."""
+    by_paper = {entry.paper: entry for entry in manifest.papers}
+    return len(by_paper) == len(files) and all(_is_entry_of(by_paper.get(file.paper.paper), file) for file in files)
+
+
+def _is_entry_of(entry: Entry | None, file: File) -> bool:
+    """Whether the manifest's entry was made from this file with this description.
+
+    What papers.toml leaves open was filled in from the paper itself, so only what it states is compared.
+    """
+    if entry is None or (entry.digest, entry.part) != (file.digest, file.part):
+        return False
+    paper = file.paper
+    stated = ("title", "authors", "arxiv_id", "year", "month", "topic")
+    return all(not getattr(paper, name) or getattr(paper, name) == getattr(entry, name) for name in stated) and set(
+        paper.short_names
+    ) <= set(entry.short_names)

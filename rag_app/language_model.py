@@ -1,0 +1,276 @@
+"""The language model: LlamaIndex's OpenAI-compatible client on the server that the settings name. Its only door."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Generator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from rag_app import local_server
+from rag_app.errors import ModelError, RagError
+from rag_app.model_faults import fault_of, is_busy, is_unreadable, pause_before_retry, refused_parameter
+from rag_app.model_servers import Endpoint, is_loopback, list_models, window_of
+from rag_app.providers import PRESETS, choose, offers
+from rag_app.settings import Settings
+from rag_app.streaming import pieces_of
+
+CONNECT_SECONDS = 10.0
+RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice
+ROOMY_WINDOW = 32_768  # tokens; from here on a model may think before it answers
+THINKING_TOKENS = 4096
+CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server that ignores max_tokens
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a stream ended."""
+
+    reason: Literal["whole", "length", "filtered", "stopped"]
+    tokens: int = 0  # of prompt and answer, where the provider tells
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What doctor and the settings panel show about the language model."""
+
+    works: bool
+    model: str  # empty: none
+    server: str
+    window: int  # tokens; 0 where no model is chosen or none was reached
+    message: str  # a sentence: what was chosen, or what is wrong and the remedy
+
+
+def answer_tokens(longest: int, window: int) -> int:
+    """Tokens that the server is asked to reserve: the answer, at most a quarter of the window, and room to think."""
+    return min(longest, window // 4) + (THINKING_TOKENS if window >= ROOMY_WINDOW else 0)
+
+
+def open_language_model(settings: Settings) -> OpenAIModel | None:
+    """The model that the settings name or that runs on this machine; None for reading without a model.
+
+    Raises SettingsError for a wrong name, ModelError when a server has to be asked or started and fails.
+    """
+    endpoint = _local(settings) or choose(settings)
+    return OpenAIModel(endpoint, settings) if endpoint else None
+
+
+def _local(settings: Settings) -> Endpoint | None:
+    """The server in this process, when it is named, or when a GGUF file is named and nothing else."""
+    if _wants_local(settings):
+        return local_server.start(settings.llm_model, settings.llm_window)
+    return None
+
+
+def _wants_local(settings: Settings) -> bool:
+    chosen = settings.llm.strip().lower()
+    file_named = settings.llm_model.lower().endswith(".gguf") and not settings.llm_base_url
+    return chosen == "local" or (chosen in ("auto", "") and file_named)
+
+
+def check(settings: Settings) -> Diagnosis:
+    """Look at the model without asking it anything: chosen, reachable, key accepted, known there, window.
+
+    Never raises: what is wrong is its message.
+    """
+    if _wants_local(settings):
+        problem = local_server.problem(settings.llm_model)
+        name = "" if problem else local_server.model_file(settings.llm_model).stem
+        message = problem or f"{name} answers, by llama.cpp in this process; nothing leaves this machine."
+        return Diagnosis(not problem, name, "llama.cpp in this process", settings.llm_window, message)
+    endpoint: Endpoint | None = None
+    try:
+        endpoint = choose(settings)
+        if endpoint is None:
+            return Diagnosis(True, "", "", 0, "No language model: answers are quoted from the papers word for word.")
+        known = list_models(endpoint)
+        if endpoint.title == "Gemini":  # lists "models/NAME"
+            known = [name.removeprefix("models/") for name in known]
+    except RagError as error:
+        return Diagnosis(False, endpoint.model if endpoint else "", endpoint.where if endpoint else "", 0, str(error))
+    if endpoint.model not in known and f"{endpoint.model}:latest" not in known and known:
+        message = (
+            f"{endpoint.where} has no model '{endpoint.model}'. Set RAG_LLM_MODEL to one of: {', '.join(known[:12])}."
+        )
+        return Diagnosis(False, endpoint.model, endpoint.where, 0, message)
+    goes = "nothing leaves this machine" if is_loopback(endpoint.base_url) else "passages of the papers go there"
+    message = f"{endpoint.model} answers, at {endpoint.where}; {goes}."
+    return Diagnosis(True, endpoint.model, endpoint.where, window_of(endpoint), message)
+
+
+class OpenAIModel:
+    """A chat model behind an OpenAI-compatible API. Safe to share between threads."""
+
+    def __init__(self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5) -> None:
+        self.endpoint = endpoint
+        self.name = endpoint.model
+        self.max_tokens = settings.llm_max_tokens
+        self.timeout = settings.llm_timeout
+        self._first_pause = first_pause  # seconds before the first retry; doubled each time
+        self._refused: set[str] = set()  # parameters that this model does not take, learned from its refusals
+
+    @cached_property
+    def window(self) -> int:
+        """Tokens of prompt and answer together. Asks the server once."""
+        return window_of(self.endpoint)
+
+    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending]:
+        """The answer's text as it comes. Returns how it ended.
+
+        Setting `stop` or closing the generator closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy,
+        ModelWindowExceeded or ModelError before the first piece, ModelInterrupted after it.
+        """
+        self.window  # noqa: B018  # asked here and not in the event loop, which it would block
+        ending = yield from pieces_of(lambda put: self._answer(system, user, put), stop)
+        return ending or Ending("stopped")
+
+    async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
+        """One answer, tried again while the provider is busy and nothing has come yet."""
+        sent: list[str] = []
+
+        def passing(piece: str) -> None:
+            sent.append(piece)
+            put(piece)
+
+        attempt = 0
+        while True:
+            try:
+                return await self._once(system, user, passing)
+            except RagError:
+                raise
+            except Exception as error:  # the client's, its transport's and its parser's errors, told apart below
+                # What the client says of a refused request may repeat the key; of an unreadable reply it cannot.
+                cause = error if is_unreadable(error) else None
+                if sent:
+                    raise fault_of(error, self.endpoint, interrupted=True) from cause
+                refused = refused_parameter(error)
+                if refused and refused not in self._refused:
+                    self._refused = self._refused | {refused}
+                    continue
+                pause = pause_before_retry(error, self._first_pause * 2**attempt)
+                if attempt == RETRIES or not is_busy(error) or pause is None or pause > self.timeout:
+                    raise fault_of(error, self.endpoint) from cause
+                attempt += 1
+                await asyncio.sleep(pause)
+
+    async def _once(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
+        from llama_index.core.base.llms.types import ChatMessage  # noqa: PLC0415  # two seconds, only with a model
+        from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415
+
+        messages = [ChatMessage(role="system", content=system), ChatMessage(role="user", content=user)]
+        reading = _Reading(put, self.max_tokens * CHARACTERS_PER_TOKEN)
+        async with _client(self.endpoint, self.timeout) as client:
+            model = OpenAILike(
+                model=self.name,
+                api_base=self.endpoint.base_url,
+                api_key="none",  # the client below holds the real one; this object's repr would show it
+                is_chat_model=True,
+                max_retries=0,
+                temperature=0.0,
+                async_openai_client=client,
+            )
+            try:
+                async with asyncio.timeout(self.timeout) as clock:
+                    chunks = await model.astream_chat(messages, **self._parameters())
+                    async with aclosing(chunks):
+                        async for chunk in chunks:
+                            if reading.take(chunk):
+                                clock.reschedule(asyncio.get_running_loop().time() + self.timeout)
+                            if reading.too_long:
+                                break
+            except TimeoutError:
+                raise fault_of(
+                    TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
+                ) from None
+        return reading.ending(self.endpoint)
+
+    def _parameters(self) -> dict[str, Any]:
+        import openai  # noqa: PLC0415
+
+        tokens = answer_tokens(self.max_tokens, self.window)
+        wanted: dict[str, Any] = {"max_tokens": tokens, "stream_options": {"include_usage": True}}
+        if "max_tokens" in self._refused:
+            wanted["max_completion_tokens"] = wanted.pop("max_tokens")
+        if "temperature" in self._refused:
+            wanted["temperature"] = openai.omit
+        return {name: value for name, value in wanted.items() if name == "temperature" or name not in self._refused}
+
+
+class _Reading:
+    """What has come of one answer so far."""
+
+    def __init__(self, put: Callable[[str], None], longest: int) -> None:
+        self._put = put
+        self._longest = longest
+        self.characters = 0
+        self._thought = False
+        self._finish = ""
+        self._tokens = 0
+
+    @property
+    def too_long(self) -> bool:
+        return self.characters > self._longest
+
+    def take(self, chunk: Any) -> bool:
+        """Pass the chunk's text on. Returns whether it held a token, said or thought."""
+        raw = chunk.raw
+        usage = getattr(raw, "usage", None)
+        self._tokens = getattr(usage, "total_tokens", 0) or self._tokens
+        choices = getattr(raw, "choices", None) or []
+        self._finish = (choices[0].finish_reason if choices else None) or self._finish
+        thought = bool(chunk.additional_kwargs.get("thinking_delta"))
+        self._thought = self._thought or thought
+        if chunk.delta:
+            self.characters += len(chunk.delta)
+            self._put(chunk.delta)
+        return bool(chunk.delta) or thought
+
+    def ending(self, endpoint: Endpoint) -> Ending:
+        """How it ended.
+
+        Raises ModelInterrupted when the provider never said that it was done, ModelError when no text came.
+        """
+        if self.too_long:
+            return Ending("length", self._tokens)
+        if not self._finish:
+            raise fault_of(EOFError(), endpoint, interrupted=self.characters > 0)
+        if not self.characters and self._thought:
+            raise ModelError(
+                f"{endpoint.model} spent all its tokens on thinking and wrote no answer. Raise RAG_LLM_MAX_TOKENS, or "
+                f"choose a model that does not think first."
+            )
+        if self._finish == "content_filter":
+            return Ending("filtered", self._tokens)
+        return Ending("length" if self._finish in ("length", "max_tokens") else "whole", self._tokens)
+
+
+def _client(endpoint: Endpoint, timeout: float) -> Any:
+    """The HTTP side: no redirects, no proxy on this machine, nothing of the OpenAI account for other providers."""
+    import openai  # noqa: PLC0415
+
+    own = endpoint.base_url == PRESETS["openai"].base_url
+    left_out: Any = openai.Omit()
+    names = ["OpenAI-Organization", "OpenAI-Project"]
+    names += [
+        line.partition(":")[0].strip()
+        for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+        if ":" in line
+    ]
+    limits = openai.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+    return openai.AsyncOpenAI(
+        api_key=endpoint.key or "none",
+        base_url=endpoint.base_url,
+        max_retries=0,
+        timeout=limits,
+        default_headers={} if own else dict.fromkeys(names, left_out),
+        http_client=openai.DefaultAsyncHttpxClient(
+            trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
+        ),
+    )
+
+
+__all__ = ["Diagnosis", "Ending", "OpenAIModel", "check", "offers", "open_language_model"]

@@ -1,0 +1,118 @@
+"""What a generation was made of and by what: the file manifest.json in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rag_app import parts
+from rag_app.errors import IndexFault, IndexMismatch
+
+FORMAT = 1  # of the index folder's layout; another number asks for a rebuild
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest says of one paper. Its passages are the rows [first, first + passages)."""
+
+    paper: str
+    title: str
+    kind: str
+    state: str
+    problem: str
+    digest: str  # SHA-256 of the file
+    size: int  # bytes and modification time, to see quickly that nothing changed
+    modified: int  # nanoseconds
+    part: str  # folder below parts/
+    key: str  # of its passages and vectors within the part
+    pages: int
+    passages: int
+    first: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    short_names: tuple[str, ...] = ()  # that mean this paper (called.py)
+    coined: tuple[str, ...] = ()  # names that it uses first and most
+    authors: tuple[str, ...] = ()
+    arxiv_id: str = ""
+    year: int = 0
+    month: int = 0
+    topic: str = ""
+
+    @property
+    def rows(self) -> slice:
+        """Of its passages in everything that has a row per passage."""
+        return slice(self.first, self.first + self.passages)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a generation was made of, and by what."""
+
+    format: int
+    created: str  # UTC, ISO 8601
+    embedder: str  # identity; "" while only words are searchable
+    dimension: int
+    splitter: str
+    reading: int  # READING_VERSION
+    versions: dict[str, str]  # of the packages that matter
+    papers: tuple[Entry, ...]
+    passages: int
+    doubles: tuple[tuple[str, int, int], ...] = ()  # files left out since another has the same bytes: name, size, time
+    warnings: tuple[str, ...] = ()  # about the folder, not about one paper
+
+    @property
+    def has_meaning(self) -> bool:
+        return bool(self.embedder)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a generation's manifest. Raises IndexMismatch for another format, IndexFault when it is damaged."""
+    value = parts.read_json(folder / "manifest.json")
+    try:
+        if value["format"] != FORMAT:
+            raise IndexMismatch(
+                f"{folder}: this index has format {value['format']}, this program writes {FORMAT}. Build again."
+            )
+        papers = tuple(_checked(Entry(**{**entry, **_tuples(entry)})) for entry in value.pop("papers"))
+        manifest = _checked(Manifest(papers=papers, **{**value, **_tuples(value)}))
+        _check_rows(manifest)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IndexFault(f"{folder}: manifest damaged ({error}). Build again with --fresh.") from error
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    parts.write_json(folder / "manifest.json", asdict(manifest))
+
+
+def _tuples(value: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists only; the records hold tuples."""
+    return {
+        name: tuple(tuple(inner) if isinstance(inner, list) else inner for inner in part)
+        for name, part in value.items()
+        if isinstance(part, list)
+    }
+
+
+def _check_rows(manifest: Manifest) -> None:
+    at = 0
+    for entry in manifest.papers:
+        if entry.first != at or entry.passages < 0:
+            raise ValueError(f"the passages of {entry.paper} are out of place")
+        at += entry.passages
+    if at != manifest.passages:
+        raise ValueError("the papers' passages do not add up")
+
+
+Record = TypeVar("Record", Entry, Manifest)
+_TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+
+
+def _checked(record: Record) -> Record:
+    """The record, if every field has the type that it says. A damaged file must not surprise a search much later."""
+    for field in fields(record):
+        wanted = _TYPES.get(str(field.type), dict if str(field.type).startswith("dict") else tuple)
+        if not isinstance(getattr(record, field.name), wanted):
+            raise TypeError(f"{field.name} is not {field.type}")
+    return record

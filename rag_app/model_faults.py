@@ -1,0 +1,227 @@
+"""What went wrong at the provider, in the user's words, and whether to try again.
+
+The client's exceptions are told apart by what they carry (status, headers, body), so this module imports no client.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from email.utils import parsedate_to_datetime
+
+from rag_app.errors import (
+    ModelBusy,
+    ModelDenied,
+    ModelError,
+    ModelInterrupted,
+    ModelUnreachable,
+    ModelWindowExceeded,
+)
+from rag_app.model_servers import Endpoint, address_remedy, denied, list_models, unreachable
+
+LONGEST_PAUSE = 30.0  # seconds; a provider that wants more is reported instead of waited for
+LONGEST_MESSAGE = 300  # characters of what the provider says
+LISTING_SECONDS = 2.0
+
+_OVERFLOW = re.compile(
+    r"context[ _]?(length|window|size)|maximum context|prompt is too long|too many tokens|"
+    r"exceed\w* .{0,40}(tokens|context)|n_ctx|input.{0,20}too long|token count.{0,30}exceeds",
+    re.IGNORECASE,
+)
+_QUOTA = re.compile(r"insufficient_quota|billing|credit balance|payment", re.IGNORECASE)
+_BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", re.IGNORECASE
+)
+_PARAMETERS = ("max_tokens", "temperature", "stream_options")
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that the error carries, 0 for none. Error events inside a stream carry it as their code."""
+    for name in ("status_code", "code"):
+        value = getattr(error, name, None)
+        if isinstance(value, int | str) and str(value).isdigit():
+            return int(value)
+    body = getattr(error, "body", None)
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, int) else 0
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether trying again can help: 429 but for an empty account, 5xx, a connection that broke before an answer."""
+    status = status_of(error)
+    if status == 429:
+        return not _QUOTA.search(_said(error))
+    if status:
+        return status >= 500
+    return _is_connection(error) and not _never_connected(error)
+
+
+def pause_before_retry(error: BaseException, usual: float) -> float | None:
+    """Seconds to wait before trying again: as the provider asks, else `usual`; None when that is too long."""
+    asked = retry_after(error)
+    if asked is None:
+        return usual
+    return asked if asked <= LONGEST_PAUSE else None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """The Retry-After header in seconds, whether it gives seconds or a date; None without one."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    value = headers.get("retry-after", "") if headers is not None else ""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass  # not seconds: a date
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def refused_parameter(error: BaseException) -> str:
+    """The parameter that the model does not take, so that the request can be repeated without it; empty for none."""
+    if status_of(error) not in (400, 422):
+        return ""
+    said = _said(error)
+    if not re.search(
+        r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", said, re.I
+    ):
+        return ""
+    return next((name for name in _PARAMETERS if name in said), "")
+
+
+def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
+    """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
+    if interrupted:
+        return ModelInterrupted(
+            f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
+        )
+    status = status_of(error)
+    if status:
+        return _status_fault(status, error, endpoint)
+    if isinstance(error, EOFError):
+        return ModelError(f"{endpoint.where} sent no answer. {address_remedy(endpoint)}")
+    if isinstance(error, TimeoutError) or type(error).__name__ == "APITimeoutError":
+        return ModelUnreachable(
+            f"{endpoint.where} did not answer in time. It may still load the model: ask again, raise RAG_LLM_TIMEOUT, "
+            f"or set RAG_LLM=none."
+        )
+    if _is_connection(error):
+        return ModelUnreachable(unreachable(endpoint, _root_cause(error)))
+    if is_unreadable(error):
+        return ModelError(f"{endpoint.where} sent something that is not a chat answer. {address_remedy(endpoint)}")
+    return ModelError(f"{endpoint.where} failed: {_reason(error, endpoint)}. Ask again, or choose another model.")
+
+
+def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> ModelError:
+    said, message = _said(error), _message(error, endpoint)
+    if status in (401, 403) or (status == 400 and _BAD_KEY.search(said)):
+        return ModelDenied(denied(endpoint, status))
+    if status == 402 or (status == 429 and _QUOTA.search(said)):
+        return ModelBusy(f"{endpoint.where} says the account is empty ({status}): {message}. Check its billing page.")
+    if status == 429:
+        asked = retry_after(error)
+        when = f"in {asked:.0f} seconds" if asked else "in a minute"
+        return ModelBusy(f"{endpoint.where} allows no more requests now (429). Ask again {when}.")
+    if status == 404:
+        return ModelError(_not_found(endpoint))
+    if status >= 500:
+        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
+    if status == 413 or _OVERFLOW.search(said):
+        return ModelWindowExceeded(
+            f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "
+            f"RAG_LLM_WINDOW to its real size in tokens, or choose a model with a larger one."
+        )
+    return ModelError(f"{endpoint.where} refused the request ({status}): {message}. {address_remedy(endpoint)}")
+
+
+def _not_found(endpoint: Endpoint) -> str:
+    try:
+        known = list_models(endpoint, LISTING_SECONDS)
+    except ModelError:
+        known = []
+    if not known or endpoint.model in known:
+        return f"{endpoint.where} knows no '{endpoint.model}' (404). Check RAG_LLM_MODEL. {address_remedy(endpoint)}"
+    return (
+        f"{endpoint.where} has no model '{endpoint.model}' (404). Set RAG_LLM_MODEL to one of: {', '.join(known[:12])}."
+    )
+
+
+def _reason(error: BaseException, endpoint: Endpoint) -> str:
+    if isinstance(error, EOFError):
+        return "the stream ended without saying that it was done"
+    if isinstance(error, TimeoutError):
+        return f"nothing more came for {error} seconds"
+    if is_unreadable(error):
+        return "what came is not JSON of the API"
+    if _error_fields(error):
+        return _message(error, endpoint)
+    return _short(str(_root_cause(error)), endpoint) or type(error).__name__
+
+
+def _said(error: BaseException) -> str:
+    """All that the provider says, for finding out what it means."""
+    fields = _error_fields(error)
+    if fields:
+        return " ".join(str(fields[name]) for name in ("message", "type", "code", "param") if fields.get(name))
+    return str(getattr(error, "body", None) or getattr(error, "message", "") or error)
+
+
+def _message(error: BaseException, endpoint: Endpoint) -> str:
+    """What the provider says, for the user: one short line without the key."""
+    said = str(_error_fields(error).get("message") or "") or _said(error)
+    return _short(said, endpoint) or "it gives no reason"
+
+
+def _error_fields(error: BaseException) -> dict[str, object]:
+    """The provider's error object, which some put into an outer one."""
+    body = getattr(error, "body", None)
+    inner = body.get("error") if isinstance(body, dict) else None
+    found = inner if isinstance(inner, dict) else body
+    return found if isinstance(found, dict) else {}
+
+
+def _short(text: str, endpoint: Endpoint) -> str:
+    """One line of it, without the key, markup or what looks like another key."""
+    text = re.sub(r"<[^>]*>", " ", endpoint.without_key(text))
+    text = re.sub(r"\b(sk|pk|AIza|gsk|Bearer)[-_ ]?[\w*.-]{8,}", "***", text)
+    return " ".join(text.split())[:LONGEST_MESSAGE].rstrip(". ")
+
+
+def _is_connection(error: BaseException) -> bool:
+    # The client wraps its transport's errors before the answer begins, and lets them through afterwards.
+    return isinstance(error, OSError) or type(error).__name__ == "APIConnectionError" or _is_transport(error)
+
+
+def _is_transport(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in ("httpx", "httpcore")
+
+
+def _never_connected(error: BaseException) -> bool:
+    return any(
+        type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol") for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """The deepest cause that says something: "Connection refused" rather than "Connection error."."""
+    spoken = [cause for cause in _causes(error) if str(cause)]
+    return spoken[-1] if spoken else error
+
+
+def is_unreadable(error: BaseException) -> bool:
+    """Not JSON, or JSON of another shape than the client expects."""
+    return isinstance(error, json.JSONDecodeError | ValueError | TypeError | AttributeError | LookupError)

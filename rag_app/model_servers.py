@@ -1,0 +1,218 @@
+"""What a model server tells about itself over plain HTTP: its models, their windows; and what to say when it does not.
+
+Only the standard library: nothing here loads a client. A server on this machine is never reached through a proxy, and a
+redirect is never followed, so that no key travels to a host that was not named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from rag_app.errors import ModelDenied, ModelError, ModelUnreachable
+
+DEFAULT_WINDOW = 8192
+OLLAMA_WINDOW = 4096  # what Ollama gives a model that asks for nothing else
+ASKING_SECONDS = 10.0
+LONGEST_REPLY = 16 * 1024 * 1024  # bytes; OpenRouter lists all its models in one reply
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One model on one server. The key is left out of repr and of every message."""
+
+    title: str  # "Ollama"; the host where no provider is named
+    base_url: str  # without a closing slash
+    model: str = ""
+    key: str = field(default="", repr=False)
+    key_variable: str = ""  # where the provider's users keep the key
+    window: int = 0  # tokens, as configured; 0: ask the server
+    preset_window: int = 0  # where the server does not tell
+
+    @property
+    def where(self) -> str:
+        """The server in words: title and host."""
+        host = host_of(self.base_url)
+        return self.title if self.title == host else f"{self.title} ({host})"
+
+    def without_key(self, text: str) -> str:
+        """The text with the key blotted out, for what a provider sends back."""
+        return text.replace(self.key, "***") if self.key else text
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address, without user name, password and path."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is on this machine."""
+    name = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ip_address(name).is_loopback
+    return name == "localhost" or name.endswith(".localhost")
+
+
+# -- models -----------------------------------------------------------------------------------------------------------
+
+
+def list_models(endpoint: Endpoint, seconds: float = ASKING_SECONDS) -> list[str]:
+    """The names of the server's models, as it lists them. Raises ModelUnreachable, ModelDenied, ModelError."""
+    reply = get_json(endpoint, f"{endpoint.base_url}/models", seconds)
+    return [entry["id"] for entry in _entries(reply) if isinstance(entry.get("id"), str) and entry["id"]]
+
+
+def _entries(reply: object) -> list[Mapping[str, Any]]:
+    data = reply.get("data") if isinstance(reply, Mapping) else None
+    return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
+
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+
+def window_of(endpoint: Endpoint) -> int:
+    """The model's window in tokens: as configured, else what the server tells, else the preset's, else 8192."""
+    if endpoint.window:
+        return endpoint.window
+    for ask in (_ollama_window, _llama_cpp_window, _listed_window):
+        told = 0
+        with suppress(ModelError):  # what is wrong with the server is said when it is asked a question
+            told = ask(endpoint)
+        if told:
+            return told
+    return endpoint.preset_window or DEFAULT_WINDOW
+
+
+def _ollama_window(endpoint: Endpoint) -> int:
+    """What Ollama really gives: the loaded model's window, else the model file's num_ctx, else Ollama's default.
+
+    Not what the model was trained for: Ollama cuts the front off a longer prompt without a word, and its
+    OpenAI-compatible side takes no num_ctx (ollama/ollama#2722, #6286).
+    """
+    if "ollama" not in endpoint.title.lower() and urlsplit(endpoint.base_url).port != 11434:
+        return 0
+    running = get_json(endpoint, f"{_root(endpoint)}/api/ps")
+    models = running.get("models") if isinstance(running, Mapping) else None
+    for entry in models if isinstance(models, list) else []:
+        loaded = entry.get("context_length") if isinstance(entry, Mapping) else None
+        if isinstance(loaded, int) and loaded > 0 and _same_model(entry.get("name"), endpoint.model):
+            return loaded
+    shown = get_json(endpoint, f"{_root(endpoint)}/api/show", body={"model": endpoint.model})
+    parameters = shown.get("parameters") if isinstance(shown, Mapping) else ""
+    asked = re.search(r"^\s*num_ctx\s+(\d+)", parameters if isinstance(parameters, str) else "", re.MULTILINE)
+    return int(asked.group(1)) if asked else OLLAMA_WINDOW
+
+
+def _same_model(one: object, other: str) -> bool:
+    return str(one).removesuffix(":latest") == other.removesuffix(":latest")
+
+
+def _llama_cpp_window(endpoint: Endpoint) -> int:
+    """What one request may use: less than the model was trained for where llama.cpp was started so."""
+    if not is_loopback(endpoint.base_url) and not urlsplit(endpoint.base_url).port:
+        return 0  # no hosted provider runs a bare llama.cpp
+    reply = get_json(endpoint, f"{_root(endpoint)}/props")
+    defaults = reply.get("default_generation_settings") if isinstance(reply, Mapping) else None
+    return _positive(defaults.get("n_ctx")) if isinstance(defaults, Mapping) else 0
+
+
+def _listed_window(endpoint: Endpoint) -> int:
+    """vLLM, OpenRouter, LM Studio, Anthropic and others say it in their list of models, each under its own name."""
+    addresses = [f"{endpoint.base_url}/models"]
+    if is_loopback(endpoint.base_url):
+        addresses.insert(0, f"{_root(endpoint)}/api/v0/models")  # LM Studio's own list knows the loaded window
+    for address in addresses:
+        with suppress(ModelError):  # the next address may tell; window_of falls back
+            for entry in _entries(get_json(endpoint, address)):
+                if entry.get("id") in (endpoint.model, f"models/{endpoint.model}"):
+                    return _window_in(entry)
+    return 0
+
+
+def _window_in(entry: Mapping[str, Any]) -> int:
+    meta = entry.get("meta")
+    nested: Mapping[str, Any] = meta if isinstance(meta, Mapping) else {}
+    names = ("loaded_context_length", "max_model_len", "context_length", "context_window", "max_context_length")
+    values = [entry.get(name) for name in (*names, "max_input_tokens")] + [
+        nested.get("n_ctx"),
+        nested.get("n_ctx_train"),
+    ]
+    return next((_positive(value) for value in values if _positive(value)), 0)
+
+
+def _positive(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _root(endpoint: Endpoint) -> str:
+    return endpoint.base_url.removesuffix("/v1")
+
+
+# -- plain HTTP -------------------------------------------------------------------------------------------------------
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
+        return None  # urllib then reports the 3xx as an error
+
+
+def get_json(
+    endpoint: Endpoint, address: str, seconds: float = ASKING_SECONDS, body: Mapping[str, object] | None = None
+) -> Any:
+    """What the server answers at the address. Raises ModelUnreachable, ModelDenied, ModelError."""
+    headers = {"User-Agent": "rag-app", "Accept": "application/json", "Content-Type": "application/json"}
+    if endpoint.key:
+        headers["Authorization"] = f"Bearer {endpoint.key}"
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+    if is_loopback(address):
+        handlers.append(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(address, None if body is None else json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=seconds) as reply:
+            return json.loads(reply.read(LONGEST_REPLY))
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code in (401, 403):
+            raise ModelDenied(denied(endpoint, error.code)) from None
+        raise ModelError(
+            f"{endpoint.where} answered {error.code} when asked about its models. {address_remedy(endpoint)}"
+        ) from None
+    except (OSError, HTTPException) as error:
+        raise ModelUnreachable(unreachable(endpoint, getattr(error, "reason", error))) from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{endpoint.where} did not answer with JSON. {address_remedy(endpoint)}") from error
+
+
+# -- sentences for the user -------------------------------------------------------------------------------------------
+
+
+def denied(endpoint: Endpoint, status: int) -> str:
+    """For 401 and 403. What the provider says is left out: some repeat the key."""
+    keys = " or ".join(name for name in (endpoint.key_variable, "RAG_LLM_API_KEY") if name)
+    had = "did not accept the key" if endpoint.key else "wants a key"
+    allowed = f", and that it may use the model '{endpoint.model}'" if endpoint.model else ""
+    return f"{endpoint.where} {had} ({status}). Check {keys}{allowed}."
+
+
+def unreachable(endpoint: Endpoint, reason: object) -> str:
+    """For a refused connection, no such host, no route, a TLS fault."""
+    said = endpoint.without_key(str(reason)).strip().rstrip(".") or type(reason).__name__
+    remedy = "Start it" if is_loopback(endpoint.base_url) else "Check the network and RAG_LLM_BASE_URL"
+    return f"{endpoint.where} cannot be reached: {said}. {remedy}, or set RAG_LLM=none to read without a model."
+
+
+def address_remedy(endpoint: Endpoint) -> str:
+    """For replies that are not the OpenAI API's."""
+    return f"Check that RAG_LLM_BASE_URL ends as the server wants it, usually in /v1 (now: {endpoint.base_url})."

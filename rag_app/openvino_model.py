@@ -1,0 +1,245 @@
+"""Models converted for this processor: the only door of OpenVINO and of the tokenizers library.
+
+A model is converted once and kept in a cache folder; opening it again needs neither torch nor sentence-transformers.
+Precision is the fastest that this processor offers among those whose vectors agree with torch in float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from rag_app.conversion import Converted, Embed, choose_precision, convert_any, convert_default
+from rag_app.errors import ModelError
+from rag_app.packing import Batch, pack, pad, unit
+from rag_app.sentence_model import SentenceModel
+
+FORMAT = 1  # of the cache folder
+_FASTER = {"bf16": "BF16", "f16": "FP16"}  # precisions, and what a processor that computes in them says
+_CHARACTERS_PER_TOKEN = 64  # nothing readable has longer tokens; a string without a blank may hold megabytes
+_COUNT_PIECE = 16_384  # characters handed to the tokenizer at once
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What the cache folder says about its model, so that opening it reads nothing else."""
+
+    identity: str
+    dimension: int
+    longest: int  # tokens, special ones included
+    window: int
+    filler: int  # the padding token
+    precision: str  # as OpenVINO names it: "f32", "bf16", "f16"
+    problem: str = ""  # why this model cannot be converted; then nothing else counts
+
+
+def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> OpenVinoEmbedder:
+    """The model from `cache`, converted first when it is not there. Raises ModelError when it cannot be converted.
+
+    `precision` overrides the one that was chosen: "f32", "bf16" or "f16".
+    """
+    openvino = _openvino()
+    core = openvino.Core()
+    folder = cache / f"{model.label}-{_key(model, openvino, core)}"
+    if not (folder / "about.json").is_file():
+        _log.info("%s: converting the model for this processor, once", model.name)
+        try:
+            _convert(model, folder, openvino, core)
+        except (OSError, MemoryError) as error:  # may be gone the next time: not remembered
+            raise ModelError(f"{cache}: the model cannot be converted here ({error}). Free some space.") from error
+    try:
+        about = _About(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
+        if not about.problem:
+            return OpenVinoEmbedder(model, replace(about, precision=precision or about.precision), folder, core)
+    except Exception as error:  # a damaged folder: whatever JSON, the tokenizer or OpenVINO make of it
+        raise ModelError(f"{folder}: the converted model cannot be opened ({error}). Delete this folder.") from error
+    raise ModelError(about.problem)
+
+
+class OpenVinoEmbedder:
+    """A converted model. Threads share its requests: one more than it has streams, so that a question need not wait
+    for a build that runs in another thread."""
+
+    def __init__(self, model: SentenceModel, about: _About, folder: Path, core: Any) -> None:
+        self.identity = about.identity
+        self.dimension = about.dimension
+        self.window = about.window
+        self.backend = f"OpenVINO {about.precision}"
+        self._model = model
+        self._about = about
+        self._read = _tokenizer(folder, about.longest)
+        self._folder = folder
+        self._streams = _streams()
+        compiled = _compile(core, folder, about.precision, self._streams)
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self._streams + 1):
+            self._requests.put(compiled.create_infer_request())
+
+    @cached_property
+    def _count(self) -> Any:
+        return _tokenizer(self._folder, None)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without the special ones that the model adds."""
+        pieces = [_pieces(text) for text in texts]
+        flat = [piece for group in pieces for piece in group]
+        lengths = iter([len(found.ids) for found in self._count.encode_batch_fast(flat, add_special_tokens=False)])
+        return [sum(next(lengths) for _ in group) for group in pieces]
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (n, dimension), unit length, in the order of `texts`."""
+        return self._embed(texts, self._model.passage_prompt)
+
+    def embed_question(self, text: str) -> np.ndarray:
+        """float32 (dimension,), unit length."""
+        vector: np.ndarray = self._embed([text], self._model.question_prompt)[0]
+        return vector
+
+    def _embed(self, texts: Sequence[str], prompt: str) -> np.ndarray:
+        room = self._about.longest * _CHARACTERS_PER_TOKEN
+        # Padding and truncation were set when the tokenizer was opened and never change: threads may share it.
+        ids = [found.ids for found in self._read.encode_batch_fast([(prompt + text)[:room] for text in texts])]
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        running: deque[tuple[Any, Batch]] = deque()
+        try:
+            for batch in pack([len(numbers) for numbers in ids], self._about.longest):
+                if len(running) == self._streams:
+                    self._collect(running, vectors)
+                request = self._requests.get()
+                running.append((request, batch))
+                tokens, mask = pad([ids[row] for row in batch.rows], batch.length, self._about.filler)
+                request.start_async({0: tokens, 1: mask})
+        finally:
+            while running:
+                self._collect(running, vectors)
+        return unit(vectors)
+
+    def _collect(self, running: deque[tuple[Any, Batch]], vectors: np.ndarray) -> None:
+        request, batch = running.popleft()
+        try:
+            request.wait()
+            vectors[list(batch.rows)] = request.get_output_tensor(0).data
+        finally:
+            self._requests.put(request)
+
+
+def _openvino() -> Any:
+    # OpenVINO reports its use to a server when it finds this package; a missing one is a case that it provides for.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino  # noqa: PLC0415
+    except ImportError as error:
+        raise ModelError(f"OpenVINO cannot be imported ({error}). Run: pip install openvino") from error
+    return openvino
+
+
+def _tokenizer(folder: Path, longest: int | None) -> Any:
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    if longest is None:
+        tokenizer.no_truncation()
+    else:
+        tokenizer.enable_truncation(longest)
+    return tokenizer
+
+
+def _pieces(text: str) -> list[str]:
+    """A long text in parts, cut at blanks where there are any: the tokenizer's memory stays bounded."""
+    pieces = []
+    while len(text) > _COUNT_PIECE:
+        cut = text.rfind(" ", _COUNT_PIECE // 2, _COUNT_PIECE)
+        cut = cut if cut > 0 else _COUNT_PIECE
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
+def _streams() -> int:
+    """Batches computed side by side. Four cores share one well; each stream more takes memory."""
+    return max(1, len(os.sched_getaffinity(0)) // 4 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) // 4)
+
+
+def _compile(core: Any, folder: Path, precision: str, streams: int) -> Any:
+    settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": str(streams)}
+    return core.compile_model(str(folder / "model.xml"), "CPU", settings)
+
+
+def _key(model: SentenceModel, openvino: Any, core: Any) -> str:
+    """Changes with the model's files, OpenVINO's version and the processor."""
+    name, capable = (core.get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
+    parts = (FORMAT, model.stamp(), openvino.__version__, name, sorted(capable))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def _convert(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> None:
+    """Convert, check and choose the precision. The folder appears complete or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _tidy(folder.parent)
+    making = folder.parent / f".making-{os.getpid()}-{time.time_ns()}"
+    making.mkdir()
+    try:
+        about = _make(model, making, openvino, core)
+        (making / "about.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
+        try:
+            making.rename(folder)
+        except OSError:
+            if not (folder / "about.json").is_file():  # else another process was faster: its folder is as good
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _tidy(cache: Path) -> None:
+    """Remove what conversions that were killed left behind."""
+    for left in cache.glob(".making-*"):
+        if left.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _make(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> _About:
+    ways = (convert_default, convert_any) if model.packaged else (convert_any,)
+    problem = ""
+    for way in ways:
+        try:
+            return _write(model, way(model, openvino), folder, openvino, core)
+        except (OSError, MemoryError):  # may be gone the next time: not remembered
+            raise
+        except Exception as error:  # a part that the converter does not know, a wrong result: the next way
+            problem = f"{model.name}: OpenVINO cannot run this model ({type(error).__name__}: {error})."
+            _log.info(problem)
+    # Remembered, so that the next start does not try again.
+    return _About(model.identity(), 0, 0, 0, 0, "", problem)
+
+
+def _write(model: SentenceModel, made: Converted, folder: Path, openvino: Any, core: Any) -> _About:
+    openvino.save_model(made.graph, folder / "model.xml", compress_to_fp16=False)
+    (folder / "tokenizer.json").write_text(made.tokenizer, encoding="utf-8")
+    tokenizer = _tokenizer(folder, None)
+    prompt = len(tokenizer.encode(model.passage_prompt, add_special_tokens=False).ids)
+    window = made.longest - tokenizer.num_special_tokens_to_add(False) - prompt
+    about = _About(model.identity(), made.dimension, made.longest, window, made.filler, "f32")
+
+    def open_as(precision: str) -> Embed:
+        return OpenVinoEmbedder(model, replace(about, precision=precision), folder, core).embed_passages
+
+    capable = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    offered = ["f32", *(precision for precision, sign in _FASTER.items() if sign in capable)]
+    return replace(about, precision=choose_precision(offered, open_as, made.expected))

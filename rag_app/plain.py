@@ -1,0 +1,112 @@
+"""Markdown and text files as a Reading: one page, sections from the headings. No picture, so no word boxes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rag_app.errors import PaperError
+from rag_app.records import Block, BlockKind, Kind, Page, Reading
+
+_LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
+_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
+_UNDERLINE = re.compile(r"(=+|-{3,})\s*$")
+_ROW = re.compile(r"\s*\|.*\|\s*$")
+_REFERENCES = re.compile(r"(?:\d+\.?\s*)?(?:references|bibliography)$", re.IGNORECASE)
+
+
+def read_plain(path: Path, kind: Kind, title: str) -> Reading:
+    """Read a UTF-8 text or Markdown file. Raises PaperError when it is too large, binary or blank."""
+    text = _decoded(path)
+    markdown = kind in ("markdown", "digest") or path.suffix.lower() in (".md", ".markdown")
+    found, pieces = _pieces(text, markdown)
+    if not pieces:
+        raise PaperError(f"{path.name}: holds no text. Fill it or remove it.")
+    blocks: list[Block] = []
+    bibliography: list[str] = []
+    start = 0
+    for piece, block_kind, section in pieces:
+        blocks.append(Block(start, start + len(piece), block_kind, section))
+        start += len(piece) + 1
+        if block_kind == "bibliography":
+            bibliography += piece.split("\n")
+    page = Page(1, "1", 0.0, 0.0, "\n".join(piece for piece, _, _ in pieces), tuple(blocks))
+    name = title or found or pieces[0][0].split("\n")[0][:200]
+    return Reading(name, (page,), "digest only" if kind == "digest" else "full text", bibliography=tuple(bibliography))
+
+
+def _decoded(path: Path) -> str:
+    if path.stat().st_size > _LARGEST:
+        limit = f"{_LARGEST // 2**20} MB"
+        raise PaperError(f"{path.name}: larger than {limit}, too large for a text. Split it or remove it.")
+    data = path.read_bytes()
+    if b"\x00" in data[:8192] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise PaperError(f"{path.name}: holds binary data, not text. Remove it or give it its right file ending.")
+    for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _pieces(text: str, markdown: bool) -> tuple[str, list[tuple[str, BlockKind, str]]]:
+    """The first heading, and the paragraphs with kind and section; lines of a paragraph joined, rows kept."""
+    pieces: list[tuple[str, BlockKind, str]] = []
+    path: list[tuple[int, str]] = []
+    title = ""
+    for paragraph in _paragraphs(text, markdown):
+        heading = _HEADING.match(paragraph) if markdown else None
+        section = " > ".join(name for _, name in path)
+        if heading:
+            level, name = len(heading[1]), _bare(heading[2])
+            if not title:
+                title = name
+                pieces.append((name, "heading", ""))
+                continue
+            path = [one for one in path if one[0] < level] + [(level, name)]
+            pieces.append((name, "heading", " > ".join(one for _, one in path)))
+            continue
+        kind: BlockKind = "body"
+        if path and _REFERENCES.match(path[-1][1]):
+            kind = "bibliography"
+        elif markdown and _ROW.match(paragraph.split("\n")[0]):
+            kind = "table"
+        pieces.append((paragraph, kind, section))
+    return title, pieces
+
+
+def _bare(heading: str) -> str:
+    return re.sub(r"[*_`]{1,3}", "", heading).strip()
+
+
+def _paragraphs(text: str, markdown: bool) -> list[str]:
+    """Paragraphs, headings, rows of a table (together) and items, in order, white space collapsed."""
+    found: list[list[str]] = [[]]
+    fenced = False
+    for raw in text.split("\n"):
+        line = " ".join(raw.split())
+        if markdown and line.startswith("```"):
+            fenced = not fenced
+            found.append([])
+            continue
+        if not line:
+            found.append([])
+            continue
+        above = found[-1][-1] if found[-1] else ""
+        lone = len(found[-1]) == 1 and above[:1] not in "|#"
+        if markdown and not fenced and lone and _UNDERLINE.fullmatch(line):
+            found[-1][-1] = ("# " if line[0] == "=" else "## ") + above
+            found.append([])
+            continue
+        rows = fenced or (_ROW.match(line) and _ROW.match(above))
+        starts = markdown and (_HEADING.match(line) or re.match(r"(?:[-*+]|\d+[.)])\s", line) or _ROW.match(line))
+        if starts and not rows:
+            found.append([])
+        if found[-1] and not rows:
+            found[-1][-1] += " " + line
+        else:
+            found[-1].append(line)
+        if markdown and not fenced and _HEADING.match(line):
+            found.append([])
+    return ["\n".join(lines) for lines in found if lines]

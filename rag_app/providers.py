@@ -1,0 +1,204 @@
+"""Which model is asked: the presets, what RAG_LLM_* names, what runs on this machine; what could be used but is not."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from rag_app.errors import ModelError, SettingsError
+from rag_app.model_servers import Endpoint, host_of, list_models
+from rag_app.settings import Settings
+
+CONNECT_SECONDS = 0.2  # to this machine; Windows takes two seconds to refuse, so the limit is ours
+ANSWER_SECONDS = 1.0  # only waited for where something listens
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a provider's name stands for."""
+
+    title: str
+    base_url: str
+    key_variable: str = ""  # where its users keep the key; read only when this provider is named
+    model: str = ""  # empty: the first one that the server lists
+    window: int = 0  # tokens, where the server does not tell; 0 when not known
+
+
+PRESETS: dict[str, Preset] = {
+    "openai": Preset("OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", "gpt-5.4-mini", 128_000),
+    "anthropic": Preset("Anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "claude-sonnet-4-6", 200_000),
+    "gemini": Preset(
+        title="Gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        key_variable="GEMINI_API_KEY",
+        model="gemini-flash-latest",
+        window=1_000_000,
+    ),
+    "openrouter": Preset(
+        "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", "openrouter/auto", 128_000
+    ),
+    "ollama": Preset("Ollama", "http://127.0.0.1:11434/v1"),
+}
+NAMES = ("auto", "none", "local", *PRESETS)
+LOOPBACK_SERVERS: tuple[Preset, ...] = (
+    PRESETS["ollama"],
+    Preset("LM Studio", "http://127.0.0.1:1234/v1"),
+    Preset("llama.cpp", "http://127.0.0.1:8080/v1"),
+)
+_OTHER_KINDS = re.compile(r"embed|rerank|whisper|\bbge-|\btts\b|\be5-|minilm|\bclip\b", re.IGNORECASE)
+
+
+def choose(settings: Settings) -> Endpoint | None:
+    """The server and model that the settings name, or that runs on this machine; None for no model.
+
+    RAG_LLM=local is not decided here. Raises SettingsError, and ModelError when the server has to be asked for a name.
+    """
+    name = settings.llm.strip()
+    chosen = name.lower()
+    if chosen == "none":
+        return None
+    if chosen in PRESETS:
+        return _preset(chosen, settings)
+    model = settings.llm_model or ("" if chosen in ("auto", "") else name)
+    key = _own_key(settings)
+    if settings.llm_base_url:
+        base_url = _checked_url(settings.llm_base_url)
+        return _with_model(Endpoint(host_of(base_url), base_url, model, key, window=settings.llm_window))
+    found = find_loopback(model)
+    if found is not None:
+        return replace(found, key=key, window=settings.llm_window)
+    if model:
+        raise SettingsError(_no_server_for(name, model))
+    return None
+
+
+def _preset(name: str, settings: Settings) -> Endpoint:
+    preset = PRESETS[name]
+    endpoint = Endpoint(
+        preset.title,
+        preset.base_url,
+        settings.llm_model or preset.model,
+        _own_key(settings),
+        preset.key_variable,
+        settings.llm_window,
+        preset.window,
+    )
+    if settings.llm_base_url:
+        # The provider's usual key is for the provider's own host; another host gets only a key that was meant for it.
+        return _with_model(replace(endpoint, base_url=_checked_url(settings.llm_base_url), key_variable=""))
+    if preset.key_variable and not endpoint.key:
+        key = _checked_key(os.environ.get(preset.key_variable, ""), preset.key_variable)
+        if not key:
+            raise SettingsError(
+                f"RAG_LLM={name}: {preset.title} needs a key. Set {preset.key_variable} or RAG_LLM_API_KEY, "
+                f"or set RAG_LLM=none to read without a model."
+            )
+        endpoint = replace(endpoint, key=key)
+    return _with_model(endpoint)
+
+
+def _with_model(endpoint: Endpoint) -> Endpoint:
+    if endpoint.model:
+        return endpoint
+    listed = chat_models(list_models(endpoint))
+    if not listed:
+        raise ModelError(
+            f"{endpoint.where} lists no model that writes text. Load one there (Ollama: 'ollama pull NAME'), "
+            f"or name it in RAG_LLM_MODEL."
+        )
+    return replace(endpoint, model=listed[0])
+
+
+def chat_models(names: Sequence[str]) -> list[str]:
+    """Those that can answer, in the same order: embedders, rerankers and speech models left out."""
+    return [name for name in names if not _OTHER_KINDS.search(name)]
+
+
+def _no_server_for(name: str, model: str) -> str:
+    close = difflib.get_close_matches(name.lower(), NAMES, n=1)
+    meant = f"Did you mean RAG_LLM={close[0]}? " if close and name.lower() != close[0] else ""
+    return (
+        f"The model '{model}' is named, but no server on this machine has it. {meant}Set RAG_LLM_BASE_URL to the "
+        f"address of an OpenAI-compatible server, start Ollama, LM Studio or llama.cpp with that model, or set RAG_LLM "
+        f"to one of: {', '.join(NAMES)}."
+    )
+
+
+def _own_key(settings: Settings) -> str:
+    return _checked_key(settings.llm_api_key.get_secret_value(), "RAG_LLM_API_KEY")
+
+
+def _checked_key(key: str, variable: str) -> str:
+    """The key without blanks around it. One that no header can carry would be printed by the client's own error."""
+    key = key.strip()
+    if not all("!" <= letter <= "~" for letter in key):
+        raise SettingsError(
+            f"{variable}: holds a character that no key has (a blank, a line break). Copy the key again."
+        )
+    return key
+
+
+def _checked_url(url: str) -> str:
+    """The address without its tail. Raises SettingsError; the address is not repeated, since it may hold a password."""
+    url = url.strip().rstrip("/").removesuffix("/chat/completions")
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise SettingsError("RAG_LLM_BASE_URL is not an address. It looks like http://127.0.0.1:11434/v1.")
+    if parts.username or parts.password:
+        raise SettingsError("RAG_LLM_BASE_URL holds a user name or password. Put the key into RAG_LLM_API_KEY instead.")
+    return url if parts.path else f"{url}/v1"
+
+
+def find_loopback(model: str = "") -> Endpoint | None:
+    """The first model server on this machine that has a model, or that has `model`.
+
+    All are asked at once. Takes under 0.3 seconds where nothing listens.
+    """
+    with ThreadPoolExecutor(len(LOOPBACK_SERVERS)) as pool:
+        listings = list(pool.map(_models_quickly, LOOPBACK_SERVERS))
+    for preset, names in zip(LOOPBACK_SERVERS, listings, strict=True):
+        usable = (
+            [name for name in names if model in (name, name.removesuffix(":latest"))] if model else chat_models(names)
+        )
+        if usable:
+            return Endpoint(preset.title, preset.base_url, usable[0])
+    return None
+
+
+def _models_quickly(preset: Preset) -> list[str]:
+    """The names of its models; none where nothing or something else listens, and the next server is looked at."""
+    if not _listens(preset.base_url):
+        return []
+    try:
+        return list_models(Endpoint(preset.title, preset.base_url), ANSWER_SECONDS)
+    except ModelError:
+        return []
+
+
+def _listens(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def offers() -> list[str]:
+    """What could be used but is not, since papers would leave the machine: a sentence for each key that lies around."""
+    return [
+        f"A key for {preset.title} lies in {preset.key_variable}. It is not used unasked: set RAG_LLM={name} to have "
+        f"{preset.title} write the answers; passages of your papers then go to {host_of(preset.base_url)}."
+        for name, preset in PRESETS.items()
+        if preset.key_variable and os.environ.get(preset.key_variable, "").strip()
+    ]

@@ -1,0 +1,146 @@
+"""The reader without a model: the best sentences and table rows of the evidence, verbatim, each with its mark.
+
+It never invents: every word between two marks stands in the evidence. When nothing there answers, it says so.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+from rag_app.claims import content_words, squash
+from rag_app.naming import mentions
+from rag_app.records import Draft, Evidence
+from rag_app.sentence_ranking import SENTENCE_WEIGHTS, Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
+from rag_app.sufficiency import THRESHOLD, chance_of_answer, signs
+
+NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
+STOPPED = "Stopped before the answer was complete."
+
+NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
+
+USUAL, MOST = 4, 12  # units quoted: for a plain question, and at most when many papers are asked for
+PER_PAPER = 3  # units of each paper that a question names besides others
+WORTH = 0.55  # of the best unit's score: below, a further sentence is not worth reading
+SAME = 0.8  # share of words that makes two sentences one
+SEVERAL = re.compile(r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE)
+
+
+class QuotingReader:
+    """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
+
+    `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper.
+    """
+
+    name = "quoting"
+    budget = 6000  # tokens of evidence: more pages hold more answers, and no model has to read them
+
+    def __init__(
+        self,
+        terms: Terms = content_words,
+        library: Library | None = None,
+        meaning: Meaning | None = None,
+        page_of: PageOf | None = None,
+        names_of: NamesOf = lambda paper: (),
+    ) -> None:
+        self._terms = terms
+        self._library = library
+        self._meaning = meaning
+        self._page_of = page_of
+        self._names_of = names_of
+
+    def read(
+        self, question: str, evidence: Sequence[Evidence], stop: threading.Event
+    ) -> Generator[str, None, Draft]:
+        """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
+        asked = take_apart(question, self._terms, self._library, evidence)
+        ranked = rank_units(asked, evidence, self._terms, self._meaning, SENTENCE_WEIGHTS, self._page_of)
+        found = signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
+        if not ranked or chance_of_answer(found) < THRESHOLD:
+            yield NOT_IN_PAPERS
+            return Draft(NOT_IN_PAPERS, refused=True)
+        text = ""
+        for piece in compose(choose(asked, ranked, self._named(question, evidence)), self._names_of):
+            if stop.is_set():
+                return Draft(text, problem=STOPPED)
+            text += piece
+            yield piece
+        return Draft(text)
+
+    def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
+        """Papers of the evidence that the question calls by name, in the evidence's order."""
+        return [
+            paper
+            for paper in dict.fromkeys(piece.paper for piece in evidence)
+            if any(mentions(question, name) for name in self._names_of(paper))
+        ]
+
+
+def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
+    """The units to quote, best first: a few for a plain question, some of each paper when several are asked for."""
+    if len(named) > 1:
+        return [unit for paper in named for unit in _pick(asked, [u for u in ranked if u.evidence.paper == paper], PER_PAPER)][
+            :MOST
+        ]
+    if SEVERAL.search(asked.text):
+        papers = dict.fromkeys(unit.evidence.paper for unit in ranked)
+        firsts = [next(unit for unit in ranked if unit.evidence.paper == paper) for paper in papers]
+        return [unit for unit in firsts if unit.score >= WORTH * firsts[0].score][:MOST]
+    return _pick(asked, ranked, USUAL)
+
+
+def _pick(asked: Asked, ranked: Sequence[Unit], count: int) -> list[Unit]:
+    chosen: list[Unit] = []
+    for unit in ranked:
+        if len(chosen) == count or (chosen and unit.score < WORTH * chosen[0].score):
+            break
+        if not any(_alike(unit, other) for other in chosen):
+            chosen.append(unit)
+    return chosen
+
+
+def _alike(one: Unit, other: Unit) -> bool:
+    """Whether two units say the same in the same words (an abstract and its introduction often do)."""
+    if one.evidence.paper == other.evidence.paper and one.evidence.page == other.evidence.page and one.text == other.text:
+        return True
+    both, fewest = len(one.terms & other.terms), min(len(one.terms), len(other.terms))
+    return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
+
+
+def compose(chosen: Sequence[Unit], names_of: NamesOf) -> Iterator[str]:
+    """The answer's text: a heading per paper when there are several, table rows below their caption, one mark each."""
+    papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
+    gap = ""
+    for paper in papers:
+        units = [unit for unit in chosen if unit.evidence.paper == paper]
+        if len(papers) > 1:
+            yield f"{gap}**{_label(units[0].evidence, names_of(paper))}**"
+            gap = "\n\n"
+        frame = ""
+        for unit in _in_reading_order(units):
+            head = _plain(" – ".join(unit.evidence.text[a:b] for a, b in unit.frame)).replace("*", "")
+            if head and head != frame:
+                yield f"{gap}**{head}**"
+                gap = "\n\n"
+            frame = head
+            yield f"{gap}{_plain(unit.text)} [{unit.evidence.number}]"
+            gap = "\n\n"
+
+
+def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
+    """Pages by their best unit; on one page as they stand there."""
+    pages = list(dict.fromkeys(unit.evidence.page for unit in units))
+    return sorted(units, key=lambda unit: (pages.index(unit.evidence.page), unit.evidence.start + unit.start))
+
+
+def _label(piece: Evidence, names: Sequence[str]) -> str:
+    title = piece.title.replace("*", "") or piece.paper
+    short = next((name for name in names if name and squash(name) not in squash(title)), "")
+    return f"{short}: {title}" if short else title
+
+
+def _plain(text: str) -> str:
+    """A paper's own "[12]" in other brackets: it must not be taken for one of our marks."""
+    return re.sub(r"\[(\s*\d[\d\s,;–-]*)\]", r"［\1］", text)

@@ -1,0 +1,197 @@
+"""Question and evidence -> a draft with [n] marks, written by a language model (its prompts: prompts.py)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
+from rag_app.answer_filter import AnswerFilter, ThoughtFilter
+from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
+from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
+from rag_app.language_model import Ending, answer_tokens
+from rag_app.prompts import Size, fitting, halved, prompt, size_of
+from rag_app.records import Draft, Evidence
+from rag_app.settings import Settings
+
+NOT_FOUND = "Not in these papers."  # what a refused draft says
+# Tokens of evidence at most. More costs money and buries the answer; small models lose the question behind it.
+LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
+PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
+PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
+TINY_SENTENCES = 3
+LOOK_EVERY = 64  # characters between two looks for a loop
+
+
+class LanguageModel(Protocol):
+    """What a reader needs of a model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and answer together."""
+
+    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending | None]:
+        """The answer as it comes; closing the generator or setting `stop` closes the connection."""
+
+
+class Reader(Protocol):
+    """Reads evidence and drafts an answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def budget(self) -> int:
+        """Tokens of evidence that it wants."""
+
+    def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
+        """Yields the draft's text in pieces, with [n] marks that name evidence, and returns the draft."""
+
+
+class ModelReader:
+    """A reader that lets a language model write. Safe to share between threads."""
+
+    def __init__(self, model: LanguageModel, settings: Settings) -> None:
+        self.name = model.name
+        self._model = model
+        self._max_tokens = settings.llm_max_tokens
+
+    @property
+    def budget(self) -> int:
+        """Tokens of evidence that fit beside prompt and answer, fewer for a small model."""
+        return max(1, int(self._room * PLANNED))
+
+    @property
+    def _room(self) -> int:
+        window = self._model.window
+        room = window - PROMPT_TOKENS - answer_tokens(self._max_tokens, window)
+        return max(200, min(room, LARGEST[self._size]))
+
+    @property
+    def _size(self) -> Size:
+        return size_of(self.name, self._model.window)
+
+    def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
+        """Yields the answer's pieces with [n] marks that name evidence that the model saw; returns the draft.
+
+        A draft that broke off keeps its text and says why in `problem`. Raises ModelError when nothing usable came.
+        """
+        kept = fitting(evidence, self._room)
+        if not kept:
+            yield NOT_FOUND
+            return Draft(NOT_FOUND, refused=True)
+        while True:
+            try:
+                return (yield from self._write(question, kept, stop))
+            except ModelWindowExceeded:
+                # The server counts tokens that we can only estimate, so the answer to its refusal is less text.
+                smaller = halved(kept)
+                if not smaller:
+                    raise
+                kept = smaller
+
+    def _write(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
+        system, user = prompt(question, evidence, self._size)
+        page = _Page(question, system, evidence, self._size)
+        pieces = self._model.stream(system, user, stop)
+        ending: Ending | None = None
+        problem = ""
+        try:
+            while not page.full:
+                try:
+                    raw = next(pieces)
+                except StopIteration as end:
+                    ending = end.value
+                    break
+                shown = page.feed(raw)
+                if shown:
+                    yield shown
+        except ModelInterrupted as error:
+            problem = str(error)
+        finally:
+            pieces.close()
+        shown = page.finish()
+        if shown:
+            yield shown
+        return self._draft(page, ending, problem)
+
+    def _draft(self, page: _Page, ending: Ending | None, problem: str) -> Draft:
+        tokens = ending.tokens if ending else 0
+        if page.refused:
+            return Draft(page.text, refused=True, tokens=tokens)
+        told = problem or page.problem or _said_of(ending, self._max_tokens)
+        if page.text or (ending and ending.reason == "stopped"):
+            return Draft(page.text, problem=told, tokens=tokens)
+        if problem:
+            raise ModelInterrupted(problem)
+        raise ModelError(
+            f"{self.name} wrote no answer. {told or 'It ended at once.'} Ask again, or choose another model."
+        )
+
+
+def _said_of(ending: Ending | None, max_tokens: int) -> str:
+    reason = ending.reason if ending else "whole"
+    return {
+        "whole": "",
+        "stopped": "Stopped before the answer was complete.",
+        "length": f"The answer was cut off after about {max_tokens} tokens (RAG_LLM_MAX_TOKENS).",
+        "filtered": "The provider's content filter ended the answer.",
+    }[reason]
+
+
+class _Page:
+    """What the model writes on its way to the reader: filtered, watched, kept."""
+
+    def __init__(self, question: str, system: str, evidence: Sequence[Evidence], size: Size) -> None:
+        self._thoughts = ThoughtFilter()
+        self._marks = AnswerFilter([] if size == "tiny" else [piece.number for piece in evidence])
+        self._opening = Opening(question, system)
+        self._attributor = None if size == "full" else Attributor(evidence)
+        self._sentences = TINY_SENTENCES if size == "tiny" else 0  # 0: any number
+        self._looked = 0
+        self.text = ""
+        self.full = False  # nothing more is wanted from the model
+        self.refused = False
+        self.problem = ""
+
+    def feed(self, raw: str) -> str:
+        """The next characters to show."""
+        shown = self._opening.feed(self._marks.feed(self._thoughts.feed(raw)))
+        return self._keep(self._attributor.feed(shown) if self._attributor else shown)
+
+    def finish(self) -> str:
+        """The last characters, once nothing more comes."""
+        if self.full:
+            return self._refuse() if self.refused and not self.text else ""
+        shown = self._opening.feed(self._marks.feed(self._thoughts.finish()) + self._marks.finish())
+        shown += self._opening.finish()
+        if self._attributor:
+            shown = self._attributor.feed(shown) + self._attributor.finish()
+        shown = self._keep(shown)
+        if not self.refused and self.text and is_refusal(self.text):
+            self.refused = True
+        return shown or (self._refuse() if self.refused and not self.text else "")
+
+    def _refuse(self) -> str:
+        self.text = NOT_FOUND
+        return NOT_FOUND
+
+    def _keep(self, shown: str) -> str:
+        self.refused = self.refused or self._opening.refused
+        if self._opening.echoed:
+            self.problem = "It repeated its instructions."
+        self.full = self.full or self.refused or self._opening.echoed
+        self.text += shown
+        if self._attributor and self._sentences and self._attributor.sentences >= self._sentences:
+            self.full = True
+        if len(self.text) - self._looked >= LOOK_EVERY:
+            self._looked = len(self.text)
+            start = loop_start(self.text)
+            if start is not None:
+                self.text = self.text[:start].rstrip()
+                self.problem = "The model began to repeat itself; the repetition is left out."
+                self.full = True
+        return shown

@@ -1,0 +1,88 @@
+"""The process that reads papers for workers.py: one JSON request per line in, one JSON reply per line out.
+
+It needs only the file and writes only the file's part, within the memory that it was given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from rag_app import parts
+from rag_app.pages import read_paper
+
+
+def main(memory: int) -> None:
+    """Serve requests until the input ends. `memory` is in bytes, for the whole process."""
+    replies = _own_output()
+    _limit_memory(memory)
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    _reply(replies, {"ready": True})
+    while True:
+        _reply(replies, _serve(json.loads(requests.get())))
+
+
+def _own_output() -> TextIO:
+    """The stream for replies; whatever else prints, in Python or below it, goes to the error stream from now on."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return replies
+
+
+def _reply(replies: TextIO, value: dict[str, object]) -> None:
+    replies.write(json.dumps(value) + "\n")
+    replies.flush()
+
+
+def _listen(requests: queue.SimpleQueue[str]) -> None:
+    """Pass requests on. The input ends when the parent is done or was killed: an unfinished paper is then of no use."""
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
+
+
+def _serve(request: dict[str, str]) -> dict[str, object]:
+    path = Path(request["path"])
+    reply: dict[str, object] = {"problem": "", "fault": "", "changed": False}
+    try:
+        reading = read_paper(path, request["kind"])  # type: ignore[arg-type]  # the parent sends a Kind
+        if _digest(path) != request["digest"]:
+            return {**reply, "changed": True}
+        parts.save_reading(Path(request["folder"]), reading)
+    except MemoryError:
+        reply["problem"] = f"{path.name}: needs more memory than a paper may take. Split it, then build again."
+    except OSError as error:  # a full disk is not the paper's fault
+        reply["fault"] = f"{request['folder']}: cannot be written ({error}). Free some space, then build again."
+    except Exception as error:  # the outermost edge of this process
+        reply["problem"] = (
+            f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it anew, then build again."
+        )
+    return reply
+
+
+def _digest(path: Path) -> str:
+    try:
+        return parts.file_digest(path)
+    except OSError:
+        return ""  # it has gone
+
+
+def _limit_memory(limit: int) -> None:
+    try:
+        import resource  # noqa: PLC0415  # not on Windows
+    except ImportError:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

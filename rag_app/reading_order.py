@@ -1,0 +1,160 @@
+"""The order in which a page is read, where the file's own order is broken.
+
+pdfium gives the characters in the order in which they were drawn, and nearly every paper is drawn as it is read. Some
+are drawn across both columns, line by line. Only such a page is sorted here: any other order keeps quotes whole for
+those who look for them in the raw text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from rag_app.pdf import RawPage
+
+_FEWEST = 8  # rows that jump the gutter before the order counts as broken
+_WIDEST_LABEL = 0.22  # of the page's width: a side of a row narrower than that may be a cell of a table
+
+
+@dataclass(frozen=True)
+class _Row:
+    first: int  # words
+    end: int
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    size: tuple[float, float]
+    bold: tuple[bool, bool]
+    upright: bool
+
+
+def in_reading_order(page: RawPage) -> RawPage:
+    """The page itself, or the same page with text, words and lines in the order of its columns."""
+    if not _may_jump(page):
+        return page
+    rows = _rows(page)
+    gutter = _gutter(page, rows)
+    if gutter is None:
+        return page
+    return _rebuilt(page, _sorted(_split(page, rows, gutter), gutter))
+
+
+def _may_jump(page: RawPage) -> bool:
+    """A quick look at all words at once, since nearly every page is in order."""
+    one, two = page.boxes[:-1], page.boxes[1:]
+    middle = (one[:, 2] + two[:, 0]) / 2
+    level = np.minimum(one[:, 3], two[:, 3]) > np.maximum(one[:, 1], two[:, 1])
+    jumps = level & (two[:, 0] > one[:, 2]) & (middle > 0.38 * page.width) & (middle < 0.62 * page.width)
+    wide = two[:, 0] - one[:, 2] > 0.01 * page.width
+    return bool((jumps & wide).sum() >= _FEWEST)
+
+
+def _rows(page: RawPage) -> list[_Row]:
+    return [
+        _row(page, int(first), int(end), tuple(size), tuple(bold), bool(upright))
+        for (first, end), size, bold, upright in zip(
+            page.lines, page.sizes.tolist(), page.bold.tolist(), page.upright, strict=True
+        )
+    ]
+
+
+def _row(
+    page: RawPage, first: int, end: int, size: tuple[float, float], bold: tuple[bool, bool], upright: bool
+) -> _Row:
+    boxes = page.boxes[first:end]
+    x0, top = boxes[:, :2].min(axis=0).tolist()
+    x1, bottom = boxes[:, 2:].max(axis=0).tolist()
+    return _Row(first, end, x0, top, x1, bottom, size, bold, upright)
+
+
+def _gutter(page: RawPage, rows: list[_Row]) -> float | None:
+    """The x of the strip between two columns when the drawing order keeps jumping over it; else None."""
+    jumps: list[tuple[float, float]] = []  # right edge of the left side, left edge of the right side
+    for row in rows:
+        jumps += _jump_inside(page, row)
+    for one, two in pairwise(rows):
+        smaller = min(one.bottom - one.top, two.bottom - two.top)
+        level = min(one.bottom, two.bottom) - max(one.top, two.top) > 0.5 * smaller
+        if level and _is_column_pair(page, one.x0, one.x1, two.x0, two.x1):
+            jumps.append((one.x1, two.x0))
+    upright = sum(row.upright for row in rows)
+    if len(jumps) < _FEWEST or len(jumps) < 0.25 * upright:
+        return None
+    left, right = np.quantile([jump[0] for jump in jumps], 0.9), np.quantile([jump[1] for jump in jumps], 0.1)
+    return float(left + right) / 2 if left < right else None
+
+
+def _jump_inside(page: RawPage, row: _Row) -> list[tuple[float, float]]:
+    boxes = page.boxes[row.first : row.end]
+    gaps = boxes[1:, 0] - boxes[:-1, 2]
+    if not len(gaps):
+        return []
+    widest = int(gaps.argmax())
+    left, right = float(boxes[widest, 2]), float(boxes[widest + 1, 0])
+    # In a row of a table there are several gaps of that width.
+    lone = (gaps > 0.5 * gaps[widest]).sum() == 1
+    wide = gaps[widest] > 0.9 * max(row.size)
+    return [(left, right)] if lone and wide and _is_column_pair(page, row.x0, left, right, row.x1) else []
+
+
+def _is_column_pair(page: RawPage, x0: float, x1: float, y0: float, y1: float) -> bool:
+    middle = 0.38 * page.width < (x1 + y0) / 2 < 0.62 * page.width
+    return middle and x1 < y0 and min(x1 - x0, y1 - y0) > _WIDEST_LABEL * page.width
+
+
+def _split(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
+    """Rows that reach over the gutter without a word upon it, cut where they cross it."""
+    parts: list[_Row] = []
+    for row in rows:
+        boxes = page.boxes[row.first : row.end]
+        over = ((boxes[:, 0] < gutter) & (boxes[:, 2] > gutter)).any()
+        right = boxes[:, 0] >= gutter
+        cuts = (np.flatnonzero(right[1:] != right[:-1]) + row.first + 1).tolist()
+        if over or not cuts or not row.upright:
+            parts.append(row)
+            continue
+        for first, end in zip([row.first, *cuts], [*cuts, row.end], strict=True):
+            parts.append(_row(page, first, end, row.size, row.bold, True))
+    return parts
+
+
+def _sorted(rows: list[_Row], gutter: float) -> list[_Row]:
+    """Bands from top to bottom, parted by rows across both columns; in each the left column, then the right one."""
+    across = sorted((row for row in rows if row.x0 < gutter - 5 and row.x1 > gutter + 5), key=lambda row: row.top)
+    sides = [row for row in rows if row not in across]
+    found: list[_Row] = []
+    for limit in [*across, None]:
+        above = [row for row in sides if limit is None or row.top < limit.top]
+        sides = [row for row in sides if row not in above]
+        # Pieces of one line (superscripts) keep their order from left to right.
+        for side in (False, True):
+            column = [row for row in above if (row.x0 >= gutter - 5) == side]
+            found += sorted(column, key=lambda row: (round((row.top + row.bottom) / 2 / 4), row.x0))
+        if limit is not None:
+            found.append(limit)
+    return found
+
+
+def _rebuilt(page: RawPage, rows: list[_Row]) -> RawPage:
+    pieces: list[str] = []
+    words: list[np.ndarray] = []
+    length = 0
+    for row in rows:
+        start, end = int(page.words[row.first, 0]), int(page.words[row.end - 1, 1])
+        pieces.append(page.text[start:end])
+        words.append(page.words[row.first : row.end] - start + length)
+        length += end - start + 2
+    counts = np.cumsum([0, *(row.end - row.first for row in rows)])
+    return replace(
+        page,
+        text="\r\n".join(pieces),
+        words=np.concatenate(words).astype(np.int32),
+        boxes=np.concatenate([page.boxes[row.first : row.end] for row in rows]),
+        lines=np.stack([counts[:-1], counts[1:]], axis=1).astype(np.int32),
+        sizes=np.array([row.size for row in rows], np.float32),
+        bold=np.array([row.bold for row in rows], bool),
+        upright=np.array([row.upright for row in rows], bool),
+    )

@@ -1,0 +1,312 @@
+// The reading pane, the ticks of the library and the panes of a narrow window.
+// All text of papers is put in as text, never as HTML.
+(() => {
+  "use strict";
+  const root = new URL((window.gradio_config && window.gradio_config.root) || "./", document.baseURI).pathname;
+  const reading = new URL(root.replace(/\/?$/, "/") + "reading/", location.origin).href;
+  const byId = (id) => document.getElementById(id);
+
+  // -- library: ticks and search -------------------------------------------------------------------------------
+  const ticks = new Set();
+
+  function showTicks() {
+    const boxes = document.querySelectorAll("#paper-rows input[type=checkbox]");
+    const there = new Set(Array.from(boxes, (box) => box.value));
+    if (there.size) for (const name of ticks) if (!there.has(name)) ticks.delete(name);
+    boxes.forEach((box) => { box.checked = ticks.has(box.value); });
+    showScope();
+  }
+
+  function showScope() {
+    const note = byId("scope-note");
+    if (!note) return;
+    note.replaceChildren();
+    if (!ticks.size) return;
+    note.append(`Asking only ${ticks.size === 1 ? "1 paper" : ticks.size + " papers"} `);
+    const clear = document.createElement("button");
+    clear.type = "button";
+    clear.className = "text-button";
+    clear.textContent = "Ask all";
+    clear.addEventListener("click", () => { ticks.clear(); showTicks(); });
+    note.append(clear);
+  }
+
+  function search(words) {
+    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+    document.querySelectorAll("#paper-rows li").forEach((row) => {
+      row.hidden = !wanted.every((word) => row.dataset.search.includes(word));
+    });
+  }
+
+  window.papers = { ticked: () => JSON.stringify([...ticks]) };
+
+  // -- reading pane --------------------------------------------------------------------------------------------
+  const zooms = [60, 80, 100, 125, 150, 200, 300];
+  let zoom = 100;
+  let open = null; // what the server said of the page that is open
+  let asked = 0; // only the latest request may show its page
+  const known = new Map(); // place -> promise of what the server says; a few only
+
+  function fetchPlace(path) {
+    if (!known.has(path)) {
+      if (known.size > 60) known.delete(known.keys().next().value);
+      const answer = fetch(reading + path).then(async (response) => {
+        const said = await response.json();
+        if (!response.ok) throw new Error(said.detail || response.statusText);
+        return said;
+      });
+      answer.catch(() => known.delete(path));
+      known.set(path, answer);
+    }
+    return known.get(path);
+  }
+
+  function pictureOf(said) {
+    const scale = zoom > 150 ? 3 : 2;
+    return `${reading}paper/${said.paper}/${said.page}/picture?scale=${scale}`;
+  }
+
+  async function show(path, pressed) {
+    const request = ++asked;
+    document.body.classList.add("reading-open");
+    document.body.classList.remove("library-open");
+    document.querySelectorAll(".now-open").forEach((old) => old.classList.remove("now-open"));
+    if (pressed) markPressed(pressed.value);
+    try {
+      const said = await fetchPlace(path);
+      if (request === asked) draw(said);
+    } catch (error) {
+      if (request === asked) say(error.message || "The page cannot be reached. Is the program still running?", "bad");
+    }
+  }
+
+  function markPressed(name) {
+    document.querySelectorAll("#chat button.cite, #chat button.place").forEach((button) => {
+      if (button.value === name) button.classList.add("now-open");
+    });
+  }
+
+  function say(text, kind) {
+    const note = byId("reading-note");
+    note.textContent = text;
+    note.hidden = !text;
+    note.className = kind || "";
+  }
+
+  function draw(said) {
+    open = said;
+    document.querySelector(".reading-head").hidden = false;
+    document.querySelector(".reading-tools").hidden = false;
+    document.querySelector(".reading-empty").hidden = true;
+    byId("reading-title").textContent = said.title;
+    byId("reading-place").textContent = said.section || said.file;
+    const label = said.label && said.label !== String(said.page) ? ` (printed ${said.label})` : "";
+    byId("reading-page").textContent = `${said.page} / ${said.pages}${label}`;
+    document.querySelector("[data-do=previous]").disabled = said.page <= 1;
+    document.querySelector("[data-do=next]").disabled = said.page >= said.pages;
+    const file = byId("reading-file");
+    file.href = `${reading}paper/${said.paper}/${said.page}/file#page=${said.page}`;
+    file.textContent = said.picture ? "Open PDF" : "Open file";
+    say(said.note || "", said.verified === false ? "bad" : said.digest || !said.located ? "doubt" : "");
+    drawQuote(said);
+    byId("reading-sheet").hidden = false;
+    if (said.picture) drawPicture(said); else drawText(said);
+    document.querySelector("[data-do=citation]").hidden = placesOfAnswer().length < 2;
+  }
+
+  function drawQuote(said) {
+    const box = byId("reading-quote");
+    box.hidden = !said.quote;
+    box.querySelector("blockquote").textContent = said.quote || "";
+  }
+
+  function drawPicture(said) {
+    const sheet = byId("reading-sheet");
+    const picture = byId("reading-picture");
+    sheet.className = "picture";
+    sheet.style.aspectRatio = `${said.width} / ${said.height}`;
+    sheet.style.width = zoom + "%";
+    byId("reading-text").replaceChildren();
+    const wanted = pictureOf(said);
+    if (picture.getAttribute("src") !== wanted) {
+      picture.classList.add("loading");
+      picture.onload = () => picture.classList.remove("loading");
+      picture.onerror = () => { picture.classList.remove("loading"); say("This page cannot be drawn.", "bad"); };
+      picture.src = wanted;
+    }
+    picture.hidden = false;
+    picture.alt = `Page ${said.page} of ${said.title}`;
+    const marks = said.marks.map(([left, top, width, height]) => {
+      const mark = document.createElement("span");
+      mark.className = "mark";
+      Object.assign(mark.style, { left: left + "%", top: top + "%", width: width + "%", height: height + "%" });
+      return mark;
+    });
+    byId("reading-marks").replaceChildren(...marks);
+    scrollToMark(marks[0]);
+  }
+
+  function drawText(said) {
+    const sheet = byId("reading-sheet");
+    sheet.className = "text";
+    sheet.style.aspectRatio = "";
+    sheet.style.width = "";
+    byId("reading-picture").hidden = true;
+    byId("reading-picture").removeAttribute("src");
+    byId("reading-marks").replaceChildren();
+    const mark = document.createElement("mark");
+    mark.textContent = said.text[1];
+    byId("reading-text").replaceChildren(said.text[0], mark, said.text[2]);
+    scrollToMark(said.text[1] ? mark : null);
+  }
+
+  function scrollToMark(mark) {
+    const pane = byId("reading-scroll");
+    requestAnimationFrame(() => {
+      if (!mark) { pane.scrollTop = 0; return; }
+      const place = mark.getBoundingClientRect();
+      const frame = pane.getBoundingClientRect();
+      pane.scrollTop += place.top - frame.top - frame.height / 3;
+      pane.scrollLeft += place.left - frame.left - 24;
+    });
+  }
+
+  function placesOfAnswer() {
+    const now = document.querySelector("#chat button.place.now-open");
+    const list = now && now.closest(".citations");
+    return list ? Array.from(list.querySelectorAll("button.place")) : [];
+  }
+
+  function resize(step) {
+    const at = zooms.indexOf(zoom);
+    zoom = zooms[Math.min(Math.max(at + step, 0), zooms.length - 1)];
+    if (open && open.picture) drawPicture(open);
+  }
+
+  function turn(step) {
+    if (open) show(`paper/${open.paper}/${open.page + step}`);
+  }
+
+  function nextCitation() {
+    const places = placesOfAnswer();
+    const at = places.findIndex((place) => place.classList.contains("now-open"));
+    const next = places[(at + 1) % places.length];
+    if (next) show("place/" + next.value, next);
+  }
+
+  // -- copying -------------------------------------------------------------------------------------------------
+  async function copy(button, text) {
+    const before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Could not copy";
+    }
+    setTimeout(() => { button.textContent = before; }, 1500);
+  }
+
+  function answerText(answer) {
+    const said = answer.querySelector(".answer-text") || answer.querySelector(".verdict");
+    const words = said.cloneNode(true);
+    words.querySelectorAll("button.cite").forEach((mark) => { mark.textContent = `[${mark.textContent}]`; });
+    words.querySelectorAll(".katex-mathml annotation").forEach((source) => {
+      const formula = source.closest(".katex");
+      if (formula) formula.textContent = source.textContent;
+    });
+    words.querySelectorAll("p, li, tr, pre, h1, h2, h3").forEach((block) => block.append("\n"));
+    const sources = Array.from(answer.querySelectorAll(".citations li"), (row) => {
+      const part = (name) => row.querySelector(name).textContent.trim();
+      return `[${part(".number")}] “${part(".quote")}” ${part(".where")}`;
+    });
+    return words.textContent.trim() + "\n\n" + sources.join("\n") + "\n";
+  }
+
+  function quoteText() {
+    const label = open.label && open.label !== String(open.page) ? ` (printed ${open.label})` : "";
+    return `“${open.quote}” ${open.title}, page ${open.page}${label}\n`;
+  }
+
+  // -- who was pressed -----------------------------------------------------------------------------------------
+  const actions = {
+    previous: () => turn(-1),
+    next: () => turn(1),
+    smaller: () => resize(-1),
+    larger: () => resize(1),
+    citation: nextCitation,
+    copy: (button) => copy(button, quoteText()),
+  };
+
+  function toggle(name, on) {
+    document.body.classList.toggle(name, on);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button");
+    if (!button) return;
+    if (button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
+    else if (button.matches(".open-paper")) show(`paper/${button.value}/1`);
+    else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
+    else if (button.dataset.do in actions) actions[button.dataset.do](button);
+    else if (button.matches(".open-library")) toggle("library-open");
+    else if (button.matches(".open-reading")) toggle("reading-open");
+    else if (button.matches(".close-library")) toggle("library-open", false);
+    else if (button.matches(".close-reading")) toggle("reading-open", false);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    toggle("library-open", false);
+    toggle("reading-open", false);
+  });
+
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches || !box.matches("#paper-rows input[type=checkbox]")) return;
+    if (box.checked) ticks.add(box.value); else ticks.delete(box.value);
+    showScope();
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "paper-search") search(event.target.value);
+  });
+
+  // What the pointer or the keyboard rests on is fetched before it is pressed.
+  function foresee(event) {
+    const button = event.target.closest && event.target.closest("#chat button.cite, #chat button.place");
+    if (!button) return;
+    fetchPlace("place/" + button.value).then((said) => {
+      if (said.picture) new Image().src = pictureOf(said);
+    }, () => {}); // the press itself says what is wrong
+  }
+  document.addEventListener("pointerover", foresee);
+  document.addEventListener("focusin", foresee);
+
+  // -- what changes by itself ----------------------------------------------------------------------------------
+  let questions = 0;
+  let watched = null;
+
+  // The list of papers is changed in place: a box may get another paper's name and keep its tick.
+  const rowsWatch = new MutationObserver(() => {
+    showTicks();
+    const words = byId("paper-search");
+    if (words) search(words.value);
+  });
+
+  function look() {
+    const rows = byId("paper-rows");
+    if (rows && rows !== watched) {
+      watched = rows;
+      rowsWatch.disconnect();
+      rowsWatch.observe(rows, { childList: true, subtree: true, attributeFilter: ["value", "data-search"] });
+    }
+    const asked = document.querySelectorAll("#chat p.question");
+    if (asked.length > questions) {
+      const bubble = asked[asked.length - 1];
+      requestAnimationFrame(() => bubble.scrollIntoView({ block: "start", behavior: "auto" }));
+    }
+    questions = asked.length;
+  }
+
+  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
+})();

@@ -1,0 +1,229 @@
+"""What the lines of a paper are: furniture, captions, tables, headings, bibliography. Sets Line.kind and .section."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rag_app.headings import mark_headings, numbered_heading
+from rag_app.layout import Line
+from rag_app.pdf import OutlineEntry, RawPage
+
+_STAMP = re.compile(r"arXiv:\d{4}\.\d{4,5}v\d+\s+\[")
+_PAGE_NUMBER = re.compile(
+    r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxlc]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?$", re.IGNORECASE
+)
+_CAPTION = re.compile(
+    r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?(?:[A-Z]\.?)?\d{0,3}(?:\.\d+)*"
+    r"(?P<mark>\s*[:.|]|\s*[-–—]\s|$)?"
+)
+_NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
+_AXIS = 6  # lines
+_MARGIN = 0.09  # of the page's height
+
+
+def mark_kinds(
+    pages: Sequence[RawPage], lines: Sequence[Sequence[Line]], body: float, outline: Sequence[OutlineEntry]
+) -> None:
+    """Decide the kind and the section of every line, page by page. `body` is the body's type size in points."""
+    _mark_furniture(pages, lines)
+    for on_page in lines:
+        _mark_captions(on_page)
+        _mark_tables(on_page)
+        _mark_labels(on_page)
+    mark_headings(lines, body, outline)
+
+
+def _mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) -> None:
+    """Running heads and feet, page numbers, the arXiv stamp, text that runs up the margin."""
+    seen: Counter[str] = Counter()  # on how many pages
+    margins: list[tuple[Line, str]] = []
+    for page, on_page in zip(pages, lines, strict=True):
+        here: set[str] = set()
+        for line in on_page:
+            if _STAMP.match(line.text) or (not line.upright and line.box[2] < 0.1 * page.width):
+                line.kind = "furniture"
+                continue
+            top, bottom = line.box[1] < _MARGIN * page.height, line.box[3] > (1 - _MARGIN) * page.height
+            if top or bottom:
+                key = ("top " if top else "foot ") + re.sub(r"^\d+\s|\s\d+$", "", line.text.lower().strip())
+                margins.append((line, key))
+                here.add(key)
+            if (top or bottom) and _PAGE_NUMBER.match(line.text.strip()):
+                line.kind = "furniture"
+        seen.update(here)
+    often = max(2 if len(pages) < 6 else 3, len(pages) // 4)
+    for line, key in margins:
+        if seen[key] >= often and line.words <= 25:
+            line.kind = "furniture"
+
+
+def _mark_captions(lines: Sequence[Line]) -> None:
+    for index, line in enumerate(lines):
+        if line.kind != "body" or not _begins_caption(lines, index):
+            continue
+        line.kind = "caption"
+        above = line
+        for below in lines[index + 1 :]:
+            if below.kind != "body" or not _same_caption(above, below):
+                break
+            below.kind = "caption"
+            above = below
+
+
+def _begins_caption(lines: Sequence[Line], index: int) -> bool:
+    line = lines[index]
+    match = _CAPTION.match(line.text)
+    if not match or not re.search(r"\d|[A-Z]\b", match[0][3:]):
+        return False
+    if index and _goes_on(lines[index - 1], line):
+        return False
+    if match["mark"] is not None:
+        return True
+    # "Table 3 shows ..." continues a sentence; a caption without colon stands apart from what is above it.
+    if index == 0 or line.bold[0]:
+        return bool(re.match(r"\s+[A-Z]", line.text[match.end() :]))
+    return False
+
+
+def _goes_on(above: Line, line: Line) -> bool:
+    """Does a line go on with the sentence above it: "... as shown in / Table 6. There ..."?"""
+    near = -0.3 * line.height < line.box[1] - above.box[3] < 0.6 * line.height
+    alike = abs(above.size - line.size) < 0.06 * line.size and abs(above.box[0] - line.box[0]) < 2 * line.size
+    unfinished = re.search(r"[a-z,(]$", above.text.rstrip()) is not None
+    return above.kind == "body" and near and alike and unfinished and above.words >= 5
+
+
+def _same_caption(above: Line, below: Line) -> bool:
+    if abs(below.size - above.size) > 0.06 * above.size or below.gaps >= 2:
+        return False
+    distance = below.box[1] - above.box[3]
+    overlap = min(above.box[2], below.box[2]) - max(above.box[0], below.box[0])
+    if not -0.6 * above.height < distance < 0.55 * above.height or overlap <= 0:
+        return False
+    return not _CAPTION.match(below.text) or below.text[0].islower()
+
+
+def _tabular(line: Line) -> bool:
+    if numbered_heading(line):
+        return False
+    tokens = line.text.split()
+    numeric = sum(1 for token in tokens if _NUMERIC.match(token))
+    if line.gaps >= 2:
+        return True
+    if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not re.match(r".*\(\d+\)$", line.text):
+        return True
+    return numeric >= 3 and numeric >= 0.45 * len(tokens)
+
+
+def _mark_tables(lines: Sequence[Line]) -> None:
+    """Runs of lines with cells. Between two rows with cells a few short lines belong to the table as well."""
+    rows = [line.kind == "body" and line.upright and _tabular(line) for line in lines]
+    index = 0
+    while index < len(lines):
+        if not rows[index]:
+            index += 1
+            continue
+        end = _table_end(lines, rows, index)
+        start = index
+        while start > 0 and _joins_table(lines[start - 1], lines[start]):
+            start -= 1
+        beside = [lines[at] for at in (start - 1, end) if 0 <= at < len(lines)]
+        captioned = any(line.kind == "caption" and line.text[:3].lower() == "tab" for line in beside)
+        if sum(rows[start:end]) >= (1 if captioned else 2):
+            for line in lines[start:end]:
+                line.kind = "table"
+        index = end
+
+
+def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
+    end = start + 1
+    index = start + 1
+    while index < len(lines) and index - end < 3:
+        if lines[index].kind != "body" or numbered_heading(lines[index]) or _far(lines[index - 1], lines[index]):
+            break
+        if rows[index]:
+            end = index + 1
+        elif _prose(lines[index]):
+            break
+        index += 1
+    return end
+
+
+def _joins_table(line: Line, row: Line) -> bool:
+    return (
+        line.kind == "body"
+        and not numbered_heading(line)
+        and not _prose(line)
+        and not _far(line, row)
+        and line.size <= row.size * 1.1
+    )
+
+
+def _mark_labels(lines: Sequence[Line]) -> None:
+    """Axis labels and other loose words of a figure, beside its caption: no text to read, so furniture."""
+    for index, line in enumerate(lines):
+        if line.kind != "caption" or line.text[:3].lower() != "fig" or (index and lines[index - 1].kind == "caption"):
+            continue
+        after = index
+        while after < len(lines) and lines[after].kind == "caption":
+            after += 1
+        above = _labels(lines, range(index - 1, -1, -1))
+        for label in above or _labels(lines, range(after, len(lines))):
+            label.kind = "furniture"
+    _mark_axes(lines)
+
+
+def _mark_axes(lines: Sequence[Line]) -> None:
+    """Long runs of lone numbers and short words, wherever they stand: the axes of a chart."""
+    run: list[Line] = []
+    for line in [*lines, *lines[-1:]]:
+        if line.kind in ("body", "furniture") and line not in run and not numbered_heading(line) and _label(line):
+            run.append(line)
+            continue
+        numbers = sum(1 for one in run if all(_NUMERIC.match(token) for token in one.text.split()))
+        if len(run) >= _AXIS and numbers >= 0.5 * len(run):
+            for label in run:
+                label.kind = "furniture"
+        run = []
+
+
+def _labels(lines: Sequence[Line], indices: range) -> list[Line]:
+    """The run of loose short lines along `indices`; empty when there are too few to be a figure's."""
+    found: list[Line] = []
+    for index in indices:
+        line = lines[index]
+        if line.kind not in ("body", "table") or numbered_heading(line) or not _label(line):
+            break
+        found.append(line)
+    return found if len(found) >= 3 else []
+
+
+def _label(line: Line) -> bool:
+    """Words or ticks of a chart: short, no sentence, and no row of a table set as a figure."""
+    if not line.upright:
+        return True
+    tokens = line.text.split()
+    numeric = [token for token in tokens if _NUMERIC.match(token)]
+    if (len(numeric) >= 3 and not _rising(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
+        return False
+    return (len(tokens) <= 5 or len(numeric) >= 0.6 * len(tokens)) and not re.search(r"[.:,;?]$", line.text)
+
+
+def _rising(numeric: Sequence[str]) -> bool:
+    """Ticks of an axis grow; the figures of a row seldom do."""
+    values = [float(token) for token in numeric if re.fullmatch(r"\d+(?:\.\d+)?", token)]
+    return len(values) == len(numeric) and all(one < two for one, two in pairwise(values))
+
+
+def _prose(line: Line) -> bool:
+    """A line that reads as part of a paragraph."""
+    ended = bool(re.search(r"[a-z][.:]$", line.text))
+    return line.gaps == 0 and (line.words >= 9 or ended or (line.words >= 6 and line.text[:1].islower()))
+
+
+def _far(above: Line, below: Line) -> bool:
+    distance = below.box[1] - above.box[3]
+    return distance > 2.2 * above.height or distance < -4 * above.height

@@ -1,0 +1,165 @@
+"""Pure text work: raw PDF characters to readable text with a map back, quotes found again, sentences.
+
+Every function is deterministic and knows nothing of files or pages.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_app.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, compatible
+from rag_app.matching import find_quote, matching_form
+from rag_app.records import Page
+from rag_app.sentences import sentences, word_set
+
+__all__ = ["Normalised", "checkable", "find_quote", "matching_form", "normalise", "sentences", "words_of"]
+
+_HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
+
+# What changes between raw and readable text, in one pass: line-break hyphens, white space, unreadable glyphs.
+_CHANGES = re.compile(
+    rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
+    rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
+    rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
+    rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+)"
+)
+_LAST_PART = re.compile(r"[^\W_]+$")
+_FIRST_PART = re.compile(r"[^\W_]+")
+_LAST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+$")
+_FIRST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+")
+_BROKEN = re.compile(rf"[{BREAK_HYPHENS}]\s*|(?<=\w)-[ \t]*\r?\n\s*")
+_WHOLE_WORD = re.compile(rf"(?<![\x02\w{_HYPHENS}])[^\W_]+(?:[{_HYPHENS}][^\W_]+)*(?![\x02\w])")
+
+# Halves that stand alone as words and yet often begin a longer one, so they are no evidence for a compound.
+_OPENERS = word_set(
+    "a an any be con de dis down every for fore how in inter ion is it mis no on out over per pro re some there to "
+    "under up with"
+)
+_INNER = word_set("and at by for in of on the to")  # words within "state-of-the-art"
+# Halves that make a compound with nearly any word after them, when the joined form is unknown.
+_COMPOUNDERS = word_set(
+    "all cross domain data end few fine first full general hand hard high human ill in-context knowledge large long "
+    "low model multi-hop near non open query question real second self short single small state sub-task task text "
+    "third three time token top two well word world zero"
+)
+# Halves that end a compound with nearly any word before them.
+_SECONDS = word_set(
+    "augmented aware based by constructed driven enhanced free generated hop intensive knowledge level like of only "
+    "oriented scale shot specific style the to token trained tuned tuning wise"
+)
+# Words that are far more often the end of a longer one: "proper-ties" is no compound.
+_ENDINGS = word_set("able ably age ages ally ant ate ever ions less ment ments ness ship ties ward wards where")
+
+
+@dataclass(frozen=True, eq=False)
+class Normalised:
+    """Readable text and, for each of its characters, the offset of the raw character it comes from."""
+
+    text: str
+    origin: np.ndarray  # int32 (len(text),), never decreasing
+
+
+def words_of(raw: str) -> set[str]:
+    """The words of raw text in lower case, compounds with their hyphens; halves of broken words are left out.
+
+    Their union over a paper is the `vocabulary` that tells "dual-encoder" from "en-coder".
+    """
+    whole = _BROKEN.sub("\x02", raw)
+    return set(_WHOLE_WORD.findall(unicodedata.normalize("NFKC", whole).lower()))
+
+
+def normalise(raw: str, vocabulary: Container[str] = frozenset(), breaks: Container[int] | None = None) -> Normalised:
+    """Raw PDF text as readable text.
+
+    NFKC (ligatures opened), unreadable glyphs dropped, words that a line end split joined again, every run of white
+    space one character: "\\n" where the run holds an offset from `breaks` (with None: a blank line), else a space.
+    """
+    plain, origin = compatible(raw)
+    pieces: list[str] = []
+    starts: list[int] = []
+    lengths: list[int] = []
+
+    def keep(text: str, start: int) -> None:
+        if text:
+            pieces.append(text)
+            starts.append(start)
+            lengths.append(len(text))
+
+    done = 0
+    for match in _CHANGES.finditer(plain):
+        keep(plain[done : match.start()], done)
+        done = match.end()
+        kind = match.lastgroup
+        broken = _is_broken(match, origin, breaks)
+        if kind == "gap":
+            keep("\n" if broken else " ", match.start())
+        elif kind in ("soft", "hard"):
+            if broken:  # the page went on with something else: a footnote, a figure
+                keep("-", match.start())
+                keep("\n", match.end() - 1)
+            elif _keeps_hyphen(plain, match.start(), match.end(), vocabulary):
+                keep("-", match.start())
+    keep(plain[done:], done)
+    text = "".join(pieces)
+    shift = np.array(starts, np.int32) - np.cumsum([0, *lengths[:-1]], dtype=np.int32) if starts else np.zeros(0, int)
+    back = np.arange(len(text), dtype=np.int32) + np.repeat(shift, lengths).astype(np.int32)
+    return Normalised(text, origin[back])
+
+
+def _is_broken(match: re.Match[str], origin: np.ndarray, breaks: Container[int] | None) -> bool:
+    if breaks is None:
+        return match[0].count("\n") > 1
+    return any(offset in breaks for offset in origin[match.start() : match.end()].tolist())
+
+
+def _keeps_hyphen(plain: str, start: int, end: int, vocabulary: Container[str]) -> bool:
+    """Is the hyphen at a line end part of the word ("Lucene-BM25") rather than a break in it ("imple-mented")?"""
+    before = _LAST_COMPOUND.search(plain[max(0, start - 40) : start])
+    after = _FIRST_COMPOUND.match(plain[end : end + 40])
+    if before is None or after is None:
+        return True
+    compound, left = before[0].lower(), _LAST_PART.search(before[0])
+    right = _FIRST_PART.match(after[0])
+    if left is None or right is None:
+        return True
+    first, second = left[0].lower(), right[0].lower()
+    joined = first + second in vocabulary
+    whole = any(
+        form in vocabulary for form in (f"{first}-{second}", f"{compound}-{second}", f"{compound}-{after[0].lower()}")
+    )
+    if joined != whole:
+        return whole
+    if not right[0].islower() or first[-1].isdigit():
+        # "GPT-3", "Lucene-BM25": capitals and digits seldom go on with a broken word, but "RocketQA" is one.
+        return not (right[0][0].islower() and not whole and left[0].isalpha())
+    if first in _COMPOUNDERS or second in _SECONDS or (len(first) > 1 and left[0].isupper()):
+        return True
+    if joined:
+        return False
+    if compound != first and (first in vocabulary or first in _OPENERS or first in _INNER):
+        return True  # "state-of-the-art"
+    if first in _OPENERS or second in _ENDINGS or len(first) < 3 or len(second) < 3:
+        return False
+    return first in vocabulary and second in vocabulary
+
+
+def checkable(page: Page, start: int, end: int) -> bool:
+    """Can a simple outside check confirm page.text[start:end] in the raw text of the PDF?
+
+    Such a check joins the parts of all words that a line end split, or keeps all their hyphens. It cannot confirm a
+    slice that needs both: one word broken at a line end ("imple-mented") and one compound ("dual-encoder").
+    """
+    if page.words is None:
+        return True
+    first, last = np.searchsorted(page.words.starts, [start, end])
+    starts, ends = page.words.starts[first:last], page.words.ends[first:last]
+    if np.any(starts == ends):
+        return False  # a glyph that no text stands for, and that such a check expects
+    kept = [page.text[row - 1] == "-" for row in ends[:-1][ends[:-1] == starts[1:]].tolist()]
+    kept += [True for row in ends.tolist() if page.text[row - 1 : row + 1] in ("-\n", "-")]
+    return len(set(kept)) < 2

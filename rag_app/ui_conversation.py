@@ -1,0 +1,62 @@
+"""What each browser tab has asked and got, kept on the server; the newest tabs only."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+TURNS_SHOWN = 60  # of a conversation; older ones leave the screen
+SESSIONS_KEPT = 200
+
+Messages = list[dict[str, str]]
+
+
+@dataclass
+class Turn:
+    """A question and its answer, as HTML."""
+
+    question: str
+    answer: str
+
+
+@dataclass
+class Conversation:
+    """One browser tab's questions and answers, as shown."""
+
+    turns: list[Turn] = field(default_factory=list)
+    stop: threading.Event | None = None  # set while an answer is coming
+    seen: str = ""  # the list of papers as this tab last got it
+
+    def messages(self) -> Messages:
+        shown: Messages = []
+        for turn in self.turns[-TURNS_SHOWN:]:
+            shown += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
+        return shown
+
+
+class Sessions:
+    """Conversations by browser tab; the ones unused for longest are forgotten. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._all: OrderedDict[str, Conversation] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, session: str | None) -> Conversation:
+        """The conversation of the tab that asks."""
+        with self._lock:
+            key = str(session)
+            found = self._all.setdefault(key, Conversation())
+            self._all.move_to_end(key)
+            while len(self._all) > SESSIONS_KEPT:
+                _, oldest = self._all.popitem(last=False)
+                if oldest.stop is not None:
+                    oldest.stop.set()
+            return found
+
+    def drop(self, session: str | None) -> None:
+        """The tab was closed: end what it waits for."""
+        with self._lock:
+            found = self._all.pop(str(session), None)
+        if found is not None and found.stop is not None:
+            found.stop.set()

@@ -1,0 +1,149 @@
+"""An Answer -> what the conversation shows of it, as HTML. Pure; everything that a stranger wrote is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rag_app.records import Answer, Citation
+from rag_app.ui_markdown import markdown_html, plain_html, shown
+
+NamePlace = Callable[[Citation], str]
+VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
+
+_ICONS = {True: "✓", False: "!"}
+
+
+def question_html(question: str) -> str:
+    """What the user asked, as typed."""
+    return f'<p class="question">{shown(question)}</p>'.replace("\n", "<br>")
+
+
+def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
+    """An answer that is still coming: what came so far, and in words what happens now."""
+    write = plain_html if verbatim else markdown_html
+    came = f'<div class="answer-text">{write(text, _waiting, range(1, 1000))}</div>' if text.strip() else ""
+    return f'<div class="answer coming">{came}<p class="doing">{shown(doing)}</p></div>'
+
+
+def answer_html(answer: Answer, name: NamePlace) -> str:
+    """The finished answer: text with clickable numbers, what is doubtful, its citations, and what was looked at."""
+    if answer.status == "error":
+        return f'<div class="answer failed"><p class="verdict">Could not answer</p><p>{shown(answer.answer)}</p></div>'
+    if answer.status == "not_in_papers":
+        return _not_in_papers(answer, name)
+    parts = [f'<div class="answer-text">{_text(answer, name)}</div>', _doubts(answer), _notes(answer)]
+    if answer.citations:
+        rows = "".join(citation_html(citation, name) for citation in answer.citations)
+        parts.append(f'<ol class="citations">{rows}</ol>')
+    parts.append(footer_html(answer))
+    return f'<div class="answer">{"".join(parts)}</div>'
+
+
+def citation_html(citation: Citation, name: NamePlace) -> str:
+    """One row of the list under an answer: number, quote, where it stands, whether that was checked."""
+    kind = "verified" if citation.verified else "unverified"
+    where = shown(place_words(citation))
+    return (
+        f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
+        f'title="Open {where}">'
+        f'<span class="number">{citation.number}</span>'
+        f'<span class="quote">{shown(citation.quote)}</span>'
+        f'<span class="where"><span class="title">{shown(citation.title)}</span> · {where}</span>'
+        f"{badge_html(citation)}</button></li>"
+    )
+
+
+def badge_html(citation: Citation) -> str:
+    """Verified or not, and why, to be told apart at a glance and without colours."""
+    where = "in the digest" if citation.digest else "on the page"
+    if citation.verified:
+        badge, words, why = "verified", where, "The quoted words were found there."
+    else:
+        badge, words, why = "unverified", f"not found {where}", "The quoted words were not found there."
+    digest = ', <span class="digest">which is our note, not the paper</span>' if citation.digest else ""
+    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
+
+
+def place_words(citation: Citation) -> str:
+    """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results."""
+    page = f"page\u00a0{citation.page}"
+    if citation.label and citation.label != str(citation.page):
+        page += f" (printed\u00a0{citation.label})"
+    return " · ".join(part for part in (page, citation.section) if part)
+
+
+def footer_html(answer: Answer) -> str:
+    """What was looked at, by whom, and how long it took."""
+    searched = answer.searched
+    parts = []
+    if searched.papers or searched.unreadable:
+        counts = (
+            f"searched {_counted(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}, "
+            f"unreadable {len(searched.unreadable)}"
+        )
+        names = f' title="Unreadable: {shown(", ".join(searched.unreadable))}"' if searched.unreadable else ""
+        parts.append(f"<span{names}>{counts}</span>")
+    if answer.reader:
+        parts.append(f"<span>{shown(reader_words(answer.reader))}</span>")
+    if "total" in answer.milliseconds:
+        parts.append(f"<span>{answer.milliseconds['total'] / 1000:.1f} s</span>")
+    if answer.tokens:
+        parts.append(f"<span>{answer.tokens:,} tokens</span>")
+    copy = '<button type="button" class="copy-answer" title="Copy the answer with its sources">Copy</button>'
+    return f'<p class="footer">{" ".join(parts)}{copy}</p>'
+
+
+def reader_words(reader: str) -> str:
+    """The reader's name as a user understands it."""
+    return "quoting reader, no model" if reader in VERBATIM_READERS else f"reader: {reader}"
+
+
+def _text(answer: Answer, name: NamePlace) -> str:
+    by_number = {citation.number: citation for citation in answer.citations}
+
+    def cite(number: int) -> str:
+        citation = by_number[number]
+        kind = "cite" if citation.verified else "cite unverified"
+        doubt = "" if citation.verified else "Not found on the page: "
+        hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
+        return f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">{number}</button>'
+
+    write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
+    return write(answer.answer, cite, by_number, answer.unsupported)
+
+
+def _waiting(number: int) -> str:
+    return f'<span class="cite waiting">{number}</span>'
+
+
+def _doubts(answer: Answer) -> str:
+    if not answer.unsupported:
+        return ""
+    rows = "".join(f"<li>{shown(sentence)}</li>" for sentence in answer.unsupported)
+    return (
+        f'<details class="doubts"><summary>{_counted(len(answer.unsupported), "sentence")} not supported by the cited '
+        f"pages</summary><p>A number or a name in it does not occur in what it cites, or it cites nothing.</p>"
+        f"<ul>{rows}</ul></details>"
+    )
+
+
+def _notes(answer: Answer) -> str:
+    return "".join(f'<p class="note">{shown(note)}</p>' for note in answer.notes)
+
+
+def _not_in_papers(answer: Answer, name: NamePlace) -> str:
+    said = answer.answer.strip()
+    parts = ['<p class="verdict">Not in these papers</p>']
+    if said and said.casefold().rstrip(".") != "not in these papers":
+        parts.append(f'<div class="answer-text">{_text(answer, name)}</div>')
+    parts.append(_notes(answer))
+    if answer.nearest:
+        rows = "".join(citation_html(citation, name) for citation in answer.nearest)
+        parts.append('<p class="nearest">The nearest passages, which do not answer it:</p>')
+        parts.append(f'<ol class="citations">{rows}</ol>')
+    parts.append(footer_html(answer))
+    return f'<div class="answer absent">{"".join(parts)}</div>'
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

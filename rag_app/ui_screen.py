@@ -1,0 +1,267 @@
+"""The screen itself, and the one door of gradio: what stands where, and which press calls what.
+
+It holds no logic that the command line lacks: it asks the Assistant and shows what comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+# The library reads these when it is imported: nothing about this machine or its user is ever reported to anyone.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import gradio as gr
+from fastapi import FastAPI
+
+from rag_app.errors import QuestionError, RagError
+from rag_app.records import Answer
+from rag_app.ui_conversation import Messages, Sessions, Turn
+from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
+from rag_app.ui_markdown import MATH_DELIMITERS
+from rag_app.ui_pages import Shelf, reading_routes
+from rag_app.ui_reader import ReaderNote
+from rag_app.ui_render import VERBATIM_READERS, answer_html, progress_html, question_html
+from rag_app.ui_stream import snapshots
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+
+TITLE = "Ask the papers"
+LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
+ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
+TICK = 1.5  # seconds between two looks at the build
+
+
+class Screen:
+    """The handlers behind the page. Every one of them is private to the page."""
+
+    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: ReaderNote) -> None:
+        self.assistant = assistant
+        self.shelf = shelf
+        self.job = job
+        self.reader = reader
+        self.sessions = Sessions()
+
+    # -- conversation -------------------------------------------------------------------------------------------
+
+    def ask(self, question: str, ticked: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+        """Answer as the words come. Yields the conversation and the state of the question box."""
+        conversation = self.sessions.of(request.session_hash)
+        if not question.strip():
+            yield gr.skip(), gr.skip()
+            return
+        if conversation.stop is not None:
+            gr.Info("Still answering. Press Stop first, or wait.")
+            yield gr.skip(), gr.skip()
+            return
+        stop = conversation.stop = threading.Event()
+        turn = Turn(question_html(question), progress_html("", "looking"))
+        conversation.turns.append(turn)
+        try:
+            yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop")
+            for html in self._answer(question, ticked, stop):
+                turn.answer = html
+                yield conversation.messages(), gr.skip()
+            yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False)
+        finally:
+            stop.set()
+            conversation.stop = None
+
+    def _answer(self, question: str, ticked: str, stop: threading.Event) -> Iterator[str]:
+        verbatim = self.reader.name in VERBATIM_READERS
+        try:
+            papers = self._ticked(ticked)
+        except QuestionError as error:
+            yield answer_html(Answer("", question, "error", str(error), ""), self.shelf.name_place)
+            return
+        begin = lambda event: self.assistant.stream(question, papers=papers, stop=event)  # noqa: E731
+        for snapshot in snapshots(question, begin, stop):
+            if snapshot.answer is not None:
+                yield answer_html(snapshot.answer, self.shelf.name_place)
+            else:
+                yield progress_html(snapshot.text, snapshot.doing, verbatim)
+
+    def _ticked(self, names: str) -> list[str]:
+        try:
+            return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
+        except (KeyError, TypeError, ValueError) as error:
+            remedy = "Reload the page and tick them again."
+            raise QuestionError(f"The ticked papers are not known any more. {remedy}") from error
+
+    def ask_example(self, ticked: str, event: gr.SelectData, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+        """An example question was pressed."""
+        yield from self.ask(str(event.value["text"]), ticked, request)
+
+    def clear(self, request: gr.Request) -> Messages:
+        """Begin a new conversation; an answer that is coming is ended."""
+        self.stop(request)
+        conversation = self.sessions.of(request.session_hash)
+        conversation.turns = []
+        return []
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop the answer that is coming; what came stays."""
+        running = self.sessions.of(request.session_hash).stop
+        if running is not None:
+            running.set()
+
+    def leave(self, request: gr.Request) -> None:
+        """The tab was closed."""
+        self.sessions.drop(request.session_hash)
+
+    # -- library ------------------------------------------------------------------------------------------------
+
+    def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
+        """The list of papers if it changed, what can be searched, and who reads."""
+        conversation = self.sessions.of(request.session_hash)
+        try:
+            rows = self.assistant.papers()
+            status = status_html(self.assistant.status(), self.job, len(rows))
+        except RagError as error:
+            return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.shelf.name_place), gr.skip()
+        listed = rows_html(rows, self.shelf.name_paper)
+        changed, conversation.seen = listed != conversation.seen, listed
+        return (listed if changed else gr.skip()), status, self.reader.html()
+
+    def open(self, request: gr.Request) -> tuple[Any, Any, Any, Any]:
+        """A tab was opened."""
+        self.sessions.of(request.session_hash).seen = ""
+        try:
+            questions = example_questions(self.assistant.papers())
+        except RagError:
+            questions = []  # look() shows what is wrong
+        return (*self.look(request), gr.Chatbot(examples=[{"text": question} for question in questions] or None))
+
+    def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
+        """Bring the index up to date, in the background."""
+        if not self.job.start():
+            gr.Info("A build is already running.")
+        return self.look(request)
+
+
+def mount_screen(app: FastAPI, assistant: Assistant, job: BuildJob, reader: ReaderNote, root_path: str) -> None:
+    """Put the page and the routes of its reading pane into `app`."""
+    shelf = Shelf(assistant)
+    app.include_router(reading_routes(shelf))
+    screen = Screen(assistant, shelf, job, reader)
+    gr.mount_gradio_app(
+        app,
+        _layout(screen),
+        path="/",
+        root_path=root_path or None,
+        footer_links=[],
+        run_history=False,
+        allowed_paths=[],
+        show_error=True,
+        max_file_size="1mb",
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=_theme(),
+        head=f"<style>{static_text('page.css')}</style><script>{static_text('page.js')}</script>",
+    )
+
+
+def static_text(name: str) -> str:
+    """One of our own files for the browser."""
+    return (resources.files("rag_app") / "static" / name).read_text(encoding="utf-8")
+
+
+def _theme() -> gr.themes.Base:
+    # Fonts of the system: the default ones would be loaded from another host.
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.indigo,
+        neutral_hue=gr.themes.colors.slate,
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def _layout(screen: Screen) -> Any:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as page:
+        ticked = gr.Textbox(visible=False)
+        with gr.Row(elem_id="panes"):
+            with gr.Column(elem_id="library"):
+                _own(static_text("library.html"))
+                rows = _own(elem_id="paper-rows")
+                with gr.Column(elem_id="build"):
+                    status = _own(elem_id="build-status")
+                    rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
+                    reader = _own(elem_id="reader-note")
+            with gr.Column(elem_id="conversation"):
+                _own(static_text("bar.html"))
+                chat = _chat()
+                _own('<p id="scope-note" role="status"></p>')
+                box = _question_box()
+            with gr.Column(elem_id="reading"):
+                _own(static_text("reading.html"))
+        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box)
+    page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
+    return page
+
+
+def _own(html: str = "", elem_id: str | None = None) -> gr.HTML:
+    """HTML of our own making; what comes from papers was escaped where it was put in."""
+    return gr.HTML(html, elem_id=elem_id, apply_default_css=False, js_on_load=None)
+
+
+def _chat() -> gr.Chatbot:
+    return gr.Chatbot(
+        show_label=False,
+        container=False,
+        height="100%",
+        elem_id="chat",
+        layout="panel",
+        autoscroll=False,
+        # The messages are HTML that ui_render made from escaped text; the browser's sanitizer goes over them as well.
+        render_markdown=False,
+        sanitize_html=True,
+        allow_tags=False,
+        latex_delimiters=[dict(pair) for pair in MATH_DELIMITERS],
+        buttons=[],
+        feedback_options=None,
+        group_consecutive_messages=False,
+        allow_file_downloads=False,
+        placeholder=static_text("welcome.html"),
+    )
+
+
+def _question_box() -> gr.Textbox:
+    return gr.Textbox(
+        placeholder="Ask about these papers",
+        show_label=False,
+        container=False,
+        lines=1,
+        max_lines=8,
+        max_length=LONGEST_TYPED,
+        autofocus=True,
+        submit_btn="Ask",
+        stop_btn=False,
+        elem_id="question",
+    )
+
+
+def _wire(
+    screen: Screen, page: gr.Blocks, ticked: Any, rows: Any, status: Any, rebuild: Any, reader: Any, chat: Any, box: Any
+) -> None:
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    answering = private | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+    at_once = private | {"queue": False}
+    library = [rows, status, reader]
+    scope = "(question, ticked) => [question, window.papers ? window.papers.ticked() : '[]']"
+    box.submit(screen.ask, [box, ticked], [chat, box], js=scope, **answering)
+    only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
+    chat.example_select(screen.ask_example, [ticked], [chat, box], js=only_scope, **answering)
+    chat.clear(screen.clear, None, chat, **at_once)
+    box.stop(screen.stop, None, None, **at_once)
+    rebuild.click(screen.rebuild, None, library, **at_once)
+    page.load(screen.open, None, [*library, chat], **at_once)
+    gr.Timer(TICK).tick(screen.look, None, library, **at_once)
+    page.unload(screen.leave)

@@ -1,0 +1,354 @@
+"""A headless Chromium uses the page: ask, stop, open a citation, rebuild; and nothing leaves this machine."""
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import pypdfium2
+import pytest
+from fake_assistant import FakeAssistant, Row
+from pdfs import make_encrypted, make_paper
+
+from rag_app.records import Answer, Searched
+from rag_app.settings import Settings
+from rag_app.ui import serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
+
+QUOTE = "The reader has 220 million parameters."
+LAST = "Training took eleven hours on one card."
+HOSTILE = "<img src=http://evil.example/a.png onerror=\"document.title='hit'\"> ${alert(1)} {{7}} \\(x\\)"
+ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"]
+FILLER = [f"Filler sentence {number} says nothing of interest to anybody." for number in range(60)]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("papers")
+    sections = [("1 Method", ["We describe it.", QUOTE, *FILLER]), ("2 Results", [*FILLER, LAST])]
+    make_paper(folder / "ours.pdf", title="Ours: A Method", sections=sections, columns=2, labels_from=3)
+    make_encrypted(folder / "locked.pdf")
+    (folder / "note.md").write_text(f"# Theirs: A Note\n\nBefore. {LAST} After.\n", encoding="utf-8")
+    assistant = FakeAssistant(folder, extra_rows=(Row("h.pdf", HOSTILE, 1),), pause=0.03)
+    script(assistant)
+    page = serve(assistant, Settings(corpus=folder, port=0), block=False)
+    yield SimpleNamespace(url=page.url, assistant=assistant, folder=folder, page=page)
+    page.stop()
+
+
+def script(assistant):
+    pages = len(assistant.reading("ours.pdf").pages)
+    good = assistant.cite(1, "ours.pdf", 1, QUOTE)
+    far = assistant.cite(2, "ours.pdf", pages, LAST)
+    bad = assistant.cite(3, "ours.pdf", 1, "These words do not stand there.", verified=False)
+    note = assistant.cite(4, "note.md", 1, LAST, digest=True)
+    text = "It has 220 million parameters [1]. Training took 11 hours [2]. It needs 99 GB [3]. "
+    text += "A note agrees [4]. $5 and $x_i$."
+    facts = {"id": "", "question": "q", "reader": "small-model", "searched": Searched(3, 2, 2, ("locked.pdf",))}
+    assistant.answers = {
+        "parameters": Answer(
+            status="answered", answer=text, citations=(good, far, bad, note), unsupported=("It needs 99 GB [3].",),
+            milliseconds={"total": 1234.0}, **facts,
+        ),
+        "weather": Answer(status="not_in_papers", answer="Not in these papers.", nearest=(good,), **facts),
+        "long": Answer(status="answered", answer="word " * 2000, **facts),
+        "hostile": Answer(status="answered", answer=HOSTILE + " [1]", citations=(good,), **facts),
+        "fails": Answer(status="error", answer="The server refused. Start it.", **facts),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium_browser(chromium):
+    with playwright.sync_playwright() as library:
+        browser = library.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(served, chromium_browser):
+    context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.requests, page.errors = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda said: page.errors.append(said.text) if said.type == "error" else None)
+    page.goto(served.url)
+    page.wait_for_selector("#paper-rows li")
+    yield page
+    elsewhere = [url for url in page.requests if not url.startswith((served.url, "data:", "blob:"))]
+    assert elsewhere == []
+    assert page.errors == []
+    context.close()
+
+
+def ask(tab, question, until="#chat .answer:not(.coming) >> nth=-1"):
+    before = tab.locator("#chat .answer:not(.coming)").count()
+    tab.fill("#question textarea", question)
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_function(f"document.querySelectorAll('#chat .answer:not(.coming)').length > {before}")
+    return tab.locator(until)
+
+
+def open_first(tab):
+    tab.locator("#chat button.cite").first.click()
+    tab.wait_for_selector("#reading-marks .mark")
+    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+
+
+def test_the_answer_streams_and_the_question_stands_at_the_top(tab):
+    tab.fill("#question textarea", "How many parameters?")
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_selector("#chat .answer.coming .answer-text")
+    early = tab.inner_text("#chat .answer.coming .answer-text")
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+    whole = tab.inner_text("#chat .answer-text")
+    assert 0 < len(early) < len(whole)
+    assert "220 million" in whole
+    assert tab.input_value("#question textarea") == ""
+    top = tab.evaluate("document.querySelector('#chat p.question').getBoundingClientRect().top")
+    assert top < 200
+
+
+def test_a_citation_opens_its_page_with_the_quoted_words_marked(tab, served):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    marks = tab.evaluate(
+        """() => { const sheet = document.getElementById('reading-picture').getBoundingClientRect();
+        return [...document.querySelectorAll('#reading-marks .mark')].map((mark) => {
+          const box = mark.getBoundingClientRect();
+          return [(box.left - sheet.left) / sheet.width, (box.top - sheet.top) / sheet.height,
+                  (box.right - sheet.left) / sheet.width, (box.bottom - sheet.top) / sheet.height]; }); }"""
+    )
+    left, top, right, bottom = words_on_page(served.folder / "ours.pdf", 0, "220")
+    assert any(m[0] <= left and m[1] <= top and m[2] >= right and m[3] >= bottom for m in marks), (marks, left, top)
+    assert sum((m[2] - m[0]) * (m[3] - m[1]) for m in marks) < 0.05  # the quote, not the page
+    assert "Ours: A Method" in tab.inner_text("#reading-title")
+    assert "(printed iii)" in tab.inner_text("#reading-page")
+    assert "Verified" in tab.inner_text("#reading-note")
+    shown = tab.evaluate("document.querySelector('#reading-marks .mark').getBoundingClientRect().top")
+    assert 0 < shown < 900
+
+
+def words_on_page(path, index, words):
+    """Where pdfium itself finds the words, as fractions of the page: the oracle of the marks."""
+    with pypdfium2.PdfDocument(path) as document:
+        page = document[index]
+        text = page.get_textpage()
+        at, count = text.search(words).get_next()
+        boxes = [text.get_charbox(position) for position in range(at, at + count)]
+        width, height = page.get_size()
+        left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
+        bottom, top = min(box[1] for box in boxes), max(box[3] for box in boxes)
+        return left / width, (height - top) / height, right / width, (height - bottom) / height
+
+
+def test_marks_stay_right_when_zoomed(tab):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    place = """() => { const sheet = document.getElementById('reading-picture').getBoundingClientRect();
+        const mark = document.querySelector('#reading-marks .mark').getBoundingClientRect();
+        return [(mark.left - sheet.left) / sheet.width, (mark.top - sheet.top) / sheet.height, sheet.width]; }"""
+    before = tab.evaluate(place)
+    tab.click("[data-do=larger]")
+    tab.click("[data-do=larger]")
+    after = tab.evaluate(place)
+    assert after[2] > before[2] * 1.3
+    assert after[:2] == pytest.approx(before[:2], abs=0.003)
+
+
+def test_a_citation_opens_by_keyboard_too(tab):
+    ask(tab, "How many parameters?")
+    tab.locator("#chat button.cite").nth(1).focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#reading-marks .mark")
+    assert LAST in tab.text_content("#reading-quote blockquote")
+
+
+def test_pages_are_turned_and_the_pdf_opens_at_the_page(tab, served):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    tab.click("[data-do=next]")
+    tab.wait_for_function("document.getElementById('reading-page').textContent.startsWith('2 /')")
+    assert tab.locator("#reading-marks .mark").count() == 0
+    assert tab.get_attribute("#reading-file", "href").endswith("/file#page=2")
+    tab.click("[data-do=previous]")
+    tab.wait_for_function("document.getElementById('reading-page').textContent.startsWith('1 /')")
+    assert tab.is_disabled("[data-do=previous]")
+    file = tab.request.get(tab.get_attribute("#reading-file", "href").partition("#")[0])
+    assert file.body() == (served.folder / "ours.pdf").read_bytes()
+
+
+def test_what_is_not_verified_looks_different_and_is_not_marked(tab):
+    ask(tab, "How many parameters?")
+    assert tab.locator("#chat button.cite.unverified").count() == 1
+    assert "not found on the page" in tab.inner_text("#chat li.unverified")
+    tab.click("#chat button.cite.unverified")
+    tab.wait_for_selector("#reading-note.bad")
+    assert "nothing is marked" in tab.inner_text("#reading-note")
+    assert tab.locator("#reading-marks .mark").count() == 0
+    assert tab.inner_text("#chat .unsupported").startswith("It needs 99 GB")
+
+
+def test_a_digest_says_so_and_its_words_are_marked_in_the_text(tab):
+    ask(tab, "How many parameters?")
+    tab.locator("#chat button.place").nth(3).click()
+    tab.wait_for_selector("#reading-text mark")
+    assert tab.inner_text("#reading-text mark") == LAST
+    assert "digest" in tab.inner_text("#reading-note")
+    assert tab.is_hidden("#reading-picture")
+
+
+def test_stop_keeps_what_came(tab, served):
+    served.assistant.stopped.clear()
+    tab.fill("#question textarea", "A long one")
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_selector("#chat .answer.coming .answer-text")
+    tab.get_by_role("button", name="Stop").click()
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+    assert served.assistant.stopped.wait(10)
+    assert "word" in tab.inner_text("#chat .answer-text")
+    assert "Stopped" in tab.inner_text("#chat .note")
+    tab.get_by_role("button", name="Ask").wait_for()
+    assert "220" in ask(tab, "How many parameters?").inner_text()
+
+
+def test_not_in_these_papers_has_its_own_look(tab):
+    answer = ask(tab, "What is the weather?")
+    assert "absent" in answer.get_attribute("class")
+    assert "Not in these papers" in answer.inner_text() and "nearest" in answer.inner_text()
+    answer.locator("button.place").click()
+    tab.wait_for_selector("#reading-marks .mark")
+
+
+def test_an_error_is_said(tab):
+    assert "The server refused. Start it." in ask(tab, "This fails").inner_text()
+
+
+def test_hostile_text_is_only_text(tab):
+    answer = ask(tab, f"hostile {HOSTILE}")
+    assert tab.locator("#chat img, #paper-rows img").count() == 0
+    assert tab.title() != "hit"
+    assert "<img src=" in answer.inner_text()
+    assert "<img src=" in tab.inner_text("#chat p.question")
+    assert "${alert(1)} {{7}}" in tab.inner_text("#paper-rows")
+    assert tab.locator("#chat p.question .katex").count() == 0
+
+
+def test_mathematics_renders_and_a_price_stays(tab):
+    answer = ask(tab, "How many parameters?")
+    tab.wait_for_selector("#chat .formula .katex")
+    assert "$5 and" in answer.inner_text()
+
+
+def test_ticked_papers_limit_the_question(tab, served):
+    tab.check("#paper-rows li:has-text('Ours') input")
+    assert "1 paper" in tab.inner_text("#scope-note")
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ("ours.pdf",)
+    tab.click("#scope-note button")
+    assert not tab.is_checked("#paper-rows li:has-text('Ours') input")
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ()
+
+
+def test_papers_are_found_read_and_named_with_their_problem(tab):
+    assert re.search(r"password|encrypted", tab.inner_text("#paper-rows li:has(.problem)"))
+    tab.fill("#paper-search", "theirs")
+    assert tab.locator("#paper-rows li:visible").count() == 1
+    tab.fill("#paper-search", "")
+    tab.click("#paper-rows .open-paper:has-text('Ours')")
+    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    assert tab.inner_text("#reading-title") == "Ours: A Method"
+
+
+def test_rebuild_shows_progress_and_keeps_the_ticks(tab, served):
+    served.assistant.may_build.clear()
+    tab.check("#paper-rows li:has-text('Ours') input")
+    tab.click("#rebuild")
+    tab.wait_for_selector("#build-status progress")
+    assert "reading 1 of 4 papers" in tab.inner_text("#build-status")
+    assert "about 12 s left" in tab.inner_text("#build-status")
+    assert "220" in ask(tab, "How many parameters?").inner_text()
+    shutil.copy(served.folder / "note.md", served.folder / "another.md")
+    served.assistant.may_build.set()
+    tab.wait_for_selector("#build-status .outcome")
+    tab.wait_for_function("document.querySelectorAll('#paper-rows li').length === 5")
+    assert tab.is_checked("#paper-rows li:has-text('Ours') input")
+    assert tab.locator("#paper-rows input:checked").count() == 1
+    (served.folder / "another.md").unlink()
+
+
+def test_an_example_is_asked_by_pressing_it(tab, served):
+    example = tab.locator("#chat .example").first
+    question = example.inner_text().strip()
+    example.click()
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+    assert served.assistant.asked[-1][0] == question
+
+
+def test_one_slow_answer_does_not_hold_up_another_tab(tab, served, chromium_browser):
+    tab.fill("#question textarea", "A long one")
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_selector("#chat .answer.coming .answer-text")
+    context = chromium_browser.new_context()
+    other = context.new_page()
+    other.goto(served.url)
+    assert "220" in ask(other, "How many parameters?").inner_text()
+    context.close()
+    assert tab.locator("#chat .answer.coming").count() == 1
+    tab.get_by_role("button", name="Stop").click()
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+
+
+def test_closing_the_tab_stops_its_answer(served, chromium_browser):
+    served.assistant.stopped.clear()
+    context = chromium_browser.new_context()
+    page = context.new_page()
+    page.goto(served.url)
+    page.fill("#question textarea", "A long one")
+    page.press("#question textarea", "Enter")
+    page.wait_for_selector("#chat .answer.coming .answer-text")
+    context.close()
+    assert served.assistant.stopped.wait(30)
+
+
+def test_the_copied_answer_is_clean(tab):
+    ask(tab, "How many parameters?")
+    tab.click("#chat .copy-answer")
+    tab.wait_for_function("document.querySelector('.copy-answer').textContent === 'Copied'")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("It has 220 million parameters [1]. Training took 11 hours [2].")
+    assert f"[1] “{QUOTE}” Ours: A Method" in copied and "x_i" in copied and "<" not in copied
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_follow_the_system(served, chromium_browser, scheme):
+    context = chromium_browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#paper-rows li")
+    colour = page.evaluate("getComputedStyle(document.getElementById('conversation')).backgroundColor")
+    light = sum(int(part) for part in re.findall(r"\d+", colour)[:3]) > 380
+    assert light == (scheme == "light"), colour
+    context.close()
+
+
+def test_a_phone_gets_one_pane_at_a_time(served, chromium_browser):
+    context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#question textarea")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.is_hidden("#library") and page.is_hidden("#reading")
+    page.click(".open-library")
+    assert page.is_visible("#paper-rows li")
+    page.click(".close-library")
+    ask(page, "How many parameters?")
+    page.locator("#chat button.cite").first.tap()
+    page.wait_for_selector("#reading-marks .mark")
+    assert page.is_visible("#reading-picture")
+    page.click(".close-reading")
+    assert page.is_hidden("#reading") and page.is_visible("#chat .answer")
+    context.close()

@@ -1,0 +1,119 @@
+"""What several tests need: the shared material, a browser, and a wall around this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+PROVIDED = re.compile(r"chromium|playwright|shared|papers|smollm|xllamacpp", re.IGNORECASE)
+LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings, keys and proxies of whoever runs the tests must not decide them."""
+    for name in list(os.environ):
+        if name.startswith("RAG_") or name.endswith("_API_KEY") or name.upper() in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The material beside the checkout: papers, questions, data sets."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the material in {SHARED.name}/ beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def papers_folder(shared: Path) -> Path:
+    """The real papers."""
+    folder = shared / "papers"
+    if not any(folder.glob("*.pdf")):
+        pytest.skip("needs the papers in shared/papers beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that can be run without a screen."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.skip("needs Chromium (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="session")
+def index_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for indexes, one per test; the converted embedder that they share lies beside them and is made once."""
+    return tmp_path_factory.mktemp("indexes")
+
+
+@pytest.fixture
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every address but this machine's own is refused. Gives the list of what was tried, empty at the end."""
+    tried: list[str] = []
+
+    def guard(name: str, position: int) -> None:
+        real = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, *arguments: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                refuse_foreign(arguments[position][0])
+            return real(self, *arguments)
+
+        monkeypatch.setattr(socket.socket, name, guarded)
+
+    def refuse_foreign(host: object) -> None:
+        text = host.decode() if isinstance(host, bytes) else str(host or "")
+        if not LOOPBACK.fullmatch(text.lower()):
+            tried.append(text)
+            raise OSError(101, f"the test lets nothing out, not even to {text}")
+
+    look_up = socket.getaddrinfo
+
+    def guarded_look_up(host: Any, *arguments: Any, **more: Any) -> Any:
+        refuse_foreign(host)
+        return look_up(host, *arguments, **more)
+
+    for name, position in (("connect", 0), ("connect_ex", 0), ("sendto", -1)):
+        guard(name, position)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield tried
+    assert not tried, f"something tried to reach {', '.join(tried)}"
+
+
+# -- where everything is provided, a skipped test is a failed one -----------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _fail_if_provided(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:
+        _fail_if_provided(report)
+    return report
+
+
+def _fail_if_provided(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if os.environ.get("NO_SKIPS") and PROVIDED.search(reason):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where everything is provided (NO_SKIPS is set): {reason}"

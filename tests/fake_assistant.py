@@ -1,0 +1,129 @@
+"""A small honest Assistant for the page: it reads PDFs and finds the words it quotes; its answers are scripted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+from rag_app.pages import read_paper
+from rag_app.quotes import boxes
+from rag_app.records import Answer, Citation, Page, Piece, Progress, Reading, Searched
+from rag_app.text import find_quote
+
+
+@dataclass(frozen=True)
+class Row:
+    paper: str
+    title: str
+    pages: int = 0
+    passages: int = 0
+    state: str = "full text"
+    problem: str = ""
+    year: int = 0
+    topic: str = ""
+
+
+@dataclass
+class FakeAssistant:
+    """`answers` maps a word of the question to an answer; `pause` is the seconds between two words of the stream."""
+
+    folder: Path
+    answers: dict[str, Answer] = field(default_factory=dict)
+    pause: float = 0.02
+    extra_rows: tuple[Row, ...] = ()
+    stale: bool = False
+
+    def __post_init__(self) -> None:
+        self.reader = SimpleNamespace(name="quoting")
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.stopped = threading.Event()  # set when a stream saw its stop event
+        self.built = threading.Event()
+        self.building = threading.Event()
+        self.may_build = threading.Event()
+        self.may_build.set()
+        self._readings: dict[str, Reading] = {}
+
+    def reading(self, paper: str) -> Reading:
+        if paper not in self._readings:
+            path = self.path(paper)
+            self._readings[paper] = read_paper(path, "pdf" if path.suffix == ".pdf" else "markdown")
+        return self._readings[paper]
+
+    def papers(self) -> list[Row]:
+        rows = []
+        for path in sorted(self.folder.iterdir()):
+            reading = self.reading(path.name)
+            rows.append(Row(path.name, reading.title, len(reading.pages), 9, reading.state, reading.problem, 2020))
+        return [*rows, *self.extra_rows]
+
+    def status(self) -> SimpleNamespace:
+        here = len(self.papers())
+        return SimpleNamespace(
+            papers=here, by_words=here * 9, by_meaning=here * 9, building=self.building.is_set(), reader="quoting"
+        )
+
+    def is_stale(self) -> bool:
+        return self.stale
+
+    def build(self, *, fresh: bool = False, on_progress=lambda progress: None, stop=None):
+        self.building.set()
+        on_progress(SimpleNamespace(stage="reading", done=1, total=4, message="reading 1 of 4 papers", eta=12.0))
+        self.may_build.wait(20)
+        self.building.clear()
+        self.built.set()
+        return SimpleNamespace(changed=True, papers=self.papers(), failed=(), passages=18)
+
+    def page(self, paper: str, number: int) -> Page:
+        pages = self.reading(paper).pages
+        if not 1 <= number <= len(pages):
+            raise KeyError(f"{paper}, page {number}")
+        return pages[number - 1]
+
+    def path(self, paper: str) -> Path:
+        path = self.folder / paper
+        if path.name != paper or not path.is_file():
+            raise KeyError(paper)
+        return path
+
+    def search(self, question: str, *, top: int = 10, papers: Sequence[str] = ()) -> list[object]:
+        return []
+
+    def cite(self, number: int, paper: str, page: int, quote: str, **changes: object) -> Citation:
+        """A citation of words that really stand there; KeyError when they do not and `verified` does not say so."""
+        found = self.page(paper, page)
+        span = find_quote(quote, found.text)
+        if span is None and changes.get("verified") is not False:
+            raise KeyError(quote)
+        facts: dict[str, object] = {
+            "title": self.reading(paper).title,
+            "label": found.label,
+            "section": next((block.section for block in found.blocks if span and block.end > span[0]), ""),
+            "verified": True,
+            "boxes": boxes(found, *span) if span else (),
+        }
+        return Citation(number=number, paper=paper, page=page, quote=quote, **(facts | changes))  # type: ignore[arg-type]
+
+    def stream(self, question: str, *, papers: Sequence[str] = (), stop: threading.Event) -> Iterator[object]:
+        self.asked.append((question, tuple(papers)))
+        answer = next((answer for word, answer in self.answers.items() if word in question), None)
+        if answer is None:
+            searched = Searched(2, 1, 0)
+            answer = Answer("", question, "not_in_papers", "Not in these papers.", "quoting", searched=searched)
+        yield Progress("searching", "searching 2 papers")
+        yield Progress("reading", "reading 3 passages")
+        said = ""
+        for word in answer.answer.split(" "):
+            if stop.is_set():
+                self.stopped.set()
+                yield Answer("", question, "answered", said, "quoting", notes=("Stopped: this is what had come.",))
+                return
+            piece = word if not said else " " + word
+            said += piece
+            yield Piece(piece)
+            time.sleep(self.pause)
+        yield Progress("checking", "checking quotes")
+        yield answer

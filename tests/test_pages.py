@@ -1,0 +1,328 @@
+"""Papers made on the spot, and where they are present the real ones, as pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pypdfium2
+import pytest
+from pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
+
+from rag_app.pages import read_paper
+from rag_app.records import Page, Reading
+from rag_app.text import checkable, find_quote, sentences
+
+SHARED = Path(__file__).parents[2] / "shared"
+PAPERS = SHARED / "papers"
+needs_papers = pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
+
+SENTENCE = (
+    "Retrieval helps language models an\u00adswer questions whose facts lie outside of their pa\u00adram\u00adeters. "
+)
+LONG = SENTENCE * 8
+PLAIN = LONG.replace("\u00ad", "").strip()
+REFERENCES = (
+    "Vladimir Karpukhin and Barlas Oguz. 2020. Dense passage retrieval for open-domain question answering. In "
+    "Proceedings of EMNLP, pages 1-9.",
+    "Patrick Lewis. 2020. Retrieval-augmented generation for knowledge-intensive tasks. In NeurIPS 2020, pages 9-24.",
+    "Edouard Grave and Gautier Izacard. 2021. Leveraging passage retrieval with generative models. In EACL 2021.",
+)
+TABLE = Table(
+    [["Model", "NQ", "TQA"], ["DPR", "41.5", "57.9"], ["Ours", "44.5", "61.0"], ["BM25", "32.6", "52.4"]],
+    "Table 1: Results on two test sets.",
+)
+
+
+def _kinds(page: Page) -> list[tuple[str, str]]:
+    return [(block.kind, page.text[block.start : block.end]) for block in page.blocks]
+
+
+def _texts(reading: Reading, kind: str) -> str:
+    return "\n".join(text for page in reading.pages for found, text in _kinds(page) if found == kind)
+
+
+def _check_laws(reading: Reading) -> None:
+    """What every page keeps, whatever was read."""
+    for page in reading.pages:
+        last = 0
+        for block in page.blocks:
+            assert last <= block.start < block.end <= len(page.text)
+            assert not page.text[last : block.start].strip()
+            last = block.end
+        assert not page.text[last:].strip()
+        if page.words is not None:
+            starts, ends, boxes = page.words.starts, page.words.ends, page.words.boxes
+            assert len(starts) == len(ends) == len(boxes)
+            assert (starts <= ends).all() and (np.diff(starts) >= 0).all() and (ends[:-1] <= starts[1:]).all()
+            assert not any(set(page.text[start:end]) & set(" \n") for start, end in zip(starts, ends, strict=True))
+            assert "".join(page.text[start:end] for start, end in zip(starts, ends, strict=True)) == "".join(
+                page.text.split()
+            )
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_paper_is_read_with_sections_tables_and_references(tmp_path: Path, columns: int) -> None:
+    path = make_paper(
+        tmp_path / "a.pdf",
+        "Ours: A Method for Testing",
+        [("1 Introduction", [LONG] * 5), ("2 Experiments", [LONG] * 4), ("2.1 Results", [LONG, TABLE, LONG])],
+        columns=columns,
+        abstract="We propose OURS, a method.",
+        references=REFERENCES,
+        appendix=[("A Training Details", ["We trained for 37 epochs on eight machines. " * 3])],
+        running_head="Preprint. Under review.",
+    )
+    reading = read_paper(path, "pdf")
+    _check_laws(reading)
+    assert (reading.state, reading.problem, reading.warnings) == ("full text", "", ())
+    assert reading.title == "Ours: A Method for Testing"
+    assert reading.authors == ("Ada Lovelace", "Alan Turing")
+    sections = list(dict.fromkeys(block.section for page in reading.pages for block in page.blocks))
+    assert [one for one in sections if one] == [
+        "Abstract",
+        "1 Introduction",
+        "2 Experiments",
+        "2 Experiments > 2.1 Results",
+        "References",
+        "A Training Details",
+    ]
+    assert reading.bibliography == REFERENCES
+    assert _texts(reading, "bibliography") == "\n".join(REFERENCES)
+    assert "Table 1: Results on two test sets." in _texts(reading, "caption")
+    assert _texts(reading, "table") == "Model NQ TQA\nDPR 41.5 57.9\nOurs 44.5 61.0\nBM25 32.6 52.4"
+    body = _texts(reading, "body")
+    assert PLAIN in body.replace("\n", " ")
+    assert "37 epochs" in body
+    assert "Preprint" not in body and "Preprint" in _texts(reading, "furniture")
+    assert "answer questions" in body and "an-" not in body and "an swer" not in body
+
+
+def test_two_columns_drawn_row_by_row_are_read_column_by_column(tmp_path: Path) -> None:
+    path = make_paper(tmp_path / "a.pdf", sections=[("1 Introduction", [LONG] * 9)], columns=2, row_by_row=True)
+    reading = read_paper(path, "pdf")
+    _check_laws(reading)
+    assert _texts(reading, "body").replace("\n", " ").count(PLAIN) >= 7
+
+
+def test_ligatures_are_opened_and_keep_their_place(tmp_path: Path) -> None:
+    words = [(72.0, 100.0, "An e\ufb03cient \ufb01nal \ufb02ow".replace("\ufb03", "f\ufb01"))]
+    (page,) = read_paper(make_raw(tmp_path / "a.pdf", [words]), "pdf").pages
+    assert page.text == "An efficient final flow"
+    assert page.words is not None
+    row = int(np.searchsorted(page.words.starts, page.text.index("efficient")))
+    x0, _, x1, _ = page.words.boxes[row].tolist()
+    assert 80 < x0 < x1 < 130
+
+
+def test_a_word_over_two_lines_is_two_rows(tmp_path: Path) -> None:
+    lines = [(450.0, 100.0, "its imple-"), (72.0, 112.0, "mentation is small")]
+    (page,) = read_paper(make_raw(tmp_path / "a.pdf", [lines]), "pdf").pages
+    start = page.text.index("implementation")
+    assert page.words is not None
+    rows = np.flatnonzero((page.words.starts >= start) & (page.words.starts < start + len("implementation")))
+    assert len(rows) == 2
+    assert page.words.boxes[rows[1], 1] > page.words.boxes[rows[0], 1] + 8
+    assert page.words.boxes[rows[0], 0] > 400 and page.words.boxes[rows[1], 0] < 100
+
+
+def test_labels_and_numbers_are_kept_apart(tmp_path: Path) -> None:
+    path = make_paper(tmp_path / "a.pdf", sections=[("1 Introduction", [LONG, NewPage(), LONG])], labels_from=4)
+    assert [(page.number, page.label) for page in read_paper(path, "pdf").pages] == [(1, "iv"), (2, "1")]
+
+
+def test_the_title_comes_from_the_page_unless_it_is_given(tmp_path: Path) -> None:
+    path = make_paper(
+        tmp_path / "2401.00001v2.pdf", "A Study of Careful Reading", metadata_title="Microsoft Word - draft.doc"
+    )
+    reading = read_paper(path, "pdf")
+    assert (reading.title, reading.arxiv_id, reading.year) == ("A Study of Careful Reading", "2401.00001", 2024)
+    assert read_paper(path, "pdf", "Given Title").title == "Given Title"
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "names"),
+    [
+        ("Ours: A Method for Testing", "We like tests.", ("Ours",)),
+        ("Dense Passage Retrieval", "We propose the dense passage retriever (DPR). " + "DPR is good. " * 8, ("DPR",)),
+        ("A Study", "In our study we train a retriever called Contriever. " + "Contriever wins. " * 8, ("Contriever",)),
+        ("A Study", "We compare with DPR (Karpukhin et al., 2020). " + "DPR is good. " * 8, ()),
+    ],
+)
+def test_the_names_that_a_paper_gives_its_method(tmp_path: Path, title: str, text: str, names: tuple[str, ...]) -> None:
+    path = make_paper(tmp_path / "a.pdf", title, [("1 Introduction", [text])])
+    assert read_paper(path, "pdf").abbreviations == names
+
+
+# --- files with faults -----------------------------------------------------------------------------------------------
+
+
+def test_a_scanned_paper_says_so_with_the_remedy(tmp_path: Path) -> None:
+    reading = read_paper(make_scanned(tmp_path / "scan.pdf"), "pdf")
+    assert reading.state == "no text"
+    assert len(reading.pages) == 2
+    assert reading.problem.startswith("scan.pdf: no text layer") and "OCR" in reading.problem
+
+
+def test_a_scanned_page_among_others_is_a_warning_that_names_it(tmp_path: Path) -> None:
+    path = make_raw(tmp_path / "part.pdf", [[(72, 100, "A page with quite some words on it.")], []])
+    reading = read_paper(path, "pdf")
+    assert reading.state == "full text"
+    assert any("no text on page 2" in warning and "OCR" in warning for warning in reading.warnings)
+
+
+@pytest.mark.parametrize("kind", ["encrypted", "broken", "empty", "cut", "gone", "folder"])
+def test_a_bad_file_is_a_reading_that_says_what_to_do(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "bad.pdf"
+    if kind == "encrypted":
+        make_encrypted(path)
+    elif kind == "broken":
+        make_broken(path)
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "cut":
+        path.write_bytes(make_paper(tmp_path / "whole.pdf").read_bytes()[:400])
+    elif kind == "folder":
+        path.mkdir()
+    reading = read_paper(path, "pdf", "A Known Title")
+    assert (reading.state, reading.pages, reading.title) == ("unreadable", (), "A Known Title")
+    assert reading.problem.startswith("bad.pdf: ")
+    assert re.search(r"\b(Save|Fetch|Put)\b", reading.problem)
+
+
+def test_an_encrypted_file_without_password_is_read(tmp_path: Path) -> None:
+    path = make_encrypted(tmp_path / "a.pdf", password="", text="Anybody may read this page.")
+    assert read_paper(path, "pdf").pages[0].text == "Anybody may read this page."
+
+
+# --- Markdown and text -----------------------------------------------------------------------------------------------
+
+
+def test_markdown_has_sections_from_its_headings(tmp_path: Path) -> None:
+    path = tmp_path / "note.md"
+    path.write_text(
+        "# LongRAG: a note\n\nIt reads **long**\nunits.\n\n## Results\n\n- NQ: 62.7\n- Wiki: 64.3\n\n"
+        "| Model | NQ |\n|---|---|\n| Ours | 62.7 |\n\n### Detail\nMore.\n\n## References\n\nSomebody. 2024.\n",
+        encoding="utf-8",
+    )
+    reading = read_paper(path, "digest")
+    _check_laws(reading)
+    assert (reading.title, reading.state) == ("LongRAG: a note", "digest only")
+    (page,) = reading.pages
+    assert page.words is None
+    found = [(block.kind, block.section, page.text[block.start : block.end]) for block in page.blocks]
+    assert ("body", "", "It reads **long** units.") in found
+    assert ("body", "Results", "- NQ: 62.7") in found
+    assert any(kind == "table" and text.endswith("| Ours | 62.7 |") for kind, _, text in found)
+    assert ("body", "Results > Detail", "More.") in found
+    assert reading.bibliography == ("Somebody. 2024.",)
+
+
+def test_text_of_any_encoding_is_read(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "cp1252", "utf-16"):
+        path = tmp_path / f"{encoding}.txt"
+        path.write_bytes("A naïve title\n\nGödel’s text.\r\nIt goes on.".encode(encoding))
+        reading = read_paper(path, "text")
+        assert reading.title == "A naïve title"
+        assert reading.pages[0].text == "A naïve title\nGödel’s text. It goes on."
+
+
+@pytest.mark.parametrize("data", [b"", b"   \n\n", b"\x00\x01\x02" * 50])
+def test_a_text_file_without_text_is_unreadable(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    reading = read_paper(path, "text")
+    assert reading.state == "unreadable"
+    assert reading.problem.startswith("a.txt: ")
+
+
+# --- the real papers -------------------------------------------------------------------------------------------------
+
+
+@cache
+def _reading(name: str) -> Reading:
+    return read_paper(PAPERS / name, "pdf")
+
+
+def _questions() -> list[dict[str, object]]:
+    path = SHARED / "questions_dev.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+SAMPLE = ("2004.04906v3.pdf", "2310.11511v1.pdf", "2106.09685v2.pdf", "2112.01488v3.pdf", "2312.06674v1.pdf")
+
+
+@needs_papers
+@pytest.mark.parametrize("name", SAMPLE)
+def test_real_papers_keep_the_laws(name: str) -> None:
+    reading = _reading(name)
+    _check_laws(reading)
+    assert reading.state == "full text"
+    assert len(reading.bibliography) > 25
+
+
+@needs_papers
+def test_real_titles_names_and_sections() -> None:
+    assert _reading("2004.04906v3.pdf").title == "Dense Passage Retrieval for Open-Domain Question Answering"
+    assert _reading("2106.09685v2.pdf").title == "LORA: LOW-RANK ADAPTATION OF LARGE LANGUAGE MODELS"
+    assert _reading("2004.04906v3.pdf").abbreviations[0] == "DPR"
+    assert _reading("2106.09685v2.pdf").abbreviations[0] == "LoRA"
+    assert (_reading("2310.11511v1.pdf").year, _reading("2310.11511v1.pdf").arxiv_id) == (2023, "2310.11511")
+    sections = {block.section for page in _reading("2004.04906v3.pdf").pages for block in page.blocks}
+    assert "5 Experiments: Passage Retrieval > 5.2 Ablation Study on Model Training" in sections
+    assert "A Distant Supervision" in sections
+
+
+@needs_papers
+def test_the_evidence_of_real_questions_is_in_what_is_searched() -> None:
+    for question in _questions():
+        for fact in question["facts"]:  # type: ignore[attr-defined]
+            page = _reading(fact["paper"]).pages[fact["page"] - 1]
+            place = find_quote(fact["quote"], page.text)
+            assert place is not None, fact
+            kinds = {block.kind for block in page.blocks if block.start < place[1] and block.end > place[0]}
+            assert not kinds & {"bibliography", "furniture"}, (fact, kinds)
+
+
+def _outside_form(text: str, keep_hyphens: bool) -> str:
+    """How a simple outside check sees a text: all line-break hyphens kept, or all gone."""
+    text = unicodedata.normalize("NFKC", text).replace("\r", "")
+    text = re.sub(r"[\ufffe\ufffb\u00ad\u0002]\s*|(?<=\w)-[ \t]*\n\s*", "-" if keep_hyphens else "", text)
+    return re.sub(r"\s+", " ", text).strip().casefold()
+
+
+def _raw_pages(name: str) -> Sequence[str]:
+    document = pypdfium2.PdfDocument(PAPERS / name)
+    return [page.get_textpage().get_text_range() for page in document]
+
+
+@needs_papers
+@pytest.mark.parametrize("name", SAMPLE)
+def test_what_counts_as_checkable_is_found_in_the_raw_text(name: str) -> None:
+    total = found = 0
+    for page, raw in zip(_reading(name).pages, _raw_pages(name), strict=True):
+        forms = [_outside_form(raw, keep) for keep in (False, True)]
+        for block in page.blocks:
+            if block.kind not in ("body", "table", "caption"):
+                continue
+            for start, end in sentences(page.text[block.start : block.end]):
+                if checkable(page, block.start + start, block.start + end):
+                    total += 1
+                    found += any(
+                        _outside_form(page.text[block.start + start : block.start + end], False) in one for one in forms
+                    )
+    assert total > 100
+    assert found >= 0.999 * total
+
+
+@needs_papers
+def test_reading_is_a_pure_function_of_the_file() -> None:
+    one, two = _reading(SAMPLE[0]), read_paper(PAPERS / SAMPLE[0], "pdf")
+    assert [page.text for page in one.pages] == [page.text for page in two.pages]
+    assert [page.blocks for page in one.pages] == [page.blocks for page in two.pages]
+    assert (one.title, one.bibliography, one.abbreviations) == (two.title, two.bibliography, two.abbreviations)

@@ -1,0 +1,125 @@
+"""The library's side of the page."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from fake_assistant import Row
+
+from rag_app.errors import IndexBusy
+from rag_app.ui_library import BuildJob, duration, example_questions, rows_html, searchable, short_name, status_html
+
+REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
+
+
+def waited(job):
+    job.stop()
+    assert not job.running
+    return job
+
+
+def test_a_build_tells_how_far_it_is_and_how_it_ended():
+    hold, begun = threading.Event(), threading.Event()
+
+    def build(on_progress, stop):
+        on_progress(SimpleNamespace(stage="reading", done=12, total=47, message="reading 12 of 47 papers", eta=41.0))
+        begun.set()
+        hold.wait(10)
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start() and not job.start()
+    assert begun.wait(10)
+    shown = status_html(SimpleNamespace(papers=12, by_words=300, by_meaning=0), job, 47)
+    assert 'value="12" max="47"' in shown and "reading 12 of 47 papers" in shown and "about 41 s left" in shown
+    assert "12 of 47 papers can be searched, by words; meaning follows" in shown
+    hold.set()
+    assert "2 papers, 1,200 passages" in waited(job).outcome
+
+
+@pytest.mark.parametrize("error", [IndexBusy("Process 7 is building. Wait for it."), OSError("disk full")])
+def test_a_build_that_fails_says_why(error):
+    def build(on_progress, stop):
+        raise error
+
+    job = BuildJob(build)
+    job.start()
+    waited(job)
+    assert job.failed and str(error) in job.outcome
+
+
+def test_a_second_build_can_wait_for_the_first():
+    hold, runs, second = threading.Event(), [], threading.Event()
+
+    def build(on_progress, stop):
+        runs.append(1)
+        if len(runs) == 2:
+            second.set()
+        hold.wait(10)
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start()
+    assert job.start(after_this_one=True)
+    hold.set()
+    assert second.wait(10)
+    waited(job)
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "building", "known", "words"),
+    [
+        ((0, 0, 0), True, 0, "No papers yet"),
+        ((0, 0, 0), True, 9, "being built"),
+        ((0, 0, 0), False, 9, "Press Rebuild"),
+        ((9, 50, 50), False, 9, "9 papers can be searched, by words and meaning"),
+    ],
+)
+def test_what_can_be_searched_is_said(status, building, known, words):
+    papers, by_words, by_meaning = status
+    assert words in searchable(
+        SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning), building, known
+    )
+
+
+def test_rows_name_what_is_wrong_and_escape_everything():
+    rows = [
+        Row("a.pdf", "A <b>Title</b> ${1+1} {{x}}", 12, 80, year=2020, topic="retrieval"),
+        Row("b.pdf", "", 0, 0, "unreadable", "b.pdf: encrypted <i>. Remove the password."),
+    ]
+    shown = rows_html(rows, lambda paper: f"name-of-{paper}")
+    assert "<b>" not in shown and "<i>" not in shown
+    assert "2020 · 12 p. · retrieval" in shown
+    assert "encrypted" in shown and "state unreadable" in shown
+    assert shown.index("Title") < shown.index("b.pdf")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("LongRAG: Enhancing Retrieval", "LongRAG"),
+        ("Dense Passage Retrieval", ""),
+        ("What Is It: A Very Odd One", "What Is It"),
+    ],
+)
+def test_short_names(title, name):
+    assert short_name(title) == name
+
+
+def test_examples_are_made_from_papers_that_are_in():
+    rows = [
+        Row("a", "Alpha: one", 1, topic="x"),
+        Row("b", "Beta: two", 1, topic="y"),
+        Row("c", "Gamma: three", 1, topic="x"),
+        Row("d", "Delta: four", 0, 0, "unreadable", "broken"),
+    ]
+    fact, comparison, absent = example_questions(rows)
+    assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "coffee" in absent
+    assert example_questions(rows[3:]) == []
+    assert len(example_questions([Row("e", "A title without a colon", 3)])) == 2
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (41, "41 s"), (200, "3 min"), (4800, "1 h 20 min")])
+def test_durations(seconds, words):
+    assert duration(seconds) == words

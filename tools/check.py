@@ -1,0 +1,37 @@
+"""Format, lint and types: the one command that says whether the code is in order, here and in CI.
+
+.venv/bin/python tools/check.py          looks only
+.venv/bin/python tools/check.py --fix    formats, and repairs what can be repaired safely
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run every check, also after one has failed. Returns 1 when one failed, 2 for a wrong argument."""
+    if arguments not in ([], ["--fix"]):
+        print(f"usage: {Path(__file__).name} [--fix]", file=sys.stderr)
+        return 2
+    fix = bool(arguments)
+    steps = [
+        ["ruff", "format", *([] if fix else ["--check"]), "."],
+        ["ruff", "check", *(["--fix"] if fix else []), "."],
+        ["mypy"],
+    ]
+    failed = []
+    for step in steps:
+        print(f"$ {' '.join(step)}", flush=True)
+        if subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
+            failed.append(" ".join(step[:2]))
+    print(f"failed: {', '.join(failed)}" if failed else "format, lint and types are in order")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
