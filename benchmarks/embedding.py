@@ -79,7 +79,7 @@ def open_all(cache: Path) -> dict[str, Embedder]:
         "torch f32": open_embedder(Settings(embedder_backend="torch"), cache),
     }
     capable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    for precision, sign in {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}.items():
+    for precision, sign in {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}.items():
         if sign in capable:
             model = find_model(Settings().embedder)
             found[f"openvino {precision}"] = open_converted(model, cache, precision)

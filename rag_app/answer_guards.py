@@ -11,6 +11,8 @@ from rag_app.records import Evidence
 REFUSAL = "NOT IN THE PAPERS"  # what the prompts ask for
 LONGEST_PERIOD = 200  # characters of a loop's body that are looked for
 SHORTEST_LOOP = 120  # characters that repeat before it counts: rules of tables and dotted lines are shorter
+SHORTEST_STUTTER = 40  # the same for a few letters or digits: "1.1.1.1."
+LONGEST_STUTTER = 4
 SHORTEST_SENTENCE = 40  # characters of a sentence that may not come three times
 SHARED_WORDS = 0.6  # of a sentence's content words that its source must have
 FEWEST_WORDS = 3
@@ -134,7 +136,8 @@ def loop_start(text: str) -> int | None:
 def _period(text: str) -> int:
     """The shortest body that the text ends with again and again, in characters; 0 for none."""
     for period in range(1, min(LONGEST_PERIOD, len(text) // 3) + 1):
-        needed = max(SHORTEST_LOOP, 2 * period)
+        stutters = period <= LONGEST_STUTTER and any(letter.isalnum() for letter in text[-period:])
+        needed = SHORTEST_STUTTER if stutters else max(SHORTEST_LOOP, 2 * period)
         if len(text) >= needed + period and text[-needed:] == text[-needed - period : -period]:
             return period
     return 0

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
+
+import numpy as np
 
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import MarkStream, with_citations
 from rag_app.errors import QuestionError
 from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
+from rag_app.quoting import QuotingReader
 from rag_app.reader import Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
 from rag_app.retrieval import Retriever, Scope
+from rag_app.sentence_ranking import Meaning
+from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
@@ -68,6 +73,31 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int) -> Foun
 
     evidence = gather(retriever.find(question, HITS_READ, scope), page_of, title_of, budget)
     return Found(question, scope, generation, evidence, page_of)
+
+
+class _WordsOf:
+    """What a generation knows about words: how rare one is, and whether a paper uses several together."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self.size = generation.manifest.passages
+
+    def frequency(self, term: str) -> int:
+        return self._generation.words.frequency(term)
+
+    def together(self, paper: str, terms: Sequence[str]) -> int:
+        rows = self._generation.by_paper[paper].rows
+        holding = [self._generation.words.rows_with(term) for term in terms]
+        common = reduce(np.intersect1d, holding) if holding else np.zeros(0, dtype=np.int64)
+        return int(((rows.start <= common) & (common < rows.stop)).sum())
+
+
+def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:
+    """The reader without a model, with all that helps it to choose the sentences."""
+    by_paper = found.generation.by_paper
+    return QuotingReader(
+        terms, _WordsOf(found.generation), embedder, found.page_of, lambda paper: by_paper[paper].short_names
+    )
 
 
 def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Answer]:

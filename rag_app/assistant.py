@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app.answering import answer_from, checked, find, milliseconds, papers_in
+from rag_app.answering import answer_from, checked, find, milliseconds, papers_in, quoting_reader
 from rag_app.build import BuildProgress, BuildReport, build
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
@@ -238,6 +238,8 @@ class Assistant:
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), question, scope, reader.budget), stack
             )
+            if isinstance(reader, QuotingReader):
+                reader = quoting_reader(found, self.embedder)
             retrieved = time.perf_counter()
             answer = yield from answer_from(found, reader, stop)
             ended = time.perf_counter()

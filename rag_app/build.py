@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -201,7 +203,7 @@ class Build:
         place = folder / "usage.json"
         if self.fresh or not place.is_file():
             parts.write_json(place, asdict(usage(reading)))
-        value = parts.read_json(place)
+        value: dict[str, Any] = parts.read_json(place)
         return Usage(**{name: tuple(part) if isinstance(part, list) else part for name, part in value.items()})
 
     def _assert_fits(self, passages: Sequence[Passage], title: str) -> None:

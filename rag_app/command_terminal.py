@@ -166,7 +166,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._rewrites = self._stream.isatty()
+        self.rewrites = self._stream.isatty()  # whether a line can be shown and taken away again
         self._last = -SPARSE
         self._stage = ""
         self._shown = 0
@@ -181,7 +181,7 @@ class ProgressLine:
     def show(self, line: str, stage: str = "") -> None:
         """Shows a line: at once where it can be rewritten, else when the stage is new or some time has passed."""
         line = harmless(line).replace("\n", " ")
-        if self._rewrites:
+        if self.rewrites:
             line = line[: width()]
             self._write(f"\r{line}{' ' * (self._shown - len(line))}")
             self._shown = len(line)
@@ -192,7 +192,7 @@ class ProgressLine:
 
     def close(self) -> None:
         """Clears the rewritten line."""
-        if self._rewrites and self._shown:
+        if self.rewrites and self._shown:
             self._write(f"\r{' ' * self._shown}\r")
         self._shown = 0
 
@@ -201,7 +201,7 @@ class ProgressLine:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):  # nobody is looking any more; the work goes on
-            self._rewrites, self._shown = False, 0
+            self.rewrites, self._shown = False, 0
 
 
 def duration(seconds: float) -> str:

@@ -25,7 +25,8 @@ def run(options: Namespace) -> int:
             if not options.json:
                 progress.close()
                 print(finding_text(finding), flush=True)
-            progress.show("looking further …")
+            if progress.rewrites:
+                progress.show("looking further …")
     finally:
         progress.close()
     wrong = [finding.name for finding in findings if finding.state == "wrong"]

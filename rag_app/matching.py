@@ -20,7 +20,7 @@ _IGNORED = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def matching_form(text: str) -> tuple[str, tuple[int, ...]]:
     """`text` without what must not decide whether a quote stands on a page, and where each character comes from.
 

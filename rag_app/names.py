@@ -20,7 +20,8 @@ _CLEAR = r"(?:[A-Z][a-z]+ )?(?:[A-Z]\w*[A-Z0-9]\w*|[A-Z][a-z]+[A-Z]\w*)(?:-[A-Za
 # "Fusion-in-Decoder" is a name where nothing else follows that it could describe.
 _ALONE = r"(?=\s*[,.;:()”\"'’]|\s+(?:that|which|to|for|is|an?|by|in|with|on|and)\b|\s*$)"
 _NAME = rf"(?:{_CLEAR}|[A-Z]\w*(?:-[A-Za-z0-9]+)+{_ALONE})"
-_DEFINED = re.compile(rf"(?P<words>(?:[\w-]+[ \n]){{1,8}})\((?P<name>{_NAME})(?:s)?\)")
+_DEFINED = re.compile(rf"(?<=[\w-][ \n])\((?P<name>{_NAME})s?\)")
+_ABOUT_US = re.compile(r"\b(?:[Ww]e|[Oo]ur|[Tt]his (?:paper|work))\b")
 _PRESENTED = re.compile(
     r"\b(?:we|this (?:paper|work)|our (?:paper|work))\b[^.;]{0,80}?\b(?:propos\w+|present\w*|introduc\w+|develop\w*|"
     r"call\w*|nam\w+|dub\w*|term\w*|releas\w+|describ\w+|creat\w+|design\w*|refer to)\b(?P<rest>[^.;]{0,160})",
@@ -64,20 +65,22 @@ def _introduced(text: str, title: str) -> Iterator[tuple[str, int]]:
     """Names with weights: more for what is defined in the title's own words."""
     in_title = {word.lower()[:6] for word in re.findall(r"\w{4,}", title)}
     for match in _DEFINED.finditer(text):
-        spelt = {word.lower()[:6] for word in re.findall(r"\w{4,}", match["words"])[-len(match["name"]) :]}
+        before = re.findall(r"\w{4,}", text[max(0, match.start() - 120) : match.start()])
+        spelt = {word.lower()[:6] for word in before[-len(match["name"]) :]}
         if len(spelt & in_title) >= 2:
             yield match["name"], 4
     for start, end in sentences(text):
         sentence = text[start:end]
+        if not _ABOUT_US.search(sentence):
+            continue
         presented = _PRESENTED.search(sentence)
         if presented:
             for match in (pattern for each in (_DEFINED, _NAMED) for pattern in each.finditer(presented["rest"])):
                 yield match["name"], 3
         for match in _OWN.finditer(sentence):
             yield match["name"], 2
-        if re.search(r"\b[Ww]e\b|\b[Oo]ur\b", sentence):
-            for match in _CALLED.finditer(sentence):
-                yield match["name"], 2
+        for match in _CALLED.finditer(sentence):
+            yield match["name"], 2
 
 
 def _as_used(name: str, pages: Sequence[Page]) -> str:

@@ -13,7 +13,8 @@ def _pattern(name: str) -> re.Pattern[str] | None:
         return None
     # Short all-capital names must match in case: "ARES" is not "are", "PAL" is not "pal".
     flags = 0 if len(name) <= 5 and name.isupper() else re.IGNORECASE
-    return re.compile(rf"(?<![\w-]){r'[\s-]*'.join(parts)}(?:['’]?s)?(?!\w)", flags)
+    words = r"[\s-]*".join(parts)
+    return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", flags)
 
 
 def mentions(question: str, name: str) -> bool:

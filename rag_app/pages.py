@@ -15,12 +15,13 @@ from rag_app.errors import PaperError
 from rag_app.front import front_matter, title_lines
 from rag_app.layout import Line, body_size, mark_breaks, visual_lines
 from rag_app.plain import read_plain
+from rag_app.raw_page import RawPage
 from rag_app.reading_order import in_reading_order
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.structure import mark_kinds
 from rag_app.text import Normalised, normalise, words_of
 
-READING_VERSION = 1
+READING_VERSION = 2
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _FEW = 10  # characters: a page with fewer is a picture, or blank
@@ -41,6 +42,9 @@ def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
         return _read_pdf(path, title)
     except (PaperError, OSError) as error:
         return Reading(title or path.stem, (), "unreadable", problem=str(error))
+    except Exception as error:  # one odd file must not cost the others; what went wrong is said where papers are listed
+        problem = f"{path.name}: could not be read ({type(error).__name__}: {error}). Fetch or export it again."
+        return Reading(title or path.stem, (), "unreadable", problem=problem)
 
 
 def _read_pdf(path: Path, title: str) -> Reading:
@@ -86,7 +90,7 @@ def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
     return (f"{path.name}: no text on page {named}: blank or a picture. If words are missing, run OCR on the file.",)
 
 
-def _page(raw: pdf.RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
+def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     breaks = {offset for line in lines if line.breaks for offset in range(max(0, line.start - 3), line.start)}
     normalised = normalise(raw.text, vocabulary, breaks)
     text = normalised.text.strip()
@@ -120,12 +124,13 @@ def _blocks(lines: Sequence[Line], normalised: Normalised) -> list[Block]:
     return blocks
 
 
-def _words(raw: pdf.RawPage, normalised: Normalised) -> Words:
+def _words(raw: RawPage, normalised: Normalised) -> Words:
     """One row for each word of the raw text; an empty row (start == end) is a glyph that no text stands for."""
     starts = np.searchsorted(normalised.origin, raw.words[:, 0]).astype(np.int32)
     ends = np.searchsorted(normalised.origin, raw.words[:, 1]).astype(np.int32)
     # "˘" becomes a space and a mark; a hyphen before a break holds the break; a lost glyph may be part of a word.
-    spaces = np.cumsum([0, *(character.isspace() for character in normalised.text)])
+    codes = np.frombuffer(normalised.text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    spaces = np.concatenate([[0], np.cumsum((codes == ord(" ")) | (codes == ord("\n")))])
     odd = spaces[ends] > spaces[starts]
     for match in LOST.finditer(raw.text):
         odd[max(0, int(np.searchsorted(raw.words[:, 0], match.start(), side="right")) - 1)] = True

@@ -12,8 +12,7 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
+from rag_app.raw_page import Document, OutlineEntry, RawPage, empty_page, physical_lines, word_spans
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -29,51 +29,24 @@ logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 # pdfium keeps global state: one caller at a time in a process.
 _LOCK = threading.RLock()
 
-SOFT_HYPHEN = "\ufffe"
-"""What pdfium writes for a hyphen that it takes for a line-break hyphen; the line break after it is left out."""
-
-_WORD = re.compile(f"[^\\s{SOFT_HYPHEN}]+{SOFT_HYPHEN}?|{SOFT_HYPHEN}")
-_LINE_END = re.compile(f"[\r\n]+|(?<={SOFT_HYPHEN})")
 _BOLD_NAME = re.compile(r"bold|medi|black|heavy|semib|demi|cmb|sfbx|ssbx|-b\b|,b", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
-@dataclass(frozen=True, eq=False)
-class RawPage:
-    """One page as pdfium gives it. Rows of the line arrays are physical lines, in pdfium's order."""
-
-    number: int  # from 1
-    label: str  # as printed; str(number) when the file gives none
-    width: float  # points, as shown
-    height: float
-    text: str  # raw characters: "\r\n" between lines, SOFT_HYPHEN for some line-break hyphens
-    words: np.ndarray  # int32 (n, 2): raw offsets, start and end
-    boxes: np.ndarray  # float32 (n, 4): x0, y0, x1, y1 of each word
-    lines: np.ndarray  # int32 (m, 2): first word and the one after the last
-    sizes: np.ndarray  # float32 (m, 2): type size in points of each line's first and last character
-    bold: np.ndarray  # bool (m, 2): is the first, the last character bold?
-    upright: np.ndarray  # bool (m,): False for text that runs up or down the page
+def _direct(function: object, result: type, *arguments: type) -> Callable[..., float]:
+    """A pdfium function that takes addresses as numbers: a third of the time per call, and there are two per word."""
+    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
 
 
-@dataclass(frozen=True)
-class OutlineEntry:
-    """One bookmark."""
-
-    title: str
-    level: int  # from 0
-    page: int  # from 1; 0 when it leads nowhere
-
-
-@dataclass(frozen=True)
-class Document:
-    """What pypdf tells about the file as a whole."""
-
-    title: str = ""
-    author: str = ""
-    created: str = ""  # as in the file: "D:20200930..."
-    outline: tuple[OutlineEntry, ...] = ()
-    warnings: tuple[str, ...] = ()
+_address, _integer = ctypes.c_void_p, ctypes.c_int
+_loose_box = _direct(pdfium.FPDFText_GetLooseCharBox, _integer, _address, _integer, _address)
+_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
+_font_size = _direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, _address, _integer)
+_font_info = _direct(
+    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
+)
 
 
 def read_document(path: Path) -> Document:
@@ -138,31 +111,18 @@ def read_pages(path: Path) -> list[RawPage]:
 def _read_page(document: pypdfium2.PdfDocument, index: int) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
     try:
-        page = document[index]
-    except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
-        return _empty_page(index + 1, label)
-    try:
-        textpage = page.get_textpage()
-        try:
+        with contextlib.closing(document[index]) as page, contextlib.closing(page.get_textpage()) as textpage:
             return _read_text(page, textpage, index + 1, label)
-        finally:
-            textpage.close()
-    finally:
-        page.close()
-
-
-def _empty_page(number: int, label: str) -> RawPage:
-    pairs = np.zeros((0, 2), np.int32)
-    boxes = np.zeros((0, 4), np.float32)
-    return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), np.zeros(0, bool))
+    except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
+        return empty_page(index + 1, label)
 
 
 def _read_text(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: int, label: str) -> RawPage:
     text = textpage.get_text_range() if textpage.count_chars() else ""
-    words = np.array([match.span() for match in _WORD.finditer(text)], np.int32).reshape(-1, 2)
+    words = word_spans(text)
     characters = _character_indices(textpage, text, words)
     boxes = _word_boxes(textpage, characters)
-    lines = _lines(text, words, boxes)
+    lines = physical_lines(text, words, boxes)
     sizes, bold, upright = _line_types(textpage, characters, lines)
     width, height = page.get_size()
     return RawPage(
@@ -191,17 +151,16 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.n
 
     The first and the last character are enough, and a call costs a microsecond.
     """
-    corners = np.zeros((len(characters), 2, 4), np.float32)
-    struct = pdfium.FS_RECTF()
-    pointer = ctypes.byref(struct)
-    view = np.frombuffer(struct, np.float32)  # left, top, right, bottom
-    raw, get = textpage.raw, pdfium.FPDFText_GetLooseCharBox
-    for row, (first, last) in enumerate(characters.tolist()):
-        if get(raw, first, pointer):
-            corners[row, 0] = view
-        if last != first:
-            get(raw, last, pointer)
-        corners[row, 1] = view
+    corners = np.zeros((len(characters), 2, 4), np.float32)  # left, top, right, bottom, as in FS_RECTF
+    handle, place = ctypes.cast(textpage.raw, ctypes.c_void_p).value, corners.ctypes.data
+    for first, last in characters.tolist():
+        _loose_box(handle, first, place)
+        _loose_box(handle, last, place + 16)
+        place += 32
+    known = np.any(
+        corners, axis=2, keepdims=True
+    )  # pdfium has no box for some odd characters: take that of the other end
+    corners = np.where(known, corners, corners[:, ::-1])
     left = corners[:, :, 0].min(axis=1)
     right = corners[:, :, 2].max(axis=1)
     bottom = np.minimum(corners[:, :, 1], corners[:, :, 3]).min(axis=1)
@@ -209,43 +168,30 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.n
     return np.stack([left, bottom, right, top], axis=1)
 
 
-def _lines(text: str, words: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Physical lines as ranges of words, int32 (m, 2).
-
-    A soft hyphen ends a line, though pdfium writes no break; so does a word wholly above or below the one before it.
-    """
-    if not len(words):
-        return np.zeros((0, 2), np.int32)
-    ends = np.array([match.end() for match in _LINE_END.finditer(text)], np.int32)
-    of_word = np.searchsorted(ends, words[:, 0], side="right")
-    between = np.maximum(boxes[1:, 1], boxes[:-1, 1]) - np.minimum(boxes[1:, 3], boxes[:-1, 3])
-    apart = between > 0.5 * np.minimum(boxes[1:, 3] - boxes[1:, 1], boxes[:-1, 3] - boxes[:-1, 1])
-    firsts = np.flatnonzero(np.append(True, (np.diff(of_word) > 0) | apart))
-    return np.stack([firsts, np.append(firsts[1:], len(words))], axis=1).astype(np.int32)
-
-
 def _line_types(
     textpage: pypdfium2.PdfTextPage, characters: np.ndarray, lines: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Size (m, 2), boldness (m, 2) of each line's first and last character, and uprightness (m,)."""
-    raw, matrix = textpage.raw, pdfium.FS_MATRIX()
-    name, flags = ctypes.create_string_buffer(96), ctypes.c_int()
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    matrix, name, flags = np.zeros(6, np.float32), ctypes.create_string_buffer(96), ctypes.c_int()
+    matrix_place, name_place, flags_place = matrix.ctypes.data, ctypes.addressof(name), ctypes.addressof(flags)
     sizes = np.zeros((len(lines), 2), np.float32)
     bold = np.zeros((len(lines), 2), bool)
     upright = np.ones(len(lines), bool)
     bold_names: dict[bytes, bool] = {}
-    for row, (first, end) in enumerate(lines.tolist()):
-        for side, character in enumerate((int(characters[first, 0]), int(characters[end - 1, 1]))):
-            pdfium.FPDFText_GetMatrix(raw, character, matrix)
-            scale = (matrix.c**2 + matrix.d**2) ** 0.5
-            sizes[row, side] = pdfium.FPDFText_GetFontSize(raw, character) * (scale or 1.0)
-            pdfium.FPDFText_GetFontInfo(raw, character, name, len(name), flags)
+    ends = np.stack([characters[lines[:, 0], 0], characters[lines[:, 1] - 1, 1]], axis=1).tolist()
+    for row, sides in enumerate(ends):
+        for side, character in enumerate(sides):
+            _matrix(handle, character, matrix_place)
+            a, b, c, d = matrix[:4].tolist()
+            sizes[row, side] = _font_size(handle, character) * ((c**2 + d**2) ** 0.5 or 1.0)
+            _font_info(handle, character, name_place, len(name), flags_place)
             font = name.value
             if font not in bold_names:
-                weight = pdfium.FPDFText_GetFontWeight(raw, character)
+                weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
                 bold_names[font] = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(font.decode("latin-1")))
             bold[row, side] = bold_names[font]
-        upright[row] = abs(matrix.b) <= abs(matrix.a)
+        upright[row] = abs(b) <= abs(a)
     return sizes, bold, upright
 
 

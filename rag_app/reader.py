@@ -171,6 +171,7 @@ class _Page:
         if self._attributor:
             shown = self._attributor.feed(shown) + self._attributor.finish()
         shown = self._keep(shown)
+        self._look()
         if not self.refused and self.text and is_refusal(self.text):
             self.refused = True
         return shown or (self._refuse() if self.refused and not self.text else "")
@@ -188,10 +189,14 @@ class _Page:
         if self._attributor and self._sentences and self._attributor.sentences >= self._sentences:
             self.full = True
         if len(self.text) - self._looked >= LOOK_EVERY:
-            self._looked = len(self.text)
-            start = loop_start(self.text)
-            if start is not None:
-                self.text = self.text[:start].rstrip()
-                self.problem = "The model began to repeat itself; the repetition is left out."
-                self.full = True
+            self._look()
         return shown
+
+    def _look(self) -> None:
+        """Cut a repetition off what is kept; what was shown of it stays shown until the answer is complete."""
+        self._looked = len(self.text)
+        start = loop_start(self.text)
+        if start is not None:
+            self.text = self.text[:start].rstrip()
+            self.problem = "The model began to repeat itself; the repetition is left out."
+            self.full = True

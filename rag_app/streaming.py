@@ -18,6 +18,7 @@ Put = Callable[[str], None]
 Work = Callable[[Put], Coroutine[Any, Any, Result]]
 
 POLL_SECONDS = 0.05  # how often a waiting reader looks at the stop event
+CLOSING_SECONDS = 2.0  # that the end of the program waits for connections to close
 
 
 def pieces_of(work: Work[Result], stop: threading.Event) -> Generator[str, None, Result | None]:
@@ -44,6 +45,16 @@ def pieces_of(work: Work[Result], stop: threading.Event) -> Generator[str, None,
         call.cancel()
 
 
+def cancel_all() -> None:
+    """End every stream of this process and wait until their connections are closed. For the end of the program."""
+    with _lock:
+        calls = list(_running)
+    for call in calls:
+        call.cancel()
+    for call in calls:
+        call.join(CLOSING_SECONDS)
+
+
 class _Done(Generic[Result]):
     def __init__(self, result: Result) -> None:
         self.result = result
@@ -61,12 +72,16 @@ class _Call(threading.Thread, Generic[Result]):
         self._task: asyncio.Task[Any] | None = None
 
     def run(self) -> None:
+        with _lock:
+            _running.add(self)
         try:
             self.box.put(_Done(asyncio.run(self._main())))
         except BaseException as error:  # carried over to the thread that reads, whatever it is
             self.box.put(error)
         finally:
             self._begun.set()
+            with _lock:
+                _running.discard(self)
 
     async def _main(self) -> Result:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
@@ -79,3 +94,7 @@ class _Call(threading.Thread, Generic[Result]):
         if self._loop is not None and self._task is not None:
             with suppress(RuntimeError):  # the loop is closed: it has ended
                 self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+_lock = threading.Lock()
+_running: set[_Call[Any]] = set()

@@ -110,7 +110,7 @@ def status_html(status: Status, job: BuildJob, known: int) -> str:
     progress = job.progress
     if job.running:
         value = f' value="{progress.done}" max="{progress.total}"' if progress and progress.total else ""
-        words = shown(progress.message or progress.stage) if progress else "looking at the papers"
+        words = shown(progress_words(progress)) if progress else "Looking at the papers"
         left = f" · about {duration(progress.eta)} left" if progress and progress.eta >= 0 else ""
         parts.append(
             f'<progress aria-label="Building the index"{value}></progress><p class="building">{words}{left}</p>'
@@ -119,6 +119,13 @@ def status_html(status: Status, job: BuildJob, known: int) -> str:
         kind = "outcome failed" if job.failed else "outcome"
         parts.append(f'<p class="{kind}">{shown(job.outcome)}</p>')
     return "".join(parts)
+
+
+def progress_words(progress: BuildProgress) -> str:
+    """Where a build is: "Reading 12 of 47 · 2004.04906v3.pdf"."""
+    stage = progress.stage.capitalize()
+    count = f"{stage} {progress.done:,} of {progress.total:,}" if progress.total else stage
+    return f"{count} · {progress.message}" if progress.message else count
 
 
 def searchable(status: Status, building: bool, known: int) -> str:

@@ -27,6 +27,7 @@ LONGEST_FORMULA = 600  # characters
 
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
+_LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
 _BEGIN, _END = "\ue000", "\ue001"  # private use: they can stand for nothing in a text
 _SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END)))
 _BLOCK_TAG = re.compile(r"</?(?:p|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|blockquote|hr)\b")
@@ -60,11 +61,15 @@ def is_clean_formula(content: str) -> bool:
 
 
 def plain_html(text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = ()) -> str:
-    """Verbatim text: paragraphs and marks, nothing else is interpreted."""
+    """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted."""
     known = set(numbers)
     source = _with_sentinels(text.translate(_SENTINELS), marked)
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", source.strip()):
+        label = _LABEL.fullmatch(paragraph)
+        if label:
+            paragraphs.append(f'<p class="label"><strong>{shown(label[1])}</strong></p>')
+            continue
         pieces, end = [], 0
         for mark in _MARK.finditer(paragraph):
             if int(mark[1]) in known:

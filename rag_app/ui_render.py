@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rag_app.records import Answer, Citation
 from rag_app.ui_markdown import markdown_html, plain_html, shown
@@ -10,6 +11,7 @@ from rag_app.ui_markdown import markdown_html, plain_html, shown
 NamePlace = Callable[[Citation], str]
 VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
 
+VERDICT = "Not in these papers"
 _ICONS = {True: "✓", False: "!"}
 
 
@@ -33,21 +35,25 @@ def answer_html(answer: Answer, name: NamePlace) -> str:
         return _not_in_papers(answer, name)
     parts = [f'<div class="answer-text">{_text(answer, name)}</div>', _doubts(answer), _notes(answer)]
     if answer.citations:
-        rows = "".join(citation_html(citation, name) for citation in answer.citations)
+        rows = "".join(citation_html(citation, name, answer.answer) for citation in answer.citations)
         parts.append(f'<ol class="citations">{rows}</ol>')
     parts.append(footer_html(answer))
     return f'<div class="answer">{"".join(parts)}</div>'
 
 
-def citation_html(citation: Citation, name: NamePlace) -> str:
-    """One row of the list under an answer: number, quote, where it stands, whether that was checked."""
+def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
+    """One row of the list under an answer: number, quote, where it stands, whether that was checked.
+
+    A quote that the answer itself has `said` in full is shortened to a line; the whole is above it and on the page.
+    """
     kind = "verified" if citation.verified else "unverified"
+    repeated = " repeated" if citation.quote in said else ""
     where = shown(place_words(citation))
     return (
         f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
         f'title="Open {where}">'
         f'<span class="number">{citation.number}</span>'
-        f'<span class="quote">{shown(citation.quote)}</span>'
+        f'<span class="quote{repeated}">{shown(citation.quote)}</span>'
         f'<span class="where"><span class="title">{shown(citation.title)}</span> · {where}</span>'
         f"{badge_html(citation)}</button></li>"
     )
@@ -132,10 +138,13 @@ def _notes(answer: Answer) -> str:
 
 
 def _not_in_papers(answer: Answer, name: NamePlace) -> str:
+    parts = [f'<p class="verdict">{VERDICT}</p>']
     said = answer.answer.strip()
-    parts = ['<p class="verdict">Not in these papers</p>']
-    if said and said.casefold().rstrip(".") != "not in these papers":
-        parts.append(f'<div class="answer-text">{_text(answer, name)}</div>')
+    if said.casefold().startswith(VERDICT.casefold()):
+        said = said[len(VERDICT) :].lstrip(" .:;,—-")
+    if said:
+        rest = replace(answer, answer=said[0].upper() + said[1:])
+        parts.append(f'<div class="answer-text">{_text(rest, name)}</div>')
     parts.append(_notes(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)

@@ -71,7 +71,7 @@ class FakeAssistant:
 
     def build(self, *, fresh: bool = False, on_progress=lambda progress: None, stop=None):
         self.building.set()
-        on_progress(SimpleNamespace(stage="reading", done=1, total=4, message="reading 1 of 4 papers", eta=12.0))
+        on_progress(SimpleNamespace(stage="reading", done=1, total=4, message="a.pdf", eta=12.0))
         self.may_build.wait(20)
         self.building.clear()
         self.built.set()

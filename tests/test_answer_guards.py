@@ -78,6 +78,7 @@ def test_refusals_in_other_words_only_count_without_a_citation() -> None:
     "text",
     [
         "The answer is 6" + "0" * 200,
+        "1. 1." + "1." * 30,
         "Nine bars. " + "The answer is: 1.\n\n" * 9,
         "A first sentence that is fine. " + "This sentence is long enough to count as a loop of its own. " * 3,
         "One. "

@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from rag_app import doctor_checks as checks
+from rag_app import doctor_packages as packages
 from rag_app import index
 from rag_app.commands import main
 from rag_app.doctor import examine, finding_text
@@ -124,14 +125,14 @@ def test_a_running_build_is_a_note(settings: Settings) -> None:
 
 
 def test_versions_outside_the_bounds_are_wrong() -> None:
-    assert checks._version(Requirement("numpy>=1")) is None
+    assert packages._version(Requirement("numpy>=1")) is None
     for line in ("numpy<1", "no-such-package-of-ours>=1"):
-        finding = checks._version(Requirement(line))
+        finding = packages._version(Requirement(line))
         assert finding and finding.state == "wrong" and finding.remedy.startswith("pip install")
 
 
 def test_a_package_that_cannot_be_imported_is_wrong() -> None:
-    found = list(checks._imports(["numpy", "no-such-package-of-ours"]))
+    found = list(packages._imports(["numpy", "no-such-package-of-ours"]))
     assert states(found) == [("packages", "wrong")]
     assert "no-such-package-of-ours" in found[0].message
 
@@ -153,8 +154,9 @@ def test_the_whole_with_wrong_settings(
     assert main(["doctor", "--json"]) == 1
     value = json.loads(capsys.readouterr().out)
     assert value["status"] == "wrong"
-    wrong = [check["message"].split(":")[0] for check in value["checks"] if check["name"] == "settings"]
-    assert wrong == ["RAG_CORPSU", "RAG_LLM_WINDOW"]
+    settings_told = [check["message"].split(":")[0] for check in value["checks"] if check["name"] == "settings"]
+    assert settings_told == ["RAG_CORPSU", "RAG_LLM_WINDOW"]
+    assert [check["name"] for check in value["checks"] if check["state"] == "wrong"] == ["settings", "settings"]
     assert {check["name"] for check in value["checks"]} >= {"python", "sqlite", "corpus", "index", "embedder", "disk"}
 
 

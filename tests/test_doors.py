@@ -33,7 +33,7 @@ DOORS = {
     "markdown_it": {"ui*"},
     "openai": {"language_model"},
     "openvino": {"openvino_model"},
-    "packaging": {"doctor_checks"},
+    "packaging": {"doctor_packages"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "pypdf": {"pdf"},

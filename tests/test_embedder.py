@@ -15,6 +15,7 @@ import pytest
 from rag_app.conversion import DEFAULT_COSINES, check_texts, choose_precision, neighbour_cosines
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import ModelError, SettingsError
+from rag_app.openvino_model import open_converted
 from rag_app.reranker import open_reranker
 from rag_app.sentence_model import find_model
 from rag_app.settings import Settings
@@ -219,6 +220,14 @@ def test_a_wrong_result_of_the_conversion_is_not_used(plain: Embedder) -> None:
         choose_precision(["f32", "bf16"], lambda _: wrong, expected)
     good = {"f32": lambda _: expected, "bf16": wrong}
     assert choose_precision(["f32", "bf16"], lambda precision: good[precision], expected) == "f32"
+
+
+def test_eight_bits_stay_near(embedder: Embedder, cache: Path) -> None:
+    small = open_converted(find_model("all-MiniLM-L6-v2"), cache, "int8")
+    assert small.backend == "OpenVINO int8"
+    texts = check_texts()
+    assert (small.embed_passages(texts) * embedder.embed_passages(texts)).sum(axis=1).min() > 0.99
+    assert embedder.identity == small.identity
 
 
 def test_unknown_backend(tmp_path: Path) -> None:

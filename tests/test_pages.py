@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pypdfium2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
 from rag_app.pages import read_paper
@@ -193,6 +196,21 @@ def test_a_bad_file_is_a_reading_that_says_what_to_do(tmp_path: Path, kind: str)
     assert (reading.state, reading.pages, reading.title) == ("unreadable", (), "A Known Title")
     assert reading.problem.startswith("bad.pdf: ")
     assert re.search(r"\b(Save|Fetch|Put)\b", reading.problem)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_damaged_file_never_raises(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        path = make_paper(Path(folder) / "a.pdf", sections=[("1 Introduction", [SENTENCE])], outline=True)
+        content = bytearray(path.read_bytes())
+        for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=30)):
+            content[place] = data.draw(st.integers(0, 255))
+        path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
+        reading = read_paper(path, "pdf")
+        assert reading.problem.startswith("a.pdf: ") or reading.state == "full text"
+        assert "could not be read" not in reading.problem
+        _check_laws(reading)
 
 
 def test_an_encrypted_file_without_password_is_read(tmp_path: Path) -> None:

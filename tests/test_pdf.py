@@ -12,9 +12,10 @@ from PIL import Image
 
 from rag_app import pdf
 from rag_app.errors import PaperError
+from rag_app.raw_page import RawPage
 
 
-def _word(page: pdf.RawPage, word: str) -> tuple[float, ...]:
+def _word(page: RawPage, word: str) -> tuple[float, ...]:
     for (start, end), box in zip(page.words.tolist(), page.boxes.tolist(), strict=True):
         if page.text[start:end] == word:
             return tuple(box)

@@ -27,7 +27,7 @@ def piece(number: int, text: str, title: str = "LongRAG", **more: Any) -> Eviden
     return Evidence(number, f"p{number}.pdf", title, number, str(number), "3 Method", 0, len(text), text, **more)
 
 
-EVIDENCE = [piece(1, "Units have 4K tokens."), piece(2, "There are 600K units."), piece(5, "Recall is 71%.")]
+EVIDENCE = [piece(1, "Units have 4K tokens."), piece(2, "The corpus holds 600K units."), piece(5, "Recall is 71%.")]
 
 
 class Scripted:
@@ -273,10 +273,11 @@ def test_small_models_get_less_and_simpler() -> None:
 
 def test_a_tiny_model_is_cited_by_its_words_and_held_to_a_few_sentences() -> None:
     model = Scripted(
-        ["Units have 4K tokens. ", "There are 600K units. ", "It is so. ", *["And on it goes. "] * 9], name="t-135m"
+        ["Units have 4K tokens. ", "The corpus holds 600K units. ", "It is so. ", *["And on it goes. "] * 9],
+        name="t-135m",
     )
     pieces, draft = read(model)
-    assert draft.text.startswith("Units have 4K tokens [1]. There are 600K units [2].")
+    assert draft.text.startswith("Units have 4K tokens [1]. The corpus holds 600K units [2].")
     assert "".join(pieces) == draft.text
     assert draft.text.count(".") == 3
     assert draft.problem == ""

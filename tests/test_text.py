@@ -96,9 +96,10 @@ def test_readable_text_is_normal_and_has_no_double_spaces(raw: str) -> None:
 
 
 @given(raw_text)
-def test_no_word_is_lost(raw: str) -> None:
-    letters = [one for one in unicodedata.normalize("NFKC", raw) if one.isalnum()]
-    assert [one for one in unicodedata.normalize("NFKC", normalise(raw).text) if one.isalnum()] == letters
+def test_no_letter_is_lost(raw: str) -> None:
+    # Decomposed: a mark may be composed with the letter before it once a glyph between them is gone.
+    before, after = (unicodedata.normalize("NFKD", text) for text in (raw, normalise(raw).text))
+    assert [one for one in after if one.isalnum()] == [one for one in before if one.isalnum()]
 
 
 # --- finding quotes --------------------------------------------------------------------------------------------------

@@ -18,11 +18,14 @@ def waited(job):
     return job
 
 
+ETA = {"stage": "reading", "done": 12, "total": 47, "message": "2004.04906v3.pdf", "eta": 41.0}
+
+
 def test_a_build_tells_how_far_it_is_and_how_it_ended():
     hold, begun = threading.Event(), threading.Event()
 
     def build(on_progress, stop):
-        on_progress(SimpleNamespace(stage="reading", done=12, total=47, message="reading 12 of 47 papers", eta=41.0))
+        on_progress(SimpleNamespace(**ETA))
         begun.set()
         hold.wait(10)
         return REPORT
@@ -31,7 +34,9 @@ def test_a_build_tells_how_far_it_is_and_how_it_ended():
     assert job.start() and not job.start()
     assert begun.wait(10)
     shown = status_html(SimpleNamespace(papers=12, by_words=300, by_meaning=0), job, 47)
-    assert 'value="12" max="47"' in shown and "reading 12 of 47 papers" in shown and "about 41 s left" in shown
+    assert (
+        'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
+    )
     assert "12 of 47 papers can be searched, by words; meaning follows" in shown
     hold.set()
     assert "2 papers, 1,200 passages" in waited(job).outcome

@@ -64,6 +64,14 @@ def test_not_in_these_papers_has_its_own_look_and_its_nearest_passages():
     assert 'class="answer absent"' in rendered
     assert rendered.count("Not in these papers") == 1
     assert "nearest" in rendered and "name-of-1" in rendered
+    longer = "Not in these papers: nothing that was found answers it."
+    rendered = answer_html(answer(status="not_in_papers", answer=longer, citations=()), name)
+    assert rendered.count("Not in these papers") == 1 and "Nothing that was found answers it." in rendered
+
+
+def test_a_quote_that_the_answer_repeats_takes_one_line():
+    assert "repeated" in answer_html(answer(answer="it is 42 [1]"), name)
+    assert "repeated" not in answer_html(answer(), name)
 
 
 def test_the_footer_tells_what_was_looked_at():

@@ -207,8 +207,8 @@
   }
 
   function answerText(answer) {
-    const said = answer.querySelector(".answer-text") || answer.querySelector(".verdict");
-    const words = said.cloneNode(true);
+    const words = document.createElement("div");
+    answer.querySelectorAll(".verdict, .answer-text").forEach((part) => words.append(part.cloneNode(true)));
     words.querySelectorAll("button.cite").forEach((mark) => { mark.textContent = `[${mark.textContent}]`; });
     words.querySelectorAll(".katex-mathml annotation").forEach((source) => {
       const formula = source.closest(".katex");

@@ -268,7 +268,7 @@ def test_rebuild_shows_progress_and_keeps_the_ticks(tab, served):
     tab.check("#paper-rows li:has-text('Ours') input")
     tab.click("#rebuild")
     tab.wait_for_selector("#build-status progress")
-    assert "reading 1 of 4 papers" in tab.inner_text("#build-status")
+    assert "Reading 1 of 4 · a.pdf" in tab.inner_text("#build-status")
     assert "about 12 s left" in tab.inner_text("#build-status")
     assert "220" in ask(tab, "How many parameters?").inner_text()
     shutil.copy(served.folder / "note.md", served.folder / "another.md")

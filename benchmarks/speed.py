@@ -1,0 +1,68 @@
+"""Claim: fast. A cold build, a build with nothing to do, a cold question; beside the peer's recipe in the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import PAPERS, ROOT, median_of, starter
+
+RUNS = 3
+
+
+def _command(*arguments: str, index: Path) -> tuple[float, str]:
+    """Seconds of one whole process, and what it printed."""
+    environment = {**os.environ, "RAG_CORPUS": str(PAPERS), "RAG_INDEX": str(index), "RAG_LLM": "none"}
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "rag_app", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return time.perf_counter() - began, done.stdout
+
+
+def main(runs: int = RUNS) -> dict[str, Any]:
+    """Medians of `runs` runs, each with the peer's build beside ours."""
+    ours: list[dict[str, float]] = []
+    peers: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        for _ in range(runs):
+            shutil.rmtree(index, ignore_errors=True)
+            _, printed = _command("build", "--json", index=index)
+            ours.append(json.loads(printed)["seconds"])
+            peers.append(starter(with_questions=not peers))
+        again = median_of(5, lambda: _command("build", "--json", index=index)[0])
+        again_own = json.loads(_command("build", "--json", index=index)[1])["seconds"]["total"]
+        question = "What retrieval unit does the method use?"
+        cold = median_of(5, lambda: _command("ask", question, "--json", index=index)[0])
+    build = statistics.median(run["total"] for run in ours)
+    peer = statistics.median(run["seconds"]["build"] for run in peers)
+    parse = statistics.median(run["read"] for run in ours)
+    peer_parse = statistics.median(run["seconds"]["parse"] for run in peers)
+    return {
+        "runs": runs,
+        "build seconds": round(build, 1),
+        "build seconds of the starter": round(peer, 1),
+        "build ratio": round(peer / build, 2),
+        "reading seconds": round(parse, 2),
+        "reading seconds of the starter": round(peer_parse, 2),
+        "reading ratio": round(peer_parse / parse, 1),
+        "nothing to do, whole process": round(again, 2),
+        "nothing to do, own time": round(again_own, 3),
+        "cold ask, whole process": round(cold, 2),
+        "starter: import and load before the first query": peers[0]["seconds"]["import_and_load"],
+        "starter: evidence-page recall at 10": peers[0].get("evidence_page_recall_at_10"),
+        "stages": {stage: round(statistics.median(run[stage] for run in ours), 2) for stage in ours[0]},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1]) if len(sys.argv) > 1 else RUNS), indent=1))

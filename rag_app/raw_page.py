@@ -1,0 +1,78 @@
+"""What a PDF file holds before anybody makes sense of it: raw characters with places, bookmarks, metadata. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+SOFT_HYPHEN = "\ufffe"
+"""What pdfium writes for a hyphen that it takes for a line-break hyphen; the line break after it is left out."""
+
+_WORD = re.compile(f"[^\\s{SOFT_HYPHEN}]+{SOFT_HYPHEN}?|{SOFT_HYPHEN}")
+_LINE_END = re.compile(f"[\r\n]+|(?<={SOFT_HYPHEN})")
+
+
+@dataclass(frozen=True, eq=False)
+class RawPage:
+    """One page as pdfium gives it. Rows of the line arrays are physical lines, in pdfium's order."""
+
+    number: int  # from 1
+    label: str  # as printed; str(number) when the file gives none
+    width: float  # points, as shown
+    height: float
+    text: str  # raw characters: "\r\n" between lines, SOFT_HYPHEN for some line-break hyphens
+    words: np.ndarray  # int32 (n, 2): raw offsets, start and end
+    boxes: np.ndarray  # float32 (n, 4): x0, y0, x1, y1 of each word
+    lines: np.ndarray  # int32 (m, 2): first word and the one after the last
+    sizes: np.ndarray  # float32 (m, 2): type size in points of each line's first and last character
+    bold: np.ndarray  # bool (m, 2): is the first, the last character bold?
+    upright: np.ndarray  # bool (m,): False for text that runs up or down the page
+
+
+@dataclass(frozen=True)
+class OutlineEntry:
+    """One bookmark."""
+
+    title: str
+    level: int  # from 0
+    page: int  # from 1; 0 when it leads nowhere
+
+
+@dataclass(frozen=True)
+class Document:
+    """What pypdf tells about the file as a whole."""
+
+    title: str = ""
+    author: str = ""
+    created: str = ""  # as in the file: "D:20200930..."
+    outline: tuple[OutlineEntry, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def empty_page(number: int, label: str) -> RawPage:
+    """A page without text."""
+    pairs = np.zeros((0, 2), np.int32)
+    boxes = np.zeros((0, 4), np.float32)
+    return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), np.zeros(0, bool))
+
+
+def word_spans(text: str) -> np.ndarray:
+    """Raw offsets of the words, int32 (n, 2); a word that a soft hyphen splits is two."""
+    return np.array([match.span() for match in _WORD.finditer(text)], np.int32).reshape(-1, 2)
+
+
+def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Physical lines as ranges of words, int32 (m, 2).
+
+    A soft hyphen ends a line, though pdfium writes no break; so does a word wholly above or below the one before it.
+    """
+    if not len(words):
+        return np.zeros((0, 2), np.int32)
+    ends = np.array([match.end() for match in _LINE_END.finditer(text)], np.int32)
+    of_word = np.searchsorted(ends, words[:, 0], side="right")
+    between = np.maximum(boxes[1:, 1], boxes[:-1, 1]) - np.minimum(boxes[1:, 3], boxes[:-1, 3])
+    apart = between > 0.5 * np.minimum(boxes[1:, 3] - boxes[1:, 1], boxes[:-1, 3] - boxes[:-1, 1])
+    firsts = np.flatnonzero(np.append(True, (np.diff(of_word) > 0) | apart))
+    return np.stack([firsts, np.append(firsts[1:], len(words))], axis=1).astype(np.int32)

@@ -1,0 +1,40 @@
+"""A reading child that does to itself what bad papers do to a parser: whatever the file's first word says."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from rag_app import reading_child
+from rag_app.records import Kind, Reading
+
+real = reading_child.read_paper
+
+
+def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
+    word = path.read_text(encoding="utf-8").split(maxsplit=1)[0]
+    if word == "CRASH":
+        os._exit(139)
+    if word == "HANG":
+        time.sleep(600)
+    if word == "SWELL":
+        held = [bytes(2**20)]
+        while True:
+            held.append(bytearray(os.urandom(1)) * 2**26)
+    if word == "PRINT":
+        print("a library that prints")
+        os.write(1, b"also below Python\n")
+    if word == "RAISE":
+        raise RecursionError("nested too deep")
+    if word == "FULL":
+        raise OSError(28, "No space left on device")
+    return real(path, kind, title)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        sys.exit("ModuleNotFoundError: no parser here")
+    reading_child.read_paper = read_paper
+    reading_child.main(int(sys.argv[1]))
