@@ -13,6 +13,7 @@ LONGEST_PERIOD = 200  # characters of a loop's body that are looked for
 SHORTEST_LOOP = 120  # characters that repeat before it counts: rules of tables and dotted lines are shorter
 SHORTEST_STUTTER = 40  # the same for a few letters or digits: "1.1.1.1."
 LONGEST_STUTTER = 4
+LONGEST_WORD = 20
 SHORTEST_SENTENCE = 40  # characters of a sentence that may not come three times
 SHARED_WORDS = 0.6  # of a sentence's content words that its source must have
 FEWEST_WORDS = 3
@@ -129,8 +130,16 @@ def loop_start(text: str) -> int | None:
         start = len(text) - period
         while start > 0 and text[start - 1] == text[start - 1 + period]:
             start -= 1
-        return start + period
+        return _end_of_word(text, start + period)
     return _third_time(text)
+
+
+def _end_of_word(text: str, at: int) -> int:
+    """Where the word ends that `at` stands in; `at` where that is too long to be a word."""
+    end = at
+    while 0 < end < len(text) and not text[end].isspace() and not text[end - 1].isspace():
+        end += 1
+    return end if end - at <= LONGEST_WORD else at
 
 
 def _period(text: str) -> int:
@@ -179,9 +188,10 @@ class Attributor:
             self._held = self._held[end.end() :]
         return "".join(shown)
 
-    def finish(self) -> str:
-        """The last sentence."""
+    def finish(self, without: int = 0) -> str:
+        """The last sentence, less its last `without` characters."""
         rest, self._held = self._held, ""
+        rest = rest[: max(0, len(rest) - without)].rstrip() if without else rest
         return self._marked(rest) if rest.strip() else rest
 
     def _marked(self, sentence: str) -> str:

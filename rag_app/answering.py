@@ -114,7 +114,7 @@ def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generato
         reader=reader.name,
         names_of=lambda paper: by_paper[paper].short_names,
     )
-    return replace(answer, searched=_searched(found, answer))
+    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
 
 
 def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:
@@ -134,6 +134,16 @@ def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Even
     if rest:
         yield Piece(rest)
     return draft
+
+
+def _notes(answer: Answer) -> tuple[str, ...]:
+    """Says so when the answer rests on our own digests."""
+    of_digests = list(dict.fromkeys(citation.title for citation in answer.citations if citation.digest))
+    if not of_digests:
+        return ()
+    if len(of_digests) == 1:
+        return (f"Answered from a digest of “{of_digests[0]}”; the full paper has not been fetched.",)
+    return (f"Answered from digests of {len(of_digests)} papers; the full papers have not been fetched.",)
 
 
 def _searched(found: Found, answer: Answer) -> Searched:

@@ -13,7 +13,7 @@ from rag_app.answering import answer_from, checked, find, milliseconds, papers_i
 from rag_app.build import BuildProgress, BuildReport, build
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
-from rag_app.index import Entry, Generation, Manifest
+from rag_app.index import Entry, Generation, Manifest, open_current
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
@@ -125,8 +125,8 @@ class Assistant:
         Looks at names, sizes and times only.
         """
         try:
-            with self._index.using() as generation:
-                manifest = generation.manifest
+            # From the disk, where a build notes new times of files that are otherwise unchanged.
+            manifest = open_current(self.settings.index_folder).manifest
         except IndexFault:
             return True
         if manifest.reading != READING_VERSION or self._is_of_other_embedder(manifest):

@@ -203,8 +203,12 @@ class Build:
         place = folder / "usage.json"
         if self.fresh or not place.is_file():
             parts.write_json(place, asdict(usage(reading)))
-        value: dict[str, Any] = parts.read_json(place)
-        return Usage(**{name: tuple(part) if isinstance(part, list) else part for name, part in value.items()})
+        value = parts.read_json(place)
+        try:
+            fields: dict[str, Any] = {name: tuple(p) if isinstance(p, list) else p for name, p in value.items()}
+            return Usage(**fields)
+        except (AttributeError, TypeError) as error:
+            raise IndexFault(f"{place}: damaged ({error}). Build again with --fresh.") from error
 
     def _assert_fits(self, passages: Sequence[Passage], title: str) -> None:
         """Nothing is ever cut off silently: the text and its heading fit the embedder's window."""

@@ -142,9 +142,9 @@ def _mostly_here(name: str, number: int, usages: Sequence[Usage]) -> bool:
 
 
 def _common(name: str, usages: Sequence[Usage]) -> bool:
-    """Whether many papers use the name often and nobody cites it: "LLM", "GPU"."""
-    often = sum(name in one.rates for one in usages)
-    return often > max(SPREAD, len(usages) // 10) and not any(name in one.cited for one in usages)
+    """Whether many papers use the name often and few cite anybody for it: "LLM", "GPU"."""
+    often = [one for one in usages if name in one.rates]
+    return len(often) > max(SPREAD, len(usages) // 10) and sum(name in one.cited for one in often) * 2 < len(often) - 1
 
 
 def _coined(usages: Sequence[Usage], order: Sequence[str], claimed: set[str]) -> list[list[str]]:

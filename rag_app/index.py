@@ -63,7 +63,9 @@ class Generation:
     @cached_property
     def page_words(self) -> WordIndex:
         """The word index of whole pages; `page_of_row` says which page a passage is on."""
-        return WordIndex.open(self.folder / "page_words")
+        words = WordIndex.open(self.folder / "page_words")
+        self._check("page_words", (words.size,), (int(self.page_of_row[-1]) + 1 if len(self.rows) else 0,))
+        return words
 
     @cached_property
     def page_of_row(self) -> np.ndarray:
@@ -78,6 +80,9 @@ class Generation:
         """int32 (passages, 2): for each passage the number of its paper in the manifest, and its page."""
         rows = parts.read_array(self.folder / "rows.npy")
         self._check("rows.npy", rows.shape, (self.manifest.passages, 2))
+        owners = [number for number, entry in enumerate(self.manifest.papers) for _ in range(entry.passages)]
+        if rows[:, 0].tolist() != owners:
+            raise IndexFault(f"{self.folder / 'rows.npy'}: does not fit the manifest. Build again with --fresh.")
         return rows
 
     @cached_property

@@ -268,7 +268,7 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         timeout=limits,
         default_headers={} if own else dict.fromkeys(names, left_out),
         http_client=openai.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(endpoint.base_url), follow_redirects=True, timeout=limits
+            trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
         ),
     )
 

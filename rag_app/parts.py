@@ -86,7 +86,7 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
     """The array in a .npy file; `mapped`: read from disk as needed. Raises IndexFault when it is damaged or missing."""
     try:
         array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy raises another type for each kind of damage
         raise IndexFault(f"{path}: damaged or missing ({error}). Build again with --fresh.") from error
     return array
 

@@ -151,7 +151,9 @@ class _Page:
         self._opening = Opening(question, system)
         self._attributor = None if size == "full" else Attributor(evidence)
         self._sentences = TINY_SENTENCES if size == "tiny" else 0  # 0: any number
+        self._seen = ""  # of the answer, before marks are added
         self._looked = 0
+        self._looping = False
         self.text = ""
         self.full = False  # nothing more is wanted from the model
         self.refused = False
@@ -159,44 +161,51 @@ class _Page:
 
     def feed(self, raw: str) -> str:
         """The next characters to show."""
-        shown = self._opening.feed(self._marks.feed(self._thoughts.feed(raw)))
-        return self._keep(self._attributor.feed(shown) if self._attributor else shown)
+        return self._keep(self._watch(self._opening.feed(self._marks.feed(self._thoughts.feed(raw)))))
 
     def finish(self) -> str:
         """The last characters, once nothing more comes."""
-        if self.full:
-            return self._refuse() if self.refused and not self.text else ""
-        shown = self._opening.feed(self._marks.feed(self._thoughts.finish()) + self._marks.finish())
-        shown += self._opening.finish()
-        if self._attributor:
-            shown = self._attributor.feed(shown) + self._attributor.finish()
-        shown = self._keep(shown)
-        self._look()
-        if not self.refused and self.text and is_refusal(self.text):
+        shown = ""
+        if not self.full:
+            shown = self._opening.feed(self._marks.feed(self._thoughts.finish()) + self._marks.finish())
+            shown = self._keep(self._watch(shown + self._opening.finish()))
+        if self._attributor and (self._looping or not self.full):
+            start = loop_start(self._seen)
+            shown += self._add(self._attributor.finish(without=len(self._seen) - start if start else 0))
+        shown = self._without_loop(shown)
+        if self.text and is_refusal(self.text):
             self.refused = True
-        return shown or (self._refuse() if self.refused and not self.text else "")
-
-    def _refuse(self) -> str:
-        self.text = NOT_FOUND
-        return NOT_FOUND
-
-    def _keep(self, shown: str) -> str:
-        self.refused = self.refused or self._opening.refused
-        if self._opening.echoed:
-            self.problem = "It repeated its instructions."
-        self.full = self.full or self.refused or self._opening.echoed
-        self.text += shown
-        if self._attributor and self._sentences and self._attributor.sentences >= self._sentences:
-            self.full = True
-        if len(self.text) - self._looked >= LOOK_EVERY:
-            self._look()
+        if self.refused and not self.text:
+            self.text = shown = NOT_FOUND
         return shown
 
-    def _look(self) -> None:
-        """Cut a repetition off what is kept; what was shown of it stays shown until the answer is complete."""
-        self._looked = len(self.text)
+    def _watch(self, seen: str) -> str:
+        """Look for a loop now and then, also in a sentence that is still waiting for its mark."""
+        self._seen += seen
+        if len(self._seen) - self._looked >= LOOK_EVERY:
+            self._looked = len(self._seen)
+            self._looping = loop_start(self._seen) is not None
+        return seen
+
+    def _keep(self, seen: str) -> str:
+        shown = self._add(self._attributor.feed(seen) if self._attributor else seen)
+        self.refused = self._opening.refused
+        if self._opening.echoed:
+            self.problem = "It repeated its instructions."
+        enough = self._attributor and self._sentences and self._attributor.sentences >= self._sentences
+        self.full = bool(self._looping or self.refused or self._opening.echoed or enough)
+        return shown
+
+    def _add(self, shown: str) -> str:
+        self.text += shown
+        return shown
+
+    def _without_loop(self, shown: str) -> str:
+        """Cut a repetition off what is kept; what was shown of it goes when the answer is complete."""
         start = loop_start(self.text)
-        if start is not None:
-            self.text = self.text[:start].rstrip()
-            self.problem = "The model began to repeat itself; the repetition is left out."
-            self.full = True
+        if start is None and not self._looping:
+            return shown
+        self.problem = "The model began to repeat itself; the repetition is left out."
+        kept = self.text[:start].rstrip()
+        cut, self.text = len(self.text) - len(kept), kept
+        return shown[: max(0, len(shown) - cut)]

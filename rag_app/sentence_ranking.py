@@ -45,18 +45,18 @@ _ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|w
 
 SENTENCE_WEIGHTS = {
     "own": 2.0,
-    "near": 1.2,
-    "rare": 0.5,
-    "number": 0.6,
-    "name": 0.3,
-    "row_for_number": 0.1,
-    "caption": -0.3,
-    "rank": 0.6,
+    "near": 1.5,
+    "rare": 0.7,
+    "number": 1.0,
+    "name": 0.2,
+    "row_for_number": 0.5,
+    "caption": -0.8,
+    "rank": 0.8,
     "short": -0.6,
-    "open": -0.4,
+    "open": -0.2,
     "formula": -0.5,
-    "meaning": 2.5,
-    "around": 0.8,
+    "meaning": 2.0,
+    "around": 1.0,
 }
 
 

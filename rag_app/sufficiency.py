@@ -5,6 +5,7 @@ The weights were fitted by benchmarks/calibrate_refusal.py on public questions w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from math import exp
 
@@ -18,6 +19,12 @@ NamesOf = Callable[[str], Sequence[str]]
 THRESHOLD = 0.5
 OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of this paper ("DPR"), else of a field ("RAG")
 LOOKED_AT = 24  # best units
+
+_MEASURE = re.compile(
+    r"\b(?:how (?:many|much)|(?:what|which) (?:share|fraction|percentage|proportion|number|amount) of)\s+"
+    r"(?P<what>(?:(?!did\b|does\b|do\b|was\b|were\b|is\b|are\b|has\b|have\b|can\b|would\b)[\w-]+[\s,]*){1,3})",
+    re.IGNORECASE,
+)
 
 
 def signs(
@@ -37,7 +44,7 @@ def signs(
     papers = list(dict.fromkeys([*subjects, *(unit.evidence.paper for unit in top[:10])]))
     names = {name: terms(name) for name in asked.names}
     first = top[0].evidence.paper
-    rare = max(asked.weights, key=lambda term: asked.weights[term], default="")
+    measures = _measures(asked, terms)
     covered = [_covered(asked, unit) for unit in top]
     return {
         "covered": max(covered),
@@ -56,7 +63,9 @@ def signs(
         "subject_missing_rarest": min((_missing_rarest(asked, paper, holds) for paper in subjects), default=0.0),
         "subject_missing_name": min((_missing_name(names, p, holds, names_of) for p in subjects), default=0.0),
         "subject": float(bool(subjects)),
-        "anchored": max((_covered(asked, unit) for unit in ranked if rare in unit.terms or rare in unit.near), default=0.0),
+        "anchored": _anchored(asked, ranked, names),
+        "measure_missing": min(_missing_among(measures, asked, paper, holds) for paper in papers),
+        "subject_measure": min((_missing_among(measures, asked, p, holds) for p in subjects), default=0.0),
         "number": float("number" in asked.kinds and any(unit.features["number"] for unit in top[:4])),
         "asks_number": float("number" in asked.kinds),
     }
@@ -109,6 +118,25 @@ def _covered(asked: Asked, unit: Unit) -> float:
 def _missing_terms(asked: Asked, paper: str, holds: _Holdings) -> float:
     total = sum(weight**2 for weight in asked.weights.values()) or 1.0
     return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_paper(paper, [term])) / total
+
+
+def _anchored(asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]]) -> float:
+    """How much of the question stands near its rarest name; without a name, near any unit."""
+    named = [term for ts in names.values() for term in ts if term in asked.weights]
+    if not named:
+        return max(_covered(asked, unit) for unit in ranked)
+    rare = max(named, key=lambda term: asked.weights[term])
+    return max((_covered(asked, unit) for unit in ranked if rare in unit.terms or rare in unit.near), default=0.0)
+
+
+def _measures(asked: Asked, terms: Terms) -> list[str]:
+    """What is to be counted or measured: the words after "how many", "how much", "what share of"."""
+    found = _MEASURE.search(asked.text)
+    return [term for term in terms(found.group("what")) if term in asked.weights][:3] if found else []
+
+
+def _missing_among(wanted: Sequence[str], asked: Asked, paper: str, holds: _Holdings) -> float:
+    return max((asked.weights[term] for term in wanted if not holds.in_paper(paper, [term])), default=0.0)
 
 
 def _missing_rarest(asked: Asked, paper: str, holds: _Holdings) -> float:

@@ -79,7 +79,7 @@ class WordIndex:
             engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
             frequency = np.load(folder / "frequency.npy", allow_pickle=False)
             size = int(words["size"])
-        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # NumPy and bm25s raise another type for each kind of damage
             raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
         if len(frequency) != len(vocabulary):
             raise IndexFault(f"{folder}: damaged, its files do not belong together. Build again with --fresh.")
@@ -94,7 +94,10 @@ class WordIndex:
             number = self.vocabulary.get(term)
             if number is not None:
                 rows, values = self._postings(number)
-                total[rows] += weight * values
+                try:
+                    total[rows] += weight * values
+                except (IndexError, ValueError) as error:
+                    raise IndexFault(f"The word index is damaged ({error}). Build again with --fresh.") from error
         return total
 
     def _postings(self, number: int) -> tuple[np.ndarray, np.ndarray]:

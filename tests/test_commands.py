@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -477,3 +478,27 @@ def test_progress_rewrites_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatc
 )
 def test_duration(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+# -- serving ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_serve_says_where_and_ends_quietly(library: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "rag_app", "serve", "--json", "--no-browser", "--port", "0"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout and running.stderr
+        value = json.loads(running.stdout.readline())
+        assert value["status"] == "serving"
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(value["url"], timeout=60) as page:
+            assert page.status == 200
+        running.send_signal(signal.SIGINT)
+        rest, complaints = running.communicate(timeout=60)
+    assert (running.returncode, rest) == (0, b"")
+    assert b"Traceback" not in complaints

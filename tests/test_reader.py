@@ -52,8 +52,10 @@ class Scripted:
 
     def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending]:
         self.prompts.append((system, user))
+        self.written = 0
         try:
             for written in self._pieces:
+                self.written += 1
                 if stop.is_set():
                     return Ending("stopped")
                 yield written
@@ -132,6 +134,15 @@ def test_a_loop_is_cut_and_the_model_stopped() -> None:
     assert model.closed
     assert len(pieces) < 60
     assert draft.text.count("The answer is the answer") == 1
+    assert "repeat" in draft.problem
+
+
+def test_a_loop_inside_one_sentence_of_a_tiny_model_is_cut() -> None:
+    model = Scripted(["Units have 4K tokens and so on ", *["and early termination "] * 500], name="t-135m")
+    pieces, draft = read(model)
+    assert model.written < 50
+    assert "".join(pieces) == draft.text
+    assert draft.text.count("termination") == 1
     assert "repeat" in draft.problem
 
 
