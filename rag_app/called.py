@@ -22,6 +22,7 @@ COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two compar
 FRONT_PAGES = 2  # where a paper presents what it introduces
 MANY_USES = 15  # a name used as often as this and never cited is the paper's own wherever it first comes up
 SPREAD = 5  # papers, or a tenth of all: a name that more papers use often, and nobody cites, is common property
+MOST_OF_TITLE = 0.6  # of its words
 LONGEST_NAME = 8  # words of a question that are tried as one name
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
@@ -95,21 +96,23 @@ def title_head(title: str) -> str:
 
 
 def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
-    """Acronyms that the words of a title spell, and the words [first, end) that spell them; small words do not count."""
+    """Acronyms that a title's words spell, and the words [first, end) that spell them; small words do not count.
+
+    An acronym stands for the title when it begins with it ("Dense Passage Retrieval for ...") or covers most of it.
+    """
     words = title.replace("-", " ").replace(":", " ").split()
-    for first in range(len(words)):
+    counted = [place for place, word in enumerate(words) if word.casefold() not in _SMALL and word[0].isalpha()]
+    for at, first in enumerate(counted):
         letters = ""
-        for end in range(first, len(words)):
-            if words[end].casefold() in _SMALL or not words[end][0].isalpha():
-                continue
-            letters += words[end][0].upper()
-            if len(letters) >= 3 and words[first].casefold() not in _SMALL:
-                yield letters, first, end + 1
+        for place in counted[at:]:
+            letters += words[place][0].upper()
+            if len(letters) >= 3 and (at == 0 or len(letters) >= MOST_OF_TITLE * len(counted)):
+                yield letters, first, place + 1
 
 
 def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -> list[Called]:
     """Name the papers of one library. `order` sorts them by time (an arXiv id, or a year)."""
-    spelled = [{letters for letters, _, _ in _acronyms(title)} for title in titles]
+    spelled = [{letters for letters, _, _ in _acronyms(title)} if title else set() for title in titles]
     claims: dict[str, list[tuple[int, str, int]]] = {}  # folded name -> (strength, name, paper)
     for number, (title, one) in enumerate(zip(titles, usages, strict=True)):
         head = title_head(title)

@@ -18,6 +18,7 @@ from rag_app.text import sentences
 PageOf = Callable[[str, int], Page]
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
+QUOTING = "quoting"  # the name of the reader that only quotes
 LONGEST_MARK = 40  # characters that are held back while they may become a mark
 ENOUGH_WORDS = 4  # content words before a mark that say what it backs; with fewer the rest of the sentence is awaited
 
@@ -201,7 +202,8 @@ def with_citations(
         answer=text,
         reader=reader,
         citations=tuple(marks.citations),
-        unsupported=() if draft.refused else unsupported(text, marks.backing, question, names_of),
+        # What the quoting reader says is verbatim; only a model's sentences can hold more than their passages.
+        unsupported=() if draft.refused or reader == QUOTING else unsupported(text, marks.backing, question, names_of),
         nearest=nearest(question, evidence, page_of) if draft.refused else (),
         notes=(draft.problem,) if draft.problem else (),
         tokens=draft.tokens,

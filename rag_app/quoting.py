@@ -13,18 +13,21 @@ from rag_app.claims import content_words, squash
 from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
 from rag_app.sentence_ranking import SENTENCE_WEIGHTS, Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
-from rag_app.sufficiency import THRESHOLD, chance_of_answer, signs
+from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, signs
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
 STOPPED = "Stopped before the answer was complete."
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
-USUAL, MOST = 4, 12  # units quoted: for a plain question, and at most when many papers are asked for
-PER_PAPER = 3  # units of each paper that a question names besides others
-WORTH = 0.55  # of the best unit's score: below, a further sentence is not worth reading
+USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
+MOST = 12  # items at most, however many papers are asked for
+PER_PAPER = 3  # items of each paper that a question names besides others
+ROWS = 5  # of one table
+WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
 SAME = 0.8  # share of words that makes two sentences one
-SEVERAL = re.compile(r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE)
+
+Item = list[Unit]  # one sentence, or rows of one table
 
 
 class QuotingReader:
@@ -81,24 +84,37 @@ class QuotingReader:
 def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
     """The units to quote, best first: a few for a plain question, some of each paper when several are asked for."""
     if len(named) > 1:
-        return [unit for paper in named for unit in _pick(asked, [u for u in ranked if u.evidence.paper == paper], PER_PAPER)][
-            :MOST
-        ]
-    if SEVERAL.search(asked.text):
-        papers = dict.fromkeys(unit.evidence.paper for unit in ranked)
-        firsts = [next(unit for unit in ranked if unit.evidence.paper == paper) for paper in papers]
-        return [unit for unit in firsts if unit.score >= WORTH * firsts[0].score][:MOST]
-    return _pick(asked, ranked, USUAL)
+        items = [item for paper in named for item in _pick(asked, _of(paper, ranked), PER_PAPER)][:MOST]
+    elif SEVERAL.search(asked.text):
+        firsts = [_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
+        items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
+    else:
+        items = _pick(asked, ranked, USUAL)
+    return [unit for item in items for unit in item]
 
 
-def _pick(asked: Asked, ranked: Sequence[Unit], count: int) -> list[Unit]:
-    chosen: list[Unit] = []
+def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
+    return [unit for unit in ranked if unit.evidence.paper == paper]
+
+
+def _pick(asked: Asked, ranked: Sequence[Unit], count: int) -> list[Item]:
+    """The best items. Rows come with the other good rows of their table; what was said already is left out."""
+    items: list[Item] = []
+    tables: dict[tuple[int, object], Item] = {}
     for unit in ranked:
-        if len(chosen) == count or (chosen and unit.score < WORTH * chosen[0].score):
-            break
-        if not any(_alike(unit, other) for other in chosen):
-            chosen.append(unit)
-    return chosen
+        table = (unit.evidence.number, unit.frame)
+        if unit.row and table in tables:
+            if len(tables[table]) < ROWS:
+                tables[table].append(unit)
+            continue
+        if len(items) == count or (items and unit.score < WORTH * items[0][0].score):
+            continue  # later rows may still belong to a table that was picked
+        if any(_alike(unit, other) for item in items for other in item):
+            continue
+        items.append([unit])
+        if unit.row:
+            tables[table] = items[-1]
+    return items
 
 
 def _alike(one: Unit, other: Unit) -> bool:
@@ -116,14 +132,16 @@ def compose(chosen: Sequence[Unit], names_of: NamesOf) -> Iterator[str]:
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         if len(papers) > 1:
-            yield f"{gap}**{_label(units[0].evidence, names_of(paper))}**"
+            yield f"{gap}{_label(units[0].evidence, names_of(paper))}:"
             gap = "\n\n"
         frame = ""
         for unit in _in_reading_order(units):
-            head = _plain(" – ".join(unit.evidence.text[a:b] for a, b in unit.frame)).replace("*", "")
+            head = _plain("\n".join(unit.evidence.text[a:b] for a, b in unit.frame))
             if head and head != frame:
-                yield f"{gap}**{head}**"
-                gap = "\n\n"
+                yield f"{gap}{head}"
+                gap = "\n"
+            elif head:
+                gap = "\n"  # rows of one table stay together
             frame = head
             yield f"{gap}{_plain(unit.text)} [{unit.evidence.number}]"
             gap = "\n\n"
@@ -136,7 +154,7 @@ def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
 
 
 def _label(piece: Evidence, names: Sequence[str]) -> str:
-    title = piece.title.replace("*", "") or piece.paper
+    title = piece.title or piece.paper
     short = next((name for name in names if name and squash(name) not in squash(title)), "")
     return f"{short}: {title}" if short else title
 

@@ -122,7 +122,12 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("name", _ASKS_NAME),
     ("date", _ASKS_DATE),
 )
-_FILLERS = frozenset(content_words("does do much many compare compared differ paper papers set authors study work"))
+_FILLERS = frozenset(
+    word
+    for text in ("much many compare compared differ paper papers set author authors study work reach reaches reported",)
+    for words in (text.split(), content_words(text), content_words("obtain obtains achieve achieves report show shows"))
+    for word in words
+)
 
 
 def _known_spelling(term: str, library: Library) -> str:

@@ -20,11 +20,10 @@ THRESHOLD = 0.5
 OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of this paper ("DPR"), else of a field ("RAG")
 LOOKED_AT = 24  # best units
 
-_MEASURE = re.compile(
-    r"\b(?:how (?:many|much)|(?:what|which) (?:share|fraction|percentage|proportion|number|amount) of)\s+"
-    r"(?P<what>(?:(?!did\b|does\b|do\b|was\b|were\b|is\b|are\b|has\b|have\b|can\b|would\b)[\w-]+[\s,]*){1,3})",
-    re.IGNORECASE,
+SEVERAL = re.compile(
+    r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE
 )
+_CHAINED = re.compile(r"\b(?:another|other|earlier) (?:paper|work)|\b(?:paper|work)s? (?:here|of th(?:is|e) set)\b", re.IGNORECASE)
 
 
 def signs(
@@ -40,35 +39,46 @@ def signs(
     if not top:
         return {}
     holds = _Holdings(evidence, terms, library)
+    names = {name: [term for part in _core(name) for term in terms(part)] for name in asked.names}
     subjects = _subjects(asked, evidence, holds, names_of, terms)
-    papers = list(dict.fromkeys([*subjects, *(unit.evidence.paper for unit in top[:10])]))
-    names = {name: terms(name) for name in asked.names}
-    first = top[0].evidence.paper
-    measures = _measures(asked, terms)
-    covered = [_covered(asked, unit) for unit in top]
+    several = bool(SEVERAL.search(asked.text))
+    groups = _groups(top, subjects, several or bool(_CHAINED.search(asked.text)))
+    covered = [_covered(asked, [unit]) for unit in top]
     return {
         "covered": max(covered),
         "covered_mean": sum(sorted(covered)[-3:]) / 3,
         "own": max(unit.features["own"] for unit in top),
         "meaning": max(unit.features["meaning"] for unit in top),
         "meaning_mean": sum(sorted(unit.features["meaning"] for unit in top)[-3:]) / 3,
-        "best": top[0].score / 5,
-        "one_paper": sum(unit.evidence.paper == first for unit in top[:10]) / 10,
         "unknown": max((asked.weights[t] for t in asked.weights if not holds.anywhere(t)), default=0.0),
-        "unknown_name": _unknown_name(names, holds),
-        "missing": min(_missing_terms(asked, paper, holds) for paper in papers),
-        "missing_rarest": min(_missing_rarest(asked, paper, holds) for paper in papers),
-        "missing_name": min(_missing_name(names, paper, holds, names_of) for paper in papers),
-        "subject_missing": min((_missing_terms(asked, paper, holds) for paper in subjects), default=0.0),
-        "subject_missing_rarest": min((_missing_rarest(asked, paper, holds) for paper in subjects), default=0.0),
-        "subject_missing_name": min((_missing_name(names, p, holds, names_of) for p in subjects), default=0.0),
+        "unknown_name": float(any(not holds.anywhere(term) for ts in names.values() for term in ts)),
+        "missing": min(_missing_terms(asked, group, holds) for group in groups),
+        "missing_rarest": min(_missing_rarest(asked, group, holds) for group in groups),
+        "missing_name": min(_missing_name(names, group, holds, names_of) for group in groups),
         "subject": float(bool(subjects)),
-        "anchored": _anchored(asked, ranked, names),
-        "measure_missing": min(_missing_among(measures, asked, paper, holds) for paper in papers),
-        "subject_measure": min((_missing_among(measures, asked, p, holds) for p in subjects), default=0.0),
-        "number": float("number" in asked.kinds and any(unit.features["number"] for unit in top[:4])),
-        "asks_number": float("number" in asked.kinds),
+        "subject_missing": _missing_terms(asked, subjects, holds) if subjects else 0.0,
+        "subject_missing_rarest": _missing_rarest(asked, subjects, holds) if subjects else 0.0,
+        "subject_missing_name": _missing_name(names, subjects, holds, names_of) if subjects else 0.0,
+        "anchored": _anchored(asked, ranked, names, subjects, several),
+        "several": float(several),
     }
+
+
+def _core(name: str) -> list[str]:
+    """The parts of a compound that name something: of "Jeopardy-style" and "GPT-4-written" the first ones."""
+    parts = re.split(r"[-/]", re.sub(r"['’]s?$", "", name))
+    return [part for part in parts if re.search(r"[A-Z\d]", part)] or parts
+
+
+def _groups(top: Sequence[Unit], subjects: list[str], together: bool) -> list[list[str]]:
+    """Sets of papers any of which may hold the answer: each good paper alone, several subjects only together."""
+    papers = list(dict.fromkeys(unit.evidence.paper for unit in top[:10]))
+    groups = [[paper] for paper in papers]
+    if subjects:
+        groups.append(subjects)
+    if together or len(subjects) > 1:
+        groups.append(list(dict.fromkeys([*subjects, *papers])))
+    return groups
 
 
 class _Holdings:
@@ -91,12 +101,17 @@ class _Holdings:
             return True
         return self.library is not None and self.library.together(paper, wanted) > 0
 
+    def in_any(self, papers: Sequence[str], wanted: Sequence[str]) -> bool:
+        return any(self.in_paper(paper, wanted) for paper in papers)
+
     def owned(self, paper: str, wanted: Sequence[str]) -> float:
         """Which share of the passages that hold the (rarest of the) terms belongs to the paper."""
         if self.library is None:
             return 1.0
-        everywhere = min((self.library.frequency(term) for term in wanted), default=0)
-        return self.library.together(paper, wanted) / everywhere if everywhere else 0.0
+        here = self.library.together(paper, wanted)
+        if not here:  # others call the paper so; it does not use the name itself
+            return 1.0
+        return here / max(1, min((self.library.frequency(term) for term in wanted), default=0))
 
 
 def _subjects(
@@ -110,47 +125,40 @@ def _subjects(
     ]
 
 
-def _covered(asked: Asked, unit: Unit) -> float:
-    """The share of the question's weight that a unit and its surroundings hold."""
-    return sum(w for term, w in asked.weights.items() if term in unit.terms or term in unit.near) / asked.total
+def _covered(asked: Asked, units: Sequence[Unit]) -> float:
+    """The share of the question's weight that units and their surroundings hold together."""
+    held = frozenset().union(*(unit.terms | unit.near for unit in units))
+    return sum(weight for term, weight in asked.weights.items() if term in held) / asked.total
 
 
-def _missing_terms(asked: Asked, paper: str, holds: _Holdings) -> float:
-    total = sum(weight**2 for weight in asked.weights.values()) or 1.0
-    return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_paper(paper, [term])) / total
-
-
-def _anchored(asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]]) -> float:
-    """How much of the question stands near its rarest name; without a name, near any unit."""
+def _anchored(
+    asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]], subjects: list[str], several: bool
+) -> float:
+    """How much of the question stands near its rarest name. Several papers asked for may each hold a part."""
+    if len(subjects) > 1 or several:
+        papers = subjects if len(subjects) > 1 else list(dict.fromkeys(unit.evidence.paper for unit in ranked[:10]))
+        best = [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]]
+        return _covered(asked, best)
     named = [term for ts in names.values() for term in ts if term in asked.weights]
-    if not named:
-        return max(_covered(asked, unit) for unit in ranked)
-    rare = max(named, key=lambda term: asked.weights[term])
-    return max((_covered(asked, unit) for unit in ranked if rare in unit.terms or rare in unit.near), default=0.0)
+    rare = max(named, key=lambda term: asked.weights[term], default="")
+    near = [unit for unit in ranked if not rare or rare in unit.terms or rare in unit.near]
+    return max((_covered(asked, [unit]) for unit in near), default=0.0)
 
 
-def _measures(asked: Asked, terms: Terms) -> list[str]:
-    """What is to be counted or measured: the words after "how many", "how much", "what share of"."""
-    found = _MEASURE.search(asked.text)
-    return [term for term in terms(found.group("what")) if term in asked.weights][:3] if found else []
+def _missing_terms(asked: Asked, papers: Sequence[str], holds: _Holdings) -> float:
+    """The squared weight of the question's terms that none of the papers holds, as a share."""
+    total = sum(weight**2 for weight in asked.weights.values()) or 1.0
+    return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_any(papers, [term])) / total
 
 
-def _missing_among(wanted: Sequence[str], asked: Asked, paper: str, holds: _Holdings) -> float:
-    return max((asked.weights[term] for term in wanted if not holds.in_paper(paper, [term])), default=0.0)
+def _missing_rarest(asked: Asked, papers: Sequence[str], holds: _Holdings) -> float:
+    return max((weight for term, weight in asked.weights.items() if not holds.in_any(papers, [term])), default=0.0)
 
 
-def _missing_rarest(asked: Asked, paper: str, holds: _Holdings) -> float:
-    return max((weight for term, weight in asked.weights.items() if not holds.in_paper(paper, [term])), default=0.0)
-
-
-def _missing_name(names: dict[str, list[str]], paper: str, holds: _Holdings, names_of: NamesOf) -> float:
-    """Whether the paper lacks a name of the question that is not its own: 1 for one or more, else 0."""
-    own = {squash(name) for name in names_of(paper)}
-    return float(any(not holds.in_paper(paper, ts) for name, ts in names.items() if ts and squash(name) not in own))
-
-
-def _unknown_name(names: dict[str, list[str]], holds: _Holdings) -> float:
-    return float(any(not holds.anywhere(term) for ts in names.values() for term in ts))
+def _missing_name(names: dict[str, list[str]], papers: Sequence[str], holds: _Holdings, names_of: NamesOf) -> float:
+    """Whether the papers lack a name of the question that is not their own: 1 for one or more, else 0."""
+    own = {squash(name) for paper in papers for name in names_of(paper)}
+    return float(any(not holds.in_any(papers, ts) for name, ts in names.items() if ts and squash(name) not in own))
 
 
 def chance_of_answer(found: dict[str, float]) -> float:
