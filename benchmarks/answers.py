@@ -1,6 +1,7 @@
 """Claim: answers can be checked. The quoting reader on the development questions.
 
-Quote validity is judged from outside: the quote is looked for in the raw text that pypdfium2 extracts from the cited page.
+Quote validity is judged from outside: the quote is looked for in the raw text that pypdfium2 extracts from the cited
+page.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def main(index: Path | None = None, llm: str = "none", path: Path | None = None)
                 quotes["cited"] += 1
                 quotes["verified"] += citation.verified
                 quotes["on the page"] += pages.on_page(citation.paper, citation.page, citation.quote)
-    kinds = {kind: {name: round(float(np.mean(values)), 3) for name, values in row.items()} for kind, row in rows.items()}
+    kinds = {
+        kind: {name: round(float(np.mean(values)), 3) for name, values in row.items()} for kind, row in rows.items()
+    }
     answerable = [value for kind, row in rows.items() if kind != "unanswerable" for value in row["refused"]]
     return {
         "reader": llm,
@@ -59,7 +62,10 @@ def main(index: Path | None = None, llm: str = "none", path: Path | None = None)
         "refused of the unanswerable": kinds.get("unanswerable", {}).get("refused"),
         "refused of the answerable": round(float(np.mean(answerable)), 3) if answerable else None,
         "quotes": quotes,
-        "seconds": {"p50": round(float(np.percentile(seconds, 50)), 2), "p95": round(float(np.percentile(seconds, 95)), 2)},
+        "seconds": {
+            "p50": round(float(np.percentile(seconds, 50)), 2),
+            "p95": round(float(np.percentile(seconds, 95)), 2),
+        },
     }
 
 

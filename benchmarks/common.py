@@ -31,7 +31,12 @@ def machine() -> dict[str, Any]:
     if information.exists():
         lines = [line for line in information.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
-    return {"processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
 
 
 def median_of(times: int, run: Callable[[], float]) -> float:

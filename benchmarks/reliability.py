@@ -49,7 +49,9 @@ def prepare(folder: Path) -> None:
     write_corpus(folder / "corpus", OLD, sections=6)
     build(settings_for(folder), WordEmbedder())
     for number in range(NEW):
-        write_paper(folder / "corpus", f"new{number}.md", f"yak{number}", 6, f"The yak{number} weighs {number}77 stones.")
+        write_paper(
+            folder / "corpus", f"new{number}.md", f"yak{number}", 6, f"The yak{number} weighs {number}77 stones."
+        )
 
 
 # -- the process that is killed -----------------------------------------------------------------------------------
@@ -145,7 +147,9 @@ def _answers(folder: Path, new: bool) -> list[str]:
         wanted = {"otter trial series": "otter"}
         if new:
             wanted |= {f"yak{number} weighs stones": f"{number}77 stones" for number in range(NEW)}
-        return [f"{question} is not answered" for question, words in wanted.items() if not _found(opened, question, words)]
+        return [
+            f"{question} is not answered" for question, words in wanted.items() if not _found(opened, question, words)
+        ]
     finally:
         opened.close()
 
@@ -162,9 +166,7 @@ def _orphans(folder: Path) -> list[str]:
     current = index.current_name(root)
     if generations[-1] != current or len(generations) > 2:
         faults.append(f"generations {generations} stay beside {current}")
-    used = {
-        entry.part for name in generations for entry in index.read_manifest(root / "generations" / name).papers
-    }
+    used = {entry.part for name in generations for entry in index.read_manifest(root / "generations" / name).papers}
     faults += [f"part {path.name} stays" for path in (root / "parts").iterdir() if path.name not in used]
     return faults
 

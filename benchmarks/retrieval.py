@@ -91,7 +91,10 @@ def main(index: Path | None = None) -> dict[str, Any]:
         generation.close()
     return {
         "recall": tables,
-        "query_ms": {"p50": round(float(np.percentile(milliseconds, 50)), 1), "p95": round(float(np.percentile(milliseconds, 95)), 1)},
+        "query_ms": {
+            "p50": round(float(np.percentile(milliseconds, 50)), 1),
+            "p95": round(float(np.percentile(milliseconds, 95)), 1),
+        },
     }
 
 

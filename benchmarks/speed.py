@@ -23,7 +23,12 @@ def _command(*arguments: str, index: Path) -> tuple[float, str]:
     environment = {**os.environ, "RAG_CORPUS": str(PAPERS), "RAG_INDEX": str(index), "RAG_LLM": "none"}
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "rag_app", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "rag_app", *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return time.perf_counter() - began, done.stdout
 

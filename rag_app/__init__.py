@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Assistant", "Citation", "Hit", "open_library"]
 
-_HOME = {"Assistant": "assistant", "open_library": "assistant", "Answer": "records", "Citation": "records", "Hit": "records"}
+_HOME = {
+    "Assistant": "assistant",
+    "open_library": "assistant",
+    "Answer": "records",
+    "Citation": "records",
+    "Hit": "records",
+}
 
 
 def __getattr__(name: str) -> Any:

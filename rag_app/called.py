@@ -1,9 +1,9 @@
 """What a paper is called among the papers of one library: names that mean it, and names that it coined.
 
-A name means a paper when its title or its own introduction gives it ("ColBERTv2: ...", "we present TART"); where several
-papers give the same name, the one whose title holds it, else the earliest. Besides, a paper coins the names that it uses a
-lot, earlier than others, without citing anybody: data sets and models that it merely uses are cited where they come up
-("BEIR (Thakur et al., 2021)").
+A name means a paper when its title or its own introduction gives it ("ColBERTv2: ...", "we present TART"); where
+several papers give the same name, the one whose title holds it, else the earliest. Besides, a paper coins the names
+that it uses a lot, earlier than others, without citing anybody: data sets and models that it merely uses are cited
+where they come up ("BEIR (Thakur et al., 2021)").
 """
 
 from __future__ import annotations
@@ -26,8 +26,31 @@ MOST_OF_TITLE = 0.6  # of its words
 LONGEST_NAME = 8  # words of a question that are tried as one name
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
-_CITATION = re.compile(r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)")
-_SMALL = frozenset("a an and as at by for from in into is of on or the to via with".split())
+_CITATION = re.compile(
+    r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)"
+)
+_SMALL = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "is",
+        "of",
+        "on",
+        "or",
+        "the",
+        "to",
+        "via",
+        "with",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +140,9 @@ def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -
     for number, (title, one) in enumerate(zip(titles, usages, strict=True)):
         head = title_head(title)
         for name in dict.fromkeys(name for name in (head, *one.given) if len(name) > 1):
-            if name != head and not (_mostly_here(name, number, usages) and (name in spelled[number] or not _common(name, usages))):
+            if name != head and not (
+                _mostly_here(name, number, usages) and (name in spelled[number] or not _common(name, usages))
+            ):
                 continue
             strength = 3 if name == head else 1 + (name in spelled[number])
             claims.setdefault(folded(name), []).append((strength, name, number))

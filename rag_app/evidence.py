@@ -38,10 +38,18 @@ def gather(hits: Sequence[Hit], page_of: PageOf, title_of: TitleOf, budget: int)
         page = page_of(passage.paper, passage.page)
         start, end = neighbourhood(page, passage.start, passage.end, unit)
         touching = next(
-            (w for w in windows if w.paper == passage.paper and w.page.number == page.number and start <= w.end and w.start <= end),
+            (
+                w
+                for w in windows
+                if w.paper == passage.paper and w.page.number == page.number and start <= w.end and w.start <= end
+            ),
             None,
         )
-        gain = end - start if touching is None else max(end, touching.end) - min(start, touching.start) - (touching.end - touching.start)
+        gain = (
+            end - start
+            if touching is None
+            else max(end, touching.end) - min(start, touching.start) - (touching.end - touching.start)
+        )
         if windows and gain > room:
             continue
         room -= gain
@@ -53,7 +61,7 @@ def gather(hits: Sequence[Hit], page_of: PageOf, title_of: TitleOf, budget: int)
 
 
 def neighbourhood(page: Page, start: int, end: int, unit: int) -> tuple[int, int]:
-    """The run of whole blocks around [start, end) within `unit` characters; the bibliography and page furniture stay out."""
+    """The run of whole blocks around [start, end) within `unit` characters, without bibliography and furniture."""
     blocks = [block for block in page.blocks if block.kind not in ("bibliography", "furniture")]
     inside = [number for number, block in enumerate(blocks) if block.start < end and start < block.end]
     if not inside:

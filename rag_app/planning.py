@@ -1,6 +1,7 @@
 """What a question asks for: one fact, a comparison of papers, or a list of papers. Pure.
 
-A comparison cannot be searched by one query: it is split into the papers that it names and the aspects that it asks for.
+A comparison cannot be searched by one query: it is split into the papers that it names and the aspects that it asks
+for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from rag_app.manifest import Entry
 
 # Words that ask for a comparison when two papers are named.
 _COMPARING = re.compile(
-    r"\b(compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|whereas|while|each|respectively|relative to|similarit\w*|unlike|between)\b",
+    r"\b(compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|whereas|while|each|respectively|relative to|similarit\w*|"
+    r"unlike|between)\b",
     re.IGNORECASE,
 )
 _SURVEY = re.compile(
@@ -24,11 +26,15 @@ _SURVEY = re.compile(
     re.IGNORECASE,
 )
 # One paper is named to find another: its second part is asked of a paper that is not named.
-_ANOTHER = re.compile(r"\b(?:another|other|earlier|previous|different) (?:\w+ ){0,3}(?:paper|work|article|study|\w+er)\b", re.I)
+_ANOTHER = re.compile(
+    r"\b(?:another|other|earlier|previous|different) (?:\w+ ){0,3}(?:paper|work|article|study|\w+er)\b", re.I
+)
 _BREAK = re.compile(
     r"[:;,?.](?:\s|$)|\b(?:and|or|how|what|which|where|when|whether|who|whom|why|but|by)\b", re.IGNORECASE
 )
-_EMPTY_ASPECT = re.compile(r"[\W_]*(?:(?:compare|differ|both|do|does|did|is|are|was|were|used?|the|for|it|its|they|in|of|to)[\W_]*)*", re.I)
+_EMPTY_ASPECT = re.compile(
+    r"[\W_]*(?:(?:compare|differ|both|do|does|did|is|are|was|were|used?|the|for|it|its|they|in|of|to)[\W_]*)*", re.I
+)
 ASPECTS = 6  # at most: more would leave too little of each
 
 
@@ -59,8 +65,12 @@ def names_of(entries: Sequence[Entry]) -> Names:
             sure.setdefault(folded(name), []).append(entry.paper)
         for name in entry.coined:
             coined.setdefault(folded(name), []).append(entry.paper)
-    kept = {name: tuple(dict.fromkeys(papers)) for name, papers in sure.items() if len(name) > 1 and len(set(papers)) <= 2}
-    both = {name: tuple(dict.fromkeys(papers)) for name, papers in coined.items() if len(name) > 1 and len(set(papers)) <= 2}
+    kept = {
+        name: tuple(dict.fromkeys(papers)) for name, papers in sure.items() if len(name) > 1 and len(set(papers)) <= 2
+    }
+    both = {
+        name: tuple(dict.fromkeys(papers)) for name, papers in coined.items() if len(name) > 1 and len(set(papers)) <= 2
+    }
     return Names(kept, {**both, **kept})
 
 
@@ -97,5 +107,7 @@ def _aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[str, ...]
     for start, end in sorted(set(names), reverse=True):
         rest = f"{rest[:start]} {rest[end:]}"
     pieces = (" ".join(piece.split()).strip(" '’-") for piece in _BREAK.split(rest))
-    found = [piece for piece in pieces if piece and not _EMPTY_ASPECT.fullmatch(piece) and not _COMPARING.fullmatch(piece)]
+    found = [
+        piece for piece in pieces if piece and not _EMPTY_ASPECT.fullmatch(piece) and not _COMPARING.fullmatch(piece)
+    ]
     return tuple(dict.fromkeys(found))[:ASPECTS]

@@ -58,10 +58,8 @@ class QuotingReader:
         self, question: str, evidence: Sequence[Evidence], stop: threading.Event
     ) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
-        asked = take_apart(question, self._terms, self._library, evidence)
-        ranked = rank_units(asked, evidence, self._terms, self._meaning, SENTENCE_WEIGHTS, self._page_of)
-        found = signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
-        if not ranked or chance_of_answer(found) < THRESHOLD:
+        asked, ranked, found = self.weigh(question, evidence)
+        if chance_of_answer(found) < THRESHOLD:
             yield NOT_IN_PAPERS
             return Draft(NOT_IN_PAPERS, refused=True)
         text = ""
@@ -71,6 +69,12 @@ class QuotingReader:
             text += piece
             yield piece
         return Draft(text)
+
+    def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
+        """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
+        asked = take_apart(question, self._terms, self._library, evidence)
+        ranked = rank_units(asked, evidence, self._terms, self._meaning, SENTENCE_WEIGHTS, self._page_of)
+        return asked, ranked, signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
 
     def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""

@@ -133,8 +133,10 @@ class Retriever:
         rows = np.concatenate([np.array(first, dtype=np.int64), rest])
         return rows, np.linspace(2.0, 1.0, len(rows), dtype=np.float32)
 
-    def _paper_pages(self, paper: str, query: _Query, aspects: Sequence[_Query], allowed: np.ndarray) -> list[list[int]]:
-        """The rows of one paper's pages, best page first: for each page the best passage of each aspect that leads to it."""
+    def _paper_pages(
+        self, paper: str, query: _Query, aspects: Sequence[_Query], allowed: np.ndarray
+    ) -> list[list[int]]:
+        """The rows of one paper's pages, best page first: of each page the passages that led to it, two at most."""
         entry = self.generation.by_paper[paper]
         rows = np.arange(entry.first, entry.first + entry.passages)
         rows = rows[allowed[rows]]

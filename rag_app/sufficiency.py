@@ -168,5 +168,12 @@ def chance_of_answer(found: dict[str, float]) -> float:
     return 1 / (1 + exp(-(BIAS + sum(WEIGHTS[name] * value for name, value in found.items() if name in WEIGHTS))))
 
 
-BIAS = 0.0
-WEIGHTS: dict[str, float] = {"best": 1.0}
+BIAS = -2.8
+WEIGHTS: dict[str, float] = {
+    "meaning_mean": 3.48,
+    "missing": -0.2,
+    "missing_name": -1.67,
+    "unknown_name": -0.51,
+    "subject_missing_name": -0.61,
+    "anchored": 2.13,
+}

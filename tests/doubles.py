@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
@@ -72,9 +73,7 @@ class FirstSentenceReader:
         self._pause = pause
         self.closed = threading.Event()
 
-    def read(
-        self, question: str, evidence: Sequence[Evidence], stop: threading.Event
-    ) -> Generator[str, None, Draft]:
+    def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         try:
             said = ""
             for piece in self._pieces(evidence):
@@ -93,9 +92,27 @@ class FirstSentenceReader:
             yield f"{piece.text.split('.')[0].strip()} [{piece.number}]. "
 
 
+def models_folder(factory: pytest.TempPathFactory) -> Path:
+    """Where the real embedder keeps its converted model during one run of the tests: converting takes seconds."""
+    return factory.getbasetemp() / "models"
+
+
 # -- a small library of Markdown papers ---------------------------------------------------------------------------
 
-ANIMALS = ("otter", "heron", "lynx", "badger", "falcon", "salmon", "beetle", "walrus", "iguana", "magpie", "weasel", "urchin")
+ANIMALS = (
+    "otter",
+    "heron",
+    "lynx",
+    "badger",
+    "falcon",
+    "salmon",
+    "beetle",
+    "walrus",
+    "iguana",
+    "magpie",
+    "weasel",
+    "urchin",
+)
 
 
 def write_paper(folder: Path, name: str, topic: str, sections: int = 2, secret: str = "") -> Path:
@@ -103,7 +120,10 @@ def write_paper(folder: Path, name: str, topic: str, sections: int = 2, secret: 
     lines = [f"# The {topic.title()}: A Study of Methods", "", f"We study the {topic} with care and report numbers."]
     for number in range(1, sections + 1):
         lines += ["", f"## {number} Results on the {topic}", ""]
-        lines += [f"The {topic} reaches {number * 7}.{place} points in trial {place} of series {number}. " for place in range(6)]
+        lines += [
+            f"The {topic} reaches {number * 7}.{place} points in trial {place} of series {number}. "
+            for place in range(6)
+        ]
     if secret:
         lines += ["", "## Discussion", "", secret]
     path = folder / name

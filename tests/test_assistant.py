@@ -160,7 +160,10 @@ def test_filters_reach_the_search(library: Path) -> None:
     ready = assistant(library, FirstSentenceReader())
     answer = ready.ask("trial series points", papers=["lynx.md"])
     assert answer.searched.papers == 1 and {citation.paper for citation in answer.citations} == {"lynx.md"}
-    assert {hit.passage.paper for hit in ready.search("trial", papers=["lynx.md", "heron.md"])} == {"lynx.md", "heron.md"}
+    assert {hit.passage.paper for hit in ready.search("trial", papers=["lynx.md", "heron.md"])} == {
+        "lynx.md",
+        "heron.md",
+    }
     assert ready.search("trial", years=(1990, 1991)) == []
     assert ready.ask("trial", years=(1990, 1991)).status == "not_in_papers"
 
@@ -390,5 +393,3 @@ def test_old_generations_are_closed(library: Path) -> None:
 def test_settings_decide_where_the_index_lies(tmp_path: Path) -> None:
     settings = Settings(corpus=tmp_path / "papers")
     assert settings.index_folder != Settings(corpus=tmp_path / "other").index_folder
-
-

@@ -103,7 +103,9 @@ def test_a_second_build_does_nothing(library: Path) -> None:
     assert files_below(library / "index") == before
 
 
-def test_a_touched_paper_is_not_built_again_and_not_hashed_twice(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_touched_paper_is_not_built_again_and_not_hashed_twice(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.utime(library / "corpus" / "otter.md", (1, 1))
     assert not run(library).changed
     monkeypatch.setattr(parts, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
@@ -308,9 +310,7 @@ def test_bad_papers_are_listed_with_their_problem_and_the_rest_goes_on(tmp_path:
     assert not again.changed and {paper.paper for paper in again.failed} == set(failed)
 
 
-def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(
-    library: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = parts.file_digest
 
     def closed(path: Path) -> str:

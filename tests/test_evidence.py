@@ -19,7 +19,9 @@ def pages(draw: st.DrawFn) -> dict[tuple[str, int], Page]:
     for paper in ("a.pdf", "b.pdf"):
         for number in (1, 2):
             written, blocks = "", []
-            for kind, text in draw(st.lists(st.tuples(st.sampled_from(["body", "table", "furniture"]), TEXTS), min_size=1, max_size=6)):
+            for kind, text in draw(
+                st.lists(st.tuples(st.sampled_from(["body", "table", "furniture"]), TEXTS), min_size=1, max_size=6)
+            ):
                 blocks.append(Block(len(written), len(written) + len(text), kind, f"{len(blocks)} S"))
                 written += text + "\n"
             found[paper, number] = Page(number, "i", 612, 792, written, tuple(blocks))
@@ -45,7 +47,9 @@ def searches(draw: st.DrawFn) -> tuple[dict[tuple[str, int], Page], list[Hit], i
 
 
 def gathered(library: dict[tuple[str, int], Page], hits: list[Hit], budget: int) -> list[Evidence]:
-    return gather(hits, lambda paper, number: library[paper, number], lambda paper: (f"Title {paper}", paper == "b.pdf"), budget)
+    return gather(
+        hits, lambda paper, number: library[paper, number], lambda paper: (f"Title {paper}", paper == "b.pdf"), budget
+    )
 
 
 @given(searches())

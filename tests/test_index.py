@@ -57,7 +57,10 @@ def generations(root: Path) -> list[str]:
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 entries = st.builds(
     Entry,
-    **{name: text for name in ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")},
+    **{
+        name: text
+        for name in ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")
+    },
     **{name: st.integers(0, 2**63) for name in ("size", "modified", "pages", "year", "month")},
     passages=st.integers(0, 99),
     first=st.just(0),

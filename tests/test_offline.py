@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles import write_corpus, write_paper
+from tests.doubles import models_folder, write_corpus, write_paper
 from tests.pdfs import make_paper
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,10 +21,12 @@ QUESTION = "How many stones does the quokka of Rottnest weigh in winter?"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("offline")
+    folder = models_folder(tmp_path_factory).parent / "offline"  # the models are looked for beside the index
     write_corpus(folder / "corpus", 2)
     write_paper(folder / "corpus", "quokka.md", "quokka", secret=SECRET)
-    make_paper(folder / "corpus" / "falcon.pdf", "Falcons: A Survey", [("1 Introduction", ["Falcons fly at 300 km/h."])])
+    make_paper(
+        folder / "corpus" / "falcon.pdf", "Falcons: A Survey", [("1 Introduction", ["Falcons fly at 300 km/h."])]
+    )
     return folder
 
 
@@ -37,7 +39,7 @@ def run(folder: Path, *command: str, before: tuple[str, ...] = ()) -> subprocess
         "NO_NETWORK_LOG": str(folder / "tried"),
         "HOME": str(folder / "home"),
         "RAG_CORPUS": str(folder / "corpus"),
-        "RAG_INDEX": str(folder / "index"),
+        "RAG_INDEX": str(folder.parent / "offline-index"),
         "RAG_LLM": "none",
     }
     whole = [*before, sys.executable, *command]

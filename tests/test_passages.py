@@ -14,7 +14,7 @@ from rag_app.pages import read_paper
 from rag_app.passages import Splitter, indexed_texts, split
 from rag_app.records import Block, Page, Passage, Reading
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder
+from tests.doubles import WordEmbedder, models_folder
 
 count = WordEmbedder().count_tokens
 INDEXED = ("body", "table", "caption")
@@ -136,7 +136,7 @@ def test_a_wall_of_digits_is_cut_and_kept() -> None:
 
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> object:
-    return open_embedder(Settings(), tmp_path_factory.mktemp("models"))
+    return open_embedder(Settings(), models_folder(tmp_path_factory))
 
 
 HARD = [

@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def passages(count: int) -> list[Passage]:
     return [
-        Passage(f"p-{row:05d}", f"paper {row % 5}.pdf", row % 9 + 1, "iv", "1 A", row, row + 9, f"text {row}", "table", "c")
+        Passage(
+            f"p-{row:05d}", f"paper {row % 5}.pdf", row % 9 + 1, "iv", "1 A", row, row + 9, f"text {row}", "table", "c"
+        )
         for row in range(count)
     ]
 
