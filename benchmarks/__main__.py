@@ -79,7 +79,7 @@ def _answers(measured: dict[str, Any]) -> str:
     return "".join(
         [
             _rows(["kind", *names], rows),
-            f"\nQuotes cited: {quotes['cited']}; verified by us: {quotes['verified']}; found by an outside check in the ",
+            f"\nQuotes cited: {quotes['cited']}; verified by us: {quotes['verified']}; found from outside in the ",
             f"raw text of the cited page: {quotes['on the page']}. ",
             f"Of the unanswerable questions {measured['refused of the unanswerable']} were refused, ",
             f"of the answerable {measured['refused of the answerable']}. ",

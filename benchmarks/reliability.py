@@ -2,9 +2,9 @@
 
     python -m benchmarks.reliability [--moments 50] [--folder FOLDER]
 
-Prints one JSON object. Each kill is a SIGKILL of a real process that brings an index up to date with ten new papers. After
-it the index that was there must answer, the next build must finish without reading a finished paper again, and no orphan
-file may stay. The tests run a few kills of each kind with the same code.
+Prints one JSON object. Each kill is a SIGKILL of a real process that brings an index up to date with new papers. After
+it the index that was there must answer, the next build must finish without reading a finished paper again, and no
+orphan file may stay. The tests run a few kills of each kind with the same code.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def prepare(folder: Path) -> None:
 
 
 def victim(folder: Path, commit: int, after: bool) -> None:
-    """Build, and die right before or after the given commit (the replacement of a file); 0: never. Prints the number."""
+    """Build, and die right before or after the given commit (a file's replacement); 0: never. Prints their number."""
     embedding.GROUP = 8
     with _dying(commit, after) as commits:
         build(settings_for(folder), WordEmbedder(on_group=lambda _: time.sleep(0.02)))

@@ -1,144 +1,54 @@
-"""What a comparison is about: which papers a question sets side by side, and in which respects. Pure."""
+"""A comparison taken apart: what is asked of each paper, and the sentences that answer each part. Pure but for its parts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from rag_app.called import Mention
+import numpy as np
+
 from rag_app.claims import content_words
+from rag_app.sentence_ranking import Asked, Unit, score_units
 
-MOST_ASPECTS = 5  # columns: more would not fit beside each other
-LONGEST_LABEL = 60  # characters of a column's head
+MOST_ASPECTS = 5
 
-_NAME = "\ue000"  # private use: stands for a paper's name while a question is taken apart
-_NAMES = re.compile(
-    rf"(?:\b(?:between|both|the)\s+)?{_NAME}(?:['’]s?\b)?"
-    rf"(?:(?:\s*\(\s*{_NAME}\s*\)|\s*(?:,|,?\s*\b(?:and|or|vs\.?|versus)\b|&)\s*(?:(?:in|of|for|from|by|with|to|the)\s+)*{_NAME})"
-    r"(?:['’]s?\b)?)*",
-    re.IGNORECASE,
+COMPARES = re.compile(
+    r"\b(?:compar\w+|differ\w*|versus|vs\.?|both|unlike|in contrast|relative to|better than|than)\b", re.IGNORECASE
 )
-_QUESTION_WORD = r"(?:how|what|which|where|when|whether|who|whom|whose|why|is|are|was|were|do|does|did|can)"
-_ASKING = re.compile(rf"^\W*(?:(?:as|in|for|on|among)\b[^,]*,\s*)?(?:{_QUESTION_WORD}|compare|contrast|describe|explain|tell|list|name)\b", re.I)
-_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[\"“A-Z\ue000])")
-_CLAUSE = re.compile(rf"[,;:](?=\s)(?:\s*and\b)?|\band\b(?=\s+{_QUESTION_WORD}\b)", re.IGNORECASE)
-_BEGINS_ASKING = re.compile(rf"^{_QUESTION_WORD}\b", re.IGNORECASE)
-# "How do A and B differ in generator": the respects come after the preposition.
-_RESPECT = re.compile(
-    r"^.*\b(?:compar\w*|differ\w*|chang\w*|relative to|versus|vs\.?|contrast\w*|similar\w*|alike)\b.*?"
-    r"\b(?:in terms of|with respect to|with regard to|regarding|concerning|in|on|by)\s+(?=\w)",
-    re.IGNORECASE,
-)
-_LEAD = re.compile(
-    r"^(?:(?:and|but|or|while|whereas|please|compare|contrast|describe|explain|also|both|each|the|a|an|its|their|of|for|in|on|as|from|to)\s+"
-    r"|(?:how|what)\s+(?:do|does|did)\s+(?:they|it|each)\s+"
-    r"|(?:what|which)\s+(?:is|are|was|were)\s+(?:the\s+|their\s+|its\s+)?"
-    r"|(?:how|what)\s+(?:do|does|did)\s+(?=\w+\s+(?:to|in|on|for|with|when|instructions)\b))+",
-    re.IGNORECASE,
-)
-_TAIL = re.compile(r"(?:\s+(?:and|or|in|of|for|from|by|with|to|the|as|each|respectively))+$", re.IGNORECASE)
-_BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)
-# Said of the comparison itself, not of what is compared.
-_NOTHING = frozenset(
-    content_words(
-        "compare compared comparison differ differs different difference differences similar similarity contrast versus both "
-        "paper papers approach approaches method methods way ways work works respect respects describe explain main key"
-    )
-)
-# "mock RAG systems", "the MS MARCO dev set": the name only describes the noun that follows it.
-_OF_A_KIND = re.compile(
-    r"[-\s]+(?:systems?|pipelines?|benchmarks?|applications?|techniques|community|literature|style|based)\b", re.IGNORECASE
-)
-_OF_DATA = re.compile(r"[-\s]+(?:(?:dev|test|training|train|validation)\s+)?(?:sets?|datasets?|splits?|questions|corpus|tasks?|scores?|rerankers?)\b", re.I)
-_JOINED = re.compile(r"(?:,|\b(?:and|or|vs\.?|versus|to|than|with|from|between|unlike))\s*$", re.IGNORECASE)
+_SPLIT = re.compile(r"[,;:?]\s*(?:and\s+|or\s+)?|\s+and\s+(?=how\b|what\b|which\b|where\b|when\b|the\b|whether\b|is\b|do\b)")
+_LEAD = re.compile(r"^(?:how do|how does|what did|compare|as \w+|both)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Aspect:
-    """One respect in which papers are compared: a column."""
+def aspects(question: str, names: Sequence[str] = ()) -> list[str]:
+    """The parts of a comparative question, without the papers' names: what is to be compared, in order.
 
-    label: str  # short, for the head
-    asked: str  # as a question of its own, for choosing sentences
-    search: str  # what is searched within each paper
-
-
-def compared(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:
-    """Those of the plan's papers that the question really sets side by side, not those whose name describes a thing."""
-    sure = set(certain)
-    wanted = set(papers)
-
-    def stands(mention: Mention) -> bool:
-        before, after = question[: mention.start], question[mention.end :]
-        if _JOINED.search(before):
-            return True
-        if _OF_A_KIND.match(after):
-            return False
-        return mention.paper in sure or not _OF_DATA.match(after)
-
-    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and stands(m)))
-
-
-def given(text: str, question: str) -> tuple[Aspect, ...]:
-    """The aspects that a user has typed, with semicolons between."""
-    pieces = (" ".join(piece.split()) for piece in text.split(";"))
-    return tuple(_aspect(piece, "", question) for piece in dict.fromkeys(pieces) if piece)
-
-
-def aspects_of(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
-    """The respects that a question asks for, at most MOST_ASPECTS; the whole question when none can be made out.
-
-    `names` are where papers are named.
+    "Compare A and B: how many encoders each uses, and where negatives come from." has two. A question that is not in
+    parts is one aspect.
     """
-    marked = question
-    for start, end in sorted(set(names), reverse=True):
-        marked = f"{marked[:start]}{_NAME}{marked[end:]}"
-    sentences = _SENTENCE.split(_NAMES.sub(_NAME, marked))
-    asking = [sentence for sentence in sentences if _ASKING.match(sentence)] or sentences
-    # A statement before the question is its ground: "A and B both do X. Compare ..." asks nothing about X.
-    ground = " ".join(_without_names(sentence) for sentence in sentences if sentence not in asking)
-    pieces = [piece for sentence in asking for piece in _pieces(sentence)]
-    found = dict.fromkeys(piece for piece in pieces if _says_something(piece))
-    if not found:
-        return (Aspect("answer", question, question),)
-    return tuple(_aspect(piece, ground, question) for piece in found)[:MOST_ASPECTS]
+    _, colon, after = question.partition(":")
+    text = after if colon and len(content_words(after)) > 1 else question
+    parts = [part.strip(" .?!") for part in _SPLIT.split(text)]
+    own = {word for name in names for word in content_words(name)}
+    found = [part for part in parts if [word for word in content_words(_LEAD.sub("", part)) if word not in own]]
+    # "masking rate, positional information and corpus": the last comma-free pair is two aspects as well
+    if len(found) > 1 and len(found[-1].split()) <= 6 and " and " in found[-1]:
+        found[-1:] = [part.strip() for part in found[-1].split(" and ")]
+    return found[:MOST_ASPECTS] or [question]
 
 
-def _pieces(sentence: str) -> list[str]:
-    """The clauses of one sentence; "and" divides a list, not the inside of a clause that asks by itself."""
-    # What stands before the question proper: "As benchmarks, how do ...", "On NQ, which ...".
-    sentence = re.sub(rf"^(?:as|for|in)\b[^,]*,\s*(?={_QUESTION_WORD}\b)", "", sentence.strip(), flags=re.IGNORECASE)
-    found: list[str] = []
-    for clause in _CLAUSE.split(sentence.rstrip(" .?!")):
-        text = _RESPECT.sub("", clause)
-        if text == clause and _BEGINS_ASKING.match(clause.strip()):
-            found.append(clause)
-        else:
-            found += re.split(r"\band\b", text)
-    return [_without_names(piece) for piece in found]
-
-
-def _without_names(piece: str) -> str:
-    text = re.sub(rf"\b(?:in|of|for|from|by|with|to|at|between)\s+{_NAME}(?=\W|$)", " ", piece)
-    text = re.sub(r"\(\s*\)", " ", text.replace(_NAME, " "))
-    return " ".join(text.split()).strip(" ,;:.?!'’-–")
-
-
-def _says_something(piece: str) -> bool:
-    return any(word not in _NOTHING for word in content_words(_LEAD.sub("", piece)))
-
-
-def _aspect(piece: str, ground: str, question: str) -> Aspect:
-    label = _TAIL.sub("", _LEAD.sub("", piece)) or piece
-    asked = piece if _BEGINS_ASKING.match(piece) else f"What is the {label}"
-    # "that advice" means nothing without the sentence that it points back to.
-    search = f"{label} {ground}".strip() if _BACK.search(label) else label
-    if ground and search != label:
-        asked = f"{asked} ({ground})"
-    return Aspect(_clipped(label), f"{asked}?", search)
-
-
-def _clipped(label: str) -> str:
-    if len(label) <= LONGEST_LABEL:
-        return label
-    return label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
+def best_for_aspects(
+    parts: Sequence[str],
+    units: Sequence[Unit],
+    take_apart: Callable[[str], Asked],
+    embed: Callable[[str], np.ndarray] | None,
+    alike: Callable[[Unit, Unit], bool],
+) -> list[Unit]:
+    """For each aspect the unit of one paper that speaks to it best; one that was taken already is not repeated."""
+    chosen: list[Unit] = []
+    for part in parts:
+        score_units(take_apart(part), units, embed(part) if embed else None)
+        ranked = sorted(units, key=lambda unit: -unit.score)
+        best = next((unit for unit in ranked if not any(alike(unit, other) for other in chosen)), None)
+        if best is not None:
+            chosen.append(best)
+    return chosen

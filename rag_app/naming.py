@@ -11,13 +11,17 @@ def _pattern(name: str) -> re.Pattern[str] | None:
     parts = [re.escape(part) for part in re.split(r"[\s-]+", name) if part]
     if not parts:
         return None
-    # Short all-capital names must match in case: "ARES" is not "are", "PAL" is not "pal".
-    flags = 0 if len(name) <= 5 and name.isupper() else re.IGNORECASE
     words = r"[\s-]*".join(parts)
-    return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", flags)
+    return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", re.IGNORECASE)
 
 
 def mentions(question: str, name: str) -> bool:
     """Whether the question holds the name as words of its own; hyphens and blanks are one."""
-    pattern = _pattern(name.strip())
-    return pattern is not None and pattern.search(question) is not None
+    name = name.strip()
+    pattern = _pattern(name)
+    if pattern is None:
+        return False
+    found = (match.group() for match in pattern.finditer(question))
+    if len(name) <= 5 and name.isupper():  # "LoRA" is "LORA", but "are" is not "ARE", nor is "pal" "PAL"
+        return any(sum(letter.isupper() for letter in match) > 1 for match in found)
+    return any(found)

@@ -9,10 +9,11 @@ import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.claims import content_words, squash
+from rag_app.aspects import COMPARES, aspects, best_for_aspects
+from rag_app.claims import content_words
 from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
-from rag_app.sentence_ranking import SENTENCE_WEIGHTS, Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
+from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, signs
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
@@ -22,8 +23,8 @@ NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
 USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
 MOST = 12  # items at most, however many papers are asked for
-PER_PAPER = 3  # items of each paper that a question names besides others
-ROWS = 5  # of one table
+FEW = 4  # papers that are compared point by point
+ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
 SAME = 0.8  # share of words that makes two sentences one
 
@@ -63,7 +64,7 @@ class QuotingReader:
             yield NOT_IN_PAPERS
             return Draft(NOT_IN_PAPERS, refused=True)
         text = ""
-        for piece in compose(choose(asked, ranked, self._named(question, evidence)), self._names_of):
+        for piece in compose(self._choose(question, asked, ranked, evidence)):
             if stop.is_set():
                 return Draft(text, problem=STOPPED)
             text += piece
@@ -73,27 +74,42 @@ class QuotingReader:
     def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
         asked = take_apart(question, self._terms, self._library, evidence)
-        ranked = rank_units(asked, evidence, self._terms, self._meaning, SENTENCE_WEIGHTS, self._page_of)
+        ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
         return asked, ranked, signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
 
-    def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
-        """Papers of the evidence that the question calls by name, in the evidence's order."""
+    def _choose(self, question: str, asked: Asked, ranked: Sequence[Unit], evidence: Sequence[Evidence]) -> list[Unit]:
+        papers = self._compared(question, evidence)
+        if len(papers) < 2:
+            return choose(asked, ranked)
+        names = [name for paper in papers for name in self._names_of(paper)]
+        parts = aspects(question, names)
+        embed = self._meaning.embed_question if self._meaning else None
+
+        def apart(part: str) -> Asked:
+            return take_apart(part, self._terms, self._library, evidence)
+
         return [
-            paper
-            for paper in dict.fromkeys(piece.paper for piece in evidence)
-            if any(mentions(question, name) for name in self._names_of(paper))
+            unit
+            for paper in papers
+            for unit in best_for_aspects(parts, _of(paper, ranked), apart, embed, _alike)
         ]
 
+    def _compared(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
+        """The papers that a comparison speaks of: those it names, else all of the evidence where these are few."""
+        papers = list(dict.fromkeys(piece.paper for piece in evidence))
+        named = [paper for paper in papers if any(mentions(question, name) for name in self._names_of(paper))]
+        if COMPARES.search(question) and len(papers) <= FEW:
+            return papers
+        return named[:FEW]
 
-def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
-    """The units to quote, best first: a few for a plain question, some of each paper when several are asked for."""
-    if len(named) > 1:
-        items = [item for paper in named for item in _pick(asked, _of(paper, ranked), PER_PAPER)][:MOST]
-    elif SEVERAL.search(asked.text):
+
+def choose(asked: Asked, ranked: Sequence[Unit]) -> list[Unit]:
+    """The units to quote, best first: a few for a plain question, one of each paper when it asks which papers."""
+    if SEVERAL.search(asked.text):
         firsts = [_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
         items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
     else:
-        items = _pick(asked, ranked, USUAL)
+        items = _pick(ranked, USUAL)
     return [unit for item in items for unit in item]
 
 
@@ -101,7 +117,7 @@ def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in ranked if unit.evidence.paper == paper]
 
 
-def _pick(asked: Asked, ranked: Sequence[Unit], count: int) -> list[Item]:
+def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
     """The best items. Rows come with the other good rows of their table; what was said already is left out."""
     items: list[Item] = []
     tables: dict[tuple[int, object], Item] = {}
@@ -129,14 +145,14 @@ def _alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def compose(chosen: Sequence[Unit], names_of: NamesOf) -> Iterator[str]:
+def compose(chosen: Sequence[Unit]) -> Iterator[str]:
     """The answer's text: a heading per paper when there are several, table rows below their caption, one mark each."""
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         if len(papers) > 1:
-            yield f"{gap}{_label(units[0].evidence, names_of(paper))}:"
+            yield f"{gap}{units[0].evidence.title or paper}:"
             gap = "\n\n"
         frame = ""
         for unit in _in_reading_order(units):
@@ -155,12 +171,6 @@ def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
     """Pages by their best unit; on one page as they stand there."""
     pages = list(dict.fromkeys(unit.evidence.page for unit in units))
     return sorted(units, key=lambda unit: (pages.index(unit.evidence.page), unit.evidence.start + unit.start))
-
-
-def _label(piece: Evidence, names: Sequence[str]) -> str:
-    title = piece.title or piece.paper
-    short = next((name for name in names if name and squash(name) not in squash(title)), "")
-    return f"{short}: {title}" if short else title
 
 
 def _plain(text: str) -> str:

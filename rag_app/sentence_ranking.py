@@ -23,7 +23,7 @@ Terms = Callable[[str], list[str]]
 Kind = Literal["number", "name", "date", "description"]
 
 REACH = 2  # units on each side that lend a unit their context
-CLOSE_LOOKS = 64  # units whose meaning is compared: the best by words and rank
+CLOSE_LOOKS = 80  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
@@ -46,7 +46,6 @@ _ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|w
 SENTENCE_WEIGHTS = {
     "own": 2.0,
     "near": 1.5,
-    "rare": 0.7,
     "number": 1.0,
     "name": 0.2,
     "row_for_number": 0.5,
@@ -55,9 +54,15 @@ SENTENCE_WEIGHTS = {
     "short": -0.6,
     "open": -0.2,
     "formula": -0.5,
+    "others": -0.4,
     "meaning": 2.0,
     "around": 1.0,
 }
+
+
+# Sentences about other people's work: a question about a paper is rarely answered by what it says of others.
+_OTHERS = re.compile(r"et al\.,? \(\d{4}[a-z]?\)|(?:et al\.,? \(?\d{4}.*){3}")
+_RELATED = re.compile(r"\b(?:related|prior|previous) work|\bbackground\b", re.IGNORECASE)
 
 
 class Library(Protocol):
@@ -160,6 +165,8 @@ class Unit:
     near: frozenset[str] = frozenset()  # terms of the neighbours, the frame, the section and the title
     features: dict[str, float] = field(default_factory=dict)
     score: float = 0.0
+    rank: int = 0  # of its piece of evidence, from 0
+    vector: np.ndarray | None = None  # float32 (dimension,), of the likeliest units only
 
     @property
     def text(self) -> str:
@@ -230,7 +237,7 @@ def _frame(
     nearby = (*range(first - 1, max(-1, first - 5), -1), *range(last + 1, min(len(texts), last + 5)))
     captions = [place for place in nearby if _CAPTION.match(texts[place])]
     frame = [spans[place] for place in captions[:1]]
-    head = next((place for place in range(first, number) if not is_row(texts[place])), None)
+    head = next((place for place in range(first, min(number, first + 3)) if not is_row(texts[place])), None)
     if head is not None and len(texts[head]) < 240:
         frame.append(spans[head])
     return tuple(frame)
@@ -241,66 +248,66 @@ def rank_units(
     evidence: Sequence[Evidence],
     terms: Terms,
     meaning: Meaning | None,
-    weights: dict[str, float],
     page_of: PageOf | None = None,
 ) -> list[Unit]:
     """All units of the evidence with features and score, best first. Only the likeliest are compared by meaning."""
     found: list[Unit] = []
     for rank, piece in enumerate(evidence):
         around = frozenset(terms(f"{piece.title} {piece.section}"))
-        units = units_of(piece, page_of(piece.paper, piece.page) if page_of else None)
-        for unit in units:
+        for unit in units_of(piece, page_of(piece.paper, piece.page) if page_of else None):
+            unit.rank = rank
             unit.terms = frozenset(terms(unit.text))
             near = terms(f"{unit.before} {unit.after} {' '.join(piece.text[a:b] for a, b in unit.frame)}")
             unit.near = frozenset(near) | around
-            unit.features = _features(asked, unit, rank)
-        found += units
-    for unit in found:
-        unit.score = _weighted(unit.features, weights)
+            found.append(unit)
+    score_units(asked, found)
     found.sort(key=lambda unit: -unit.score)
     if meaning is not None and found:
         close = found[:CLOSE_LOOKS]
-        vectors = meaning.embed_passages([unit.framed for unit in close])
-        likeness = vectors @ meaning.embed_question(asked.text)
-        for unit, cosine in zip(close, likeness.tolist(), strict=True):
-            unit.features["meaning"] = cosine
-        for unit in close:
-            unit.features["around"] = max(
-                (other.features["meaning"] for other in close if _are_neighbours(unit, other)), default=0.0
-            )
-            unit.score = _weighted(unit.features, weights)
+        for unit, vector in zip(close, meaning.embed_passages([unit.framed for unit in close]), strict=True):
+            unit.vector = vector
+        score_units(asked, close, meaning.embed_question(asked.text))
         found = sorted(close, key=lambda unit: -unit.score) + found[CLOSE_LOOKS:]
     return found
+
+
+def score_units(asked: Asked, units: Sequence[Unit], question: np.ndarray | None = None) -> None:
+    """Give the units features and score for a question; `question` is its vector, float32 (dimension,)."""
+    for unit in units:
+        unit.features = _features(asked, unit)
+        if question is not None and unit.vector is not None:
+            unit.features["meaning"] = float(unit.vector @ question)
+    for unit in units:
+        if question is not None:
+            unit.features["around"] = max(
+                (other.features["meaning"] for other in units if _are_neighbours(unit, other)), default=0.0
+            )
+        unit.score = sum(SENTENCE_WEIGHTS.get(name, 0.0) * value for name, value in unit.features.items())
 
 
 def _are_neighbours(one: Unit, other: Unit) -> bool:
     return one is not other and one.evidence is other.evidence and -300 < other.start - one.start < 300
 
 
-def _weighted(features: dict[str, float], weights: dict[str, float]) -> float:
-    return sum(weights.get(name, 0.0) * value for name, value in features.items())
-
-
-def _features(asked: Asked, unit: Unit, rank: int) -> dict[str, float]:
+def _features(asked: Asked, unit: Unit) -> dict[str, float]:
     own = sum(weight for term, weight in asked.weights.items() if term in unit.terms)
     near = sum(weight for term, weight in asked.weights.items() if term in unit.near and term not in unit.terms)
-    rarest = sorted(asked.weights, key=lambda term: -asked.weights[term])[:3]
     length = len(unit.text.split())
     return {
         "own": own / asked.total,
         "near": near / asked.total,
-        "rare": sum(term in unit.terms or term in unit.near for term in rarest) / (len(rarest) or 1),
         "number": float("number" in asked.kinds and _has_new_number(asked, unit)),
         "name": float("name" in asked.kinds and _has_new_name(asked, unit)),
         "date": float("date" in asked.kinds and bool(re.search(r"\b(?:1[5-9]|20)\d\d\b|\bcentury\b", unit.text))),
         "row": float(unit.row),
         "row_for_number": float(unit.row and "number" in asked.kinds),
         "caption": float(unit.caption),
-        "rank": 1 / (1 + rank),
+        "rank": 1 / (1 + unit.rank),
         "short": float(length < 6 and not unit.row),
         "long": float(length > 50),
         "open": float(not unit.row and not unit.text.rstrip("\"'”’)]0123456789").endswith((".", "!", "?"))),
         "formula": float(_is_formula(unit)),
+        "others": float(bool(_OTHERS.search(unit.text)) or bool(_RELATED.search(unit.evidence.section))),
         "meaning": 0.0,
         "around": 0.0,
     }

@@ -46,15 +46,18 @@ def _close(client: Any) -> None:
         client.close()
 
 
+_REBUILD = "Build again with --fresh."
+
+
 @contextmanager
-def _asking(folder: Path, what: str) -> Iterator[None]:
+def _asking(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
     """chromadb raises a different type for each way of being damaged: each becomes an IndexFault with the remedy."""
     try:
         yield
     except IndexFault:
         raise
     except Exception as error:
-        raise IndexFault(f"{folder}: {what} ({type(error).__name__}: {error}). Build again with --fresh.") from error
+        raise IndexFault(f"{folder}: {what} ({type(error).__name__}: {error}). {remedy}") from error
 
 
 def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray) -> None:
@@ -62,7 +65,7 @@ def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray) -> Non
 
     Raises IndexFault when Chroma cannot write it, for instance to a full disk.
     """
-    with _asking(folder, "Chroma could not write here; is the disk full?"):
+    with _asking(folder, "Chroma could not write here", "Free some space if the disk is full, then build again."):
         client = _client(folder)
         try:
             collection = client.create_collection(COLLECTION, embedding_function=None, configuration=_HNSW)

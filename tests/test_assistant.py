@@ -387,7 +387,7 @@ def test_old_generations_are_closed(library: Path) -> None:
         live.build()
         assert f"{turn} stones" in " ".join(hit.passage.text for hit in live.search("Otters weigh stones"))
         counts.append(len(os.listdir("/proc/self/fd")))
-    assert counts[-1] <= counts[2]
+    assert counts[-1] < counts[2] + 4, "a generation that stays open holds more files than that"
 
 
 def test_settings_decide_where_the_index_lies(tmp_path: Path) -> None:

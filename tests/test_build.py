@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -272,8 +273,6 @@ def test_progress_reaches_the_end_of_each_stage(tmp_path: Path) -> None:
 
 
 def test_a_stopped_build_keeps_what_it_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
     monkeypatch.setattr(embedding, "GROUP", 1)
     write_corpus(tmp_path / "corpus")
     stop = threading.Event()
@@ -523,7 +522,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(os, "fsync", full)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("number", [2, 3, 6, 9])
 def test_a_full_disk_is_a_clear_error_and_the_old_index_answers(
     library: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

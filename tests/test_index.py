@@ -55,17 +55,17 @@ def generations(root: Path) -> list[str]:
 # -- the manifest ---------------------------------------------------------------------------------------------------
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")
+NUMBERS = ("size", "modified", "pages", "year", "month")
+SEVERAL = ("warnings", "short_names", "authors")
 entries = st.builds(
     Entry,
-    **{
-        name: text
-        for name in ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")
-    },
-    **{name: st.integers(0, 2**63) for name in ("size", "modified", "pages", "year", "month")},
+    **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(NUMBERS, st.integers(0, 2**63)),
+    **dict.fromkeys(SEVERAL, st.lists(text, max_size=3).map(tuple)),
     passages=st.integers(0, 99),
     first=st.just(0),
     seconds=st.floats(0, 1e6),
-    **{name: st.lists(text, max_size=3).map(tuple) for name in ("warnings", "short_names", "authors")},
 )
 
 
@@ -121,7 +121,7 @@ def test_rubbish_in_the_pointer_or_the_manifest_is_a_clear_error(tmp_path: Path,
     with pytest.raises(IndexFault, match="Build again"):
         index.open_current(tmp_path)
     (tmp_path / "current").write_bytes(content)
-    with pytest.raises(IndexFault, match="Build again|nothing has been built"):
+    with pytest.raises(IndexFault, match=r"Build again|nothing has been built"):
         index.open_current(tmp_path)
 
 
@@ -284,7 +284,7 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills with SIGKILL, which Windows does not have")
 @pytest.mark.parametrize(
-    ("commit", "after"), [(-1, False), (-1, True), (-2, True), (-6, False), (3, False)], ids=lambda value: str(value)
+    ("commit", "after"), [(-1, False), (-1, True), (-6, False), (3, False)], ids=lambda value: str(value)
 )
 def test_a_build_killed_at_a_commit_loses_nothing(tmp_path: Path, commits: int, commit: int, after: bool) -> None:
     reliability.prepare(tmp_path)
@@ -302,7 +302,7 @@ def commits(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills with SIGKILL, which Windows does not have")
-@pytest.mark.parametrize("seconds", [0.6, 1.1, 1.7])
+@pytest.mark.parametrize("seconds", [0.7, 1.5])
 def test_a_build_killed_at_any_moment_loses_nothing(tmp_path: Path, seconds: float) -> None:
     reliability.prepare(tmp_path)
     outcome = reliability.kill_after(tmp_path, seconds)

@@ -27,7 +27,7 @@ def test_batches_hold_their_texts_and_keep_the_budget(lengths: list[int], budget
 
 
 def test_longest_first() -> None:
-    assert [batch.length for batch in pack([3, 200, 40], 256, budget=1)] == [208, 48, 16]
+    assert [batch.length for batch in pack([3, 200, 40], 256, budget=1, bucket=16)] == [208, 48, 16]
 
 
 def test_padding_keeps_tokens_and_masks_the_rest() -> None:

@@ -84,13 +84,12 @@ def build_again_does_nothing(generation: Generation) -> bool:
     return not build(settings_for(generation.folder.parent.parent.parent), WordEmbedder()).changed
 
 
-questions = st.lists(
-    st.sampled_from(
-        "which papers compare otter heron lynx badger eats dawn trial 7.3 OtterNet HeronRank versus the of and ? , 2020 "
-        "Hopper et al. (2020) 数 🦦 ' \" AND OR * NEAR( [1] $in {} \x00".split(" ")
-    ),
-    max_size=9,
-).map(" ".join)
+WORDS = (
+    *("which", "papers", "compare", "versus", "the", "of", "and", "otter", "heron", "lynx", "badger", "eats", "dawn"),
+    *("trial", "7.3", "OtterNet", "HeronRank", "2020", "Hopper", "et", "al.", "(2020)", "?", ",", "数", "🦦", "'"),
+    *('"', "AND", "OR", "*", "NEAR(", "[1]", "$in", "{}", "\x00"),
+)
+questions = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join)
 scopes = st.builds(
     Scope,
     papers=st.lists(st.sampled_from([*PAPERS, "absent.md"]), max_size=3).map(tuple),
