@@ -1,4 +1,4 @@
-"""A comparison taken apart: what is asked of each paper, and the sentences that answer each part. Pure but for its parts."""
+"""A comparison taken apart: what is asked of each paper, and the sentences that answer each part. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from rag_app.sentence_ranking import Asked, Unit, score_units
 MOST_ASPECTS = 5
 
 COMPARES = re.compile(
-    r"\b(?:compar\w+|differ\w*|versus|vs\.?|both|unlike|in contrast|relative to|better than|than)\b", re.IGNORECASE
+    r"(?:^|[.:;]\s+)(?:compare|contrast)\b|\bhow (?:do|does|did|is|are)\b.{3,80}\bdiffer", re.IGNORECASE
 )
-_SPLIT = re.compile(r"[,;:?]\s*(?:and\s+|or\s+)?|\s+and\s+(?=how\b|what\b|which\b|where\b|when\b|the\b|whether\b|is\b|do\b)")
+_SPLIT = re.compile(
+    r"[,;:?]\s*(?:and\s+|or\s+)?|\s+and\s+(?=how\b|what\b|which\b|where\b|when\b|the\b|whether\b|is\b|do\b)"
+)
 _LEAD = re.compile(r"^(?:how do|how does|what did|compare|as \w+|both)\b", re.IGNORECASE)
 
 

@@ -28,7 +28,7 @@ from rag_app.errors import ModelError
 from rag_app.packing import Batch, pack, pad, unit
 from rag_app.sentence_model import SentenceModel
 
-FORMAT = 1  # of the cache folder
+FORMAT = 2  # of the cache folder
 _FASTER = {"bf16": "BF16", "f16": "FP16", "int8": "INT8"}  # precisions, and how a processor says that it has them
 _GROUPS = (384, 128)  # how many neighbouring activations share a scale in eight bits: the first that fits, measured
 _CHARACTERS_PER_TOKEN = 64  # nothing readable has longer tokens; a string without a blank may hold megabytes

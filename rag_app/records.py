@@ -167,6 +167,31 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What one paper says about one aspect: words from its page, or NOT_REPORTED with no citation."""
+
+    text: str
+    citations: tuple[int, ...] = ()  # numbers of the answer's citations
+
+
+@dataclass(frozen=True)
+class Row:
+    """One paper of a comparison, with a cell per aspect."""
+
+    paper: str
+    name: str  # short: what the question calls it
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A comparison: a row per paper, a column per aspect. Its Markdown is the first block of the answer's text."""
+
+    aspects: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The checked answer, the same for the browser, the command line and Python."""
 
@@ -182,6 +207,7 @@ class Answer:
     nearest: tuple[Citation, ...] = ()  # for "not_in_papers": the closest passages
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
     tokens: int = 0
+    table: Table | None = None  # of a comparison that was answered without a model
 
 
 @dataclass(frozen=True)

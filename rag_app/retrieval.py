@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag_app.called import Mention, mentions
 from rag_app.index import Generation
 from rag_app.manifest import Entry
 from rag_app.planning import Plan, names_of, plan
@@ -81,6 +82,37 @@ class Retriever:
         if decided.kind == "comparison":
             rows, scores = self._compare(query, decided, allowed, rows)
         return self._hits(rows[:top], scores[:top], ranking)
+
+    def mentions(self, question: str) -> list[Mention]:
+        """Where the question names papers, also by names that a paper only coined."""
+        return mentions(question, self._names.all)
+
+    def aspect_hits(
+        self, papers: Sequence[str], aspects: Sequence[str], question: str, top: int, scope: Scope = EVERYTHING
+    ) -> dict[tuple[str, str], list[Hit]]:
+        """For each paper and aspect the passages of that paper that speak to the aspect best, at most `top`.
+
+        Ranks by words and by meaning are not told here: each list is of one paper only.
+        """
+        whole, queries = self._query(question), {aspect: self._query(aspect) for aspect in aspects}
+        allowed = self._allowed(scope)
+        found: dict[tuple[str, str], list[Hit]] = {}
+        for paper in papers:
+            entry = self.generation.by_paper[paper]
+            rows = np.arange(entry.first, entry.first + entry.passages)
+            rows = rows[allowed[rows]]
+            of_question = self._within(whole, rows) if len(rows) else np.zeros(0)
+            for aspect, query in queries.items():
+                if not len(rows):
+                    found[paper, aspect] = []
+                    continue
+                view = ASPECT_WEIGHT * self._within(query, rows) + (1 - ASPECT_WEIGHT) * of_question
+                best = np.argsort(-view, kind="stable")[:top]
+                passages = self.generation.passages(rows[best].tolist())
+                found[paper, aspect] = [
+                    Hit(passage, round(float(score), 5)) for passage, score in zip(passages, view[best], strict=True)
+                ]
+        return found
 
     # -- one query ----------------------------------------------------------------------------------------------
 

@@ -54,15 +54,9 @@ SENTENCE_WEIGHTS = {
     "short": -0.6,
     "open": -0.2,
     "formula": -0.5,
-    "others": -0.4,
     "meaning": 2.0,
     "around": 1.0,
 }
-
-
-# Sentences about other people's work: a question about a paper is rarely answered by what it says of others.
-_OTHERS = re.compile(r"et al\.,? \(\d{4}[a-z]?\)|(?:et al\.,? \(?\d{4}.*){3}")
-_RELATED = re.compile(r"\b(?:related|prior|previous) work|\bbackground\b", re.IGNORECASE)
 
 
 class Library(Protocol):
@@ -188,8 +182,8 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
     kinds = [_kind(piece, page, span, text) for span, text in zip(spans, texts, strict=True)]
     units = []
     for number, (start, end) in enumerate(spans):
-        if kinds[number] in ("heading", "bibliography", "furniture"):
-            continue
+        if kinds[number] in ("heading", "bibliography", "furniture") or len(texts[number].split()) < 2:
+            continue  # a lone cell of a table proves nothing
         row = kinds[number] == "table" and any(c.isdigit() for c in texts[number])
         units.append(
             Unit(
@@ -307,7 +301,6 @@ def _features(asked: Asked, unit: Unit) -> dict[str, float]:
         "long": float(length > 50),
         "open": float(not unit.row and not unit.text.rstrip("\"'”’)]0123456789").endswith((".", "!", "?"))),
         "formula": float(_is_formula(unit)),
-        "others": float(bool(_OTHERS.search(unit.text)) or bool(_RELATED.search(unit.evidence.section))),
         "meaning": 0.0,
         "around": 0.0,
     }

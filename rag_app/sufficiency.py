@@ -1,6 +1,7 @@
 """Whether the evidence answers a question: a few signs, and a small logistic regression that weighs them.
 
-The weights were fitted by benchmarks/calibrate_refusal.py on public questions with and without an answer.
+The weights were fitted by benchmarks/calibrate_refusal.py on public questions with and without an answer; the threshold
+was chosen on the development questions. What they achieve is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -16,14 +17,34 @@ from rag_app.sentence_ranking import Asked, Library, Terms, Unit
 
 NamesOf = Callable[[str], Sequence[str]]
 
-THRESHOLD = 0.5
-OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of this paper ("DPR"), else of a field ("RAG")
+THRESHOLD = 0.35  # of the chance of an answer; below, the reader says that there is none
+BIAS = -2.8
+WEIGHTS: dict[str, float] = {
+    "meaning_mean": 3.48,
+    "missing": -0.2,
+    "missing_name": -1.67,
+    "unknown_name": -0.51,
+    "subject_missing_name": -0.61,
+    "anchored": 2.13,
+}
+
+OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of it ("DPR"), else of a field ("RAG")
 LOOKED_AT = 24  # best units
+USUAL_MEANING = 0.6  # what the best sentences usually reach; stands in where no embedder is at hand
 
 SEVERAL = re.compile(
     r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE
 )
-_CHAINED = re.compile(r"\b(?:another|other|earlier) (?:paper|work)|\b(?:paper|work)s? (?:here|of th(?:is|e) set)\b", re.IGNORECASE)
+_CHAINED = re.compile(
+    r"\b(?:another|other|earlier) (?:paper|work)|\b(?:paper|work)s? (?:here|of th(?:is|e) set)\b", re.IGNORECASE
+)
+
+
+def chance_of_answer(found: dict[str, float]) -> float:
+    """How likely the evidence answers the question, 0..1. Without any sign there is no answer."""
+    if not found:
+        return 0.0
+    return 1 / (1 + exp(-(BIAS + sum(weight * found[name] for name, weight in WEIGHTS.items()))))
 
 
 def signs(
@@ -34,7 +55,13 @@ def signs(
     library: Library | None,
     names_of: NamesOf,
 ) -> dict[str, float]:
-    """Figures between 0 and about 1 that tell an answered question from an unanswered one; see WEIGHTS."""
+    """What tells an answered question from an unanswered one, each between 0 and 1. Empty without evidence.
+
+    meaning_mean: likeness of the three best sentences. missing: weight of the terms that not even the best paper holds.
+    missing_name, subject_missing_name: 1 when every paper in reach, or the paper that the question is about, lacks one
+    of the question's names. unknown_name: 1 when no paper knows a name. anchored: how much of the question stands near
+    its rarest name.
+    """
     top = ranked[:LOOKED_AT]
     if not top:
         return {}
@@ -43,25 +70,20 @@ def signs(
     subjects = _subjects(asked, evidence, holds, names_of, terms)
     several = bool(SEVERAL.search(asked.text))
     groups = _groups(top, subjects, several or bool(_CHAINED.search(asked.text)))
-    covered = [_covered(asked, [unit]) for unit in top]
     return {
-        "covered": max(covered),
-        "covered_mean": sum(sorted(covered)[-3:]) / 3,
-        "own": max(unit.features["own"] for unit in top),
-        "meaning": max(unit.features["meaning"] for unit in top),
-        "meaning_mean": sum(sorted(unit.features["meaning"] for unit in top)[-3:]) / 3,
-        "unknown": max((asked.weights[t] for t in asked.weights if not holds.anywhere(t)), default=0.0),
-        "unknown_name": float(any(not holds.anywhere(term) for ts in names.values() for term in ts)),
+        "meaning_mean": _likeness(top),
         "missing": min(_missing_terms(asked, group, holds) for group in groups),
-        "missing_rarest": min(_missing_rarest(asked, group, holds) for group in groups),
         "missing_name": min(_missing_name(names, group, holds, names_of) for group in groups),
-        "subject": float(bool(subjects)),
-        "subject_missing": _missing_terms(asked, subjects, holds) if subjects else 0.0,
-        "subject_missing_rarest": _missing_rarest(asked, subjects, holds) if subjects else 0.0,
+        "unknown_name": float(any(not holds.anywhere(term) for ts in names.values() for term in ts)),
         "subject_missing_name": _missing_name(names, subjects, holds, names_of) if subjects else 0.0,
         "anchored": _anchored(asked, ranked, names, subjects, several),
-        "several": float(several),
     }
+
+
+def _likeness(top: Sequence[Unit]) -> float:
+    if all(unit.vector is None for unit in top):
+        return USUAL_MEANING
+    return sum(sorted(unit.features["meaning"] for unit in top)[-3:]) / 3
 
 
 def _core(name: str) -> list[str]:
@@ -91,18 +113,18 @@ class _Holdings:
             self._by_paper.setdefault(piece.paper, set()).update(terms(f"{piece.title} {piece.text}"))
 
     def anywhere(self, term: str) -> bool:
-        if self.library is not None:
-            return self.library.frequency(term) > 0
+        if self.library is not None and self.library.frequency(term) > 0:
+            return True
         return any(term in held for held in self._by_paper.values())
 
-    def in_paper(self, paper: str, wanted: Sequence[str]) -> bool:
-        """Whether the paper holds all of the terms, in one passage where the library can tell."""
+    def in_any(self, papers: Sequence[str], wanted: Sequence[str]) -> bool:
+        """Whether one of the papers holds all of the terms."""
+        return any(self._in_paper(paper, wanted) for paper in papers)
+
+    def _in_paper(self, paper: str, wanted: Sequence[str]) -> bool:
         if all(term in self._by_paper.get(paper, ()) for term in wanted):
             return True
         return self.library is not None and self.library.together(paper, wanted) > 0
-
-    def in_any(self, papers: Sequence[str], wanted: Sequence[str]) -> bool:
-        return any(self.in_paper(paper, wanted) for paper in papers)
 
     def owned(self, paper: str, wanted: Sequence[str]) -> float:
         """Which share of the passages that hold the (rarest of the) terms belongs to the paper."""
@@ -127,7 +149,7 @@ def _subjects(
 
 def _covered(asked: Asked, units: Sequence[Unit]) -> float:
     """The share of the question's weight that units and their surroundings hold together."""
-    held = frozenset().union(*(unit.terms | unit.near for unit in units))
+    held = frozenset[str]().union(*(unit.terms | unit.near for unit in units))
     return sum(weight for term, weight in asked.weights.items() if term in held) / asked.total
 
 
@@ -151,29 +173,7 @@ def _missing_terms(asked: Asked, papers: Sequence[str], holds: _Holdings) -> flo
     return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_any(papers, [term])) / total
 
 
-def _missing_rarest(asked: Asked, papers: Sequence[str], holds: _Holdings) -> float:
-    return max((weight for term, weight in asked.weights.items() if not holds.in_any(papers, [term])), default=0.0)
-
-
 def _missing_name(names: dict[str, list[str]], papers: Sequence[str], holds: _Holdings, names_of: NamesOf) -> float:
     """Whether the papers lack a name of the question that is not their own: 1 for one or more, else 0."""
     own = {squash(name) for paper in papers for name in names_of(paper)}
     return float(any(not holds.in_any(papers, ts) for name, ts in names.items() if ts and squash(name) not in own))
-
-
-def chance_of_answer(found: dict[str, float]) -> float:
-    """How likely the evidence answers the question, 0..1. Without any sign there is no answer."""
-    if not found:
-        return 0.0
-    return 1 / (1 + exp(-(BIAS + sum(WEIGHTS[name] * value for name, value in found.items() if name in WEIGHTS))))
-
-
-BIAS = -2.8
-WEIGHTS: dict[str, float] = {
-    "meaning_mean": 3.48,
-    "missing": -0.2,
-    "missing_name": -1.67,
-    "unknown_name": -0.51,
-    "subject_missing_name": -0.61,
-    "anchored": 2.13,
-}

@@ -1,0 +1,164 @@
+"""What a comparison is about: which papers a question sets side by side, and in which respects. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rag_app.called import Mention
+from rag_app.claims import content_words
+
+MOST_ASPECTS = 5  # columns: more would not fit beside each other
+LONGEST_LABEL = 60  # characters of a column's head
+
+_NAME = "\ue000"  # private use: stands for a paper's name while a question is taken apart
+_NAMES = re.compile(
+    rf"(?:\b(?:between|both|the)\s+)?{_NAME}(?:['’]s?\b)?"
+    rf"(?:(?:\s*\(\s*{_NAME}\s*\)|\s*(?:,|,?\s*\b(?:and|or|vs\.?|versus)\b|&)\s*"
+    rf"(?:(?:in|of|for|from|by|with|to|the)\s+)*{_NAME})(?:['’]s?\b)?)*",
+    re.IGNORECASE,
+)
+_QUESTION_WORD = r"(?:how|what|which|where|when|whether|who|whom|whose|why|is|are|was|were|do|does|did|can)"
+_ASKING = re.compile(
+    rf"^\W*(?:(?:as|in|for|on|among|unlike)\b[^,]*,\s*)?"
+    rf"(?:{_QUESTION_WORD}|please|compare|contrast|describe|explain|tell|list|name)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[\"“A-Z\ue000])")
+_CLAUSE = re.compile(rf"[,;:](?=\s)(?:\s*and\b)?|\band\b(?=\s+{_QUESTION_WORD}\b)", re.IGNORECASE)
+_BARE = re.compile(r"^(?:and\s+)?(?:by|for|to|from|in|on|with|at)?\s*(?:whom|which|what|where|when|how|why)$", re.IGNORECASE)
+_BEGINS_ASKING = re.compile(rf"^{_QUESTION_WORD}\b", re.IGNORECASE)
+# "How do A and B differ in generator": the respects come after the preposition.
+_RESPECT = re.compile(
+    r"^.*\b(?:compar\w*|differ\w*|chang\w*|relative to|versus|vs\.?|contrast\w*|similar\w*|alike)(?!\w)"
+    rf"(?:[\s,]|{_NAME}|['’]s?\b|\b(?:with|from|to|relative|between|and|both|each|other|the|most|mainly)\b)*"
+    r"\b(?:in terms of|with respect to|with regard to|regarding|concerning|in|on|by)\s+(?=\w)",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"^(?:(?:and|but|please|also|then)\s+)*(?:(?:compare|contrast|describe|explain|tell me|list)\s+)?", re.IGNORECASE
+)
+# "How does the retriever differ": it is the retriever that is asked for.
+_SUBJECT = re.compile(r"^how (?:do|does|did) (?:the )?(?P<what>.+?)\s+(?:differ|compare)$", re.IGNORECASE)
+_LEAD = re.compile(
+    r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did)\s+"
+    r"|(?:how|what)\s+(?:do|does|did)\s+(?:they|it|each)\s+"
+    r"|(?:what|which)\s+(?:is|are|was|were)\s+(?:the\s+|their\s+|its\s+)?"
+    r"|how\s+(?:do|does|did)\s+(?=\w+\s+(?:to|in|on|for|with|when|instructions)\b))+",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"(?:\s+(?:and|or|in|of|for|from|by|with|to|the|as|each|respectively))+$", re.IGNORECASE)
+_BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)
+# Said of the comparison itself, not of what is compared.
+_NOTHING = frozenset(
+    content_words(
+        "compare compared comparison differ differs different difference differences similar similarity contrast versus "
+        "both paper papers unlike approach approaches method methods way ways work works respect respects describe "
+        "explain main key"
+    )
+)
+# "mock RAG systems", "the MS MARCO dev set": the name only describes the noun that follows it.
+_OF_A_KIND = re.compile(
+    r"[-\s]+(?:systems?|pipelines?|benchmarks?|applications?|techniques|community|literature|style|based)\b",
+    re.IGNORECASE,
+)
+_OF_DATA = re.compile(
+    r"[-\s]+(?:(?:dev|test|training|train|validation)\s+)?(?:sets?|datasets?|splits?|questions|corpus|tasks?|rerankers?)\b",
+    re.IGNORECASE,
+)
+_JOINED = re.compile(r"(?:,|\b(?:and|or|vs\.?|versus|to|than|with|from|between|unlike))\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One respect in which papers are compared: a column."""
+
+    label: str  # short, for the head
+    asked: str  # as a question of its own, for choosing sentences
+    search: str  # what is searched within each paper
+
+
+def compared(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:
+    """Those of a plan's papers that the question really sets side by side, not those whose name describes a thing."""
+    sure, wanted = set(certain), set(papers)
+
+    def stands(mention: Mention) -> bool:
+        before, after = question[: mention.start], question[mention.end :]
+        if _JOINED.search(before):
+            return True
+        if _OF_A_KIND.match(after):
+            return False
+        return mention.paper in sure or not _OF_DATA.match(after)
+
+    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and stands(m)))
+
+
+def aspects_given(text: str) -> tuple[Aspect, ...]:
+    """The aspects that a user has typed, with semicolons between; empty when there is none."""
+    pieces = (" ".join(piece.split()) for piece in text.split(";"))
+    return tuple(_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece)
+
+
+def aspects_of(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
+    """The respects that a question asks for, at most MOST_ASPECTS; the whole question when none can be made out.
+
+    `names` are where papers are named: start and end of each.
+    """
+    marked = question.replace(_NAME, " ")
+    for start, end in sorted(set(names), reverse=True):
+        marked = f"{marked[:start]}{_NAME}{marked[end:]}"
+    sentences = _SENTENCE.split(_NAMES.sub(_NAME, marked))
+    asking = [sentence for sentence in sentences if _ASKING.match(sentence)] or sentences
+    # A statement before the question is its ground: "A and B both do X. Compare ..." asks nothing about X.
+    ground = " ".join(_without_names(sentence) for sentence in sentences if sentence not in asking)
+    pieces = [piece for sentence in asking for piece in _pieces(sentence)]
+    found = dict.fromkeys(piece for piece in pieces if _says_something(piece))
+    if not found:
+        return (Aspect("what the paper says", question, question),)
+    return tuple(_aspect(piece, ground) for piece in found)[:MOST_ASPECTS]
+
+
+def _pieces(sentence: str) -> list[str]:
+    """The clauses of one sentence; "and" divides a list, not the inside of a clause that asks by itself."""
+    # What stands before the question proper: "As benchmarks, how do ...", "Unlike A, what ...".
+    sentence = re.sub(
+        rf"^(?:as|for|in|unlike)\b[^,]*,\s*(?={_QUESTION_WORD}\b)", "", sentence.strip(), flags=re.IGNORECASE
+    )
+    # "Compare A and B: the loss, ...": before the colon stands what is compared.
+    sentence = re.sub(r"^(?:compare|contrast)\b[^:]*:\s+", "", sentence, flags=re.IGNORECASE)
+    found: list[str] = []
+    for clause in _CLAUSE.split(sentence.rstrip(" .?!")):
+        if found and _BARE.match(clause.strip()):  # "how much was collected, by whom"
+            found[-1] += f", {clause.strip()}"
+            continue
+        text = _ORDER.sub("", _RESPECT.sub("", clause.strip()))
+        found += [text] if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
+    return [_without_names(piece) for piece in found]
+
+
+def _without_names(piece: str) -> str:
+    text = re.sub(rf"\b(?:in|of|for|from|by|with|to|at|between)\s+{_NAME}(?=\W|$)", " ", piece)
+    text = re.sub(r"\(\s*\)", " ", text.replace(_NAME, " "))
+    return " ".join(text.split()).strip(" ,;:.?!'’-–")
+
+
+def _says_something(piece: str) -> bool:
+    return any(word not in _NOTHING for word in content_words(_LEAD.sub("", piece)))
+
+
+def _aspect(piece: str, ground: str) -> Aspect:
+    subject = _SUBJECT.match(piece)
+    piece = subject["what"] if subject else piece
+    asking = _BEGINS_ASKING.match(piece) is not None
+    label = _LEAD.sub("", piece) or piece
+    label = label if asking else _TAIL.sub("", label) or piece
+    asked = piece if asking else f"What is the {label}"
+    search = label
+    if ground and _BACK.search(label):  # "that advice" means nothing without the sentence that it points back to
+        asked, search = f"{asked} ({ground})", f"{label} {ground}"
+    return Aspect(_clipped(label), f"{asked}?", search)
+
+
+def _clipped(label: str) -> str:
+    return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
