@@ -1,6 +1,6 @@
 """Fits the weights of rag_app/sufficiency.py and prints what they achieve.
 
-Questions with an answer: QASPER (within the paper), SQuAD 2.0, ARAGOG (over the PDFs). Without: SQuAD's impossible ones,
+Questions with an answer: QASPER (within the paper), SQuAD 2.0, ARAGOG (over the PDFs). Without: SQuAD's impossible,
 QASA's unanswerable ones asked of the PDFs, ARAGOG's asked of the PDFs that do not hold the answer, and near misses:
 ARAGOG's and SQuAD's questions with one name put in place of another. The development questions have no part in the
 weights; they choose only the threshold.
@@ -32,15 +32,23 @@ from rag_app.quoting import QuotingReader
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import load_settings
 from rag_app.sufficiency import WEIGHTS
+from rag_app.word_index import terms
 
 DATASETS = SHARED / "datasets"
 FALSE_REFUSALS = 0.08  # of the development questions: the threshold's aim, below the 10 % that are allowed
 SAMPLE = 200  # questions of each SQuAD kind
-NAMES = (
+_NAMES = (
     "HotpotQA TriviaQA WebQuestions PopQA StrategyQA FEVER QNLI CodeNet ImageNet WikiText-103 CommonsenseQA "
     "ASQA ELI5 BEIR SVAMP A100 PaLM GPT-4 Codex MiniLM Flan-T5 BLOOM DeBERTa-v3 PubHealth CoLA MNLI WMT14 XSum "
     "SAMSum WikiSQL TruthfulQA RealToxicityPrompts BIG-bench LAMA SWAG MultiRC ReCoRD"
-).split()
+)
+NAMES = _NAMES.split()
+QUANTITIES = (
+    "US dollars did the annotation for {} cost", "kilowatt-hours of electricity did {} consume in training",
+    "person-hours of annotation went into {}", "tonnes of carbon dioxide did the experiments with {} emit",
+    "engineers worked on {}", "volunteers took part in the user study of {}", "lines of code does {} consist of",
+    "months did the development of {} take", "customers use {} in production", "patents cover {}",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,7 @@ def _from_squad(folder: Path) -> dict[str, Signs]:
         folder / "squad",
         ((a["title"], a["title"].replace("_", " "), [p["context"] for p in a["paragraphs"]]) for a in data),
     )
-    asked = [
-        Asking(q["question"], not q["is_impossible"]) for a in data for p in a["paragraphs"] for q in p["qas"]
-    ]
+    asked = [Asking(q["question"], not q["is_impossible"]) for a in data for p in a["paragraphs"] for q in p["qas"]]
     chance = random.Random(1)
     chance.shuffle(asked)
     good = [a for a in asked if a.answerable][:SAMPLE]
@@ -189,9 +195,28 @@ def _from_papers(folder: Path) -> dict[str, Signs]:
         "ARAGOG": ask(good),
         "ARAGOG, names swapped": ask(_swapped(good, NAMES, random.Random(5))),
         "ARAGOG of other papers": ask(Asking(text, False, others) for text in aragog),
+        "quantity not given": ask(_quantities(assistant)),
         "QASA unanswerable": ask(Asking(entry["question"], False) for entry in qasa.values()),
         "development": ask(Asking(q["question"], q["kind"] != "unanswerable") for q in questions()),
     }
+
+
+def _quantities(assistant: Assistant) -> Iterator[Asking]:
+    """Quantities of which a paper has not even the words."""
+    generation = index.open_current(assistant.settings.index_folder)
+    try:
+        for place, entry in enumerate(generation.manifest.papers):
+            for quantity in (QUANTITIES[place % 10], QUANTITIES[(place + 3) % 10]) if entry.short_names else ():
+                text = quantity.format(entry.short_names[0])
+                if any(_absent(generation, entry, term) for term in terms(quantity.split(" {}")[0])):
+                    yield Asking(f"How many {text}?", False)
+    finally:
+        generation.close()
+
+
+def _absent(generation: index.Generation, entry: index.Entry, term: str) -> bool:
+    rows = generation.words.rows_with(term)
+    return not ((entry.rows.start <= rows) & (rows < entry.rows.stop)).any()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

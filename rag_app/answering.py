@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 
 import numpy as np
 
 from rag_app.build_report import FAILED_STATES
-from rag_app.citations import MarkStream, with_citations
+from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
+from rag_app.comparison import CellRanker, Comparison, Tabulation
 from rag_app.errors import QuestionError
 from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
-from rag_app.quoting import QuotingReader
+from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import Meaning
+from rag_app.sufficiency import THRESHOLD, chance_of_answer
 from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
+CELL_HITS, CELL_BUDGET = 10, 2_500  # passages and tokens that are read for one cell of a comparison
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
 
 
@@ -34,6 +37,8 @@ class Found:
     generation: Generation
     evidence: list[Evidence]
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
+    comparison: Comparison | None = None  # to be answered as a table
+    cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
 
 
 def checked(question: str) -> str:
@@ -62,8 +67,18 @@ def papers_in(generation: Generation, scope: Scope) -> list[Entry]:
     ]
 
 
-def find(retriever: Retriever, question: str, scope: Scope, budget: int) -> Found:
-    """The best passages with their neighbourhoods, `budget` tokens of them. Raises IndexFault for a damaged index."""
+Compares = Callable[[str, Retriever, Scope], Comparison | None]
+
+
+def _never(question: str, retriever: Retriever, scope: Scope) -> None:
+    return None
+
+
+def find(retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _never) -> Found:
+    """The best passages with their neighbourhoods, `budget` tokens of them, and those of each cell of a comparison.
+
+    `compares` says whether the question is answered as a table. Raises IndexFault for a damaged index.
+    """
     generation = retriever.generation
     page_of = cache(generation.page)
 
@@ -72,7 +87,17 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int) -> Foun
         return entry.title, entry.state == "digest only"
 
     evidence = gather(retriever.find(question, HITS_READ, scope), page_of, title_of, budget)
-    return Found(question, scope, generation, evidence, page_of)
+    comparison = compares(question, retriever, scope)
+    if comparison is None:
+        return Found(question, scope, generation, evidence, page_of)
+    searches = [aspect.search for aspect in comparison.aspects]
+    hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
+    cells = {
+        (paper, aspect.label): gather(hits[paper, aspect.search], page_of, title_of, CELL_BUDGET)
+        for paper in comparison.papers
+        for aspect in comparison.aspects
+    }
+    return Found(question, scope, generation, evidence, page_of, comparison, cells)
 
 
 class _WordsOf:
@@ -117,6 +142,31 @@ def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generato
     return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
 
 
+def is_answered(found: Found, reader: QuotingReader) -> bool:
+    """Whether the evidence seems to hold an answer, by the quoting reader's own measure."""
+    return chance_of_answer(reader.weigh(found.question, found.evidence)[2]) >= THRESHOLD
+
+
+def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> Generator[Event, None, Answer]:
+    """The comparison as a table; "not_in_papers" when no cell could be filled. Yields what happens, and no pieces.
+
+    Without id and times, as answer_from.
+    """
+    comparison = found.comparison
+    assert comparison is not None
+    yield Progress("reading", f"comparing {len(comparison.papers)} papers on {len(comparison.aspects)} aspects")
+    rank = CellRanker(found.question, terms, _WordsOf(found.generation), meaning, found.page_of)
+    cells = Tabulation(comparison, found.page_of)
+    table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
+    answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
+    if stop.is_set():
+        answer = replace(answer, notes=(STOPPED,))
+    elif not cells.citations:
+        near = nearest(found.question, found.evidence, found.page_of)
+        answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
+    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+
+
 def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:
     """Pass on the reader's pieces with the marks as they will be shown; returns its draft."""
     marks = MarkStream(found.evidence, found.page_of)
@@ -151,7 +201,7 @@ def _searched(found: Found, answer: Answer) -> Searched:
     unreadable = tuple(entry.paper for entry in papers if entry.state in FAILED_STATES)
     return Searched(
         papers=len(papers) - len(unreadable),
-        read=len({piece.paper for piece in found.evidence}),
+        read=len({piece.paper for piece in found.evidence} | {paper for paper, _ in found.cells}),
         quoted=len({citation.paper for citation in answer.citations}),
         unreadable=unreadable,
     )

@@ -9,8 +9,19 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app.answering import answer_from, checked, find, milliseconds, papers_in, quoting_reader
+from rag_app.answering import (
+    Compares,
+    answer_from,
+    checked,
+    find,
+    is_answered,
+    milliseconds,
+    papers_in,
+    quoting_reader,
+    table_from,
+)
 from rag_app.build import BuildProgress, BuildReport, build
+from rag_app.comparison import Comparison, demanded, recognised
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
@@ -20,6 +31,7 @@ from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, Page, Progress
+from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
@@ -63,6 +75,7 @@ class Assistant:
         self._reader = reader
         self._index = SharedIndex(settings.index_folder)
         self._retriever: Retriever | None = None
+        self._reranker: Reranker | None = None
         self._lock = threading.Lock()
         self._embedder_lock = threading.Lock()
         self._reader_lock = threading.Lock()
@@ -91,9 +104,15 @@ class Assistant:
         if retriever is None or retriever.generation is not generation:
             # Another embedder's vectors mean nothing to this one, also where their size is the same.
             same = generation.manifest.has_meaning and generation.manifest.embedder == self.embedder.identity
-            retriever = Retriever(generation, self.embedder.embed_question if same else None)
+            retriever = Retriever(generation, self.embedder.embed_question if same else None, self._open_reranker())
             self._retriever = retriever
         return retriever
+
+    def _open_reranker(self) -> Reranker | None:
+        with self._embedder_lock:
+            if self._reranker is None:
+                self._reranker = open_reranker(self.settings)
+            return self._reranker
 
     def _is_of_other_embedder(self, manifest: Manifest) -> bool:
         """Whether the vectors are not of the embedder that is in use, or that the settings name while none is."""
@@ -208,6 +227,30 @@ class Assistant:
         assert isinstance(answer, Answer)
         return answer
 
+    def compare(
+        self,
+        question: str,
+        *,
+        id: str = "",
+        papers: Sequence[str] = (),
+        aspects: str = "",
+        years: tuple[int, int] | None = None,
+        section: str = "",
+    ) -> Answer:
+        """A table of papers and aspects, without a model, also when the evidence for it is thin.
+
+        `papers` are its rows, else those that the question names; `aspects` have semicolons between, else as the
+        question says. What goes wrong comes back as an Answer with status "error".
+        """
+        scope = Scope(tuple(papers), years, section)
+
+        def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
+            return demanded(question, retriever, scope, aspects)
+
+        *_, answer = self._told(question, id, scope, threading.Event(), compares)
+        assert isinstance(answer, Answer)
+        return answer
+
     def stream(
         self,
         question: str,
@@ -222,26 +265,38 @@ class Assistant:
 
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
+        yield from self._told(question, id, Scope(tuple(papers), years, section), stop or threading.Event())
+
+    def _told(
+        self, question: str, id: str, scope: Scope, stop: threading.Event, compares: Compares | None = None
+    ) -> Iterator[Event]:
+        """What happens, then the answer, or the error as one. `compares`: answer by a table, whatever it asks."""
         began = time.perf_counter()
-        scope = Scope(tuple(papers), years, section)
         try:
-            yield from self._stream(checked(question), id, scope, stop or threading.Event())
+            yield from self._stream(checked(question), id, scope, stop, compares)
         except RagError as error:
             spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
             yield Answer(id, question, "error", str(error), "", milliseconds=spent)
 
-    def _stream(self, question: str, id: str, scope: Scope, stop: threading.Event) -> Iterator[Event]:
+    def _stream(
+        self, question: str, id: str, scope: Scope, stop: threading.Event, demand: Compares | None
+    ) -> Iterator[Event]:
         began = time.perf_counter()
-        reader = self.reader
+        reader = QuotingReader() if demand else self.reader
+        ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
         with ExitStack() as stack:
             yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
             _, found = self._index.do(
-                lambda generation: find(self._retriever_of(generation), question, scope, reader.budget), stack
+                lambda generation: find(self._retriever_of(generation), question, scope, reader.budget, *ways), stack
             )
             if isinstance(reader, QuotingReader):
                 reader = quoting_reader(found, self.embedder)
             retrieved = time.perf_counter()
-            answer = yield from answer_from(found, reader, stop)
+            tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
+            if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
+                answer = yield from table_from(found, self.embedder, stop)
+            else:
+                answer = yield from answer_from(found, reader, stop)
             ended = time.perf_counter()
             yield replace(
                 answer,

@@ -13,27 +13,29 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-STOPWORDS = frozenset(
+from rag_app.sentences import word_set
+
+STOPWORDS = word_set(
     "a about above after again against all also am an and any are as at be because been before being below "
     "between both but by can cannot could did do does doing down during each few for from further get give given "
     "gives had has have having he her here hers him his how however i if in into is it its itself let may me "
     "might more most much must my no nor not of off on once one only or other our ours out over own per same "
     "shall she should since so some such than that the their theirs them then there these they this those through "
     "thus to too under until up upon us use used uses using very via was we were what when where whether which "
-    "while who whom whose why will with within without would yet you your many paper papers".split()
+    "while who whom whose why will with within without would yet you your many paper papers"
 )
-_STRUCTURE = frozenset(
+_STRUCTURE = word_set(
     "table figure fig tab section sec appendix equation eq algorithm chapter page paper papers abstract "
     "introduction conclusion conclusions results method methods discussion references yes no answer note january "
-    "february march april may june july august september october november december english".split()
+    "february march april may june july august september october november december english"
 )
-_NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90, "hundred": 100}
+_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())}
+_NUMBER_WORDS |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_NUMBER_WORDS |= {"hundred": 100}
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**9, "bn": 10**9, "billion": 10**9}
 _SCALE |= {"t": 10**12, "trillion": 10**12}
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildProgress, BuildReport, PaperReport
-from rag_app.records import Answer, Citation, Hit
+from rag_app.records import Answer, Citation, Hit, Table
 
 WIDEST = 100  # characters: longer lines read badly
 SPARSE = 10.0  # seconds between two lines of progress where a line cannot be rewritten
@@ -46,7 +46,11 @@ def width() -> int:
 def answer_text(answer: Answer, *, body: bool = True) -> str:
     """The answer with its citations, ready to print; without its own words when they were printed as they came."""
     blocks = []
-    if body:
+    if body and answer.table is not None:
+        blocks.append(table_text(answer.table))
+        # The first block of the text is the same table as Markdown.
+        blocks += [_wrapped(rest) for rest in answer.answer.partition("\n\n")[2:] if rest]
+    elif body:
         blocks.append(_wrapped(answer.answer))
     blocks += [_wrapped(f"Note: {remark}") for remark in answer.notes]
     blocks += [_citation(citation) for citation in answer.citations]
@@ -57,6 +61,21 @@ def answer_text(answer: Answer, *, body: bool = True) -> str:
         blocks.append("The nearest passages:")
         blocks += [_citation(citation) for citation in answer.nearest]
     blocks.append(_footer(answer))
+    return "\n\n".join(blocks)
+
+
+def table_text(table: Table) -> str:
+    """A comparison for the terminal, where a table as wide as its quotes cannot be read: each aspect, paper by paper."""
+    longest = max((len(row.name) for row in table.rows), default=0)
+    blocks = []
+    for column, aspect in enumerate(table.aspects):
+        lines = [_wrapped(aspect)]
+        for row in table.rows:
+            cell = row.cells[column]
+            said = " ".join([cell.text, *(f"[{number}]" for number in cell.citations)])
+            indent = " " * (longest + 4)
+            lines.append(f"  {harmless(row.name):{longest}}  {_wrapped(said, indent=indent).lstrip()}")
+        blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 

@@ -24,6 +24,7 @@ ROOMS = {
     "fetch": "rag_app.command_fetch",
     "ask": "rag_app.command_ask",
     "search": "rag_app.command_search",
+    "compare": "rag_app.command_compare",
     "papers": "rag_app.command_papers",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
@@ -106,6 +107,7 @@ def make_parser() -> argparse.ArgumentParser:
     search = _command(commands, "search", "find the passages for a question")
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
+    _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _command(commands, "doctor", "explain every wrong setting and missing part")
     _add_serving(_command(commands, "serve", "open the page in the browser"))
@@ -129,6 +131,17 @@ def _add_question(command: argparse.ArgumentParser) -> None:
     years = "only papers of these years: 2020-2023, 2020- or 2020"
     command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
     command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading has this text")
+
+
+def _add_comparing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("question", metavar="QUESTION", help="in quotes")
+    which = "the rows, by file name or arXiv id, with commas between; else the papers that the question names"
+    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
+    columns = "the columns, with semicolons between; else what the question asks for"
+    command.add_argument("--aspects", default="", metavar="TEXTS", help=columns)
+    form = command.add_mutually_exclusive_group()
+    for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

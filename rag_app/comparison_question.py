@@ -27,7 +27,9 @@ _ASKING = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[\"“A-Z\ue000])")
 _CLAUSE = re.compile(rf"[,;:](?=\s)(?:\s*and\b)?|\band\b(?=\s+{_QUESTION_WORD}\b)", re.IGNORECASE)
-_BARE = re.compile(r"^(?:and\s+)?(?:by|for|to|from|in|on|with|at)?\s*(?:whom|which|what|where|when|how|why)$", re.IGNORECASE)
+_BARE = re.compile(
+    r"^(?:and\s+)?(?:by|for|to|from|in|on|with|at)?\s*(?:whom|which|what|where|when|how|why)$", re.IGNORECASE
+)
 _BEGINS_ASKING = re.compile(rf"^{_QUESTION_WORD}\b", re.IGNORECASE)
 # "How do A and B differ in generator": the respects come after the preposition.
 _RESPECT = re.compile(
@@ -53,9 +55,9 @@ _BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$"
 # Said of the comparison itself, not of what is compared.
 _NOTHING = frozenset(
     content_words(
-        "compare compared comparison differ differs different difference differences similar similarity contrast versus "
-        "both paper papers unlike approach approaches method methods way ways work works respect respects describe "
-        "explain main key"
+        "compare compared comparison differ differs different difference differences similar similarity contrast "
+        "versus both paper papers unlike approach approaches method methods way ways work works respect respects "
+        "describe explain main key"
     )
 )
 # "mock RAG systems", "the MS MARCO dev set": the name only describes the noun that follows it.
@@ -84,7 +86,10 @@ def compared(question: str, found: Sequence[Mention], papers: Iterable[str], cer
     sure, wanted = set(certain), set(papers)
 
     def stands(mention: Mention) -> bool:
-        before, after = question[: mention.start], question[mention.end :]
+        end = mention.end
+        while (right := next((m.end for m in found if question[end : m.start] == " "), None)) is not None:
+            end = right  # "MS MARCO dev set": the noun follows the whole name
+        before, after = question[: mention.start], question[end:]
         if _JOINED.search(before):
             return True
         if _OF_A_KIND.match(after):

@@ -12,7 +12,7 @@ from typing import Any
 from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildReport
 from rag_app.fetch import Fetched
-from rag_app.records import Answer, Citation, Hit
+from rag_app.records import Answer, Citation, Hit, Table
 
 Json = dict[str, Any]
 
@@ -37,10 +37,26 @@ def answer_json(answer: Answer) -> Json:
         "nearest": [citation_json(citation) for citation in answer.nearest],
         "notes": list(answer.notes),
         "tokens": answer.tokens,
+        "table": table_json(answer.table) if answer.table is not None else None,
     }
     if answer.status == "error":
         value["error"] = answer.answer
     return value
+
+
+def table_json(table: Table) -> Json:
+    """A comparison: the columns' heads, and per paper a cell for each with the numbers of its citations."""
+    return {
+        "aspects": list(table.aspects),
+        "rows": [
+            {
+                "paper": row.paper,
+                "name": row.name,
+                "cells": [{"text": cell.text, "citations": list(cell.citations)} for cell in row.cells],
+            }
+            for row in table.rows
+        ],
+    }
 
 
 def citation_json(citation: Citation) -> Json:

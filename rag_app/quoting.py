@@ -9,11 +9,11 @@ import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.aspects import COMPARES, aspects, best_for_aspects
+from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.claims import content_words
 from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
-from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
+from rag_app.sentence_ranking import Meaning, PageOf, Unit, rank_units
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, signs
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
@@ -23,7 +23,7 @@ NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
 USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
 MOST = 12  # items at most, however many papers are asked for
-FEW = 4  # papers that are compared point by point
+PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
 SAME = 0.8  # share of words that makes two sentences one
@@ -55,16 +55,14 @@ class QuotingReader:
         self._page_of = page_of
         self._names_of = names_of
 
-    def read(
-        self, question: str, evidence: Sequence[Evidence], stop: threading.Event
-    ) -> Generator[str, None, Draft]:
+    def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
         asked, ranked, found = self.weigh(question, evidence)
         if chance_of_answer(found) < THRESHOLD:
             yield NOT_IN_PAPERS
             return Draft(NOT_IN_PAPERS, refused=True)
         text = ""
-        for piece in compose(self._choose(question, asked, ranked, evidence)):
+        for piece in compose(choose(asked, ranked, self._named(question, evidence))):
             if stop.is_set():
                 return Draft(text, problem=STOPPED)
             text += piece
@@ -77,40 +75,24 @@ class QuotingReader:
         ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
         return asked, ranked, signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
 
-    def _choose(self, question: str, asked: Asked, ranked: Sequence[Unit], evidence: Sequence[Evidence]) -> list[Unit]:
-        papers = self._compared(question, evidence)
-        if len(papers) < 2:
-            return choose(asked, ranked)
-        names = [name for paper in papers for name in self._names_of(paper)]
-        parts = aspects(question, names)
-        embed = self._meaning.embed_question if self._meaning else None
-
-        def apart(part: str) -> Asked:
-            return take_apart(part, self._terms, self._library, evidence)
-
-        return [
-            unit
-            for paper in papers
-            for unit in best_for_aspects(parts, _of(paper, ranked), apart, embed, _alike)
-        ]
-
-    def _compared(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
-        """The papers that a comparison speaks of: those it names, else all of the evidence where these are few."""
-        papers = list(dict.fromkeys(piece.paper for piece in evidence))
-        named = [paper for paper in papers if any(mentions(question, name) for name in self._names_of(paper))]
-        if COMPARES.search(question) and len(papers) <= FEW:
-            return papers
-        return named[:FEW]
+    def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
+        """Papers of the evidence that the question calls by name, in the evidence's order."""
+        papers = dict.fromkeys(piece.paper for piece in evidence)
+        return [paper for paper in papers if any(mentions(question, name) for name in self._names_of(paper))]
 
 
-def choose(asked: Asked, ranked: Sequence[Unit]) -> list[Unit]:
-    """The units to quote, best first: a few for a plain question, one of each paper when it asks which papers."""
-    if SEVERAL.search(asked.text):
+def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
+    """The units to quote, best first: a few for a plain question, of each paper some when several are asked for."""
+    if len(named) > 1:
+        items = [item for paper in named for item in _pick(_of(paper, ranked), PER_PAPER)][:MOST]
+    elif SEVERAL.search(asked.text):
         firsts = [_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
         items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
     else:
         items = _pick(ranked, USUAL)
-    return [unit for item in items for unit in item]
+    units = [unit for item in items for unit in item]
+    framed = {(unit.evidence.number, span) for unit in units for span in unit.frame}  # shown above the rows anyway
+    return [unit for unit in units if (unit.evidence.number, (unit.start, unit.end)) not in framed]
 
 
 def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
@@ -139,7 +121,7 @@ def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
 
 def _alike(one: Unit, other: Unit) -> bool:
     """Whether two units say the same in the same words (an abstract and its introduction often do)."""
-    if one.evidence.paper == other.evidence.paper and one.evidence.page == other.evidence.page and one.text == other.text:
+    if one.text == other.text and one.evidence.paper == other.evidence.paper:
         return True
     both, fewest = len(one.terms & other.terms), min(len(one.terms), len(other.terms))
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest

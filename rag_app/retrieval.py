@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -30,6 +31,9 @@ COMPARED_PAGES = 24  # of each paper of a comparison, before the plain ranking g
 SURVEY_MEANING_WEIGHT = 0.3  # "which papers use X?" is about the name X
 SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
 
+RERANKED = 30  # hits that a reranker looks at again, where the settings name one
+RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
+
 EmbedQuestion = Callable[[str], np.ndarray]
 
 
@@ -40,6 +44,12 @@ class Scope:
     papers: tuple[str, ...] = ()
     years: tuple[int, int] | None = None  # first and last, both included
     section: str = ""  # part of a section's heading, any case
+
+
+class Reranker(Protocol):
+    """Scores texts against a question; higher is better, only comparable within one call."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]: ...
 
 
 EVERYTHING = Scope()
@@ -57,8 +67,11 @@ class _Query:
 class Retriever:
     """Searches one generation. Safe to share between threads."""
 
-    def __init__(self, generation: Generation, embed_question: EmbedQuestion | None) -> None:
+    def __init__(
+        self, generation: Generation, embed_question: EmbedQuestion | None, reranker: Reranker | None = None
+    ) -> None:
         self.generation = generation
+        self._reranker = reranker
         self._embed = embed_question if generation.manifest.has_meaning else None
         self._names = names_of(generation.manifest.papers)
 
@@ -81,6 +94,8 @@ class Retriever:
         rows, scores = ranking.rows, ranking.scores
         if decided.kind == "comparison":
             rows, scores = self._compare(query, decided, allowed, rows)
+        elif self._reranker is not None:
+            rows, scores = self._reranked(question, rows, scores)
         return self._hits(rows[:top], scores[:top], ranking)
 
     def mentions(self, question: str) -> list[Mention]:
@@ -150,6 +165,20 @@ class Retriever:
         fused = fused + NAMED_BONUS * np.isin(owner, numbers)
         order = np.argsort(-fused, kind="stable")
         return _Ranking(rows[order], fused[order], words[rows][order], meaning[order])
+
+    def _reranked(self, question: str, rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first rows in a new order: a cross-encoder's judgement beside the fused score."""
+        assert self._reranker is not None
+        first = slice(0, RERANKED)
+        texts = [passage.text for passage in self.generation.passages(rows[first].tolist())]
+        judged = _normalised(np.array(self._reranker.score(question, texts), dtype=np.float32))
+        blend = (1 - RERANKER_WEIGHT) * _normalised(scores[first]) + RERANKER_WEIGHT * judged
+        order = np.argsort(-blend, kind="stable")
+        # The others stay behind these, on the same scale.
+        lowest = float(scores[first].min())
+        return np.concatenate([rows[first][order], rows[RERANKED:]]), np.concatenate(
+            [lowest + blend[order], scores[RERANKED:]]
+        )
 
     # -- several papers, several aspects ------------------------------------------------------------------------
 

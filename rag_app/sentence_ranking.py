@@ -9,40 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import log
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from rag_app.claims import content_words, names, numbers, squash
+from rag_app.asked import Asked, Library, Terms, take_apart
+from rag_app.claims import names, numbers, squash
 from rag_app.records import BlockKind, Evidence, Page
 from rag_app.text import sentences
 
+__all__ = ["SENTENCE_WEIGHTS", "Asked", "Library", "Meaning", "PageOf", "Terms", "Unit", "rank_units", "take_apart"]
+
 PageOf = Callable[[str, int], Page]
-Terms = Callable[[str], list[str]]
-Kind = Literal["number", "name", "date", "description"]
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 80  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
-_ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|large|big|long|far|often|high|low|well|fast|small|deep|old|accurate|strong)\b"
-    r"|\b(?:what|which)\b[^,;?]{0,60}\b(?:scores?|accurac(?:y|ies)|recall|precision|f1|em|ndcg\S*|mrr|bleu|rouge|perplexity"
-    r"|percent(?:age)?|share|fraction|proportion|number|size|rates?|thresholds?|weights?|ratio|latency|probability|steps"
-    r"|correlation|tau|temperature|exact match|values?|cost|win rate|gain|improvement|speedup|length|dimension)\b",
-    re.IGNORECASE,
-)
-_ASKS_NAME = re.compile(
-    r"\b(?:what|which)\b[^,;?]{0,40}\b(?:datasets?|data sets?|corpora|corpus|models?|methods?|algorithms?|optimi[sz]ers?"
-    r"|benchmarks?|languages?|retrievers?|encoders?|architectures?|baselines?|tools?|metrics?|tasks?|papers?)\b"
-    r"|\bwho\b|\bwhere\b",
-    re.IGNORECASE,
-)
-_ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|which|in which) year\b", re.IGNORECASE)
-
-
 SENTENCE_WEIGHTS = {
     "own": 2.0,
     "near": 1.5,
@@ -59,88 +43,12 @@ SENTENCE_WEIGHTS = {
 }
 
 
-class Library(Protocol):
-    """What the whole index knows about words; passages are its unit."""
-
-    size: int
-
-    def frequency(self, term: str) -> int:
-        """In how many passages the term occurs."""
-        ...
-
-    def together(self, paper: str, terms: Sequence[str]) -> int:
-        """In how many passages of the paper all the terms occur."""
-        ...
-
-
 class Meaning(Protocol):
     """The part of an embedder that is needed here."""
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
 
     def embed_question(self, text: str) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question taken apart: its terms with their weight, the names in it, and the kinds of answer it wants."""
-
-    text: str
-    weights: dict[str, float]  # term -> how rare it is, 0..1
-    names: tuple[str, ...]
-    kinds: frozenset[Kind]
-    values: frozenset[str] = frozenset()  # numbers that the question itself holds, as digits
-
-    @property
-    def total(self) -> float:
-        return sum(self.weights.values()) or 1.0
-
-
-def take_apart(question: str, terms: Terms, library: Library | None, evidence: Sequence[Evidence]) -> Asked:
-    """The question as features see it. Without a library, rarity is estimated from the evidence."""
-    wanted = list(dict.fromkeys(term for term in terms(question) if not _is_filler(term)))
-    if library is not None and library.size:
-        size = library.size
-        wanted = list(dict.fromkeys(_known_spelling(term, library) for term in wanted))
-        counts = {term: library.frequency(term) for term in wanted}
-    else:
-        pieces = [set(terms(piece.text)) for piece in evidence]
-        size = len(pieces) + 1
-        counts = {term: sum(term in piece for piece in pieces) for term in wanted}
-    weights = {term: log((size + 1) / (counts[term] + 0.5)) / log(2 * size + 2) for term in wanted}
-    kinds: set[Kind] = set()
-    for kind, pattern in _PATTERNS:
-        if pattern.search(question):
-            kinds.add(kind)
-    values = frozenset(re.findall(r"\d+(?:\.\d+)?", question))
-    return Asked(question, weights, tuple(names(question)), frozenset(kinds or {"description"}), values)
-
-
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("number", _ASKS_NUMBER),
-    ("name", _ASKS_NAME),
-    ("date", _ASKS_DATE),
-)
-_FILLERS = frozenset(
-    word
-    for text in ("much many compare compared differ paper papers set author authors study work reach reaches reported",)
-    for words in (text.split(), content_words(text), content_words("obtain obtains achieve achieves report show shows"))
-    for word in words
-)
-
-
-def _known_spelling(term: str, library: Library) -> str:
-    """British "quantis(ed)" and "colour" as the library spells them, when it does not know the question's spelling."""
-    if library.frequency(term) == 0:
-        for british, american in (("is", "iz"), ("ys", "yz"), ("our", "or"), ("ll", "l")):
-            other = american.join(term.rsplit(british, 1))
-            if other != term and library.frequency(other):
-                return other
-    return term
-
-
-def _is_filler(term: str) -> bool:
-    return term in _FILLERS
 
 
 @dataclass(eq=False)
@@ -231,10 +139,18 @@ def _frame(
     nearby = (*range(first - 1, max(-1, first - 5), -1), *range(last + 1, min(len(texts), last + 5)))
     captions = [place for place in nearby if _CAPTION.match(texts[place])]
     frame = [spans[place] for place in captions[:1]]
-    head = next((place for place in range(first, min(number, first + 3)) if not is_row(texts[place])), None)
-    if head is not None and len(texts[head]) < 240:
+    heads = [place for place in range(first, min(number, first + 3)) if _is_head(texts[place])]
+    if not heads and first and first - 1 not in captions and _is_head(texts[first - 1], 80):
+        heads = [first - 1]  # a head without figures, where no page says that it belongs to the table
+    head = heads[0] if heads else None
+    if head is not None:
         frame.append(spans[head])
     return tuple(frame)
+
+
+def _is_head(text: str, longest: int = 240) -> bool:
+    """Whether a line at the top of a table names its columns: short, not a row, not a sentence."""
+    return len(text) < longest and not is_row(text) and not text.rstrip().endswith((".", ":", "?"))
 
 
 def rank_units(

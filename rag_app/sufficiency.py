@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from math import exp
 
+from rag_app.asked import Asked, Library, Terms
 from rag_app.claims import squash
 from rag_app.naming import mentions
 from rag_app.records import Evidence
-from rag_app.sentence_ranking import Asked, Library, Terms, Unit
+from rag_app.sentence_ranking import Unit
 
 NamesOf = Callable[[str], Sequence[str]]
 
@@ -26,6 +27,7 @@ WEIGHTS: dict[str, float] = {
     "unknown_name": -0.51,
     "subject_missing_name": -0.61,
     "anchored": 2.13,
+    "measured": 0.0,
 }
 
 OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of it ("DPR"), else of a field ("RAG")
@@ -34,6 +36,14 @@ USUAL_MEANING = 0.6  # what the best sentences usually reach; stands in where no
 
 SEVERAL = re.compile(
     r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE
+)
+_COMPARES = re.compile(
+    r"(?:^|[.:;]\s+)(?:compare|contrast)\b|\bdiffers?\b|^both\b|\bhow do\b.*\bcompare\b", re.IGNORECASE
+)
+_MEASURE = re.compile(
+    r"\b(?:how (?:many|much)|(?:what|which) (?:share|fraction|percentage|proportion|number|amount) of)\s+"
+    r"(?P<what>(?:(?!(?:did|does|do|was|were|is|are|has|have|can|would|must|should)\b)[\w-]+[\s,]*){1,2})",
+    re.IGNORECASE,
 )
 _CHAINED = re.compile(
     r"\b(?:another|other|earlier) (?:paper|work)|\b(?:paper|work)s? (?:here|of th(?:is|e) set)\b", re.IGNORECASE
@@ -60,7 +70,7 @@ def signs(
     meaning_mean: likeness of the three best sentences. missing: weight of the terms that not even the best paper holds.
     missing_name, subject_missing_name: 1 when every paper in reach, or the paper that the question is about, lacks one
     of the question's names. unknown_name: 1 when no paper knows a name. anchored: how much of the question stands near
-    its rarest name.
+    its rarest name. measured: how much of what is to be counted stands near a number.
     """
     top = ranked[:LOOKED_AT]
     if not top:
@@ -68,15 +78,23 @@ def signs(
     holds = _Holdings(evidence, terms, library)
     names = {name: [term for part in _core(name) for term in terms(part)] for name in asked.names}
     subjects = _subjects(asked, evidence, holds, names_of, terms)
-    several = bool(SEVERAL.search(asked.text))
-    groups = _groups(top, subjects, several or bool(_CHAINED.search(asked.text)))
+    several = len(subjects) > 1 or any(p.search(asked.text) for p in (SEVERAL, _CHAINED, _COMPARES))
+    groups = _groups(top, subjects, several)
+    missing = min(_missing_terms(asked, group, holds) for group in groups)
+    missing_name = min(_missing_name(names, group, holds, names_of) for group in groups)
+    alone = bool(subjects) and not several
+    if SEVERAL.search(asked.text):
+        anchored = 1 - missing  # "which papers ...": that papers speak of it is the answer
+    else:
+        anchored = _together(asked, ranked) if several else _anchored(asked, ranked, names)
     return {
         "meaning_mean": _likeness(top),
-        "missing": min(_missing_terms(asked, group, holds) for group in groups),
-        "missing_name": min(_missing_name(names, group, holds, names_of) for group in groups),
+        "missing": missing,
+        "missing_name": missing_name,
         "unknown_name": float(any(not holds.anywhere(term) for ts in names.values() for term in ts)),
-        "subject_missing_name": _missing_name(names, subjects, holds, names_of) if subjects else 0.0,
-        "anchored": _anchored(asked, ranked, names, subjects, several),
+        "subject_missing_name": _missing_name(names, subjects, holds, names_of) if alone else missing_name,
+        "anchored": anchored,
+        "measured": _measured(asked, top, terms),
     }
 
 
@@ -103,6 +121,12 @@ def _groups(top: Sequence[Unit], subjects: list[str], together: bool) -> list[li
     return groups
 
 
+def _acronyms(text: str) -> set[str]:
+    """Short forms of names that a text spells out: "nq" where it says Natural Questions."""
+    runs = re.findall(r"\b[A-Z][a-z]+(?:[ -][A-Z][a-z]+)+", text)
+    return {"".join(word[0] for word in re.split(r"[ -]", run)).casefold() for run in runs}
+
+
 class _Holdings:
     """Which terms occur where: by the library when there is one, else by the evidence alone."""
 
@@ -110,7 +134,8 @@ class _Holdings:
         self.library = library
         self._by_paper: dict[str, set[str]] = {}
         for piece in evidence:
-            self._by_paper.setdefault(piece.paper, set()).update(terms(f"{piece.title} {piece.text}"))
+            text = f"{piece.title} {piece.text}"
+            self._by_paper.setdefault(piece.paper, set()).update(terms(text), _acronyms(text))
 
     def anywhere(self, term: str) -> bool:
         if self.library is not None and self.library.frequency(term) > 0:
@@ -153,18 +178,30 @@ def _covered(asked: Asked, units: Sequence[Unit]) -> float:
     return sum(weight for term, weight in asked.weights.items() if term in held) / asked.total
 
 
-def _anchored(
-    asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]], subjects: list[str], several: bool
-) -> float:
-    """How much of the question stands near its rarest name. Several papers asked for may each hold a part."""
-    if len(subjects) > 1 or several:
-        papers = subjects if len(subjects) > 1 else list(dict.fromkeys(unit.evidence.paper for unit in ranked[:10]))
-        best = [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]]
-        return _covered(asked, best)
+def _anchored(asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]]) -> float:
+    """How much of the question stands near its rarest name."""
     named = [term for ts in names.values() for term in ts if term in asked.weights]
     rare = max(named, key=lambda term: asked.weights[term], default="")
     near = [unit for unit in ranked if not rare or rare in unit.terms or rare in unit.near]
     return max((_covered(asked, [unit]) for unit in near), default=0.0)
+
+
+def _together(asked: Asked, ranked: Sequence[Unit]) -> float:
+    """How much of the question stands in the two best units of each paper: each may hold a part of the answer."""
+    papers = dict.fromkeys(unit.evidence.paper for unit in ranked)
+    return _covered(asked, [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]])
+
+
+def _measured(asked: Asked, top: Sequence[Unit], terms: Terms) -> float:
+    """Of what is to be counted ("how many person-hours"), the share that stands near a number; 1 when nothing is."""
+    found = _MEASURE.search(asked.text)
+    wanted = [term for term in terms(found["what"]) if term in asked.weights] if found else []
+    total = sum(asked.weights[term] for term in wanted)
+    if not total:
+        return 1.0
+    counted = [unit for unit in top if any(character.isdigit() for character in unit.text)]
+    near = (sum(asked.weights[term] for term in wanted if term in unit.terms | unit.near) for unit in counted)
+    return max(near, default=0.0) / total
 
 
 def _missing_terms(asked: Asked, papers: Sequence[str], holds: _Holdings) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rag_app.records import Answer, Citation
+from rag_app.records import Answer, Citation, Table
 from rag_app.ui_markdown import markdown_html, plain_html, shown
 
 NamePlace = Callable[[Citation], str]
@@ -114,8 +114,30 @@ def _text(answer: Answer, name: NamePlace) -> str:
         hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
         return f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">{number}</button>'
 
+    if answer.table is not None:
+        # The first block of the text is the same table as Markdown.
+        rest = answer.answer.partition("\n\n")[2]
+        return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported)
     write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
     return write(answer.answer, cite, by_number, answer.unsupported)
+
+
+def _table(table: Table, cite: Callable[[int], str]) -> str:
+    """A comparison. It scrolls sideways within the answer, also by the keyboard."""
+    head = "".join(f'<th scope="col">{shown(aspect)}</th>' for aspect in table.aspects)
+    rows = []
+    for row in table.rows:
+        cells = "".join(
+            f"<td>{shown(cell.text)} {''.join(map(cite, cell.citations))}</td>"
+            if cell.citations
+            else f'<td class="none">{shown(cell.text)}</td>'
+            for cell in row.cells
+        )
+        rows.append(f'<tr><th scope="row">{shown(row.name)}</th>{cells}</tr>')
+    return (
+        '<div class="table compared" tabindex="0" role="region" aria-label="Comparison"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def _waiting(number: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,12 @@ from hypothesis import strategies as st
 
 from rag_app.citations import MarkStream, nearest, unsupported, with_citations
 from rag_app.claims import Ground, names, number_values, numbers
-from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified
+from rag_app.pages import read_paper
+from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text import sentences
+
+SHARED = Path(__file__).parents[2] / "shared"
 
 BODY = (
     "DPR uses two independent BERT networks. "
@@ -120,7 +125,25 @@ def test_a_mark_after_the_stop_belongs_to_the_sentence_before_it() -> None:
 TEXTS = st.lists(
     st.one_of(
         st.sampled_from(
-            ["[1]", "[2]", "[3]", "[1, 2]", "[", "]", "[1", " ", "\n", ". ", ".", "78.0", "DPR uses two", "- ", "| ", "12]", "。"]
+            [
+                "[1]",
+                "[2]",
+                "[3]",
+                "[1, 2]",
+                "[",
+                "]",
+                "[1",
+                " ",
+                "\n",
+                ". ",
+                ".",
+                "78.0",
+                "DPR uses two",
+                "- ",
+                "| ",
+                "12]",
+                "。",
+            ]
         ),
         st.text(alphabet="ab [12].,", max_size=6),
         st.sampled_from(BODY.split(". ")),
@@ -187,7 +210,9 @@ def test_a_second_sentence_is_quoted_when_it_adds_a_number() -> None:
 
 
 def test_long_sentences_are_trimmed_to_whole_words_around_what_is_claimed() -> None:
-    text = " ".join([f"filler{n}" for n in range(100)] + ["accuracy", "42.5", "here"] + [f"more{n}" for n in range(100)])
+    text = " ".join(
+        [f"filler{n}" for n in range(100)] + ["accuracy", "42.5", "here"] + [f"more{n}" for n in range(100)]
+    )
     start, end = best_quote(Claim("The accuracy is 42.5"), _page(text, 1), 0, len(text))
     quote = text[start:end]
     assert "accuracy 42.5" in quote
@@ -213,7 +238,9 @@ def test_boxes_are_one_per_line_of_the_quote() -> None:
     places = [(0, 3), (4, 7), (8, 13), (14, 18)]
     rows = [(10, 100, 30, 110), (35, 100, 60, 111), (10, 115, 40, 125), (45, 115, 70, 125)]
     words = Words(
-        np.array([a for a, _ in places], np.int32), np.array([b for _, b in places], np.int32), np.array(rows, np.float32)
+        np.array([a for a, _ in places], np.int32),
+        np.array([b for _, b in places], np.int32),
+        np.array(rows, np.float32),
     )
     page = Page(1, "1", 600, 800, text, (), words)
     assert boxes(page, 4, 13) == ((35, 100, 60, 111), (10, 115, 40, 125))
@@ -221,8 +248,48 @@ def test_boxes_are_one_per_line_of_the_quote() -> None:
     assert boxes(_page(text, 1), 0, 7) == ()
 
 
+def test_a_quote_never_needs_two_ways_of_joining_lines() -> None:
+    text = "Under self-attention the layers keep the underlying order of words for good."
+    split = {"self-attention": 5, "underlying": 5}  # the first keeps its hyphen, the second lost one
+    starts, ends, rows, line = [], [], [], 0
+    for match in re.finditer(r"\S+", text):
+        cut = match.start() + split.get(match.group(), 0)
+        for start, end in [(match.start(), cut), (cut, match.end())] if cut > match.start() else [match.span()]:
+            starts.append(start)
+            ends.append(end)
+            rows.append((float(start), line * 20.0, float(end), line * 20.0 + 10))
+            line += end == cut
+    words = Words(np.array(starts, np.int32), np.array(ends, np.int32), np.array(rows, np.float32))
+    page = Page(1, "1", 600, 800, text, (), words)
+    start, end = best_quote(Claim("the order of words is kept"), page, 0, len(text))
+    quote = text[start:end]
+    assert ("self-attention" in quote) != ("underlying" in quote)
+    assert "order of words" in quote
+
+
+@pytest.mark.skipif(not (SHARED / "papers").is_dir(), reason="../shared/papers is not there")
+@pytest.mark.parametrize("name", ["2305.06983v2.pdf", "2004.04906v3.pdf"])
+def test_quotes_of_real_pages_stand_in_the_raw_text_of_the_pdf(name: str) -> None:
+    specification = importlib.util.spec_from_file_location("check_questions", SHARED / "check_questions.py")
+    assert specification and specification.loader
+    checker = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(checker)
+    pages = checker.Pages(str(SHARED / "papers"))
+    quotes = []
+    for page in read_paper(SHARED / "papers" / name, "pdf").pages[:5]:
+        for low, high in quotable(page, 0, len(page.text)):
+            start, end = best_quote(Claim(page.text[low:high]), page, low, high)
+            quotes.append(
+                len(page.text[low:high].split()) > 4 and not pages.on_page(name, page.number, page.text[start:end])
+            )
+    assert len(quotes) > 80
+    assert sum(quotes) <= 0.005 * len(quotes)  # formulas whose glyphs have no text
+
+
 def test_a_refusal_comes_with_the_nearest_passages() -> None:
-    answer = with_citations(Draft("This is not in these papers.", refused=True), "How many passages?", EVIDENCE, page_of)
+    answer = with_citations(
+        Draft("This is not in these papers.", refused=True), "How many passages?", EVIDENCE, page_of
+    )
     assert answer.status == "not_in_papers"
     assert answer.unsupported == ()
     assert len(answer.nearest) == 2 and all(place.verified for place in answer.nearest)
@@ -261,7 +328,9 @@ def test_claims_that_cite_nothing_are_named_but_not_headings_lead_ins_or_disclai
 
 
 def test_table_rows_are_checked_and_their_head_is_not() -> None:
-    answer = answer_to("| Paper | Accuracy on HotpotQA |\n| --- | --- |\n| DPR | 78.0 top-20 accuracy [2] |\n| DPR | 61.7 [2] |")
+    answer = answer_to(
+        "| Paper | Accuracy on HotpotQA |\n| --- | --- |\n| DPR | 78.0 top-20 accuracy [2] |\n| DPR | 61.7 [2] |"
+    )
     assert len(answer.unsupported) == 1
     assert "61.7" in answer.unsupported[0]
 
@@ -325,7 +394,9 @@ def test_names_are_compared_without_hyphens_case_and_plural(name: str, source: s
 
 
 def test_what_counts_as_a_name() -> None:
-    found = names("The model RoBERTa beats BERT on TriviaQA and Natural Questions with GPT-4 in Table 3. Retrieval helps.")
+    found = names(
+        "The model RoBERTa beats BERT on TriviaQA and Natural Questions with GPT-4 in Table 3. Retrieval helps."
+    )
     assert found == ["RoBERTa", "BERT", "TriviaQA", "Natural", "Questions", "GPT-4"]
     assert not Ground(["a program"]).holds_name("RAM")
 

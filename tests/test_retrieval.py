@@ -249,3 +249,25 @@ def place(generation: Generation) -> tuple[Path, str]:
 def test_hits_are_records(retriever: Retriever) -> None:
     hit = retriever.find("otter")[0]
     assert dataclasses.is_dataclass(hit) and hit.passage.label == "1" and hit.passage.paper == "2401.00001.md"
+
+
+class LikesWord:
+    """A reranker that likes texts with one word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def score(self, question: str, texts: list[str]) -> list[float]:
+        return [float(self.word in text) for text in texts]
+
+
+def test_a_reranker_reorders_the_first_hits_and_loses_none(generation: Generation) -> None:
+    question = "What eats at dawn?"
+    embed = WordEmbedder().embed_question
+    plain = Retriever(generation, embed).find(question, 20)
+    last = plain[-1].passage
+    reranked = Retriever(generation, embed, LikesWord(last.text)).find(question, 20)
+    assert {hit.passage.id for hit in reranked} == {hit.passage.id for hit in plain}
+    place = [hit.passage.id for hit in reranked].index(last.id)
+    assert place < len(plain) - 1
+    assert all(one.score >= two.score for one, two in pairwise(reranked))

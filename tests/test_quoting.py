@@ -1,0 +1,275 @@
+"""The quoting reader: only words of the evidence, marks that name it, and a plain no when nothing answers."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_app.asked import take_apart
+from rag_app.claims import content_words
+from rag_app.naming import mentions
+from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
+from rag_app.records import Block, Draft, Evidence, Page
+from rag_app.sentence_ranking import is_row, rank_units, units_of
+from rag_app.sufficiency import WEIGHTS, chance_of_answer, signs
+from tests.doubles import WordEmbedder
+
+LYNX = (
+    "The Lynx retriever encodes each question with a small network. "
+    "We train the Lynx retriever with a batch size of 128 questions for 40 epochs. "
+    "Training was done as in earlier work [12]. "
+    "Other systems are described below."
+)
+TABLE = (
+    "Table 2: Accuracy of retrievers on the Meadow questions.\n"
+    "Model Top-5 Top-20\nBM25 41.0 59.1\nLynx 66.3 79.4\nFerret 60.2 70.8"
+)
+FERRET = "The Ferret retriever needs no training. Its index holds 21 million passages of the Meadow corpus."
+
+
+def _evidence(number: int, text: str, paper: str = "lynx.pdf", page: int = 1, title: str = "Lynx") -> Evidence:
+    return Evidence(number, paper, title, page, str(page), "3 Experiments", 0, len(text), text)
+
+
+EVIDENCE = [_evidence(1, LYNX), _evidence(2, TABLE, page=2), _evidence(3, FERRET, "ferret.pdf", title="Ferret")]
+
+
+class Shelf:
+    """A library of three passages."""
+
+    size = 3
+
+    def frequency(self, term: str) -> int:
+        return sum(term in content_words(piece.text) for piece in EVIDENCE)
+
+    def together(self, paper: str, terms: Sequence[str]) -> int:
+        words = [content_words(piece.text) for piece in EVIDENCE if piece.paper == paper]
+        return sum(all(term in held for term in terms) for held in words)
+
+
+def reader(**parts: object) -> QuotingReader:
+    names = {"lynx.pdf": ("Lynx",), "ferret.pdf": ("Ferret",)}
+    parts = {"library": Shelf(), "meaning": WordEmbedder(), "names_of": lambda paper: names.get(paper, ()), **parts}
+    return QuotingReader(**parts)  # type: ignore[arg-type]
+
+
+def answer(question: str, evidence: Sequence[Evidence] = EVIDENCE, **parts: object) -> tuple[str, Draft]:
+    pieces: list[str] = []
+    reading = reader(**parts).read(question, evidence, threading.Event())
+    while True:
+        try:
+            pieces.append(next(reading))
+        except StopIteration as end:
+            return "".join(pieces), end.value
+
+
+def test_the_best_sentence_comes_verbatim_with_its_mark() -> None:
+    text, draft = answer("What batch size is the Lynx retriever trained with?")
+    assert "We train the Lynx retriever with a batch size of 128 questions for 40 epochs. [1]" in text
+    assert draft == Draft(text)
+
+
+def test_a_table_row_comes_with_caption_and_head() -> None:
+    text, _ = answer("What top-20 accuracy does Lynx reach on the Meadow questions?")
+    lines = text.split("\n")
+    row = lines.index("Lynx 66.3 79.4 [2]")
+    assert "Table 2: Accuracy of retrievers on the Meadow questions." in lines[:row]
+    assert "Model Top-5 Top-20" in lines[:row]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many dollars did the zebra pipeline cost in production?",
+        "What accuracy does ZebraNet reach on HotpotQA?",
+        "What top-20 accuracy does Lynx reach on HotpotQA?",
+        "How many kangaroos live in Australia?",
+    ],
+)
+def test_what_the_evidence_does_not_hold_is_refused(question: str) -> None:
+    text, draft = answer(question)
+    assert draft.refused and draft.text == text == NOT_IN_PAPERS
+
+
+def test_without_evidence_there_is_no_answer() -> None:
+    text, draft = answer("What is Lynx?", [])
+    assert draft.refused and text == NOT_IN_PAPERS
+
+
+def test_it_works_without_any_part() -> None:
+    reading = QuotingReader().read("How many passages does the Ferret index hold?", EVIDENCE, threading.Event())
+    assert any("21 million passages" in piece for piece in reading)
+
+
+def test_every_paper_that_the_question_names_is_quoted() -> None:
+    text, _ = answer("How do the Lynx retriever and the Ferret retriever differ in training?")
+    marks = set(re.findall(r"\[(\d)\]", text))
+    assert "3" in marks and marks & {"1", "2"}
+    assert text.count("Lynx:") == text.count("Ferret:") == 1
+
+
+def test_a_paper_s_own_reference_is_never_taken_for_a_mark() -> None:
+    text, _ = answer("How was training done in earlier work?")
+    assert "Training was done as in earlier work ［12］. [1]" in text
+
+
+def test_stopping_ends_the_answer_and_says_so() -> None:
+    stop = threading.Event()
+    reading = reader().read("How do the Lynx retriever and the Ferret retriever differ in training?", EVIDENCE, stop)
+    first = next(reading)
+    stop.set()
+    with pytest.raises(StopIteration) as end:
+        next(reading)
+    assert end.value.value == Draft(first, problem=STOPPED)
+
+
+SENTENCES = st.lists(
+    st.sampled_from(
+        [
+            *LYNX.split(". "),
+            *FERRET.split(". "),
+            "Accuracy is 79.4 [3, 4]",
+            "Lynx 66.3 79.4",
+            "Model Top-5 Top-20",
+            "x",
+            "§ 4",
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+)
+QUESTIONS = st.sampled_from(
+    [
+        "What batch size is the Lynx retriever trained with?",
+        "Which papers train a retriever?",
+        "How do Lynx and Ferret differ?",
+        "What accuracy does Lynx reach?",
+        "?",
+    ]
+)
+
+
+@given(st.lists(SENTENCES, min_size=1, max_size=4), QUESTIONS)
+def test_it_never_invents(texts: list[list[str]], question: str) -> None:
+    evidence = [
+        _evidence(
+            number,
+            ". ".join(text).replace(". Lynx 66", ".\nLynx 66"),
+            f"{number % 2}.pdf",
+            number,
+            f"Title {number % 2}",
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+    text, draft = answer(question, evidence)
+    if draft.refused:
+        assert text == NOT_IN_PAPERS
+        return
+    held = {piece.number: piece.text for piece in evidence}
+    for line in filter(None, text.split("\n")):
+        mark = re.search(r" \[(\d+)\]$", line)
+        plain = re.sub(r"［(.*?)］", r"[\1]", line[: mark.start()] if mark else line)
+        if mark:
+            assert plain in held[int(mark.group(1))]
+        else:  # a caption, a table's head, or the name of a paper
+            assert plain in {f"{piece.title}:" for piece in evidence} or any(plain in whole for whole in held.values())
+
+
+def test_the_same_sentence_is_not_said_twice() -> None:
+    twice = [_evidence(1, LYNX), _evidence(2, LYNX, page=5)]
+    text, _ = answer("What batch size is the Lynx retriever trained with?", twice)
+    assert text.count("batch size of 128") == 1
+
+
+# -- units ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["Lynx 66.3 79.4", "Gold 127 ✓ 55.8 73.0 83.1", "512 97.59 97.41", "Real-time 434 (42) 0 (0)"]
+)
+def test_rows(line: str) -> None:
+    assert is_row(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["We train for 40 epochs with 128 questions each.", "Model Top-5 Top-20", "", "see - -"]
+)
+def test_lines_that_are_no_rows(line: str) -> None:
+    assert not is_row(line)
+
+
+def test_the_page_says_what_is_a_heading() -> None:
+    text = "4 Results of all\nLynx is the best of all retrievers."
+    page = Page(1, "1", 600, 800, text, (Block(0, 17, "heading"), Block(17, len(text), "body")))
+    assert [unit.text for unit in units_of(_evidence(1, text), page)] == ["Lynx is the best of all retrievers."]
+
+
+def test_the_question_s_spelling_is_the_library_s() -> None:
+    text = "We quantize the weights to four bits. Nothing else is said here."
+    evidence = [_evidence(1, text)]
+
+    class One(Shelf):
+        def frequency(self, term: str) -> int:
+            return int(term in content_words(text))
+
+    asked = take_apart("How are the weights quantised?", content_words, One(), evidence)
+    assert set(asked.weights) <= {"quantiz", "weight"}
+    ranked = rank_units(asked, evidence, content_words, None)
+    assert ranked[0].text.startswith("We quantize")
+
+
+def test_what_composes_is_what_was_chosen() -> None:
+    asked = take_apart("What accuracy does Lynx reach?", content_words, None, EVIDENCE)
+    chosen = choose(asked, rank_units(asked, EVIDENCE, content_words, None))
+    text = "".join(compose(chosen))
+    assert all(f"{unit.text} [{unit.evidence.number}]".replace("[12]", "［12］") in text for unit in chosen)
+
+
+# -- refusal ----------------------------------------------------------------------------------------------------------
+
+
+def test_signs_are_those_that_are_weighed() -> None:
+    asked = take_apart("What accuracy does Lynx reach?", content_words, Shelf(), EVIDENCE)
+    ranked = rank_units(asked, EVIDENCE, content_words, WordEmbedder())
+    found = signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: ())
+    assert set(found) == set(WEIGHTS)
+    assert all(0 <= value <= 1.001 for value in found.values())
+    assert 0 < chance_of_answer(found) < 1
+    assert chance_of_answer({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "sign", "value"),
+    [
+        ("What accuracy does ZebraNet reach?", "unknown_name", 1),
+        ("What accuracy does Lynx reach on the Meadow questions?", "unknown_name", 0),
+        ("What accuracy does Lynx reach with Ferret?", "subject_missing_name", 0),
+        ("What accuracy does Ferret reach with BM25?", "subject_missing_name", 1),
+        ("How many kangaroos does Lynx hold?", "measured", 0),
+        ("How many passages does Ferret hold?", "measured", 1),
+    ],
+)
+def test_signs(question: str, sign: str, value: float) -> None:
+    names = {"lynx.pdf": ("Lynx",), "ferret.pdf": ("Ferret",)}
+    asked = take_apart(question, content_words, Shelf(), EVIDENCE)
+    ranked = rank_units(asked, EVIDENCE, content_words, WordEmbedder())
+    assert signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: names[paper])[sign] == value
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "named"),
+    [
+        ("What does Self-RAG do?", "Self RAG", True),
+        ("How large is LoRA's rank?", "LORA", True),
+        ("What are the results?", "ARE", False),
+        ("Does ColBERTv2 beat it?", "ColBERT", False),
+        ("anything", " ", False),
+    ],
+)
+def test_names_of_papers_in_questions(question: str, name: str, named: bool) -> None:
+    assert mentions(question, name) is named
