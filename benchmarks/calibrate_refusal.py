@@ -1,9 +1,12 @@
 """Fits the weights of rag_app/sufficiency.py and prints what they achieve.
 
 Questions with an answer: QASPER (within the paper), SQuAD 2.0, ARAGOG (over the PDFs). Without: SQuAD's impossible,
-QASA's unanswerable ones asked of the PDFs, ARAGOG's asked of the PDFs that do not hold the answer, and near misses:
-ARAGOG's and SQuAD's questions with one name put in place of another. The development questions have no part in the
-weights; they choose only the threshold.
+QASA's unanswerable ones asked of the PDFs, ARAGOG's asked of the PDFs that do not hold the answer, near misses
+(ARAGOG's and SQuAD's questions with one name put in place of another), quantities that a paper does not even name.
+
+Which figures to believe: the development questions do not enter the fit, but the signs were designed while looking at
+them, and they choose the threshold. So their figures are optimistic. "left out" is the honest estimate: each set judged
+by weights and a threshold that come from the other public sets only.
 
     python -m benchmarks.calibrate_refusal FOLDER      # FOLDER keeps the corpora and their indexes for the next run
 """
@@ -14,7 +17,7 @@ import json
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +47,13 @@ _NAMES = (
 )
 NAMES = _NAMES.split()
 QUANTITIES = (
-    "US dollars did the annotation for {} cost", "kilowatt-hours of electricity did {} consume in training",
-    "person-hours of annotation went into {}", "tonnes of carbon dioxide did the experiments with {} emit",
     "engineers worked on {}", "volunteers took part in the user study of {}", "lines of code does {} consist of",
     "months did the development of {} take", "customers use {} in production", "patents cover {}",
+    "reviewers examined {}", "universities took part in {}", "workshops were held about {}", "servers host {}",
 )  # fmt: skip
+
+
+Signs = list[tuple[dict[str, float], bool]]
 
 
 @dataclass(frozen=True)
@@ -64,16 +69,8 @@ def main(folder: Path) -> dict[str, Any]:
     """Ask all sets, fit, choose the threshold, report."""
     sets = {**_from_squad(folder), **_from_qasper(folder), **_from_papers(folder)}
     development = sets.pop("development")
-    rows = [(found, answerable, 1 / len(asked)) for asked in sets.values() for found, answerable in asked]
-    model = _fit(rows)
-    weights = dict(zip(WEIGHTS, np.round(model.coef_[0], 2).tolist(), strict=True))
-    bias = round(float(model.intercept_[0]), 2)
-
-    def chances(asked: Iterable[tuple[dict[str, float], bool]]) -> np.ndarray:
-        scores = np.array([bias + sum(weights[name] * found[name] for name in weights) for found, _ in asked])
-        return 1 / (1 + np.exp(-scores))
-
-    chance = chances(development)
+    weights, bias = _fit(sets)
+    chance = _chances(development, weights, bias)
     answerable = np.array([label for _, label in development])
     threshold = float(np.quantile(chance[answerable], FALSE_REFUSALS))
     (folder / "signs.json").write_text(json.dumps({**sets, "development": development}), encoding="utf-8")
@@ -86,23 +83,37 @@ def main(folder: Path) -> dict[str, Any]:
             f"{share:.2f}": round(float((chance[~answerable] < np.quantile(chance[answerable], share)).mean()), 3)
             for share in (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
         },
-        "refused at the threshold": {
-            name: round(float((chances(asked) < threshold).mean()), 3) for name, asked in sets.items()
+        "refused at the threshold, sets of the fit": {
+            name: round(float((_chances(asked, weights, bias) < threshold).mean()), 3) for name, asked in sets.items()
         },
+        "refused, left out": {name: _left_out(name, sets) for name in sets},
     }
 
 
-def _fit(rows: Sequence[tuple[dict[str, float], bool, float]]) -> LogisticRegression:
-    """Each set counts as much as any other, and both answers as much as each other."""
+def _left_out(name: str, sets: Mapping[str, Signs]) -> float:
+    """The share of one set that weights and threshold of the other sets refuse."""
+    others = {other: asked for other, asked in sets.items() if other != name}
+    weights, bias = _fit(others)
+    known = [sign for asked in others.values() for sign in asked if sign[1]]
+    threshold = float(np.quantile(_chances(known, weights, bias), FALSE_REFUSALS))
+    return round(float((_chances(sets[name], weights, bias) < threshold).mean()), 3)
+
+
+def _chances(asked: Signs, weights: Mapping[str, float], bias: float) -> np.ndarray:
+    scores = np.array([bias + sum(weights[name] * found[name] for name in weights) for found, _ in asked])
+    return 1 / (1 + np.exp(-scores))
+
+
+def _fit(sets: Mapping[str, Signs]) -> tuple[dict[str, float], float]:
+    """Weights and bias. Each set counts as much as any other, and both answers as much as each other."""
+    rows = [(found, label, 1 / len(asked)) for asked in sets.values() for found, label in asked]
     signs = np.array([[found[name] for name in WEIGHTS] for found, _, _ in rows])
     labels = np.array([label for _, label, _ in rows])
-    weight = np.array([share for _, _, share in rows])
+    share = np.array([part for _, _, part in rows])
     for label in (True, False):
-        weight[labels == label] /= weight[labels == label].sum()
-    return LogisticRegression(C=0.3, max_iter=2000).fit(signs, labels, sample_weight=weight * len(rows))
-
-
-Signs = list[tuple[dict[str, float], bool]]
+        share[labels == label] /= share[labels == label].sum()
+    model = LogisticRegression(C=0.3, max_iter=2000).fit(signs, labels, sample_weight=share * len(rows) / 2)
+    return dict(zip(WEIGHTS, np.round(model.coef_[0], 2).tolist(), strict=True)), round(float(model.intercept_[0]), 2)
 
 
 def _ask_all(assistant: Assistant, asked: Iterable[Asking]) -> Signs:

@@ -25,9 +25,7 @@ _LATEX = {
 def run(options: Namespace) -> int:
     """Compare and print. Returns 1 when there is no table to print."""
     assistant = ready_assistant()
-    answer = assistant.compare(
-        options.question, papers=chosen_papers(options, assistant), aspects=options.aspects
-    )
+    answer = assistant.compare(options.question, papers=chosen_papers(options, assistant), aspects=options.aspects)
     if options.json:
         print_json(answer_json(answer))
         return int(answer.status == "error")

@@ -65,7 +65,7 @@ def answer_text(answer: Answer, *, body: bool = True) -> str:
 
 
 def table_text(table: Table) -> str:
-    """A comparison for the terminal, where a table as wide as its quotes cannot be read: each aspect, paper by paper."""
+    """A comparison for the terminal, too narrow for a table of quotes: each aspect, paper by paper."""
     longest = max((len(row.name) for row in table.rows), default=0)
     blocks = []
     for column, aspect in enumerate(table.aspects):

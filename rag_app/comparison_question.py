@@ -131,7 +131,9 @@ def _pieces(sentence: str) -> list[str]:
         rf"^(?:as|for|in|unlike)\b[^,]*,\s*(?={_QUESTION_WORD}\b)", "", sentence.strip(), flags=re.IGNORECASE
     )
     # "Compare A and B: the loss, ...": before the colon stands what is compared.
-    sentence = re.sub(r"^(?:compare|contrast)\b[^:]*:\s+", "", sentence, flags=re.IGNORECASE)
+    _, colon, after = sentence.partition(": ")
+    if colon and _ORDER.match(sentence)[0] and _says_something(_without_names(after)):  # type: ignore[index]
+        sentence = after
     found: list[str] = []
     for clause in _CLAUSE.split(sentence.rstrip(" .?!")):
         if found and _BARE.match(clause.strip()):  # "how much was collected, by whom"

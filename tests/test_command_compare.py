@@ -25,9 +25,13 @@ ANSWER = Answer(
     "",
     "compare",
     "answered",
-    "|  | size & cost | more |\n| --- | --- | --- |\n| A | 50% of 3_b [1] | not reported |\n| B | =cmd [2] | x \\| y [2] |",
+    "|  | size & cost | more |\n| --- | --- | --- |\n"
+    "| A | 50% of 3_b [1] | not reported |\n| B | =cmd [2] | x \\| y [2] |",
     "quoting",
-    (Citation(1, "a.pdf", "On A", 3, "3", "", "50% of 3_b", True), Citation(2, "b.pdf", "On B", 4, "4", "", "=cmd", True)),
+    (
+        Citation(1, "a.pdf", "On A", 3, "3", "", "50% of 3_b", True),
+        Citation(2, "b.pdf", "On B", 4, "4", "", "=cmd", True),
+    ),
     table=Table(
         ("size & cost", "more"),
         (
@@ -85,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("typed")
     for name, size in (("otter", 512), ("heron", 64)):
         (folder / "corpus").mkdir(exist_ok=True)
-        text = f"# The {name}\n\n## Training\n\nThe batch size of the {name} is {size} for every step of the training.\n"
+        text = f"# The {name}\n\n## Training\n\nThe batch size of the {name} is {size} for every step of training.\n"
         (folder / "corpus" / f"{name}.md").write_text(text, encoding="utf-8")
     Assistant(settings_for(folder), embedder=WordEmbedder()).build()
     yield folder

@@ -32,7 +32,7 @@ def labels(question: str) -> list[str]:
 @pytest.mark.parametrize(
     ("question", "columns"),
     [
-        ("Compare OtterNet and HeronRank: batch size, learning rate and corpus.", ["batch size", "learning rate", "corpus"]),
+        ("Compare OtterNet and HeronRank: batch size, rate and corpus.", ["batch size", "rate", "corpus"]),
         ("How do OtterNet and HeronRank differ in masking rate and vocabulary?", ["masking rate", "vocabulary"]),
         ("What did OtterNet change relative to HeronRank in optimizer?", ["optimizer"]),
         (
@@ -41,7 +41,10 @@ def labels(question: str) -> list[str]:
         ),
         ("How does OtterNet's encoder differ from HeronRank's?", ["encoder"]),
         ("OtterNet and HeronRank both swim. Compare the fins.", ["fins"]),
-        ("Compare how much was eaten, by whom, and which animal won: OtterNet or HeronRank?", ["how much was eaten, by whom", "which animal won"]),
+        (
+            "Compare how much was eaten, by whom, and which animal won: OtterNet or HeronRank?",
+            ["how much was eaten, by whom", "which animal won"],
+        ),
         ("What is the difference between OtterNet and HeronRank?", ["what the paper says"]),
         ("Compare OtterNet with HeronRank.", ["what the paper says"]),
     ],

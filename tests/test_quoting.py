@@ -246,8 +246,8 @@ def test_signs_are_those_that_are_weighed() -> None:
 @pytest.mark.parametrize(
     ("question", "sign", "value"),
     [
-        ("What accuracy does ZebraNet reach?", "unknown_name", 1),
-        ("What accuracy does Lynx reach on the Meadow questions?", "unknown_name", 0),
+        ("What accuracy does ZebraNet reach?", "missing_name", 1),
+        ("What accuracy does Lynx reach on the Meadow questions?", "missing_name", 0),
         ("What accuracy does Lynx reach with Ferret?", "subject_missing_name", 0),
         ("What accuracy does Ferret reach with BM25?", "subject_missing_name", 1),
         ("How many kangaroos does Lynx hold?", "measured", 0),
