@@ -84,6 +84,8 @@ def _answers(measured: dict[str, Any]) -> str:
             f"Of the unanswerable questions {measured['refused of the unanswerable']} were refused, ",
             f"of the answerable {measured['refused of the answerable']}. ",
             f"Seconds per answer: p50 {seconds['p50']}, p95 {seconds['p95']}.\n",
+            "\nThese questions were looked at while the refusal and the comparison were tuned; held-out figures: ",
+            "`choices.md`, Answers.\n",
         ]
     )
 
