@@ -149,7 +149,7 @@ class MarkStream:
         place = (piece.paper, piece.page, start, end)
         if place not in self._places:
             self._places[place] = len(self.citations) + 1
-            self.citations.append(_citation(len(self.citations) + 1, piece, page, start, end))
+            self.citations.append(citation_at(len(self.citations) + 1, piece, page, start, end))
         self.backing.setdefault(self._places[place], []).append(piece)
         return self._places[place]
 
@@ -163,7 +163,8 @@ def _mark_numbers(mark: str) -> list[int]:
     return found
 
 
-def _citation(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
+def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
+    """The words page.text[start:end] as a citation shown under `number`: checked, and with their boxes."""
     quote = page.text[start:end]
     return Citation(
         number=number,
@@ -215,7 +216,7 @@ def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: i
     found = []
     for number, piece in enumerate(evidence[:top], start=1):
         page = page_of(piece.paper, piece.page)
-        found.append(_citation(number, piece, page, *best_quote(Claim(question), page, piece.start, piece.end)))
+        found.append(citation_at(number, piece, page, *best_quote(Claim(question), page, piece.start, piece.end)))
     return tuple(found)
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.called import title_head
+from rag_app.citations import citation_at
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
-from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
+from rag_app.quotes import Claim, best_quote
 from rag_app.records import Cell, Citation, Evidence, Row, Table
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
@@ -183,24 +184,10 @@ class Tabulation:
         page = self._page_of(piece.paper, piece.page)
         start, end = best_quote(Claim(asked.text), page, piece.start + unit.start, piece.start + unit.end)
         place = (piece.paper, piece.page, start, end)
-        quote = page.text[start:end]
         if place not in self._places:
             self._places[place] = len(self.citations) + 1
-            self.citations.append(
-                Citation(
-                    number=len(self.citations) + 1,
-                    paper=piece.paper,
-                    title=piece.title,
-                    page=page.number,
-                    label=page.label,
-                    section=section_at(page, start, piece.section),
-                    quote=quote,
-                    verified=is_verified(quote, page.text),
-                    boxes=boxes(page, start, end),
-                    digest=piece.digest,
-                )
-            )
-        text = " ".join(quote.split())
+            self.citations.append(citation_at(len(self.citations) + 1, piece, page, start, end))
+        text = " ".join(page.text[start:end].split())
         return (clipped(text, asked) if clip else text), self._places[place]
 
 
