@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rag_app import citations
 from rag_app.citations import MarkStream, nearest, unsupported, with_citations
 from rag_app.claims import Ground, names, number_values, numbers
 from rag_app.pages import read_paper
@@ -404,3 +405,11 @@ def test_what_counts_as_a_name() -> None:
 def test_unsupported_without_backing() -> None:
     assert unsupported("It scores 5.0 points.", {}) == ("It scores 5.0 points.",)
     assert unsupported("", {}) == ()
+
+
+def test_a_citation_is_verified_by_the_matcher_and_by_nothing_else() -> None:
+    text = "The reader has 770 million parameters. "
+    page = Page(1, "1", 600.0, 800.0, text, (Block(0, len(text), "body"),))
+    piece = Evidence(1, "a.pdf", "A", 1, "1", "", 0, len(text), text)
+    assert citations.citation_at(1, piece, page, 0, 38).verified
+    assert not citations.citation_at(1, piece, page, 38, 39).verified  # nothing but a blank is no quote
