@@ -23,7 +23,7 @@ from rag_app.build_report import BuildReport as BuildReport
 from rag_app.build_report import Clock, OnProgress, paper_reports
 from rag_app.build_report import Stopped as Stopped
 from rag_app.called import Usage, call, usage
-from rag_app.embedding import GROUP, Embedding
+from rag_app.embedding import GROUP, Embedding, Texts
 from rag_app.embedding import Embedder as Embedder
 from rag_app.errors import IndexFault
 from rag_app.generation_files import Contents, write_generation
@@ -31,8 +31,8 @@ from rag_app.index import Entry, Generation, Manifest
 from rag_app.inventory import File, Inventory, is_made_of, take_inventory
 from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
-from rag_app.passages import Splitter, indexed_texts, split
-from rag_app.records import Passage, Reading
+from rag_app.passages import Splitter, embedded_texts, headings, split
+from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
 from rag_app.workers import Done, Job, read_all
 
@@ -70,10 +70,12 @@ class Build:
             return self._report(manifest, before.name, problems, began)
         files, changed = self._read(inventory.files)
         entries, passages = self._split(files)
+        words = ""
         if answering is None and len(passages) > GROUP:
             # The first index answers by words while the embedding, which takes longest, goes on.
-            self._write(entries, passages, None, inventory)
-        name = self._write(entries, passages, self._embed(entries, passages), inventory)
+            words = self._write(entries, passages, None, inventory)
+            self.seconds["searchable"] = time.perf_counter() - began
+        name = self._write(entries, passages, self._embed(entries, passages), inventory, words)
         index.tidy(self.index)
         self._tell("done", len(entries), len(entries), f"{len(entries)} papers, {len(passages)} passages")
         self.changed = True
@@ -171,7 +173,6 @@ class Build:
         else:
             count = self.embedder.count_tokens
             found = list(split(replace(reading, title=title), paper.paper, file.digest, self.splitter, count))
-            self._assert_fits(found, title)
             parts.save_passages(place, found)
         entry = Entry(
             paper=paper.paper,
@@ -210,32 +211,27 @@ class Build:
         except (AttributeError, TypeError) as error:
             raise IndexFault(f"{place}: damaged ({error}). Build again with --fresh.") from error
 
-    def _assert_fits(self, passages: Sequence[Passage], title: str) -> None:
-        """Nothing is ever cut off silently: the text and its heading fit the embedder's window."""
-        counts = self.embedder.count_tokens(self._texts(passages, title))
-        for passage, count in zip(passages, counts, strict=True):
-            if count > self.embedder.window:
-                raise IndexFault(
-                    f"{passage.paper}, page {passage.page}: a passage has {count} tokens, the embedder reads "
-                    f"{self.embedder.window}. Choose an embedder with a larger window (RAG_EMBEDDER)."
-                )
-
-    def _texts(self, passages: Sequence[Passage], title: str) -> list[str]:
-        return indexed_texts(passages, title, self.splitter, self.embedder.count_tokens)
-
     def _embed(self, entries: Sequence[Entry], passages: Sequence[Passage]) -> np.ndarray:
         began = time.perf_counter()
 
-        def texts_of(entry: Entry) -> list[str]:
-            return self._texts(passages[entry.rows], entry.title)
+        def texts_of(entry: Entry) -> Texts:
+            found, count = passages[entry.rows], self.embedder.count_tokens
+            return Texts(
+                embedded_texts(found, self.splitter, count), headings(found, entry.title, self.splitter, count)
+            )
 
-        embedding = Embedding(self.parts, self.embedder, texts_of, self.on_progress, self.stop)
+        embedding = Embedding(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
         vectors, self.embedded = embedding.run(entries, self.fresh)
         self.seconds["embed"] = time.perf_counter() - began
         return vectors
 
     def _write(
-        self, entries: Sequence[Entry], passages: Sequence[Passage], vectors: np.ndarray | None, inventory: Inventory
+        self,
+        entries: Sequence[Entry],
+        passages: Sequence[Passage],
+        vectors: np.ndarray | None,
+        inventory: Inventory,
+        words_from: str = "",
     ) -> str:
         """Write a new generation and let it answer from now on; returns its name."""
         began = time.perf_counter()
@@ -243,14 +239,14 @@ class Build:
         contents = Contents(
             entries=entries,
             passages=passages,
-            texts=[text for entry in entries for text in self._texts(passages[entry.rows], entry.title)],
+            texts=[indexed_text(one, entry.title) for entry in entries for one in passages[entry.rows]],
             vectors=vectors,
             embedder=self.embedder.identity,
             dimension=self.embedder.dimension,
             splitter=self.splitter.key(),
             doubles=inventory.doubles,
         )
-        name = write_generation(self.index, contents)
+        name = write_generation(self.index, contents, words_from)
         self.seconds["write"] = self.seconds.get("write", 0.0) + time.perf_counter() - began
         return name
 

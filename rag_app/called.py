@@ -9,7 +9,6 @@ where they come up ("BEIR (Thakur et al., 2021)").
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +25,7 @@ MOST_OF_TITLE = 0.6  # of its words
 LONGEST_NAME = 8  # words of a question that are tried as one name
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
+_GOES_ON = re.compile(r"[a-z,]")
 _CITATION = re.compile(
     r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)"
 )
@@ -79,10 +79,13 @@ def usage(reading: Reading) -> Usage:
     ]
     text = "\n".join(texts)
     thousands = max(1, len(text.split())) / 1000
-    counts = Counter(_NAME.findall(text))
-    frequent = {name: count for name, count in counts.items() if count >= LEAST_USES}
-    front = set(_NAME.findall("\n".join(texts[:FRONT_PAGES])))
-    names = {name: count for name, count in frequent.items() if _is_name(name, text, count)}
+    places: dict[str, list[int]] = {}
+    for match in _NAME.finditer(text):
+        places.setdefault(match[0], []).append(match.start())
+    frequent = {name: len(starts) for name, starts in places.items() if len(starts) >= LEAST_USES}
+    front_ends = len("\n".join(texts[:FRONT_PAGES]))
+    front = {name for name in frequent if places[name][0] < front_ends}
+    names = {name: count for name, count in frequent.items() if _is_name(name, text, places[name])}
     cited = {name: _times_cited(name, text) for name in names}
     coined = tuple(
         name
@@ -93,12 +96,14 @@ def usage(reading: Reading) -> Usage:
     return Usage(reading.abbreviations, coined, rates, tuple(name for name, times in cited.items() if times))
 
 
-def _is_name(name: str, text: str, uses: int) -> bool:
+def _is_name(name: str, text: str, places: Sequence[int]) -> bool:
     """Names have a capital that a sentence's beginning does not explain: within, or in the middle of a sentence."""
     if any(letter.isupper() or letter.isdigit() for letter in name[1:]):
         return True
-    inside = len(re.findall(rf"[a-z,] {re.escape(name)}(?![\w-])", text))
-    return inside * 4 >= uses and text.count(f" {name.lower()} ") * 20 <= uses
+    inside = sum(
+        text[start - 1] == " " and _GOES_ON.match(text[start - 2]) is not None for start in places if start > 1
+    )
+    return inside * 4 >= len(places) and text.count(f" {name.lower()} ") * 20 <= len(places)
 
 
 def _times_cited(name: str, text: str) -> int:

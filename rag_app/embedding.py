@@ -1,4 +1,8 @@
-"""Passages -> vectors, in groups of papers: what is finished is kept with the paper's part and never made again."""
+"""Passages -> vectors, in groups of papers: what is finished is kept with the paper's part and never made again.
+
+Title and section are embedded once for all passages of a section and then added to their vectors with a weight. A model
+with mean pooling does about the same with a heading in front of every passage, and reads a quarter more tokens for it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from rag_app import parts
 from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
 from rag_app.errors import IndexFault
 from rag_app.manifest import Entry
+from rag_app.packing import unit
 
 GROUP = 768  # passages embedded between two commits: what a kill can cost
 
@@ -31,12 +36,21 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What the embedder reads of one paper: row i of both belongs to passage i."""
+
+    passages: list[str]
+    headings: list[str]  # title and section
+
+
+@dataclass(frozen=True)
 class Embedding:
-    """One run over all papers. `texts_of` gives the texts of one paper's passages as they are indexed."""
+    """One run over all papers. `texts_of` gives one paper's texts, `heading` the share of the heading in a vector."""
 
     parts: Path
     embedder: Embedder
-    texts_of: Callable[[Entry], list[str]]
+    texts_of: Callable[[Entry], Texts]
+    heading: float
     on_progress: OnProgress
     stop: threading.Event
 
@@ -65,7 +79,12 @@ class Embedding:
         return vectors, clock.count
 
     def _embed(self, group: Sequence[Entry], vectors: np.ndarray) -> None:
-        made = self.embedder.embed_passages([text for entry in group for text in self.texts_of(entry)])
+        texts = [self.texts_of(entry) for entry in group]
+        different = list(dict.fromkeys(heading for one in texts for heading in one.headings))
+        made = self.embedder.embed_passages([*different, *(text for one in texts for text in one.passages)])
+        place = {heading: row for row, heading in enumerate(different)}
+        of_heading = made[[place[heading] for one in texts for heading in one.headings]]
+        made = unit((1 - self.heading) * made[len(different) :] + self.heading * of_heading)
         at = 0
         for entry in group:
             vectors[entry.rows] = made[at : at + entry.passages]

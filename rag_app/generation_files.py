@@ -34,14 +34,16 @@ class Contents:
     doubles: tuple[tuple[str, int, int], ...]
 
 
-def write_generation(root: Path, contents: Contents) -> str:
+def write_generation(root: Path, contents: Contents, words_from: str = "") -> str:
     """Write a whole generation below the index folder `root` and let it answer from now on; returns its name.
 
+    `words_from` names a generation of the same passages, whose word indexes are taken over.
     What was begun is removed when something fails. Raises OSError or IndexFault when it cannot be written.
     """
     folder = index.new_generation(root)
     try:
-        _fill(folder, contents)
+        _write_words(folder, contents, folder.with_name(words_from) if words_from else None)
+        _write_rows(folder, contents)
         write_manifest(folder, _manifest(contents))
         index.publish(root, folder.name)
     except BaseException:
@@ -51,11 +53,17 @@ def write_generation(root: Path, contents: Contents) -> str:
     return folder.name
 
 
-def _fill(folder: Path, contents: Contents) -> None:
-    (folder / "words").mkdir()
-    WordIndex.build(contents.texts, folder / "words")
-    (folder / "page_words").mkdir()
-    WordIndex.build(_page_texts(contents), folder / "page_words")
+def _write_words(folder: Path, contents: Contents, source: Path | None) -> None:
+    if source is not None:
+        for name in ("words", "page_words"):
+            shutil.copytree(source / name, folder / name)
+        return
+    for name, texts in (("words", contents.texts), ("page_words", _page_texts(contents))):
+        (folder / name).mkdir()
+        WordIndex.build(texts, folder / name)
+
+
+def _write_rows(folder: Path, contents: Contents) -> None:
     owner = [number for number, entry in enumerate(contents.entries) for _ in range(entry.passages)]
     rows = np.array([owner, [passage.page for passage in contents.passages]], dtype=np.int32).T
     parts.write_array(folder / "rows.npy", np.ascontiguousarray(rows))

@@ -27,6 +27,7 @@ from rag_app.conversion import Converted, Embed, choose_precision, convert_any, 
 from rag_app.errors import ModelError
 from rag_app.packing import Batch, pack, pad, unit
 from rag_app.sentence_model import SentenceModel
+from rag_app.word_pieces import WordPieces, treats_words_alone
 
 FORMAT = 2  # of the cache folder
 _FASTER = {"bf16": "BF16", "f16": "FP16", "int8": "INT8"}  # precisions, and how a processor says that it has them
@@ -93,11 +94,18 @@ class OpenVinoEmbedder:
             self._requests.put(compiled.create_infer_request())
 
     @cached_property
+    def _words(self) -> WordPieces | None:
+        specification = (self._folder / "tokenizer.json").read_text(encoding="utf-8")
+        return WordPieces(self._count) if treats_words_alone(specification) else None
+
+    @cached_property
     def _count(self) -> Any:
         return _tokenizer(self._folder, None)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the special ones that the model adds."""
+        if self._words is not None:
+            return self._words.counts(texts)
         pieces = [_pieces(text) for text in texts]
         flat = [piece for group in pieces for piece in group]
         lengths = iter([len(found.ids) for found in self._count.encode_batch_fast(flat, add_special_tokens=False)])
@@ -114,8 +122,7 @@ class OpenVinoEmbedder:
 
     def _embed(self, texts: Sequence[str], prompt: str) -> np.ndarray:
         room = self._about.longest * _CHARACTERS_PER_TOKEN
-        # Padding and truncation were set when the tokenizer was opened and never change: threads may share it.
-        ids = [found.ids for found in self._read.encode_batch_fast([(prompt + text)[:room] for text in texts])]
+        ids = self._numbers([(prompt + text)[:room] for text in texts])
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         running: deque[tuple[Any, Batch]] = deque()
         try:
@@ -130,6 +137,13 @@ class OpenVinoEmbedder:
             while running:
                 self._collect(running, vectors)
         return unit(vectors)
+
+    def _numbers(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each text with the special ones, cut to what the model reads."""
+        if self._words is not None:
+            return self._words.numbers(texts, self._about.longest)
+        # Padding and truncation were set when the tokenizer was opened and never change: threads may share it.
+        return [found.ids for found in self._read.encode_batch_fast(texts)]
 
     def _collect(self, running: deque[tuple[Any, Batch]], vectors: np.ndarray) -> None:
         request, batch = running.popleft()

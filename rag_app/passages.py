@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rag_app.records import Block, Page, Passage, Reading, indexed_text
+from rag_app.errors import IndexFault
+from rag_app.records import Block, Page, Passage, Reading
 from rag_app.text import sentences
 
-SPLITTER_VERSION = 1
+SPLITTER_VERSION = 2
 SPECIAL_TOKENS = 8  # that an embedder may add around a text
 LEAST_ROOM = 48  # tokens of text in every passage, however long its heading
 
@@ -21,14 +22,15 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True)
 class Splitter:
-    """How long passages are. `target` tokens of text per passage; text and heading never exceed `window`."""
+    """How long passages are, and what their vectors are made of. `target` tokens of text, never more than `window`."""
 
     target: int = 160  # measured: docs/choices.md
     overlap: int = 1  # sentences that a passage shares with the one before it on the same page and section
     window: int = 256
+    heading: float = 0.4  # share of title and section in a passage's vector; measured: docs/choices.md
 
     def key(self) -> str:
-        return f"s{SPLITTER_VERSION}-{self.target}-{self.overlap}-{self.window}"
+        return f"s{SPLITTER_VERSION}-{self.target}-{self.overlap}-{self.window}-{self.heading}"
 
 
 @dataclass(frozen=True)
@@ -41,29 +43,40 @@ class _Span:
 def split(reading: Reading, paper: str, digest: str, splitter: Splitter, count: CountTokens) -> tuple[Passage, ...]:
     """Split one paper, whose title is `reading.title`. `digest` is the hash of its file: ids are made of it.
 
-    Bibliography and furniture are left out. Raises nothing; a paper without text gives no passages.
+    Bibliography and furniture are left out; a paper without text gives no passages. Nothing is ever cut off silently:
+    every passage fits the window. Raises IndexFault where a single character does not.
     """
-    found = [piece for page in reading.pages for piece in _split_page(page, paper, reading.title, splitter, count)]
-    fitting = _fitting(found, {page.number: page for page in reading.pages}, reading.title, splitter, count)
+    runs = [run for page in reading.pages for run in _page_runs(page, paper)]
+    contexts = count(embedded_texts([run.empty for run in runs], splitter, count))
+    # All sentences in one call: the tokenizer then works on every core.
+    tokens = iter(count([run.page.text[start:end] for run in runs for start, end in run.places]))
+    found = [
+        piece
+        for run, context in zip(runs, contexts, strict=True)
+        for piece in _pieces(run, tokens, context, splitter, count)
+    ]
+    fitting = _fitting(found, {page.number: page for page in reading.pages}, splitter, count)
     return tuple(replace(passage, id=f"{digest[:16]}-{number:05d}") for number, passage in enumerate(fitting))
 
 
-def indexed_texts(passages: Sequence[Passage], title: str, splitter: Splitter, count: CountTokens) -> list[str]:
-    """The passages as the embedder and the word index see them: title, section and context in front.
+def embedded_texts(passages: Sequence[Passage], splitter: Splitter, count: CountTokens) -> list[str]:
+    """What the embedder reads of each passage: its text, behind a table's caption and header row where it has them.
 
-    Headings of unusual length are shortened for this, so that more than a third of the window is left for the text.
+    These are shortened where they are long, so that most of the window is left for the text.
     """
-    window = splitter.window
-    titles = _shortened([title], window // 5, count)
-    # Of a long path of sections the innermost says most.
-    sections = _shortened([passage.section for passage in passages], window // 6, count, keep_end=True)
-    contexts = _shortened([passage.context for passage in passages], window // 4, count)
-    return [
-        indexed_text(
-            replace(passage, section=sections[passage.section], context=contexts[passage.context]), titles[title]
-        )
-        for passage in passages
-    ]
+    contexts = _shortened([passage.context for passage in passages], splitter.window // 4, count)
+    return ["\n".join(part for part in (contexts[one.context], one.text) if part) for one in passages]
+
+
+def headings(passages: Sequence[Passage], title: str, splitter: Splitter, count: CountTokens) -> list[str]:
+    """Title and section of each passage, which the embedder reads once for all passages of a section.
+
+    Long ones are shortened to the window; of a long path of sections the innermost says most.
+    """
+    half = splitter.window // 2 - 1
+    titles = _shortened([title], half, count)
+    sections = _shortened([passage.section for passage in passages], half, count, keep_end=True)
+    return ["\n".join(part for part in (titles[title], sections[one.section]) if part) for one in passages]
 
 
 def _shortened(texts: Sequence[str], limit: int, count: CountTokens, keep_end: bool = False) -> dict[str, str]:
@@ -78,21 +91,49 @@ def _shortened(texts: Sequence[str], limit: int, count: CountTokens, keep_end: b
     return short
 
 
-def _split_page(page: Page, paper: str, title: str, splitter: Splitter, count: CountTokens) -> Iterator[Passage]:
-    for run in _runs(page.blocks):
-        kind: Literal["text", "table", "caption"] = "table" if any(block.kind == "table" for block in run) else "text"
-        if kind == "text" and all(block.kind == "caption" for block in run):
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring blocks that are split together, and where their sentences stand on the page."""
+
+    page: Page
+    empty: Passage  # a passage of this run, without its text
+    places: tuple[tuple[int, int], ...]
+
+
+def _page_runs(page: Page, paper: str) -> Iterator[_Run]:
+    for blocks in _runs(page.blocks):
+        kind: Literal["text", "table", "caption"] = (
+            "table" if any(block.kind == "table" for block in blocks) else "text"
+        )
+        if kind == "text" and all(block.kind == "caption" for block in blocks):
             kind = "caption"
-        context = _table_context(page, run) if kind == "table" else ""
-        empty = Passage("", paper, page.number, page.label, run[0].section, 0, 0, "", kind, context)
-        heading = count(indexed_texts([empty], title, splitter, count))[0]
-        # A few tokens to spare where the embedder's tokens of joined sentences are more than those of each.
-        room = max(8, min(splitter.target, splitter.window - heading - 4))
-        spans = _spans(page, run, room, count)
-        overlap = splitter.overlap if kind == "text" else 0
-        for position, (start, end) in enumerate(_pack(spans, room, overlap)):
-            # The first piece of a table holds its caption and header itself.
-            yield _piece(empty if position else replace(empty, context=""), page, start, end)
+        context = _table_context(page, blocks) if kind == "table" else ""
+        empty = Passage("", paper, page.number, page.label, blocks[0].section, 0, 0, "", kind, context)
+        yield _Run(page, empty, tuple(_places(page, blocks)))
+
+
+def _places(page: Page, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
+    for block in blocks:
+        text = page.text[block.start : block.end]
+        for start, end in sentences(text):
+            if text[start:end].strip():
+                yield block.start + start, block.start + end
+
+
+def _pieces(
+    run: _Run, tokens: Iterator[int], context: int, splitter: Splitter, count: CountTokens
+) -> Iterator[Passage]:
+    """The passages of one run; `tokens` gives those of each of its sentences, `context` has that many."""
+    # A few tokens to spare where the embedder's tokens of joined sentences are more than those of each.
+    room = max(8, min(splitter.target, splitter.window - context - 4))
+    spans: list[_Span] = []
+    for start, end in run.places:
+        length = next(tokens)
+        spans += [_Span(start, end, length)] if length <= room else _cut(run.page.text, start, end, room, count)
+    overlap = splitter.overlap if run.empty.kind == "text" else 0
+    for position, (start, end) in enumerate(_pack(spans, room, overlap)):
+        # The first piece of a table holds its caption and header itself.
+        yield _piece(run.empty if position else replace(run.empty, context=""), run.page, start, end)
 
 
 def _piece(passage: Passage, page: Page, start: int, end: int) -> Passage:
@@ -100,18 +141,23 @@ def _piece(passage: Passage, page: Page, start: int, end: int) -> Passage:
 
 
 def _fitting(
-    passages: Sequence[Passage], pages: Mapping[int, Page], title: str, splitter: Splitter, count: CountTokens
+    passages: Sequence[Passage], pages: Mapping[int, Page], splitter: Splitter, count: CountTokens
 ) -> list[Passage]:
     """The passages, halved where one is too long after all."""
-    counts = count(indexed_texts(passages, title, splitter, count))
+    counts = count(embedded_texts(passages, splitter, count))
     found: list[Passage] = []
     for passage, tokens in zip(passages, counts, strict=True):
-        if tokens <= splitter.window or passage.end - passage.start < 2:
+        if tokens <= splitter.window:
             found.append(passage)
             continue
+        if passage.end - passage.start < 2:
+            raise IndexFault(
+                f"{passage.paper}, page {passage.page}: a passage has {tokens} tokens, the embedder reads "
+                f"{splitter.window}. Choose an embedder with a larger window (RAG_EMBEDDER)."
+            )
         page = pages[passage.page]
         halves = [_piece(passage, page, *half) for half in _halves(page.text, passage.start, passage.end)]
-        found += _fitting(halves, pages, title, splitter, count)
+        found += _fitting(halves, pages, splitter, count)
     return found
 
 
@@ -147,20 +193,6 @@ def _table_context(page: Page, run: Sequence[Block]) -> str:
         (page.text[block.start : block.end].strip().split("\n")[0] for block in run if block.kind == "table"), ""
     )
     return " ".join(part.replace("\n", " ")[:200] for part in (*captions, header) if part)
-
-
-def _spans(page: Page, run: Sequence[Block], room: int, count: CountTokens) -> list[_Span]:
-    places: list[tuple[int, int]] = []
-    for block in run:
-        text = page.text[block.start : block.end]
-        places += [
-            (block.start + start, block.start + end) for start, end in sentences(text) if text[start:end].strip()
-        ]
-    counts = count([page.text[start:end] for start, end in places])
-    spans: list[_Span] = []
-    for (start, end), tokens in zip(places, counts, strict=True):
-        spans += [_Span(start, end, tokens)] if tokens <= room else _cut(page.text, start, end, room, count)
-    return spans
 
 
 def _cut(text: str, start: int, end: int, room: int, count: CountTokens) -> list[_Span]:

@@ -100,7 +100,7 @@ class Passage:
 
 
 def indexed_text(passage: Passage, title: str) -> str:
-    """The passage as the embedder and the word index see it: title and section in front."""
+    """The passage as the word index sees it: title and section in front."""
     return "\n".join(part for part in (title, passage.section, passage.context, passage.text) if part)
 
 

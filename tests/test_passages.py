@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag_app.embedder import open_embedder
 from rag_app.pages import read_paper
-from rag_app.passages import Splitter, indexed_texts, split
+from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Block, Page, Passage, Reading
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, models_folder
@@ -58,11 +58,12 @@ def test_every_passage_stands_where_it_says(reading: Reading, splitter: Splitter
 
 @given(readings(), splitters)
 @settings(max_examples=120, deadline=None)
-def test_no_passage_is_longer_than_the_window_as_it_is_indexed(reading: Reading, splitter: Splitter) -> None:
+def test_no_passage_is_longer_than_the_window_as_it_is_embedded(reading: Reading, splitter: Splitter) -> None:
     passages = passages_of(reading, splitter)
-    texts = indexed_texts(passages, reading.title, splitter, count)
+    texts = embedded_texts(passages, splitter, count)
     assert all(tokens <= splitter.window for tokens in count(texts))
-    assert all(passage.text in indexed for passage, indexed in zip(passages, texts, strict=True))
+    assert all(passage.text in embedded for passage, embedded in zip(passages, texts, strict=True))
+    assert all(tokens <= splitter.window for tokens in count(headings(passages, reading.title, splitter, count)))
 
 
 @given(readings(), splitters)
@@ -158,7 +159,8 @@ def test_the_real_embedder_never_gets_more_than_it_reads(minilm: object) -> None
         reading = Reading(hard[:400], reading.pages, "full text")
         splitter = Splitter(window=embedder.window)  # type: ignore[attr-defined]
         passages = split(reading, "p.pdf", "d" * 64, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
-        texts = indexed_texts(passages, reading.title, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
+        texts = embedded_texts(passages, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
+        texts += headings(passages, reading.title, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
         assert max(embedder.count_tokens(texts)) <= embedder.window  # type: ignore[attr-defined]
 
 
@@ -166,6 +168,6 @@ def test_a_real_paper_is_split_within_the_window(minilm: object, papers_folder: 
     reading = read_paper(sorted(papers_folder.glob("*.pdf"))[0], "pdf")
     splitter = Splitter(window=minilm.window)  # type: ignore[attr-defined]
     passages = split(reading, "p.pdf", "d" * 64, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
-    texts = indexed_texts(passages, reading.title, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
+    texts = embedded_texts(passages, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
     assert len(passages) > 20 and max(minilm.count_tokens(texts)) <= minilm.window  # type: ignore[attr-defined]
     assert all(reading.pages[one.page - 1].text[one.start : one.end] == one.text for one in passages)
