@@ -32,7 +32,7 @@ class WordEmbedder:
         self.identity = f"{name}@{dimension}"
         self.dimension = dimension
         self.window = window
-        self.embedded = 0  # passages so far
+        self.texts: list[str] = []  # embedded so far: passages and headings
         self._on_group = on_group
         self._lock = threading.Lock()
 
@@ -43,7 +43,7 @@ class WordEmbedder:
         if self._on_group is not None:
             self._on_group(len(texts))
         with self._lock:
-            self.embedded += len(texts)
+            self.texts += texts
         return np.stack([self.embed_question(text) for text in texts])
 
     def embed_question(self, text: str) -> np.ndarray:
