@@ -99,8 +99,9 @@ def _year(source: Source) -> int:
 
 def _entry(key: str, source: Source) -> str:
     fields = {"title": _title(source.title)}
-    if source.authors:
-        fields["author"] = " and ".join(map(_author, source.authors))
+    authors = [_author(name) for name in source.authors if name.strip()]
+    if authors:
+        fields["author"] = " and ".join(authors)
     arxiv = parse_arxiv_id(source.arxiv_id)
     if arxiv is not None:
         fields |= {"year": str(arxiv.year), "eprint": arxiv.id, "archivePrefix": "arXiv"}

@@ -11,6 +11,7 @@ from rag_app.assistant import Assistant
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
+from rag_app.errors import ExportError
 from rag_app.formats import Json, answer_json
 from rag_app.records import Answer, Piece, Progress
 from rag_app.saving import checked_files, save_answers
@@ -43,16 +44,21 @@ def run(options: Namespace) -> int:
     else:
         answers = [_shown(assistant, options, papers)]
         code = int(answers[0].status == "error")
-    _export(assistant, answers, files)
-    return code
+    return max(code, _export(assistant, answers, files))
 
 
-def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Path]) -> None:
-    """Write what was answered; a question that ended with an error has nothing to take away."""
+def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Path]) -> int:
+    """Write what was answered, each file by itself: the answer took long. Returns 1 when one could not be written."""
     answered = [answer for answer in answers if answer.status != "error"]
-    if files and answered:
-        for path in save_answers(assistant, answered, *files):
-            note(f"written: {path}")
+    failed = 0
+    for file in files if answered else ():
+        try:
+            save_answers(assistant, answered, file)
+            note(f"written: {file}")
+        except ExportError as error:
+            failed = 1
+            note(f"not written: {file}. {error}")
+    return failed
 
 
 def _error_json(asked: Asked, message: str) -> Json:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from rag_app import command_compare
 from rag_app.assistant import Assistant
-from rag_app.command_compare import as_csv, as_latex, as_markdown, latex
 from rag_app.command_terminal import answer_text
 from rag_app.commands import main
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Citation, Row, Table
+from rag_app.tables import as_csv, as_latex, latex
 from tests.doubles import WordEmbedder, settings_for
 
 ANSWER = Answer(
@@ -66,12 +66,6 @@ def test_nothing_commands_latex(text: str) -> None:
     for letter in "&%$#_{}":
         printed = printed.replace(f"\\{letter}", "")
     assert not set("\\&%$#_{}") & set(printed)
-
-
-def test_markdown_brings_its_sources() -> None:
-    text = as_markdown(ANSWER)
-    assert text.startswith(ANSWER.answer)
-    assert "1. On A (a.pdf), page 3: “50% of 3_b”" in text
 
 
 def test_the_terminal_shows_each_aspect_paper_by_paper() -> None:

@@ -13,9 +13,9 @@ from pdfs import make_encrypted, make_paper
 
 from rag_app.evidence_file import read_evidence
 from rag_app.records import Answer, Cell, Reference, Row, Searched, Table
-from rag_app.verification import verify
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from rag_app.verification import verify
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
