@@ -16,6 +16,7 @@ from rag_app.arxiv import parse_arxiv_id
 from rag_app.records import Reference
 
 MOST_IN_RANGE = 30  # "[3-40]" is rather an interval than that many works
+LEAST_ATTACHED = 10  # a number from which on brackets behind a word are rather a mark than an index
 YEARS_APART = 3  # between the preprint that we have and the printing that is cited
 WORDS_OF_TITLE = 4  # from so many on, a title alone is proof enough
 
@@ -35,12 +36,13 @@ _NARRATIVE = re.compile(rf"(?<![\w-]){_WHO} ?[(\[]{_WHEN}(?:, [^()\[\]]{{1,30}})
 _GROUP = re.compile(rf"[(\[]([^()\[\]]*?{_YEAR}[a-z]?[^()\[\]]*?)[)\]]")
 _ONE = re.compile(rf"(?:(?:see|e\.g\.|i\.e\.|cf\.|also|and|inter alia)[,:]?\s+)*{_WHO},? {_WHEN}(?:,.{{0,40}})?")
 
+_OPERATOR = re.compile(r"[∈∉⊂⊆=<>≤≥×·+*/^|~≈]\s*$")
 _INTERVAL = re.compile(
-    r"(?:[∈∉⊂⊆=<>≤≥×·+*/^|~≈]|\b(?:range|ranges|ranging|interval|intervals|between|values?|from|scale|clip|uniform)"
+    r"(?:\b(?:range|ranges|ranging|interval|intervals|between|values?|from|scale|clip|uniform)"
     r"(?: of| in| from)?|(?<![A-Za-z])[a-zA-Z0-9] in)\s*$",
     re.IGNORECASE,
 )
-_OPERATED = re.compile(r"\s*[=×·^∈]|\w|\(")
+_OPERATED = re.compile(r"\s*[=×·^∈]|[\d({]")
 _TITLE_EDGE = re.compile(r"[.,?!:;“”\"()]+(?:\s|$)|[“\"(]")
 _ARXIV = re.compile(
     r"(?:arxiv\W{0,3}(?:preprint\W{1,3})?(?:arxiv\W{0,3})?|abs/|10\.48550/arxiv\.)(\d{4}\.\s?\d{4,5})", re.I
@@ -244,9 +246,11 @@ def numeric_marks(text: str) -> Iterator[tuple[re.Match[str], list[int]]]:
 def _is_notation(text: str, match: re.Match[str], numbers: Sequence[int]) -> bool:
     """Whether brackets with numbers are an interval, an index or the number of a list's item."""
     before, after = text[: match.start()], text[match.end() :]
-    if _INTERVAL.search(before) or _OPERATED.match(after):
+    if _OPERATOR.search(before) or _OPERATED.match(after) or (len(numbers) == 2 and _INTERVAL.search(before)):
         return True
-    if before[-1:].isalnum() or before.endswith("]"):  # "x[1]", "rows[2][3]"
+    # "x[1]", "rows[2][3]"; but some print "models[12]" where they cite
+    cites = re.search(r"[^\W\d_]{4,}$", before) and (len(numbers) > 1 or numbers[0] >= LEAST_ATTACHED)
+    if (before[-1:].isalnum() and not cites) or before.endswith("]"):
         return True
     opens = not before.strip() or before.endswith("\n")
     return opens and re.match(r"\s+[A-Z]", after) is not None

@@ -49,6 +49,8 @@ def marks(quote, entries=NUMBERED):
         ("transformers [1]–[3] are", [1, 3]),
         ("T5-11B+SSM [2] and “others”[1]", [2, 1]),
         ("in [2] we see", [2]),
+        ("evidence from [2] and values of [3]", [2, 3]),
+        ("of the weights[1, 3]and more", [1, 3]),
         ("[1] and [2] propose", [1, 2]),
         ("twice [2] and again [2]", [2]),
     ],
