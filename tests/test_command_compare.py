@@ -115,7 +115,9 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["paper"] for row in value["table"]["rows"]] == ["otter.md", "heron.md"]
 
 
-@pytest.mark.parametrize(("form", "begins"), [("--csv", "paper,name"), ("--markdown", "# batch"), ("--latex", r"\begin{tab")])
+@pytest.mark.parametrize(
+    ("form", "begins"), [("--csv", "paper,name"), ("--markdown", "# batch"), ("--latex", r"\begin{tab")]
+)
 def test_to_be_taken_away(form: str, begins: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TYPED, form]) == 0
     assert capsys.readouterr().out.startswith(begins)
