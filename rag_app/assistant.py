@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,8 @@ from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Event, Hit, Page, Progress
+from rag_app.records import Answer, Event, Hit, Page, Progress, Source
+from rag_app.referring import referring, sources_in
 from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
@@ -191,6 +192,11 @@ class Assistant:
                 return known.path
         raise KeyError(paper)
 
+    def sources(self, papers: Iterable[str]) -> dict[str, Source]:
+        """What an export tells of these papers, of those that the index has."""
+        with ExitStack() as stack:
+            return self._index.do(lambda generation: sources_in(generation, papers), stack)[1]
+
     # -- questions ----------------------------------------------------------------------------------------------
 
     def search(
@@ -299,7 +305,7 @@ class Assistant:
                 answer = yield from answer_from(found, reader, stop)
             ended = time.perf_counter()
             yield replace(
-                answer,
+                referring(answer, found.generation),
                 id=id,
                 notes=answer.notes + self._notes(found.generation.manifest),
                 milliseconds={

@@ -4,43 +4,69 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
 
 from rag_app.assistant import Assistant
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import ProgressLine, answer_text, harmless, print_json
+from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
+from rag_app.errors import ExportError
 from rag_app.formats import Json, answer_json
 from rag_app.records import Answer, Piece, Progress
+from rag_app.saving import checked_files, save_answers
 
 
 def run(options: Namespace) -> int:
-    """Answer and print. Returns 1 when a question was answered with an error."""
+    """Answer, print and export. Returns 1 when a question was answered with an error."""
+    files = checked_files(options.export)  # before anything that takes long
     assistant = ready_assistant()
     papers = chosen_papers(options, assistant)
 
+    answers: list[Answer] = []
+
     def ask(asked: Asked) -> Answer:
-        return assistant.ask(
+        answer = assistant.ask(
             asked.question, id=str(asked.id), papers=papers, years=options.years, section=options.section
         )
+        answers.append(answer)
+        return answer
 
     def ask_json(asked: Asked) -> Json:
         return {**answer_json(ask(asked)), "id": asked.id}
 
     if options.batch is not None:
-        return run_batch(options.batch, ask_json, _error_json)
-    if options.json:
+        code = run_batch(options.batch, ask_json, _error_json)
+    elif options.json:
         answer = ask(Asked("", options.question))
         print_json(answer_json(answer))
-        return int(answer.status == "error")
-    return _shown(assistant, options, papers)
+        code = int(answer.status == "error")
+    else:
+        answers = [_shown(assistant, options, papers)]
+        code = int(answers[0].status == "error")
+    return max(code, _export(assistant, answers, files))
+
+
+def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Path]) -> int:
+    """Write what was answered, each file by itself: the answer took long. Returns 1 when one could not be written."""
+    answered = [answer for answer in answers if answer.status != "error"]
+    failed = 0
+    for file in files if answered else ():
+        try:
+            save_answers(assistant, answered, file)
+            note(f"written: {file}")
+        except ExportError as error:
+            failed = 1
+            note(f"not written: {file}. {error}")
+    return failed
 
 
 def _error_json(asked: Asked, message: str) -> Json:
     return {**answer_json(Answer("", asked.question, "error", message, "")), "id": asked.id}
 
 
-def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...]) -> int:
-    """Print for a person: on a terminal the words as they come, then what backs them."""
+def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...]) -> Answer:
+    """Print for a person: on a terminal the words as they come, then what backs them. Returns the answer."""
     progress = ProgressLine()
     live = sys.stdout.isatty()
     came = ""
@@ -56,18 +82,18 @@ def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...]) ->
                 came += event.text
             else:
                 progress.close()
-                return _finished(event, came if live else "")
+                _finished(event, came if live else "")
+                return event
     finally:
         progress.close()
     raise AssertionError("the stream ended without an answer")
 
 
-def _finished(answer: Answer, came: str) -> int:
+def _finished(answer: Answer, came: str) -> None:
     if answer.status == "error":
         print(f"{chr(10) if came else ''}rag-app: {harmless(answer.answer)}", file=sys.stderr)
-        return 1
+        return
     if came:
         print("\n")
     # Checking may have changed the words (a mark dropped, a sentence withdrawn): then the checked ones are shown.
     print(answer_text(answer, body=came.strip() != answer.answer.strip()))
-    return 0

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 
+from rag_app.assistant import Assistant
 from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import answer_text, harmless, note, print_json
-from rag_app.comparison import plain
+from rag_app.export import markdown
 from rag_app.formats import answer_json
-from rag_app.records import Answer, Cell, Citation, Table
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-}
+from rag_app.records import Answer
+from rag_app.saving import exported
+from rag_app.tables import as_csv, as_latex
 
 
 def run(options: Namespace) -> int:
@@ -38,61 +32,17 @@ def run(options: Namespace) -> int:
     if answer.table is None:
         note(answer.answer)
         return 1
-    print(harmless(FORMS[options.form](answer)), end="")
+    print(harmless(FORMS[options.form](assistant, answer)), end="")
     return 0
 
 
-def as_csv(answer: Answer) -> str:
-    """The table with a line per paper: its file, its name, and its cells with the pages they are from."""
-    table = _table(answer)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_unrun(field) for field in ("paper", "name", *table.aspects)])
-    for row in table.rows:
-        cells = [f"{cell.text}{_pages(cell, answer)}" for cell in row.cells]
-        writer.writerow([_unrun(field) for field in (row.paper, row.name, *cells)])
-    return text.getvalue()
+def as_markdown(assistant: Assistant, answer: Answer) -> str:
+    """The answer with its sources as footnotes."""
+    return markdown(exported(assistant, [answer]))
 
 
-def as_markdown(answer: Answer) -> str:
-    """The answer's text with its sources as footnotes."""
-    notes = [f"{c.number}. {_source(c)}: “{plain(c.quote)}”" for c in answer.citations]
-    return "\n\n".join([answer.answer, "\n".join(" ".join(line.split()) for line in notes)]) + "\n"
-
-
-def as_latex(answer: Answer) -> str:
-    """A tabular of the standard classes, for a text width; each cell names its pages."""
-    table = _table(answer)
-    columns = "l" + f"p{{{0.85 / max(1, len(table.aspects)):.2f}\\linewidth}}" * len(table.aspects)
-    lines = [("", *table.aspects)]
-    lines += [(row.name, *(f"{cell.text}{_pages(cell, answer)}" for cell in row.cells)) for row in table.rows]
-    head, *body = (" & ".join(map(latex, line)) + r" \\" for line in lines)
-    begin, rule = rf"\begin{{tabular}}{{{columns}}}", r"\hline"
-    return "\n".join([begin, rule, head, rule, *body, rule, r"\end{tabular}", ""])
-
-
-FORMS: dict[str, Callable[[Answer], str]] = {"csv": as_csv, "markdown": as_markdown, "latex": as_latex}
-
-
-def latex(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
-
-
-def _table(answer: Answer) -> Table:
-    assert answer.table is not None
-    return answer.table
-
-
-def _pages(cell: Cell, answer: Answer) -> str:
-    pages = sorted({c.page for c in answer.citations if c.number in cell.citations})
-    return f" (p. {', '.join(map(str, pages))})" if pages else ""
-
-
-def _source(citation: Citation) -> str:
-    return f"{citation.title} ({citation.paper}), page {citation.page}"
-
-
-def _unrun(field: str) -> str:
-    """A field that no spreadsheet takes for a formula."""
-    return f"'{field}" if field[:1] in ("=", "+", "-", "@", "\t") else field
+FORMS: dict[str, Callable[[Assistant, Answer], str]] = {
+    "csv": lambda assistant, answer: as_csv(answer),
+    "markdown": as_markdown,
+    "latex": lambda assistant, answer: as_latex(answer),
+}

@@ -13,9 +13,10 @@ from typing import Any, TextIO
 
 from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildProgress, BuildReport, PaperReport
-from rag_app.records import Answer, Citation, Hit, Table
+from rag_app.records import Answer, Citation, Hit, Reference, Table
 
 WIDEST = 100  # characters: longer lines read badly
+LONGEST_ENTRY = 240  # characters of a bibliography's entry
 SPARSE = 10.0  # seconds between two lines of progress where a line cannot be rewritten
 
 
@@ -88,7 +89,14 @@ def _citation(citation: Citation) -> str:
     head = [_wrapped(f"[{citation.number}] {citation.title}"), f"    {harmless(place)}  ({kind})"]
     if citation.section:
         head.append(_wrapped(citation.section, indent="    "))
-    return "\n".join([*head, _wrapped(f"“{citation.quote}”", indent="    ")])
+    cites = [_wrapped(_reference(reference), indent="        ") for reference in citation.references]
+    return "\n".join([*head, _wrapped(f"“{citation.quote}”", indent="    "), *cites])
+
+
+def _reference(reference: Reference) -> str:
+    """A work that the quote cites, and whether it can be asked too."""
+    entry = reference.entry if len(reference.entry) <= LONGEST_ENTRY else f"{reference.entry[:LONGEST_ENTRY]}…"
+    return f"{reference.mark}: {entry}" + (f"  (here: {reference.paper})" if reference.paper else "")
 
 
 def _footer(answer: Answer) -> str:

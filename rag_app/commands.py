@@ -25,6 +25,7 @@ ROOMS = {
     "ask": "rag_app.command_ask",
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
+    "verify": "rag_app.command_verify",
     "papers": "rag_app.command_papers",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
@@ -104,10 +105,15 @@ def make_parser() -> argparse.ArgumentParser:
     fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
+    takes = "write the answer to FILE as .md, .bib, .csv (of a table) or .json (evidence for verify); may be repeated"
+    ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
     search = _command(commands, "search", "find the passages for a question")
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
+    verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
+    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json")
+    verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _command(commands, "doctor", "explain every wrong setting and missing part")
     _add_serving(_command(commands, "serve", "open the page in the browser"))

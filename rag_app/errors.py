@@ -15,7 +15,9 @@ RagError
  │    ├── ModelBusy       429 or 5xx
  │    ├── ModelWindowExceeded  the prompt does not fit into the model
  │    └── ModelInterrupted  the stream ended before the answer did
- └── QuestionError        a question that cannot be asked: empty, too long
+ ├── QuestionError        a question that cannot be asked: empty, too long
+ └── ExportError          an answer that cannot be taken away in this form
+      └── EvidenceError   an evidence file that cannot be checked
 """
 
 
@@ -81,3 +83,11 @@ class ModelInterrupted(ModelError):
 
 class QuestionError(RagError):
     """The question is empty, too long or not text."""
+
+
+class ExportError(RagError):
+    """An answer cannot be taken away in the form or to the file that was asked for."""
+
+
+class EvidenceError(ExportError):
+    """An evidence file is broken, or not one at all."""

@@ -72,6 +72,10 @@ def citation_json(citation: Citation) -> Json:
         "verified": citation.verified,
         "boxes": [[round(float(edge), 2) for edge in box] for box in citation.boxes],
         "digest": citation.digest,
+        "references": [
+            {"mark": reference.mark, "entry": reference.entry, "paper": reference.paper}
+            for reference in citation.references
+        ],
     }
 
 

@@ -141,6 +141,15 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A mark within a quote, "[12]" or "Lewis et al., 2020", and the entry of the bibliography that it names."""
+
+    mark: str
+    entry: str  # one line
+    paper: str = ""  # of our library, where we have the cited paper
+
+
+@dataclass(frozen=True)
 class Citation:
     """One place in one paper that backs a sentence of the answer."""
 
@@ -154,6 +163,19 @@ class Citation:
     verified: bool  # the quote was found on that page by the deterministic matcher
     boxes: tuple[Box, ...] = ()
     digest: bool = False
+    references: tuple[Reference, ...] = ()  # what the quote itself cites
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cited paper, as an export describes it."""
+
+    paper: str
+    title: str
+    digest: str = ""  # SHA-256 of its file, hexadecimal
+    authors: tuple[str, ...] = ()
+    arxiv_id: str = ""
+    primary_class: str = ""  # arXiv's, from the stamp on the first page: "cs.CL"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import hmac
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,8 +19,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.errors import RagError
+from rag_app.export import FORMS, Form, safe_name
 from rag_app.pdf import render_page
-from rag_app.records import Box, Citation, Page
+from rag_app.records import Answer, Box, Citation, Page, Source
+from rag_app.saving import exported
 from rag_app.text import find_quote
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 PREFIX = "/reading"
 SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of pictures would never be hit
 PICTURES_BYTES = 96 * 1024 * 1024
+ANSWERS_KEPT = 4_000  # that can still be taken away
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
 
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
@@ -43,6 +46,7 @@ class Library(Protocol):
     def papers(self) -> Sequence[PaperRow]: ...
     def page(self, paper: str, number: int) -> Page: ...
     def path(self, paper: str) -> Path: ...
+    def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
 
 
 class Shelf:
@@ -54,6 +58,7 @@ class Shelf:
         self._secret = secrets.token_bytes(32)
         self._papers: dict[str, str] = {}
         self._places: OrderedDict[str, Citation] = OrderedDict()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._pictures_size = 0
         self._lock = threading.Lock()
@@ -77,6 +82,27 @@ class Shelf:
             while len(self._places) > PLACES_KEPT:
                 self._places.popitem(last=False)
         return name
+
+    def name_answer(self, answer: Answer) -> str:
+        """The answer's name on the page, for taking it away."""
+        name = self._name("answer", answer)
+        with self._lock:
+            self._answers[name] = answer
+            self._answers.move_to_end(name)
+            while len(self._answers) > ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+        return name
+
+    def take_away(self, name: str, suffix: str) -> tuple[str, Form, str]:
+        """The answer in the form of that suffix: its text, the form, and a file's name.
+
+        Raises KeyError when the name was never given out or there is no such form, ExportError when the answer has
+        nothing of the form.
+        """
+        with self._lock:
+            answer = self._answers[name]
+        form = FORMS[suffix]
+        return form.make(exported(self._library, [answer])), form, f"{safe_name(answer.question)}.{suffix}"
 
     def paper(self, name: str) -> str:
         """The paper behind a name. Raises KeyError when the name was never given out."""
@@ -120,6 +146,14 @@ class Shelf:
                 "marks": marks,
                 "located": located,
                 "note": place_note(citation, located),
+                "references": [
+                    {
+                        "mark": reference.mark,
+                        "entry": reference.entry,
+                        "paper": self.name_paper(reference.paper) if reference.paper else "",
+                    }
+                    for reference in citation.references
+                ],
             }
         if page.words is None:
             found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
@@ -213,6 +247,12 @@ def reading_routes(shelf: Shelf) -> APIRouter:
         path = _found(lambda: shelf.path(shelf.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
+
+    @routes.get("/answer/{name}/{suffix}")
+    def answer(name: str, suffix: str) -> Response:
+        text, form, file_name = _found(lambda: shelf.take_away(name, suffix))
+        headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
+        return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 
     return routes
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from rag_app.export import FORMS, forms_of
 from rag_app.records import Answer, Citation, Table
 from rag_app.ui_markdown import markdown_html, plain_html, shown
 
 NamePlace = Callable[[Citation], str]
+NameAnswer = Callable[[Answer], str]
 VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
 
 VERDICT = "Not in these papers"
@@ -27,17 +29,20 @@ def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
     return f'<div class="answer coming">{came}<p class="doing">{shown(doing)}</p></div>'
 
 
-def answer_html(answer: Answer, name: NamePlace) -> str:
-    """The finished answer: text with clickable numbers, what is doubtful, its citations, and what was looked at."""
+def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None) -> str:
+    """The finished answer: text with clickable numbers, what is doubtful, its citations, and what was looked at.
+
+    With `name_answer` it has a menu to take it away.
+    """
     if answer.status == "error":
         return f'<div class="answer failed"><p class="verdict">Could not answer</p><p>{shown(answer.answer)}</p></div>'
     if answer.status == "not_in_papers":
-        return _not_in_papers(answer, name)
+        return _not_in_papers(answer, name, name_answer)
     parts = [f'<div class="answer-text">{_text(answer, name)}</div>', _doubts(answer), _notes(answer)]
     if answer.citations:
         rows = "".join(citation_html(citation, name, answer.answer) for citation in answer.citations)
         parts.append(f'<ol class="citations">{rows}</ol>')
-    parts.append(footer_html(answer))
+    parts.append(footer_html(answer, _export_menu(answer, name_answer)))
     return f'<div class="answer">{"".join(parts)}</div>'
 
 
@@ -78,8 +83,8 @@ def place_words(citation: Citation) -> str:
     return " · ".join(part for part in (page, citation.section) if part)
 
 
-def footer_html(answer: Answer) -> str:
-    """What was looked at, by whom, and how long it took."""
+def footer_html(answer: Answer, menu: str = "") -> str:
+    """What was looked at, by whom, and how long it took; at its end what can be done with the answer."""
     searched = answer.searched
     parts = []
     if searched.papers or searched.unreadable:
@@ -96,7 +101,20 @@ def footer_html(answer: Answer) -> str:
     if answer.tokens:
         parts.append(f"<span>{answer.tokens:,} tokens</span>")
     copy = '<button type="button" class="copy-answer" title="Copy the answer with its sources">Copy</button>'
-    return f'<p class="footer">{" ".join(parts)}{copy}</p>'
+    return f'<div class="footer">{" ".join(parts)}<span class="take-away">{menu}{copy}</span></div>'
+
+
+def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
+    suffixes = forms_of(answer) if name_answer is not None else []
+    if name_answer is None or not suffixes:
+        return ""
+    name = name_answer(answer)
+    buttons = "".join(
+        f'<button type="button" class="export" value="{name}/{suffix}">{FORMS[suffix].name}</button>'
+        for suffix in suffixes
+    )
+    summary = '<summary title="Save the answer as a file">Save as</summary>'
+    return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
 
 
 def reader_words(reader: str) -> str:
@@ -112,6 +130,7 @@ def _text(answer: Answer, name: NamePlace) -> str:
         kind = "cite" if citation.verified else "cite unverified"
         doubt = "" if citation.verified else "Not found on the page: "
         hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
+        hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
         return f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">{number}</button>'
 
     if answer.table is not None:
@@ -159,7 +178,7 @@ def _notes(answer: Answer) -> str:
     return "".join(f'<p class="note">{shown(note)}</p>' for note in answer.notes)
 
 
-def _not_in_papers(answer: Answer, name: NamePlace) -> str:
+def _not_in_papers(answer: Answer, name: NamePlace, name_answer: NameAnswer | None) -> str:
     parts = [f'<p class="verdict">{VERDICT}</p>']
     said = answer.answer.strip()
     if said.casefold().startswith(VERDICT.casefold()):
@@ -172,7 +191,7 @@ def _not_in_papers(answer: Answer, name: NamePlace) -> str:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
         parts.append('<p class="nearest">The nearest passages, which do not answer it:</p>')
         parts.append(f'<ol class="citations">{rows}</ol>')
-    parts.append(footer_html(answer))
+    parts.append(footer_html(answer, _export_menu(answer, name_answer)))
     return f'<div class="answer absent">{"".join(parts)}</div>'
 
 

@@ -83,7 +83,7 @@ class Screen:
         begin = lambda event: self.assistant.stream(question, papers=papers, stop=event)  # noqa: E731
         for snapshot in snapshots(question, begin, stop):
             if snapshot.answer is not None:
-                yield answer_html(snapshot.answer, self.shelf.name_place)
+                yield answer_html(snapshot.answer, self.shelf.name_place, self.shelf.name_answer)
             else:
                 yield progress_html(snapshot.text, snapshot.doing, verbatim)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 from rag_app.pages import read_paper
+from rag_app.parts import file_digest
 from rag_app.quotes import boxes
-from rag_app.records import Answer, Citation, Page, Piece, Progress, Reading, Searched
+from rag_app.records import Answer, Citation, Page, Piece, Progress, Reading, Searched, Source
 from rag_app.text import find_quote
 
 
@@ -88,6 +89,12 @@ class FakeAssistant:
         if path.name != paper or not path.is_file():
             raise KeyError(paper)
         return path
+
+    def sources(self, papers: Iterable[str]) -> dict[str, Source]:
+        return {
+            paper: Source(paper, self.reading(paper).title, file_digest(self.path(paper)), ("Ada Lovelace",))
+            for paper in papers
+        }
 
     def search(self, question: str, *, top: int = 10, papers: Sequence[str] = ()) -> list[object]:
         return []

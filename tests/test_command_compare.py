@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from rag_app import command_compare
 from rag_app.assistant import Assistant
-from rag_app.command_compare import as_csv, as_latex, as_markdown, latex
 from rag_app.command_terminal import answer_text
 from rag_app.commands import main
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Citation, Row, Table
+from rag_app.tables import as_csv, as_latex, latex
 from tests.doubles import WordEmbedder, settings_for
 
 ANSWER = Answer(
@@ -68,12 +68,6 @@ def test_nothing_commands_latex(text: str) -> None:
     assert not set("\\&%$#_{}") & set(printed)
 
 
-def test_markdown_brings_its_sources() -> None:
-    text = as_markdown(ANSWER)
-    assert text.startswith(ANSWER.answer)
-    assert "1. On A (a.pdf), page 3: “50% of 3_b”" in text
-
-
 def test_the_terminal_shows_each_aspect_paper_by_paper() -> None:
     shown = answer_text(ANSWER)
     assert "size & cost\n  A  50% of 3_b [1]\n  B  =cmd [2]" in shown
@@ -121,7 +115,9 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["paper"] for row in value["table"]["rows"]] == ["otter.md", "heron.md"]
 
 
-@pytest.mark.parametrize(("form", "begins"), [("--csv", "paper,name"), ("--markdown", "|"), ("--latex", r"\begin{tab")])
+@pytest.mark.parametrize(
+    ("form", "begins"), [("--csv", "paper,name"), ("--markdown", "# batch"), ("--latex", r"\begin{tab")]
+)
 def test_to_be_taken_away(form: str, begins: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*TYPED, form]) == 0
     assert capsys.readouterr().out.startswith(begins)

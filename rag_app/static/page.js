@@ -118,6 +118,24 @@
     const box = byId("reading-quote");
     box.hidden = !said.quote;
     box.querySelector("blockquote").textContent = said.quote || "";
+    byId("reading-references").replaceChildren(...(said.references || []).map(referenceRow));
+  }
+
+  // A work that the quoted words cite; one that is in the library opens.
+  function referenceRow(reference) {
+    const row = document.createElement("li");
+    const mark = document.createElement("b");
+    mark.textContent = reference.mark;
+    row.append(mark, ` ${reference.entry} `);
+    if (reference.paper) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "text-button open-paper";
+      button.value = reference.paper;
+      button.textContent = "Open";
+      row.append(button);
+    }
+    return row;
   }
 
   function drawPicture(said) {
@@ -227,6 +245,25 @@
     return `“${open.quote}” ${open.title}, page ${open.page}${label}\n`;
   }
 
+  // -- taking away ---------------------------------------------------------------------------------------------
+  async function save(button) {
+    const menu = button.closest("details");
+    try {
+      const response = await fetch(`${reading}answer/${button.value}`);
+      if (!response.ok) throw new Error();
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await response.blob());
+      link.download = (response.headers.get("content-disposition") || "").split('"')[1] || "answer";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      if (menu) menu.open = false;
+    } catch {
+      const before = button.textContent;
+      button.textContent = "Could not save; reload the page and ask again";
+      setTimeout(() => { button.textContent = before; }, 3000);
+    }
+  }
+
   // -- who was pressed -----------------------------------------------------------------------------------------
   const actions = {
     previous: () => turn(-1),
@@ -246,6 +283,7 @@
     if (!button) return;
     if (button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
     else if (button.matches(".open-paper")) show(`paper/${button.value}/1`);
+    else if (button.matches(".export")) save(button);
     else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
     else if (button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button.matches(".open-library")) toggle("library-open");

@@ -2,16 +2,20 @@
 
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pypdfium2
 import pytest
-from fake_assistant import FakeAssistant, Row
+from fake_assistant import FakeAssistant
+from fake_assistant import Row as LibraryRow
 from pdfs import make_encrypted, make_paper
 
-from rag_app.records import Answer, Searched
+from rag_app.evidence_file import read_evidence
+from rag_app.records import Answer, Cell, Reference, Row, Searched, Table
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from rag_app.verification import verify
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
@@ -29,7 +33,7 @@ def served(tmp_path_factory):
     make_paper(folder / "ours.pdf", title="Ours: A Method", sections=sections, columns=2, labels_from=3)
     make_encrypted(folder / "locked.pdf")
     (folder / "note.md").write_text(f"# Theirs: A Note\n\nBefore. {LAST} After.\n", encoding="utf-8")
-    assistant = FakeAssistant(folder, extra_rows=(Row("h.pdf", HOSTILE, 1),), pause=0.03)
+    assistant = FakeAssistant(folder, extra_rows=(LibraryRow("h.pdf", HOSTILE, 1),), pause=0.03)
     script(assistant)
     page = serve(assistant, Settings(corpus=folder, port=0), block=False)
     yield SimpleNamespace(url=page.url, assistant=assistant, folder=folder, page=page)
@@ -38,7 +42,8 @@ def served(tmp_path_factory):
 
 def script(assistant):
     pages = len(assistant.reading("ours.pdf").pages)
-    good = assistant.cite(1, "ours.pdf", 1, QUOTE)
+    cited = Reference("[7]", HOSTILE, "note.md"), Reference("[8]", "Nobody. A paper that is not here. 2019.")
+    good = assistant.cite(1, "ours.pdf", 1, QUOTE, references=cited)
     far = assistant.cite(2, "ours.pdf", pages, LAST)
     bad = assistant.cite(3, "ours.pdf", 1, "These words do not stand there.", verified=False)
     note = assistant.cite(4, "note.md", 1, LAST, digest=True)
@@ -53,6 +58,10 @@ def script(assistant):
         "weather": Answer(status="not_in_papers", answer="Not in these papers.", nearest=(good,), **facts),
         "long": Answer(status="answered", answer="word " * 2000, **facts),
         "hostile": Answer(status="answered", answer=HOSTILE + " [1]", citations=(good,), **facts),
+        "compare": Answer(
+            status="answered", answer="|  | size |\n| --- | --- |\n| Ours | =2+2 [1] |", citations=(good,),
+            table=Table(("size",), (Row("ours.pdf", "Ours", (Cell("=2+2", (1,)),)),)), **facts,
+        ),
         "fails": Answer(status="error", answer="The server refused. Start it.", **facts),
     }  # fmt: skip
 
@@ -352,3 +361,45 @@ def test_a_phone_gets_one_pane_at_a_time(served, chromium_browser):
     page.click(".close-reading")
     assert page.is_hidden("#reading") and page.is_visible("#chat .answer")
     context.close()
+
+
+def saved(tab, answer, form):
+    """Presses one entry of the answer's menu; the file's name and bytes."""
+    answer.locator(".export-menu summary").click()
+    with tab.expect_download() as download:
+        answer.get_by_role("button", name=form).click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def test_an_answer_is_taken_away_as_files_that_hold(tab, served):
+    answer = ask(tab, "How many parameters?")
+    assert not any(button.is_visible() for button in answer.locator("button.export").all())  # the menu is closed
+    name, markdown = saved(tab, answer, "Markdown")
+    assert name == "answer-q.md"
+    assert "It has 220 million parameters [^1]" in markdown.decode() and f"“{QUOTE}”" in markdown.decode()
+    name, entries = saved(tab, answer, "BibTeX")
+    assert name.endswith(".bib") and entries.count(b"@misc{") == 2
+    name, evidence = saved(tab, answer, "Evidence")
+    assert name.endswith(".json")
+    checked = verify(read_evidence(evidence, name), served.folder, workers=1)
+    assert [one.state for one in checked] == ["found", "found", "not found", "found"]
+    assert answer.get_by_role("button", name="CSV").count() == 0
+
+
+def test_a_table_is_taken_away_as_csv_that_computes_nothing(tab):
+    name, rows = saved(tab, ask(tab, "compare them"), "CSV")
+    assert name == "answer-q.csv"
+    assert rows.decode() == "paper,name,size\nours.pdf,Ours,'=2+2 (p. 1)\n"
+
+
+def test_what_a_quote_cites_is_shown_and_opens(tab):
+    answer = ask(tab, "How many parameters?")
+    assert "[8]: Nobody. A paper that is not here" in answer.locator("button.cite").first.get_attribute("title")
+    open_first(tab)
+    tab.click("#reading-quote summary")
+    rows = tab.locator("#reading-references li")
+    assert rows.all_inner_texts()[1].startswith("[8] Nobody.")
+    assert "<img src=" in rows.first.inner_text()
+    assert rows.nth(1).locator("button").count() == 0
+    rows.first.locator("button").click()
+    tab.wait_for_function("document.getElementById('reading-title').textContent === 'Theirs: A Note'")

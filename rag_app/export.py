@@ -1,0 +1,194 @@
+"""Answers in forms that can be taken away: Markdown with footnotes, BibTeX, CSV, evidence as JSON. Pure.
+
+A form takes the answers of a conversation (one is a conversation too) and what is known of the papers they cite.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag_app.bibtex import bibtex
+from rag_app.citations import QUOTING
+from rag_app.errors import ExportError
+from rag_app.evidence_file import evidence_value
+from rag_app.records import Answer, Citation, Source, Table
+from rag_app.tables import as_csv
+
+_MARK = re.compile(r"\[(\d+)\]")
+_LABEL = re.compile(r"\*\*([^*\n]+)\*\*:?")
+# Everything that means something to Markdown, to its tables, footnotes and mathematics, or to pandoc's citations.
+_MEANING = re.compile(r"[\\`*_{}\[\]<>|~$^&@#]|:(?=//)|(?<=www)\.")
+_LINE_START = re.compile(r"(?P<mark>[-+=]|\d{1,9}(?=[.)]))")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the forms need: answers, the papers they cite, and by whom and when they are taken away."""
+
+    answers: Sequence[Answer]
+    sources: Mapping[str, Source]  # by paper
+    program: str  # "rag-app 0.1.0"
+    moment: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to take answers away. `make` raises ExportError where they hold nothing of this kind."""
+
+    name: str
+    media_type: str
+    make: Callable[[Exported], str]
+
+
+def markdown(exported: Exported) -> str:
+    """Question, answer and what is doubtful of each; every mark is a footnote with paper, page, section and quote."""
+    several = len(exported.answers) > 1
+    blocks: list[str] = []
+    notes: list[str] = []
+    for number, answer in enumerate(exported.answers, start=1):
+        prefix = f"{number}-" if several else ""
+        blocks += _answer_blocks(answer, prefix)
+        notes += [_footnote(citation, prefix) for citation in answer.citations]
+    blocks.append(f"*{inert(exported.program)}, {inert(exported.moment)}.*")
+    return "\n\n".join(blocks + notes) + "\n"
+
+
+def bibliography(exported: Exported) -> str:
+    """BibTeX of the cited papers, in the order in which they are cited."""
+    cited = dict.fromkeys(citation.paper for answer in exported.answers for citation in answer.citations)
+    if not cited:
+        raise ExportError("The answer cites no paper, so there is no BibTeX to write.")
+    return bibtex([exported.sources.get(paper) or Source(paper, _title(exported, paper)) for paper in cited])
+
+
+def comparison(exported: Exported) -> str:
+    """The comparison tables as CSV, a blank line between two."""
+    tables = [as_csv(answer) for answer in exported.answers if answer.table is not None]
+    if not tables:
+        raise ExportError("The answer is no comparison table, so there is no CSV to write. Take .md or .json.")
+    return "\n".join(tables)
+
+
+def evidence(exported: Exported) -> str:
+    """All that `verify` needs to check every quote again."""
+    value = evidence_value(exported.answers, exported.sources, exported.program, exported.moment)
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+FORMS: dict[str, Form] = {
+    "md": Form("Markdown", "text/markdown; charset=utf-8", markdown),
+    "bib": Form("BibTeX", "application/x-bibtex; charset=utf-8", bibliography),
+    "csv": Form("CSV", "text/csv; charset=utf-8", comparison),
+    "json": Form("Evidence (JSON)", "application/json", evidence),
+}
+"""By the suffix of the file."""
+
+
+def forms_of(answer: Answer) -> list[str]:
+    """The suffixes of the forms in which this answer can be taken away."""
+    fits = {"md": True, "bib": bool(answer.citations), "csv": answer.table is not None, "json": True}
+    return [suffix for suffix in FORMS if answer.status != "error" and fits[suffix]]
+
+
+def safe_name(question: str) -> str:
+    """A file's name that every system takes: ASCII letters and digits of the question, with hyphens between."""
+    words = re.findall(r"[a-z0-9]+", question.casefold())
+    name = ""
+    for word in words:
+        if len(name) + len(word) > 60:
+            break
+        name = f"{name}-{word}" if name else word
+    return f"answer-{name}" if name else "answer"
+
+
+# -- Markdown ---------------------------------------------------------------------------------------------------
+
+
+def inert(text: str) -> str:
+    """Text on one line that Markdown shows as it is: no emphasis, link, footnote, tag, list or formula in it."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = _MEANING.sub(lambda match: f"\\{match[0]}", line)
+    start = _LINE_START.match(line)
+    if start is None:
+        return line
+    rest = line[start.end() :]
+    return f"{start[0]}\\{rest}" if start[0].isdigit() else f"\\{line}"
+
+
+def _answer_blocks(answer: Answer, prefix: str) -> list[str]:
+    blocks = [f"# {inert(answer.question)}", _text(answer, prefix)]
+    blocks += [f"> {inert(note)}" for note in answer.notes]
+    if answer.unsupported:
+        doubts = [f"- {inert(sentence)}" for sentence in answer.unsupported]
+        blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
+    if answer.nearest:
+        near = [f"- {_source(citation)}" for citation in answer.nearest]
+        blocks.append("\n".join(["**The nearest passages:**", "", *near]))
+    return blocks
+
+
+def _text(answer: Answer, prefix: str) -> str:
+    known = {citation.number for citation in answer.citations}
+    if answer.table is not None:
+        # The first block of the text is the same table.
+        rest = answer.answer.partition("\n\n")[2]
+        return "\n\n".join(part for part in (_table(answer.table, prefix), _verbatim(rest, known, prefix)) if part)
+    if answer.reader == QUOTING:
+        return _verbatim(answer.answer, known, prefix)
+    # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag.
+    return _TAG.sub(r"\\<", _MARK.sub(lambda mark: _mark(mark, known, prefix, mark[0]), answer.answer))
+
+
+def _mark(mark: re.Match[str], known: set[int], prefix: str, otherwise: str) -> str:
+    return f"[^{prefix}{mark[1]}]" if int(mark[1]) in known else otherwise
+
+
+def _verbatim(text: str, known: set[int], prefix: str) -> str:
+    """Paragraphs of the papers' own words; only our marks and a line that is **a label** mean anything."""
+    paragraphs = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        lines = [_verbatim_line(line, known, prefix) for line in paragraph.split("\n") if line.strip()]
+        paragraphs.append("\\\n".join(lines))
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
+    label = _LABEL.fullmatch(line.strip())
+    if label:
+        return f"**{inert(label[1])}**"
+    pieces, done = [], 0
+    for mark in _MARK.finditer(line):
+        if int(mark[1]) in known:
+            pieces += [inert(line[done : mark.start()]), _mark(mark, known, prefix, "")]
+            done = mark.end()
+    return " ".join(piece for piece in (*pieces, inert(line[done:])) if piece).replace(" [^", "[^")
+
+
+def _table(table: Table, prefix: str) -> str:
+    rows = [["", *map(inert, table.aspects)], ["---"] * (1 + len(table.aspects))]
+    for row in table.rows:
+        cells = [inert(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations) for cell in row.cells]
+        rows.append([inert(row.name), *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _footnote(citation: Citation, prefix: str) -> str:
+    return f"[^{prefix}{citation.number}]: {_source(citation)}"
+
+
+def _source(citation: Citation) -> str:
+    printed = f" (printed {citation.label})" if citation.label not in ("", str(citation.page)) else ""
+    place = [citation.title, f"{citation.paper}, page {citation.page}{printed}", citation.section]
+    kind = "" if citation.verified else " — **not found on that page**"
+    kind += " — in our digest of the paper" if citation.digest else ""
+    cites = "".join(f" — {inert(reference.mark)} is {inert(reference.entry)}" for reference in citation.references)
+    return f"{inert('. '.join(part for part in place if part))}: “{inert(citation.quote)}”{kind}{cites}"
+
+
+def _title(exported: Exported, paper: str) -> str:
+    every = (citation for answer in exported.answers for citation in answer.citations)
+    return next((citation.title for citation in every if citation.paper == paper), paper)

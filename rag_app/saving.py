@@ -1,0 +1,68 @@
+"""Answers into files: the form by the file's suffix, all forms made before the first file is written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from rag_app import parts
+from rag_app.errors import ExportError
+from rag_app.export import FORMS, Exported
+from rag_app.records import Answer, Source
+
+PathLike = str | Path
+
+
+class Library(Protocol):
+    """What knows the cited papers."""
+
+    def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
+
+
+def checked_files(files: Iterable[PathLike]) -> list[Path]:
+    """The files, if each can be written and has a form. Raises ExportError."""
+    paths = list(dict.fromkeys(Path(file).expanduser() for file in files))
+    for path in paths:
+        if path.suffix.lower().lstrip(".") not in FORMS:
+            known = ", ".join(f".{suffix}" for suffix in FORMS)
+            raise ExportError(f"{path}: which form is meant is told by the suffix. End the name in one of {known}.")
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise ExportError(f"{path}: no file can be written there. Name one in a folder that exists.")
+    return paths
+
+
+def exported(library: Library, answers: Sequence[Answer]) -> Exported:
+    """The answers with what is known of the papers that they cite, as of now."""
+    cited = (citation.paper for answer in answers for citation in (*answer.citations, *answer.nearest))
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    return Exported(answers, library.sources(dict.fromkeys(cited)), f"rag-app {_version()}", moment)
+
+
+def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
+    """Write the answers to each file: .md, .bib, .csv or .json. Returns the paths; a file that was there is replaced.
+
+    Raises ExportError when an answer is an error, has nothing of the form, or a file cannot be written.
+    """
+    listed = [answers] if isinstance(answers, Answer) else list(answers)
+    if not listed or any(answer.status == "error" for answer in listed):
+        raise ExportError("There is no answer to take away: asking ended with an error.")
+    paths = checked_files(files)
+    content = exported(library, listed)
+    texts = [FORMS[path.suffix.lower().lstrip(".")].make(content) for path in paths]
+    for path, text in zip(paths, texts, strict=True):
+        try:
+            # Half characters, which a file's name may hold, are no UTF-8.
+            parts.write_bytes(path, text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise ExportError(f"{path}: cannot be written ({error.strerror}). Name another file.") from error
+    return paths
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("rag-app")
+    except importlib.metadata.PackageNotFoundError:  # run from a folder, not installed
+        return "from source"
