@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -124,11 +125,50 @@ def stem(words: Iterable[str]) -> list[str]:
     return _STEMMER.stemWords(list(words))  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class _Postings:
+    """For each term the passages that hold it, increasing, and its precomputed BM25 weight there.
+
+    The columns of a sparse matrix, mapped from disk, in the files that bm25s writes. bm25s would read them too, but is
+    slow to import, and a question needs nothing else of it.
+    """
+
+    starts: np.ndarray  # int (terms + 1,): where each term's column begins
+    rows: np.ndarray  # int32 (n,)
+    weights: np.ndarray  # float32 (n,)
+
+    @classmethod
+    def open(cls, folder: Path) -> _Postings:
+        starts, rows, weights = (
+            # A plain view: the memory map's own class makes every slice slow.
+            np.asarray(np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False))
+            for name in ("indptr", "indices", "data")
+        )
+        if not len(rows) == len(weights) == int(starts[-1]):
+            raise ValueError("its arrays do not fit each other")
+        return cls(starts, rows, weights)
+
+    @classmethod
+    def empty(cls) -> _Postings:
+        return cls(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    def of(self, number: int, within: slice | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """One term's passages and weights; `within`: those of a range of passages."""
+        start, end = int(self.starts[number]), int(self.starts[number + 1])
+        if within is not None:
+            limits = np.array([within.start, within.stop], dtype=self.rows.dtype)  # another type would copy the column
+            first, last = np.searchsorted(self.rows[start:end], limits)
+            start, end = start + int(first), start + int(last)
+        return self.rows[start:end], self.weights[start:end]
+
+
 class WordIndex:
     """BM25 over passages, addressed by their position. Saved as arrays and JSON: loading it runs no code."""
 
-    def __init__(self, engine: object, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, postings: _Postings, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int
+    ) -> None:
+        self._postings = postings
         self.vocabulary = vocabulary
         self._frequency = document_frequency
         self.size = size
@@ -154,45 +194,42 @@ class WordIndex:
     @classmethod
     def open(cls, folder: Path) -> WordIndex:
         """Open what `build` wrote. Raises IndexFault when it is damaged or missing."""
-        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
-
         try:
             words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
             vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
-            engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
+            postings = _Postings.open(folder) if vocabulary else _Postings.empty()
             frequency = np.load(folder / "frequency.npy", allow_pickle=False)
             size = int(words["size"])
-        except Exception as error:  # NumPy and bm25s raise another type for each kind of damage
+        except Exception as error:  # NumPy raises another type for each kind of damage
             raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
-        if len(frequency) != len(vocabulary):
+        # bm25s adds a term of its own behind ours.
+        if not len(frequency) == len(vocabulary) < len(postings.starts):
             raise IndexFault(f"{folder}: damaged, its files do not belong together. Build again with --fresh.")
-        return cls(engine, vocabulary, frequency, size)
+        return cls(postings, vocabulary, frequency, size)
 
-    def scores(self, query: Sequence[str], weights: Sequence[float] | None = None) -> np.ndarray:
-        """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part."""
-        total = np.zeros(self.size, dtype=np.float32)
-        if self._engine is None:
-            return total
+    def scores(
+        self, query: Sequence[str], weights: Sequence[float] | None = None, rows: slice | None = None
+    ) -> np.ndarray:
+        """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part.
+
+        `rows`: the scores of these alone, float32 (stop - start,); it costs what these rows hold, whatever the size.
+        """
+        first, stop = (0, self.size) if rows is None else (rows.start, rows.stop)
+        total = np.zeros(stop - first, dtype=np.float32)
         for term, weight in zip(query, weights or [1.0] * len(query), strict=True):
             number = self.vocabulary.get(term)
             if number is not None:
-                rows, values = self._postings(number)
+                holding, values = self._postings.of(number, rows)
                 try:
-                    total[rows] += weight * values
+                    total[holding if rows is None else holding - first] += weight * values
                 except (IndexError, ValueError) as error:
                     raise IndexFault(f"The word index is damaged ({error}). Build again with --fresh.") from error
         return total
 
-    def _postings(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The passages that hold a term and its precomputed BM25 weight there (a column of the sparse matrix)."""
-        matrix = self._engine.scores  # type: ignore[attr-defined]
-        start, end = int(matrix["indptr"][number]), int(matrix["indptr"][number + 1])
-        return matrix["indices"][start:end], matrix["data"][start:end]
-
-    def rows_with(self, term: str) -> np.ndarray:
-        """Positions of the passages that hold the term: int32 (n,)."""
+    def rows_with(self, term: str, rows: slice | None = None) -> np.ndarray:
+        """Positions of the passages that hold the term, of those in `rows` where given: int32 (n,), increasing."""
         number = self.vocabulary.get(term)
-        return self._postings(number)[0] if number is not None and self._engine is not None else np.zeros(0, np.int32)
+        return self._postings.of(number, rows)[0] if number is not None else np.zeros(0, np.int32)
 
     def frequency(self, term: str) -> int:
         """In how many passages the term occurs."""
