@@ -6,9 +6,8 @@ Every figure below was chosen on questions that are asked of real papers: docs/b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ from rag_app.called import Mention, mentions
 from rag_app.index import Generation
 from rag_app.manifest import Entry
 from rag_app.planning import Plan, names_of, plan
+from rag_app.question_vectors import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
 from rag_app.vector_search import dot, highest
 from rag_app.word_index import terms
@@ -35,10 +35,6 @@ SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
 
 RERANKED = 30  # hits that a reranker looks at again, where the settings name one
 RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
-
-REMEMBERED = 256  # texts whose vectors are kept: one question is searched several times on its way to an answer
-
-EmbedQuestion = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -69,15 +65,22 @@ class _Query:
 
 
 class Retriever:
-    """Searches one generation. Safe to share between threads."""
+    """Searches one generation. Safe to share between threads. `embed_questions` embeds several texts at once."""
 
     def __init__(
-        self, generation: Generation, embed_question: EmbedQuestion | None, reranker: Reranker | None = None
+        self,
+        generation: Generation,
+        embed_question: EmbedQuestion | None,
+        reranker: Reranker | None = None,
+        embed_questions: EmbedQuestions | None = None,
     ) -> None:
         self.generation = generation
         self._reranker = reranker
-        meaning = embed_question is not None and generation.manifest.has_meaning
-        self._embed = lru_cache(REMEMBERED)(embed_question) if meaning else None
+        self._embed = (
+            QuestionVectors(embed_question, embed_questions)
+            if embed_question and generation.manifest.has_meaning
+            else None
+        )
         self._names = names_of(generation.manifest.papers)
 
     def plan(self, question: str, scope: Scope = EVERYTHING) -> Plan:
@@ -95,6 +98,7 @@ class Retriever:
         if not (self.generation.manifest.passages if allowed is None else allowed.any()):
             return []
         decided = self.plan(question, scope)
+        self._embed_ahead([question, *decided.aspects])
         query = self._query(question, SURVEY_NAME_WEIGHT if decided.kind == "survey" else 1.0)
         ranking = self._ranking(query, decided, allowed)
         rows, scores = ranking.rows, ranking.scores
@@ -115,6 +119,7 @@ class Retriever:
 
         Ranks by words and by meaning are not told here: each list is of one paper only.
         """
+        self._embed_ahead([question, *aspects])
         whole, queries = self._query(question), {aspect: self._query(aspect) for aspect in aspects}
         allowed = self._allowed(scope)
         found: dict[tuple[str, str], list[Hit]] = {}
@@ -135,6 +140,10 @@ class Retriever:
         return found
 
     # -- one query ----------------------------------------------------------------------------------------------
+
+    def _embed_ahead(self, texts: Sequence[str]) -> None:
+        if self._embed is not None:
+            self._embed.ahead(texts)
 
     def _query(self, text: str, name_weight: float = 1.0) -> _Query:
         words: list[str] = []
@@ -225,14 +234,12 @@ class Retriever:
         return [sorted(best[page], key=lambda row: best[page][row])[:2] for page in order]
 
     def _within(self, query: _Query, entry: Entry, rows: np.ndarray) -> np.ndarray:
-        """Scores of one paper's passages (`rows`, all or some of its own) for one query, whatever the library's size."""
+        """Scores of one paper's passages (`rows`: all or some of them) for one query, whatever the library's size."""
         generation = self.generation
         words = _normalised(generation.words.scores(query.terms, query.weights, entry.rows)[rows - entry.first])
         pages = generation.page_of_row[rows]
         page_rows = slice(int(pages[0]), int(pages[-1]) + 1)
-        page = _normalised(
-            generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start]
-        )
+        page = _normalised(generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start])
         if query.vector is None:
             return words + ASPECT_PAGE_WEIGHT * page
         meaning = _normalised(dot(generation.vectors[rows], query.vector))
@@ -320,4 +327,3 @@ def _paper_scores(scores: np.ndarray, owner: np.ndarray, papers: int) -> np.ndar
     for rank in (2, 1, 0):  # the third best first: a sum of float32 depends on its order
         result[owner[place == rank]] += scores[place == rank]
     return result / 3
-

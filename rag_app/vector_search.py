@@ -59,7 +59,7 @@ class VectorSearch:
 
     @classmethod
     def open(cls, folder: Path, vectors: np.ndarray) -> VectorSearch:
-        """The search over `vectors`, with the shorter copy where `folder` has one. Raises IndexFault when it is damaged."""
+        """Searches `vectors`, by the shorter copy where `folder` has one. Raises IndexFault when that is damaged."""
         if not (folder / _AXES).is_file():
             return cls(vectors)
         short, axes = parts.read_array(folder / _COPY, mapped=True), parts.read_array(folder / _AXES)
@@ -81,7 +81,9 @@ class VectorSearch:
         """
         if vector.shape != self._vectors.shape[1:]:
             wanted = self._vectors.shape[1]
-            raise IndexFault(f"The index has vectors of dimension {wanted}, not {len(vector)}. Build again with --fresh.")
+            raise IndexFault(
+                f"The index has vectors of dimension {wanted}, not {len(vector)}. Build again with --fresh."
+            )
         rows = self._candidates(vector, count, allowed)
         if rows is None:
             scores = dot(self._vectors, vector)

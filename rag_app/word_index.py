@@ -1,18 +1,19 @@
-"""The words of the passages: a persisted BM25 index. The only door of bm25s and of the stemmer."""
+"""The words of the passages: a persisted BM25 index. The only door of the stemmer."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import Stemmer
 
+from rag_app import postings
 from rag_app.errors import IndexFault
+from rag_app.postings import Postings
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -125,48 +126,11 @@ def stem(words: Iterable[str]) -> list[str]:
     return _STEMMER.stemWords(list(words))  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class _Postings:
-    """For each term the passages that hold it, increasing, and its precomputed BM25 weight there.
-
-    The columns of a sparse matrix, mapped from disk, in the files that bm25s writes. bm25s would read them too, but is
-    slow to import, and a question needs nothing else of it.
-    """
-
-    starts: np.ndarray  # int (terms + 1,): where each term's column begins
-    rows: np.ndarray  # int32 (n,)
-    weights: np.ndarray  # float32 (n,)
-
-    @classmethod
-    def open(cls, folder: Path) -> _Postings:
-        starts, rows, weights = (
-            # A plain view: the memory map's own class makes every slice slow.
-            np.asarray(np.load(folder / f"{name}.csc.index.npy", mmap_mode="r", allow_pickle=False))
-            for name in ("indptr", "indices", "data")
-        )
-        if not len(rows) == len(weights) == int(starts[-1]):
-            raise ValueError("its arrays do not fit each other")
-        return cls(starts, rows, weights)
-
-    @classmethod
-    def empty(cls) -> _Postings:
-        return cls(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-
-    def of(self, number: int, within: slice | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """One term's passages and weights; `within`: those of a range of passages."""
-        start, end = int(self.starts[number]), int(self.starts[number + 1])
-        if within is not None:
-            limits = np.array([within.start, within.stop], dtype=self.rows.dtype)  # another type would copy the column
-            first, last = np.searchsorted(self.rows[start:end], limits)
-            start, end = start + int(first), start + int(last)
-        return self.rows[start:end], self.weights[start:end]
-
-
 class WordIndex:
     """BM25 over passages, addressed by their position. Saved as arrays and JSON: loading it runs no code."""
 
     def __init__(
-        self, postings: _Postings, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int
+        self, postings: Postings, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int
     ) -> None:
         self._postings = postings
         self.vocabulary = vocabulary
@@ -174,21 +138,16 @@ class WordIndex:
         self.size = size
 
     @classmethod
-    def build(cls, texts: Sequence[str], folder: Path, k1: float = 1.2, b: float = 0.75) -> None:
-        """Index the texts and write the index to `folder`, which must exist and be empty."""
-        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
+    def build(cls, texts: Iterable[str], folder: Path, k1: float = 1.2, b: float = 0.75) -> None:
+        """Index the texts and write the index to `folder`, which must exist and be empty.
 
+        The texts may come one by one: the memory that it takes grows with the vocabulary alone.
+        """
         vocabulary: dict[str, int] = {}
-        documents = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts]
-        frequency = np.zeros(len(vocabulary), dtype=np.int32)
-        for document in documents:
-            frequency[list(set(document))] += 1
-        if vocabulary:
-            engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-            engine.index((documents, dict(vocabulary)), show_progress=False)  # bm25s adds a term of its own
-            engine.save(str(folder))
+        numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts)
+        frequency, size = postings.write(numbered, folder, k1, b)
         np.save(folder / "frequency.npy", frequency)
-        words = {"vocabulary": list(vocabulary), "size": len(texts)}
+        words = {"vocabulary": list(vocabulary), "size": size}
         (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -197,15 +156,15 @@ class WordIndex:
         try:
             words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
             vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
-            postings = _Postings.open(folder) if vocabulary else _Postings.empty()
+            found = Postings.open(folder)
             frequency = np.load(folder / "frequency.npy", allow_pickle=False)
             size = int(words["size"])
         except Exception as error:  # NumPy raises another type for each kind of damage
             raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
-        # bm25s adds a term of its own behind ours.
-        if not len(frequency) == len(vocabulary) < len(postings.starts):
+        # An index of an earlier version has a column more, which bm25s had added.
+        if not len(frequency) == len(vocabulary) < len(found.starts):
             raise IndexFault(f"{folder}: damaged, its files do not belong together. Build again with --fresh.")
-        return cls(postings, vocabulary, frequency, size)
+        return cls(found, vocabulary, frequency, size)
 
     def scores(
         self, query: Sequence[str], weights: Sequence[float] | None = None, rows: slice | None = None
