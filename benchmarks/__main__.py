@@ -19,7 +19,6 @@ from rag_app.settings import load_settings
 
 PACKAGES = (
     "chromadb",
-    "bm25s",
     "openvino",
     "pypdfium2",
     "pypdf",

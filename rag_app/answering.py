@@ -112,9 +112,8 @@ class _WordsOf:
 
     def together(self, paper: str, terms: Sequence[str]) -> int:
         rows = self._generation.by_paper[paper].rows
-        holding = [self._generation.words.rows_with(term) for term in terms]
-        common = reduce(np.intersect1d, holding) if holding else np.zeros(0, dtype=np.int64)
-        return int(((rows.start <= common) & (common < rows.stop)).sum())
+        holding = [self._generation.words.rows_with(term, rows) for term in terms]
+        return len(reduce(np.intersect1d, holding)) if holding else 0
 
 
 def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:

@@ -105,7 +105,8 @@ class Assistant:
         if retriever is None or retriever.generation is not generation:
             # Another embedder's vectors mean nothing to this one, also where their size is the same.
             same = generation.manifest.has_meaning and generation.manifest.embedder == self.embedder.identity
-            retriever = Retriever(generation, self.embedder.embed_question if same else None, self._open_reranker())
+            one, several = (self.embedder.embed_question, self.embedder.embed_questions) if same else (None, None)
+            retriever = Retriever(generation, one, self._open_reranker(), several)
             self._retriever = retriever
         return retriever
 

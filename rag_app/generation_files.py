@@ -5,19 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from rag_app import index, parts, store
+from rag_app import index, parts, store, vector_search
 from rag_app.manifest import FORMAT, Entry, Manifest, write_manifest
 from rag_app.pages import READING_VERSION
 from rag_app.records import Passage
 from rag_app.word_index import WordIndex
 
-PACKAGES = ("chromadb", "bm25s", "pypdfium2", "pypdf")  # whose versions the manifest notes
+PACKAGES = ("chromadb", "PyStemmer", "pypdfium2", "pypdf")  # whose versions the manifest notes
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,15 @@ def _write_rows(folder: Path, contents: Contents) -> None:
     parts.write_array(folder / "rows.npy", np.ascontiguousarray(rows))
     if contents.vectors is not None:
         parts.write_array(folder / "vectors.npy", contents.vectors)
+        vector_search.write(folder, contents.vectors)
         store.write(folder / "chroma", contents.passages, contents.vectors)
 
 
-def _page_texts(contents: Contents) -> list[str]:
+def _page_texts(contents: Contents) -> Iterator[str]:
     """The searchable text of each page that has passages, with its paper's title in front, in the passages' order."""
-    titles = [entry.title for entry in contents.entries for _ in range(entry.passages)]
-    pages: dict[tuple[str, int], list[str]] = {}
-    for passage, title in zip(contents.passages, titles, strict=True):
-        pages.setdefault((passage.paper, passage.page), [title]).append(passage.text)
-    return ["\n".join(texts) for texts in pages.values()]
+    titles = {entry.paper: entry.title for entry in contents.entries}
+    for (paper, _), passages in groupby(contents.passages, lambda passage: (passage.paper, passage.page)):
+        yield "\n".join([titles[paper], *(passage.text for passage in passages)])
 
 
 def _manifest(contents: Contents) -> Manifest:

@@ -1,7 +1,7 @@
 """The index on disk: generations, the manifest, the one pointer that is swapped, and the lock for the one writer.
 
     <index>/current                   the name of the generation that answers
-    <index>/generations/<name>/       manifest.json, rows.npy, vectors.npy, chroma/, words/
+    <index>/generations/<name>/       manifest.json, rows.npy, vectors.npy, chroma/, words/, page_words/
     <index>/parts/                    finished work per paper (parts.py)
     <index>/lock                      held by the process that builds
 
@@ -35,6 +35,7 @@ from rag_app.manifest import read_manifest as read_manifest
 from rag_app.manifest import write_manifest as write_manifest
 from rag_app.records import Page, Passage, Reading
 from rag_app.store import PassageStore
+from rag_app.vector_search import VectorSearch
 from rag_app.word_index import WordIndex
 
 READINGS_KEPT = 128  # in memory, of one generation
@@ -49,6 +50,7 @@ class Generation:
         self._parts = index / "parts"
         self.manifest = read_manifest(self.folder)
         self.by_paper = {entry.paper: entry for entry in self.manifest.papers}
+        self.number_of = {entry.paper: number for number, entry in enumerate(self.manifest.papers)}
         self._readings: OrderedDict[str, Reading] = OrderedDict()
         self._lock = threading.RLock()
         self._store: PassageStore | None = None
@@ -80,8 +82,9 @@ class Generation:
         """int32 (passages, 2): for each passage the number of its paper in the manifest, and its page."""
         rows = parts.read_array(self.folder / "rows.npy")
         self._check("rows.npy", rows.shape, (self.manifest.passages, 2))
-        owners = [number for number, entry in enumerate(self.manifest.papers) for _ in range(entry.passages)]
-        if rows[:, 0].tolist() != owners:
+        counts = np.array([entry.passages for entry in self.manifest.papers], dtype=np.int64)
+        owners = np.repeat(np.arange(len(counts)), counts)
+        if not np.array_equal(rows[:, 0], owners):
             raise IndexFault(f"{self.folder / 'rows.npy'}: does not fit the manifest. Build again with --fresh.")
         return rows
 
@@ -91,6 +94,11 @@ class Generation:
         vectors = parts.read_array(self.folder / "vectors.npy", mapped=True)
         self._check("vectors.npy", vectors.shape, (self.manifest.passages, self.manifest.dimension))
         return vectors
+
+    @cached_property
+    def search(self) -> VectorSearch:
+        """Finds the nearest vectors. Raises IndexFault when a file is damaged."""
+        return VectorSearch.open(self.folder, self.vectors)
 
     def _check(self, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
         if found != wanted:

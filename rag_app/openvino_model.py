@@ -117,8 +117,12 @@ class OpenVinoEmbedder:
 
     def embed_question(self, text: str) -> np.ndarray:
         """float32 (dimension,), unit length."""
-        vector: np.ndarray = self._embed([text], self._model.question_prompt)[0]
+        vector: np.ndarray = self.embed_questions([text])[0]
         return vector
+
+    def embed_questions(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (n, dimension), unit length, in the order of `texts`."""
+        return self._embed(texts, self._model.question_prompt)
 
     def _embed(self, texts: Sequence[str], prompt: str) -> np.ndarray:
         room = self._about.longest * _CHARACTERS_PER_TOKEN

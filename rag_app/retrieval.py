@@ -6,7 +6,7 @@ Every figure below was chosen on questions that are asked of real papers: docs/b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,10 @@ from rag_app.called import Mention, mentions
 from rag_app.index import Generation
 from rag_app.manifest import Entry
 from rag_app.planning import Plan, names_of, plan
+from rag_app.question_vectors import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
-from rag_app.word_index import WordIndex, terms
+from rag_app.vector_search import dot, highest
+from rag_app.word_index import terms
 
 CANDIDATES = 300  # taken from each list before fusion
 MEANING_WEIGHT = 0.45  # of the normalised cosine; the rest is the passage's normalised BM25
@@ -33,8 +35,6 @@ SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
 
 RERANKED = 30  # hits that a reranker looks at again, where the settings name one
 RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
-
-EmbedQuestion = Callable[[str], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,28 @@ class _Query:
 
 
 class Retriever:
-    """Searches one generation. Safe to share between threads."""
+    """Searches one generation. Safe to share between threads. `embed_questions` embeds several texts at once."""
 
     def __init__(
-        self, generation: Generation, embed_question: EmbedQuestion | None, reranker: Reranker | None = None
+        self,
+        generation: Generation,
+        embed_question: EmbedQuestion | None,
+        reranker: Reranker | None = None,
+        embed_questions: EmbedQuestions | None = None,
     ) -> None:
         self.generation = generation
         self._reranker = reranker
-        self._embed = embed_question if generation.manifest.has_meaning else None
+        self._embed = (
+            QuestionVectors(embed_question, embed_questions)
+            if embed_question and generation.manifest.has_meaning
+            else None
+        )
         self._names = names_of(generation.manifest.papers)
 
     def plan(self, question: str, scope: Scope = EVERYTHING) -> Plan:
         """How the question will be searched."""
-        return plan(question, self._names, (e.paper for e in self.generation.manifest.papers if _in_scope(e, scope)))
+        papers = self.generation.by_paper
+        return plan(question, self._names, papers if scope == EVERYTHING else self._papers_in(scope))
 
     def named_papers(self, question: str) -> list[str]:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""
@@ -86,11 +95,12 @@ class Retriever:
     def find(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
         """The best passages, best first, at most `top`. An empty index gives an empty list."""
         allowed = self._allowed(scope)
-        if not allowed.any():
+        if not (self.generation.manifest.passages if allowed is None else allowed.any()):
             return []
         decided = self.plan(question, scope)
+        self._embed_ahead([question, *decided.aspects])
         query = self._query(question, SURVEY_NAME_WEIGHT if decided.kind == "survey" else 1.0)
-        ranking = self._ranking(query, decided, allowed, scope)
+        ranking = self._ranking(query, decided, allowed)
         rows, scores = ranking.rows, ranking.scores
         if decided.kind == "comparison":
             rows, scores = self._compare(query, decided, allowed, rows)
@@ -109,19 +119,19 @@ class Retriever:
 
         Ranks by words and by meaning are not told here: each list is of one paper only.
         """
+        self._embed_ahead([question, *aspects])
         whole, queries = self._query(question), {aspect: self._query(aspect) for aspect in aspects}
         allowed = self._allowed(scope)
         found: dict[tuple[str, str], list[Hit]] = {}
         for paper in papers:
             entry = self.generation.by_paper[paper]
-            rows = np.arange(entry.first, entry.first + entry.passages)
-            rows = rows[allowed[rows]]
-            of_question = self._within(whole, rows) if len(rows) else np.zeros(0)
+            rows = _rows_of(entry, allowed)
+            of_question = self._within(whole, entry, rows) if len(rows) else np.zeros(0)
             for aspect, query in queries.items():
                 if not len(rows):
                     found[paper, aspect] = []
                     continue
-                view = ASPECT_WEIGHT * self._within(query, rows) + (1 - ASPECT_WEIGHT) * of_question
+                view = ASPECT_WEIGHT * self._within(query, entry, rows) + (1 - ASPECT_WEIGHT) * of_question
                 best = np.argsort(-view, kind="stable")[:top]
                 passages = self.generation.passages(rows[best].tolist())
                 found[paper, aspect] = [
@@ -130,6 +140,10 @@ class Retriever:
         return found
 
     # -- one query ----------------------------------------------------------------------------------------------
+
+    def _embed_ahead(self, texts: Sequence[str]) -> None:
+        if self._embed is not None:
+            self._embed.ahead(texts)
 
     def _query(self, text: str, name_weight: float = 1.0) -> _Query:
         words: list[str] = []
@@ -141,28 +155,26 @@ class Retriever:
             weights += [name_weight if is_name else 1.0] * len(of_word)
         return _Query(words, weights, self._embed(text) if self._embed else None)
 
-    def _ranking(self, query: _Query, decided: Plan, allowed: np.ndarray, scope: Scope) -> _Ranking:
+    def _ranking(self, query: _Query, decided: Plan, allowed: np.ndarray | None) -> _Ranking:
         """Both lists fused over all papers in scope."""
         generation = self.generation
         survey = decided.kind == "survey"
-        words = _scores(generation.words, query) * allowed
+        words = generation.words.scores(query.terms, query.weights)
+        if allowed is not None:
+            words *= allowed
         rows = _best(words, CANDIDATES)
         meaning = np.zeros(len(rows), dtype=np.float32)
         if query.vector is not None:
-            # A section is not known to the store, so that more of its list is asked for and then thinned out.
-            count = min(CANDIDATES * (4 if scope.section else 1), generation.manifest.passages)
-            papers = [e.paper for e in generation.manifest.papers if _in_scope(e, scope)] if scope != EVERYTHING else []
-            near, _ = generation.store.nearest(query.vector, count, papers)
-            rows = np.union1d(rows, near[allowed[near]])
-            meaning = generation.vectors[rows] @ query.vector
+            rows = np.union1d(rows, generation.search.nearest(query.vector, CANDIDATES, allowed)[0])
+            meaning = dot(generation.vectors[rows], query.vector)
         share = (SURVEY_MEANING_WEIGHT if survey else MEANING_WEIGHT) if query.vector is not None else 0.0
         scores = (1 - share) * _normalised(words[rows]) + share * _normalised(meaning)
         owner = generation.rows[rows, 0]
-        fused = scores + PAGE_WEIGHT * _normalised(_scores(generation.page_words, query))[generation.page_of_row[rows]]
+        pages = generation.page_words.scores(query.terms, query.weights)
+        fused = scores + PAGE_WEIGHT * _normalised(pages, generation.page_of_row[rows])
         if not survey:
             fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, len(generation.manifest.papers))[owner]
-        numbers = [number for number, entry in enumerate(generation.manifest.papers) if entry.paper in decided.named]
-        fused = fused + NAMED_BONUS * np.isin(owner, numbers)
+        fused = fused + NAMED_BONUS * np.isin(owner, [generation.number_of[paper] for paper in decided.named])
         order = np.argsort(-fused, kind="stable")
         return _Ranking(rows[order], fused[order], words[rows][order], meaning[order])
 
@@ -183,7 +195,7 @@ class Retriever:
     # -- several papers, several aspects ------------------------------------------------------------------------
 
     def _compare(
-        self, query: _Query, decided: Plan, allowed: np.ndarray, others: np.ndarray
+        self, query: _Query, decided: Plan, allowed: np.ndarray | None, others: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Each paper is searched for each aspect; their best pages take turns, then the plain ranking goes on."""
         aspects = [self._query(aspect) for aspect in decided.aspects]
@@ -195,16 +207,15 @@ class Retriever:
         return rows, np.linspace(2.0, 1.0, len(rows), dtype=np.float32)
 
     def _paper_pages(
-        self, paper: str, query: _Query, aspects: Sequence[_Query], allowed: np.ndarray
+        self, paper: str, query: _Query, aspects: Sequence[_Query], allowed: np.ndarray | None
     ) -> list[list[int]]:
         """The rows of one paper's pages, best page first: of each page the passages that led to it, two at most."""
         entry = self.generation.by_paper[paper]
-        rows = np.arange(entry.first, entry.first + entry.passages)
-        rows = rows[allowed[rows]]
+        rows = _rows_of(entry, allowed)
         if not len(rows):
             return []
-        whole = self._within(query, rows)
-        views = [ASPECT_WEIGHT * self._within(aspect, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects]
+        whole = self._within(query, entry, rows)
+        views = [ASPECT_WEIGHT * self._within(aspect, entry, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects]
         pages = self.generation.page_of_row[rows]
         total: dict[int, float] = {}
         best: dict[int, dict[int, int]] = {}  # page -> row -> its best place in any view
@@ -222,29 +233,39 @@ class Retriever:
         order = sorted(total, key=lambda page: -total[page])
         return [sorted(best[page], key=lambda row: best[page][row])[:2] for page in order]
 
-    def _within(self, query: _Query, rows: np.ndarray) -> np.ndarray:
-        """Scores of one paper's passages for one query."""
+    def _within(self, query: _Query, entry: Entry, rows: np.ndarray) -> np.ndarray:
+        """Scores of one paper's passages (`rows`: all or some of them) for one query, whatever the library's size."""
         generation = self.generation
-        words = _normalised(_scores(generation.words, query)[rows])
-        page = _normalised(_scores(generation.page_words, query)[generation.page_of_row[rows]])
+        words = _normalised(generation.words.scores(query.terms, query.weights, entry.rows)[rows - entry.first])
+        pages = generation.page_of_row[rows]
+        page_rows = slice(int(pages[0]), int(pages[-1]) + 1)
+        page = _normalised(generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start])
         if query.vector is None:
             return words + ASPECT_PAGE_WEIGHT * page
-        meaning = _normalised(generation.vectors[rows] @ query.vector)
+        meaning = _normalised(dot(generation.vectors[rows], query.vector))
         return (1 - MEANING_WEIGHT) * words + MEANING_WEIGHT * meaning + ASPECT_PAGE_WEIGHT * page
 
     # -- scope and result ---------------------------------------------------------------------------------------
 
-    def _allowed(self, scope: Scope) -> np.ndarray:
-        """bool (passages,): which rows the scope leaves."""
-        papers = self.generation.manifest.papers
-        good = np.array([_in_scope(entry, scope) for entry in papers], dtype=bool)
-        allowed = good[self.generation.rows[:, 0]] if len(papers) else np.zeros(0, dtype=bool)
-        if scope.section:
-            wanted = scope.section.casefold()
-            for entry in papers:
-                if _in_scope(entry, scope):
-                    for offset, passage in enumerate(self.generation.passages_of(entry.paper)):
-                        allowed[entry.first + offset] &= wanted in passage.section.casefold()
+    def _papers_in(self, scope: Scope) -> dict[str, Entry]:
+        """The papers that the scope leaves, in the order of their rows."""
+        papers, wanted = self.generation.by_paper, set(scope.papers)
+        return {
+            paper: entry
+            for paper, entry in papers.items()
+            if (not wanted or paper in wanted)
+            and (scope.years is None or scope.years[0] <= entry.year <= scope.years[1])
+        }
+
+    def _allowed(self, scope: Scope) -> np.ndarray | None:
+        """bool (passages,): which rows the scope leaves; None: all."""
+        if scope == EVERYTHING:
+            return None
+        allowed = np.zeros(self.generation.manifest.passages, dtype=bool)
+        wanted = scope.section.casefold()
+        for paper, entry in self._papers_in(scope).items():
+            passages = self.generation.passages_of(paper) if wanted else ()
+            allowed[entry.rows] = [wanted in passage.section.casefold() for passage in passages] if wanted else True
         return allowed
 
     def _hits(self, rows: np.ndarray, scores: np.ndarray, ranking: _Ranking) -> list[Hit]:
@@ -271,14 +292,10 @@ class _Ranking:
     meaning: np.ndarray
 
 
-def _in_scope(entry: Entry, scope: Scope) -> bool:
-    if scope.papers and entry.paper not in scope.papers:
-        return False
-    return scope.years is None or scope.years[0] <= entry.year <= scope.years[1]
-
-
-def _scores(index: WordIndex, query: _Query) -> np.ndarray:
-    return index.scores(query.terms, query.weights)
+def _rows_of(entry: Entry, allowed: np.ndarray | None) -> np.ndarray:
+    """The rows of one paper that may be found."""
+    rows = np.arange(entry.rows.start, entry.rows.stop)
+    return rows if allowed is None else rows[allowed[rows]]
 
 
 def _places(rows: np.ndarray, scores: np.ndarray) -> dict[int, int]:
@@ -289,21 +306,24 @@ def _places(rows: np.ndarray, scores: np.ndarray) -> dict[int, int]:
 
 def _best(scores: np.ndarray, count: int) -> np.ndarray:
     """Rows with the highest positive scores, at most `count`, in row order."""
-    count = min(count, int((scores > 0).sum()))
-    return np.sort(np.argpartition(-scores, count - 1)[:count]) if count else np.zeros(0, dtype=np.int64)
+    return np.sort(highest(scores, min(count, int(np.count_nonzero(scores > 0)))))
 
 
-def _normalised(scores: np.ndarray) -> np.ndarray:
-    """Scores moved and scaled to [0, 1]: BM25 and cosine share no scale."""
+def _normalised(scores: np.ndarray, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Scores moved and scaled to [0, 1], since BM25 and cosine share no scale; of all, those at `places`."""
     if not len(scores):
         return scores
     low, high = float(scores.min()), float(scores.max())
-    return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
+    return (scores[places] - low) / (high - low) if high > low else np.zeros_like(scores[places])
 
 
 def _paper_scores(scores: np.ndarray, owner: np.ndarray, papers: int) -> np.ndarray:
     """For each paper the mean of its three best passages (missing ones count as nothing)."""
     result = np.zeros(papers, dtype=np.float32)
-    for paper in np.unique(owner):
-        result[paper] = np.sort(scores[owner == paper])[-3:].sum() / 3
-    return result
+    order = np.lexsort((-scores, owner))  # by paper, its best passage first
+    owner, scores = owner[order], scores[order]
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    place = np.arange(len(owner)) - np.repeat(first, np.diff(first, append=len(owner)))
+    for rank in (2, 1, 0):  # the third best first: a sum of float32 depends on its order
+        result[owner[place == rank]] += scores[place == rank]
+    return result / 3

@@ -6,6 +6,7 @@ Two processes that write one Chroma folder corrupt it, and a live reader of a fo
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -24,6 +25,7 @@ from rag_app.errors import IndexFault
 from rag_app.records import Passage
 
 COLLECTION = "passages"
+_REST = ("page", "label", "section", "start", "end", "kind", "context")  # of a passage's fields
 # Cosine, since the vectors have unit length; ef and M chosen by recall against exact search (docs/benchmarks.md).
 _HNSW = {"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 160, "max_neighbors": 24}}
 
@@ -104,22 +106,15 @@ def _blank_unused(folder: Path) -> None:
 
 
 def _metadata(passage: Passage, row: int) -> dict[str, Any]:
-    return {
-        "row": row,
-        "paper": passage.paper,
-        "page": passage.page,
-        "label": passage.label,
-        "section": passage.section,
-        "start": passage.start,
-        "end": passage.end,
-        "kind": passage.kind,
-        "context": passage.context,
-    }
+    """What can be filtered by, and the rest in one value: Chroma keeps and reads a row of its database for each."""
+    rest = json.dumps({name: getattr(passage, name) for name in _REST}, ensure_ascii=False)
+    return {"row": row, "paper": passage.paper, "rest": rest}
 
 
 def _passage(identifier: str, text: str, metadata: Any) -> Passage:
-    fields = {name: metadata[name] for name in ("paper", "page", "label", "section", "start", "end", "kind", "context")}
-    return Passage(id=identifier, text=text, **fields)
+    # An index of an earlier version has a value for each.
+    rest = json.loads(metadata["rest"]) if "rest" in metadata else {name: metadata[name] for name in _REST}
+    return Passage(id=identifier, text=text, paper=metadata["paper"], **rest)
 
 
 def _writable(folder: Path) -> bool:

@@ -67,8 +67,12 @@ class TorchEmbedder:
 
     def embed_question(self, text: str) -> np.ndarray:
         """float32 (dimension,), unit length."""
-        vector: np.ndarray = self._embed([text], self._source.question_prompt)[0]
+        vector: np.ndarray = self.embed_questions([text])[0]
         return vector
+
+    def embed_questions(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (n, dimension), unit length, in the order of `texts`."""
+        return self._embed(list(texts), self._source.question_prompt)
 
     def _embed(self, texts: list[str], prompt: str) -> np.ndarray:
         if not texts:

@@ -1,4 +1,4 @@
-"""The words of the passages: a persisted BM25 index. The only door of bm25s and of the stemmer."""
+"""The words of the passages: a persisted BM25 index. The only door of the stemmer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import Stemmer
 
+from rag_app import postings
 from rag_app.errors import IndexFault
+from rag_app.postings import Postings
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -127,72 +129,66 @@ def stem(words: Iterable[str]) -> list[str]:
 class WordIndex:
     """BM25 over passages, addressed by their position. Saved as arrays and JSON: loading it runs no code."""
 
-    def __init__(self, engine: object, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, postings: Postings, vocabulary: dict[str, int], document_frequency: np.ndarray, size: int
+    ) -> None:
+        self._postings = postings
         self.vocabulary = vocabulary
         self._frequency = document_frequency
         self.size = size
 
     @classmethod
-    def build(cls, texts: Sequence[str], folder: Path, k1: float = 1.2, b: float = 0.75) -> None:
-        """Index the texts and write the index to `folder`, which must exist and be empty."""
-        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
+    def build(cls, texts: Iterable[str], folder: Path, k1: float = 1.2, b: float = 0.75) -> None:
+        """Index the texts and write the index to `folder`, which must exist and be empty.
 
+        The texts may come one by one: the memory that it takes grows with the vocabulary alone.
+        """
         vocabulary: dict[str, int] = {}
-        documents = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts]
-        frequency = np.zeros(len(vocabulary), dtype=np.int32)
-        for document in documents:
-            frequency[list(set(document))] += 1
-        if vocabulary:
-            engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-            engine.index((documents, dict(vocabulary)), show_progress=False)  # bm25s adds a term of its own
-            engine.save(str(folder))
+        numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts)
+        frequency, size = postings.write(numbered, folder, k1, b)
         np.save(folder / "frequency.npy", frequency)
-        words = {"vocabulary": list(vocabulary), "size": len(texts)}
+        words = {"vocabulary": list(vocabulary), "size": size}
         (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def open(cls, folder: Path) -> WordIndex:
         """Open what `build` wrote. Raises IndexFault when it is damaged or missing."""
-        import bm25s  # noqa: PLC0415  # slow to import and only needed to build or search
-
         try:
             words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
             vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
-            engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False) if vocabulary else None
+            found = Postings.open(folder)
             frequency = np.load(folder / "frequency.npy", allow_pickle=False)
             size = int(words["size"])
-        except Exception as error:  # NumPy and bm25s raise another type for each kind of damage
+        except Exception as error:  # NumPy raises another type for each kind of damage
             raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
-        if len(frequency) != len(vocabulary):
+        # An index of an earlier version has a column more, which bm25s had added.
+        if not len(frequency) == len(vocabulary) < len(found.starts):
             raise IndexFault(f"{folder}: damaged, its files do not belong together. Build again with --fresh.")
-        return cls(engine, vocabulary, frequency, size)
+        return cls(found, vocabulary, frequency, size)
 
-    def scores(self, query: Sequence[str], weights: Sequence[float] | None = None) -> np.ndarray:
-        """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part."""
-        total = np.zeros(self.size, dtype=np.float32)
-        if self._engine is None:
-            return total
+    def scores(
+        self, query: Sequence[str], weights: Sequence[float] | None = None, rows: slice | None = None
+    ) -> np.ndarray:
+        """BM25 of every passage for the query's terms: float32 (size,). `weights` scale each term's part.
+
+        `rows`: the scores of these alone, float32 (stop - start,); it costs what these rows hold, whatever the size.
+        """
+        first, stop = (0, self.size) if rows is None else (rows.start, rows.stop)
+        total = np.zeros(stop - first, dtype=np.float32)
         for term, weight in zip(query, weights or [1.0] * len(query), strict=True):
             number = self.vocabulary.get(term)
             if number is not None:
-                rows, values = self._postings(number)
+                holding, values = self._postings.of(number, rows)
                 try:
-                    total[rows] += weight * values
+                    total[holding if rows is None else holding - first] += weight * values
                 except (IndexError, ValueError) as error:
                     raise IndexFault(f"The word index is damaged ({error}). Build again with --fresh.") from error
         return total
 
-    def _postings(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The passages that hold a term and its precomputed BM25 weight there (a column of the sparse matrix)."""
-        matrix = self._engine.scores  # type: ignore[attr-defined]
-        start, end = int(matrix["indptr"][number]), int(matrix["indptr"][number + 1])
-        return matrix["indices"][start:end], matrix["data"][start:end]
-
-    def rows_with(self, term: str) -> np.ndarray:
-        """Positions of the passages that hold the term: int32 (n,)."""
+    def rows_with(self, term: str, rows: slice | None = None) -> np.ndarray:
+        """Positions of the passages that hold the term, of those in `rows` where given: int32 (n,), increasing."""
         number = self.vocabulary.get(term)
-        return self._postings(number)[0] if number is not None and self._engine is not None else np.zeros(0, np.int32)
+        return self._postings.of(number, rows)[0] if number is not None else np.zeros(0, np.int32)
 
     def frequency(self, term: str) -> int:
         """In how many passages the term occurs."""

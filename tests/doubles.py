@@ -46,6 +46,9 @@ class WordEmbedder:
             self.texts += texts
         return np.stack([self.embed_question(text) for text in texts])
 
+    def embed_questions(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([self.embed_question(text) for text in texts])
+
     def embed_question(self, text: str) -> np.ndarray:
         total = np.full(self.dimension, 1e-6, dtype=np.float32)
         for word in _WORD.findall(text.casefold()):

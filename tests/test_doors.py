@@ -21,7 +21,6 @@ LINES = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path 
 # One door per library: a change of that library is felt in that module only. "ui*" is every module of the page.
 DOORS = {
     "Stemmer": {"word_index"},
-    "bm25s": {"word_index"},
     "chromadb": {"store"},
     "fastapi": {"ui*"},
     "filelock": {"index"},
@@ -191,7 +190,7 @@ def test_records_and_errors_stand_at_the_bottom() -> None:
 def test_what_is_imported_first_loads_nothing_slow() -> None:
     script = "import json, sys, rag_app, rag_app.__main__; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, encoding="utf-8"))
-    assert not {name.partition(".")[0] for name in loaded} & (SLOW | {"numpy", "pydantic", "httpx", "bm25s"})
+    assert not {name.partition(".")[0] for name in loaded} & (SLOW | {"numpy", "pydantic", "httpx"})
 
 
 def test_the_assistant_is_imported_without_slow_libraries() -> None:

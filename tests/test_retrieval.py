@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from rag_app import index
 from rag_app.build import build
 from rag_app.index import Generation
 from rag_app.records import Hit
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval import ASPECT_PAGE_WEIGHT, MEANING_WEIGHT, Retriever, Scope, _paper_scores
 from tests.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
 
 MANIFEST = """
@@ -249,6 +250,56 @@ def place(generation: Generation) -> tuple[Path, str]:
 def test_hits_are_records(retriever: Retriever) -> None:
     hit = retriever.find("otter")[0]
     assert dataclasses.is_dataclass(hit) and hit.passage.label == "1" and hit.passage.paper == "2401.00001.md"
+
+
+@pytest.mark.parametrize(
+    "question", ["How do OtterNet and HeronRank differ in trials and points?", "Who eats at dawn?"]
+)
+def test_a_paper_is_scored_as_if_all_were(retriever: Retriever, question: str) -> None:
+    """One paper's scores come from its own postings alone; they equal those cut out of the whole library's."""
+    generation, query = retriever.generation, retriever._query(question)
+    words = generation.words.scores(query.terms, query.weights)
+    pages = generation.page_words.scores(query.terms, query.weights)
+    for entry in generation.manifest.papers:
+        rows = np.arange(entry.first, entry.first + entry.passages)
+        assert query.vector is not None
+        expected = (1 - MEANING_WEIGHT) * scaled(words[rows])
+        expected = expected + MEANING_WEIGHT * scaled(generation.vectors[rows] @ query.vector)
+        expected = expected + ASPECT_PAGE_WEIGHT * scaled(pages[generation.page_of_row[rows]])
+        assert np.allclose(retriever._within(query, entry, rows), expected, atol=1e-4)
+
+
+def scaled(scores: np.ndarray) -> np.ndarray:
+    return (scores - scores.min()) / (scores.max() - scores.min()) if np.ptp(scores) else np.zeros_like(scores)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.floats(0, 1, width=32)), max_size=30))
+def test_a_paper_counts_by_its_three_best(pairs: list[tuple[int, float]]) -> None:
+    owner, scores = np.array([paper for paper, _ in pairs], int), np.array([score for _, score in pairs], np.float32)
+    expected = [sum(sorted((s for p, s in pairs if p == paper), reverse=True)[:3]) / 3 for paper in range(7)]
+    assert np.allclose(_paper_scores(scores, owner, 7), expected, atol=1e-6)
+
+
+def test_a_question_is_embedded_once_and_its_aspects_together(generation: Generation) -> None:
+    embedder = WordEmbedder()
+    asked: list[tuple[str, ...]] = []
+
+    def one(text: str) -> np.ndarray:
+        asked.append((text,))
+        return embedder.embed_question(text)
+
+    def several(texts: Sequence[str]) -> np.ndarray:
+        asked.append(tuple(texts))
+        return embedder.embed_questions(texts)
+
+    question = "How do OtterNet and HeronRank differ in trials and in points?"
+    alone = Retriever(generation, one)
+    together = Retriever(generation, one, None, several)
+    expected = alone.find(question)
+    asked.clear()
+    assert together.find(question) == expected == together.find(question)
+    together.aspect_hits(PAPERS[:2], together.plan(question).aspects, question, 3)
+    assert len(asked) == 1 and asked[0][0] == question and len(asked[0]) > 1
 
 
 class LikesWord:

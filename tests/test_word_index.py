@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+import bm25s
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag_app import postings
 from rag_app.errors import IndexFault
 from rag_app.word_index import WordIndex, stem, terms
 
@@ -22,7 +25,7 @@ word = st.sampled_from(WORDS)
 texts = st.lists(st.lists(word, max_size=12).map(" ".join), max_size=8)
 
 
-def opened(folder: Path, found: list[str]) -> WordIndex:
+def opened(folder: Path, found: Iterable[str]) -> WordIndex:
     for path in folder.iterdir():
         path.unlink()
     WordIndex.build(found, folder)
@@ -55,6 +58,32 @@ def test_scores_are_those_of_the_formula(tmp_path: Path, found: list[str], asked
     assert np.allclose(words.scores(query, [2.0] * len(query)), np.array(expected) * 2, atol=1e-4)
 
 
+@given(texts, st.lists(word, max_size=4), st.data())
+@RELAXED
+def test_the_scores_of_a_range_are_those_of_all(
+    tmp_path: Path, found: list[str], asked: list[str], data: st.DataObject
+) -> None:
+    words, query = opened(tmp_path, found), terms(" ".join(asked))
+    start = data.draw(st.integers(0, len(found)))
+    rows = slice(start, data.draw(st.integers(start, len(found))))
+    weights = [0.5 + place for place in range(len(query))]
+    assert np.array_equal(words.scores(query, weights, rows), words.scores(query, weights)[rows])
+    for term in query:
+        inside = [row for row in words.rows_with(term).tolist() if rows.start <= row < rows.stop]
+        assert words.rows_with(term, rows).tolist() == inside
+
+
+@given(texts, st.integers(1, 4))
+@RELAXED
+def test_written_in_blocks_it_is_the_same(tmp_path: Path, found: list[str], block: int) -> None:
+    opened(tmp_path, found)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postings, "BLOCK", block)
+        opened(tmp_path, iter(found))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
 @given(texts, word)
 @RELAXED
 def test_frequencies_and_rows_of_a_term(tmp_path: Path, found: list[str], asked: str) -> None:
@@ -63,6 +92,16 @@ def test_frequencies_and_rows_of_a_term(tmp_path: Path, found: list[str], asked:
         rows = [row for row, text in enumerate(found) if term in terms(text)]
         assert sorted(words.rows_with(term)) == rows
         assert words.frequency(term) == len(rows)
+
+
+@given(texts.filter(lambda found: any(map(terms, found))), st.lists(word, min_size=1, max_size=4))
+@RELAXED
+def test_bm25s_gives_the_same(tmp_path: Path, found: list[str], asked: list[str]) -> None:
+    words, query = opened(tmp_path, found), terms(" ".join(asked))
+    theirs = bm25s.BM25(k1=K1, b=B, method="lucene")
+    theirs.index([terms(text) for text in found], show_progress=False)
+    known = [term for term in query if term in words.vocabulary]
+    assert np.allclose(words.scores(known), theirs.get_scores(known) if known else 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("found", [[], ["the of and"], [""], ["", "the"]])
@@ -88,7 +127,7 @@ def test_terms() -> None:
     assert stem(["retrieval", "reader"]) == ["retriev", "reader"]
 
 
-@pytest.mark.parametrize("name", ["words.json", "frequency.npy", "data.csc.index.npy", "params.index.json"])
+@pytest.mark.parametrize("name", ["words.json", "frequency.npy", "data.csc.index.npy", "indptr.csc.index.npy"])
 @pytest.mark.parametrize("content", [None, b"", b"rubbish"])
 def test_damage_is_a_clear_error(tmp_path: Path, name: str, content: bytes | None) -> None:
     opened(tmp_path, ["otter heron", "lynx"])
