@@ -108,6 +108,7 @@ def test_a_product_that_is_shared_among_cores_is_the_same(monkeypatch: pytest.Mo
 
 
 @given(st.lists(st.integers(-5, 5), max_size=20), st.integers(0, 25))
+@settings(deadline=None)
 def test_highest(values: list[int], count: int) -> None:
     scores = np.array(values, dtype=np.float32)
     places = highest(scores, count)
