@@ -194,7 +194,7 @@ def ask(real: Path, folder: Path) -> dict[str, Any]:
     vectors = [embedder.embed_question(question) for question in asked]
     nearest: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "ours": lambda vector: generation.search.nearest(vector, 10)[0],
-        "Chroma's graph": lambda vector: generation.store.nearest(vector, 10)[0],
+        "Chroma's graph": lambda vector: generation.rows_of(generation.store.nearest(vector, 10)[0]),
     }
     true = [set(exact.nearest(vector, 10)[0].tolist()) for vector in vectors]
     found = {

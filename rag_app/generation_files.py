@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from rag_app import index, parts, store, vector_search
-from rag_app.manifest import FORMAT, Entry, Manifest, write_manifest
+from rag_app.errors import IndexFault
+from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
 from rag_app.pages import READING_VERSION
-from rag_app.records import Passage
+from rag_app.records import Passage, passage_id
 from rag_app.word_index import WordIndex
 
+MOST_GONE = 0.2  # of a collection's passages: where more go, the new one is not made from its copy
+MOST_WEAR = 1.5  # and neither is it where that was changed often (store.wear)
 PACKAGES = ("chromadb", "PyStemmer", "pypdfium2", "pypdf")  # whose versions the manifest notes
 
 
@@ -71,7 +75,34 @@ def _write_rows(folder: Path, contents: Contents) -> None:
     if contents.vectors is not None:
         parts.write_array(folder / "vectors.npy", contents.vectors)
         vector_search.write(folder, contents.vectors)
-        store.write(folder / "chroma", contents.passages, contents.vectors)
+        before = _before(folder.parent.parent, contents)
+        store.write(folder / "chroma", contents.passages, contents.vectors, before)
+
+
+def _before(root: Path, contents: Contents) -> store.Before | None:
+    """The collection that answers now, where most of it stays as it is."""
+    try:
+        manifest = read_manifest(root / "generations" / index.current_name(root))
+        chroma = root / "generations" / index.current_name(root) / "chroma"
+        if not manifest.has_meaning or store.wear(chroma) > MOST_WEAR:
+            return None
+    except (IndexFault, OSError, sqlite3.Error):  # none yet, or one that is not whole
+        return None
+    now = {_same(entry) for entry in contents.entries}
+    kept = [entry for entry in manifest.papers if _same(entry) in now]
+    gone = [entry for entry in manifest.papers if _same(entry) not in now]
+    if sum(entry.passages for entry in gone) > MOST_GONE * manifest.passages:
+        return None
+    return store.Before(chroma, tuple(_ids(gone)), frozenset(_ids(kept)))
+
+
+def _same(entry: Entry) -> tuple[str, str, str, int]:
+    """What decides an entry's passages and vectors."""
+    return entry.paper, entry.part, entry.key, entry.passages
+
+
+def _ids(entries: Sequence[Entry]) -> Iterator[str]:
+    return (passage_id(entry.digest, number) for entry in entries for number in range(entry.passages))
 
 
 def _page_texts(contents: Contents) -> Iterator[str]:

@@ -33,7 +33,7 @@ from rag_app.manifest import Entry as Entry
 from rag_app.manifest import Manifest as Manifest
 from rag_app.manifest import read_manifest as read_manifest
 from rag_app.manifest import write_manifest as write_manifest
-from rag_app.records import Page, Passage, Reading
+from rag_app.records import Page, Passage, Reading, passage_id
 from rag_app.store import PassageStore
 from rag_app.vector_search import VectorSearch
 from rag_app.word_index import WordIndex
@@ -120,9 +120,14 @@ class Generation:
         """The passages at these rows, in this order."""
         places = [self._place(int(row)) for row in rows]
         if self.manifest.has_meaning:
-            return self.store.get([f"{entry.digest[:16]}-{number:05d}" for entry, number in places])
+            return self.store.get([passage_id(entry.digest, number) for entry, number in places])
         of_paper = {paper: self.passages_of(paper) for paper in {entry.paper for entry, _ in places}}
         return [of_paper[entry.paper][number] for entry, number in places]
+
+    def rows_of(self, identifiers: Sequence[str]) -> np.ndarray:
+        """int64 (n,): the rows of the passages with these ids."""
+        first = {passage_id(entry.digest, 0)[:-5]: entry.first for entry in self.manifest.papers}
+        return np.array([first[one[:-5]] + int(one[-5:]) for one in identifiers], dtype=np.int64)
 
     def _place(self, row: int) -> tuple[Entry, int]:
         entry = self.manifest.papers[int(self.rows[row, 0])]

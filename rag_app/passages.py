@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rag_app.errors import IndexFault
-from rag_app.records import Block, Page, Passage, Reading
+from rag_app.records import Block, Page, Passage, Reading, passage_id
 from rag_app.text import sentences
 
 SPLITTER_VERSION = 2
@@ -56,7 +56,7 @@ def split(reading: Reading, paper: str, digest: str, splitter: Splitter, count: 
         for piece in _pieces(run, tokens, context, splitter, count)
     ]
     fitting = _fitting(found, {page.number: page for page in reading.pages}, splitter, count)
-    return tuple(replace(passage, id=f"{digest[:16]}-{number:05d}") for number, passage in enumerate(fitting))
+    return tuple(replace(passage, id=passage_id(digest, number)) for number, passage in enumerate(fitting))
 
 
 def embedded_texts(passages: Sequence[Passage], splitter: Splitter, count: CountTokens) -> list[str]:

@@ -99,6 +99,11 @@ class Passage:
     context: str = ""  # indexed in front of the text, never quoted: a table's caption and header row
 
 
+def passage_id(digest: str, number: int) -> str:
+    """The id of passage `number`, from 0, of the file with this SHA-256."""
+    return f"{digest[:16]}-{number:05d}"
+
+
 def indexed_text(passage: Passage, title: str) -> str:
     """The passage as the word index sees it: title and section in front."""
     return "\n".join(part for part in (title, passage.section, passage.context, passage.text) if part)

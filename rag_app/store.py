@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import struct
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from rag_app.records import Passage
 
 COLLECTION = "passages"
 _REST = ("page", "label", "section", "start", "end", "kind", "context")  # of a passage's fields
-# Cosine, since the vectors have unit length; ef and M chosen by recall against exact search (docs/benchmarks.md).
-_HNSW = {"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 160, "max_neighbors": 24}}
+# Cosine, since the vectors have unit length. The graph is for whoever opens the collection with Chroma itself (our own
+# search is exact, vector_search.py), so that it is built cheaply.
+_HNSW = {"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 80, "max_neighbors": 16}}
 
 
 # chromadb shares one engine among the clients of one folder and counts them without a lock of its own.
@@ -62,23 +64,41 @@ def _asking(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
         raise IndexFault(f"{folder}: {what} ({type(error).__name__}: {error}). {remedy}") from error
 
 
-def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray) -> None:
+@dataclass(frozen=True)
+class Before:
+    """An earlier collection that a new one begins as a copy of."""
+
+    folder: Path
+    gone: tuple[str, ...]  # ids of its passages that the new one does not have
+    kept: frozenset[str]  # ids of those that the new one has unchanged
+
+
+def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before: Before | None = None) -> None:
     """Create the collection in `folder` (new, empty). Row i of `vectors` (n, dimension) belongs to passage i.
 
-    Raises IndexFault when Chroma cannot write it, for instance to a full disk.
+    With `before`, only what differs from that collection is written. Raises IndexFault when Chroma cannot write it, for
+    instance to a full disk.
     """
     with _asking(folder, "Chroma could not write here", "Free some space if the disk is full, then build again."):
+        if before is not None:
+            _snapshot(before.folder, folder)
         client = _client(folder)
         try:
-            collection = client.create_collection(COLLECTION, embedding_function=None, configuration=_HNSW)
+            if before is None:
+                collection = client.create_collection(COLLECTION, embedding_function=None, configuration=_HNSW)
+            else:
+                collection = client.get_collection(COLLECTION, embedding_function=None)
             batch = min(2000, client.get_max_batch_size())  # above the maximum Chroma raises
-            for start in range(0, len(passages), batch):
-                part = passages[start : start + batch]
+            for start in range(0, len(before.gone) if before else 0, batch):
+                collection.delete(ids=list(before.gone[start : start + batch]))  # type: ignore[union-attr]
+            new = [row for row, passage in enumerate(passages) if before is None or passage.id not in before.kept]
+            for start in range(0, len(new), batch):
+                rows = new[start : start + batch]
                 collection.add(
-                    ids=[passage.id for passage in part],
-                    embeddings=vectors[start : start + batch],
-                    documents=[passage.text for passage in part],
-                    metadatas=[_metadata(passage, start + offset) for offset, passage in enumerate(part)],
+                    ids=[passages[row].id for row in rows],
+                    embeddings=vectors[rows],
+                    documents=[passages[row].text for row in rows],
+                    metadatas=[_metadata(passages[row]) for row in rows],
                 )
             stored = collection.count()
         finally:
@@ -86,6 +106,28 @@ def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray) -> Non
         _blank_unused(folder)
     if stored != len(passages):
         raise IndexFault(f"{folder}: Chroma kept {stored} of {len(passages)} passages. Build again with --fresh.")
+
+
+def _snapshot(source: Path, target: Path) -> None:
+    """Copy a collection that others may have open: they note in its database that they do, and write nothing else."""
+    database = "chroma.sqlite3"
+    shutil.copytree(source, target, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns(f"{database}*"))
+    with (
+        closing(sqlite3.connect(f"file:{source / database}?mode=ro", uri=True)) as old,
+        closing(sqlite3.connect(target / database)) as new,
+    ):
+        old.backup(new)
+
+
+def wear(folder: Path) -> float:
+    """How often something was written or deleted, for each passage there: 1 in a new collection.
+
+    Chroma only marks what is deleted, and its files do not shrink.
+    """
+    with closing(sqlite3.connect(f"file:{folder / 'chroma.sqlite3'}?mode=ro", uri=True)) as database:
+        times = database.execute("SELECT MAX(seq_id) FROM max_seq_id").fetchone()[0] or 0
+        there = database.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0]
+    return float(times / max(1, there))
 
 
 def _blank_unused(folder: Path) -> None:
@@ -105,10 +147,10 @@ def _blank_unused(folder: Path) -> None:
                     stream.write(bytes(unused))
 
 
-def _metadata(passage: Passage, row: int) -> dict[str, Any]:
+def _metadata(passage: Passage) -> dict[str, Any]:
     """What can be filtered by, and the rest in one value: Chroma keeps and reads a row of its database for each."""
     rest = json.dumps({name: getattr(passage, name) for name in _REST}, ensure_ascii=False)
-    return {"row": row, "paper": passage.paper, "rest": rest}
+    return {"paper": passage.paper, "rest": rest}
 
 
 def _passage(identifier: str, text: str, metadata: Any) -> Passage:
@@ -155,15 +197,14 @@ class PassageStore:
         with _asking(self.folder, "Chroma cannot read this"):
             return int(self.collection.count())
 
-    def nearest(self, vector: np.ndarray, count: int, papers: Sequence[str] = ()) -> tuple[np.ndarray, np.ndarray]:
-        """The rows closest in meaning, best first, and their cosine similarity: int64 (k,), float32 (k,)."""
+    def nearest(self, vector: np.ndarray, count: int, papers: Sequence[str] = ()) -> tuple[list[str], np.ndarray]:
+        """The ids closest in meaning by Chroma's graph, best first, and their cosine similarity, float32 (k,)."""
         where = {"paper": {"$in": list(papers)}} if papers else None
         with _asking(self.folder, "Chroma cannot search this"):
             found = self.collection.query(
-                query_embeddings=[vector], n_results=count, where=where, include=["metadatas", "distances"]
+                query_embeddings=[vector], n_results=count, where=where, include=["distances"]
             )
-        rows = np.array([metadata["row"] for metadata in found["metadatas"][0]], dtype=np.int64)
-        return rows, 1.0 - np.array(found["distances"][0], dtype=np.float32)
+        return list(found["ids"][0]), 1.0 - np.array(found["distances"][0], dtype=np.float32)
 
     def get(self, identifiers: Sequence[str]) -> list[Passage]:
         """The passages with these ids, in this order. Raises IndexFault when one is not there."""

@@ -35,6 +35,10 @@ def vectors(count: int, dimension: int = 16) -> np.ndarray:
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
+def rows_of(identifiers: list[str]) -> list[int]:
+    return [int(identifier.removeprefix("p-")) for identifier in identifiers]
+
+
 def written(folder: Path, count: int = 60) -> Path:
     store.write(folder, passages(count), vectors(count))
     return folder
@@ -59,16 +63,16 @@ def test_the_nearest_are_the_exact_ones_best_first(built: Path) -> None:
     for row in range(0, 60, 7):
         cosine = vectors(60) @ vectors(60)[row]
         rows, near = opened.nearest(vectors(60)[row], 10)
-        assert rows.tolist() == np.argsort(-cosine)[:10].tolist()
+        assert rows_of(rows) == np.argsort(-cosine)[:10].tolist()
         assert np.allclose(near, np.sort(cosine)[::-1][:10], atol=1e-5)
     opened.close()
 
 
 def test_more_than_there_are_gives_all_and_papers_limit(built: Path) -> None:
     opened = PassageStore.open(built)
-    assert sorted(opened.nearest(vectors(60)[0], 500)[0]) == list(range(60))
+    assert sorted(rows_of(opened.nearest(vectors(60)[0], 500)[0])) == list(range(60))
     rows, _ = opened.nearest(vectors(60)[0], 500, ["paper 1.pdf", "paper 4.pdf", "no such paper"])
-    assert sorted(rows) == [row for row in range(60) if row % 5 in (1, 4)]
+    assert sorted(rows_of(rows)) == [row for row in range(60) if row % 5 in (1, 4)]
     assert not len(opened.nearest(vectors(60)[0], 5, ["no such paper"])[0])
     opened.close()
 
@@ -82,8 +86,28 @@ def test_batches_above_what_chroma_takes_at_once(tmp_path: Path) -> None:
     opened = PassageStore.open(tmp_path / "chroma")
     assert opened.count() == count
     rows, near = opened.nearest(vectors(count)[count - 1], 300)
-    assert rows[0] == count - 1 and near[0] > 0.999 and len(set(rows.tolist())) == 300
+    assert rows_of(rows)[0] == count - 1 and near[0] > 0.999 and len(set(rows)) == 300
     opened.close()
+
+
+def test_a_copy_takes_in_and_lets_go_only_what_differs(built: Path, tmp_path: Path) -> None:
+    reader = PassageStore.open(built)  # as a server would
+    before = store.Before(
+        built, tuple(f"p-{row:05d}" for row in range(10)), frozenset(f"p-{r:05d}" for r in range(10, 60))
+    )
+    store.write(tmp_path / "next", passages(70)[10:], vectors(70)[10:], before)
+    opened = PassageStore.open(tmp_path / "next")
+    assert opened.count() == 60
+    assert opened.get(["p-00010", "p-00069"]) == [passages(70)[10], passages(70)[69]]
+    with pytest.raises(IndexFault, match="p-00003 is not there"):
+        opened.get(["p-00003"])
+    assert sorted(rows_of(opened.nearest(vectors(70)[69], 500)[0])) == list(range(10, 70))
+    assert rows_of(opened.nearest(vectors(70)[69], 1)[0]) == [69]
+    store.write(tmp_path / "less", passages(60)[10:], vectors(60)[10:], before)
+    assert store.wear(built) == 1.0 and store.wear(tmp_path / "less") == 70 / 50
+    opened.close()
+    assert reader.count() == 60 and reader.get(["p-00003"]) == [passages(60)[3]], "the earlier one is as it was"
+    reader.close()
 
 
 def test_no_passages_at_all(tmp_path: Path) -> None:
@@ -210,7 +234,7 @@ def test_threads_share_one_open_store(built: Path) -> None:
     def search(row: int) -> None:
         try:
             for _ in range(20):
-                assert opened.nearest(vectors(60)[row], 5)[0][0] == row
+                assert rows_of(opened.nearest(vectors(60)[row], 5)[0])[0] == row
                 assert opened.get([f"p-{row:05d}"])[0].start == row
         except BaseException as error:  # shown by the assertion below
             faults.append(error)
