@@ -26,6 +26,7 @@ ROOMS = {
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
     "papers": "rag_app.command_papers",
+    "align": "rag_app.command_align",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
 }
@@ -109,6 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
     _command(commands, "doctor", "explain every wrong setting and missing part")
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     return parser
@@ -142,6 +144,17 @@ def _add_comparing(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
+
+
+def _add_aligning(command: argparse.ArgumentParser) -> None:
+    what = 'lines of {"question", "positives", "negatives", "paper"}, or {"question", "facts"} about the papers'
+    command.add_argument("file", metavar="FILE", help=what)
+    command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
+    command.add_argument("--reranker", metavar="FOLDER", help="train a cross-encoder too: new folder, for RAG_RERANKER")
+    command.add_argument("--keep", action="store_true", help="keep what was trained although it did not help")
+    command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="times over all questions (2)")
+    command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

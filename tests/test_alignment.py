@@ -1,0 +1,190 @@
+"""Training on judged passages: what is read, what is held out, what is learned, and what is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag_app.alignment import Trial, with_negatives
+from rag_app.assistant import Assistant
+from rag_app.embedder import open_embedder
+from rag_app.errors import ModelError, QuestionError
+from rag_app.index import current_name
+from rag_app.judged import Judged, all_texts, hold_out, read_judged
+from rag_app.ranking_measures import ndcg, paired_gain, recall
+from rag_app.reranker import open_reranker
+from rag_app.sentence_model import find_model
+from rag_app.settings import Settings
+from rag_app.torch_models import TorchEmbedder
+from rag_app.torch_training import Training
+from tests.test_embedder import save_small_model
+
+COLOURS = ("red", "green", "blue", "black", "white", "brown", "grey", "pink", "gold", "silver", "orange", "purple")
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """Nobody looks at the progress."""
+
+
+def lines(path: Path, *values: object) -> Path:
+    path.write_text("\n".join(json.dumps(value) for value in values), encoding="utf-8")
+    return path
+
+
+def no_index(question: str, facts: object) -> Judged | None:
+    raise AssertionError("no line names facts")
+
+
+def judged(count: int) -> list[Judged]:
+    """Questions about so many papers, each answered by one text that shares its colour."""
+    return [
+        Judged(f"Which animal is {COLOURS[n]}?", (f"The fox number {n} is {COLOURS[n]}.",), papers=(f"paper {n}",))
+        for n in range(count)
+    ]
+
+
+def test_a_file_of_judgements_is_read(tmp_path: Path) -> None:
+    file = lines(
+        tmp_path / "a.jsonl",
+        {"question": "Why?", "positives": ["because", " because "], "negatives": ["no", "because"], "paper": "p1"},
+        {"question": "How?", "positives": "so"},
+        {"question": "Never?", "positives": [], "negatives": ["no"]},
+    )
+    assert read_judged(file, no_index) == [
+        Judged("Why?", ("because",), ("no",), ("p1",)),
+        Judged("How?", ("so",), (), ("so",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "a.jsonl, line 2: not JSON"),
+        ('{"positives": ["x"]}', 'line 2: no "question"'),
+        ('{"question": "Why?", "positives": [1]}', 'line 2: "positives"'),
+        ('{"question": "Why?", "facts": [{"paper": "a.pdf", "page": "3"}]}', 'line 2: "facts"'),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "a", "positives": ["b"]}\n' + line, encoding="utf-8")
+    with pytest.raises(QuestionError, match=said):
+        read_judged(tmp_path / "a.jsonl", no_index)
+
+
+def test_a_file_without_answers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QuestionError, match="no question with a passage"):
+        read_judged(lines(tmp_path / "a.jsonl", {"question": "Why?", "positives": []}), no_index)
+    with pytest.raises(QuestionError, match=r"missing\.jsonl: cannot be read"):
+        read_judged(tmp_path / "missing.jsonl", no_index)
+
+
+def test_no_paper_is_on_both_sides() -> None:
+    both = Judged("Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4"))
+    parted = hold_out([*judged(8), both], share=0.5)
+    learned = {paper for one in parted.learned for paper in one.papers}
+    held = {paper for one in parted.held for paper in one.papers}
+    assert learned
+    assert held
+    assert not learned & held
+    assert len(parted.learned) + len(parted.held) + parted.left_out == 9
+    assert hold_out([*judged(8), both], share=0.5) == parted
+    assert any(hold_out(judged(8), seed=seed).held != hold_out(judged(8)).held for seed in (1, 2, 3))
+
+
+def test_one_paper_cannot_be_parted() -> None:
+    with pytest.raises(QuestionError, match="cannot be parted by paper"):
+        hold_out([Judged("a", ("b",), papers=("p",)), Judged("c", ("d",), papers=("p",))])
+
+
+def test_measures_of_a_ranking() -> None:
+    assert recall([4, 1, 2], {1, 9}, 2) == 0.5
+    assert ndcg([1, 9, 2], {1, 9}) == 1.0
+    assert ndcg([2, 1], {1}) == pytest.approx(1 / np.log2(3))
+    assert ndcg([2, 3], {1}) == 0.0
+    sure, unsure = paired_gain([0.0] * 40, [0.5, 0.6] * 20), paired_gain([0.0] * 40, [0.5, -0.5] * 20)
+    assert sure.is_certain
+    assert sure.low < sure.mean == pytest.approx(0.55)
+    assert not unsure.is_certain
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_model(tmp_path_factory.mktemp("small"), prompts={"query": "ask: ", "document": "text: "})
+
+
+def test_negatives_are_the_judged_ones_then_near_ones_of_other_questions(small: Path) -> None:
+    known = Judged("Which animal is red?", ("A red fox.",), ("No fox.",), ("p",))
+    others = judged(6)
+    examples = with_negatives([known, *others], TorchEmbedder(find_model(str(small))))
+    assert [example.question for example in examples] == [one.question for one in [known, *others]]
+    assert examples[0].negatives[0] == "No fox."
+    for example, one in zip(examples, [known, *others], strict=True):
+        assert set(example.negatives) <= set(all_texts([known, *others]))
+        assert not set(example.negatives) & set(one.positives)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generation(
+    small: Path, tmp_path: Path, keep: bool
+) -> None:
+    parted = hold_out(judged(12), share=0.3)
+    steps: list[tuple[str, int, int]] = []
+    training = Training(steps=3, batch=4, embedder_rate=1e-3)
+    trial = Trial(parted, training, lambda *at: steps.append(at))
+    outcome = trial.embedder(str(small), tmp_path / "fitted", keep)
+    assert steps == [("embedder", 1, 3), ("embedder", 2, 3), ("embedder", 3, 3)]
+    assert (outcome.folder is None) is not (keep or outcome.helped)
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["fitted"] if outcome.folder else [])
+    if outcome.folder is None:
+        return
+    model = find_model(str(outcome.folder))
+    assert (model.question_prompt, model.passage_prompt) == ("ask: ", "text: ")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "a.md").write_text("# Foxes\n\nThe fox is red. It runs fast and eats berries.\n", encoding="utf-8")
+    names = []
+    for embedder in (small, outcome.folder):
+        settings = Settings(corpus=corpus, index=tmp_path / "index", embedder=str(embedder), workers=1, llm="none")
+        assistant = Assistant(settings)
+        assert assistant.is_stale()
+        assistant.build()
+        assert assistant.embedder.identity == find_model(str(embedder)).identity()
+        assert assistant.search("Which animal is red?")[0].by_meaning
+        names.append(current_name(tmp_path / "index"))
+    assert names[0] != names[1]
+
+
+def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path) -> None:
+    parted = hold_out(judged(12), share=0.3)
+    trial = Trial(parted, Training(epochs=20, batch=4, embedder_rate=1e-3), quiet)
+    outcome = trial.embedder(str(small), tmp_path / "fitted", keep=True)
+    assert outcome.folder
+
+    def nearness(folder: Path) -> float:
+        embedder = open_embedder(Settings(embedder=str(folder), embedder_backend="torch"), tmp_path)
+        return float(
+            np.mean(
+                [embedder.embed_question(o.question) @ embedder.embed_passages(o.positives)[0] for o in parted.learned]
+            )
+        )
+
+    assert nearness(outcome.folder) > nearness(small)
+
+
+def test_a_reranker_begins_from_an_embedder(small: Path, tmp_path: Path) -> None:
+    trial = Trial(hold_out(judged(12), share=0.3), Training(steps=2, batch=4), quiet)
+    outcome = trial.reranker("", str(small), tmp_path / "second", keep=True)
+    assert outcome.folder == tmp_path / "second"
+    reranker = open_reranker(Settings(reranker=str(outcome.folder)))
+    assert reranker is not None
+    assert len(reranker.score("Which animal is red?", ["A red fox.", "A blue whale."])) == 2
+
+
+def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(ModelError, match="something already"):
+        Trial(hold_out(judged(8)), Training(steps=1), quiet).embedder(str(small), tmp_path / "mine")
