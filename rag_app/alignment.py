@@ -24,7 +24,7 @@ from rag_app.reranker import Reranker
 from rag_app.retrieval import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
 from rag_app.sentence_model import SentenceModel, find_folder, find_model
 from rag_app.torch_models import TorchEmbedder, TorchReranker
-from rag_app.torch_training import Example, Training, train_embedder, train_reranker
+from rag_app.torch_training import Example, Training, check_installed, train_embedder, train_reranker
 from rag_app.word_index import WordIndex, terms
 
 NEGATIVES = 3  # for each question and positive
@@ -65,6 +65,7 @@ class Trial:
     """
 
     def __init__(self, parted: Parted, training: Training, on_step: OnStep) -> None:
+        check_installed()
         self.parted = parted
         self.training = training
         self._on_step = on_step
@@ -114,7 +115,8 @@ class Trial:
     def _cosines(self, embedder: TorchEmbedder) -> np.ndarray:
         """float32 (held-out questions, texts)"""
         questions = np.stack([embedder.embed_question(one.question) for one in self.parted.held])
-        return questions @ embedder.embed_passages(self._texts).T
+        cosines: np.ndarray = questions @ embedder.embed_passages(self._texts).T
+        return cosines
 
     def _fused(self, cosines: np.ndarray) -> np.ndarray:
         """Words and meaning as search weighs them; what it knows of pages and papers is not in a file of judgements."""

@@ -38,7 +38,7 @@ OfFacts = Callable[[str, Sequence[dict[str, Any]]], Judged | None]
 
 
 def read_judged(path: Path, of_facts: OfFacts) -> list[Judged]:
-    """The questions of a JSON lines file; those without an answer are skipped. Lines with "facts" go through `of_facts`.
+    """The questions of a JSON lines file that have an answer. Lines with "facts" go through `of_facts`.
 
     Raises QuestionError naming the line that is wrong.
     """

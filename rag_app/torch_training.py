@@ -50,7 +50,6 @@ def train_embedder(
     The loss is the softmax over the texts of a batch (Henderson et al. 2017, 1705.00652), in pieces that fit into
     memory (Gao et al. 2021, 2101.06983). Raises ModelError.
     """
-    _check_installed()
     from datasets import Dataset  # noqa: PLC0415
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments  # noqa: PLC0415
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss  # noqa: PLC0415
@@ -66,15 +65,17 @@ def train_embedder(
     prompts = {name: model.question_prompt if name == "question" else model.passage_prompt for name in columns}
     with tempfile.TemporaryDirectory() as scratch:
         arguments = SentenceTransformerTrainingArguments(
-            **_arguments(training, training.embedder_rate, scratch), prompts=prompts, batch_sampler="no_duplicates"
+            **_arguments(training, len(examples), training.embedder_rate, scratch),
+            prompts=prompts,
+            batch_sampler="no_duplicates",  # another answer to the same question must not count as a wrong one
         )
-        SentenceTransformerTrainer(
+        trainer = SentenceTransformerTrainer(
             model=trained,
             args=arguments,
             train_dataset=Dataset.from_dict(columns),
             loss=CachedMultipleNegativesRankingLoss(trained, mini_batch_size=8),
-            callbacks=[_teller(on_step)],
-        ).train()
+        )
+        _run(trainer, on_step)
     trained.eval().save(str(folder), create_model_card=False)
 
 
@@ -85,7 +86,6 @@ def train_reranker(
 
     Each text is judged by itself: binary cross-entropy, as by Nogueira and Cho 2019 (1901.04085). Raises ModelError.
     """
-    _check_installed()
     from datasets import Dataset  # noqa: PLC0415
     from sentence_transformers import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments  # noqa: PLC0415
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss  # noqa: PLC0415
@@ -104,17 +104,18 @@ def train_reranker(
     questions, texts, labels = (list(column) for column in zip(*rows, strict=True))
     columns = {"question": questions, "text": texts, "label": labels}
     with tempfile.TemporaryDirectory() as scratch:
-        CrossEncoderTrainer(
+        trainer = CrossEncoderTrainer(
             model=trained,
-            args=CrossEncoderTrainingArguments(**_arguments(training, training.reranker_rate, scratch)),
+            args=CrossEncoderTrainingArguments(**_arguments(training, len(rows), training.reranker_rate, scratch)),
             train_dataset=Dataset.from_dict(columns),
             loss=BinaryCrossEntropyLoss(trained),
-            callbacks=[_teller(on_step)],
-        ).train()
+        )
+        _run(trainer, on_step)
     trained.save_pretrained(str(folder), create_model_card=False)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raises ModelError with the remedy when the trainer's packages are missing."""
     try:
         import accelerate  # noqa: F401, PLC0415
         import datasets  # noqa: F401, PLC0415
@@ -122,12 +123,13 @@ def _check_installed() -> None:
         raise ModelError(_MISSING) from error
 
 
-def _arguments(training: Training, rate: float, scratch: str) -> dict[str, Any]:
+def _arguments(training: Training, rows: int, rate: float, scratch: str) -> dict[str, Any]:
     """What both trainers are told. Nothing is saved between, logged or sent anywhere."""
+    whole = -(-rows // training.batch) * training.epochs
     return {
         "output_dir": scratch,
         "num_train_epochs": training.epochs,
-        "max_steps": training.steps or -1,
+        "max_steps": min(training.steps or whole, whole),
         "per_device_train_batch_size": training.batch,
         "learning_rate": rate,
         "warmup_steps": 0.1,  # of all steps
@@ -140,11 +142,13 @@ def _arguments(training: Training, rate: float, scratch: str) -> dict[str, Any]:
     }
 
 
-def _teller(on_step: OnStep) -> Any:
-    from transformers import TrainerCallback  # noqa: PLC0415
+def _run(trainer: Any, on_step: OnStep) -> None:
+    from transformers import PrinterCallback, TrainerCallback  # noqa: PLC0415
 
     class Teller(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             on_step(state.global_step, state.max_steps)
 
-    return Teller()
+    trainer.remove_callback(PrinterCallback)  # it would print on standard output, which is for our JSON
+    trainer.add_callback(Teller())
+    trainer.train()

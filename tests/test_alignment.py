@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ import pytest
 
 from rag_app.alignment import Trial, with_negatives
 from rag_app.assistant import Assistant
+from rag_app.commands import main
 from rag_app.embedder import open_embedder
 from rag_app.errors import ModelError, QuestionError
-from rag_app.index import current_name
+from rag_app.index import current_name, open_current
 from rag_app.judged import Judged, all_texts, hold_out, read_judged
+from rag_app.judged_index import evidence_passages, judged_of
 from rag_app.ranking_measures import ndcg, paired_gain, recall
 from rag_app.reranker import open_reranker
 from rag_app.sentence_model import find_model
-from rag_app.settings import Settings
+from rag_app.settings import Settings, load_settings
 from rag_app.torch_models import TorchEmbedder
 from rag_app.torch_training import Training
 from tests.test_embedder import save_small_model
@@ -188,3 +191,88 @@ def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(ModelError, match="something already"):
         Trial(hold_out(judged(8)), Training(steps=1), quiet).embedder(str(small), tmp_path / "mine")
+
+
+@pytest.fixture
+def foxes(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A library of six papers, and a file of questions whose answers are known by page and quote."""
+    (tmp_path / "corpus").mkdir()
+    values: list[object] = []
+    for colour in COLOURS[:6]:
+        text = f"The fox of this valley is {colour}, and it sleeps by day."
+        (tmp_path / "corpus" / f"{colour}.md").write_text(f"# A {colour} fox\n\n{text}\n", encoding="utf-8")
+        fact = {"paper": f"{colour}.md", "page": 1, "quote": f"is {colour}, and it sleeps"}
+        values.append({"id": colour, "question": f"Which animal is {colour}?", "facts": [fact]})
+    settings = {
+        "CORPUS": str(tmp_path / "corpus"),
+        "INDEX": str(tmp_path / "index"),
+        "EMBEDDER": str(small),
+        "EMBEDDER_BACKEND": "torch",
+        "LLM": "none",
+        "WORKERS": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RAG_{name}", value)
+    nothing: dict[str, object] = {"question": "What is nowhere?", "facts": []}
+    elsewhere = {"question": "What else?", "facts": [{"paper": "absent.pdf", "page": 1, "quote": "x"}]}
+    return lines(tmp_path / "questions.jsonl", *values, nothing, elsewhere)
+
+
+def test_questions_with_facts_become_judged_passages_of_the_index(foxes: Path) -> None:
+    assistant = Assistant(load_settings())
+    assistant.build()
+    generation = open_current(assistant.settings.index_folder)
+    judged = read_judged(
+        foxes,
+        lambda question, facts: judged_of(question, facts, generation, lambda q, top: assistant.search(q, top=top)),
+    )
+    assert [one.papers for one in judged] == [(f"{colour}.md",) for colour in COLOURS[:6]]
+    for one, colour in zip(judged, COLOURS, strict=False):
+        assert len(one.positives) == 1
+        assert f"A {colour} fox" in one.positives[0]  # the title, as the index holds it
+        assert f"is {colour}, and" in one.positives[0]
+        assert one.negatives
+        assert all(f"is {colour}," not in text for text in one.negatives)
+    assert evidence_passages(generation, "red.md", 1, "words that are not there") == []
+    generation.close()
+
+
+def test_align_keeps_nothing_that_did_not_help(foxes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = foxes.parent / "fitted"
+    assert main(["align", str(foxes), "--out", str(out), "--steps", "1"]) == 1
+    printed = capsys.readouterr()
+    assert "learned from 4 questions, measured on 2 about 2 other papers" in printed.out
+    assert "did not help beyond chance" in printed.out
+    assert "Nothing was kept" in printed.out
+    assert "only 2 questions held out" in printed.err
+    assert not out.exists()
+
+
+def test_align_writes_models_that_the_settings_accept(
+    foxes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, second = foxes.parent / "fitted", foxes.parent / "second"
+    typed = ["align", str(foxes), "--out", str(out), "--reranker", str(second), "--keep", "--steps", "1", "--json"]
+    assert main(typed) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["learned"], told["held_out"], told["left_out"]) == (4, 2, 0)
+    assert told["embedder"]["folder"] == str(out)
+    assert told["reranker"]["folder"] == str(second)
+    for value in (told["embedder"]["before"], told["embedder"]["alone_after"], told["reranker"]["after"]):
+        assert 0 <= value["recall"] <= 1
+        assert 0 <= value["ndcg"] <= 1
+    monkeypatch.setenv("RAG_EMBEDDER", str(out))
+    monkeypatch.setenv("RAG_RERANKER", str(second))
+    assistant = Assistant(load_settings())
+    assistant.build()
+    assert len(assistant.search("Which animal is red?")) == 6
+    assert main(["align", str(foxes), "--out", str(out)]) == 1
+    assert "something already" in capsys.readouterr().err
+
+
+def test_without_the_trainer_the_remedy_is_told(
+    foxes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    assert main(["align", str(foxes), "--out", str(foxes.parent / "fitted")]) == 1
+    assert 'pip install "rag-app[align]"' in capsys.readouterr().err
