@@ -24,7 +24,7 @@ from rag_app.reranker import Reranker
 from rag_app.retrieval import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
 from rag_app.sentence_model import SentenceModel, find_folder, find_model
 from rag_app.torch_models import TorchEmbedder, TorchReranker
-from rag_app.torch_training import Example, Training, check_installed, train_embedder, train_reranker
+from rag_app.torch_training import Example, Training, train_embedder, train_reranker
 from rag_app.word_index import WordIndex, terms
 
 NEGATIVES = 3  # for each question and positive
@@ -65,7 +65,6 @@ class Trial:
     """
 
     def __init__(self, parted: Parted, training: Training, on_step: OnStep) -> None:
-        check_installed()
         self.parted = parted
         self.training = training
         self._on_step = on_step

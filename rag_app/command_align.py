@@ -15,13 +15,14 @@ from rag_app.command_terminal import ProgressLine, count, note, print_json
 from rag_app.judged import Judged, Parted, hold_out, read_judged
 from rag_app.judged_index import judged_of
 from rag_app.settings import load_settings
-from rag_app.torch_training import Training
+from rag_app.torch_training import Training, check_installed
 
 _FEW = 50  # held-out questions, under which a gain of some points cannot be told from chance
 
 
 def run(options: Namespace) -> int:
     """Train, measure on held-out papers, keep what helped. Returns 1 when nothing was kept."""
+    check_installed()  # before an index is built for nothing
     settings = load_settings()
     places = {"embedder": Path(options.out).expanduser()}
     if options.reranker:

@@ -55,6 +55,7 @@ def train_embedder(
     from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss  # noqa: PLC0415
 
     trained = load_sentence_model(model.folder).train()
+    trained.model_card_data.widget = [{}]  # else examples are computed for a card that we do not write
     trained.prompts = {"query": model.question_prompt, "document": model.passage_prompt}
     count = min((len(example.negatives) for example in examples), default=0)
     columns = {
@@ -96,6 +97,7 @@ def train_reranker(
         raise ModelError(
             f"{source}: no cross-encoder can begin from this model ({error}). Set RAG_RERANKER."
         ) from error
+    trained.model_card_data.widget = [{}]
     rows = [
         (example.question, text, float(text is example.positive))
         for example in examples

@@ -162,7 +162,7 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
 
 def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path) -> None:
     parted = hold_out(judged(12), share=0.3)
-    trial = Trial(parted, Training(epochs=20, batch=4, embedder_rate=1e-3), quiet)
+    trial = Trial(parted, Training(epochs=4, batch=4, embedder_rate=5e-3), quiet)
     outcome = trial.embedder(str(small), tmp_path / "fitted", keep=True)
     assert outcome.folder
 
