@@ -27,6 +27,7 @@ ROOMS = {
     "compare": "rag_app.command_compare",
     "verify": "rag_app.command_verify",
     "papers": "rag_app.command_papers",
+    "align": "rag_app.command_align",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
 }
@@ -115,6 +116,7 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json")
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
     _command(commands, "doctor", "explain every wrong setting and missing part")
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     return parser
@@ -148,6 +150,17 @@ def _add_comparing(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
+
+
+def _add_aligning(command: argparse.ArgumentParser) -> None:
+    what = 'lines of {"question", "positives", "negatives", "paper"}, or {"question", "facts"} about the papers'
+    command.add_argument("file", metavar="FILE", help=what)
+    command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
+    command.add_argument("--reranker", metavar="FOLDER", help="train a cross-encoder too: new folder, for RAG_RERANKER")
+    command.add_argument("--keep", action="store_true", help="keep what was trained although it did not help")
+    command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="times over all questions (2)")
+    command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

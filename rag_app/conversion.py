@@ -19,7 +19,7 @@ from rag_app.bert_graph import build_bert
 from rag_app.errors import ModelError
 from rag_app.packing import unit
 from rag_app.sentence_model import SentenceModel
-from rag_app.torch_models import load_sentence_model, traceable
+from rag_app.torch_models import is_two_sided, load_sentence_model, traceable
 
 AGREEMENT = 0.99  # least cosine between a precision's vectors and those of torch in float32
 # How many times faster than the best before it a precision must be to be taken: for less, digits are not given up.
@@ -85,6 +85,8 @@ def convert_default(model: SentenceModel, openvino: Any) -> Converted:
 def convert_any(model: SentenceModel, openvino: Any) -> Converted:
     """Any sentence-transformers model, by following torch through it. Raises what the converter raises."""
     source = load_sentence_model(model.folder, device="cpu")
+    if is_two_sided(source):
+        raise ModelError("it computes questions and passages by different layers")
     fast = getattr(source.tokenizer, "backend_tokenizer", None)
     if fast is None:
         raise ModelError(f"its tokenizer ({type(source.tokenizer).__name__}) has no fast form")

@@ -20,6 +20,10 @@ _HUB_OWNER = "sentence-transformers"  # the owner that a name without one belong
 # The same weights in other formats, and files that no model needs: neither fetched nor part of the identity.
 _NOT_NEEDED = ("onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.md", "*.gguf", "*.png", ".git*")
 
+# What models call the prompts of search in their own files, the usual name first.
+_QUESTION_NAMES = ("query", "search_query", "retrieval.query", "Retrieval-query", "retrieval_query", "s2p_query")
+_PASSAGE_NAMES = ("document", "passage", "corpus", "search_document", "retrieval.passage", "Retrieval-document")
+
 _INSTRUCTION = "Represent this sentence for searching relevant passages: "
 _TASK = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
 # Families whose model cards ask for a prompt, though their files may lack it: name, question prompt, passage prompt.
@@ -28,9 +32,11 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     (r"(^|[-_/])e5-", "query: ", "passage: "),
     (r"bge-(small|base|large)-en", _INSTRUCTION, ""),
     (r"bge-(small|base|large)-zh", "为这个句子生成表示以用于检索相关文章：", ""),
-    (r"nomic-embed-text", "search_query: ", "search_document: "),
+    (r"nomic-embed-text|modernbert-embed", "search_query: ", "search_document: "),
     (r"qwen3-embedding", _TASK.removesuffix(" "), ""),
-    (r"mxbai-embed|arctic-embed-(xs|s|m|l)(-v1\.5)?$", _INSTRUCTION, ""),
+    (r"gte-qwen2-.*-instruct|sfr-embedding|linq-embed", _TASK, ""),
+    (r"embeddinggemma", "task: search result | query: ", "title: none | text: "),
+    (r"mxbai-embed|uae-large|arctic-embed-(xs|s|m|l)(-v1\.5)?$", _INSTRUCTION, ""),
     (r"arctic-embed-.*-v2", "query: ", ""),
 )
 
@@ -137,8 +143,8 @@ def _prompts(folder: Path, name: str) -> tuple[str, str]:
     config = _json(folder / "config_sentence_transformers.json")
     given: dict[str, str] = {key: value or "" for key, value in (config.get("prompts") or {}).items()}
     usual = given.get(config.get("default_prompt_name") or "", "")
-    question = given.get("query", usual)
-    passage = next((given[key] for key in ("document", "passage", "corpus") if key in given), usual)
+    question = next((given[key] for key in _QUESTION_NAMES if key in given), usual)
+    passage = next((given[key] for key in _PASSAGE_NAMES if key in given), usual)
     if question or passage:
         return question, passage
     origin = str(_json(folder / "config.json").get("_name_or_path", ""))

@@ -6,7 +6,7 @@ Importing these takes seconds and 500 MB; the fast path in openvino_model.py nee
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class TorchEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
         """float32 (n, dimension), unit length, in the order of `texts`."""
-        return self._embed(list(texts), self._source.passage_prompt)
+        return self._embed(self._model.encode_document, list(texts), self._source.passage_prompt)
 
     def embed_question(self, text: str) -> np.ndarray:
         """float32 (dimension,), unit length."""
@@ -72,15 +72,16 @@ class TorchEmbedder:
 
     def embed_questions(self, texts: Sequence[str]) -> np.ndarray:
         """float32 (n, dimension), unit length, in the order of `texts`."""
-        return self._embed(list(texts), self._source.question_prompt)
+        return self._embed(self._model.encode_query, list(texts), self._source.question_prompt)
 
-    def _embed(self, texts: list[str], prompt: str) -> np.ndarray:
+    def _embed(self, encode: Callable[..., Any], texts: list[str], prompt: str) -> np.ndarray:
+        """`encode` says which side it is: a few models compute questions and passages by different layers."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         capped = [text[: self._longest * _CHARACTERS_PER_TOKEN] for text in texts]
         with self._lock:
             # An empty prompt, and not None: None would let the model choose its own.
-            vectors = self._model.encode(capped, prompt=prompt, batch_size=16, show_progress_bar=False)
+            vectors = encode(capped, prompt=prompt, batch_size=16, show_progress_bar=False)
         return unit(vectors)
 
     def _count_one(self, text: str) -> int:
@@ -139,6 +140,13 @@ def special_tokens(model: Any) -> int:
     """How many tokens the model adds to every text."""
     bare = hasattr(model.tokenizer, "encode_batch")  # of a static model, which adds none
     return 0 if bare else int(model.tokenizer.num_special_tokens_to_add())
+
+
+def is_two_sided(model: Any) -> bool:
+    """Whether questions and passages go through different layers."""
+    from sentence_transformers.base.modules import Router  # noqa: PLC0415
+
+    return any(isinstance(part, Router) for part in model)
 
 
 def traceable(model: Any) -> tuple[Any, dict[str, Any]]:

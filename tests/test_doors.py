@@ -21,7 +21,9 @@ LINES = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path 
 # One door per library: a change of that library is felt in that module only. "ui*" is every module of the page.
 DOORS = {
     "Stemmer": {"word_index"},
+    "accelerate": {"torch_training"},
     "chromadb": {"store"},
+    "datasets": {"torch_training"},
     "fastapi": {"ui*"},
     "filelock": {"index"},
     "gradio": {"ui*"},
@@ -37,17 +39,19 @@ DOORS = {
     "pydantic_settings": {"settings"},
     "pypdf": {"pdf"},
     "pypdfium2": {"pdf"},
-    "sentence_transformers": {"torch_models"},
+    "sentence_transformers": {"torch_models", "torch_training"},
     "tokenizers": {"openvino_model"},
     "torch": {"torch_models"},
-    "transformers": {"torch_models"},
+    "transformers": {"torch_models", "torch_training"},
     "uvicorn": {"ui*"},
     "xllamacpp": {"local_server"},
 }
 EVERYWHERE = {"numpy"}  # arrays are part of our vocabulary (records)
 # Too slow to load for a command that does not use them: only inside the function that needs them.
 SLOW = {
+    "accelerate",
     "chromadb",
+    "datasets",
     "gradio",
     "llama_index",
     "openai",
@@ -136,7 +140,8 @@ def test_no_door_without_a_library_behind_it() -> None:
 
 def test_every_library_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["local"], *extras["align"]]
     declared = {re.split(r"[<>=~! ;\[]", line)[0].lower() for line in lines}
     for tree in MODULES.values():
         for library in foreign(tree):

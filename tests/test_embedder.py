@@ -255,6 +255,24 @@ def test_another_model_by_folder(embedder: Embedder, tmp_path: Path, cache: Path
         assert fast.embed_question(text) @ plain.embed_question(text) > 0.99
 
 
+def test_a_model_with_two_sides_uses_each_of_them(tmp_path: Path, cache: Path) -> None:
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from sentence_transformers.base.modules import Router  # noqa: PLC0415
+
+    asking, answering = (
+        SentenceTransformer(str(save_small_model(tmp_path / str(seed), seed=seed)), device="cpu") for seed in (1, 2)
+    )
+    router = Router.for_query_document(list(asking), list(answering), default_route="document")
+    SentenceTransformer(modules=[router], device="cpu").save(str(tmp_path / "two"))
+    embedder = open_embedder(Settings(embedder=str(tmp_path / "two")), cache)
+    assert embedder.backend.startswith("torch")
+    for vector, side in (
+        (embedder.embed_question("a cat"), asking),
+        (embedder.embed_passages(["a cat"])[0], answering),
+    ):
+        assert vector @ side.encode("a cat", normalize_embeddings=True) == pytest.approx(1, abs=1e-4)
+
+
 def test_other_weights_have_another_identity(tmp_path: Path) -> None:
     one, two = (save_small_model(tmp_path / str(seed), seed=seed) for seed in (1, 2))
     assert find_model(str(one)).identity() != find_model(str(two)).identity()

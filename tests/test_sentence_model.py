@@ -35,6 +35,9 @@ def test_the_default_is_packaged_under_both_names() -> None:
         ("bge-m3", "", ""),
         ("nomic-embed-text-v1.5", "search_query: ", "search_document: "),
         ("snowflake-arctic-embed-m-v2.0", "query: ", ""),
+        ("modernbert-embed-base", "search_query: ", "search_document: "),
+        ("embeddinggemma-300m", "task: search result | query: ", "title: none | text: "),
+        ("UAE-Large-V1", "Represent this sentence for searching relevant passages: ", ""),
         ("gte-small", "", ""),
     ],
 )
@@ -44,7 +47,7 @@ def test_known_families_get_their_prompts(tmp_path: Path, name: str, question: s
 
 
 def test_instructed_families_say_the_task_in_front_of_questions_only(tmp_path: Path) -> None:
-    for name in ("Qwen3-Embedding-0.6B", "multilingual-e5-large-instruct"):
+    for name in ("Qwen3-Embedding-0.6B", "multilingual-e5-large-instruct", "gte-Qwen2-1.5B-instruct"):
         model = find_model(str(folder_with(tmp_path / name)))
         assert model.question_prompt.startswith("Instruct: ")
         assert "\nQuery:" in model.question_prompt
@@ -54,6 +57,15 @@ def test_instructed_families_say_the_task_in_front_of_questions_only(tmp_path: P
 def test_prompts_in_the_models_own_files_come_first(tmp_path: Path) -> None:
     prompts = {"prompts": {"query": "ask> ", "document": "text> "}}
     model = find_model(str(folder_with(tmp_path / "e5-own", config_sentence_transformers=prompts)))
+    assert (model.question_prompt, model.passage_prompt) == ("ask> ", "text> ")
+
+
+@pytest.mark.parametrize(
+    "names", [("retrieval.query", "retrieval.passage"), ("s2p_query", "corpus"), ("Retrieval-query", "passage")]
+)
+def test_prompts_of_search_are_known_by_the_names_that_models_use(tmp_path: Path, names: tuple[str, str]) -> None:
+    prompts = {"prompts": {"classification": "no> ", names[0]: "ask> ", names[1]: "text> "}}
+    model = find_model(str(folder_with(tmp_path / "own", config_sentence_transformers=prompts)))
     assert (model.question_prompt, model.passage_prompt) == ("ask> ", "text> ")
 
 
