@@ -23,7 +23,7 @@ from rag_app.records import Answer
 from rag_app.settings import load_settings
 
 
-def _checker() -> ModuleType:
+def checker() -> ModuleType:
     specification = importlib.util.spec_from_file_location("check_questions", SHARED / "check_questions.py")
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -33,8 +33,8 @@ def _checker() -> ModuleType:
 
 def main(index: Path | None = None, llm: str = "none", path: Path | None = None) -> dict[str, Any]:
     """By kind of question: refused, fact coverage, citation precision; over all: quote validity, seconds."""
-    checker = _checker()
-    pages = checker.Pages(str(PAPERS))
+    check = checker()
+    pages = check.Pages(str(PAPERS))
     rows: dict[str, dict[str, list[float]]] = {}
     quotes = {"cited": 0, "verified": 0, "on the page": 0}
     seconds: list[float] = []
@@ -47,7 +47,7 @@ def main(index: Path | None = None, llm: str = "none", path: Path | None = None)
             seconds.append(answer.milliseconds["total"] / 1000)
             row = rows.setdefault(question["kind"], {})
             row.setdefault("refused", []).append(answer.status == "not_in_papers")
-            for name, value in _facts(answer, question["facts"], checker).items():
+            for name, value in _facts(answer, question["facts"], check).items():
                 row.setdefault(name, []).append(value)
             for citation in answer.citations:
                 quotes["cited"] += 1

@@ -1,9 +1,9 @@
-"""Claim: what is asked for is found, also on public sets. SciFact, QASPER and COVID-QA, beside simpler ways of searching.
+"""Claim: what is asked for is found, also on public sets: SciFact, QASPER and COVID-QA, beside simpler searches.
 
 Each set is written as files (library_sets.py), built by rag_app like any folder and searched by its Retriever. Beside
 it, on the same passages: words alone (BM25), meaning alone (MiniLM, cosine), plain reciprocal rank fusion of the two
-(Cormack et al., 2009, k = 60), a random order; and the starter recipe, 1024-token chunks of which MiniLM reads the first
-256. nDCG, recall and success are computed by ir-measures. Sets are built below BENCHMARK_SETS, where that is set, and
+(Cormack et al., 2009, k = 60), a random order; and the starter recipe, 1024-token chunks of which MiniLM reads the
+first 256. nDCG, recall and success are computed by ir-measures. Sets are built below BENCHMARK_SETS, where that is set, and
 kept there.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import plots
-from benchmarks.library_sets import SET_READERS, Asked, LibrarySet
+from benchmarks.library_sets import SET_READERS, Asked
 from benchmarks.report import Section, Target, table
 from benchmarks.set_index import SetIndex, chunks_of_starter, open_set
 
@@ -83,13 +83,13 @@ def run_of(index: SetIndex, questions: Sequence[Asked], search: Search, within: 
     return found
 
 
-def score(questions: Sequence[Asked], run: Run, measures: Sequence[str], gold: Mapping[str, Sequence[str]]) -> dict[str, float]:
+def score(
+    questions: Sequence[Asked], run: Run, measures: Sequence[str], gold: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
     """The mean of each measure, in ir-measures' notation ("nDCG@10"). A question without gold counts as missed."""
     import ir_measures  # noqa: PLC0415  # of the extra `bench`
 
-    wanted = [
-        ir_measures.Qrel(asked.id, unit, 1) for asked in questions for unit in (gold[asked.id] or ("nowhere",))
-    ]
+    wanted = [ir_measures.Qrel(asked.id, unit, 1) for asked in questions for unit in (gold[asked.id] or ("nowhere",))]
     ranked = [ir_measures.ScoredDoc(id, unit, value) for id, units in run.items() for unit, value in units.items()]
     parsed = [ir_measures.parse_measure(measure) for measure in measures]
     means = ir_measures.calc_aggregate(parsed, wanted, ranked)
@@ -97,13 +97,15 @@ def score(questions: Sequence[Asked], run: Run, measures: Sequence[str], gold: M
 
 
 def measure_set(index: SetIndex, split: str = "test", only: Sequence[str] = ()) -> dict[str, Any]:
-    """Every way on one set's questions of one split: {"across" and, for whole papers, "within": {way: {measure: mean}}}."""
+    """Every way on the questions of one split: {scope: {way: {measure: mean}}}, over all papers and in the one meant."""
     questions = [asked for asked in index.set.questions if asked.split == split]
     spans = index.set.name == "covid_qa"
     measures = [f"Success@{k}" for k in SMALL_K] if spans else ["nDCG@10", "R@100"]
     gold = {asked.id: index.gold(asked) for asked in questions}
     scopes = {"across": False} | ({"within the paper": True} if index.set.units else {})
     result: dict[str, Any] = {"questions": len(questions), "passages": index.size}
+    if not index.generation.manifest.has_meaning:
+        result["without vectors"] = True
     for name, within in scopes.items():
         result[name] = {
             way: score(questions, run_of(index, questions, search, within), measures, gold)
@@ -122,17 +124,23 @@ def measure_starter(index: SetIndex, split: str = "test") -> dict[str, Any]:
     measures = [f"Success@{k}" for k in SMALL_K] if spans else ["nDCG@10", "R@100"]
     chunks = chunks_of_starter(index)
     vectors = index.embedder.embed_passages([chunk.read for chunk in chunks])
-    gold = {asked.id: [str(n) for n, c in enumerate(chunks) if index.holds(asked, c.paper, c.start, c.end)]
-            for asked in questions} if spans else {asked.id: list(asked.gold) for asked in questions}  # fmt: skip
+    gold = {asked.id: list(asked.gold) for asked in questions}
+    if spans:
+        for asked in questions:
+            holding = (n for n, one in enumerate(chunks) if index.holds(asked, one.paper, one.start, one.end))
+            gold[asked.id] = [str(number) for number in holding]
     result: dict[str, Any] = {"chunks": len(chunks)}
     for name, within in ({"across": False} | ({"within the paper": True} if index.set.units else {})).items():
         run: Run = {}
         for asked in questions:
             scores = vectors @ index.embed(asked.text)
-            order = [n for n in np.argsort(-scores, kind="stable").tolist() if not within or chunks[n].paper == asked.paper]
-            units = [str(n) for n in order[:DEEP]] if spans else list(
-                dict.fromkeys(unit for n in order[:DEEP] for unit in index.units_in(chunks[n].paper, chunks[n].start, chunks[n].end))
-            )
+            order = np.argsort(-scores, kind="stable").tolist()
+            if within:
+                order = [number for number in order if chunks[number].paper == asked.paper]
+            units: dict[str, None] = {}
+            for number in order[:DEEP]:
+                one = chunks[number]
+                units |= dict.fromkeys([str(number)] if spans else index.units_in(one.paper, one.start, one.end))
             run[asked.id] = {unit: 1.0 / place for place, unit in enumerate(units, start=1)}
         result[name] = score(questions, run, measures, gold)
     return result
@@ -154,6 +162,70 @@ def main(names: Sequence[str] = REPORTED, starter: bool = True) -> dict[str, Any
             index.close()
             print(f"measured: {name}", file=sys.stderr)
     return result
+
+
+def render(measured: Mapping[str, Any]) -> str:
+    """The section as Markdown: one table per set and scope."""
+    parts = []
+    for name in REPORTED:
+        if name not in measured:
+            parts.append(f"### {name}\n\nNot measured yet.\n")
+            continue
+        about = measured[name]
+        words = f"{about['questions']} questions, {about['passages']} passages."
+        if "spans that some passage holds" in about:
+            words += f" A passage holds the whole span for {about['spans that some passage holds']} of the questions."
+        if about.get("without vectors"):
+            words += " The index held words only: meaning was not measured."
+        parts.append(f"### {name}\n\n{words}\n")
+        for scope in ("across", "within the paper"):
+            if scope in about:
+                measures = list(about[scope]["ours"])
+                rows = [[way, *(row[one] for one in measures)] for way, row in about[scope].items()]
+                parts.append(table([scope, *measures], rows))
+    return "\n".join(parts)
+
+
+def targets(measured: Mapping[str, Any]) -> list[Target]:
+    """SciFact's figure, and QASPER across papers beside the better of its two halves."""
+    found = [Target("SciFact test, nDCG@10", 0.745, _cell(measured, "scifact", "ours"))]
+    halves = [_cell(measured, "qasper_mini", way) for way in ("words alone", "meaning alone")]
+    if None not in halves:
+        better = max(half for half in halves if half is not None)
+        ours = _cell(measured, "qasper_mini", "ours")
+        found.append(
+            Target("QASPER across 112 papers, nDCG@10: 1.5 times the better half", round(1.5 * better, 4), ours)
+        )
+    return found
+
+
+def _cell(measured: Mapping[str, Any], name: str, way: str) -> float | None:
+    about = measured.get(name, {})
+    if about.get("without vectors"):
+        return None
+    value = about.get("across", {}).get(way, {}).get("nDCG@10")
+    return None if value is None else float(value)
+
+
+def plot(measured: Mapping[str, Any], folder: Path) -> list[str]:
+    """One picture: each way on each set."""
+    there = [name for name in REPORTED if name in measured]
+    cells = {
+        f"{name}, {scope}": measured[name][scope]
+        for name in there
+        for scope in ("across", "within the paper")
+        if scope in measured[name]
+    }
+    shown = ["Success@5" if "Success@5" in cell["ours"] else "nDCG@10" for cell in cells.values()]
+    names = list(dict.fromkeys(way for cell in cells.values() for way in cell))
+    series = {
+        way: [cell.get(way, {}).get(one) for cell, one in zip(cells.values(), shown, strict=True)] for way in names
+    }
+    labels = [f"{group}\n{one}" for group, one in zip(cells, shown, strict=True)]
+    return [plots.bars(folder / "datasets.svg", "Public sets", labels, series)] if cells else []
+
+
+SECTIONS = (Section("datasets", "Finding the right passage on public sets", main, render, plot, targets),)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Claim: the right page is found. Evidence-page recall on the development questions, by kind of question.
 
 A fact counts as found at k when its page is among the first k distinct pages. Rows for words alone, meaning alone and
-random order stand beside ours, so that a broken measure shows. Paper recall at 5 is the share of the papers that are among
-the first five distinct ones.
+random order stand beside ours, so that a broken measure shows. Paper recall at 5 is the share of the papers that are
+among the first five distinct ones.
 """
 
 from __future__ import annotations
