@@ -224,23 +224,30 @@ def render(measured: Mapping[str, Any]) -> str:
     sets = measured["steps"]
     names = {name: f"{name}, page recall at 10" for name in sets}
     names |= {name: f"{name}, {CHOOSING[name][0]}, {CHOOSING[name][1]}" for name in sets if name in CHOOSING}
-    rows = [["as it is", *(values["as it is"] for values in sets.values()), None]]
-    for step in STEPS:
-        if step != "as it is":
-            changes = [values[step] - values["as it is"] for values in sets.values()]
-            rows.append([step, *(f"{change:+.4f}" for change in changes), f"{sum(changes) / len(changes):+.4f}"])
-    return table(["step", *names.values(), "mean change"], rows)
+    rows: list[list[Any]] = [["as it is", *(values["as it is"] for values in sets.values()), None]]
+    for step, changes in _changes(sets).items():
+        mean = sum(changes.values()) / len(changes)
+        cells = (f"{changes[name]:+.4f}" if name in changes else None for name in sets)
+        rows.append([step, *cells, f"{mean:+.4f}"])
+    text = table(["step", *names.values(), "mean change"], rows)
+    missing = [name for name in CHOOSING if name not in sets]
+    return text + (f"\nNot measured yet: {', '.join(missing)}.\n" if missing else "")
+
+
+def _changes(sets: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Step -> set -> what the step changes there, as far as it was measured."""
+    return {
+        step: changes
+        for step in STEPS
+        if step != "as it is"
+        and (changes := {name: row[step] - row["as it is"] for name, row in sets.items() if step in row})
+    }
 
 
 def plot(measured: Mapping[str, Any], folder: Path) -> list[str]:
     """What each step changes on the mean of all sets."""
-    sets = measured["steps"]
-    changes = {
-        step: sum(values[step] - values["as it is"] for values in sets.values()) / len(sets)
-        for step in STEPS
-        if step != "as it is"
-    }
-    return [plots.differences(folder / "ablation.svg", "Mean change over all sets", changes)]
+    means = {step: sum(row.values()) / len(row) for step, row in _changes(measured["steps"]).items()}
+    return [plots.differences(folder / "ablation.svg", "Mean change over the sets measured", means)]
 
 
 SECTIONS = (Section("ablation", "What each step of retrieval brings", main, render, plot),)

@@ -3,8 +3,8 @@
 Each set is written as files (library_sets.py), built by rag_app like any folder and searched by its Retriever. Beside
 it, on the same passages: words alone (BM25), meaning alone (MiniLM, cosine), plain reciprocal rank fusion of the two
 (Cormack et al., 2009, k = 60), a random order; and the starter recipe, 1024-token chunks of which MiniLM reads the
-first 256. nDCG, recall and success are computed by ir-measures. Sets are built below BENCHMARK_SETS, where that is set, and
-kept there.
+first 256. nDCG, recall and success are computed by ir-measures. Sets are built below BENCHMARK_SETS, where that is
+set, and kept there.
 """
 
 from __future__ import annotations
@@ -58,11 +58,14 @@ def ways(index: SetIndex) -> dict[str, Search]:
     def at_random(asked: Asked, rows: np.ndarray) -> list[int]:
         return random.Random(asked.id).sample(rows.tolist(), min(DEEP, len(rows)))
 
+    has_meaning = index.generation.manifest.has_meaning
     found: dict[str, Search] = {
-        "ours": lambda asked, rows: index.ours(asked.text, asked.paper if len(rows) < index.size else "", DEEP),
+        "ours" if has_meaning else "ours, words only": lambda asked, rows: index.ours(
+            asked.text, asked.paper if len(rows) < index.size else "", DEEP
+        ),
         "words alone": by_words,
     }
-    if index.generation.manifest.has_meaning:
+    if has_meaning:
         found |= {"meaning alone": by_meaning, "rank fusion": fused}
     return {**found, "random": at_random}
 
@@ -97,7 +100,7 @@ def score(
 
 
 def measure_set(index: SetIndex, split: str = "test", only: Sequence[str] = ()) -> dict[str, Any]:
-    """Every way on the questions of one split: {scope: {way: {measure: mean}}}, over all papers and in the one meant."""
+    """Every way on the questions of one split: {scope: {way: {measure: mean}}}, over all papers or in one."""
     questions = [asked for asked in index.set.questions if asked.split == split]
     spans = index.set.name == "covid_qa"
     measures = [f"Success@{k}" for k in SMALL_K] if spans else ["nDCG@10", "R@100"]
@@ -176,11 +179,11 @@ def render(measured: Mapping[str, Any]) -> str:
         if "spans that some passage holds" in about:
             words += f" A passage holds the whole span for {about['spans that some passage holds']} of the questions."
         if about.get("without vectors"):
-            words += " The index held words only: meaning was not measured."
+            words += " **The index held words only**: the rows with meaning are not measured yet."
         parts.append(f"### {name}\n\n{words}\n")
         for scope in ("across", "within the paper"):
             if scope in about:
-                measures = list(about[scope]["ours"])
+                measures = list(next(iter(about[scope].values())))
                 rows = [[way, *(row[one] for one in measures)] for way, row in about[scope].items()]
                 parts.append(table([scope, *measures], rows))
     return "\n".join(parts)
@@ -216,7 +219,7 @@ def plot(measured: Mapping[str, Any], folder: Path) -> list[str]:
         for scope in ("across", "within the paper")
         if scope in measured[name]
     }
-    shown = ["Success@5" if "Success@5" in cell["ours"] else "nDCG@10" for cell in cells.values()]
+    shown = ["Success@5" if "Success@5" in next(iter(cell.values())) else "nDCG@10" for cell in cells.values()]
     names = list(dict.fromkeys(way for cell in cells.values() for way in cell))
     series = {
         way: [cell.get(way, {}).get(one) for cell, one in zip(cells.values(), shown, strict=True)] for way in names

@@ -10,7 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,29 @@ def qasper_mini() -> LibrarySet:
         for one in _lines(folder / "questions.jsonl")
         if one["evidence_idx"]
     )
-    return LibrarySet("qasper_mini", files, questions, units)
+    return _without_doubles(LibrarySet("qasper_mini", files, questions, units))
+
+
+def _without_doubles(one: LibrarySet) -> LibrarySet:
+    """The set with each content once, as a library holds it; what names another copy names the first."""
+    first: dict[str, str] = {}
+    kept = {name: first.setdefault(text, name) for name, text in one.files.items()}
+    questions = tuple(
+        replace(asked, paper=kept[asked.paper], gold=tuple(_renamed(unit, kept) for unit in asked.gold))
+        for asked in one.questions
+    )
+    names = dict.fromkeys(kept.values())
+    return replace(
+        one,
+        files={name: one.files[name] for name in names},
+        units={name: one.units[name] for name in names},
+        questions=questions,
+    )
+
+
+def _renamed(unit: str, kept: Mapping[str, str]) -> str:
+    paper, _, number = unit.partition("#")
+    return f"{kept[paper]}#{number}"
 
 
 def qasper_partial() -> LibrarySet:
