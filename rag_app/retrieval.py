@@ -160,7 +160,7 @@ class Retriever:
         owner = generation.rows[rows, 0]
         fused = scores + PAGE_WEIGHT * _normalised(_scores(generation.page_words, query))[generation.page_of_row[rows]]
         if not survey:
-            fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, len(generation.manifest.papers))[owner]
+            fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, [e.passages for e in generation.manifest.papers])[owner]
         numbers = [number for number, entry in enumerate(generation.manifest.papers) if entry.paper in decided.named]
         fused = fused + NAMED_BONUS * np.isin(owner, numbers)
         order = np.argsort(-fused, kind="stable")
@@ -301,9 +301,12 @@ def _normalised(scores: np.ndarray) -> np.ndarray:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _paper_scores(scores: np.ndarray, owner: np.ndarray, papers: int) -> np.ndarray:
-    """For each paper the mean of its three best passages (missing ones count as nothing)."""
-    result = np.zeros(papers, dtype=np.float32)
+def _paper_scores(scores: np.ndarray, owner: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """For each paper the mean of its three best passages; what did not become a candidate counts as nothing.
+
+    `sizes` are the passages that each paper has: an abstract of one passage is not scored down for being short.
+    """
+    result = np.zeros(len(sizes), dtype=np.float32)
     for paper in np.unique(owner):
-        result[paper] = np.sort(scores[owner == paper])[-3:].sum() / 3
+        result[paper] = np.sort(scores[owner == paper])[-3:].sum() / min(3, sizes[paper])
     return result

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from rag_app import index
 from rag_app.build import build
 from rag_app.index import Generation
 from rag_app.records import Hit
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval import Retriever, Scope, _paper_scores
 from tests.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
 
 MANIFEST = """
@@ -271,3 +272,9 @@ def test_a_reranker_reorders_the_first_hits_and_loses_none(generation: Generatio
     place = [hit.passage.id for hit in reranked].index(last.id)
     assert place < len(plain) - 1
     assert all(one.score >= two.score for one, two in pairwise(reranked))
+
+
+def test_a_short_paper_is_not_scored_down_for_being_short() -> None:
+    scores, owner = np.array([0.9, 0.6, 0.3, 0.6, 0.9]), np.array([0, 0, 0, 1, 2])
+    # One of the last paper's five passages became a candidate; the second has only one.
+    assert _paper_scores(scores, owner, [3, 1, 5]) == pytest.approx([0.6, 0.6, 0.3])
