@@ -160,7 +160,10 @@ class Retriever:
         owner = generation.rows[rows, 0]
         fused = scores + PAGE_WEIGHT * _normalised(_scores(generation.page_words, query))[generation.page_of_row[rows]]
         if not survey:
-            fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, [e.passages for e in generation.manifest.papers])[owner]
+            fused = (
+                fused
+                + PAPER_WEIGHT * _paper_scores(scores, owner, [e.passages for e in generation.manifest.papers])[owner]
+            )
         numbers = [number for number, entry in enumerate(generation.manifest.papers) if entry.paper in decided.named]
         fused = fused + NAMED_BONUS * np.isin(owner, numbers)
         order = np.argsort(-fused, kind="stable")
