@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import PAPERS, SHARED, questions
+from benchmarks.common import PAPERS, SHARED, paper_index, questions
+from benchmarks.report import Section, table
 from rag_app.assistant import Assistant
 from rag_app.records import Answer
 from rag_app.settings import load_settings
 
 
-def _checker() -> ModuleType:
+def checker() -> ModuleType:
     specification = importlib.util.spec_from_file_location("check_questions", SHARED / "check_questions.py")
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -32,8 +33,8 @@ def _checker() -> ModuleType:
 
 def main(index: Path | None = None, llm: str = "none", path: Path | None = None) -> dict[str, Any]:
     """By kind of question: refused, fact coverage, citation precision; over all: quote validity, seconds."""
-    checker = _checker()
-    pages = checker.Pages(str(PAPERS))
+    check = checker()
+    pages = check.Pages(str(PAPERS))
     rows: dict[str, dict[str, list[float]]] = {}
     quotes = {"cited": 0, "verified": 0, "on the page": 0}
     seconds: list[float] = []
@@ -46,7 +47,7 @@ def main(index: Path | None = None, llm: str = "none", path: Path | None = None)
             seconds.append(answer.milliseconds["total"] / 1000)
             row = rows.setdefault(question["kind"], {})
             row.setdefault("refused", []).append(answer.status == "not_in_papers")
-            for name, value in _facts(answer, question["facts"], checker).items():
+            for name, value in _facts(answer, question["facts"], check).items():
                 row.setdefault(name, []).append(value)
             for citation in answer.citations:
                 quotes["cited"] += 1
@@ -80,6 +81,29 @@ def _facts(answer: Answer, facts: list[dict[str, Any]], checker: ModuleType) -> 
         gold = {(fact["paper"], fact["page"]) for fact in facts}
         measured["citation precision (page)"] = len(cited & gold) / len(cited)
     return measured
+
+
+def render(measured: dict[str, Any]) -> str:
+    """The section as Markdown."""
+    names = ["refused", "fact coverage", "citation precision (page)"]
+    rows = [[kind, *(row.get(name) for name in names)] for kind, row in measured["kinds"].items()]
+    quotes, seconds = measured["quotes"], measured["seconds"]
+    return (
+        table(["kind", *names], rows)
+        + f"\nQuotes cited: {quotes['cited']}; verified by us: {quotes['verified']}; found from outside in the raw "
+        + f"text of the cited page: {quotes['on the page']}. Of the unanswerable questions "
+        + f"{measured['refused of the unanswerable']} were refused, of the answerable "
+        + f"{measured['refused of the answerable']}. "
+        + f"Seconds per answer: p50 {seconds['p50']}, p95 {seconds['p95']}.\n"
+        + "\nThese questions were looked at while the refusal and the comparison were tuned; held-out figures: "
+        + "`choices.md`, Answers.\n"
+    )
+
+
+SECTIONS = (
+    Section("answers", "Answers of the quoting reader", lambda: main(paper_index()), render),
+    Section("model", "Answers of SmolLM2-135M behind llama.cpp", lambda: main(paper_index(), llm="local"), render),
+)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rag_app.assistant import Assistant
+from rag_app.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("BENCHMARK_MATERIAL", ROOT.parent / "shared"))
@@ -22,6 +29,17 @@ STARTER = SHARED / "bench" / "llamaindex_starter.py"
 def questions(path: Path = QUESTIONS) -> list[dict[str, Any]]:
     """The questions of a file, one JSON object per line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+@functools.cache
+def paper_index() -> Path:
+    """An index of the papers, built once per run; BENCHMARK_INDEX names one that is there already."""
+    kept = os.environ.get("BENCHMARK_INDEX", "")
+    folder = Path(kept or tempfile.mkdtemp())
+    if not kept:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Assistant(load_settings(corpus=PAPERS, index=folder, llm="none")).build()
+    return folder
 
 
 def machine() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import openvino
 
+from benchmarks.report import Section, plain
 from rag_app.conversion import check_texts, quantise
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.openvino_model import open_converted
@@ -181,6 +182,9 @@ def seconds_cold(cache: Path) -> float:
     command = [sys.executable, "-c", code, str(cache)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     return float(done.stdout)
+
+
+SECTIONS = (Section("embedding", "Embedding", main, plain),)
 
 
 if __name__ == "__main__":

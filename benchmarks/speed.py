@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PAPERS, ROOT, median_of, starter
+from benchmarks.report import Section, plain
 
 RUNS = 3
 
@@ -118,6 +119,9 @@ def main(runs: int = RUNS) -> dict[str, Any]:
         "starter: evidence-page recall at 10": peers[0].get("evidence_page_recall_at_10"),
         "stages": {stage: round(statistics.median(run[stage] for run in ours), 2) for stage in ours[0]},
     }
+
+
+SECTIONS = (Section("speed", "Speed", main, plain),)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from rag_app.build_report import BuildProgress as BuildProgress
 from rag_app.build_report import BuildReport as BuildReport
 from rag_app.build_report import Clock, OnProgress, paper_reports
 from rag_app.build_report import Stopped as Stopped
-from rag_app.called import Usage, call, usage
+from rag_app.called import USAGE_VERSION, Usage, call, usage
 from rag_app.embedding import GROUP, Embedding, Texts
 from rag_app.embedding import Embedder as Embedder
 from rag_app.errors import IndexFault
@@ -201,7 +201,7 @@ class Build:
 
     def _usage(self, folder: Path, reading: Reading) -> Usage:
         """How the paper uses names; counted once and kept with its part."""
-        place = folder / "usage.json"
+        place = folder / f"usage-{USAGE_VERSION}.json"
         if self.fresh or not place.is_file():
             parts.write_json(place, asdict(usage(reading)))
         value = parts.read_json(place)

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from rag_app.names import is_common
 from rag_app.records import Reading
 
+USAGE_VERSION = 2  # of what usage() counts, which is kept per paper
 LEAST_USES = 6
 LEAST_RATE = 1.0  # uses per thousand words
 COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two comparable users is the origin
@@ -22,6 +24,7 @@ FRONT_PAGES = 2  # where a paper presents what it introduces
 MANY_USES = 15  # a name used as often as this and never cited is the paper's own wherever it first comes up
 SPREAD = 5  # papers, or a tenth of all: a name that more papers use often, and nobody cites, is common property
 MOST_OF_TITLE = 0.6  # of its words
+PLAIN_USES = 3  # in lower case: a name written so as often is an ordinary word in capitals
 LONGEST_NAME = 8  # words of a question that are tried as one name
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
@@ -85,15 +88,22 @@ def usage(reading: Reading) -> Usage:
     frequent = {name: len(starts) for name, starts in places.items() if len(starts) >= LEAST_USES}
     front_ends = len("\n".join(texts[:FRONT_PAGES]))
     front = {name for name in frequent if places[name][0] < front_ends}
-    names = {name: count for name, count in frequent.items() if _is_name(name, text, places[name])}
+    in_title = {*_NAME.findall(reading.title), *(letters for letters, _, _ in _acronyms(reading.title))}
+    names = {
+        name: count
+        for name, count in frequent.items()
+        if _is_name(name, text, places[name])
+        and (name in in_title or not (_is_part(name, text, count) or _is_ordinary(name, text)))
+    }
     cited = {name: _times_cited(name, text) for name in names}
     coined = tuple(
         name
         for name, count in names.items()
-        if cited[name] <= (1 if name in front else 0) and (name in front or count >= MANY_USES)
+        if cited[name] <= (1 if name in front else 0) and (name in front or count >= MANY_USES) and not is_common(name)
     )
+    given = tuple(name for name in reading.abbreviations if name in in_title or not _is_ordinary(name, text))
     rates = {name: count / thousands for name, count in frequent.items()}
-    return Usage(reading.abbreviations, coined, rates, tuple(name for name, times in cited.items() if times))
+    return Usage(given, coined, rates, tuple(name for name, times in cited.items() if times))
 
 
 def _is_name(name: str, text: str, places: Sequence[int]) -> bool:
@@ -104,6 +114,18 @@ def _is_name(name: str, text: str, places: Sequence[int]) -> bool:
         text[start - 1] == " " and _GOES_ON.match(text[start - 2]) is not None for start in places if start > 1
     )
     return inside * 4 >= len(places) and text.count(f" {name.lower()} ") * 20 <= len(places)
+
+
+def _is_ordinary(name: str, text: str) -> bool:
+    """Whether the text also writes the name as a plain word: "SEARCH" is a step that searches, no paper's name."""
+    return name.isupper() and len(re.findall(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", text)) >= PLAIN_USES
+
+
+def _is_part(name: str, text: str, uses: int) -> bool:
+    """Whether the name mostly stands beside another one: "MS" and "MARCO", "York", "Joe"."""
+    other = r"[A-Z][\w-]*"
+    beside = rf"(?<![\w-]){other} {re.escape(name)}(?![\w-])|(?<![\w-]){re.escape(name)} {other}"
+    return len(re.findall(beside, text)) * 2 > uses
 
 
 def _times_cited(name: str, text: str) -> int:
@@ -154,8 +176,9 @@ def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -
     known = {name for one in usages for name in one.rates if name.isupper()}
     for number, letters in enumerate(spelled):
         for name in letters & known:
-            if name not in usages[number].cited:
-                claims.setdefault(folded(name), []).append((1, name, number))
+            if name in usages[number].cited or (_common(name, usages) and not _comparable(name, number, usages)):
+                continue
+            claims.setdefault(folded(name), []).append((1, name, number))
     names: list[list[str]] = [[] for _ in titles]
     for claimed in claims.values():
         strongest = max(strength for strength, _, _ in claimed)
@@ -172,6 +195,11 @@ def _mostly_here(name: str, number: int, usages: Sequence[Usage]) -> bool:
     """Whether the paper is among those that use the name most, and does not cite it."""
     highest = max(one.rates.get(name, 0.0) for one in usages)
     return name not in usages[number].cited and usages[number].rates.get(name, 0.0) * 2 >= highest
+
+
+def _comparable(name: str, number: int, usages: Sequence[Usage]) -> bool:
+    """Whether the paper uses the name at a rate that comes near the highest."""
+    return usages[number].rates.get(name, 0.0) >= COMPARABLE * max(one.rates.get(name, 0.0) for one in usages)
 
 
 def _common(name: str, usages: Sequence[Usage]) -> bool:

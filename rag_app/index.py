@@ -51,6 +51,7 @@ class Generation:
         self.manifest = read_manifest(self.folder)
         self.by_paper = {entry.paper: entry for entry in self.manifest.papers}
         self.number_of = {entry.paper: number for number, entry in enumerate(self.manifest.papers)}
+        self.sizes = np.array([entry.passages for entry in self.manifest.papers], dtype=np.int64)
         self._readings: OrderedDict[str, Reading] = OrderedDict()
         self._lock = threading.RLock()
         self._store: PassageStore | None = None

@@ -37,6 +37,11 @@ _OWN = re.compile(rf"\b[Oo]ur (?:\w+ )?{_KIND},? [“\"]?(?P<name>{_NAME})")
 _PREFIX = re.compile(r"(?P<name>[^:–—]{2,40}?)\s*(?::|\s[–—]|,\s+an?\s)\s*\S")
 
 
+def is_common(name: str) -> bool:
+    """Whether everybody uses the name: "LLM", "GPUs", "F1". A paper that uses it a lot has not made it its own."""
+    return name.lower() in _COMMON or name.lower().rstrip("s") in _COMMON
+
+
 def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
     """Names from the title ("X: ...") and from sentences that introduce the paper's work; best first, at most six."""
     found: Counter[str] = Counter()
@@ -47,7 +52,7 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
         found[name] += 100
     opening = " ".join(page.text for page in pages[:8])
     for name, weight in _introduced(opening, title):
-        if name.lower().rstrip("s") not in _COMMON and name.lower() not in _COMMON and 3 <= len(name) <= 30:
+        if not is_common(name) and 3 <= len(name) <= 30:
             found[name] += weight
     text = " ".join(page.text for page in pages)
     often = {name: len(re.findall(rf"(?<![\w-]){re.escape(name)}(?![\w])", text)) for name in found}

@@ -173,7 +173,7 @@ class Retriever:
         pages = generation.page_words.scores(query.terms, query.weights)
         fused = scores + PAGE_WEIGHT * _normalised(pages, generation.page_of_row[rows])
         if not survey:
-            fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, len(generation.manifest.papers))[owner]
+            fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, generation.sizes)[owner]
         fused = fused + NAMED_BONUS * np.isin(owner, [generation.number_of[paper] for paper in decided.named])
         order = np.argsort(-fused, kind="stable")
         return _Ranking(rows[order], fused[order], words[rows][order], meaning[order])
@@ -317,13 +317,17 @@ def _normalised(scores: np.ndarray, places: np.ndarray | slice = slice(None)) ->
     return (scores[places] - low) / (high - low) if high > low else np.zeros_like(scores[places])
 
 
-def _paper_scores(scores: np.ndarray, owner: np.ndarray, papers: int) -> np.ndarray:
-    """For each paper the mean of its three best passages (missing ones count as nothing)."""
-    result = np.zeros(papers, dtype=np.float32)
+def _paper_scores(scores: np.ndarray, owner: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """For each paper the mean of its three best passages; what did not become a candidate counts as nothing.
+
+    `sizes` are the passages that each paper has: an abstract of one passage is not scored down for being short.
+    """
+    result = np.zeros(len(sizes), dtype=np.float32)
     order = np.lexsort((-scores, owner))  # by paper, its best passage first
     owner, scores = owner[order], scores[order]
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     place = np.arange(len(owner)) - np.repeat(first, np.diff(first, append=len(owner)))
     for rank in (2, 1, 0):  # the third best first: a sum of float32 depends on its order
         result[owner[place == rank]] += scores[place == rank]
-    return result / 3
+    mean: np.ndarray = result / np.clip(sizes, 1, 3)
+    return mean

@@ -278,7 +278,7 @@ def scaled(scores: np.ndarray) -> np.ndarray:
 def test_a_paper_counts_by_its_three_best(pairs: list[tuple[int, float]]) -> None:
     owner, scores = np.array([paper for paper, _ in pairs], int), np.array([score for _, score in pairs], np.float32)
     expected = [sum(sorted((s for p, s in pairs if p == paper), reverse=True)[:3]) / 3 for paper in range(7)]
-    assert np.allclose(_paper_scores(scores, owner, 7), expected, atol=1e-6)
+    assert np.allclose(_paper_scores(scores, owner, np.full(7, 3)), expected, atol=1e-6)
 
 
 def test_a_question_is_embedded_once_and_its_aspects_together(generation: Generation) -> None:
@@ -323,3 +323,9 @@ def test_a_reranker_reorders_the_first_hits_and_loses_none(generation: Generatio
     place = [hit.passage.id for hit in reranked].index(last.id)
     assert place < len(plain) - 1
     assert all(one.score >= two.score for one, two in pairwise(reranked))
+
+
+def test_a_short_paper_is_not_scored_down_for_being_short() -> None:
+    scores, owner = np.array([0.9, 0.6, 0.3, 0.6, 0.9]), np.array([0, 0, 0, 1, 2])
+    # One of the last paper's five passages became a candidate; the second has only one.
+    assert _paper_scores(scores, owner, np.array([3, 1, 5])) == pytest.approx([0.6, 0.6, 0.3])

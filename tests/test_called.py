@@ -1,0 +1,58 @@
+"""Names of papers: what a paper calls its own, and what merely looks so."""
+
+from __future__ import annotations
+
+from rag_app.called import call, mentions, usage
+from rag_app.records import Block, Page, Reading
+
+
+def reading(title: str, text: str, given: tuple[str, ...] = ()) -> Reading:
+    page = Page(1, "1", 0.0, 0.0, text, (Block(0, len(text), "body", ""),))
+    return Reading(title, (page,), "full text", abbreviations=given)
+
+
+def coined(text: str, title: str = "On Rivers") -> tuple[str, ...]:
+    return usage(reading(title, text)).coined
+
+
+def test_a_name_used_often_and_never_cited_is_coined() -> None:
+    assert coined("We feed OtterNet well. Then OtterNet swims. " * 8) == ("OtterNet",)
+
+
+def test_a_word_in_capitals_is_no_name_where_the_text_also_writes_it_plainly() -> None:
+    text = "The step SEARCH goes first. We search the river, and a search may fail. " * 8
+    assert coined(text) == ()
+    assert usage(reading("On Rivers", text, given=("SEARCH",))).given == ()
+    assert coined(text.replace("search", "look")) == ("SEARCH",)
+
+
+def test_what_the_title_spells_is_a_name_though_the_code_writes_it_small() -> None:
+    text = "We call it DSP and import dsp, then dsp runs. " * 8
+    assert coined(text) == ()
+    assert coined(text, "Demonstrate, Search, Predict") == ("DSP",)
+
+
+def test_a_part_of_a_longer_name_is_no_name() -> None:
+    text = "It was trained on RX Heron data. We like RX Heron most. " * 8
+    assert coined(text) == ()
+    assert coined(text.replace("RX Heron", "RX-4")) == ("RX-4",)
+
+
+def test_what_everybody_uses_is_nobodys_name() -> None:
+    assert coined("The LLMs run on a GPU each. An LLM needs one GPU. " * 6) == ()
+
+
+def test_an_acronym_that_many_use_more_than_the_paper_whose_title_spells_it_means_no_paper() -> None:
+    seldom = reading("Large Otter Models", "Some LOM here. " * 6 + "river " * 3000)
+    often = [reading(f"On Ponds {number}", "The LOM swims. " * 60) for number in range(7)]
+    readings = [seldom, *often]
+    titles, order = [one.title for one in readings], [f"20{number:02d}" for number in range(8)]
+    names = [one.names for one in call(titles, [usage(one) for one in readings], order)]
+    assert "LOM" not in names[0]
+    alone = call(titles[:1], [usage(seldom)], order[:1])
+    assert alone[0].names == ("LOM",)
+
+
+def test_mentions_need_a_capital_or_several_words() -> None:
+    names = {"otternet": ["one.md"], "heron": ["two.md"]}
+    assert [mention.paper for mention in mentions("Does OtterNet eat more than a heron?", names)] == ["one.md"]
