@@ -35,6 +35,7 @@ from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
+from rag_app.understanding import LibraryNames, understood
 
 
 @dataclass(frozen=True)
@@ -221,9 +222,13 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        history: Sequence[Answer] = (),
     ) -> Answer:
-        """Answer one question. What goes wrong comes back as an Answer with status "error"."""
-        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section)
+        """Answer one question. What goes wrong comes back as an Answer with status "error".
+
+        `history` are the answers before it, oldest first: what a follow-up leaves out is taken from them.
+        """
+        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section, history=history)
         assert isinstance(answer, Answer)
         return answer
 
@@ -259,32 +264,50 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        history: Sequence[Answer] = (),
         stop: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Answer one question as it comes into being: Progress and Piece, then one Answer.
+        """Answer one question as it comes into being: Progress and Piece, then one Answer. `history`: see ask.
 
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
-        yield from self._told(question, id, Scope(tuple(papers), years, section), stop or threading.Event())
+        scope = Scope(tuple(papers), years, section)
+        yield from self._told(question, id, scope, stop or threading.Event(), history=history)
 
     def _told(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, compares: Compares | None = None
+        self,
+        question: str,
+        id: str,
+        scope: Scope,
+        stop: threading.Event,
+        compares: Compares | None = None,
+        history: Sequence[Answer] = (),
     ) -> Iterator[Event]:
         """What happens, then the answer, or the error as one. `compares`: answer by a table, whatever it asks."""
         began = time.perf_counter()
         try:
-            yield from self._stream(checked(question), id, scope, stop, compares)
+            yield from self._stream(checked(question), id, scope, stop, compares, history)
         except RagError as error:
             spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
             yield Answer(id, question, "error", str(error), "", milliseconds=spent)
 
     def _stream(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, demand: Compares | None
+        self,
+        typed: str,
+        id: str,
+        scope: Scope,
+        stop: threading.Event,
+        demand: Compares | None,
+        history: Sequence[Answer],
     ) -> Iterator[Event]:
         began = time.perf_counter()
         reader = QuotingReader() if demand else self.reader
         ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
         with ExitStack() as stack:
+            asked = self._understood(typed, history, reader, stop, stack)
+            question = asked or typed
+            if asked:
+                yield Progress("planning", f"understood as: {asked}")
             yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), question, scope, reader.budget, *ways), stack
@@ -301,6 +324,8 @@ class Assistant:
             yield replace(
                 answer,
                 id=id,
+                question=typed,
+                asked=asked,
                 notes=answer.notes + self._notes(found.generation.manifest),
                 milliseconds={
                     "retrieve": milliseconds(began, retrieved),
@@ -308,6 +333,19 @@ class Assistant:
                     "total": milliseconds(began, ended),
                 },
             )
+
+    def _understood(
+        self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack
+    ) -> str:
+        """What a follow-up means, standing alone; empty for a question that already does."""
+        if not history:
+            return ""
+        writer = reader if isinstance(reader, ModelReader) else None
+
+        def work(generation: Generation) -> str:
+            return understood(question, history, LibraryNames(self._retriever_of(generation)), writer, stop)
+
+        return self._index.do(work, stack)[1]
 
     def _papers_in(self, scope: Scope) -> list[Entry]:
         with self._index.using() as generation:

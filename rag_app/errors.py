@@ -81,3 +81,7 @@ class ModelInterrupted(ModelError):
 
 class QuestionError(RagError):
     """The question is empty, too long or not text."""
+
+
+class HistoryFault(RagError):
+    """The conversations on disk cannot be used."""
