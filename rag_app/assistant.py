@@ -25,6 +25,7 @@ from rag_app.comparison import Comparison, demanded, recognised
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
+from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
@@ -35,7 +36,7 @@ from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
-from rag_app.understanding import LibraryNames, understood
+from rag_app.understanding import Meant, meant
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ class Assistant:
         question = checked(question)
         scope = Scope(tuple(papers), years, section)
         with ExitStack() as stack:
-            return self._index.do(lambda found: self._retriever_of(found).find(question, top, scope), stack)[1]
+            words = self._meant(question, (), QuotingReader(), threading.Event(), stack).search
+            return self._index.do(lambda found: self._retriever_of(found).find(words, top, scope), stack)[1]
 
     def title(self, paper: str) -> str:
         """The paper's title. Raises KeyError when the index does not have it."""
@@ -304,16 +306,19 @@ class Assistant:
         reader = QuotingReader() if demand else self.reader
         ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
         with ExitStack() as stack:
-            asked = self._understood(typed, history, reader, stop, stack)
-            question = asked or typed
-            if asked:
-                yield Progress("planning", f"understood as: {asked}")
+            told = self._meant(typed, history, reader, stop, stack)
+            if told.asked:
+                yield Progress("planning", f"understood as: {told.asked}")
+            if told.note:
+                yield Progress("planning", f"searching for: {told.search}")
             yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
             _, found = self._index.do(
-                lambda generation: find(self._retriever_of(generation), question, scope, reader.budget, *ways), stack
+                lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )
             if isinstance(reader, QuotingReader):
                 reader = quoting_reader(found, self.embedder)
+            else:  # a model reads the question in its own language
+                found = replace(found, question=told.asked or typed)
             retrieved = time.perf_counter()
             tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
             if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
@@ -325,8 +330,8 @@ class Assistant:
                 answer,
                 id=id,
                 question=typed,
-                asked=asked,
-                notes=answer.notes + self._notes(found.generation.manifest),
+                asked=told.asked,
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(found.generation.manifest),
                 milliseconds={
                     "retrieve": milliseconds(began, retrieved),
                     "read": milliseconds(retrieved, ended),
@@ -334,18 +339,16 @@ class Assistant:
                 },
             )
 
-    def _understood(
+    def _meant(
         self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack
-    ) -> str:
-        """What a follow-up means, standing alone; empty for a question that already does."""
-        if not history:
-            return ""
+    ) -> Meant:
+        """What a question means. One in English that follows nothing costs no look at the papers."""
+        if not history and language_of(question) == ENGLISH:
+            return Meant("", question)
         writer = reader if isinstance(reader, ModelReader) else None
-
-        def work(generation: Generation) -> str:
-            return understood(question, history, LibraryNames(self._retriever_of(generation)), writer, stop)
-
-        return self._index.do(work, stack)[1]
+        return self._index.do(
+            lambda generation: meant(question, history, self._retriever_of(generation), writer, stop), stack
+        )[1]
 
     def _papers_in(self, scope: Scope) -> list[Entry]:
         with self._index.using() as generation:

@@ -115,10 +115,10 @@ def understood_html(answer: Answer) -> str:
 def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
     """Thumbs up and down for a kept turn, and what was said about it."""
     buttons = "".join(
-        f'<button type="button" class="thumb {name}" value="{turn}:{name}" title="{words}" aria-label="{words}" '
-        f'aria-pressed="{"true" if verdict == name else "false"}">{sign}</button>'
-        for name, sign, words in (("up", "👍", "Good answer"), ("down", "👎", "Bad answer"))
-    )
+        f'<button type="button" class="thumb {name}{" chosen" if verdict == name else ""}" value="{turn}:{name}" '
+        f'title="{words}">{sign}</button>'
+        for name, sign, words in (("up", "Good", "Good answer"), ("down", "Bad", "Bad answer"))
+    )  # the browser's sanitizer drops aria attributes: talk.js puts them in
     said = f'<span class="said">{shown(reason)}</span>' if reason else ""
     return f'<div class="thumbs">{buttons}{said}</div>'
 

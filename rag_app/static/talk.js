@@ -89,8 +89,14 @@
     waiting = setTimeout(() => send({ do: "seek", text: event.target.value }), 250);
   });
 
-  // -- which conversation this tab is in ----------------------------------------------------------------------------
+  // -- what changes by itself: the thumbs' state, and which conversation this tab is in ---------------------------
   new MutationObserver(() => {
+    document.querySelectorAll("#chat .thumb").forEach((button) => {
+      const chosen = String(button.classList.contains("chosen"));
+      if (button.getAttribute("aria-pressed") === chosen) return;
+      button.setAttribute("aria-pressed", chosen);
+      button.setAttribute("aria-label", button.title);
+    });
     const list = document.querySelector("#history-rows ul.conversations");
     if (!list) return;
     try {
