@@ -32,7 +32,6 @@ def main() -> None:
         searched += found
         if found < 1:
             print(f"{found:.1f} {row['question']} -> {english_words(row['question'])}")
-    print(f"{found:.1f} {row['question']} -> {english_words(row['question'])}")
     print(
         f"paper recall@{HITS}: as typed {typed / len(rows):.2f}, as searched {searched / len(rows):.2f} ({len(rows)})"
     )

@@ -113,12 +113,12 @@ class Screen:
             self.stop(request)  # what is still coming belongs to the conversation that was left
         return conversation.messages(), self.talks.rows(conversation)
 
-    def clear(self, request: gr.Request) -> Messages:
+    def clear(self, request: gr.Request) -> tuple[Messages, str]:
         """Begin a new conversation; an answer that is coming is ended."""
         self.stop(request)
         conversation = self.sessions.of(request.session_hash)
         conversation.id, conversation.turns = "", []
-        return []
+        return [], self.talks.rows(conversation)
 
     def stop(self, request: gr.Request) -> None:
         """Stop the answer that is coming; what came stays."""
@@ -154,7 +154,8 @@ class Screen:
         except RagError:
             questions = []  # look() shows what is wrong
         examples: Any = [{"text": question} for question in questions] or None
-        chat = gr.Chatbot(value=conversation.messages(), examples=examples)
+        messages: Any = conversation.messages()
+        chat = gr.Chatbot(value=messages, examples=examples)
         return (*self.look(request), chat, self.talks.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
@@ -304,7 +305,7 @@ def _wire(
     box.submit(screen.ask, [box, ticked], [chat, box, kept], js=scope, **answering)
     only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
     chat.example_select(screen.ask_example, [ticked], [chat, box, kept], js=only_scope, **answering)
-    chat.clear(screen.clear, None, chat, **at_once)
+    chat.clear(screen.clear, None, [chat, kept], **at_once)
     box.stop(screen.stop, None, None, **at_once)
     rebuild.click(screen.rebuild, None, library, **at_once)
     gr.Timer(TICK).tick(screen.look, None, library, **at_once)
