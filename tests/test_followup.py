@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from doubles import WordEmbedder, settings_for, write_paper
+from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.called import mentions
@@ -202,3 +203,19 @@ def test_without_history_nothing_is_understood_differently(assistant):
 
 def test_depends_needs_no_history():
     assert depends("how large is it?", LIBRARY) and not depends("How large is Alpha?", LIBRARY)
+
+
+def test_a_real_model_server_is_asked_first_for_the_question_and_then_for_the_answer(assistant):
+    first = assistant.ask("How many layers does OtterNet have?")
+    replies = (
+        Reply(pieces=("<think>hm</think>How many layers ", "does HeronNet have?")),
+        Reply(pieces=("It has 24 [1].",)),
+    )
+    with Provider(*replies) as provider:
+        given = {"llm": "auto", "llm_base_url": provider.url, "llm_model": "test-model"}
+        with_model = Assistant(assistant.settings.model_copy(update=given), embedder=WordEmbedder())
+        answer = with_model.ask("and HeronNet?", history=[first])
+    rewriting, answering = ("\n".join(m["content"] for m in request.body["messages"]) for request in provider.requests)
+    assert "Last question: and HeronNet?" in rewriting and "OtterNet" in rewriting
+    assert "Question: How many layers does HeronNet have?" in answering
+    assert answer.asked == "How many layers does HeronNet have?" and answer.question == "and HeronNet?"
