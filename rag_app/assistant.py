@@ -25,6 +25,7 @@ from rag_app.comparison import Comparison, demanded, recognised
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
+from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
@@ -36,6 +37,7 @@ from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
+from rag_app.understanding import Meant, meant
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,8 @@ class Assistant:
         question = checked(question)
         scope = Scope(tuple(papers), years, section)
         with ExitStack() as stack:
-            return self._index.do(lambda found: self._retriever_of(found).find(question, top, scope), stack)[1]
+            words = self._meant(question, (), QuotingReader(), threading.Event(), stack).search
+            return self._index.do(lambda found: self._retriever_of(found).find(words, top, scope), stack)[1]
 
     def title(self, paper: str) -> str:
         """The paper's title. Raises KeyError when the index does not have it."""
@@ -228,9 +231,13 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        history: Sequence[Answer] = (),
     ) -> Answer:
-        """Answer one question. What goes wrong comes back as an Answer with status "error"."""
-        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section)
+        """Answer one question. What goes wrong comes back as an Answer with status "error".
+
+        `history` are the answers before it, oldest first: what a follow-up leaves out is taken from them.
+        """
+        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section, history=history)
         assert isinstance(answer, Answer)
         return answer
 
@@ -266,38 +273,59 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        history: Sequence[Answer] = (),
         stop: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Answer one question as it comes into being: Progress and Piece, then one Answer.
+        """Answer one question as it comes into being: Progress and Piece, then one Answer. `history`: see ask.
 
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
-        yield from self._told(question, id, Scope(tuple(papers), years, section), stop or threading.Event())
+        scope = Scope(tuple(papers), years, section)
+        yield from self._told(question, id, scope, stop or threading.Event(), history=history)
 
     def _told(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, compares: Compares | None = None
+        self,
+        question: str,
+        id: str,
+        scope: Scope,
+        stop: threading.Event,
+        compares: Compares | None = None,
+        history: Sequence[Answer] = (),
     ) -> Iterator[Event]:
         """What happens, then the answer, or the error as one. `compares`: answer by a table, whatever it asks."""
         began = time.perf_counter()
         try:
-            yield from self._stream(checked(question), id, scope, stop, compares)
+            yield from self._stream(checked(question), id, scope, stop, compares, history)
         except RagError as error:
             spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
             yield Answer(id, question, "error", str(error), "", milliseconds=spent)
 
     def _stream(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, demand: Compares | None
+        self,
+        typed: str,
+        id: str,
+        scope: Scope,
+        stop: threading.Event,
+        demand: Compares | None,
+        history: Sequence[Answer],
     ) -> Iterator[Event]:
         began = time.perf_counter()
         reader = QuotingReader() if demand else self.reader
         ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
         with ExitStack() as stack:
+            told = self._meant(typed, history, reader, stop, stack)
+            if told.asked:
+                yield Progress("planning", f"understood as: {told.asked}")
+            if told.note:
+                yield Progress("planning", f"searching for: {told.search}")
             yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
             _, found = self._index.do(
-                lambda generation: find(self._retriever_of(generation), question, scope, reader.budget, *ways), stack
+                lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )
             if isinstance(reader, QuotingReader):
                 reader = quoting_reader(found, self.embedder)
+            else:  # a model reads the question in its own language
+                found = replace(found, question=told.asked or typed)
             retrieved = time.perf_counter()
             tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
             if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
@@ -308,13 +336,26 @@ class Assistant:
             yield replace(
                 referring(answer, found.generation),
                 id=id,
-                notes=answer.notes + self._notes(found.generation.manifest),
+                question=typed,
+                asked=told.asked,
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(found.generation.manifest),
                 milliseconds={
                     "retrieve": milliseconds(began, retrieved),
                     "read": milliseconds(retrieved, ended),
                     "total": milliseconds(began, ended),
                 },
             )
+
+    def _meant(
+        self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack
+    ) -> Meant:
+        """What a question means. One in English that follows nothing costs no look at the papers."""
+        if not history and language_of(question) == ENGLISH:
+            return Meant("", question)
+        writer = reader if isinstance(reader, ModelReader) else None
+        return self._index.do(
+            lambda generation: meant(question, history, self._retriever_of(generation), writer, stop), stack
+        )[1]
 
     def _papers_in(self, scope: Scope) -> list[Entry]:
         with self._index.using() as generation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rag_app.assistant import Assistant
@@ -13,7 +13,7 @@ from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
 from rag_app.errors import ExportError
 from rag_app.formats import Json, answer_json
-from rag_app.records import Answer, Piece, Progress
+from rag_app.records import Answer, Event, Piece, Progress
 from rag_app.saving import checked_files, save_answers
 
 
@@ -42,7 +42,8 @@ def run(options: Namespace) -> int:
         print_json(answer_json(answer))
         code = int(answer.status == "error")
     else:
-        answers = [_shown(assistant, options, papers)]
+        events = assistant.stream(options.question, papers=papers, years=options.years, section=options.section)
+        answers = [shown(events)]
         code = int(answers[0].status == "error")
     return max(code, _export(assistant, answers, files))
 
@@ -65,15 +66,18 @@ def _error_json(asked: Asked, message: str) -> Json:
     return {**answer_json(Answer("", asked.question, "error", message, "")), "id": asked.id}
 
 
-def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...]) -> Answer:
-    """Print for a person: on a terminal the words as they come, then what backs them. Returns the answer."""
+def shown(events: Iterator[Event]) -> Answer:
+    """Print an answer for a person: on a terminal the words as they come, then what backs them. Returns it."""
     progress = ProgressLine()
     live = sys.stdout.isatty()
     came = ""
     try:
-        for event in assistant.stream(options.question, papers=papers, years=options.years, section=options.section):
+        for event in events:
             if isinstance(event, Progress):
-                if not came and live:
+                if event.stage == "planning":  # what was understood is read before the answer
+                    progress.close()
+                    print(f"{harmless(event.message)}\n", flush=True)
+                elif not came and live:
                     progress.show(event.message, event.stage)
             elif isinstance(event, Piece):
                 if live:

@@ -23,6 +23,7 @@ ROOMS = {
     "build": "rag_app.command_build",
     "fetch": "rag_app.command_fetch",
     "ask": "rag_app.command_ask",
+    "chat": "rag_app.command_chat",
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
     "verify": "rag_app.command_verify",
@@ -108,6 +109,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(ask)
     takes = "write the answer to FILE as .md, .bib, .csv (of a table) or .json (evidence for verify); may be repeated"
     ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
+    chat = _command(commands, "chat", "ask one question after another; follow-ups are understood")
+    _add_papers(chat)
     search = _command(commands, "search", "find the passages for a question")
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
@@ -134,11 +137,15 @@ def _add_question(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("question", nargs="?", metavar="QUESTION", help="in quotes")
     what.add_argument("--batch", metavar="FILE", help='a line of {"id", "question"} for each; - for standard input')
-    which = "only these, by file name or arXiv id, with commas between"
-    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
+    _add_papers(command)
     years = "only papers of these years: 2020-2023, 2020- or 2020"
     command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
     command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading has this text")
+
+
+def _add_papers(command: argparse.ArgumentParser) -> None:
+    which = "only these, by file name or arXiv id, with commas between"
+    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
 
 
 def _add_comparing(command: argparse.ArgumentParser) -> None:

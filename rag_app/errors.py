@@ -91,3 +91,7 @@ class ExportError(RagError):
 
 class EvidenceError(ExportError):
     """An evidence file is broken, or not one at all."""
+
+
+class HistoryFault(RagError):
+    """The conversations on disk cannot be used."""

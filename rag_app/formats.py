@@ -6,13 +6,13 @@ The names that stand first in each value are fixed, since others build on them; 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildReport
 from rag_app.fetch import Fetched
-from rag_app.records import Answer, Citation, Hit, Table
+from rag_app.records import Answer, Cell, Citation, Hit, Row, Searched, Table
 
 Json = dict[str, Any]
 
@@ -38,6 +38,7 @@ def answer_json(answer: Answer) -> Json:
         "notes": list(answer.notes),
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
+        "asked": answer.asked,
     }
     if answer.status == "error":
         value["error"] = answer.answer
@@ -57,6 +58,48 @@ def table_json(table: Table) -> Json:
             for row in table.rows
         ],
     }
+
+
+def answer_of(value: Json) -> Answer:
+    """The answer behind what `answer_json` gave; what an older version did not write is empty."""
+    searched, table = value.get("searched") or {}, value.get("table")
+    return Answer(
+        id=str(value.get("id", "")),
+        question=str(value["question"]),
+        status=value["status"],
+        answer=value["answer"],
+        reader=value.get("reader", ""),
+        citations=tuple(citation_of(citation) for citation in value.get("citations", ())),
+        unsupported=tuple(value.get("unsupported", ())),
+        searched=Searched(
+            int(searched.get("papers", 0)),
+            int(searched.get("read", 0)),
+            int(searched.get("quoted", 0)),
+            tuple(searched.get("unreadable", ())),
+        ),
+        milliseconds=dict(value.get("milliseconds", {})),
+        nearest=tuple(citation_of(citation) for citation in value.get("nearest", ())),
+        notes=tuple(value.get("notes", ())),
+        tokens=int(value.get("tokens", 0)),
+        table=table_of(table) if table else None,
+        asked=value.get("asked", ""),
+    )
+
+
+def table_of(value: Json) -> Table:
+    """The comparison behind what `table_json` gave."""
+    rows = tuple(
+        Row(row["paper"], row["name"], tuple(Cell(cell["text"], tuple(cell["citations"])) for cell in row["cells"]))
+        for row in value["rows"]
+    )
+    return Table(tuple(value["aspects"]), rows)
+
+
+def citation_of(value: Json) -> Citation:
+    """The citation behind what `citation_json` gave; boxes are rounded there to a hundredth of a point."""
+    known = {field.name for field in fields(Citation)}
+    boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["boxes"])
+    return Citation(**{**{name: part for name, part in value.items() if name in known}, "boxes": boxes})
 
 
 def citation_json(citation: Citation) -> Json:

@@ -20,6 +20,7 @@ LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
 PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
 PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
 TINY_SENTENCES = 3
+LONGEST_SAID = 2_000  # characters
 LOOK_EVERY = 64  # characters between two looks for a loop
 
 
@@ -73,6 +74,24 @@ class ModelReader:
     @property
     def _size(self) -> Size:
         return size_of(self.name, self._model.window)
+
+    def say(self, system: str, user: str, stop: threading.Event) -> str:
+        """A line or two outside of an answer, without thoughts; empty where the model is too small for it.
+
+        Raises ModelError.
+        """
+        if self._size == "tiny":
+            return ""
+        thoughts, said = ThoughtFilter(), ""
+        pieces = self._model.stream(system, user, stop)
+        try:
+            for piece in pieces:
+                said += thoughts.feed(piece)
+                if len(said) > LONGEST_SAID:
+                    break
+        finally:
+            pieces.close()
+        return (said + thoughts.finish()).strip()
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer's pieces with [n] marks that name evidence that the model saw; returns the draft.

@@ -235,6 +235,7 @@ class Answer:
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
     tokens: int = 0
     table: Table | None = None  # of a comparison that was answered without a model
+    asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError, SettingsError
+from rag_app.history import History, history_file
 from rag_app.settings import Settings
 from rag_app.ui_library import BuildJob
 from rag_app.ui_safety import Gate, allowed_hosts, loopback
@@ -80,6 +81,12 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     return page
 
 
+def kept_history(settings: Settings) -> History:
+    """The conversations about these papers; no key of the settings or the environment is ever written into them."""
+    keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
+    return History(history_file(settings.index_folder), (*keys, settings.llm_api_key.get_secret_value()))
+
+
 def open_in_browser(url: str) -> bool:
     """Open the page in the user's browser. Returns False where there is none: in CI, or with no display."""
     has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -111,7 +118,7 @@ def _server(assistant: Assistant, settings: Settings, job: BuildJob) -> uvicorn.
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     reader = ReaderNote()
-    mount_screen(app, assistant, job, reader, settings.root_path)
+    mount_screen(app, assistant, job, reader, kept_history(settings), settings.root_path)
     threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare").start()
     config = uvicorn.Config(
         Gate(app, allowed_hosts(settings.root_path)),

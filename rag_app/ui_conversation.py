@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from rag_app.records import Answer
+
 TURNS_SHOWN = 60  # of a conversation; older ones leave the screen
 SESSIONS_KEPT = 200
 
@@ -18,6 +20,9 @@ class Turn:
 
     question: str
     answer: str
+    record: Answer | None = None  # once the answer is complete
+    conversation: str = ""  # that it is kept in
+    saved: int = 0  # its id there; 0 while it is not kept
 
 
 @dataclass
@@ -27,6 +32,12 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     stop: threading.Event | None = None  # set while an answer is coming
     seen: str = ""  # the list of papers as this tab last got it
+    id: str = ""  # under which it is kept; empty before its first turn
+    sought: str = ""  # in the list of conversations
+
+    def history(self) -> list[Answer]:
+        """The complete answers, oldest first."""
+        return [turn.record for turn in self.turns if turn.record is not None]
 
     def messages(self) -> Messages:
         shown: Messages = []

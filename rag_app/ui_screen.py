@@ -20,13 +20,15 @@ import gradio as gr
 from fastapi import FastAPI
 
 from rag_app.errors import QuestionError, RagError
+from rag_app.history import History
 from rag_app.records import Answer
-from rag_app.ui_conversation import Messages, Sessions, Turn
+from rag_app.ui_conversation import Messages, Sessions
+from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
 from rag_app.ui_reader import ReaderNote
-from rag_app.ui_render import VERBATIM_READERS, answer_html, progress_html, question_html
+from rag_app.ui_render import VERBATIM_READERS, answer_html, progress_html
 from rag_app.ui_stream import snapshots
 
 if TYPE_CHECKING:
@@ -35,57 +37,61 @@ if TYPE_CHECKING:
 TITLE = "Ask the papers"
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every handler
 TICK = 1.5  # seconds between two looks at the build
 
 
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: ReaderNote) -> None:
+    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: ReaderNote, history: History) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
         self.reader = reader
         self.sessions = Sessions()
+        self.talks = Talks(history, shelf.name_place, shelf.name_answer)
 
     # -- conversation -------------------------------------------------------------------------------------------
 
-    def ask(self, question: str, ticked: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
-        """Answer as the words come. Yields the conversation and the state of the question box."""
+    def ask(self, question: str, ticked: str, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
+        """Answer as the words come. Yields the conversation, the state of the question box, and the kept ones."""
         conversation = self.sessions.of(request.session_hash)
         if not question.strip():
-            yield gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip()
             return
         if conversation.stop is not None:
             gr.Info("Still answering. Press Stop first, or wait.")
-            yield gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip()
             return
         stop = conversation.stop = threading.Event()
-        turn = Turn(question_html(question), progress_html("", "looking"))
-        conversation.turns.append(turn)
+        history = conversation.history()
+        turn = self.talks.begin(conversation, question, progress_html("", "looking"))
         try:
-            yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop")
-            for html in self._answer(question, ticked, stop):
+            yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop"), gr.skip()
+            for html, answer in self._answer(question, ticked, history, stop):
                 turn.answer = html
-                yield conversation.messages(), gr.skip()
-            yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False)
+                if answer is not None:
+                    self.talks.keep(turn, answer)
+                yield conversation.messages(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False), self.talks.rows(conversation)
         finally:
             stop.set()
             conversation.stop = None
 
-    def _answer(self, question: str, ticked: str, stop: threading.Event) -> Iterator[str]:
+    def _answer(
+        self, question: str, ticked: str, history: list[Answer], stop: threading.Event
+    ) -> Iterator[tuple[str, Answer | None]]:
+        """What is shown meanwhile, and at last the answer."""
         verbatim = self.reader.name in VERBATIM_READERS
         try:
             papers = self._ticked(ticked)
         except QuestionError as error:
-            yield answer_html(Answer("", question, "error", str(error), ""), self.shelf.name_place)
+            yield "", Answer("", question, "error", str(error), "")
             return
-        begin = lambda event: self.assistant.stream(question, papers=papers, stop=event)  # noqa: E731
+        begin = lambda event: self.assistant.stream(question, papers=papers, history=history, stop=event)  # noqa: E731
         for snapshot in snapshots(question, begin, stop):
-            if snapshot.answer is not None:
-                yield answer_html(snapshot.answer, self.shelf.name_place, self.shelf.name_answer)
-            else:
-                yield progress_html(snapshot.text, snapshot.doing, verbatim)
+            yield progress_html(snapshot.text, snapshot.doing, verbatim), snapshot.answer
 
     def _ticked(self, names: str) -> list[str]:
         try:
@@ -94,16 +100,25 @@ class Screen:
             remedy = "Reload the page and tick them again."
             raise QuestionError(f"The ticked papers are not known any more. {remedy}") from error
 
-    def ask_example(self, ticked: str, event: gr.SelectData, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+    def ask_example(self, ticked: str, event: gr.SelectData, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
         """An example question was pressed."""
         yield from self.ask(str(event.value["text"]), ticked, request)
 
-    def clear(self, request: gr.Request) -> Messages:
+    def wish(self, wish: str, request: gr.Request) -> tuple[Messages, str]:
+        """Something was pressed in the list of conversations or under an answer."""
+        conversation = self.sessions.of(request.session_hash)
+        shown = conversation.id
+        self.talks.do(wish, conversation)
+        if conversation.id != shown:
+            self.stop(request)  # what is still coming belongs to the conversation that was left
+        return conversation.messages(), self.talks.rows(conversation)
+
+    def clear(self, request: gr.Request) -> tuple[Messages, str]:
         """Begin a new conversation; an answer that is coming is ended."""
         self.stop(request)
         conversation = self.sessions.of(request.session_hash)
-        conversation.turns = []
-        return []
+        conversation.id, conversation.turns = "", []
+        return [], self.talks.rows(conversation)
 
     def stop(self, request: gr.Request) -> None:
         """Stop the answer that is coming; what came stays."""
@@ -129,14 +144,19 @@ class Screen:
         changed, conversation.seen = listed != conversation.seen, listed
         return (listed if changed else gr.skip()), status, self.reader.html()
 
-    def open(self, request: gr.Request) -> tuple[Any, Any, Any, Any]:
-        """A tab was opened."""
-        self.sessions.of(request.session_hash).seen = ""
+    def open(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
+        """A tab was opened, or loaded again: then `kept` is the conversation that it was in."""
+        conversation = self.sessions.of(request.session_hash)
+        conversation.seen = ""
+        self.talks.open(conversation, kept)
         try:
             questions = example_questions(self.assistant.papers())
         except RagError:
             questions = []  # look() shows what is wrong
-        return (*self.look(request), gr.Chatbot(examples=[{"text": question} for question in questions] or None))
+        examples: Any = [{"text": question} for question in questions] or None
+        messages: Any = conversation.messages()
+        chat = gr.Chatbot(value=messages, examples=examples)
+        return (*self.look(request), chat, self.talks.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
@@ -145,11 +165,13 @@ class Screen:
         return self.look(request)
 
 
-def mount_screen(app: FastAPI, assistant: Assistant, job: BuildJob, reader: ReaderNote, root_path: str) -> None:
+def mount_screen(
+    app: FastAPI, assistant: Assistant, job: BuildJob, reader: ReaderNote, history: History, root_path: str
+) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     shelf = Shelf(assistant)
     app.include_router(reading_routes(shelf))
-    screen = Screen(assistant, shelf, job, reader)
+    screen = Screen(assistant, shelf, job, reader, history)
     gr.mount_gradio_app(
         app,
         _layout(screen),
@@ -165,7 +187,8 @@ def mount_screen(app: FastAPI, assistant: Assistant, job: BuildJob, reader: Read
         pwa=False,
         mcp_server=False,
         theme=_theme(),
-        head=f"<style>{static_text('page.css')}</style><script>{static_text('page.js')}</script>",
+        head=f"<style>{static_text('page.css')}</style>"
+        f"<script>{static_text('page.js')}</script><script>{static_text('talk.js')}</script>",
     )
 
 
@@ -187,10 +210,15 @@ def _theme() -> gr.themes.Base:
 def _layout(screen: Screen) -> Any:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as page:
         ticked = gr.Textbox(visible=False)
+        said = gr.Textbox(visible=False)
         with gr.Row(elem_id="panes"):
             with gr.Column(elem_id="library"):
                 _own(static_text("library.html"))
                 rows = _own(elem_id="paper-rows")
+                with gr.Column(elem_id="history"):
+                    _own(static_text("history.html"))
+                    kept = _own(elem_id="history-rows")
+                    wish = gr.Button("wish", elem_id="wish")
                 with gr.Column(elem_id="build"):
                     status = _own(elem_id="build-status")
                     rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
@@ -202,9 +230,19 @@ def _layout(screen: Screen) -> Any:
                 box = _question_box()
             with gr.Column(elem_id="reading"):
                 _own(static_text("reading.html"))
-        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box)
+        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box, kept)
+        _wire_talks(screen, page, said, wish, chat, kept, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
+
+
+def _wire_talks(
+    screen: Screen, page: gr.Blocks, said: Any, wish: Any, chat: Any, kept: Any, library: list[Any]
+) -> None:
+    at_once = PRIVATE | {"queue": False}
+    wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **at_once)
+    where = "() => [window.talk ? window.talk.kept() : '']"
+    page.load(screen.open, [said], [*library, chat, kept], js=where, **at_once)
 
 
 def _own(html: str = "", elem_id: str | None = None) -> gr.HTML:
@@ -249,19 +287,26 @@ def _question_box() -> gr.Textbox:
 
 
 def _wire(
-    screen: Screen, page: gr.Blocks, ticked: Any, rows: Any, status: Any, rebuild: Any, reader: Any, chat: Any, box: Any
+    screen: Screen,
+    page: gr.Blocks,
+    ticked: Any,
+    rows: Any,
+    status: Any,
+    rebuild: Any,
+    reader: Any,
+    chat: Any,
+    box: Any,
+    kept: Any,
 ) -> None:
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    answering = private | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
-    at_once = private | {"queue": False}
+    answering = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+    at_once = PRIVATE | {"queue": False}
     library = [rows, status, reader]
     scope = "(question, ticked) => [question, window.papers ? window.papers.ticked() : '[]']"
-    box.submit(screen.ask, [box, ticked], [chat, box], js=scope, **answering)
+    box.submit(screen.ask, [box, ticked], [chat, box, kept], js=scope, **answering)
     only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
-    chat.example_select(screen.ask_example, [ticked], [chat, box], js=only_scope, **answering)
-    chat.clear(screen.clear, None, chat, **at_once)
+    chat.example_select(screen.ask_example, [ticked], [chat, box, kept], js=only_scope, **answering)
+    chat.clear(screen.clear, None, [chat, kept], **at_once)
     box.stop(screen.stop, None, None, **at_once)
     rebuild.click(screen.rebuild, None, library, **at_once)
-    page.load(screen.open, None, [*library, chat], **at_once)
     gr.Timer(TICK).tick(screen.look, None, library, **at_once)
     page.unload(screen.leave)

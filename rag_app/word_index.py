@@ -17,6 +17,7 @@ from rag_app.postings import Postings
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
+_EAST_ASIAN = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+)")
 _STOPWORDS = frozenset(
     [
         "a",
@@ -117,8 +118,22 @@ def _terms_of(word: str) -> tuple[str, ...]:
 
 
 def terms(text: str) -> list[str]:
-    """The text as BM25 sees it: case folded, stemmed (Porter2), stop words out, numbers kept whole ("73.0")."""
-    return [term for word in _WORD.findall(text.casefold()) for term in _terms_of(word)]
+    """The text as BM25 sees it: case folded, stemmed (Porter2), stop words out, numbers kept whole ("73.0").
+
+    Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
+    """
+    found: list[str] = []
+    for word in _WORD.findall(text.casefold()):
+        if word.isascii():
+            found += _terms_of(word)
+            continue
+        for part in _EAST_ASIAN.split(word):
+            found += _pairs(part) if _EAST_ASIAN.fullmatch(part) else _terms_of(part) if part else ()
+    return found
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
 
 
 def stem(words: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,6 +41,7 @@ class FakeAssistant:
     def __post_init__(self) -> None:
         self.reader = SimpleNamespace(name="quoting")
         self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.histories: list[list[str]] = []  # the questions before each one
         self.stopped = threading.Event()  # set when a stream saw its stop event
         self.built = threading.Event()
         self.building = threading.Event()
@@ -114,9 +115,14 @@ class FakeAssistant:
         }
         return Citation(number=number, paper=paper, page=page, quote=quote, **(facts | changes))  # type: ignore[arg-type]
 
-    def stream(self, question: str, *, papers: Sequence[str] = (), stop: threading.Event) -> Iterator[object]:
+    def stream(
+        self, question: str, *, papers: Sequence[str] = (), history: Sequence[Answer] = (), stop: threading.Event
+    ) -> Iterator[object]:
         self.asked.append((question, tuple(papers)))
+        self.histories.append([answer.question for answer in history])
         answer = next((answer for word, answer in self.answers.items() if word in question), None)
+        if answer is not None:
+            answer = replace(answer, question=question)
         if answer is None:
             searched = Searched(2, 1, 0)
             answer = Answer("", question, "not_in_papers", "Not in these papers.", "quoting", searched=searched)

@@ -23,7 +23,9 @@ def served(tmp_path_factory):
     make_paper(folder / "ours.pdf", title="Ours: A Method", sections=[("1 Method", ["The reader has 220 parameters."])])
     (folder / "note.md").write_text("# <b>Note</b>\n\nWords.\n", encoding="utf-8")
     assistant = FakeAssistant(folder, stale=True, extra_rows=(Row("b.pdf", "<img src=x onerror=alert(1)>"),))
-    page = serve(assistant, Settings(corpus=folder, port=0), block=False)
+    page = serve(
+        assistant, Settings(corpus=folder, index=tmp_path_factory.mktemp("index") / "one", port=0), block=False
+    )
     with httpx.Client(base_url=page.url, trust_env=False) as client:
         yield SimpleNamespace(page=page, client=client, assistant=assistant)
     page.stop()
@@ -37,7 +39,13 @@ def config(served):
 def call(served, config, name):
     """Press what calls the handler `name`, as a browser does; returns what it shows."""
     position = next(d["id"] for d in config["dependencies"] if d["api_name"] == name)
-    body = {"fn_index": position, "data": [], "session_hash": "test", "trigger_id": None, "event_data": None}
+    body = {
+        "fn_index": position,
+        "data": [""] if name == "open" else [],
+        "session_hash": "test",
+        "trigger_id": None,
+        "event_data": None,
+    }
     return served.client.post("/gradio_api/run/predict", json=body).json()["data"]
 
 

@@ -35,7 +35,9 @@ def served(tmp_path_factory):
     (folder / "note.md").write_text(f"# Theirs: A Note\n\nBefore. {LAST} After.\n", encoding="utf-8")
     assistant = FakeAssistant(folder, extra_rows=(LibraryRow("h.pdf", HOSTILE, 1),), pause=0.03)
     script(assistant)
-    page = serve(assistant, Settings(corpus=folder, port=0), block=False)
+    page = serve(
+        assistant, Settings(corpus=folder, index=tmp_path_factory.mktemp("index") / "one", port=0), block=False
+    )
     yield SimpleNamespace(url=page.url, assistant=assistant, folder=folder, page=page)
     page.stop()
 

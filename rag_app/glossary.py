@@ -1,0 +1,32 @@
+"""Chinese terms of machine learning and retrieval -> English: what a Chinese question can be searched by. Data only."""
+
+_TERMS = """
+检索增强生成=retrieval-augmented generation|检索增强=retrieval-augmented|检索器=retriever|检索=retrieval|召回率=recall|召回=recall
+生成器=generator|生成=generation|准确率=accuracy|精确率=precision|精度=precision|精确匹配=exact match|困惑度=perplexity|幻觉=hallucination
+大语言模型=large language model|大型语言模型=large language model|语言模型=language model|模型=model|预训练=pre-training|训练=training
+微调=fine-tuning|指令=instruction|提示=prompt|思维链=chain of thought|推理=reasoning|推断=inference|上下文学习=in-context learning
+上下文长度=context length|长上下文=long context|上下文=context|窗口=window|注意力=attention|位置编码=position embedding|位置=position
+旋转=rotary|编码器=encoder|解码器=decoder|双编码器=dual encoder|交叉编码器=cross-encoder|嵌入=embedding|向量=vector|维度=dimension
+稠密=dense|稀疏=sparse|索引=index|段落=passages|文档=documents|文章=article|句子=sentence|词元=tokens|令牌=tokens|词汇表=vocabulary|词表=vocabulary
+分块=chunking|块大小=chunk size|重排序=reranking|重排=reranking|重排器=reranker|查询=query|问题=question|回答=answer|答案=answer|问答=question answering
+开放域=open-domain|多跳=multi-hop|知识图谱=knowledge graph|知识库=knowledge base|知识=knowledge|长尾=long-tail|罕见=rare|事实=fact|数据集=dataset|语料库=corpus
+语料=corpus|基准测试=benchmark|基准=benchmark|测试集=test set|验证集=development set|训练集=training set|样本=examples|标注=annotation|人工=human
+评估=evaluation|评价=evaluation|评测=evaluation|指标=metric|分数=score|得分=score|忠实度=faithfulness|忠实性=faithfulness|相关性=relevance|一致性=agreement
+相关系数=correlation|损失函数=loss function|损失=loss|对比学习=contrastive learning|对比=contrastive comparison|负样本=negatives|正样本=positives|难负例=hard negatives
+批量大小=batch size|批大小=batch size|批次=batch|学习率=learning rate|步数=steps|轮=epochs|参数量=number of parameters|参数=parameters|层=layers|隐藏=hidden|维=dimension
+量化=quantization|低秩=low-rank|适配器=adapter|显存=GPU memory|内存=memory|缓存=cache|延迟=latency|速度=speed|吞吐量=throughput|加速=speedup|压缩=compression
+蒸馏=distillation|剪枝=pruning|掩码=masking|下一句预测=next sentence prediction|奖励模型=reward model|强化学习=reinforcement learning|人类反馈=human feedback|对齐=alignment
+安全=safety|有害=harmful|分类器=classifier|分类=classification|类别=categories|毒性=toxicity|攻击=attack|红队=red teaming|代码=code|编程=programming|程序=program|解释器=interpreter
+数学=math|应用题=word problems|算术=arithmetic|常识=commonsense|噪声=noise|无关=irrelevant random|随机=random|干扰=distracting|中间=middle|开头=beginning|末尾=end
+翻译=translation|摘要=summarization|机器翻译=machine translation|假设=hypothetical|网页搜索=web search|搜索=search|反思=reflection|纠正=correction corrective|自我=self
+主动=active|何时=when|频率=frequency|阈值=threshold|权重=weight|温度=temperature|概率=probability|比例=proportion|百分比=percentage|提升=improvement|提高=improve|降低=reduce
+减少=reduce|增加=increase|最大=maximum largest|最小=minimum smallest|最高=highest|最低=lowest|平均=average|大小=size|规模=size|长度=length|数量=number|多少=how many
+如何=how|怎么=how|怎样=how|为什么=why|什么=what|哪些=which|哪个=which|谁=who|多大=how large|多长=how long|几个=how many|性能=performance|效果=performance
+结果=results|方法=method|实验=experiments|消融=ablation|架构=architecture|框架=framework|算法=algorithm|任务=task|领域=domain|多语言=multilingual|零样本=zero-shot|少样本=few-shot
+监督=supervised|无监督=unsupervised|自监督=self-supervised|半监督=semi-supervised|持续学习=continual learning|灾难性遗忘=catastrophic forgetting|混合专家=mixture of experts|专家=experts
+合成数据=synthetic data|数据=data|偏见=bias|隐私=privacy|不确定性=uncertainty|置信度=confidence|语义熵=semantic entropy|熵=entropy|语义=semantic|重复=duplicate|去重=deduplication
+考试=exam|学科=subjects|标注者=annotators|成本=cost|硬件=hardware|小时=hours|法官=judge|裁判=judge|评判=judge|局限=limitations|贡献=contributions
+更新=update|刷新=refresh|冻结=frozen|联合=joint|端到端=end-to-end|维基百科=Wikipedia|实体=entity|文本=text|图像=image|视觉=vision|多模态=multimodal|视频=video|表格=table
+"""  # noqa: E501
+
+CHINESE = dict(term.split("=") for line in _TERMS.split("\n") for term in line.split("|") if term)

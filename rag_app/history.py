@@ -1,0 +1,260 @@
+"""Conversations kept on disk, one SQLite file per library: questions, answers with their citations, and thumbs.
+
+The file lies beside the index and not in it: an index may be deleted or built anew at any time, and no generation
+holds what a user said. Every change is one transaction in a write-ahead log, so that a process may be killed at any
+moment and several may write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rag_app.claims import numbers
+from rag_app.errors import HistoryFault
+from rag_app.formats import answer_json, answer_of
+from rag_app.records import Answer
+
+FORMAT = 1  # PRAGMA user_version of the file
+PATIENCE = 30.0  # seconds to wait for another writer
+LONGEST_TITLE = 80  # characters
+LONGEST_QUOTE = 30  # words of a fact's quote
+MOST_LISTED = 200
+
+Verdict = Literal["up", "down"]
+
+_TABLES = (
+    "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL,"
+    " created REAL NOT NULL, updated REAL NOT NULL)",
+    "CREATE TABLE turns (id INTEGER PRIMARY KEY AUTOINCREMENT, conversation TEXT NOT NULL REFERENCES conversations(id)"
+    " ON DELETE CASCADE, question TEXT NOT NULL, asked TEXT NOT NULL, answer TEXT NOT NULL, words TEXT NOT NULL,"
+    " created REAL NOT NULL)",
+    "CREATE INDEX turns_of ON turns (conversation, id)",
+    "CREATE TABLE feedback (turn INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE, verdict TEXT NOT NULL"
+    " CHECK (verdict IN ('up', 'down')), reason TEXT NOT NULL, evidence TEXT NOT NULL, created REAL NOT NULL)",
+)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A conversation as a list shows it. Times are seconds since 1970."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+    turns: int
+
+
+@dataclass(frozen=True)
+class SavedTurn:
+    """One question with its answer, and what the user thought of it."""
+
+    id: int
+    answer: Answer
+    verdict: Verdict | None = None
+    reason: str = ""
+
+
+def history_file(index_folder: Path) -> Path:
+    """Where the conversations about this index's papers are kept."""
+    return index_folder.parent / "history" / f"{index_folder.name}.sqlite"
+
+
+def new_conversation() -> str:
+    """An id that cannot be guessed; nothing is kept of it before its first turn."""
+    return secrets.token_urlsafe(12)
+
+
+class History:
+    """The conversations about one library. Safe to share between threads and processes.
+
+    `secret` texts (keys) are never written. Methods raise HistoryFault when the file cannot be used.
+    """
+
+    def __init__(self, file: Path, secret: Sequence[str] = ()) -> None:
+        self.file = file
+        self._secret = tuple(text for text in secret if len(text) >= 8)
+
+    # -- conversations --------------------------------------------------------------------------------------------
+
+    def save_turn(self, conversation: str, answer: Answer) -> int:
+        """Keep a question and its answer, at the end of its conversation, which is begun if need be. Returns its id."""
+        value = self._clean(json.dumps(answer_json(answer), ensure_ascii=False))
+        question, asked = self._clean(answer.question), self._clean(answer.asked)
+        words = self._clean(f"{answer.question}\n{answer.asked}\n{answer.answer}").casefold()
+        now = time.time()
+        title = question if len(question) <= LONGEST_TITLE else question[: LONGEST_TITLE - 1].rstrip() + "…"
+        with self._writing() as database:
+            database.execute(
+                "INSERT INTO conversations VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET updated = excluded.updated",
+                (conversation, title, now, now),
+            )
+            row = database.execute(
+                "INSERT INTO turns (conversation, question, asked, answer, words, created) VALUES (?, ?, ?, ?, ?, ?)",
+                (conversation, question, asked, value, words, now),
+            )
+            return int(row.lastrowid or 0)
+
+    def listed(self) -> list[Saved]:
+        """The conversations, the newest first."""
+        return self.search("")
+
+    def search(self, text: str) -> list[Saved]:
+        """The conversations whose title, questions or answers hold the text, in any case; the newest first."""
+        sought = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in text.strip().casefold())
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT c.id, c.title, c.created, c.updated, (SELECT COUNT(*) FROM turns WHERE conversation = c.id)"
+                " FROM conversations c WHERE c.title LIKE :t ESCAPE '\\' OR EXISTS (SELECT 1 FROM turns"
+                " WHERE conversation = c.id AND words LIKE :t ESCAPE '\\') ORDER BY c.updated DESC LIMIT :most",
+                {"t": f"%{sought}%", "most": MOST_LISTED},
+            ).fetchall()
+        return [Saved(*row) for row in rows]
+
+    def load(self, conversation: str) -> list[SavedTurn]:
+        """The turns of a conversation in order. Raises KeyError when there is no such conversation."""
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT t.id, t.answer, f.verdict, COALESCE(f.reason, '') FROM turns t LEFT JOIN feedback f"
+                " ON f.turn = t.id WHERE t.conversation = ? ORDER BY t.id",
+                (conversation,),
+            ).fetchall()
+        if not rows:
+            raise KeyError(conversation)
+        return [SavedTurn(id, answer_of(json.loads(answer)), verdict, reason) for id, answer, verdict, reason in rows]
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title. Raises KeyError when there is no such conversation, or no title."""
+        title = self._clean(" ".join(title.split()))[:LONGEST_TITLE]
+        with self._writing() as database:
+            done = database.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, conversation))
+            if not title or not done.rowcount:
+                raise KeyError(conversation)
+
+    def delete(self, conversation: str) -> None:
+        """Forget a conversation with its turns and thumbs; nothing happens when there is none."""
+        with self._writing() as database:
+            database.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+
+    # -- what users thought of the answers ------------------------------------------------------------------------
+
+    def rate(self, turn: int, verdict: Verdict, reason: str = "") -> None:
+        """Keep a thumb up or down with its reason and the citations that the user saw; the latest counts.
+
+        Raises KeyError when there is no such turn.
+        """
+        with self._writing() as database:
+            row = database.execute("SELECT answer FROM turns WHERE id = ?", (turn,)).fetchone()
+            if row is None:
+                raise KeyError(turn)
+            answer = json.loads(row[0])
+            evidence = json.dumps(answer.get("citations") or answer.get("nearest") or [], ensure_ascii=False)
+            database.execute(
+                "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)",
+                (turn, verdict, self._clean(reason.strip()), evidence, time.time()),
+            )
+
+    def feedback_questions(self) -> Iterator[dict[str, Any]]:
+        """Rated questions in the form of a gold question set, with one field more: "verdict", "up" or "down".
+
+        A thumb up makes its verified citations the facts, or the question unanswerable where the papers did not
+        answer it. A thumb down tells only that the answer was not good: its facts are empty.
+        """
+        with self._reading() as database:
+            rows = database.execute(
+                "SELECT t.id, t.answer, f.verdict, f.reason FROM feedback f JOIN turns t ON t.id = f.turn ORDER BY t.id"
+            ).fetchall()
+        for id, value, verdict, reason in rows:
+            yield _as_question(id, answer_of(json.loads(value)), verdict, reason)
+
+    # -- the file -------------------------------------------------------------------------------------------------
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secret:
+            text = text.replace(secret, "…")
+        return text
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is kept, or nothing."""
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    def _reading(self) -> Any:
+        return self._open()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)) as database:
+                self._check_format(database)
+                database.execute("PRAGMA synchronous = FULL")
+                database.execute("PRAGMA foreign_keys = ON")
+                yield database
+        except (sqlite3.Error, OSError) as error:
+            raise HistoryFault(
+                f"{self.file}: the conversations cannot be kept there ({error}). Free space or correct its "
+                "permissions; if it is damaged, move it away and a new one is begun."
+            ) from error
+
+    def _check_format(self, database: sqlite3.Connection) -> None:
+        version = _version(database)
+        if version == 0:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("BEGIN IMMEDIATE")
+            if _version(database) == 0:  # no other process was quicker
+                for table in _TABLES:
+                    database.execute(table)
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+            database.execute("COMMIT")
+        elif version > FORMAT:
+            raise HistoryFault(
+                f"{self.file}: these conversations were written by a newer version of this program (format {version}, "
+                f"this one knows {FORMAT}). Nothing was changed. Update the program, or move the file away."
+            )
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _as_question(id: int, answer: Answer, verdict: str, reason: str) -> dict[str, Any]:
+    facts = [
+        {
+            "paper": citation.paper,
+            "page": citation.page,
+            "quote": " ".join(citation.quote.split()[:LONGEST_QUOTE]),
+            "must_contain": [number.written for number in numbers(" ".join(citation.quote.split()[:LONGEST_QUOTE]))],
+        }
+        for citation in answer.citations
+        if citation.verified
+    ]
+    papers = list(dict.fromkeys(citation.paper for citation in answer.citations))
+    kind = "comparison" if len(papers) > 1 else "spotlight"
+    return {
+        "id": f"feedback-{id:05}",
+        "kind": "unanswerable" if answer.status == "not_in_papers" and verdict == "up" else kind,
+        "question": answer.asked or answer.question,
+        "papers": papers,
+        "answer": answer.answer if verdict == "up" else "",
+        "facts": facts if verdict == "up" else [],
+        "note": reason,
+        "verdict": verdict,
+    }

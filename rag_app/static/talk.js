@@ -1,0 +1,106 @@
+// Conversations: the list of kept ones, a question changed and asked again, thumbs. What is pressed becomes a wish that
+// the hidden button #wish carries to the server.
+(() => {
+  "use strict";
+  const KEPT = "conversation"; // in the tab's own storage, so that a reload comes back to it
+  const byId = (id) => document.getElementById(id);
+  let wish = "";
+
+  function send(value) {
+    wish = JSON.stringify(value);
+    byId("wish").click();
+  }
+
+  window.talk = {
+    wish: () => wish,
+    kept: () => { try { return sessionStorage.getItem(KEPT) || ""; } catch { return ""; } },
+  };
+
+  // -- a question, changed and asked again ----------------------------------------------------------------------
+  function fill(text) {
+    const box = document.querySelector("#question textarea");
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    box.focus();
+    box.setSelectionRange(text.length, text.length);
+  }
+
+  // -- thumbs -----------------------------------------------------------------------------------------------------
+  function field(label, value, save, put) {
+    const form = document.createElement("form");
+    const box = document.createElement("input");
+    const button = document.createElement("button");
+    form.className = "small-form";
+    box.value = value;
+    box.setAttribute("aria-label", label);
+    box.placeholder = label;
+    box.maxLength = 1000;
+    button.type = "submit";
+    button.className = "text-button";
+    button.textContent = "Save";
+    form.append(box, button);
+    form.addEventListener("submit", (event) => { event.preventDefault(); form.remove(); save(box.value); });
+    form.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      form.remove();
+    });
+    document.querySelectorAll(".small-form").forEach((old) => old.remove());
+    put(form);
+    box.focus();
+    box.select();
+  }
+
+  function rate(button) {
+    const [turn, verdict] = button.value.split(":");
+    const label = verdict === "up" ? "What is good? (optional)" : "What is wrong? (optional)";
+    field(label, "", (text) => send({ do: "rate", id: turn, verdict, text }), (form) => button.parentElement.append(form));
+  }
+
+  // -- the list ---------------------------------------------------------------------------------------------------
+  function rename(button) {
+    const row = button.closest("li");
+    const title = row.querySelector(".title").textContent;
+    field("New title", title, (text) => { if (text.trim()) send({ do: "rename", id: button.value, text }); }, (form) => row.append(form));
+  }
+
+  function remove(button) {
+    if (button.dataset.sure) { send({ do: "delete", id: button.value }); return; }
+    button.dataset.sure = "yes";
+    button.textContent = "Delete?";
+    button.addEventListener("blur", () => { delete button.dataset.sure; button.textContent = "✕"; }, { once: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button");
+    if (!button) return;
+    if (button.matches(".edit-question")) fill(button.parentElement.querySelector(".question, .question-text").innerText);
+    else if (button.matches(".thumb")) rate(button);
+    else if (button.matches(".open-conversation")) send({ do: "open", id: button.value });
+    else if (button.matches(".new-conversation")) { send({ do: "new" }); fill(""); }
+    else if (button.matches(".rename-conversation")) rename(button);
+    else if (button.matches(".delete-conversation")) remove(button);
+  });
+
+  let waiting = 0;
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "history-search") return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => send({ do: "seek", text: event.target.value }), 250);
+  });
+
+  // -- what changes by itself: the thumbs' state, and which conversation this tab is in ---------------------------
+  new MutationObserver(() => {
+    document.querySelectorAll("#chat .thumb").forEach((button) => {
+      const chosen = String(button.classList.contains("chosen"));
+      if (button.getAttribute("aria-pressed") === chosen) return;
+      button.setAttribute("aria-pressed", chosen);
+      button.setAttribute("aria-label", button.title);
+    });
+    const list = document.querySelector("#history-rows ul.conversations");
+    if (!list) return;
+    try {
+      if (list.dataset.now) sessionStorage.setItem(KEPT, list.dataset.now); else sessionStorage.removeItem(KEPT);
+    } catch { /* storage is switched off: a reload begins anew */ }
+  }).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["data-now"] });
+})();

@@ -1,0 +1,152 @@
+"""The kept conversations on the page: the list of them, what stands around each answer, and what is done to them."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rag_app.errors import HistoryFault
+from rag_app.history import History, Saved, SavedTurn, Verdict, new_conversation
+from rag_app.records import Answer, Citation
+from rag_app.ui_conversation import Conversation, Turn
+from rag_app.ui_markdown import shown
+from rag_app.ui_render import answer_html, question_html
+
+LONGEST_REASON = 1_000  # characters
+EDIT = '<button type="button" class="edit-question text-button" title="Change it and ask again">Edit</button>'
+
+NamePlace = Callable[[Citation], str]
+NameAnswer = Callable[[Answer], str]
+
+
+class Talks:
+    """The conversations of the page, kept by a History; the page goes on without it when it cannot be used."""
+
+    def __init__(self, history: History, name: NamePlace, name_answer: NameAnswer | None = None) -> None:
+        self._history = history
+        self._name = name
+        self._name_answer = name_answer
+
+    def begin(self, conversation: Conversation, question: str, answer: str) -> Turn:
+        """A new turn at the end of the conversation, which gets an id with its first."""
+        conversation.id = conversation.id or new_conversation()
+        turn = Turn(asked_question_html(question), answer, conversation=conversation.id)
+        conversation.turns.append(turn)
+        return turn
+
+    def keep(self, turn: Turn, answer: Answer) -> None:
+        """The turn is complete: show it whole, and write it down."""
+        turn.record = answer
+        try:
+            turn.saved = self._history.save_turn(turn.conversation, answer)
+        except HistoryFault:
+            turn.saved = 0  # rows_html says what is wrong
+        turn.answer = self._html(answer, turn.saved)
+
+    def open(self, conversation: Conversation, id: str) -> None:
+        """Show a kept conversation in place of this one; an empty one where it is not there any more."""
+        conversation.id, conversation.turns = "", []
+        try:
+            turns = self._history.load(id) if id else []
+        except (KeyError, HistoryFault):
+            return
+        conversation.id = id
+        conversation.turns = [self._turn(id, saved) for saved in turns]
+
+    def _turn(self, id: str, saved: SavedTurn) -> Turn:
+        around = self._html(saved.answer, saved.id, saved.verdict, saved.reason)
+        return Turn(asked_question_html(saved.answer.question), around, saved.answer, id, saved.id)
+
+    def _html(self, answer: Answer, turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
+        thumbs = thumbs_html(turn, verdict, reason) if turn and answer.status != "error" else ""
+        return understood_html(answer) + answer_html(answer, self._name, self._name_answer) + thumbs
+
+    def rows(self, conversation: Conversation) -> str:
+        """The list of conversations as HTML, limited to what is sought."""
+        try:
+            return rows_html(self._history.search(conversation.sought), conversation.id, time.time())
+        except HistoryFault as error:
+            return f'<p class="problem">{shown(str(error))}</p>'
+
+    def do(self, wish: str, conversation: Conversation) -> None:
+        """What was pressed in the page: {"do", "id", "text", …}. What cannot be done is left undone."""
+        try:
+            value: dict[str, Any] = json.loads(wish)
+            name, id, text = str(value["do"]), str(value.get("id", "")), str(value.get("text", ""))
+            if name == "open":
+                self.open(conversation, id)
+            elif name == "new":
+                conversation.id, conversation.turns = "", []
+            elif name == "seek":
+                conversation.sought = text
+            elif name == "rename":
+                self._history.rename(id, text)
+            elif name == "delete":
+                self._history.delete(id)
+                if conversation.id == id:
+                    conversation.id, conversation.turns = "", []
+            elif name == "rate":
+                self._rate(conversation, int(id), "up" if value["verdict"] == "up" else "down", text[:LONGEST_REASON])
+        except (HistoryFault, KeyError, TypeError, ValueError):
+            return
+
+    def _rate(self, conversation: Conversation, turn: int, verdict: Verdict, reason: str) -> None:
+        for known in conversation.turns:
+            if known.saved == turn and known.record is not None:
+                self._history.rate(turn, verdict, reason)
+                known.answer = self._html(known.record, turn, verdict, reason)
+
+
+def asked_question_html(question: str) -> str:
+    """What the user typed, with a button to change it and ask again."""
+    return f'<div class="asked-question">{question_html(question)}{EDIT}</div>'
+
+
+def understood_html(answer: Answer) -> str:
+    """How a follow-up was understood, and a button to change that; empty for a question that stands alone."""
+    if not answer.asked:
+        return ""
+    return (
+        f'<div class="understood">Understood as: <span class="question-text">{shown(answer.asked)}</span>{EDIT}</div>'
+    )
+
+
+def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
+    """Thumbs up and down for a kept turn, and what was said about it."""
+    buttons = "".join(
+        f'<button type="button" class="thumb {name}{" chosen" if verdict == name else ""}" value="{turn}:{name}" '
+        f'title="{words}">{sign}</button>'
+        for name, sign, words in (("up", "Good", "Good answer"), ("down", "Bad", "Bad answer"))
+    )  # the browser's sanitizer drops aria attributes: talk.js puts them in
+    said = f'<span class="said">{shown(reason)}</span>' if reason else ""
+    return f'<div class="thumbs">{buttons}{said}</div>'
+
+
+def rows_html(saved: Sequence[Saved], now: str, time_now: float) -> str:
+    """The list of conversations; `now` is the one that is open."""
+    rows = "".join(_row(one, one.id == now, time_now) for one in saved)
+    empty = "" if rows else '<li class="empty">None yet.</li>'
+    return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
+
+
+def _row(saved: Saved, is_open: bool, now: float) -> str:
+    id, title = html.escape(saved.id, quote=True), shown(saved.title)
+    asked = "1 question" if saved.turns == 1 else f"{saved.turns} questions"
+    same_day = time.strftime("%x", time.localtime(saved.updated)) == time.strftime("%x", time.localtime(now))
+    when = time.strftime("%H:%M" if same_day else "%Y-%m-%d", time.localtime(saved.updated))
+    current = ' aria-current="true"' if is_open else ""
+    return (
+        f'<li><button type="button" class="open-conversation" value="{id}"{current}><span class="title">{title}</span>'
+        f'<span class="facts">{asked} · {when}</span></button>'
+        f"{_icon('rename', 'Rename', '✎', id, title)}{_icon('delete', 'Delete', '✕', id, title)}</li>"
+    )
+
+
+def _icon(name: str, words: str, sign: str, id: str, title: str) -> str:
+    return (
+        f'<button type="button" class="icon {name}-conversation" value="{id}" title="{words}" '
+        f'aria-label="{words}: {title}">{sign}</button>'
+    )

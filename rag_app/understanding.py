@@ -1,0 +1,147 @@
+"""What a question means: a follow-up made to stand alone, and a question in another language than the papers' made
+searchable; by the language model, or without one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import reduce
+from typing import Protocol
+
+import numpy as np
+
+from rag_app.called import Mention, title_head
+from rag_app.ellipsis import Library, depends
+from rag_app.errors import ModelError
+from rag_app.followup import stand_alone
+from rag_app.language import ENGLISH, NAMES, english_words, language_of, spaced
+from rag_app.name_kinds import names_in, used_as_dataset
+from rag_app.prompts import rewriting_prompt, translation_prompt
+from rag_app.records import Answer
+from rag_app.retrieval import Retriever
+from rag_app.word_index import terms
+
+LOOKED_AT = 80  # passages that hold a name, to see how it is used
+PAPERS_LOOKED_AT = 12  # to know the papers' languages
+MOST_TRANSLATED = 6  # times the question's characters: one Chinese character is a word
+LONGER = 3.0  # a rewriting of more than so many times the question and the one before is not one
+
+
+class Writer(Protocol):
+    """A reader that can also be asked for a few words."""
+
+    def say(self, system: str, user: str, stop: threading.Event) -> str:
+        """One short answer; empty where the model is too small for it. Raises ModelError."""
+
+
+class LibraryNames:
+    """What the papers of one generation can say about names. Safe to share between threads."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
+        self._generation = retriever.generation
+        self._known: dict[str, bool] = {}
+
+    def mentions(self, question: str) -> Sequence[Mention]:
+        """Where the question names papers."""
+        return self._retriever.mentions(question)
+
+    def name(self, paper: str) -> str:
+        """What people call the paper: its short name, else its title."""
+        entry = self._generation.by_paper[paper]
+        return next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or paper
+
+    def is_dataset(self, name: str) -> bool:
+        """Whether the papers use the name as one of data to measure on."""
+        if name not in self._known:
+            holding = [self._generation.words.rows_with(term) for term in terms(name)]
+            rows = reduce(np.intersect1d, holding)[:LOOKED_AT].tolist() if holding else []
+            texts = [passage.text for passage in self._generation.passages(rows)] if rows else []
+            self._known[name] = used_as_dataset(name, texts)
+        return self._known[name]
+
+    def is_title(self, words: str) -> bool:
+        """Whether exactly one paper's title holds the words."""
+        wanted = f" {' '.join(terms(words))} "
+        titles = [f" {' '.join(terms(entry.title))} " for entry in self._generation.manifest.papers]
+        return len(wanted) > 2 and sum(wanted in title for title in titles) == 1
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What a question means."""
+
+    asked: str  # standing alone; empty when it already does
+    search: str  # what the papers are searched by
+    note: str = ""  # what the user has to know about that
+
+
+def meant(
+    question: str, history: Sequence[Answer], retriever: Retriever, writer: Writer | None, stop: threading.Event
+) -> Meant:
+    """What a question means in its conversation, and in the papers' language. `history`: the answers before it."""
+    asked = understood(question, history, LibraryNames(retriever), writer, stop)
+    whole = spaced(asked or question)
+    language = language_of(whole)
+    if language == ENGLISH or language in papers_languages(retriever):
+        return Meant(asked, whole)
+    name = NAMES[language]
+    if writer is not None:
+        said = _said(writer, *translation_prompt(whole), stop)
+        if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
+            return Meant(asked, said, f"The papers are in another language: searched for “{said}”.")
+    words = english_words(whole) if language == "zh" else ""
+    how = f"by its names, its numbers and the terms that are known (“{words}”)" if words else "as it stands"
+    note = (
+        f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
+    )
+    remedy = "" if writer else " With a language model it would be translated, and answered in its language."
+    return Meant(asked, words or whole, note + remedy)
+
+
+def papers_languages(retriever: Retriever) -> set[str]:
+    """The languages of the papers, by one passage of each of a few."""
+    generation = retriever.generation
+    entries = [entry for entry in generation.manifest.papers if entry.passages][:PAPERS_LOOKED_AT]
+    passages = generation.passages([entry.first + entry.passages // 2 for entry in entries])
+    return {language_of(passage.text) for passage in passages}
+
+
+def understood(
+    question: str, history: Sequence[Answer], library: Library, writer: Writer | None, stop: threading.Event
+) -> str:
+    """The question standing alone; empty when it already does. `history`: the answers before it, oldest first.
+
+    The model is asked when there is one, and only about a question that means something said before; what it says is
+    taken when it keeps the question's own names and numbers.
+    """
+    if not history or not depends(question, library):
+        return ""
+    plain = stand_alone(question, history, library)
+    if writer is not None:
+        said = ""
+        with suppress(ModelError):  # the answer itself will say what is wrong with the model
+            said = " ".join(writer.say(*rewriting_prompt(question, history), stop).split()).strip('"“” ')
+        if _is_rewriting(said, question, history[-1].asked or history[-1].question):
+            return said if said.casefold() != question.casefold() else plain
+    return plain
+
+
+def _said(writer: Writer, system: str, user: str, stop: threading.Event) -> str:
+    """One line from the model; empty when it fails, since the answer itself will say what is wrong with it."""
+    with suppress(ModelError):
+        return " ".join(writer.say(system, user, stop).split()).strip('"“” ')
+    return ""
+
+
+def _is_rewriting(said: str, question: str, before: str) -> bool:
+    return bool(said) and len(said) <= LONGER * (len(question) + len(before)) and _keeps_names(said, question)
+
+
+def _keeps_names(said: str, question: str) -> bool:
+    return all(name.text.casefold() in said.casefold() for name in names_in(question, []))
+
+
+__all__ = ["LibraryNames", "Meant", "Writer", "meant", "understood"]

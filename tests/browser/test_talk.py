@@ -1,0 +1,135 @@
+"""A headless Chromium talks: follow-ups, conversations that are kept, a question changed, thumbs."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from fake_assistant import FakeAssistant
+from pdfs import make_paper
+from test_page import LAST, QUOTE, ask, chromium_browser, script, tab  # noqa: F401  # fixtures
+
+from rag_app.history import History, history_file
+from rag_app.settings import Settings
+from rag_app.ui import serve
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("papers")
+    make_paper(folder / "ours.pdf", title="Ours: A Method", sections=[("1 Method", [QUOTE]), ("2 Results", [LAST])])
+    (folder / "note.md").write_text(f"# Theirs: A Note\n\nBefore. {LAST} After.\n", encoding="utf-8")
+    assistant = FakeAssistant(folder, pause=0.01)
+    script(assistant)
+    understood = replace(assistant.answers["parameters"], asked="How many parameters does Ours have?", table=None)
+    assistant.answers |= {"how many of them": understood}
+    settings = Settings(corpus=folder, index=tmp_path_factory.mktemp("index") / "one", port=0)
+    page = serve(assistant, settings, block=False)
+    kept = History(history_file(settings.index_folder))
+    yield SimpleNamespace(url=page.url, assistant=assistant, folder=folder, page=page, kept=kept)
+    page.stop()
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(served):
+    for saved in served.kept.listed():
+        served.kept.delete(saved.id)
+
+
+def rows(tab):  # noqa: F811
+    return tab.locator("#history-rows .open-conversation .title").all_inner_texts()
+
+
+def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, served):  # noqa: F811
+    ask(tab, "How many parameters?")
+    ask(tab, "and how many of them are new?")
+    assert served.assistant.histories[-1] == ["How many parameters?"]
+    assert "Understood as: How many parameters does Ours have?" in tab.inner_text("#chat .understood")
+    tab.locator("#chat .understood .edit-question").focus()
+    tab.keyboard.press("Enter")
+    assert tab.input_value("#question textarea") == "How many parameters does Ours have?"
+    tab.keyboard.type(" Really, parameters?")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 3")
+    assert served.assistant.asked[-1][0] == "How many parameters does Ours have? Really, parameters?"
+
+
+def test_a_question_is_changed_and_asked_again(tab):  # noqa: F811
+    ask(tab, "What is the weather?")
+    tab.locator("#chat .asked-question .edit-question").first.click()
+    assert tab.input_value("#question textarea") == "What is the weather?"
+    assert tab.evaluate("document.activeElement.tagName") == "TEXTAREA"
+
+
+def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F811
+    ask(tab, "How many parameters?")
+    ask(tab, "What is the weather?")
+    tab.wait_for_selector("#history-rows [aria-current]")
+    tab.reload()
+    tab.wait_for_selector("#chat .answer.absent")
+    assert tab.locator("#chat .answer").count() == 2
+    tab.locator("#chat button.cite").first.click()
+    tab.wait_for_selector("#reading-marks .mark")
+    assert QUOTE in tab.text_content("#reading-quote blockquote")
+    assert "How many parameters?" in rows(tab)
+
+
+def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.wait_for_selector("#history-rows [aria-current]")
+    tab.click(".new-conversation")
+    tab.wait_for_selector("#chat .answer", state="detached")
+    ask(tab, "What is the weather?")
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+    assert rows(tab) == ["What is the weather?", "How many parameters?"]
+
+    tab.fill("#history-search", "220 million")
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 1")
+    tab.click("#history-rows .open-conversation")
+    tab.wait_for_selector("#chat .answer-text:has-text('220 million')")
+    tab.fill("#history-search", "")
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+
+    tab.click("#history-rows li:has([aria-current]) .rename-conversation")
+    tab.keyboard.type("<b>Sizes</b>")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#history-rows .title:has-text('<b>Sizes</b>')")
+    assert tab.locator("#history-rows b").count() == 0
+
+    mine = tab.locator("#history-rows li:has-text('Sizes') .delete-conversation")
+    mine.click()
+    assert mine.inner_text() == "Delete?"
+    mine.click()
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 1")
+    assert tab.locator("#chat .answer").count() == 0
+    assert rows(tab) == ["What is the weather?"]
+
+
+def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.locator("#chat .thumb.down").focus()
+    tab.keyboard.press("Enter")
+    tab.keyboard.type("99 GB is <i>wrong</i>")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#chat .thumb.down[aria-pressed=true]")
+    assert tab.inner_text("#chat .thumbs .said") == "99 GB is <i>wrong</i>"
+    (question,) = served.kept.feedback_questions()
+    assert question["verdict"] == "down" and question["note"] == "99 GB is <i>wrong</i>"
+    tab.reload()
+    tab.wait_for_selector("#chat .thumb.down[aria-pressed=true]")
+    tab.click("#chat .thumb.up")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#chat .thumb.up[aria-pressed=true]")
+    (question,) = served.kept.feedback_questions()
+    assert question["verdict"] == "up" and question["papers"] == ["ours.pdf", "note.md"]
+
+
+def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):  # noqa: F811
+    ask(tab, "How many parameters?")
+    context = chromium_browser.new_context()
+    other = context.new_page()
+    other.goto(served.url)
+    other.wait_for_selector("#history-rows .open-conversation")
+    assert other.locator("#chat .answer").count() == 0
+    other.click("#history-rows .open-conversation")
+    other.wait_for_selector("#chat .answer-text:has-text('220 million')")
+    context.close()
