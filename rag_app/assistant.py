@@ -9,17 +9,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app.answering import (
-    Compares,
-    answer_from,
-    checked,
-    find,
-    is_answered,
-    milliseconds,
-    papers_in,
-    quoting_reader,
-    table_from,
-)
+from rag_app.answer_ways import answered
+from rag_app.answering import Compares, checked, find, milliseconds, papers_in
 from rag_app.build import BuildProgress, BuildReport, build
 from rag_app.comparison import Comparison, demanded, recognised
 from rag_app.embedder import Embedder, open_embedder
@@ -35,6 +26,7 @@ from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
+from rag_app.whole_papers import Sending, pages_of, sending
 
 
 @dataclass(frozen=True)
@@ -221,9 +213,12 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        whole_papers: bool | None = None,
     ) -> Answer:
         """Answer one question. What goes wrong comes back as an Answer with status "error"."""
-        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section)
+        *_, answer = self.stream(
+            question, id=id, papers=papers, years=years, section=section, whole_papers=whole_papers
+        )
         assert isinstance(answer, Answer)
         return answer
 
@@ -259,44 +254,61 @@ class Assistant:
         papers: Sequence[str] = (),
         years: tuple[int, int] | None = None,
         section: str = "",
+        whole_papers: bool | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Answer one question as it comes into being: Progress and Piece, then one Answer.
 
+        `whole_papers`: the papers go to the model in whole where they fit its window; None: as the settings say.
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
-        yield from self._told(question, id, Scope(tuple(papers), years, section), stop or threading.Event())
+        whole = self.settings.whole_papers if whole_papers is None else whole_papers
+        scope = Scope(tuple(papers), years, section)
+        yield from self._told(question, id, scope, stop or threading.Event(), whole=whole)
+
+    def sending(
+        self, question: str, *, papers: Sequence[str] = (), years: tuple[int, int] | None = None
+    ) -> Sending | None:
+        """What asking it of whole papers would send and cost, without sending it; None without a language model."""
+        reader = self.reader
+        if not isinstance(reader, ModelReader):
+            return None
+        with ExitStack() as stack:
+            pages = self._index.do(lambda found: pages_of(found, Scope(tuple(papers), years, "")), stack)[1]
+        return sending(checked(question), pages, reader, self.settings)
 
     def _told(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, compares: Compares | None = None
+        self,
+        question: str,
+        id: str,
+        scope: Scope,
+        stop: threading.Event,
+        compares: Compares | None = None,
+        whole: bool = False,
     ) -> Iterator[Event]:
         """What happens, then the answer, or the error as one. `compares`: answer by a table, whatever it asks."""
         began = time.perf_counter()
         try:
-            yield from self._stream(checked(question), id, scope, stop, compares)
+            yield from self._stream(checked(question), id, scope, stop, compares, whole)
         except RagError as error:
             spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
             yield Answer(id, question, "error", str(error), "", milliseconds=spent)
 
     def _stream(
-        self, question: str, id: str, scope: Scope, stop: threading.Event, demand: Compares | None
+        self, question: str, id: str, scope: Scope, stop: threading.Event, demand: Compares | None, whole: bool
     ) -> Iterator[Event]:
         began = time.perf_counter()
         reader = QuotingReader() if demand else self.reader
-        ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
+        ways = (demand or recognised,) if isinstance(reader, QuotingReader | ModelReader) else ()
         with ExitStack() as stack:
             yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), question, scope, reader.budget, *ways), stack
             )
-            if isinstance(reader, QuotingReader):
-                reader = quoting_reader(found, self.embedder)
             retrieved = time.perf_counter()
-            tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
-            if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
-                answer = yield from table_from(found, self.embedder, stop)
-            else:
-                answer = yield from answer_from(found, reader, stop)
+            answer = yield from answered(
+                found, reader, self.settings, self.embedder, stop, demanded=demand is not None, whole=whole
+            )
             ended = time.perf_counter()
             yield replace(
                 answer,

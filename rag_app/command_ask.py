@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import suppress
+from dataclasses import asdict
 
 from rag_app.assistant import Assistant
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import ProgressLine, answer_text, harmless, print_json
+from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
+from rag_app.errors import QuestionError, RagError
 from rag_app.formats import Json, answer_json
 from rag_app.records import Answer, Piece, Progress
+from rag_app.whole_papers import NEEDS_MODEL
 
 
 def run(options: Namespace) -> int:
     """Answer and print. Returns 1 when a question was answered with an error."""
     assistant = ready_assistant()
     papers = chosen_papers(options, assistant)
+    whole = options.whole_papers or assistant.settings.whole_papers
+    if options.dry_run:
+        return _dry_run(assistant, options, papers, whole)
 
     def ask(asked: Asked) -> Answer:
+        if whole:
+            _tell_sending(assistant, asked.question, options, papers)
         return assistant.ask(
-            asked.question, id=str(asked.id), papers=papers, years=options.years, section=options.section
+            asked.question,
+            id=str(asked.id),
+            papers=papers,
+            years=options.years,
+            section=options.section,
+            whole_papers=whole,
         )
 
     def ask_json(asked: Asked) -> Json:
@@ -32,20 +46,45 @@ def run(options: Namespace) -> int:
         answer = ask(Asked("", options.question))
         print_json(answer_json(answer))
         return int(answer.status == "error")
-    return _shown(assistant, options, papers)
+    if whole:
+        _tell_sending(assistant, options.question, options, papers)
+    return _shown(assistant, options, papers, whole)
+
+
+def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], whole: bool) -> int:
+    """Print what asking would send. Raises QuestionError where that is not what was meant."""
+    if not whole or options.batch is not None:
+        raise QuestionError("--dry-run says what one question to --whole-papers would send: give it both.")
+    plan = assistant.sending(options.question, papers=papers, years=options.years)
+    if options.json:
+        print_json({"status": "planned", "sending": {**asdict(plan), "fits": plan.fits} if plan else None})
+    else:
+        print(f"would send {plan.words}" if plan else NEEDS_MODEL)
+    return 0
+
+
+def _tell_sending(assistant: Assistant, question: str, options: Namespace, papers: tuple[str, ...]) -> None:
+    """A note before anything is sent; what is wrong with the question or the index is said by asking it."""
+    with suppress(RagError):
+        plan = assistant.sending(question, papers=papers, years=options.years)
+        if plan:
+            note(f"sending {plan.words}" if plan.fits else plan.words)
 
 
 def _error_json(asked: Asked, message: str) -> Json:
     return {**answer_json(Answer("", asked.question, "error", message, "")), "id": asked.id}
 
 
-def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...]) -> int:
+def _shown(assistant: Assistant, options: Namespace, papers: tuple[str, ...], whole: bool) -> int:
     """Print for a person: on a terminal the words as they come, then what backs them."""
     progress = ProgressLine()
     live = sys.stdout.isatty()
     came = ""
+    events = assistant.stream(
+        options.question, papers=papers, years=options.years, section=options.section, whole_papers=whole
+    )
     try:
-        for event in assistant.stream(options.question, papers=papers, years=options.years, section=options.section):
+        for event in events:
             if isinstance(event, Progress):
                 if not came and live:
                     progress.show(event.message, event.stage)

@@ -104,6 +104,8 @@ def make_parser() -> argparse.ArgumentParser:
     fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
+    ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
+    ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only say what that would send")
     search = _command(commands, "search", "find the passages for a question")
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")

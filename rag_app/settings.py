@@ -8,6 +8,7 @@ import os
 import tomllib
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -55,6 +56,13 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
+    llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
+    llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
+    repair: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="unsupported sentences go back to the model once; auto: not below a billion parameters",
+    )
     embedder: str = Field(
         default="all-MiniLM-L6-v2",
         description="the one that comes with us, or any sentence-transformers model: name or folder",
