@@ -111,7 +111,11 @@ def make_parser() -> argparse.ArgumentParser:
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
-    _command(commands, "doctor", "explain every wrong setting and missing part")
+    doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
+    doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
+    doctor.add_argument(
+        "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
+    )
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     return parser
 
@@ -156,6 +160,12 @@ def _add_serving(command: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+    return int(text)
+
+
+def _tokens(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens from 100 on")
     return int(text)
 
 

@@ -67,7 +67,7 @@ class ModelReader:
         """Tokens of evidence that one prompt holds at most."""
         window = self.model.window
         room = window - PROMPT_TOKENS - answer_tokens(self._max_tokens, window)
-        return max(200, room if self._unlimited else min(room, LARGEST[self.size]))
+        return max(200, room if self._unlimited else min(room, self._settings.llm_budget or LARGEST[self.size]))
 
     def unlimited(self) -> ModelReader:
         """The same for evidence that fills the window: nothing of it is left out, and too much is an error."""

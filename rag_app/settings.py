@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
+    llm_budget: int = Field(
+        default=0, ge=0, description="tokens of evidence at most; 0: by the model's size; doctor --window proposes one"
+    )
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
     whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
