@@ -34,8 +34,8 @@ from rag_app.verdicts import SHARED, Cited, covered_words
 
 DATASETS = MATERIAL / "datasets"
 CLASSES = {"supported": 2, "partially_supported": 1, "not_supported": 0, "attributable": 2, "not attributable": 0}
-CLOSE = 5  # sentences that are compared by meaning: those that share most words
-LONGEST = 400  # characters of each
+CLOSE = 3  # sentences that are compared by meaning: those that share most words
+LONGEST = 300  # characters of each
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -124,23 +124,32 @@ def _above(judged: Sequence[tuple[int, float, int]], threshold: float) -> list[b
 
 def _features(rows: Sequence[Claimed], embedder: Embedder) -> np.ndarray:
     """float64 (n, 9): shares of words, rare words, numbers and names; best sentence by words and by meaning."""
+    held = [frozenset(content_words(row.cited)) for row in rows]
     spread: dict[str, int] = {}
-    for row in rows:
-        for word in set(content_words(row.cited)):
+    for words in held:
+        for word in words:
             spread[word] = spread.get(word, 0) + 1
     rarity = {word: log((len(rows) + 1) / (count + 0.5)) for word, count in spread.items()}
-    unknown = log(len(rows) + 1)
-    return np.array([_signs(row, rarity, unknown, embedder) for row in rows])
+    signs, texts, places = [], [], []
+    for row, words in zip(rows, held, strict=True):
+        some, near = _signs(row, words, rarity, log(len(rows) + 1))
+        signs.append(some)
+        places.append((len(texts), len(near)))
+        texts += [row.text[:LONGEST], *near]
+    vectors = embedder.embed_passages(texts)
+    likeness = [float(np.max(vectors[at + 1 : at + 1 + count] @ vectors[at])) for at, count in places]
+    return np.column_stack([np.array(signs), likeness])
 
 
-def _signs(row: Claimed, rarity: Mapping[str, float], unknown: float, embedder: Embedder) -> list[float]:
+def _signs(
+    row: Claimed, held: Collection[str], rarity: Mapping[str, float], unknown: float
+) -> tuple[list[float], list[str]]:
+    """What words tell of one claim, and the sentences that share most with it."""
     words = content_words(row.text) or ["-"]
     weights = {word: max(0.0, rarity.get(word, unknown)) + 1e-6 for word in words}
-    held = frozenset(content_words(row.cited))
-    spans = [row.cited[start:end] for start, end in sentences(row.cited)] or [""]
+    spans = [row.cited[start:end] for start, end in sentences(row.cited)] or ["-"]
     shared = [_share(weights, frozenset(content_words(span))) for span in spans]
     near = sorted(range(len(spans)), key=lambda place: -shared[place])[:CLOSE]
-    vectors = embedder.embed_passages([row.text, *(spans[place][:LONGEST] or "-" for place in near)])
     rarest = sorted(weights, key=lambda word: -weights[word])[:3]
     ground, figures, named = Ground([row.cited]), numbers(row.text), names(row.text)
     return [
@@ -150,10 +159,9 @@ def _signs(row: Claimed, rarity: Mapping[str, float], unknown: float, embedder: 
         sum(map(ground.holds_number, figures)) / len(figures) if figures else 1.0,
         sum(map(ground.holds_name, named)) / len(named) if named else 1.0,
         max(shared),
-        float(np.max(vectors[1:] @ vectors[0])),
         min(1.0, len(words) / 30),
         log(len(spans) + 1) / 6,
-    ]
+    ], [spans[place][:LONGEST] for place in near]
 
 
 def _share(weights: Mapping[str, float], held: Collection[str]) -> float:

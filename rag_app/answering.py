@@ -21,6 +21,7 @@ from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
+from rag_app.sampling import weighed
 from rag_app.sentence_ranking import Meaning
 from rag_app.settling import settled
 from rag_app.sufficiency import THRESHOLD, chance_of_answer
@@ -152,6 +153,9 @@ def answer_from(
         chance = chance_in(found, quoting_reader(found, meaning))
         near = nearest(found.question, found.evidence, found.page_of)
         answer = settled(answer, chance, near, whole=not draft.problem and not stop.is_set())
+        if reader.samples:
+            yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
+            answer = weighed(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
     return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
 
 

@@ -44,6 +44,7 @@ def answer_json(answer: Answer) -> Json:
         ],
         "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in ("supported", "partly", "not")},
         "repaired": answer.repaired,
+        "semantic_entropy": answer.semantic_entropy,
     }
     if answer.status == "error":
         value["error"] = answer.answer

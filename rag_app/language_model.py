@@ -105,13 +105,24 @@ def check(settings: Settings) -> Diagnosis:
 class OpenAIModel:
     """A chat model behind an OpenAI-compatible API. Safe to share between threads."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5) -> None:
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5, temperature: float = 0.0
+    ) -> None:
         self.endpoint = endpoint
+        self.temperature = temperature
+        self._settings = settings
         self.name = endpoint.model
         self.max_tokens = settings.llm_max_tokens
         self.timeout = settings.llm_timeout
         self._first_pause = first_pause  # seconds before the first retry; doubled each time
         self._refused: set[str] = set()  # parameters that this model does not take, learned from its refusals
+
+    def at_temperature(self, temperature: float) -> OpenAIModel:
+        """The same model, which does not always say the same; what was learned about the server is kept."""
+        warm = OpenAIModel(self.endpoint, self._settings, first_pause=self._first_pause, temperature=temperature)
+        warm._refused = self._refused
+        warm.__dict__["window"] = self.window
+        return warm
 
     @cached_property
     def window(self) -> int:
@@ -170,7 +181,7 @@ class OpenAIModel:
                 api_key="none",  # the client below holds the real one; this object's repr would show it
                 is_chat_model=True,
                 max_retries=0,
-                temperature=0.0,
+                temperature=self.temperature,
                 async_openai_client=client,
             )
             try:

@@ -58,6 +58,11 @@ class ModelReader:
         return self._settings.repair == "on" or (self._settings.repair == "auto" and self.size != "tiny")
 
     @property
+    def samples(self) -> int:
+        """How many further answers are asked for: one alone would tell nothing."""
+        return self._settings.samples if self._settings.samples > 1 else 0
+
+    @property
     def tabulates(self) -> bool:
         """Whether it can be asked to fill in a table's row."""
         return self.size != "tiny"
@@ -77,6 +82,10 @@ class ModelReader:
     def size(self) -> Size:
         """How much the model can be asked to do."""
         return size_of(self.name, self.model.window)
+
+    def prompt(self, question: str, evidence: Sequence[Evidence]) -> tuple[str, str]:
+        """System and user message for as much of the evidence as is read."""
+        return prompt(question, list(evidence) if self._unlimited else fitting(evidence, self.room), self.size)
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer's pieces with [n] marks that name evidence that the model saw; returns the draft.

@@ -222,6 +222,7 @@ class Answer:
     tokens: int = 0
     table: Table | None = None  # of a comparison
     verdicts: tuple[Verdict, ...] = ()  # on each sentence of a model's answer that claims something
+    semantic_entropy: float | None = None  # nats, over RAG_SAMPLES further answers; None: not sampled
     repaired: bool = False  # unsupported sentences were sent back to the model once, and what it wrote is checked again
 
 

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    samples: int = Field(
+        default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
+    )
     whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
     repair: Literal["auto", "on", "off"] = Field(
         default="auto",
