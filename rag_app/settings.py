@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
+    llm_completion: bool = Field(
+        default=False, description="the model is a base model that only completes text; told by most servers"
+    )
     llm_budget: int = Field(
         default=0, ge=0, description="tokens of evidence at most; 0: by the model's size; doctor --window proposes one"
     )
