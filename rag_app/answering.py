@@ -14,14 +14,16 @@ from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellRanker, Comparison, Tabulation
 from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import PageOf, gather
+from rag_app.evidence_step import weighed
 from rag_app.index import Entry, Generation
 from rag_app.model_table import filled, in_turn
+from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sampling import weighed
+from rag_app.sampling import resampled
 from rag_app.sentence_ranking import Meaning
 from rag_app.settling import settled
 from rag_app.sufficiency import THRESHOLD, chance_of_answer
@@ -142,7 +144,11 @@ def answer_from(
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
     yield Progress("reading", f"reading {len(found.evidence)} passages")
-    draft = yield from _read(found, reader, stop)
+    shown, spent = found.evidence, 0
+    if isinstance(reader, ModelReader) and reader.weighs:
+        shown, spent = yield from _weighed(found, reader, stop)
+    draft = yield from _read(found, shown, reader, stop)
+    draft = replace(draft, tokens=draft.tokens + spent)
     yield Progress("checking", "checking quotes")
     if isinstance(reader, ModelReader) and reader.repairs:
         draft = _mended(found, draft, reader, stop)
@@ -155,8 +161,29 @@ def answer_from(
         answer = settled(answer, chance, near, whole=not draft.problem and not stop.is_set())
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
-            answer = weighed(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
+            answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
     return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+
+
+def _weighed(
+    found: Found, reader: ModelReader, stop: threading.Event
+) -> Generator[Event, None, tuple[list[Evidence], int]]:
+    """The evidence as the model has weighed and noted it, and the tokens that took; as it is where the model fails."""
+    by_paper = found.generation.by_paper
+
+    def about(paper: str) -> str:
+        return f"Published: {by_paper[paper].year or 'unknown'}"
+
+    pieces = fitting(found.evidence, reader.room)
+    try:
+        for step in weighed(found.question, pieces, reader.model, about, stop):
+            if isinstance(step, int):
+                yield Progress("reading", f"weighing passage {step} of {len(pieces)}")
+            else:
+                return list(step.evidence), step.tokens
+    except RagError:
+        pass
+    return found.evidence, 0
 
 
 def _mended(found: Found, draft: Draft, reader: ModelReader, stop: threading.Event) -> Draft:
@@ -234,10 +261,12 @@ def balanced(found: Found) -> Found:
     return replace(found, evidence=in_turn(list(found.cells.values()))) if found.cells else found
 
 
-def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:
+def _read(
+    found: Found, given: Sequence[Evidence], reader: Reader, stop: threading.Event
+) -> Generator[Event, None, Draft]:
     """Pass on the reader's pieces with the marks as they will be shown; returns its draft."""
     marks = MarkStream(found.evidence, found.page_of)
-    pieces = reader.read(found.question, found.evidence, stop)
+    pieces = reader.read(found.question, given, stop)
     try:
         while True:
             shown = marks.feed(next(pieces))

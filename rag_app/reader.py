@@ -11,7 +11,7 @@ from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.language_model import Ending, answer_tokens
 from rag_app.model_calls import LOOK_EVERY, LanguageModel
-from rag_app.prompts import Size, fitting, halved, prompt, size_of
+from rag_app.prompts import Size, fitting, halved, parameters_of, prompt, size_of
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -21,6 +21,7 @@ LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
 PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
 PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
 TINY_SENTENCES = 3
+LARGE_PARAMETERS = 30e9  # from here on a model can be trusted to weigh passages
 
 
 class Reader(Protocol):
@@ -56,6 +57,12 @@ class ModelReader:
     def repairs(self) -> bool:
         """Whether unsupported sentences are sent back once. A tiny model cannot correct itself."""
         return self._settings.repair == "on" or (self._settings.repair == "auto" and self.size != "tiny")
+
+    @property
+    def weighs(self) -> bool:
+        """Whether each passage is weighed first. An unknown size counts as too small: it costs a call per passage."""
+        known = LARGE_PARAMETERS <= parameters_of(self.name) < float("inf")
+        return self._settings.evidence_step == "on" or (self._settings.evidence_step == "auto" and known)
 
     @property
     def samples(self) -> int:

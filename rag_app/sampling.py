@@ -17,7 +17,7 @@ TEMPERATURE = 1.0  # of the samples, as in 2406.15927
 LONGEST_SAMPLE = 600  # characters
 
 
-def weighed(
+def resampled(
     answer: Answer, reader: ModelReader, evidence: Sequence[Evidence], embed: Embed | None, stop: threading.Event
 ) -> Answer:
     """The answer with the semantic entropy of further ones, and a note where they differ.

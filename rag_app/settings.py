@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    evidence_step: Literal["auto", "on", "off"] = Field(
+        default="off", description="the model weighs each passage before it answers; auto: from 30 billion parameters"
+    )
     samples: int = Field(
         default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
     )
