@@ -18,6 +18,7 @@ _MARK = re.compile(
     r"\s*(?:†[^\]】]*|,\s*(?:pp?\.?|pages?)\s*\d+(?:[-–]\d+)?)?\s*[\]】]",
     re.IGNORECASE,
 )
+_BROKEN_MARK = re.compile(r"[\[【][\s\d^,;&–—-]*$")
 _NUMBERS = re.compile(r"(\d+)(?:\s*(?:[-–—]|to)\s*\^?(\d+))?", re.IGNORECASE)
 _DEFINITION = re.compile(r"[\s>*+\-]*\[|[^\[]*$")  # a line that begins with a bracket, or in the middle of one
 _WORD = re.compile(rf"[A-Za-z0-9+.\-]{{1,{LONGEST_WORD}}}")
@@ -99,6 +100,8 @@ class AnswerFilter:
         word = _WORD.match(self._held)
         if word:
             return self._word(word.group(), final)
+        if self._held[0] in "]】" and _BROKEN_MARK.search(self._line):
+            return self._take(1, "")  # of "[7[9]]" nothing may be left that reads as a mark
         return self._take(1, self._out(self._held[0]))
 
     def _bracket(self, gap: int, final: bool) -> str | None:

@@ -12,14 +12,20 @@ import numpy as np
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellRanker, Comparison, Tabulation
-from rag_app.errors import QuestionError
+from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import PageOf, gather
+from rag_app.evidence_step import weighed
 from rag_app.index import Entry, Generation
+from rag_app.model_table import filled, in_turn
+from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
-from rag_app.reader import Reader
+from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
+from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
+from rag_app.sampling import resampled
 from rag_app.sentence_ranking import Meaning
+from rag_app.settling import settled
 from rag_app.sufficiency import THRESHOLD, chance_of_answer
 from rag_app.word_index import terms
 
@@ -36,9 +42,14 @@ class Found:
     scope: Scope
     generation: Generation
     evidence: list[Evidence]
+    wide: list[Evidence]  # what the reader without a model would read: by it the chance of an answer is measured
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
     comparison: Comparison | None = None  # to be answered as a table
     cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
+
+    def names_of(self, paper: str) -> Sequence[str]:
+        """What people call the paper."""
+        return self.generation.by_paper[paper].short_names
 
 
 def checked(question: str) -> str:
@@ -86,10 +97,13 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         entry = generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    evidence = gather(retriever.find(question, HITS_READ, scope), page_of, title_of, budget)
+    found = retriever.find(question, HITS_READ, scope)
+    evidence = gather(found, page_of, title_of, budget)
+    enough = budget == QuotingReader.budget
+    wide = evidence if enough else gather(found, page_of, title_of, QuotingReader.budget)
     comparison = compares(question, retriever, scope)
     if comparison is None:
-        return Found(question, scope, generation, evidence, page_of)
+        return Found(question, scope, generation, evidence, wide, page_of)
     searches = [aspect.search for aspect in comparison.aspects]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
@@ -97,7 +111,7 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return Found(question, scope, generation, evidence, page_of, comparison, cells)
+    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells)
 
 
 class _WordsOf:
@@ -116,7 +130,7 @@ class _WordsOf:
         return len(reduce(np.intersect1d, holding)) if holding else 0
 
 
-def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:
+def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
@@ -124,32 +138,77 @@ def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:
     )
 
 
-def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Answer]:
+def answer_from(
+    found: Found, reader: Reader, stop: threading.Event, meaning: Meaning | None = None
+) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
     yield Progress("reading", f"reading {len(found.evidence)} passages")
-    draft = yield from _read(found, reader, stop)
+    shown, spent = found.evidence, 0
+    if isinstance(reader, ModelReader) and reader.weighs:
+        shown, spent = yield from _weighed(found, reader, stop)
+    draft = yield from _read(found, shown, reader, stop)
+    draft = replace(draft, tokens=draft.tokens + spent)
     yield Progress("checking", "checking quotes")
-    by_paper = found.generation.by_paper
+    if isinstance(reader, ModelReader) and reader.repairs:
+        draft = _mended(found, draft, reader, stop)
     answer = with_citations(
-        draft,
-        found.question,
-        found.evidence,
-        found.page_of,
-        reader=reader.name,
-        names_of=lambda paper: by_paper[paper].short_names,
+        draft, found.question, found.evidence, found.page_of, reader=reader.name, names_of=found.names_of
     )
+    if isinstance(reader, ModelReader):
+        chance = chance_in(found, quoting_reader(found, meaning))
+        near = nearest(found.question, found.evidence, found.page_of)
+        answer = settled(answer, chance, near, whole=not draft.problem and not stop.is_set())
+        if reader.samples:
+            yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
+            answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
     return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
 
 
+def _weighed(
+    found: Found, reader: ModelReader, stop: threading.Event
+) -> Generator[Event, None, tuple[list[Evidence], int]]:
+    """The evidence as the model has weighed and noted it, and the tokens that took; as it is where the model fails."""
+    by_paper = found.generation.by_paper
+
+    def about(paper: str) -> str:
+        return f"Published: {by_paper[paper].year or 'unknown'}"
+
+    pieces = fitting(found.evidence, reader.room)
+    try:
+        for step in weighed(found.question, pieces, reader.model, about, stop):
+            if isinstance(step, int):
+                yield Progress("reading", f"weighing passage {step} of {len(pieces)}")
+            else:
+                return list(step.evidence), step.tokens
+    except RagError:
+        pass
+    return found.evidence, 0
+
+
+def _mended(found: Found, draft: Draft, reader: ModelReader, stop: threading.Event) -> Draft:
+    """The draft after its one repair. A model that fails now has answered all the same."""
+    try:
+        return mended(draft, found.question, found.evidence, reader.model, reader.room, stop, found.names_of)
+    except RagError:
+        return draft
+
+
+def chance_in(found: Found, reader: QuotingReader) -> float:
+    """How likely the evidence holds an answer, by the quoting reader's own measure, 0..1."""
+    return chance_of_answer(reader.weigh(found.question, found.wide)[2])
+
+
 def is_answered(found: Found, reader: QuotingReader) -> bool:
-    """Whether the evidence seems to hold an answer, by the quoting reader's own measure."""
-    return chance_of_answer(reader.weigh(found.question, found.evidence)[2]) >= THRESHOLD
+    """Whether the evidence seems to hold an answer."""
+    return chance_in(found, reader) >= THRESHOLD
 
 
-def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> Generator[Event, None, Answer]:
+def table_from(
+    found: Found, meaning: Meaning | None, stop: threading.Event, reader: Reader | None = None
+) -> Generator[Event, None, Answer]:
     """The comparison as a table; "not_in_papers" when no cell could be filled. Yields what happens, and no pieces.
 
-    Without id and times, as answer_from.
+    A model that is able to fills in what it can of a table of quotes. Without id and times, as answer_from.
     """
     comparison = found.comparison
     assert comparison is not None
@@ -163,13 +222,50 @@ def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> 
     elif not cells.citations:
         near = nearest(found.question, found.evidence, found.page_of)
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
+    if isinstance(reader, ModelReader) and answer.status == "answered" and not stop.is_set():
+        answer = yield from _filled(found, answer, reader, stop)
     return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
 
 
-def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:
+def _filled(found: Found, answer: Answer, reader: ModelReader, stop: threading.Event) -> Generator[Event, None, Answer]:
+    """The table of quotes with what the model says in place of those cells in which that is supported."""
+    if not reader.tabulates:
+        return replace(answer, notes=(*answer.notes, f"{reader.name} is too small to fill in a table: it is quoted."))
+    assert found.comparison is not None and answer.table is not None
+    quoted = (answer.table, answer.answer, answer.citations)
+    steps = filled(
+        found.comparison, found.cells, quoted, reader.model, reader.room, found.page_of, stop, found.names_of
+    )
+    for step in steps:
+        if isinstance(step, str):
+            yield Progress("reading", f"asking {reader.name} about {step}")
+            continue
+        cells = sum(len(row.cells) for row in step.table.rows)
+        told = f"{step.written} of {cells} cells are written by {reader.name} and checked; the others are quoted."
+        answer = replace(
+            answer,
+            answer=step.text,
+            reader=reader.name,
+            citations=step.citations,
+            table=step.table,
+            verdicts=step.verdicts,
+            tokens=step.tokens,
+            notes=(*answer.notes, *(note for note in (told, step.problem) if note)),
+        )
+    return answer
+
+
+def balanced(found: Found) -> Found:
+    """The same with the evidence of each paper and aspect in turn, where papers are compared."""
+    return replace(found, evidence=in_turn(list(found.cells.values()))) if found.cells else found
+
+
+def _read(
+    found: Found, given: Sequence[Evidence], reader: Reader, stop: threading.Event
+) -> Generator[Event, None, Draft]:
     """Pass on the reader's pieces with the marks as they will be shown; returns its draft."""
     marks = MarkStream(found.evidence, found.page_of)
-    pieces = reader.read(found.question, found.evidence, stop)
+    pieces = reader.read(found.question, given, stop)
     try:
         while True:
             shown = marks.feed(next(pieces))

@@ -9,17 +9,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app.answering import (
-    Compares,
-    answer_from,
-    checked,
-    find,
-    is_answered,
-    milliseconds,
-    papers_in,
-    quoting_reader,
-    table_from,
-)
+from rag_app.answer_ways import answered
+from rag_app.answering import Compares, checked, find, milliseconds, papers_in
 from rag_app.build import BuildProgress, BuildReport, build
 from rag_app.comparison import Comparison, demanded, recognised
 from rag_app.embedder import Embedder, open_embedder
@@ -38,6 +29,7 @@ from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
 from rag_app.understanding import Meant, meant
+from rag_app.whole_papers import Sending, pages_of, sending
 
 
 @dataclass(frozen=True)
@@ -64,6 +56,19 @@ class Status:
     by_meaning: int
     building: bool
     reader: str
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One question with all that belongs to it."""
+
+    typed: str
+    id: str
+    scope: Scope
+    stop: threading.Event
+    demand: Compares | None = None  # answer by a table, whatever it asks
+    history: Sequence[Answer] = ()
+    whole: bool = False  # papers go to the model whole, where they fit
 
 
 class Assistant:
@@ -232,12 +237,15 @@ class Assistant:
         years: tuple[int, int] | None = None,
         section: str = "",
         history: Sequence[Answer] = (),
+        whole_papers: bool | None = None,
     ) -> Answer:
         """Answer one question. What goes wrong comes back as an Answer with status "error".
 
         `history` are the answers before it, oldest first: what a follow-up leaves out is taken from them.
         """
-        *_, answer = self.stream(question, id=id, papers=papers, years=years, section=section, history=history)
+        *_, answer = self.stream(
+            question, id=id, papers=papers, years=years, section=section, history=history, whole_papers=whole_papers
+        )
         assert isinstance(answer, Answer)
         return answer
 
@@ -261,7 +269,7 @@ class Assistant:
         def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
             return demanded(question, retriever, scope, aspects)
 
-        *_, answer = self._told(question, id, scope, threading.Event(), compares)
+        *_, answer = self._told(_Request(question, id, scope, threading.Event(), compares))
         assert isinstance(answer, Answer)
         return answer
 
@@ -274,46 +282,45 @@ class Assistant:
         years: tuple[int, int] | None = None,
         section: str = "",
         history: Sequence[Answer] = (),
+        whole_papers: bool | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Answer one question as it comes into being: Progress and Piece, then one Answer. `history`: see ask.
 
+        `whole_papers`: the papers go to the model in whole where they fit its window; None: as the settings say.
         Setting `stop` or closing the generator ends the reading and closes the connection to the provider.
         """
+        whole = self.settings.whole_papers if whole_papers is None else whole_papers
         scope = Scope(tuple(papers), years, section)
-        yield from self._told(question, id, scope, stop or threading.Event(), history=history)
+        yield from self._told(_Request(question, id, scope, stop or threading.Event(), None, history, whole))
 
-    def _told(
-        self,
-        question: str,
-        id: str,
-        scope: Scope,
-        stop: threading.Event,
-        compares: Compares | None = None,
-        history: Sequence[Answer] = (),
-    ) -> Iterator[Event]:
-        """What happens, then the answer, or the error as one. `compares`: answer by a table, whatever it asks."""
+    def sending(
+        self, question: str, *, papers: Sequence[str] = (), years: tuple[int, int] | None = None
+    ) -> Sending | None:
+        """What asking it of whole papers would send and cost, without sending it; None without a language model."""
+        reader = self.reader
+        if not isinstance(reader, ModelReader):
+            return None
+        with ExitStack() as stack:
+            pages = self._index.do(lambda found: pages_of(found, Scope(tuple(papers), years, "")), stack)[1]
+        return sending(checked(question), pages, reader, self.settings)
+
+    def _told(self, request: _Request) -> Iterator[Event]:
+        """What happens, then the answer, or the error as one."""
         began = time.perf_counter()
         try:
-            yield from self._stream(checked(question), id, scope, stop, compares, history)
+            yield from self._stream(replace(request, typed=checked(request.typed)))
         except RagError as error:
             spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
-            yield Answer(id, question, "error", str(error), "", milliseconds=spent)
+            yield Answer(request.id, request.typed, "error", str(error), "", milliseconds=spent)
 
-    def _stream(
-        self,
-        typed: str,
-        id: str,
-        scope: Scope,
-        stop: threading.Event,
-        demand: Compares | None,
-        history: Sequence[Answer],
-    ) -> Iterator[Event]:
+    def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
+        demand, scope, stop = request.demand, request.scope, request.stop
         reader = QuotingReader() if demand else self.reader
-        ways = (demand or recognised,) if isinstance(reader, QuotingReader) else ()
+        ways = (demand or recognised,) if isinstance(reader, QuotingReader | ModelReader) else ()
         with ExitStack() as stack:
-            told = self._meant(typed, history, reader, stop, stack)
+            told = self._meant(request.typed, request.history, reader, stop, stack)
             if told.asked:
                 yield Progress("planning", f"understood as: {told.asked}")
             if told.note:
@@ -322,21 +329,17 @@ class Assistant:
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )
-            if isinstance(reader, QuotingReader):
-                reader = quoting_reader(found, self.embedder)
-            else:  # a model reads the question in its own language
-                found = replace(found, question=told.asked or typed)
+            if isinstance(reader, ModelReader):  # it reads the question in its own language
+                found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
-            tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
-            if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
-                answer = yield from table_from(found, self.embedder, stop)
-            else:
-                answer = yield from answer_from(found, reader, stop)
+            answer = yield from answered(
+                found, reader, self.settings, self.embedder, stop, demanded=demand is not None, whole=request.whole
+            )
             ended = time.perf_counter()
             yield replace(
                 referring(answer, found.generation),
-                id=id,
-                question=typed,
+                id=request.id,
+                question=request.typed,
                 asked=told.asked,
                 notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(found.generation.manifest),
                 milliseconds={

@@ -7,36 +7,23 @@ goes through the same class, so what was streamed and what is kept are the same 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from rag_app.claims import Ground, content_words, missing_claims
+from rag_app.claims import content_words
 from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
 from rag_app.records import Answer, Citation, Draft, Evidence, Page
 from rag_app.text import sentences
+from rag_app.verdicts import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
 
 PageOf = Callable[[str, int], Page]
-NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
 QUOTING = "quoting"  # the name of the reader that only quotes
+REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
 LONGEST_MARK = 40  # characters that are held back while they may become a mark
-ENOUGH_WORDS = 4  # content words before a mark that say what it backs; with fewer the rest of the sentence is awaited
 
 _MARK = re.compile(r"\[\s*\d+(?:\s*(?:[,;–-]|and)\s*\d+)*\s*\]")
 _MARK_BEGUN = re.compile(r"\[[\s\d,;–\-and]*$")
 _SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)\]*_]*(?=\s|$)|[。！？]|\n|\|")
-_SHOWN = re.compile(r"\[(\d+)\]")
-_DISCLAIMER = re.compile(
-    r"not in (?:the|these) papers|"
-    r"\b(?:do|does|did|is|are) not\b.{0,40}\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
-    r"\bno (?:evidence|information|passage|answer)\b",
-    re.IGNORECASE,
-)
-
-
-def no_names(paper: str) -> Sequence[str]:
-    """For libraries that know no short names."""
-    return ()
 
 
 class MarkStream:
@@ -196,6 +183,9 @@ def with_citations(
     """
     marks = MarkStream(evidence, page_of)
     text = marks.feed(draft.text) + marks.finish()
+    # What the quoting reader says is verbatim; only a model's sentences can hold more than their passages.
+    plain = draft.refused or reader == QUOTING
+    judged = () if plain else verdicts(text, marks.backing, question, names_of)
     return Answer(
         id=id,
         question=question,
@@ -203,11 +193,12 @@ def with_citations(
         answer=text,
         reader=reader,
         citations=tuple(marks.citations),
-        # What the quoting reader says is verbatim; only a model's sentences can hold more than their passages.
-        unsupported=() if draft.refused or reader == QUOTING else unsupported(text, marks.backing, question, names_of),
+        unsupported=unsupported(judged),
         nearest=nearest(question, evidence, page_of) if draft.refused else (),
-        notes=(draft.problem,) if draft.problem else (),
+        notes=tuple(note for note in (draft.problem, REPAIRED if draft.repaired else "") if note),
         tokens=draft.tokens,
+        verdicts=judged,
+        repaired=draft.repaired,
     )
 
 
@@ -218,83 +209,3 @@ def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: i
         page = page_of(piece.paper, piece.page)
         found.append(citation_at(number, piece, page, *best_quote(Claim(question), page, piece.start, piece.end)))
     return tuple(found)
-
-
-@dataclass(frozen=True)
-class _Sentence:
-    text: str  # as it stands in the answer
-    plain: str  # without marks
-    cited: tuple[int, ...]
-
-
-def unsupported(
-    answer: str, backing: dict[int, list[Evidence]], question: str = "", names_of: NamesOf = no_names
-) -> tuple[str, ...]:
-    """Sentences of the answer with a number or name that the passages they cite lack, and claims that cite nothing.
-
-    Names that the question uses, and the title and short names of a cited paper, need no backing. Each sentence is
-    a slice of the answer.
-    """
-    grounds: dict[frozenset[int], tuple[Ground, Ground]] = {}
-    found: list[str] = []
-    for sentence in _sentences(answer):
-        key = frozenset(sentence.cited)
-        if key not in grounds:
-            pieces = [piece for number in key for piece in backing.get(number, ())]
-            titles = [name for piece in pieces for name in (piece.title, *names_of(piece.paper))]
-            grounds[key] = Ground(piece.text for piece in pieces), Ground([question, *titles])
-        missing = missing_claims(sentence.plain, *grounds[key])
-        if missing or (not key and _is_claim(sentence.plain)):
-            found.append(sentence.text)
-    return tuple(dict.fromkeys(found))
-
-
-def _is_claim(sentence: str) -> bool:
-    """Whether a sentence asserts something: not a heading, a question, a lead-in or a plain "the papers do not say"."""
-    text = sentence.strip().strip("*_")
-    if text.endswith((":", "?", "？")) or _DISCLAIMER.search(text):
-        return False
-    return len(content_words(text)) >= ENOUGH_WORDS
-
-
-def _sentences(answer: str) -> Iterable[_Sentence]:
-    lines = answer.split("\n")
-    offset = 0
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if not _is_frame(line, following):
-            yield from _line_sentences(answer, offset, offset + len(line))
-        offset += len(line) + 1
-
-
-def _is_frame(line: str, following: str) -> bool:
-    """Headings, bold labels, rules, and the head of a table carry no claim."""
-    text = line.strip()
-    rule = r"\|?[\s:|-]+\|?"
-    if not text or text.startswith("#") or re.fullmatch(rule, text) or re.fullmatch(r"\*\*[^*]+\*\*:?", text):
-        return True
-    return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
-
-
-def _line_sentences(answer: str, start: int, end: int) -> Iterable[_Sentence]:
-    """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
-    bullet = re.match(r"\s*(?:[-*•>]\s+|\d{1,3}[.)]\s+)*", answer[start:end])
-    start += bullet.end() if bullet else 0
-    plain = ""
-    origin: list[int] = []  # of each character of `plain`, its offset in the answer
-    marks: list[tuple[int, int]] = []
-    position = start
-    for match in [*_SHOWN.finditer(answer, start, end), None]:
-        stop = match.start() if match else end
-        plain += answer[position:stop]
-        origin += range(position, stop)
-        if match:
-            marks.append((len(plain.rstrip()), int(match.group(1))))
-            position = match.end()
-    spans = [span for span in sentences(plain) if plain[span[0] : span[1]].strip()]
-    for number, (low, high) in enumerate(spans):
-        until = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
-        cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
-        part = plain[low:high]
-        low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
-        yield _Sentence(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)

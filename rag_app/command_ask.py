@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from rag_app.assistant import Assistant
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
-from rag_app.errors import ExportError
+from rag_app.errors import ExportError, QuestionError, RagError
 from rag_app.formats import Json, answer_json
 from rag_app.records import Answer, Event, Piece, Progress
 from rag_app.saving import checked_files, save_answers
+from rag_app.whole_papers import NEEDS_MODEL
 
 
 def run(options: Namespace) -> int:
@@ -22,12 +25,22 @@ def run(options: Namespace) -> int:
     files = checked_files(options.export)  # before anything that takes long
     assistant = ready_assistant()
     papers = chosen_papers(options, assistant)
+    whole = options.whole_papers or assistant.settings.whole_papers
+    if options.dry_run:
+        return _dry_run(assistant, options, papers, whole)
 
     answers: list[Answer] = []
 
     def ask(asked: Asked) -> Answer:
+        if whole:
+            _tell_sending(assistant, asked.question, options, papers)
         answer = assistant.ask(
-            asked.question, id=str(asked.id), papers=papers, years=options.years, section=options.section
+            asked.question,
+            id=str(asked.id),
+            papers=papers,
+            years=options.years,
+            section=options.section,
+            whole_papers=whole,
         )
         answers.append(answer)
         return answer
@@ -42,7 +55,11 @@ def run(options: Namespace) -> int:
         print_json(answer_json(answer))
         code = int(answer.status == "error")
     else:
-        events = assistant.stream(options.question, papers=papers, years=options.years, section=options.section)
+        if whole:
+            _tell_sending(assistant, options.question, options, papers)
+        events = assistant.stream(
+            options.question, papers=papers, years=options.years, section=options.section, whole_papers=whole
+        )
         answers = [shown(events)]
         code = int(answers[0].status == "error")
     return max(code, _export(assistant, answers, files))
@@ -60,6 +77,26 @@ def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Pat
             failed = 1
             note(f"not written: {file}. {error}")
     return failed
+
+
+def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], whole: bool) -> int:
+    """Print what asking would send. Raises QuestionError where that is not what was meant."""
+    if not whole or options.batch is not None:
+        raise QuestionError("--dry-run says what one question to --whole-papers would send: give it both.")
+    plan = assistant.sending(options.question, papers=papers, years=options.years)
+    if options.json:
+        print_json({"status": "planned", "sending": {**asdict(plan), "fits": plan.fits} if plan else None})
+    else:
+        print(f"would send {plan.words}" if plan else NEEDS_MODEL)
+    return 0
+
+
+def _tell_sending(assistant: Assistant, question: str, options: Namespace, papers: tuple[str, ...]) -> None:
+    """A note before anything is sent; what is wrong with the question or the index is said by asking it."""
+    with suppress(RagError):
+        plan = assistant.sending(question, papers=papers, years=options.years)
+        if plan:
+            note(f"sending {plan.words}" if plan.fits else plan.words)
 
 
 def _error_json(asked: Asked, message: str) -> Json:

@@ -56,7 +56,11 @@ def answer_text(answer: Answer, *, body: bool = True) -> str:
     blocks += [_wrapped(f"Note: {remark}") for remark in answer.notes]
     blocks += [_citation(citation) for citation in answer.citations]
     if answer.unsupported:
-        doubts = "\n".join(_wrapped(f"- {sentence}", indent="  ") for sentence in answer.unsupported)
+        partly = {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
+        doubts = "\n".join(
+            _wrapped(f"- {'(partly) ' if sentence in partly else ''}{sentence}", indent="  ")
+            for sentence in answer.unsupported
+        )
         blocks.append(f"Not supported by the cited passages:\n{doubts}")
     if answer.nearest:
         blocks.append("The nearest passages:")

@@ -109,6 +109,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(ask)
     takes = "write the answer to FILE as .md, .bib, .csv (of a table) or .json (evidence for verify); may be repeated"
     ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
+    ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
+    ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only say what that would send")
     chat = _command(commands, "chat", "ask one question after another; follow-ups are understood")
     _add_papers(chat)
     search = _command(commands, "search", "find the passages for a question")
@@ -120,7 +122,11 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
-    _command(commands, "doctor", "explain every wrong setting and missing part")
+    doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
+    doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
+    doctor.add_argument(
+        "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
+    )
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     return parser
 
@@ -180,6 +186,12 @@ def _add_serving(command: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+    return int(text)
+
+
+def _tokens(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens from 100 on")
     return int(text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
+from rag_app import doctor_window
 from rag_app.command_terminal import ProgressLine, harmless, print_json
 from rag_app.doctor_checks import CHECKS, Finding
 from rag_app.settings import Settings, examine_settings
@@ -17,6 +18,8 @@ MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}
 
 def run(options: Namespace) -> int:
     """Print what was found. Returns 1 when something is wrong."""
+    if options.window:
+        return doctor_window.run(options)
     progress = ProgressLine()
     findings = []
     try:

@@ -38,6 +38,13 @@ def answer_json(answer: Answer) -> Json:
         "notes": list(answer.notes),
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
+        "verdicts": [
+            {"sentence": verdict.sentence, "support": verdict.support, "missing": list(verdict.missing)}
+            for verdict in answer.verdicts
+        ],
+        "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in ("supported", "partly", "not")},
+        "repaired": answer.repaired,
+        "semantic_entropy": answer.semantic_entropy,
         "asked": answer.asked,
     }
     if answer.status == "error":

@@ -13,7 +13,14 @@ from typing import Any, Literal
 
 from rag_app import local_server
 from rag_app.errors import ModelError, RagError
-from rag_app.model_faults import fault_of, is_busy, is_unreadable, pause_before_retry, refused_parameter
+from rag_app.model_faults import (
+    fault_of,
+    is_busy,
+    is_unreadable,
+    lacks_chat_template,
+    pause_before_retry,
+    refused_parameter,
+)
 from rag_app.model_servers import Endpoint, is_loopback, list_models, window_of
 from rag_app.providers import PRESETS, choose, offers
 from rag_app.settings import Settings
@@ -23,6 +30,7 @@ CONNECT_SECONDS = 10.0
 RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice
 ROOMY_WINDOW = 32_768  # tokens; from here on a model may think before it answers
 THINKING_TOKENS = 4096
+STOPS = ["\nQuestion:", "\n\nAnswer:", "\n==="]  # where a base model would go on with questions of its own
 CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server that ignores max_tokens
 
 
@@ -43,6 +51,11 @@ class Diagnosis:
     server: str
     window: int  # tokens; 0 where no model is chosen or none was reached
     message: str  # a sentence: what was chosen, or what is wrong and the remedy
+
+
+def completion_prompt(system: str, user: str) -> str:
+    """One text for a base model to continue: task, evidence, question, and the beginning of the answer (2406.14972)."""
+    return f"{system}\n\n{user}\n\nAnswer:"
 
 
 def answer_tokens(longest: int, window: int) -> int:
@@ -105,13 +118,25 @@ def check(settings: Settings) -> Diagnosis:
 class OpenAIModel:
     """A chat model behind an OpenAI-compatible API. Safe to share between threads."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5) -> None:
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5, temperature: float = 0.0
+    ) -> None:
         self.endpoint = endpoint
+        self.temperature = temperature
+        self._settings = settings
         self.name = endpoint.model
         self.max_tokens = settings.llm_max_tokens
         self.timeout = settings.llm_timeout
         self._first_pause = first_pause  # seconds before the first retry; doubled each time
+        self._completes = settings.llm_completion  # a base model: it continues a text and knows no turns
         self._refused: set[str] = set()  # parameters that this model does not take, learned from its refusals
+
+    def at_temperature(self, temperature: float) -> OpenAIModel:
+        """The same model, which does not always say the same; what was learned about the server is kept."""
+        warm = OpenAIModel(self.endpoint, self._settings, first_pause=self._first_pause, temperature=temperature)
+        warm._refused, warm._completes = self._refused, self._completes
+        warm.__dict__["window"] = self.window
+        return warm
 
     @cached_property
     def window(self) -> int:
@@ -147,6 +172,9 @@ class OpenAIModel:
                 cause = error if is_unreadable(error) else None
                 if sent:
                     raise fault_of(error, self.endpoint, interrupted=True) from cause
+                if not self._completes and lacks_chat_template(error):
+                    self._completes = True
+                    continue
                 refused = refused_parameter(error)
                 if refused and refused not in self._refused:
                     self._refused = self._refused | {refused}
@@ -161,21 +189,26 @@ class OpenAIModel:
         from llama_index.core.base.llms.types import ChatMessage  # noqa: PLC0415  # two seconds, only with a model
         from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415
 
-        messages = [ChatMessage(role="system", content=system), ChatMessage(role="user", content=user)]
         reading = _Reading(put, self.max_tokens * CHARACTERS_PER_TOKEN)
         async with _client(self.endpoint, self.timeout) as client:
             model = OpenAILike(
                 model=self.name,
                 api_base=self.endpoint.base_url,
                 api_key="none",  # the client below holds the real one; this object's repr would show it
-                is_chat_model=True,
+                is_chat_model=not self._completes,
                 max_retries=0,
-                temperature=0.0,
+                temperature=self.temperature,
                 async_openai_client=client,
             )
             try:
                 async with asyncio.timeout(self.timeout) as clock:
-                    chunks = await model.astream_chat(messages, **self._parameters())
+                    chunks: Any
+                    if self._completes:
+                        told = completion_prompt(system, user)
+                        chunks = await model.astream_complete(told, formatted=True, stop=STOPS, **self._parameters())
+                    else:
+                        said = [ChatMessage(role="system", content=system), ChatMessage(role="user", content=user)]
+                        chunks = await model.astream_chat(said, **self._parameters())
                     async with aclosing(chunks):
                         async for chunk in chunks:
                             if reading.take(chunk):

@@ -82,6 +82,13 @@ def retry_after(error: BaseException) -> float | None:
         return None
 
 
+_NO_CHAT = re.compile(
+    r"no (?:default )?chat template|chat template is no longer allowed|must provide a chat template|"
+    r"does not (?:have a|support) chat|not a chat model",
+    re.IGNORECASE,
+)
+
+
 def refused_parameter(error: BaseException) -> str:
     """The parameter that the model does not take, so that the request can be repeated without it; empty for none."""
     if status_of(error) not in (400, 422):
@@ -92,6 +99,11 @@ def refused_parameter(error: BaseException) -> str:
     ):
         return ""
     return next((name for name in _PARAMETERS if name in said), "")
+
+
+def lacks_chat_template(error: BaseException) -> bool:
+    """Whether the server says that the model takes no chat: a base model, which only completes a text."""
+    return status_of(error) in (400, 404, 422, 500, 501) and bool(_NO_CHAT.search(_said(error)))
 
 
 def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:

@@ -10,7 +10,8 @@ from rag_app.answer_filter import AnswerFilter, ThoughtFilter
 from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.language_model import Ending, answer_tokens
-from rag_app.prompts import Size, fitting, halved, prompt, size_of
+from rag_app.model_calls import LOOK_EVERY, LanguageModel, said
+from rag_app.prompts import Size, fitting, halved, parameters_of, prompt, size_of
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -20,22 +21,8 @@ LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
 PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
 PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
 TINY_SENTENCES = 3
+LARGE_PARAMETERS = 30e9  # from here on a model can be trusted to weigh passages
 LONGEST_SAID = 2_000  # characters
-LOOK_EVERY = 64  # characters between two looks for a loop
-
-
-class LanguageModel(Protocol):
-    """What a reader needs of a model."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def window(self) -> int:
-        """Tokens of prompt and answer together."""
-
-    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending | None]:
-        """The answer as it comes; closing the generator or setting `stop` closes the connection."""
 
 
 class Reader(Protocol):
@@ -55,50 +42,72 @@ class Reader(Protocol):
 class ModelReader:
     """A reader that lets a language model write. Safe to share between threads."""
 
-    def __init__(self, model: LanguageModel, settings: Settings) -> None:
+    def __init__(self, model: LanguageModel, settings: Settings, *, unlimited: bool = False) -> None:
         self.name = model.name
-        self._model = model
+        self.model = model
+        self._settings = settings
+        self._unlimited = unlimited
         self._max_tokens = settings.llm_max_tokens
 
     @property
     def budget(self) -> int:
         """Tokens of evidence that fit beside prompt and answer, fewer for a small model."""
-        return max(1, int(self._room * PLANNED))
+        return max(1, int(self.room * PLANNED))
 
     @property
-    def _room(self) -> int:
-        window = self._model.window
+    def repairs(self) -> bool:
+        """Whether unsupported sentences are sent back once. A tiny model cannot correct itself."""
+        return self._settings.repair == "on" or (self._settings.repair == "auto" and self.size != "tiny")
+
+    @property
+    def weighs(self) -> bool:
+        """Whether each passage is weighed first. An unknown size counts as too small: it costs a call per passage."""
+        known = LARGE_PARAMETERS <= parameters_of(self.name) < float("inf")
+        return self._settings.evidence_step == "on" or (self._settings.evidence_step == "auto" and known)
+
+    @property
+    def samples(self) -> int:
+        """How many further answers are asked for: one alone would tell nothing."""
+        return self._settings.samples if self._settings.samples > 1 else 0
+
+    @property
+    def tabulates(self) -> bool:
+        """Whether it can be asked to fill in a table's row."""
+        return self.size != "tiny"
+
+    @property
+    def room(self) -> int:
+        """Tokens of evidence that one prompt holds at most."""
+        window = self.model.window
         room = window - PROMPT_TOKENS - answer_tokens(self._max_tokens, window)
-        return max(200, min(room, LARGEST[self._size]))
+        return max(200, room if self._unlimited else min(room, self._settings.llm_budget or LARGEST[self.size]))
+
+    def unlimited(self) -> ModelReader:
+        """The same for evidence that fills the window: nothing of it is left out, and too much is an error."""
+        return ModelReader(self.model, self._settings, unlimited=True)
 
     @property
-    def _size(self) -> Size:
-        return size_of(self.name, self._model.window)
+    def size(self) -> Size:
+        """How much the model can be asked to do."""
+        return size_of(self.name, self.model.window)
+
+    def prompt(self, question: str, evidence: Sequence[Evidence]) -> tuple[str, str]:
+        """System and user message for as much of the evidence as is read."""
+        return prompt(question, list(evidence) if self._unlimited else fitting(evidence, self.room), self.size)
 
     def say(self, system: str, user: str, stop: threading.Event) -> str:
         """A line or two outside of an answer, without thoughts; empty where the model is too small for it.
 
         Raises ModelError.
         """
-        if self._size == "tiny":
-            return ""
-        thoughts, said = ThoughtFilter(), ""
-        pieces = self._model.stream(system, user, stop)
-        try:
-            for piece in pieces:
-                said += thoughts.feed(piece)
-                if len(said) > LONGEST_SAID:
-                    break
-        finally:
-            pieces.close()
-        return (said + thoughts.finish()).strip()
+        return "" if self.size == "tiny" else said(self.model, system, user, stop, longest=LONGEST_SAID).text
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer's pieces with [n] marks that name evidence that the model saw; returns the draft.
 
         A draft that broke off keeps its text and says why in `problem`. Raises ModelError when nothing usable came.
         """
-        kept = fitting(evidence, self._room)
+        kept = list(evidence) if self._unlimited else fitting(evidence, self.room)
         if not kept:
             yield NOT_FOUND
             return Draft(NOT_FOUND, refused=True)
@@ -107,15 +116,15 @@ class ModelReader:
                 return (yield from self._write(question, kept, stop))
             except ModelWindowExceeded:
                 # The server counts tokens that we can only estimate, so the answer to its refusal is less text.
-                smaller = halved(kept)
+                smaller = [] if self._unlimited else halved(kept)
                 if not smaller:
                     raise
                 kept = smaller
 
     def _write(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
-        system, user = prompt(question, evidence, self._size)
-        page = _Page(question, system, evidence, self._size)
-        pieces = self._model.stream(system, user, stop)
+        system, user = prompt(question, evidence, self.size)
+        page = _Page(question, system, evidence, self.size)
+        pieces = self.model.stream(system, user, stop)
         ending: Ending | None = None
         problem = ""
         try:

@@ -143,6 +143,7 @@ class Draft:
     refused: bool = False  # the reader found no answer in the evidence
     problem: str = ""  # why the text is incomplete (provider cut off, stopped), empty when it is whole
     tokens: int = 0  # of prompt and answer, where the provider tells
+    repaired: bool = False  # sentences without support were sent back to the model once
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,18 @@ class Source:
     authors: tuple[str, ...] = ()
     arxiv_id: str = ""
     primary_class: str = ""  # arXiv's, from the stamp on the first page: "cs.CL"
+
+
+Support = Literal["supported", "partly", "not"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence of a model's answer, judged by the passages that it cites."""
+
+    sentence: str  # a slice of the answer
+    support: Support
+    missing: tuple[str, ...] = ()  # its numbers and names that those passages do not hold
 
 
 @dataclass(frozen=True)
@@ -228,13 +241,16 @@ class Answer:
     answer: str  # Markdown text with [n] marks that name citations
     reader: str  # "quoting" or the model's name
     citations: tuple[Citation, ...] = ()
-    unsupported: tuple[str, ...] = ()  # sentences of the answer with a number or name that their citations lack
+    unsupported: tuple[str, ...] = ()  # sentences of the answer whose verdict is not "supported"
     searched: Searched = Searched(0, 0, 0)
     milliseconds: dict[str, float] = field(default_factory=dict)  # retrieve, read, total
     nearest: tuple[Citation, ...] = ()  # for "not_in_papers": the closest passages
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
     tokens: int = 0
-    table: Table | None = None  # of a comparison that was answered without a model
+    table: Table | None = None  # of a comparison
+    verdicts: tuple[Verdict, ...] = ()  # on each sentence of a model's answer that claims something
+    semantic_entropy: float | None = None  # nats, over RAG_SAMPLES further answers; None: not sampled
+    repaired: bool = False  # unsupported sentences were sent back to the model once, and what it wrote is checked again
     asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
 
 

@@ -8,6 +8,7 @@ import os
 import tomllib
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -55,6 +56,25 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
+    llm_completion: bool = Field(
+        default=False, description="the model is a base model that only completes text; told by most servers"
+    )
+    llm_budget: int = Field(
+        default=0, ge=0, description="tokens of evidence at most; 0: by the model's size; doctor --window proposes one"
+    )
+    llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
+    llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    evidence_step: Literal["auto", "on", "off"] = Field(
+        default="off", description="the model weighs each passage before it answers; auto: from 30 billion parameters"
+    )
+    samples: int = Field(
+        default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
+    )
+    whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
+    repair: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="unsupported sentences go back to the model once; auto: not below a billion parameters",
+    )
     embedder: str = Field(
         default="all-MiniLM-L6-v2",
         description="the one that comes with us, or any sentence-transformers model: name or folder",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,8 +28,8 @@ LONGEST_FORMULA = 600  # characters
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
-_BEGIN, _END = "\ue000", "\ue001"  # private use: they can stand for nothing in a text
-_SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END)))
+_BEGIN, _END, _PARTLY = "\ue000", "\ue001", "\ue002"  # private use: they can stand for nothing in a text
+_SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END, _PARTLY)))
 _BLOCK_TAG = re.compile(r"</?(?:p|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|blockquote|hr)\b")
 _LINE_START = re.compile(r"\s*(?:(?:[-*+>]|#{1,6}|\d{1,3}[.)])\s+)*")
 _FORMULA_STARTS = ((r"\(", r"\)", False), (r"\[", r"\]", True), ("$$", "$$", True), ("$", "$", False))
@@ -60,10 +60,12 @@ def is_clean_formula(content: str) -> bool:
     return depth == 0 and not _WORDS.search(_COMMAND.sub(" ", content))
 
 
-def plain_html(text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = ()) -> str:
+def plain_html(
+    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+) -> str:
     """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted."""
     known = set(numbers)
-    source = _with_sentinels(text.translate(_SENTINELS), marked)
+    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", source.strip()):
         label = _LABEL.fullmatch(paragraph)
@@ -80,14 +82,19 @@ def plain_html(text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[s
     return _spans("\n".join(paragraphs))
 
 
-def markdown_html(text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = ()) -> str:
-    """Markdown with marks: emphasis, lists, tables, code and clean mathematics. `marked` sentences get a span."""
+def markdown_html(
+    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+) -> str:
+    """Markdown with marks: emphasis, lists, tables, code and clean mathematics.
+
+    `marked` sentences get a span, those of them that are `partly` supported another look.
+    """
     environment = {"cite": cite, "numbers": set(numbers)}
-    source = _with_sentinels(text.translate(_SENTINELS), marked)
+    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
     return _spans(str(_parser().render(source, environment)))
 
 
-def _with_sentinels(text: str, marked: Sequence[str]) -> str:
+def _with_sentinels(text: str, marked: Sequence[str], partly: Collection[str]) -> str:
     """Put a sentinel before and after each marked sentence that stands in one line of the text."""
     for sentence in sorted(set(marked), key=len, reverse=True):
         wanted = sentence.strip()
@@ -95,7 +102,8 @@ def _with_sentinels(text: str, marked: Sequence[str]) -> str:
             continue
         head = _LINE_START.match(wanted)
         skip = head.end() if head else 0
-        text = text.replace(wanted, wanted[:skip] + _BEGIN + wanted[skip:] + _END, 1)
+        begin = _PARTLY if sentence in partly else _BEGIN
+        text = text.replace(wanted, wanted[:skip] + begin + wanted[skip:] + _END, 1)
     return text
 
 
@@ -103,16 +111,19 @@ def _spans(rendered: str) -> str:
     """Sentinels -> spans, where the two of a pair enclose no border of a block."""
 
     def span(match: re.Match[str]) -> str:
-        inner = match[1]
+        inner = match[2]
         if _BLOCK_TAG.search(inner) or not _balanced(inner):
             return inner
+        if match[1] == _PARTLY:
+            return f'<span class="unsupported partly" title="{PARTLY}">{inner}</span>'
         return f'<span class="unsupported" title="{UNSUPPORTED}">{inner}</span>'
 
-    rendered = re.sub(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}", span, rendered)
+    rendered = re.sub(f"([{_BEGIN}{_PARTLY}])([^{_BEGIN}{_PARTLY}{_END}]*){_END}", span, rendered)
     return rendered.translate(_SENTINELS)
 
 
-UNSUPPORTED = "Not supported: the cited pages do not contain every number and name of this sentence."
+UNSUPPORTED = "Not supported: the cited pages do not hold what this sentence says."
+PARTLY = "Partly supported: some of this sentence's numbers, names or words stand on the cited pages, some do not."
 
 
 def _balanced(fragment: str) -> bool:

@@ -136,9 +136,9 @@ def _text(answer: Answer, name: NamePlace) -> str:
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
         rest = answer.answer.partition("\n\n")[2]
-        return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported)
+        return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
     write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
-    return write(answer.answer, cite, by_number, answer.unsupported)
+    return write(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
 
 
 def _table(table: Table, cite: Callable[[int], str]) -> str:
@@ -166,12 +166,21 @@ def _waiting(number: int) -> str:
 def _doubts(answer: Answer) -> str:
     if not answer.unsupported:
         return ""
-    rows = "".join(f"<li>{shown(sentence)}</li>" for sentence in answer.unsupported)
+    missing = {verdict.sentence: verdict.missing for verdict in answer.verdicts}
+    rows = ""
+    for sentence in answer.unsupported:
+        lacks = f" <em>Missing there: {shown(', '.join(missing[sentence]))}.</em>" if missing.get(sentence) else ""
+        kind = "Partly: " if sentence in _partly(answer) else ""
+        rows += f"<li>{kind}{shown(sentence)}{lacks}</li>"
     return (
         f'<details class="doubts"><summary>{_counted(len(answer.unsupported), "sentence")} not supported by the cited '
-        f"pages</summary><p>A number or a name in it does not occur in what it cites, or it cites nothing.</p>"
+        f"pages</summary><p>A number, a name or too many words do not occur in what it cites, or it cites nothing.</p>"
         f"<ul>{rows}</ul></details>"
     )
+
+
+def _partly(answer: Answer) -> set[str]:
+    return {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
 
 
 def _notes(answer: Answer) -> str:

@@ -116,7 +116,7 @@ def _handler_for(provider: Provider) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
             request = Request(self.path, dict(self.headers.items()), body)
-            if self.path != "/v1/chat/completions":
+            if self.path not in ("/v1/chat/completions", "/v1/completions"):
                 provider.asked.append(request)
                 self._send_json(provider.get.get(self.path))
                 return
@@ -199,7 +199,9 @@ def _handler_for(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(b"0\r\n\r\n")
 
         def _delta(self, reply: Reply, delta: dict[str, str], finish: str | None = None) -> None:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish}
+            choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
+            if self.path == "/v1/completions":
+                choice = {"index": 0, "text": delta.get("content", ""), "finish_reason": finish}
             self._line(reply, json.dumps({**_frame(), "choices": [choice]}))
 
         def _line(self, reply: Reply, text: str) -> None:

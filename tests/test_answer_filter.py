@@ -42,6 +42,7 @@ def in_pieces(part: AnswerFilter | ThoughtFilter, pieces: list[str]) -> str:
         ("the [CLS] token [2]", "the [CLS] token [2]"),
         ("Line\n[9]\nnext", "Line\n\nnext"),
         ("[1-999999]", "[1]"),
+        ("[7[9]] and [7[9]]", "[7 and [7"),
     ],
 )
 def test_marks(written: str, shown: str) -> None:

@@ -12,12 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag_app import citations
-from rag_app.citations import MarkStream, nearest, unsupported, with_citations
+from rag_app.citations import MarkStream, nearest, with_citations
 from rag_app.claims import Ground, names, number_values, numbers
 from rag_app.pages import read_paper
 from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text import sentences
+from rag_app.verdicts import unsupported, verdicts
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -403,8 +404,8 @@ def test_what_counts_as_a_name() -> None:
 
 
 def test_unsupported_without_backing() -> None:
-    assert unsupported("It scores 5.0 points.", {}) == ("It scores 5.0 points.",)
-    assert unsupported("", {}) == ()
+    assert unsupported(verdicts("It scores 5.0 points.", {})) == ("It scores 5.0 points.",)
+    assert unsupported(verdicts("", {})) == ()
 
 
 def test_a_citation_is_verified_by_the_matcher_and_by_nothing_else() -> None:

@@ -25,7 +25,7 @@ from rag_app.command_terminal import ProgressLine, answer_text, duration, harmle
 from rag_app.commands import main
 from rag_app.errors import QuestionError
 from rag_app.formats import answer_json
-from rag_app.records import Answer, Citation, Searched
+from rag_app.records import Answer, Citation, Searched, Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPERS = {
@@ -420,6 +420,16 @@ def test_answer_text_shows_what_is_in_doubt() -> None:
     text = answer_text(answer)
     for part in ("page 3 (printed iii)  (NOT FOUND", "Not supported", "It is 7.", "unreadable: b.pdf", "2 Method"):
         assert part in text
+
+
+def test_verdicts_are_shown_and_counted() -> None:
+    verdicts = (Verdict("It is 7.", "partly", ("7",)), Verdict("It is.", "supported"), Verdict("It was.", "not"))
+    answer = Answer("", "q", "answered", "It is 7. It is. It was.", "m", (), ("It is 7.", "It was."), verdicts=verdicts)
+    assert "- (partly) It is 7." in answer_text(answer)
+    assert "- It was." in answer_text(answer)
+    value = answer_json(answer)
+    assert value["support"] == {"supported": 1, "partly": 1, "not": 1}
+    assert value["verdicts"][0] == {"sentence": "It is 7.", "support": "partly", "missing": ["7"]}
 
 
 def test_boxes_are_plain_numbers() -> None:

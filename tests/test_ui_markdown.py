@@ -123,6 +123,13 @@ def test_unsupported_sentences_are_marked_where_they_stand():
     assert re.search(r'<li><span class="unsupported"[^>]*>It is <strong>42</strong> <b>1</b>\.</span></li>', rendered)
 
 
+def test_partly_supported_sentences_have_a_look_of_their_own():
+    rendered = markdown_html("It is 42 [1]. It is 43.", cite, [1], ["It is 42 [1].", "It is 43."], {"It is 43."})
+    assert re.search(r'<span class="unsupported" title="Not[^"]*">It is 42 <b>1</b>\.</span>', rendered)
+    assert re.search(r'<span class="unsupported partly" title="Partly[^"]*">It is 43\.</span>', rendered)
+    assert "\ue002" not in markdown_html("a \ue002b\ue001", cite, [])
+
+
 def test_a_mark_never_crosses_the_border_of_a_block():
     rendered = markdown_html("a\n\nb", cite, [], ["a\n\nb"])
     assert "unsupported" not in rendered

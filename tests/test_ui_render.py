@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, Citation, Searched
+from rag_app.records import Answer, Citation, Searched, Verdict
 from rag_app.ui_render import answer_html, citation_html, place_words, progress_html, question_html
 
 HOSTILE = "<img src=x onerror=alert(1)> \" ' & $5"
@@ -55,6 +55,13 @@ def test_unsupported_sentences_are_marked_and_counted():
     rendered = answer_html(answer(unsupported=("It is 42 [1].",)), name)
     assert 'class="unsupported"' in rendered
     assert "1 sentence not supported" in rendered
+
+
+def test_what_is_partly_supported_is_told_apart_and_what_is_missing_is_named():
+    verdicts = (Verdict("It is 42 [1].", "partly", ("42", "<b>Name")),)
+    rendered = answer_html(answer(unsupported=("It is 42 [1].",), verdicts=verdicts), name)
+    assert 'class="unsupported partly"' in rendered
+    assert "<li>Partly: It is 42 [1]. <em>Missing there: 42, &lt;b&gt;Name.</em></li>" in rendered
 
 
 def test_not_in_these_papers_has_its_own_look_and_its_nearest_passages():

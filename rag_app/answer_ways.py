@@ -1,0 +1,40 @@
+"""Which way a question is answered from what was found: whole papers, a table, a model's prose, or quotes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import replace
+
+from rag_app.answering import Found, answer_from, balanced, is_answered, quoting_reader, table_from
+from rag_app.quoting import QuotingReader
+from rag_app.reader import ModelReader, Reader
+from rag_app.records import Answer, Event
+from rag_app.sentence_ranking import Meaning
+from rag_app.settings import Settings
+from rag_app.whole_papers import NEEDS_MODEL, answer_whole
+
+
+def answered(
+    found: Found,
+    reader: Reader,
+    settings: Settings,
+    meaning: Meaning,
+    stop: threading.Event,
+    *,
+    demanded: bool = False,
+    whole: bool = False,
+) -> Generator[Event, None, Answer]:
+    """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
+
+    `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
+    """
+    if whole and isinstance(reader, ModelReader):
+        return (yield from answer_whole(found, reader, settings, stop, meaning))
+    quoting = quoting_reader(found, meaning)
+    if found.comparison is not None and (demanded or is_answered(found, quoting)):
+        answer = yield from table_from(found, meaning, stop, reader)
+    else:
+        asked = balanced(found) if isinstance(reader, ModelReader) else found
+        answer = yield from answer_from(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
+    return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer

@@ -1,0 +1,171 @@
+"""Each sentence of an answer judged by the passages that it cites: supported, partly, or not. Pure.
+
+Deterministic: its numbers and names have to occur there, and enough of its other words. How often that is right is
+measured by benchmarks/checking.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag_app.claims import STOPWORDS, Ground, content_words, missing_claims
+from rag_app.records import Evidence, Support, Verdict
+from rag_app.text import sentences
+
+NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
+
+ENOUGH_WORDS = 4  # content words from which a sentence claims something, and from which their share is worth counting
+SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
+FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
+
+_SHOWN = re.compile(r"\[(\d+)\]")
+_DISCLAIMER = re.compile(
+    r"not in (?:the|these) papers|"
+    r"\b(?:do|does|did|is|are) not\b.{0,40}\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
+    r"\bno (?:evidence|information|passage|answer)\b",
+    re.IGNORECASE,
+)
+
+
+def no_names(paper: str) -> Sequence[str]:
+    """For libraries that know no short names."""
+    return ()
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    text: str  # as it stands in the answer
+    plain: str  # without marks
+    cited: tuple[int, ...]
+
+
+def verdicts(
+    answer: str, backing: Mapping[int, Sequence[Evidence]], question: str = "", names_of: NamesOf = no_names
+) -> tuple[Verdict, ...]:
+    """A verdict for each sentence of the answer that claims something; `backing` is the evidence by cited number.
+
+    Names that the question uses, and the title and short names of a cited paper, need no backing. Each sentence is
+    a slice of the answer. The three classes are those of WiCE (2303.01432, section 2).
+    """
+    grounds: dict[frozenset[int], Cited] = {}
+    found: list[Verdict] = []
+    for sentence in _sentences(answer):
+        key = frozenset(number for number in sentence.cited if backing.get(number))
+        if key not in grounds:
+            pieces = [piece for number in sorted(key) for piece in backing[number]]
+            titles = [name for piece in pieces for name in (piece.title, *names_of(piece.paper))]
+            grounds[key] = Cited([piece.text for piece in pieces], [question, *titles])
+        verdict = grounds[key].judge(sentence)
+        if verdict is not None:
+            found.append(verdict)
+    return tuple({verdict.sentence: verdict for verdict in reversed(found)}.values())[::-1]
+
+
+def unsupported(found: Sequence[Verdict]) -> tuple[str, ...]:
+    """The sentences that are not wholly supported."""
+    return tuple(verdict.sentence for verdict in found if verdict.support != "supported")
+
+
+class Cited:
+    """The passages that sentences cite, prepared so that many are judged quickly; names in `allowed` pass."""
+
+    def __init__(self, texts: Sequence[str], allowed: Sequence[str]) -> None:
+        self._any = bool(texts)
+        self._ground = Ground(texts)
+        self._allowed = Ground(allowed)
+        self._words = frozenset(content_words(" ".join([*texts, *allowed])))
+
+    def judge(self, sentence: _Sentence) -> Verdict | None:
+        """None for what claims nothing."""
+        support, missing = self.support(sentence.plain)
+        asserts = _is_claim(sentence.plain) or (self._any and not _DISCLAIMER.search(sentence.plain))
+        return Verdict(sentence.text, support, missing) if missing or asserts else None
+
+    def support(self, text: str) -> tuple[Support, tuple[str, ...]]:
+        """The class of a sentence without marks, and the numbers and names that it has from elsewhere."""
+        claimed, missing = _items(text, _NOTHING, _NOTHING), _items(text, self._ground, self._allowed)
+        if not self._any or covered_words(text, self._words) < SHARED:
+            return "not", missing
+        if not missing:
+            return "supported", missing
+        return ("partly" if len(missing) < len(claimed) else "not"), missing
+
+
+_NOTHING = Ground(())
+
+
+def _items(sentence: str, ground: Ground, allowed: Ground) -> tuple[str, ...]:
+    """Its numbers and names that are missing; other languages give capitals to plain words, which are no names."""
+    missing = missing_claims(sentence, ground, allowed)
+    english = _is_english(sentence)
+    return tuple(item for item in missing if english or not (item.isalpha() and item[1:].islower()))
+
+
+def covered_words(sentence: str, held: Collection[str]) -> float:
+    """The share of a sentence's content words that stand in `held`, 0..1.
+
+    1 where it cannot be told: hardly any word, or another language than English, of which the papers hold no words.
+    """
+    words = content_words(sentence)
+    if len(words) < ENOUGH_WORDS or not _is_english(sentence):
+        return 1.0
+    return sum(word in held for word in words) / len(words)
+
+
+def _is_english(sentence: str) -> bool:
+    """Whether enough of its words are common English ones; a terse English sentence may have none."""
+    words = re.findall(r"[^\W\d_]+", sentence.casefold())
+    return sum(word in STOPWORDS for word in words) >= FEWEST_ENGLISH * len(words)
+
+
+def _is_claim(sentence: str) -> bool:
+    """Whether a sentence asserts something: not a heading, a question, a lead-in or a plain "the papers do not say"."""
+    text = sentence.strip().strip("*_")
+    if text.endswith((":", "?", "？")) or _DISCLAIMER.search(text):
+        return False
+    return len(content_words(text)) >= ENOUGH_WORDS
+
+
+def _sentences(answer: str) -> Iterable[_Sentence]:
+    lines = answer.split("\n")
+    offset = 0
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if not _is_frame(line, following):
+            yield from _line_sentences(answer, offset, offset + len(line))
+        offset += len(line) + 1
+
+
+def _is_frame(line: str, following: str) -> bool:
+    """Headings, bold labels, rules, and the head of a table carry no claim."""
+    text = line.strip()
+    rule = r"\|?[\s:|-]+\|?"
+    if not text or text.startswith("#") or re.fullmatch(rule, text) or re.fullmatch(r"\*\*[^*]+\*\*:?", text):
+        return True
+    return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
+
+
+def _line_sentences(answer: str, start: int, end: int) -> Iterable[_Sentence]:
+    """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
+    bullet = re.match(r"\s*(?:[-*•>]\s+|\d{1,3}[.)]\s+)*", answer[start:end])
+    start += bullet.end() if bullet else 0
+    plain = ""
+    origin: list[int] = []  # of each character of `plain`, its offset in the answer
+    marks: list[tuple[int, int]] = []
+    position = start
+    for match in [*_SHOWN.finditer(answer, start, end), None]:
+        stop = match.start() if match else end
+        plain += answer[position:stop]
+        origin += range(position, stop)
+        if match:
+            marks.append((len(plain.rstrip()), int(match.group(1))))
+            position = match.end()
+    spans = [span for span in sentences(plain) if plain[span[0] : span[1]].strip()]
+    for number, (low, high) in enumerate(spans):
+        until = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
+        cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
+        part = plain[low:high]
+        low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
+        yield _Sentence(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)

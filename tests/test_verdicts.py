@@ -1,0 +1,63 @@
+"""Each sentence of an answer is judged by what it cites."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_app.records import Evidence, Verdict
+from rag_app.verdicts import covered_words, unsupported, verdicts
+
+TEXTS = {
+    1: "LongRAG groups related documents into units of 4K tokens. This reduces the corpus from 22M to 600K units.",
+    2: "The dense retriever of DPR outperforms Lucene-BM25 by 9%-19% absolute in top-20 passage retrieval accuracy.",
+}
+BACKING = {
+    number: [Evidence(number, f"{number}.pdf", "A title", 1, "1", "", 0, len(text), text)]
+    for number, text in TEXTS.items()
+}
+
+
+def support(sentence: str) -> str:
+    (verdict,) = verdicts(sentence, BACKING)
+    return verdict.support
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("LongRAG groups related documents into units of 4K tokens [1].", "supported"),
+        ("The corpus shrinks to 600K units [1].", "supported"),
+        ("The corpus shrinks to 700K units [1].", "not"),
+        ("LongRAG reduces the corpus from 22M units to 700K units [1].", "partly"),
+        ("LongRAG reduces the corpus to 600K units on Wikipedia [1].", "partly"),
+        ("LongRAG reduces the corpus to 600K units [2].", "not"),
+        ("LongRAG groups related documents into units of 4K tokens.", "not"),
+        ("The retriever was trained for several weeks by volunteers with colourful laptops [2].", "not"),
+        ("Das System verkleinert die Sammlung auf 600K Einheiten [1].", "supported"),
+        ("Das System verkleinert die Sammlung auf 700K Einheiten [1].", "not"),
+    ],
+)
+def test_a_sentence_is_supported_partly_or_not(sentence: str, expected: str) -> None:
+    assert support(sentence) == expected
+
+
+def test_what_claims_nothing_gets_no_verdict() -> None:
+    assert verdicts("# Results\n\nThe papers do not say why.\n\nIs that so?", BACKING) == ()
+
+
+def test_a_verdict_names_what_is_missing_and_where_it_stands() -> None:
+    answer = "LongRAG groups related documents into units of 4K tokens [1]. It needs 31 GB on HotpotQA [1]."
+    found = verdicts(answer, BACKING)
+    assert found[0] == Verdict("LongRAG groups related documents into units of 4K tokens [1].", "supported")
+    assert (found[1].sentence, found[1].support, found[1].missing) == (
+        "It needs 31 GB on HotpotQA [1].",
+        "not",
+        ("31", "GB", "HotpotQA"),
+    )
+    assert unsupported(found) == ("It needs 31 GB on HotpotQA [1].",)
+
+
+def test_words_are_only_counted_where_that_says_something() -> None:
+    assert covered_words("the units of the corpus were grouped by related documents", {"unit", "corpu"}) < 0.6
+    assert covered_words("die Einheiten des Korpus wurden nach verwandten Dokumenten gruppiert", set()) == 1.0
+    assert covered_words("it is so", set()) == 1.0

