@@ -25,6 +25,7 @@ ROOMS = {
     "ask": "rag_app.command_ask",
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
+    "eval": "rag_app.command_eval",
     "papers": "rag_app.command_papers",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
@@ -108,6 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
+    _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _command(commands, "doctor", "explain every wrong setting and missing part")
     _add_serving(_command(commands, "serve", "open the page in the browser"))
@@ -142,6 +144,20 @@ def _add_comparing(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
+
+
+def _add_evaluating(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
+    command.add_argument("--kinds", default="", metavar="KINDS", help=which)
+    most = "at most so many questions of each kind, or pairs for --check-judge"
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help=most)
+    command.add_argument("--html", metavar="FILE", help="also write the report as a page with plots")
+    gate = "an accepted report (--json): exit code 1 when this one is worse by more than noise"
+    command.add_argument("--baseline", metavar="FILE", help=gate)
+    command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
+    pairs = "instead: how far the language model as judge agrees with people, on LLMBar's pairs"
+    command.add_argument("--check-judge", metavar="PATH", help=pairs)
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

@@ -38,6 +38,7 @@ def answer_json(answer: Answer) -> Json:
         "notes": list(answer.notes),
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
+        "confidence": answer.confidence,
     }
     if answer.status == "error":
         value["error"] = answer.answer

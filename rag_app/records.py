@@ -208,6 +208,7 @@ class Answer:
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
     tokens: int = 0
     table: Table | None = None  # of a comparison that was answered without a model
+    confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
 
 
 @dataclass(frozen=True)
