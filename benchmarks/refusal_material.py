@@ -25,8 +25,8 @@ from rag_app.settings import load_settings
 from rag_app.word_index import terms
 
 DATASETS = SHARED / "datasets"
-SAMPLE = 100  # questions of each kind of a large set
-DOCUMENTS = 30  # of COVID-QA
+SAMPLE = 60  # questions of each kind of a large set
+DOCUMENTS = 20  # of COVID-QA
 _NAMES = (
     "HotpotQA TriviaQA WebQuestions PopQA StrategyQA FEVER QNLI CodeNet ImageNet WikiText-103 CommonsenseQA "
     "ASQA ELI5 BEIR SVAMP A100 PaLM GPT-4 Codex MiniLM Flan-T5 BLOOM DeBERTa-v3 PubHealth CoLA MNLI WMT14 XSum "
@@ -48,6 +48,7 @@ class Asking:
     answerable: bool
     group: str  # what it was written about
     papers: tuple[str, ...] = ()  # asked of these only
+    gold: tuple[str, ...] = ()  # words of the text, any of which answer it; empty where nobody marked them
 
 
 Sets = dict[str, list[Asking]]
@@ -96,7 +97,7 @@ def _squad(folder: Path) -> tuple[Assistant, Sets]:
         ((a["title"], a["title"].replace("_", " "), [p["context"] for p in a["paragraphs"]]) for a in data),
     )
     asked = [
-        Asking(q["question"], not q["is_impossible"], a["title"])
+        Asking(q["question"], not q["is_impossible"], a["title"], gold=tuple(g["text"] for g in q["answers"]))
         for a in data
         for p in a["paragraphs"]
         for q in p["qas"]
@@ -114,7 +115,13 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
     papers = _lines(DATASETS / "qasper_mini" / "papers.jsonl")
     _write(folder / "qasper", ((p["paper_id"], p.get("arxiv_or_title", ""), p["paragraphs"]) for p in papers))
     asked = [
-        Asking(q["question"], not q["unanswerable"], q["paper_id"], (f"{q['paper_id']}.md",))
+        Asking(
+            q["question"],
+            not q["unanswerable"],
+            q["paper_id"],
+            (f"{q['paper_id']}.md",),
+            tuple([*q["extractive_spans"], *q["highlighted"]]),
+        )
         for q in _lines(DATASETS / "qasper_mini" / "questions.jsonl")
         if q["unanswerable"] or q["evidence_idx"]
     ]
@@ -140,7 +147,11 @@ def _covid(folder: Path) -> tuple[Assistant, Sets]:
         ((str(d["document_id"]), d["context"].strip().split("\n")[0], d["context"].split("\n")) for d in documents),
     )
     everything = {f"{d['document_id']}.md" for d in documents}
-    asked = [Asking(q["question"], True, str(d["document_id"])) for d in documents for q in d["qas"]]
+    asked = [
+        Asking(q["question"], True, str(d["document_id"]), gold=tuple(g["text"] for g in q["answers"]))
+        for d in documents
+        for q in d["qas"]
+    ]
     chance.shuffle(asked)
     good, others = asked[:SAMPLE], asked[SAMPLE : 2 * SAMPLE]
     sets = {
@@ -163,9 +174,9 @@ def _papers(folder: Path) -> tuple[Assistant, Sets]:
     assistant = _library(PAPERS, folder / "papers-index")
     return assistant, {
         "ARAGOG": good,
-        "ARAGOG, names swapped": list(_swapped(good, NAMES, random.Random(5))),
-        "ARAGOG of other papers": [Asking(text, False, text, others) for text in aragog],
-        "quantity not given": list(_quantities(assistant)),
+        "ARAGOG, names swapped": list(_swapped(good, NAMES, random.Random(5)))[:SAMPLE],
+        "ARAGOG of other papers": [Asking(text, False, text, others) for text in aragog][-SAMPLE:],
+        "quantity not given": random.Random(7).sample(list(_quantities(assistant)), SAMPLE),
         "QASA unanswerable": random.Random(6).sample(unanswerable, SAMPLE),
         "development": [Asking(q["question"], q["kind"] != "unanswerable", q["id"]) for q in questions()],
     }

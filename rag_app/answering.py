@@ -15,6 +15,7 @@ from rag_app.comparison import CellRanker, Comparison, Tabulation
 from rag_app.errors import QuestionError
 from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
+from rag_app.near_miss import near_miss
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import Reader
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
@@ -139,7 +140,7 @@ def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generato
         reader=reader.name,
         names_of=lambda paper: by_paper[paper].short_names,
     )
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(found, answer))
 
 
 def is_answered(found: Found, reader: QuotingReader) -> bool:
@@ -164,7 +165,7 @@ def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> 
     elif not cells.citations:
         near = nearest(found.question, found.evidence, found.page_of)
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(found, answer))
 
 
 def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:
@@ -186,8 +187,11 @@ def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Even
     return draft
 
 
-def _notes(answer: Answer) -> tuple[str, ...]:
-    """Says so when the answer rests on our own digests."""
+def _notes(found: Found, answer: Answer) -> tuple[str, ...]:
+    """Says so when the answer rests on our own digests, and what the papers lack when there is none."""
+    if answer.status == "not_in_papers":
+        lacking = near_miss(found.question, found.evidence)
+        return (lacking,) if lacking else ()
     of_digests = list(dict.fromkeys(citation.title for citation in answer.citations if citation.digest))
     if not of_digests:
         return ()

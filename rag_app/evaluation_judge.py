@@ -56,7 +56,7 @@ def read_pairs(path: Path, limit: int = 0) -> list[Pair]:
 
     Raises QuestionError naming the file that cannot be read.
     """
-    files = sorted(path.rglob("dataset.json")) if path.is_dir() else [path]
+    files = sorted(path.rglob("dataset.json")) if path.is_dir() or not path.suffix else [path]
     lists = [_pairs_of(file) for file in files]
     longest = max((len(pairs) for pairs in lists), default=0)
     turns = [pairs[place] for place in range(longest) for pairs in lists if place < len(pairs)]
@@ -160,7 +160,7 @@ def verdict_in(said: str, words: str) -> str:
     pattern = rf"\b(?:{'|'.join(choices)})\b"
     # "A" also begins a sentence ("A better text would ..."): a reply that is not about the letter is no verdict.
     found = re.findall(pattern, said[:80] if letters else said, 0 if letters else re.IGNORECASE)
-    if letters and re.match(r"\s*A\s+[a-z]", said):
+    if letters and re.match(r"\s*A\s+(?!(?:is|or|and|follows)\b)[a-z]", said):
         found = found[1:]
     kinds = {word.upper() for word in found}
     return kinds.pop() if len(kinds) == 1 else NONE
