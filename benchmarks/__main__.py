@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks import answers, retrieval, speed
 from benchmarks.common import PAPERS, ROOT, machine
 from rag_app.assistant import Assistant
+from rag_app.evaluation_summary import SCORES
 from rag_app.settings import load_settings
 
 PACKAGES = (
@@ -73,19 +74,24 @@ def _retrieval(measured: dict[str, Any]) -> str:
 
 
 def _answers(measured: dict[str, Any]) -> str:
-    names = ["refused", "fact coverage", "citation precision (page)"]
-    rows = [[kind, *(row.get(name, "") for name in names)] for kind, row in measured["kinds"].items()]
-    quotes, seconds = measured["quotes"], measured["seconds"]
+    kinds = measured["kinds"]
+    names = [name for name in SCORES if any(name in row for row in kinds.values()) and not name.startswith("recall")]
+    rows = [[kind, *(row.get(name, "") for name in names)] for kind, row in kinds.items()]
+    quotes, seconds, refusal = measured["quotes"], measured["seconds"], measured["refusal"]
+    levels = [f"{level} {row['right']} of {row['answers']}" for level, row in measured["confidence"].items()]
+    cells = ", ".join(f"{count} {name}" for name, count in measured["cells"].items())
     return "".join(
         [
             _rows(["kind", *names], rows),
             f"\nQuotes cited: {quotes['cited']}; verified by us: {quotes['verified']}; found from outside in the ",
             f"raw text of the cited page: {quotes['on the page']}. ",
-            f"Of the unanswerable questions {measured['refused of the unanswerable']} were refused, ",
-            f"of the answerable {measured['refused of the answerable']}. ",
+            f"Of the unanswerable questions {refusal['refused of the unanswerable']} were refused, ",
+            f"of the answerable {refusal['falsely refused of the answerable']}. ",
+            f"Cells of comparisons: {cells}. " if cells else "",
+            f"Right answers by stated confidence: {', '.join(levels)}. " if levels else "",
             f"Seconds per answer: p50 {seconds['p50']}, p95 {seconds['p95']}.\n",
-            "\nThese questions were looked at while the refusal and the comparison were tuned; held-out figures: ",
-            "`choices.md`, Answers.\n",
+            "\nWhat each column counts: `manual.md`, Measuring. The signs of the refusal and the comparison were ",
+            "chosen while looking at these questions; held-out figures: `choices.md`, Answers.\n",
         ]
     )
 

@@ -120,7 +120,7 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
             not q["unanswerable"],
             q["paper_id"],
             (f"{q['paper_id']}.md",),
-            tuple([*q["extractive_spans"], *q["highlighted"]]),
+            (*q["extractive_spans"], *q["highlighted"]),
         )
         for q in _lines(DATASETS / "qasper_mini" / "questions.jsonl")
         if q["unanswerable"] or q["evidence_idx"]

@@ -12,6 +12,7 @@ import numpy as np
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellRanker, Comparison, Tabulation
+from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError
 from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
@@ -40,6 +41,7 @@ class Found:
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
     comparison: Comparison | None = None  # to be answered as a table
     cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
+    clear: float = 0.0  # how clearly retrieval found it: confidence.clearness
 
 
 def checked(question: str) -> str:
@@ -87,10 +89,11 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         entry = generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    evidence = gather(retriever.find(question, HITS_READ, scope), page_of, title_of, budget)
+    ranked = retriever.find(question, HITS_READ, scope)
+    evidence, clear = gather(ranked, page_of, title_of, budget), clearness(ranked)
     comparison = compares(question, retriever, scope)
     if comparison is None:
-        return Found(question, scope, generation, evidence, page_of)
+        return Found(question, scope, generation, evidence, page_of, clear=clear)
     searches = [aspect.search for aspect in comparison.aspects]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
@@ -98,7 +101,7 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return Found(question, scope, generation, evidence, page_of, comparison, cells)
+    return Found(question, scope, generation, evidence, page_of, comparison, cells, clear)
 
 
 class _WordsOf:
@@ -140,7 +143,7 @@ def answer_from(found: Found, reader: Reader, stop: threading.Event) -> Generato
         reader=reader.name,
         names_of=lambda paper: by_paper[paper].short_names,
     )
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(found, answer))
+    return _told(found, answer, draft.chance)
 
 
 def is_answered(found: Found, reader: QuotingReader) -> bool:
@@ -165,7 +168,17 @@ def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> 
     elif not cells.citations:
         near = nearest(found.question, found.evidence, found.page_of)
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(found, answer))
+    return _told(found, answer)
+
+
+def _told(found: Found, answer: Answer, chance: float | None = None) -> Answer:
+    """The answer with what is to be said about it."""
+    return replace(
+        answer,
+        searched=_searched(found, answer),
+        notes=answer.notes + _notes(found, answer),
+        confidence=confidence(answer, found.evidence, found.clear, chance),
+    )
 
 
 def _read(found: Found, reader: Reader, stop: threading.Event) -> Generator[Event, None, Draft]:

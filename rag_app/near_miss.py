@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 def near_miss(question: str, evidence: Sequence[Evidence]) -> str:
-    """One sentence: "The papers speak of DPR, but what was found says nothing of HotpotQA." Empty when nothing is known.
+    """A sentence: "The papers speak of DPR, but what was found says nothing of HotpotQA." Empty when nothing is known.
 
     `evidence` is all that was found, best first. Names are looked for in any spelling, words by their roots.
     """

@@ -58,16 +58,17 @@ class QuotingReader:
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
         asked, ranked, found = self.weigh(question, evidence)
-        if chance_of_answer(found) < THRESHOLD:
+        chance = chance_of_answer(found)
+        if chance < THRESHOLD:
             yield NOT_IN_PAPERS
-            return Draft(NOT_IN_PAPERS, refused=True)
+            return Draft(NOT_IN_PAPERS, refused=True, chance=chance)
         text = ""
         for piece in compose(choose(asked, ranked, self._named(question, evidence))):
             if stop.is_set():
-                return Draft(text, problem=STOPPED)
+                return Draft(text, problem=STOPPED, chance=chance)
             text += piece
             yield piece
-        return Draft(text)
+        return Draft(text, chance=chance)
 
     def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""

@@ -27,10 +27,13 @@ WEIGHTS: dict[str, float] = {
     "subject_missing_name": -1.09,
     "anchored": 2.19,
     "measured": 2.15,
+    "focus": 0.0,
 }
 
 OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of it ("DPR"), else of a field ("RAG")
-LOOKED_AT = 24  # best units
+LOOKED_AT = 24  # units that are likeliest by words and rank
+FOCUS_LOOKED_AT = 10  # best pieces of evidence
+USUAL_FOCUS = 0.6  # stands in where it cannot be told: in one paper alone, or when several are asked for
 USUAL_MEANING = 0.6  # what the best sentences usually reach; stands in where no embedder is at hand
 
 SEVERAL = re.compile(
@@ -69,9 +72,10 @@ def signs(
     meaning_mean: likeness of the three best sentences.
     missing_name, subject_missing_name: 1 when every paper in reach, or the paper that the question is about, lacks one
     of the question's names. anchored: how much of the question stands near its rarest name. measured: how much of what
-    is to be counted stands near a number.
+    is to be counted stands near a number. focus: the share of the best evidence that one paper holds: what no paper is
+    about is found a little in many.
     """
-    top = ranked[:LOOKED_AT]
+    top = [unit for unit in ranked if unit.place < LOOKED_AT]
     if not top:
         return {}
     holds = _Holdings(evidence, terms, library)
@@ -92,6 +96,7 @@ def signs(
         "subject_missing_name": _missing_name(names, subjects, holds, names_of) if alone else missing_name,
         "anchored": anchored,
         "measured": _measured(asked, top, terms),
+        "focus": USUAL_FOCUS if several else _focus(evidence),
     }
 
 
@@ -99,6 +104,13 @@ def _likeness(top: Sequence[Unit]) -> float:
     if all(unit.vector is None for unit in top):
         return USUAL_MEANING
     return sum(sorted(unit.features["meaning"] for unit in top)[-3:]) / 3
+
+
+def _focus(evidence: Sequence[Evidence]) -> float:
+    if len({piece.paper for piece in evidence}) == 1:
+        return USUAL_FOCUS
+    papers = [piece.paper for piece in evidence[:FOCUS_LOOKED_AT]]
+    return max(papers.count(paper) for paper in papers) / len(papers)
 
 
 def _core(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an evaluation counts: facts, pages, cells, quotes; what a gate lets pass; what a judge is worth. Oracles nearby."""
+"""What an evaluation counts: facts, pages, cells, quotes; what a gate lets pass; what a judge is worth."""
 
 from __future__ import annotations
 
