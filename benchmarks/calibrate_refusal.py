@@ -24,16 +24,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.refusal_material import Asking, libraries
-from rag_app import index
+from rag_app import index, sentence_ranking
 from rag_app.answering import find, quoting_reader
 from rag_app.assistant import Assistant
-from rag_app.confidence import CONFIDENCE_WEIGHTS, HIGH, LOW, agreement
+from rag_app.confidence import CONFIDENCE_WEIGHTS, grounds, level
 from rag_app.evaluation import folded
 from rag_app.quoting import QuotingReader, choose
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sufficiency import WEIGHTS
+from rag_app.sufficiency import LOOKED_AT, WEIGHTS
 
-FALSE_REFUSALS = 0.08  # of the answerable questions, averaged over their sets: the threshold's aim
+FALSE_REFUSALS = 0.04  # of the answerable questions, averaged over their sets: the threshold's aim
 SHARES = (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)  # of false refusals, on the curve
 DEVELOPMENT = "development"
 
@@ -54,7 +54,8 @@ Score = Callable[[Sequence[Seen]], np.ndarray]
 
 
 def main(folder: Path) -> dict[str, Any]:
-    """Ask all sets, fit, choose the threshold and the cuts, report."""
+    """Ask all sets, fit, choose the threshold, report."""
+    sentence_ranking.CLOSE_LOOKS = LOOKED_AT  # the signs look no further, and comparing by meaning takes longest
     seen: dict[str, list[Seen]] = {}
     for assistant, sets in libraries(folder):
         for name, asked in sets.items():
@@ -75,13 +76,12 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
             question, ranked, signs = reader.weigh(asking.text, found.evidence)
             if signs:
                 units = choose(question, ranked)
-                place = (units[0].evidence.paper, units[0].evidence.page)
-                others = [piece.text for piece in found.evidence if (piece.paper, piece.page) != place]
-                grounds = {"clear": found.clear, "agreement": agreement(asking.text, units[0].text, others)}
-                said = folded(" ".join(unit.text for unit in units))
+                quotes = [(unit.evidence.paper, unit.evidence.page, unit.text) for unit in units]
+                said = folded(" ".join(words for _, _, words in quotes))
                 right = any(folded(gold) in said for gold in asking.gold) if asking.gold else None
+                given = grounds(asking.text, quotes, found.clear, None)
                 result.append(
-                    Seen(asking.group, asking.answerable, signs, grounds, right if asking.answerable else False)
+                    Seen(asking.group, asking.answerable, signs, given, right if asking.answerable else False)
                 )
     finally:
         generation.close()
@@ -106,7 +106,7 @@ def report(seen: Sets) -> dict[str, Any]:
         "curve, held out: falsely refused -> refused": curve(public, held),
         "refused, left out": {name: _left_out(name, public) for name in public},
         "development, measured only": _measured(seen[DEVELOPMENT], chance, threshold),
-        "confidence": confidence_report(seen, chance),
+        "confidence": confidence_report(public, chance, threshold),
     }
 
 
@@ -192,34 +192,40 @@ def _fold(one: Seen) -> int:
 # -- confidence ---------------------------------------------------------------------------------------------------
 
 
-def confidence_report(seen: Sets, chance: Score) -> dict[str, Any]:
-    """Weights for the chance that an answer is right, and on the other fold the share right at each level."""
-    marked = [one for name, asked in seen.items() if name != DEVELOPMENT for one in asked if one.right is not None]
+def confidence_report(public: Sets, chance: Score, threshold: float) -> dict[str, Any]:
+    """Weights for the chance that an answer is right, and on the other fold the share right at each level.
+
+    Of the questions that are answered at this threshold, and whose answer people marked or that have none.
+    """
+    marked = [one for asked in public.values() for one in asked if one.right is not None]
+    answered = [one for one, sure in zip(marked, chance(marked), strict=True) if sure >= threshold]
     levels: dict[str, list[bool]] = {"high": [], "medium": [], "low": []}
     for fold in (0, 1):
-        model = _fit_confidence([one for one in marked if _fold(one) != fold], chance)
-        other = [one for one in marked if _fold(one) == fold]
+        model = _fit_confidence([one for one in answered if _fold(one) != fold], chance)
+        other = [one for one in answered if _fold(one) == fold]
         for one, sure in zip(other, model.predict_proba(_grounds(other, chance))[:, 1], strict=True):
-            level = "high" if sure >= HIGH else "low" if sure < LOW else "medium"
-            levels[level].append(bool(one.right))
-    whole = _fit_confidence(marked, chance)
+            levels[level(sure)].append(bool(one.right))
+    whole = _fit_confidence(answered, chance)
     return {
         "CONFIDENCE_WEIGHTS": dict(zip(CONFIDENCE_WEIGHTS, np.round(whole.coef_[0], 2).tolist(), strict=True)),
-        "BIAS": round(float(whole.intercept_[0]), 2),
+        "CONFIDENCE_BIAS": round(float(whole.intercept_[0]), 2),
         "held out: answers, share right": {
-            level: [len(rights), round(float(np.mean(rights)), 3) if rights else None]
-            for level, rights in levels.items()
+            name: [len(rights), round(float(np.mean(rights)), 3) if rights else None] for name, rights in levels.items()
         },
     }
 
 
 def _grounds(asked: Sequence[Seen], chance: Score) -> np.ndarray:
-    given = [{"chance": sure, **one.grounds} for one, sure in zip(asked, chance(asked), strict=True)]
+    given = [{**one.grounds, "chance": sure} for one, sure in zip(asked, chance(asked), strict=True)]
     return np.array([[one[name] for name in CONFIDENCE_WEIGHTS] for one in given])
 
 
 def _fit_confidence(asked: Sequence[Seen], chance: Score) -> LogisticRegression:
-    return LogisticRegression(C=1.0, max_iter=2000).fit(_grounds(asked, chance), [one.right for one in asked])
+    """Questions with an answer count as much as those without: the sets hold more of the latter than people ask."""
+    good = np.array([one.answerable for one in asked])
+    weights = np.where(good, 0.5 / max(1, good.sum()), 0.5 / max(1, (~good).sum())) * len(asked)
+    model = LogisticRegression(C=1.0, max_iter=2000)
+    return model.fit(_grounds(asked, chance), [one.right for one in asked], sample_weight=weights)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Questions with and without an answer, made of public sets: what benchmarks/calibrate_refusal.py fits and judges by.
 
-With an answer: SQuAD 2.0, QASPER (within the paper), COVID-QA, ARAGOG (over the PDFs). Without: SQuAD's impossible,
-QASPER's and QASA's unanswerable ones, COVID-QA's and ARAGOG's asked of papers that do not hold the answer, near misses
-(questions with one name put in place of another), quantities that a paper does not even name.
+With an answer: SQuAD 2.0, QASPER (within the paper), ARAGOG (over the PDFs). Without: SQuAD's impossible, QASPER's and
+QASA's unanswerable ones, ARAGOG's asked of papers that do not hold the answer, near misses (questions with one name put
+in place of another), quantities that a paper does not even name.
 
 Every question knows its group: the paper or article that it was written about. Groups are what is held out.
 """
@@ -26,7 +26,6 @@ from rag_app.word_index import terms
 
 DATASETS = SHARED / "datasets"
 SAMPLE = 60  # questions of each kind of a large set
-DOCUMENTS = 20  # of COVID-QA
 _NAMES = (
     "HotpotQA TriviaQA WebQuestions PopQA StrategyQA FEVER QNLI CodeNet ImageNet WikiText-103 CommonsenseQA "
     "ASQA ELI5 BEIR SVAMP A100 PaLM GPT-4 Codex MiniLM Flan-T5 BLOOM DeBERTa-v3 PubHealth CoLA MNLI WMT14 XSum "
@@ -59,7 +58,6 @@ def libraries(folder: Path) -> Iterator[tuple[Assistant, Sets]]:
     yield _papers(folder)
     yield _qasper(folder)
     yield _squad(folder)
-    yield _covid(folder)
 
 
 def _library(corpus: Path, index: Path) -> Assistant:
@@ -135,32 +133,6 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
         "QASPER, names swapped": list(_swapped(good, pool, chance))[:SAMPLE],
     }
     return _library(folder / "qasper", folder / "qasper-index"), sets
-
-
-def _covid(folder: Path) -> tuple[Assistant, Sets]:
-    data = json.loads((DATASETS / "covid_qa" / "covidqa_fixed_offsets.json").read_text(encoding="utf-8"))["data"]
-    chance = random.Random(4)
-    chance.shuffle(data)
-    documents = [paragraph for entry in data[:DOCUMENTS] for paragraph in entry["paragraphs"]]
-    _write(
-        folder / "covid",
-        ((str(d["document_id"]), d["context"].strip().split("\n")[0], d["context"].split("\n")) for d in documents),
-    )
-    everything = {f"{d['document_id']}.md" for d in documents}
-    asked = [
-        Asking(q["question"], True, str(d["document_id"]), gold=tuple(g["text"] for g in q["answers"]))
-        for d in documents
-        for q in d["qas"]
-    ]
-    chance.shuffle(asked)
-    good, others = asked[:SAMPLE], asked[SAMPLE : 2 * SAMPLE]
-    sets = {
-        "COVID-QA": good,
-        "COVID-QA of other papers": [
-            Asking(a.text, False, a.group, tuple(sorted(everything - {f"{a.group}.md"}))) for a in others
-        ],
-    }
-    return _library(folder / "covid", folder / "covid-index"), sets
 
 
 def _papers(folder: Path) -> tuple[Assistant, Sets]:

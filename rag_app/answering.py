@@ -177,7 +177,7 @@ def _told(found: Found, answer: Answer, chance: float | None = None) -> Answer:
         answer,
         searched=_searched(found, answer),
         notes=answer.notes + _notes(found, answer),
-        confidence=confidence(answer, found.evidence, found.clear, chance),
+        confidence=confidence(answer, found.clear, chance),
     )
 
 

@@ -1,4 +1,4 @@
-"""How sure an answer is, in three plain levels: how clearly the papers speak, whether they agree, what was verified.
+"""How sure an answer is, in three plain levels: how clearly the papers speak, whether sources agree, what was verified.
 
 Pure. Weights and cuts were fitted by benchmarks/calibrate_refusal.py on public questions whose answers people marked;
 `eval` prints how often each level is right.
@@ -6,21 +6,21 @@ Pure. Weights and cuts were fitted by benchmarks/calibrate_refusal.py on public 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal
 
-from rag_app.claims import Ground, names, numbers
-from rag_app.records import Answer, Evidence, Hit
+from rag_app.claims import content_words
+from rag_app.records import Answer, Hit
 
 Level = Literal["high", "medium", "low"]
-Stated = Literal["", "high", "medium", "low"]
+Quote = tuple[str, int, str]  # paper, page, words
 
-CONFIDENCE_BIAS = -3.0
-CONFIDENCE_WEIGHTS: dict[str, float] = {"chance": 3.0, "clear": 1.0, "agreement": 0.5}
-HIGH, LOW = 0.6, 0.35  # of the estimated chance that the answer is right
+CONFIDENCE_BIAS = -4.63
+CONFIDENCE_WEIGHTS: dict[str, float] = {"chance": 0.79, "clear": 1.18, "shared": 1.96, "agreement": 1.72}
+HIGH, LOW = 0.5, 0.25  # of the estimated chance that the answer is right
 USUAL_CHANCE = 0.6  # that the evidence answers, where the reader does not say
-USUAL_AGREEMENT = 0.5  # where there is nothing to agree on
 LOOKED_AT = 10  # hits
 FILLED = 0.75  # of a table's cells: with fewer its confidence is low
 
@@ -28,47 +28,58 @@ FILLED = 0.75  # of a table's cells: with fewer its confidence is low
 def clearness(hits: Sequence[Hit]) -> float:
     """1 when one passage is the best by meaning and by words, 1/n when the best common rank of the first hits is n.
 
-    The two searches err in different ways, so what both find is seldom wrong (Lee, SIGIR 1997, on combining evidence).
+    The two searches err in different ways: what both find is seldom wrong (Lee, SIGIR 1997, on combining evidence).
     """
     ranks = [max(hit.by_meaning, hit.by_words) for hit in hits[:LOOKED_AT] if hit.by_meaning and hit.by_words]
     return 1 / min(ranks) if ranks else 0.0
 
 
-def agreement(question: str, said: str, others: Sequence[str]) -> float:
-    """Of the numbers and names that a quote adds to the question, the share that other pages hold too."""
-    known, ground = Ground([question]), Ground(others)
-    found = [ground.holds_number(number) for number in numbers(said) if not known.holds_number(number)]
-    found += [ground.holds_name(name) for name in names(said) if not known.holds_name(name)]
-    return sum(found) / len(found) if found else USUAL_AGREEMENT
+def grounds(question: str, quotes: Sequence[Quote], clear: float, chance: float | None) -> dict[str, float]:
+    """What the level rests on, each 0..1; needs at least one quote.
 
-
-def confidence(answer: Answer, evidence: Sequence[Evidence], clear: float, chance: float | None = None) -> Stated:
-    """The level of an answer that was given, low when it cites nothing; empty for a refusal.
-
-    `chance` is the reader's own estimate that the evidence answers. What was not verified is never high, and a table
-    is not either: its cells are chosen one by one, and are right less often.
+    chance: the reader's own estimate that the evidence answers. clear: see clearness. shared: of the question's words,
+    the share that one quote holds. agreement: of the quotes, the share that stands on one and the same page.
     """
-    if answer.status != "answered" or not answer.citations:
-        return "low" if answer.status == "answered" else ""
+    wanted = set(content_words(question))
+    shared = max(len(wanted & set(content_words(words))) for _, _, words in quotes) / (len(wanted) or 1)
+    pages = Counter((paper, page) for paper, page, _ in quotes)
+    return {
+        "chance": USUAL_CHANCE if chance is None else chance,
+        "clear": clear,
+        "shared": shared,
+        "agreement": max(pages.values()) / len(quotes),
+    }
+
+
+def likely_right(given: Mapping[str, float]) -> float:
+    """The estimated chance that an answer with these grounds is right."""
+    score = CONFIDENCE_BIAS + sum(weight * given[name] for name, weight in CONFIDENCE_WEIGHTS.items())
+    return 1 / (1 + exp(-score))
+
+
+def level(likely: float) -> Level:
+    """The plain word for it."""
+    return "high" if likely >= HIGH else "low" if likely < LOW else "medium"
+
+
+def confidence(answer: Answer, clear: float, chance: float | None = None) -> Literal["", "high", "medium", "low"]:
+    """The level of an answer that was given, low when it cites nothing; empty for a refusal and an error.
+
+    What is not verified in full is medium at most, and low when less than half is. A table is medium at most too: its
+    cells are chosen one by one, and are right less often.
+    """
+    if answer.status != "answered":
+        return ""
+    if not answer.citations:
+        return "low"
     verified = sum(citation.verified for citation in answer.citations) / len(answer.citations)
+    if verified < 0.5:
+        return "low"
+    doubtful = verified < 1 or bool(answer.unsupported)
     if answer.table is not None:
         cells = [cell for row in answer.table.rows for cell in row.cells]
         filled = sum(bool(cell.citations) for cell in cells) / len(cells)
-        return "medium" if filled >= FILLED and verified == 1 else "low"
-    first = answer.citations[0]
-    others = [piece.text for piece in evidence if (piece.paper, piece.page) != (first.paper, first.page)]
-    grounds = {
-        "chance": USUAL_CHANCE if chance is None else chance,
-        "clear": clear,
-        "agreement": agreement(answer.question, first.quote, others),
-    }
-    return level(grounds, doubtful=verified < 1 or bool(answer.unsupported), refuted=verified < 0.5)
-
-
-def level(grounds: dict[str, float], doubtful: bool = False, refuted: bool = False) -> Level:
-    """The level that the grounds give; what is doubtful is medium at most, what is refuted low."""
-    score = CONFIDENCE_BIAS + sum(weight * grounds[name] for name, weight in CONFIDENCE_WEIGHTS.items())
-    sure = 1 / (1 + exp(-score))
-    if refuted or sure < LOW:
-        return "low"
-    return "medium" if doubtful or sure < HIGH else "high"
+        return "medium" if filled >= FILLED and not doubtful else "low"
+    quotes = [(citation.paper, citation.page, citation.quote) for citation in answer.citations]
+    said = level(likely_right(grounds(answer.question, quotes, clear, chance)))
+    return "medium" if said == "high" and doubtful else said

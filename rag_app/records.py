@@ -138,7 +138,9 @@ class Draft:
     refused: bool = False  # the reader found no answer in the evidence
     problem: str = ""  # why the text is incomplete (provider cut off, stopped), empty when it is whole
     tokens: int = 0  # of prompt and answer, where the provider tells
-    chance: float | None = field(default=None, compare=False)  # that the evidence answers, where the reader estimates it
+    chance: float | None = field(
+        default=None, compare=False
+    )  # that the evidence answers, where the reader estimates it
 
 
 @dataclass(frozen=True)
