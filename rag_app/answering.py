@@ -125,7 +125,12 @@ def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
-        terms, _WordsOf(found.generation), embedder, found.page_of, lambda paper: by_paper[paper].short_names
+        terms,
+        _WordsOf(found.generation),
+        embedder,
+        found.page_of,
+        lambda paper: by_paper[paper].short_names,
+        one_paper=len(papers_in(found.generation, found.scope)) == 1,
     )
 
 

@@ -35,7 +35,8 @@ class QuotingReader:
     """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
 
     `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
-    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper.
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. `one_paper` says that
+    no other was searched.
     """
 
     name = "quoting"
@@ -48,12 +49,14 @@ class QuotingReader:
         meaning: Meaning | None = None,
         page_of: PageOf | None = None,
         names_of: NamesOf = lambda paper: (),
+        one_paper: bool = False,
     ) -> None:
         self._terms = terms
         self._library = library
         self._meaning = meaning
         self._page_of = page_of
         self._names_of = names_of
+        self._one_paper = one_paper
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
@@ -74,7 +77,11 @@ class QuotingReader:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
         asked = take_apart(question, self._terms, self._library, evidence)
         ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
-        return asked, ranked, signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
+        return (
+            asked,
+            ranked,
+            signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
+        )
 
     def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""

@@ -33,7 +33,7 @@ WEIGHTS: dict[str, float] = {
 OWNED = 0.15  # of a name's passages lie in the paper: then the name speaks of it ("DPR"), else of a field ("RAG")
 LOOKED_AT = 24  # units that are likeliest by words and rank
 FOCUS_LOOKED_AT = 10  # best pieces of evidence
-USUAL_FOCUS = 0.6  # stands in where it cannot be told: in one paper alone, or when several are asked for
+USUAL_FOCUS = 0.6  # stands in where it tells nothing: in one paper alone, or when several are asked for
 USUAL_MEANING = 0.6  # what the best sentences usually reach; stands in where no embedder is at hand
 
 SEVERAL = re.compile(
@@ -66,8 +66,11 @@ def signs(
     terms: Terms,
     library: Library | None,
     names_of: NamesOf,
+    one_paper: bool = False,
 ) -> dict[str, float]:
     """What tells an answered question from an unanswered one, each between 0 and 1. Empty without evidence.
+
+    `one_paper`: there was no other paper to search.
 
     meaning_mean: likeness of the three best sentences.
     missing_name, subject_missing_name: 1 when every paper in reach, or the paper that the question is about, lacks one
@@ -96,7 +99,7 @@ def signs(
         "subject_missing_name": _missing_name(names, subjects, holds, names_of) if alone else missing_name,
         "anchored": anchored,
         "measured": _measured(asked, top, terms),
-        "focus": USUAL_FOCUS if several else _focus(evidence),
+        "focus": USUAL_FOCUS if several or one_paper else _focus(evidence),
     }
 
 
@@ -107,8 +110,6 @@ def _likeness(top: Sequence[Unit]) -> float:
 
 
 def _focus(evidence: Sequence[Evidence]) -> float:
-    if len({piece.paper for piece in evidence}) == 1:
-        return USUAL_FOCUS
     papers = [piece.paper for piece in evidence[:FOCUS_LOOKED_AT]]
     return max(papers.count(paper) for paper in papers) / len(papers)
 
