@@ -35,8 +35,8 @@ class QuotingReader:
     """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
 
     `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
-    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. `one_paper` says that
-    no other was searched.
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. With
+    `one_paper` no other was searched.
     """
 
     name = "quoting"
