@@ -19,7 +19,7 @@ Quote = tuple[str, int, str]  # paper, page, words
 
 CONFIDENCE_BIAS = -4.63
 CONFIDENCE_WEIGHTS: dict[str, float] = {"chance": 0.79, "clear": 1.18, "shared": 1.96, "agreement": 1.72}
-HIGH, LOW = 0.5, 0.25  # of the estimated chance that the answer is right
+HIGH, LOW = 0.4, 0.15  # of the estimated chance that the answer is right
 USUAL_CHANCE = 0.6  # that the evidence answers, where the reader does not say
 LOOKED_AT = 10  # hits
 FILLED = 0.75  # of a table's cells: with fewer its confidence is low
