@@ -12,11 +12,13 @@ import numpy as np
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellRanker, Comparison, Tabulation
+from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import PageOf, gather
 from rag_app.evidence_step import weighed
 from rag_app.index import Entry, Generation
 from rag_app.model_table import filled, in_turn
+from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
@@ -46,6 +48,7 @@ class Found:
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
     comparison: Comparison | None = None  # to be answered as a table
     cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
+    clear: float = 0.0  # how clearly retrieval found it: confidence.clearness
 
     def names_of(self, paper: str) -> Sequence[str]:
         """What people call the paper."""
@@ -97,13 +100,13 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         entry = generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    found = retriever.find(question, HITS_READ, scope)
-    evidence = gather(found, page_of, title_of, budget)
+    ranked = retriever.find(question, HITS_READ, scope)
+    evidence, clear = gather(ranked, page_of, title_of, budget), clearness(ranked)
     enough = budget == QuotingReader.budget
-    wide = evidence if enough else gather(found, page_of, title_of, QuotingReader.budget)
+    wide = evidence if enough else gather(ranked, page_of, title_of, QuotingReader.budget)
     comparison = compares(question, retriever, scope)
     if comparison is None:
-        return Found(question, scope, generation, evidence, wide, page_of)
+        return Found(question, scope, generation, evidence, wide, page_of, clear=clear)
     searches = [aspect.search for aspect in comparison.aspects]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
@@ -111,7 +114,7 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells)
+    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells, clear)
 
 
 class _WordsOf:
@@ -134,7 +137,12 @@ def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
-        terms, _WordsOf(found.generation), embedder, found.page_of, lambda paper: by_paper[paper].short_names
+        terms,
+        _WordsOf(found.generation),
+        embedder,
+        found.page_of,
+        lambda paper: by_paper[paper].short_names,
+        one_paper=len(papers_in(found.generation, found.scope)) == 1,
     )
 
 
@@ -154,6 +162,7 @@ def answer_from(
     answer = with_citations(
         draft, found.question, found.evidence, found.page_of, reader=reader.name, names_of=found.names_of
     )
+    chance = draft.chance
     if isinstance(reader, ModelReader):
         chance = chance_in(found, quoting_reader(found, meaning))
         near = nearest(found.question, found.evidence, found.page_of)
@@ -161,7 +170,7 @@ def answer_from(
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
             answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+    return _told(found, answer, chance)
 
 
 def _weighed(
@@ -224,7 +233,17 @@ def table_from(
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
     if isinstance(reader, ModelReader) and answer.status == "answered" and not stop.is_set():
         answer = yield from _filled(found, answer, reader, stop)
-    return replace(answer, searched=_searched(found, answer), notes=answer.notes + _notes(answer))
+    return _told(found, answer)
+
+
+def _told(found: Found, answer: Answer, chance: float | None = None) -> Answer:
+    """The answer with what is to be said about it."""
+    return replace(
+        answer,
+        searched=_searched(found, answer),
+        notes=answer.notes + _notes(found, answer),
+        confidence=confidence(answer, found.clear, chance),
+    )
 
 
 def _filled(found: Found, answer: Answer, reader: ModelReader, stop: threading.Event) -> Generator[Event, None, Answer]:
@@ -281,8 +300,11 @@ def _read(
     return draft
 
 
-def _notes(answer: Answer) -> tuple[str, ...]:
-    """Says so when the answer rests on our own digests."""
+def _notes(found: Found, answer: Answer) -> tuple[str, ...]:
+    """Says so when the answer rests on our own digests, and what the papers lack when there is none."""
+    if answer.status == "not_in_papers":
+        lacking = near_miss(found.question, found.evidence)
+        return (lacking,) if lacking else ()
     of_digests = list(dict.fromkeys(citation.title for citation in answer.citations if citation.digest))
     if not of_digests:
         return ()

@@ -62,7 +62,7 @@ class Asked:
 
 def take_apart(question: str, terms: Terms, library: Library | None, evidence: Sequence[Evidence]) -> Asked:
     """The question as features see it. Without a library, rarity is estimated from the evidence."""
-    wanted = list(dict.fromkeys(term for term in terms(question) if not _is_filler(term)))
+    wanted = list(dict.fromkeys(term for term in terms(question) if not is_filler(term)))
     if library is not None and library.size:
         size = library.size
         wanted = list(dict.fromkeys(_known_spelling(term, library) for term in wanted))
@@ -103,5 +103,6 @@ def _known_spelling(term: str, library: Library) -> str:
     return term
 
 
-def _is_filler(term: str) -> bool:
+def is_filler(term: str) -> bool:
+    """Whether a term says how a question is put and nothing of what it is about: "compare", "papers"."""
     return term in _FILLERS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from rag_app.claims import content_words
+from rag_app.claims import content_words, names, squash
 from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
 from rag_app.records import Answer, Citation, Draft, Evidence, Page
 from rag_app.text import sentences
@@ -20,6 +20,7 @@ PageOf = Callable[[str, int], Page]
 QUOTING = "quoting"  # the name of the reader that only quotes
 REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
 LONGEST_MARK = 40  # characters that are held back while they may become a mark
+LOOKED_AT = 12  # pieces of evidence among which the nearest words are looked for
 
 _MARK = re.compile(r"\[\s*\d+(?:\s*(?:[,;–-]|and)\s*\d+)*\s*\]")
 _MARK_BEGUN = re.compile(r"\[[\s\d,;–\-and]*$")
@@ -203,9 +204,17 @@ def with_citations(
 
 
 def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
-    """The closest words of the best `top` pieces of evidence, for a question that they do not answer."""
-    found = []
-    for number, piece in enumerate(evidence[:top], start=1):
+    """The words that come closest to a question that nothing answers: of the best pieces the `top` sentences.
+
+    Close is what shares most of the question's words and names; among equals the better piece comes first.
+    """
+    wanted = {*content_words(question), *map(squash, names(question))}
+    found: list[tuple[float, Evidence, Page, tuple[int, int]]] = []
+    for piece in evidence[:LOOKED_AT]:
         page = page_of(piece.paper, piece.page)
-        found.append(citation_at(number, piece, page, *best_quote(Claim(question), page, piece.start, piece.end)))
-    return tuple(found)
+        start, end = best_quote(Claim(question), page, piece.start, piece.end)
+        words = page.text[start:end]
+        shared = wanted & {*content_words(words), *map(squash, names(words))}
+        found.append((len(shared) / (len(wanted) or 1), piece, page, (start, end)))
+    found.sort(key=lambda one: -one[0])
+    return tuple(citation_at(n, piece, page, *span) for n, (_, piece, page, span) in enumerate(found[:top], start=1))

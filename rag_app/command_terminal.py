@@ -108,6 +108,7 @@ def _footer(answer: Answer) -> str:
     parts = [
         f"searched {count(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}",
         f"reader: {answer.reader}" if answer.reader else "",
+        f"confidence: {answer.confidence}" if answer.confidence else "",
         f"{answer.milliseconds.get('total', 0.0) / 1000:.1f} s",
     ]
     line = "; ".join(part for part in parts if part)

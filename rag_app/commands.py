@@ -27,6 +27,7 @@ ROOMS = {
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
     "verify": "rag_app.command_verify",
+    "eval": "rag_app.command_eval",
     "papers": "rag_app.command_papers",
     "align": "rag_app.command_align",
     "doctor": "rag_app.doctor",
@@ -120,6 +121,7 @@ def make_parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
     verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json")
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
+    _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
     doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
@@ -174,6 +176,20 @@ def _add_aligning(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="times over all questions (2)")
     command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
+
+
+def _add_evaluating(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
+    command.add_argument("--kinds", default="", metavar="KINDS", help=which)
+    most = "at most so many questions of each kind, or pairs for --check-judge"
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help=most)
+    command.add_argument("--html", metavar="FILE", help="also write the report as a page with plots")
+    gate = "an accepted report (--json): exit code 1 when this one is worse by more than noise"
+    command.add_argument("--baseline", metavar="FILE", help=gate)
+    command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
+    pairs = "instead: how far the language model as judge agrees with people, on LLMBar's pairs"
+    command.add_argument("--check-judge", metavar="PATH", help=pairs)
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

@@ -46,6 +46,7 @@ def answer_json(answer: Answer) -> Json:
         "repaired": answer.repaired,
         "semantic_entropy": answer.semantic_entropy,
         "asked": answer.asked,
+        "confidence": answer.confidence,
     }
     if answer.status == "error":
         value["error"] = answer.answer

@@ -211,6 +211,18 @@ def _shown(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: flo
     return np.concatenate([np.minimum(corner, other), np.maximum(corner, other)], axis=1).astype(np.float32)
 
 
+def raw_text(path: Path, number: int) -> str:
+    """The characters of page `number` (from 1) as pdfium gives them, untouched; empty where there is no such page.
+
+    Raises PaperError for a file that cannot be opened.
+    """
+    with _opened(path) as document:
+        if not 1 <= number <= len(document):
+            return ""
+        with contextlib.closing(document[number - 1]) as page, contextlib.closing(page.get_textpage()) as textpage:
+            return str(textpage.get_text_range()) if textpage.count_chars() else ""
+
+
 def render_page(path: Path, number: int, scale: float = 1.5) -> tuple[bytes, int, int]:
     """Page `number` (from 1) as a PNG picture of `scale` pixels per point: bytes, width and height in pixels.
 

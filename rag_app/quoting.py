@@ -35,7 +35,8 @@ class QuotingReader:
     """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
 
     `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
-    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper.
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. With
+    `one_paper` no other was searched.
     """
 
     name = "quoting"
@@ -48,32 +49,39 @@ class QuotingReader:
         meaning: Meaning | None = None,
         page_of: PageOf | None = None,
         names_of: NamesOf = lambda paper: (),
+        one_paper: bool = False,
     ) -> None:
         self._terms = terms
         self._library = library
         self._meaning = meaning
         self._page_of = page_of
         self._names_of = names_of
+        self._one_paper = one_paper
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
         asked, ranked, found = self.weigh(question, evidence)
-        if chance_of_answer(found) < THRESHOLD:
+        chance = chance_of_answer(found)
+        if chance < THRESHOLD:
             yield NOT_IN_PAPERS
-            return Draft(NOT_IN_PAPERS, refused=True)
+            return Draft(NOT_IN_PAPERS, refused=True, chance=chance)
         text = ""
         for piece in compose(choose(asked, ranked, self._named(question, evidence))):
             if stop.is_set():
-                return Draft(text, problem=STOPPED)
+                return Draft(text, problem=STOPPED, chance=chance)
             text += piece
             yield piece
-        return Draft(text)
+        return Draft(text, chance=chance)
 
     def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
         asked = take_apart(question, self._terms, self._library, evidence)
         ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
-        return asked, ranked, signs(asked, ranked, evidence, self._terms, self._library, self._names_of)
+        return (
+            asked,
+            ranked,
+            signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
+        )
 
     def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""

@@ -144,6 +144,8 @@ class Draft:
     problem: str = ""  # why the text is incomplete (provider cut off, stopped), empty when it is whole
     tokens: int = 0  # of prompt and answer, where the provider tells
     repaired: bool = False  # sentences without support were sent back to the model once
+    # That the evidence answers, where the reader estimates it.
+    chance: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,7 @@ class Answer:
     semantic_entropy: float | None = None  # nats, over RAG_SAMPLES further answers; None: not sampled
     repaired: bool = False  # unsupported sentences were sent back to the model once, and what it wrote is checked again
     asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
+    confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
 
 
 @dataclass(frozen=True)

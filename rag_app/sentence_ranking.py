@@ -68,6 +68,7 @@ class Unit:
     features: dict[str, float] = field(default_factory=dict)
     score: float = 0.0
     rank: int = 0  # of its piece of evidence, from 0
+    place: int = 0  # among all units by words and rank, from 0: before meaning was compared
     vector: np.ndarray | None = None  # float32 (dimension,), of the likeliest units only
 
     @property
@@ -172,6 +173,8 @@ def rank_units(
             found.append(unit)
     score_units(asked, found)
     found.sort(key=lambda unit: -unit.score)
+    for place, unit in enumerate(found):
+        unit.place = place
     if meaning is not None and found:
         close = found[:CLOSE_LOOKS]
         for unit, vector in zip(close, meaning.embed_passages([unit.framed for unit in close]), strict=True):

@@ -14,6 +14,7 @@ NameAnswer = Callable[[Answer], str]
 VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
 
 VERDICT = "Not in these papers"
+CONFIDENCE = "How sure: whether the sources agree, how clearly the papers speak of this, and how much was verified."
 _ICONS = {True: "✓", False: "!"}
 
 
@@ -96,6 +97,10 @@ def footer_html(answer: Answer, menu: str = "") -> str:
         parts.append(f"<span{names}>{counts}</span>")
     if answer.reader:
         parts.append(f"<span>{shown(reader_words(answer.reader))}</span>")
+    if answer.confidence:
+        parts.append(
+            f'<span class="confidence {answer.confidence}" title="{CONFIDENCE}">{answer.confidence} confidence</span>'
+        )
     if "total" in answer.milliseconds:
         parts.append(f"<span>{answer.milliseconds['total'] / 1000:.1f} s</span>")
     if answer.tokens:

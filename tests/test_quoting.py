@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.asked import take_apart
@@ -16,7 +16,7 @@ from rag_app.naming import mentions
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
 from rag_app.records import Block, Draft, Evidence, Page
 from rag_app.sentence_ranking import is_row, rank_units, units_of
-from rag_app.sufficiency import WEIGHTS, chance_of_answer, signs
+from rag_app.sufficiency import USUAL_FOCUS, WEIGHTS, chance_of_answer, signs
 from tests.doubles import WordEmbedder
 
 LYNX = (
@@ -154,6 +154,7 @@ QUESTIONS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(SENTENCES, min_size=1, max_size=4), QUESTIONS)
 def test_it_never_invents(texts: list[list[str]], question: str) -> None:
     evidence = [
@@ -273,3 +274,18 @@ def test_signs(question: str, sign: str, value: float) -> None:
 )
 def test_names_of_papers_in_questions(question: str, name: str, named: bool) -> None:
     assert mentions(question, name) is named
+
+
+def test_what_is_found_a_little_in_many_papers_is_less_likely_an_answer() -> None:
+    question = "What batch size is used for training?"
+    many = [_evidence(number, LYNX, f"{number}.pdf", title=f"Paper {number}") for number in range(1, 5)]
+    one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
+    spread, held = reader().weigh(question, many)[2], reader().weigh(question, one)[2]
+    assert (spread["focus"], held["focus"]) == (0.25, 1.0)
+    assert chance_of_answer({**held, "focus": spread["focus"]}) < chance_of_answer(held)
+
+
+def test_focus_tells_nothing_in_one_paper_or_when_several_are_asked_for() -> None:
+    one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
+    assert reader(one_paper=True).weigh("What batch size is used?", one)[2]["focus"] == USUAL_FOCUS
+    assert reader().weigh("Which papers use a batch size of 128?", one)[2]["focus"] == USUAL_FOCUS

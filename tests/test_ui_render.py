@@ -117,3 +117,14 @@ def test_while_it_comes_the_numbers_cannot_be_pressed_yet():
     rendered = progress_html("It is 42 [1]", "reading 3 passages")
     assert '<span class="cite waiting">1</span>' in rendered
     assert "<button" not in rendered and "reading 3 passages" in rendered
+
+
+@pytest.mark.parametrize("level", ["high", "medium", "low"])
+def test_the_confidence_is_said_in_the_footer(level):
+    rendered = answer_html(answer(confidence=level), name)
+    assert f'<span class="confidence {level}" title="How sure' in rendered
+    assert f">{level} confidence</span>" in rendered
+
+
+def test_no_confidence_is_said_where_there_is_none():
+    assert "confidence" not in answer_html(answer(), name)

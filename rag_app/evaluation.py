@@ -1,0 +1,161 @@
+"""How good an answer is, measured against the gold of its question. Pure: values in, figures out.
+
+Nothing here uses the matcher that verifies quotes for the answer: it is judged from outside, by the page's raw text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rag_app.evaluation_questions import Fact, Question
+from rag_app.records import Answer, Citation
+
+RawText = Callable[[str, int], str]
+"""Paper and page (from 1) -> the page's text straight from the file; empty where there is no such page."""
+Place = tuple[str, int]  # paper and page
+DEPTHS = (5, 10)  # distinct pages
+RIGHT = 0.5  # of the facts: from here on an answer counts as right
+
+_MARK = re.compile(r"\[\d+\]")
+_STRAIGHT = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "−": "-", "–": "-"})
+_LINE_HYPHEN = re.compile(r"[\ufffe\ufffb\u00ad\x02]\s*|(?<=\w)-[ \t]*\n\s*")  # pdfium marks some with U+FFFE or \x02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One question, its answer, and how good that is. `scores` are shares, 0..1, higher is better."""
+
+    question: Question
+    answer: Answer
+    scores: dict[str, float] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)  # right, wrong, missing
+    quotes: tuple[int, int, int] = (0, 0, 0)  # cited, verified by the answer, found from outside
+
+    @property
+    def right(self) -> bool:
+        """Whether a user was well served: half of the facts told, or a question without answer refused."""
+        if not self.question.answerable:
+            return self.answer.status == "not_in_papers"
+        return self.scores["facts shown"] >= RIGHT
+
+
+def judge(question: Question, answer: Answer, places: Sequence[Place], raw_text: RawText) -> Outcome:
+    """Measure one answer. `places` are the pages that retrieval found for the question, best first.
+
+    recall@k: share of the facts whose page is among the first k distinct pages. fact coverage: share of the facts whose
+    numbers and names all stand in the answer's words; facts shown: in its words or its quotes. citation precision:
+    share of the cited pages that hold a fact. quote validity: share of the quotes that stand on their page. refused,
+    answered: 1 when that was right. cells right: comparisons. papers F1: clusterings.
+    """
+    scores: dict[str, float] = {}
+    cells: dict[str, int] = {}
+    refused = answer.status == "not_in_papers"
+    if question.answerable:
+        said = f"{_MARK.sub('', answer.answer)}" if answer.status == "answered" else ""
+        shown = " ".join([said, *(citation.quote for citation in answer.citations)])
+        scores |= {f"recall@{depth}": recall(places, question.facts, depth) for depth in DEPTHS}
+        scores["answered"] = float(answer.status == "answered")
+        scores["fact coverage"] = _share(holds(said, fact) for fact in question.facts)
+        scores["facts shown"] = _share(holds(shown, fact) for fact in question.facts)
+        if answer.citations:
+            cited = {(citation.paper, citation.page) for citation in answer.citations}
+            scores["citation precision"] = len(cited & {(f.paper, f.page) for f in question.facts}) / len(cited)
+    else:
+        scores["refused"] = float(refused)
+    if question.kind == "comparison":
+        cells = compared(answer, question.facts)
+        scores["cells right"] = cells["right"] / sum(cells.values())
+    if question.kind == "clustering":
+        scores["papers F1"] = f1(papers_of(answer), set(question.papers))
+    valid = sum(stands(citation, raw_text) for citation in answer.citations)
+    if answer.citations:
+        scores["quote validity"] = valid / len(answer.citations)
+    verified = sum(citation.verified for citation in answer.citations)
+    return Outcome(question, answer, scores, cells, (len(answer.citations), verified, valid))
+
+
+def _share(found: Iterable[bool]) -> float:
+    values = list(found)
+    return sum(values) / len(values) if values else 0.0
+
+
+def recall(places: Sequence[Place], facts: Sequence[Fact], depth: int) -> float:
+    """Share of the facts whose page is among the first `depth` distinct places."""
+    first = list(dict.fromkeys(places))[:depth]
+    return _share((fact.paper, fact.page) in first for fact in facts)
+
+
+# -- words --------------------------------------------------------------------------------------------------------
+
+
+def folded(text: str, hyphen: str = "") -> str:
+    """Text as it is compared: NFKC, hyphens at line ends joined (or kept, as `hyphen` says), one blank, no case."""
+    text = _LINE_HYPHEN.sub(hyphen, unicodedata.normalize("NFKC", text).replace("\r", ""))
+    return re.sub(r"\s+", " ", text).strip().casefold().translate(_STRAIGHT)
+
+
+def holds(text: str, fact: Fact) -> bool:
+    """Whether a text has all numbers and names of a fact; a number has to stand alone: 8 is not in 78.0."""
+    said = _ungrouped(folded(text))
+    return all(_pattern(piece).search(said) for piece in fact.must_contain)
+
+
+def _pattern(piece: str) -> re.Pattern[str]:
+    wanted = _ungrouped(folded(piece))
+    before = r"(?<!\d)(?<!\d[.,])" if wanted[:1].isdigit() else ""
+    after = r"(?!\d)(?![.,]\d)" if wanted[-1:].isdigit() else ""
+    return re.compile(before + re.escape(wanted) + after)
+
+
+def _ungrouped(text: str) -> str:
+    """Without the commas that group digits: 21,015,324 is 21015324."""
+    return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+
+
+def stands(citation: Citation, raw_text: RawText) -> bool:
+    """Whether a quote stands on its page, by the page's raw text alone."""
+    raw, wanted = raw_text(citation.paper, citation.page), citation.quote
+    return any(folded(wanted, hyphen) in folded(raw, hyphen) for hyphen in ("", "-")) and bool(wanted.strip())
+
+
+# -- several papers -----------------------------------------------------------------------------------------------
+
+
+def compared(answer: Answer, facts: Sequence[Fact]) -> dict[str, int]:
+    """For every fact of a comparison, what the answer has in its place: it, something else, or nothing on that paper.
+
+    The place is the paper's row; in an answer without a table, the sentences that cite the paper.
+    """
+    counts = {"right": 0, "wrong": 0, "missing": 0}
+    for fact in facts:
+        said = _said_of(fact.paper, answer)
+        counts["missing" if not said.strip() else "right" if holds(said, fact) else "wrong"] += 1
+    return counts
+
+
+def _said_of(paper: str, answer: Answer) -> str:
+    if answer.status != "answered":
+        return ""
+    quotes = {citation.number: citation.quote for citation in answer.citations if citation.paper == paper}
+    if answer.table is not None:
+        cells = [cell for row in answer.table.rows if row.paper == paper for cell in row.cells if cell.citations]
+        return " ".join(text for cell in cells for text in (cell.text, *(quotes.get(n, "") for n in cell.citations)))
+    parts = []
+    for sentence in re.split(r"\n|(?<=\])(?!\[)\s", answer.answer):
+        cited = [int(number) for number in re.findall(r"\[(\d+)\]", sentence)]
+        if quotes.keys() & cited:
+            parts += [_MARK.sub("", sentence), *(quotes[number] for number in cited if number in quotes)]
+    return " ".join(parts)
+
+
+def papers_of(answer: Answer) -> set[str]:
+    """The papers that an answer names as its result: those that it cites."""
+    return {citation.paper for citation in answer.citations} if answer.status == "answered" else set()
+
+
+def f1(found: set[str], gold: set[str]) -> float:
+    """The harmonic mean of precision and recall of a set."""
+    return 2 * len(found & gold) / (len(found) + len(gold)) if found or gold else 0.0
