@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
+from itertools import zip_longest
 
 import numpy as np
 
@@ -17,14 +18,14 @@ from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import Reader
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
+from rag_app.records import Answer, Draft, Event, Evidence, Hit, Piece, Progress, Searched
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import Meaning
 from rag_app.sufficiency import THRESHOLD, chance_of_answer
 from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
-CELL_HITS, CELL_BUDGET = 10, 2_500  # passages and tokens that are read for one cell of a comparison
+CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one cell of a comparison
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
 
 
@@ -90,17 +91,25 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
     comparison = compares(question, retriever, scope)
     if comparison is None:
         return Found(question, scope, generation, evidence, page_of)
-    searches = [aspect.search for aspect in comparison.aspects]
+    searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
-        (paper, aspect.label): gather(hits[paper, aspect.search], page_of, title_of, CELL_BUDGET)
+        (paper, aspect.label): gather(
+            in_turns(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
+        )
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
     return Found(question, scope, generation, evidence, page_of, comparison, cells)
 
 
-class _WordsOf:
+def in_turns(*lists: Sequence[Hit]) -> list[Hit]:
+    """The lists' hits, taking turns; each passage once."""
+    turns = [hit for hits in zip_longest(*lists) for hit in hits if hit is not None]
+    return list({hit.passage.id: hit for hit in reversed(turns)}.values())[::-1]
+
+
+class WordsOf:
     """What a generation knows about words: how rare one is, and whether a paper uses several together."""
 
     def __init__(self, generation: Generation) -> None:
@@ -121,7 +130,7 @@ def quoting_reader(found: Found, embedder: Meaning) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
-        terms, _WordsOf(found.generation), embedder, found.page_of, lambda paper: by_paper[paper].short_names
+        terms, WordsOf(found.generation), embedder, found.page_of, lambda paper: by_paper[paper].short_names
     )
 
 
@@ -155,10 +164,11 @@ def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> 
     comparison = found.comparison
     assert comparison is not None
     yield Progress("reading", f"comparing {len(comparison.papers)} papers on {len(comparison.aspects)} aspects")
-    rank = CellRanker(found.question, terms, _WordsOf(found.generation), meaning, found.page_of)
+    rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of)
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
+    answer = replace(answer, plan=comparison.plan(len(comparison.papers)))
     if stop.is_set():
         answer = replace(answer, notes=(STOPPED,))
     elif not cells.citations:

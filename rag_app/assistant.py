@@ -22,6 +22,7 @@ from rag_app.answering import (
 )
 from rag_app.build import BuildProgress, BuildReport, build
 from rag_app.comparison import Comparison, demanded, recognised
+from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
@@ -35,6 +36,7 @@ from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
+from rag_app.special_answers import special_answer
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,13 @@ class Assistant:
                 reader = quoting_reader(found, self.embedder)
             retrieved = time.perf_counter()
             tabulates = isinstance(reader, QuotingReader) and found.comparison is not None
-            if tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
+            special = None
+            if isinstance(reader, QuotingReader) and demand is None:
+                desk = Desk(found, self._retriever_of(found.generation), self.embedder, stop)
+                special = yield from special_answer(desk)
+            if special is not None:
+                answer = special
+            elif tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
                 answer = yield from table_from(found, self.embedder, stop)
             else:
                 answer = yield from answer_from(found, reader, stop)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import answer_text, harmless, note, print_json
-from rag_app.comparison import plain
 from rag_app.formats import answer_json
+from rag_app.quoted_units import plain
 from rag_app.records import Answer, Cell, Citation, Table
 
 _LATEX = {

@@ -12,7 +12,7 @@ from typing import Any
 from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildReport
 from rag_app.fetch import Fetched
-from rag_app.records import Answer, Citation, Hit, Table
+from rag_app.records import Answer, AnswerPlan, Citation, Hit, Step, Table
 
 Json = dict[str, Any]
 
@@ -38,10 +38,33 @@ def answer_json(answer: Answer) -> Json:
         "notes": list(answer.notes),
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
+        "plan": plan_json(answer.plan) if answer.plan is not None else None,
+        "steps": [step_json(step) for step in answer.steps],
     }
     if answer.status == "error":
         value["error"] = answer.answer
     return value
+
+
+def plan_json(plan: AnswerPlan) -> Json:
+    """How a question was understood: its kind, the papers with their short names, the aspects."""
+    return {
+        "kind": plan.kind,
+        "papers": list(plan.papers),
+        "names": list(plan.names),
+        "aspects": list(plan.aspects),
+        "searched": plan.searched,
+    }
+
+
+def step_json(step: Step) -> Json:
+    """One step from paper to paper: what was asked of which paper, what was found, and the citations for it."""
+    return {
+        "question": step.question,
+        "paper": step.paper,
+        "found": step.found,
+        "citations": list(step.citations),
+    }
 
 
 def table_json(table: Table) -> Json:

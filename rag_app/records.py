@@ -192,6 +192,27 @@ class Table:
 
 
 @dataclass(frozen=True)
+class AnswerPlan:
+    """How a question was understood, for the user to see and to correct."""
+
+    kind: Literal["comparison", "survey", "chain", "disagreement"]
+    papers: tuple[str, ...]  # whose text is looked at, one by one
+    names: tuple[str, ...]  # of the papers, short
+    aspects: tuple[str, ...]  # what is looked for in each
+    searched: int  # papers that were looked at
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a question that leads from paper to paper: what was asked of which paper, and what came of it."""
+
+    question: str
+    paper: str
+    found: str  # the words that lead on, or that answer
+    citations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """The checked answer, the same for the browser, the command line and Python."""
 
@@ -208,6 +229,8 @@ class Answer:
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."
     tokens: int = 0
     table: Table | None = None  # of a comparison that was answered without a model
+    plan: AnswerPlan | None = None  # where a question was taken apart without a model
+    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
 
 
 @dataclass(frozen=True)
