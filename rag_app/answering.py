@@ -12,7 +12,7 @@ import numpy as np
 
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
-from rag_app.comparison import CellRanker, Comparison, Tabulation
+from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.errors import QuestionError
 from rag_app.evidence import PageOf, gather
 from rag_app.index import Entry, Generation
@@ -156,7 +156,9 @@ def is_answered(found: Found, reader: QuotingReader) -> bool:
     return chance_of_answer(reader.weigh(found.question, found.evidence)[2]) >= THRESHOLD
 
 
-def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> Generator[Event, None, Answer]:
+def table_from(
+    found: Found, meaning: Meaning | None, stop: threading.Event, memory: CellMemory | None = None
+) -> Generator[Event, None, Answer]:
     """The comparison as a table; "not_in_papers" when no cell could be filled. Yields what happens, and no pieces.
 
     Without id and times, as answer_from.
@@ -164,7 +166,8 @@ def table_from(found: Found, meaning: Meaning | None, stop: threading.Event) -> 
     comparison = found.comparison
     assert comparison is not None
     yield Progress("reading", f"comparing {len(comparison.papers)} papers on {len(comparison.aspects)} aspects")
-    rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of)
+    index = found.generation.folder.name
+    rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of, memory, index)
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)

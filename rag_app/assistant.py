@@ -21,7 +21,7 @@ from rag_app.answering import (
     table_from,
 )
 from rag_app.build import BuildProgress, BuildReport, build
-from rag_app.comparison import Comparison, demanded, recognised
+from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
 from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
@@ -82,6 +82,7 @@ class Assistant:
         self._embedder_lock = threading.Lock()
         self._reader_lock = threading.Lock()
         self._builds = 0  # running now
+        self._cells = CellMemory()
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -245,13 +246,24 @@ class Assistant:
         question says. What goes wrong comes back as an Answer with status "error".
         """
         scope = Scope(tuple(papers), years, section)
+        *_, answer = self.comparing(question, id=id, scope=scope, aspects=aspects)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def comparing(
+        self, question: str, *, id: str = "", scope: Scope, aspects: str = "", stop: threading.Event | None = None
+    ) -> Iterator[Event]:
+        """As `compare`, as it comes into being. A column or row that was asked for before costs nothing again."""
 
         def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
             return demanded(question, retriever, scope, aspects)
 
-        *_, answer = self._told(question, id, scope, threading.Event(), compares)
-        assert isinstance(answer, Answer)
-        return answer
+        yield from self._told(question, id, scope, stop or threading.Event(), compares)
+
+    def papers_meant(self, text: str) -> list[str]:
+        """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
+        with self._index.using() as generation:
+            return papers_meant(text, self._retriever_of(generation))
 
     def stream(
         self,
@@ -302,7 +314,7 @@ class Assistant:
             if special is not None:
                 answer = special
             elif tabulates and (demand is not None or is_answered(found, quoting_reader(found, self.embedder))):
-                answer = yield from table_from(found, self.embedder, stop)
+                answer = yield from table_from(found, self.embedder, stop, self._cells)
             else:
                 answer = yield from answer_from(found, reader, stop)
             ended = time.perf_counter()

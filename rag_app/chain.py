@@ -32,13 +32,19 @@ _ASKING = re.compile(
     r"^\W*(?:(?:in|on|for|from|by|with|at|of|to|under)\s+)?(?:how|what|which|where|when|who|why|is|are|does|do|did|was)\b",
     re.IGNORECASE,
 )
+# Of the description only what describes: "an earlier automatic scorer from this set" -> "automatic scorer".
+_EMPTY = re.compile(
+    r"\b(?:another|other|a different|an? (?:earlier|previous|older)|papers?|works?|articles?|here|described|introduced|"
+    r"proposed|presented|comes?|(?:of|in|from) th(?:is|e) (?:set|library|collection))\b",
+    re.IGNORECASE,
+)
 # What "that paper" stands for is not searched for.
 _BACK = re.compile(
     r"\b(?:th(?:at|is|e) (?:other )?(?:paper|work)(?:['’]s)?|(?:that|this) (?=\w)|of them|there|it|its|their)\b",
     re.IGNORECASE,
 )
 COINED = 0.6  # of a link by a name that the other paper only coined
-MARGIN = 1.12  # the best second paper must be this much better than the next, else nothing is certain
+MARGIN = 1.15  # the best second paper must be this much better than the next, else nothing is certain
 LEAST = 0.25  # of the link's worth: below, the first paper merely names the second
 
 
@@ -87,7 +93,7 @@ def chain_of(question: str, named: Sequence[str], spans: Sequence[tuple[int, int
     name = question[spans[0][0] : spans[0][1]]
     if not any(name in piece for piece in telling):
         return None
-    link = _UNNAMED.sub(" ", " ".join(telling)).replace(name, " ")
+    link = _EMPTY.sub(" ", " ".join(telling).replace(name, " "))
     asks = _BACK.sub(" ", " ".join(asking))
     return Chain(first, " ".join(link.split()), " ".join(asks.split()))
 
@@ -97,18 +103,19 @@ def links_in(
     passages: Sequence[str],
     names: Mapping[str, Sequence[str]],
     sure: Collection[str],
-    ignore: Callable[[str], bool],
+    ignore: Callable[[str, str], bool],
 ) -> Iterator[Link]:
     """Where the passages of the first paper name other papers of the library.
 
     `names` maps folded names to papers; a name of several papers leads nowhere. `sure` are those of them that mean a
-    paper for certain, `ignore` says which names mean none.
+    paper for certain, `ignore` says whether a name means nothing, though
+    it is a paper's.
     """
     alone = {name: papers for name, papers in names.items() if len(set(papers)) == 1 and papers[0] != first}
     for number, text in enumerate(passages):
         for mention in mentions(text, alone):
             name = text[mention.start : mention.end]
-            if not ignore(name):
+            if not ignore(name, mention.paper):
                 yield Link(mention.paper, text, number, name, folded(name) in sure)
 
 

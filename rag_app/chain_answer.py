@@ -70,20 +70,25 @@ def chain_answer(desk: Desk, chain: Chain) -> Generator[Event, None, Answer | No
     return _chained(desk, chain, second, unit, answer)
 
 
-def _common_names(generation: Generation) -> Callable[[str], bool]:
-    """Whether a name is used by so many papers, and stands in no title, that it means none of them."""
+def _common_names(generation: Generation) -> Callable[[str, str], bool]:
+    """Whether a name is used by so many papers, and not in its paper's title, that it means none of them."""
     readable = [entry for entry in generation.manifest.papers if entry.passages]
-    titles = " ".join(squash(entry.title) for entry in readable)
+    titles = {entry.paper: squash(entry.title) for entry in generation.manifest.papers}
     certain = {squash(name) for entry in readable for name in entry.short_names}
-    known: dict[str, bool] = {}
+    spelled = {name for entry in readable for name in (*entry.short_names, *entry.coined)}
+    known: dict[tuple[str, str], bool] = {}
 
-    def common(name: str) -> bool:
-        if name not in known:
+    def common(name: str, paper: str) -> bool:
+        if (name, paper) not in known:
             rows = rows_naming(generation, name)
             papers = len(np.unique(generation.rows[rows, 0])) if len(rows) else 0
             most = (EVERYWHERE if squash(name) in certain else WIDESPREAD) * len(readable)
-            known[name] = len(squash(name)) < 3 or (squash(name) not in titles and papers > max(2, most))
-        return known[name]
+            # "Search" is a word, though a paper has a method SEARCH.
+            word = name[:1].isupper() and name[1:].islower() and name not in spelled
+            known[name, paper] = (
+                word or len(squash(name)) < 3 or (squash(name) not in titles[paper] and papers > max(2, most))
+            )
+        return known[name, paper]
 
     return common
 

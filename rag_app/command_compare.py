@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 
+from rag_app.assistant import Assistant
 from rag_app.command_library import chosen_papers, ready_assistant
 from rag_app.command_terminal import answer_text, harmless, note, print_json
+from rag_app.errors import QuestionError
 from rag_app.formats import answer_json
 from rag_app.quoted_units import plain
 from rag_app.records import Answer, Cell, Citation, Table
+from rag_app.table_growth import answer_of, with_columns, with_rows
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -25,7 +30,7 @@ _LATEX = {
 def run(options: Namespace) -> int:
     """Compare and print. Returns 1 when there is no table to print."""
     assistant = ready_assistant()
-    answer = assistant.compare(options.question, papers=chosen_papers(options, assistant), aspects=options.aspects)
+    answer = _grown(options, assistant) if options.onto else _made(options, assistant)
     if options.json:
         print_json(answer_json(answer))
         return int(answer.status == "error")
@@ -40,6 +45,30 @@ def run(options: Namespace) -> int:
         return 1
     print(harmless(FORMS[options.form](answer)), end="")
     return 0
+
+
+def _made(options: Namespace, assistant: Assistant) -> Answer:
+    if not options.question:
+        raise QuestionError("The question is missing. Say what is compared, or give a saved table: --onto FILE")
+    return assistant.compare(options.question, papers=chosen_papers(options, assistant), aspects=options.aspects)
+
+
+def _grown(options: Namespace, assistant: Assistant) -> Answer:
+    """A saved table with the columns of --aspects or the rows of --papers beside its own; only they are searched."""
+    try:
+        saved = answer_of(json.loads(Path(options.onto).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise QuestionError(f"{options.onto}: cannot be read as a saved table ({error}).") from error
+    papers = chosen_papers(options, assistant)
+    if bool(papers) == bool(options.aspects):
+        raise QuestionError("--onto grows a table by columns (--aspects) or by rows (--papers): give one of them.")
+    assert saved.table is not None
+    rows = papers or tuple(row.paper for row in saved.table.rows)
+    aspects = options.aspects or ";".join(saved.table.aspects)
+    fresh = assistant.compare(saved.question, papers=rows, aspects=aspects)
+    if fresh.table is None:
+        return fresh
+    return with_rows(saved, fresh) if papers else with_columns(saved, fresh)
 
 
 def as_csv(answer: Answer) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +113,19 @@ def demanded(question: str, retriever: Retriever, scope: Scope, aspects: str) ->
     return _of(question, retriever, papers, aspects)
 
 
+def papers_meant(text: str, retriever: Retriever) -> list[str]:
+    """The papers of a list with commas between: file names, or what a paper is called. Raises QuestionError."""
+    found: list[str] = []
+    for piece in (" ".join(piece.split()) for piece in re.split(r"[,;]", text)):
+        if not piece:
+            continue
+        named = [piece] if piece in retriever.generation.by_paper else [m.paper for m in retriever.mentions(piece)]
+        if not named:
+            raise QuestionError(f"No paper of this library is called {piece!r}. Give its file name, or its short name.")
+        found += named
+    return list(dict.fromkeys(found))
+
+
 def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
     mentions = [mention for mention in retriever.mentions(question) if mention.paper in papers]
     called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
@@ -124,12 +138,46 @@ def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str
     return Comparison(question, tuple(papers), tuple(names), aspects_given(aspects) or aspects_of(question, spans))
 
 
+class CellMemory:
+    """Cells that were ranked before, so that a table with one more column or row costs that alone. Thread-safe."""
+
+    def __init__(self, most: int = 300) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Ranked] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Ranked | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, ranked: Ranked) -> None:
+        with self._lock:
+            self._kept[key] = ranked
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
 class CellRanker:
-    """Orders the units of one cell's evidence: by the aspect first, and by the whole question."""
+    """Orders the units of one cell's evidence: by the aspect first, and by the whole question.
+
+    `memory` keeps them for the same question on the same index, which `index` names.
+    """
 
     def __init__(
-        self, question: str, terms: Terms, library: Library | None, meaning: Meaning | None, page_of: PageOf
+        self,
+        question: str,
+        terms: Terms,
+        library: Library | None,
+        meaning: Meaning | None,
+        page_of: PageOf,
+        memory: CellMemory | None = None,
+        index: str = "",
     ) -> None:
+        self._memory = memory if memory is not None else CellMemory()
+        self._index = index
         self._question = question
         self._terms = terms
         self._library = library
@@ -139,6 +187,16 @@ class CellRanker:
         self._names = frozenset(squash(name) for name in names_in(question))
 
     def __call__(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
+        """The units of the evidence for the aspect, best first."""
+        places = tuple((piece.paper, piece.page, piece.start, piece.end) for piece in evidence)
+        key = (self._index, self._question, aspect.asked, self._meaning is not None, places)
+        known = self._memory.get(key)
+        if known is None:
+            known = self._ranked(aspect, evidence)
+            self._memory.put(key, known)
+        return known
+
+    def _ranked(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
         asked = take_apart(aspect.asked, self._terms, self._library, evidence)
         facets = facets_of(aspect.asked)
         whole = take_apart(self._question, self._terms, self._library, evidence)

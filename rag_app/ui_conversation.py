@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from rag_app.records import Answer
+
 TURNS_SHOWN = 60  # of a conversation; older ones leave the screen
 SESSIONS_KEPT = 200
 
@@ -27,6 +29,7 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     stop: threading.Event | None = None  # set while an answer is coming
     seen: str = ""  # the list of papers as this tab last got it
+    compared: Answer | None = None  # the last answer, when it is a comparison: its plan may be corrected
 
     def messages(self) -> Messages:
         shown: Messages = []

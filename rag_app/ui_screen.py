@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ import gradio as gr
 from fastapi import FastAPI
 
 from rag_app.errors import QuestionError, RagError
-from rag_app.records import Answer
-from rag_app.ui_conversation import Messages, Sessions, Turn
+from rag_app.records import Answer, Event
+from rag_app.retrieval import Scope
+from rag_app.ui_conversation import Conversation, Messages, Sessions, Turn
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
@@ -36,6 +37,9 @@ TITLE = "Ask the papers"
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 TICK = 1.5  # seconds between two looks at the build
+
+
+Begin = Callable[[threading.Event], Iterator[Event]]
 
 
 class Screen:
@@ -60,12 +64,21 @@ class Screen:
             gr.Info("Still answering. Press Stop first, or wait.")
             yield gr.skip(), gr.skip()
             return
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            return self.assistant.stream(question, papers=self._ticked(ticked), stop=event)
+
+        yield from self._told(conversation, question, question, begin)
+
+    def _told(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[tuple[Any, Any]]:
+        """One turn: `said` is shown as the user's, `begin` answers. Yields as `ask` does."""
         stop = conversation.stop = threading.Event()
-        turn = Turn(question_html(question), progress_html("", "looking"))
+        turn = Turn(question_html(said), progress_html("", "looking"))
         conversation.turns.append(turn)
+        conversation.compared = None
         try:
             yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop")
-            for html in self._answer(question, ticked, stop):
+            for html in self._answer(conversation, question, begin, stop):
                 turn.answer = html
                 yield conversation.messages(), gr.skip()
             yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False)
@@ -73,19 +86,45 @@ class Screen:
             stop.set()
             conversation.stop = None
 
-    def _answer(self, question: str, ticked: str, stop: threading.Event) -> Iterator[str]:
+    def _answer(self, conversation: Conversation, question: str, begin: Begin, stop: threading.Event) -> Iterator[str]:
         verbatim = self.reader.name in VERBATIM_READERS
-        try:
-            papers = self._ticked(ticked)
-        except QuestionError as error:
-            yield answer_html(Answer("", question, "error", str(error), ""), self.shelf.name_place)
-            return
-        begin = lambda event: self.assistant.stream(question, papers=papers, stop=event)  # noqa: E731
-        for snapshot in snapshots(question, begin, stop):
+
+        def told(event: threading.Event) -> Iterator[Event]:
+            try:
+                yield from begin(event)
+            except QuestionError as error:
+                yield Answer("", question, "error", str(error), "")
+
+        for snapshot in snapshots(question, told, stop):
             if snapshot.answer is not None:
+                conversation.compared = snapshot.answer if snapshot.answer.table is not None else None
                 yield answer_html(snapshot.answer, self.shelf.name_place)
             else:
                 yield progress_html(snapshot.text, snapshot.doing, verbatim)
+
+    def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
+        """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
+        answer = self.sessions.of(request.session_hash).compared
+        if answer is None or answer.plan is None:
+            return gr.Row(visible=False), gr.skip(), gr.skip()
+        return gr.Row(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
+
+    def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+        """Compare again, with the papers and aspects as the user has corrected them. Yields as `ask` does."""
+        conversation = self.sessions.of(request.session_hash)
+        answer = conversation.compared
+        if answer is None or answer.plan is None or conversation.stop is not None:
+            yield gr.skip(), gr.skip()
+            return
+        known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
+        question = answer.question
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
+            scope = Scope(tuple(self.assistant.papers_meant(meant)))
+            return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
+
+        yield from self._told(conversation, question, f"{question}\nPapers: {papers}\nAspects: {aspects}", begin)
 
     def _ticked(self, names: str) -> list[str]:
         try:
@@ -198,11 +237,12 @@ def _layout(screen: Screen) -> Any:
             with gr.Column(elem_id="conversation"):
                 _own(static_text("bar.html"))
                 chat = _chat()
+                plan = _plan_fields()
                 _own('<p id="scope-note" role="status"></p>')
                 box = _question_box()
             with gr.Column(elem_id="reading"):
                 _own(static_text("reading.html"))
-        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box)
+        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box, plan)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
 
@@ -233,6 +273,15 @@ def _chat() -> gr.Chatbot:
     )
 
 
+def _plan_fields() -> tuple[Any, Any, Any, Any]:
+    """Below a comparison: its papers and aspects as text, to be corrected and asked again."""
+    with gr.Row(visible=False, elem_id="plan", equal_height=True) as row:
+        papers = gr.Textbox(label="Papers, with commas between", lines=1, max_lines=1, max_length=2_000, scale=2)
+        aspects = gr.Textbox(label="Aspects, with semicolons between", lines=1, max_lines=1, max_length=2_000, scale=3)
+        again = gr.Button("Ask again", size="sm", elem_id="ask-again", scale=0, min_width=90)
+    return row, papers, aspects, again
+
+
 def _question_box() -> gr.Textbox:
     return gr.Textbox(
         placeholder="Ask about these papers",
@@ -249,16 +298,32 @@ def _question_box() -> gr.Textbox:
 
 
 def _wire(
-    screen: Screen, page: gr.Blocks, ticked: Any, rows: Any, status: Any, rebuild: Any, reader: Any, chat: Any, box: Any
+    screen: Screen,
+    page: gr.Blocks,
+    ticked: Any,
+    rows: Any,
+    status: Any,
+    rebuild: Any,
+    reader: Any,
+    chat: Any,
+    box: Any,
+    plan: tuple[Any, Any, Any, Any],
 ) -> None:
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     answering = private | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
     at_once = private | {"queue": False}
     library = [rows, status, reader]
     scope = "(question, ticked) => [question, window.papers ? window.papers.ticked() : '[]']"
-    box.submit(screen.ask, [box, ticked], [chat, box], js=scope, **answering)
+    row, papers, aspects, again = plan
+    shown = [row, papers, aspects]
+    box.submit(screen.ask, [box, ticked], [chat, box], js=scope, **answering).then(screen.plan, None, shown, **at_once)
+    # By the button, or by Enter in either field.
+    for press in (again.click, papers.submit, aspects.submit):
+        asked = press(screen.correct, [papers, aspects], [chat, box], **answering)
+        asked.then(screen.plan, None, shown, **at_once)
     only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
-    chat.example_select(screen.ask_example, [ticked], [chat, box], js=only_scope, **answering)
+    example = chat.example_select(screen.ask_example, [ticked], [chat, box], js=only_scope, **answering)
+    example.then(screen.plan, None, shown, **at_once)
     chat.clear(screen.clear, None, chat, **at_once)
     box.stop(screen.stop, None, None, **at_once)
     rebuild.click(screen.rebuild, None, library, **at_once)
