@@ -31,6 +31,7 @@ LONGEST_CELL = 200  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 SECOND = 0.8  # of the best unit's score: so near, a second statement is worth its room in the cell
 ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
+LOOKS = 0.3  # what the look of an answer counts for there
 CLOSE_LOOKS = 70  # units of a cell whose meaning is compared: the best by all else
 MOST_PAPERS = 12  # rows
 BESIDE = 2  # further sentences of each paper, below the table
@@ -81,6 +82,8 @@ class Ranked:
 
 Rank = Callable[[Aspect, Sequence[Evidence]], Ranked]
 
+# "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
+_TORN = re.compile(r"\b\w \d{1,2} [,.;]")
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
 
 
@@ -210,6 +213,7 @@ class CellRanker:
             score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:
             unit.score += added[id(unit)]
+            unit.features["looks"] = looks_like(facets, unit.text)
         return Ranked(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
     def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
@@ -313,8 +317,11 @@ def further(ranked: Sequence[Ranked], taken: Sequence[Unit]) -> list[Unit]:
 
 
 def reported(unit: Unit) -> bool:
-    """Whether a unit speaks to its aspect at all."""
-    return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
+    """Whether a unit speaks to its aspect at all: by its words and meaning, helped by the look of an answer."""
+    if _TORN.search(unit.text):
+        return False
+    speaks = unit.features["own"] + unit.features["near"] + unit.features["meaning"]
+    return speaks + LOOKS * unit.features.get("looks", 0.0) >= ENOUGH
 
 
 def alike(one: Unit, other: Unit) -> bool:

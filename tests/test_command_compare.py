@@ -109,7 +109,8 @@ TYPED = ["compare", "batch size of the training", "--papers", "otter,heron", "--
 def test_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(TYPED) == 0
     said = capsys.readouterr().out
-    assert said.startswith("batch size\n")
+    assert said.startswith("Compared: The otter, The heron — on: batch size.")
+    assert "\n\nbatch size\n" in said
     assert "is 512 for" in said
     assert "is 64 for" in said
 
