@@ -1,4 +1,4 @@
-"""Questions about all papers, from paper to paper, and of disagreement: recognised, answered with quotes, or left alone."""
+"""Questions about all papers, from paper to paper, and of disagreement: recognised, answered, or left alone."""
 
 from __future__ import annotations
 
