@@ -48,8 +48,6 @@ def run(options: Namespace) -> int:
 
 
 def _made(options: Namespace, assistant: Assistant) -> Answer:
-    if not options.question:
-        raise QuestionError("The question is missing. Say what is compared, or give a saved table: --onto FILE")
     return assistant.compare(options.question, papers=chosen_papers(options, assistant), aspects=options.aspects)
 
 

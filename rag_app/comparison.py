@@ -31,7 +31,6 @@ LONGEST_CELL = 200  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 SECOND = 0.8  # of the best unit's score: so near, a second statement is worth its room in the cell
 ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
-LOOKS = 0.3  # what the look of an answer counts for there
 CLOSE_LOOKS = 70  # units of a cell whose meaning is compared: the best by all else
 MOST_PAPERS = 12  # rows
 BESIDE = 2  # further sentences of each paper, below the table
@@ -213,7 +212,6 @@ class CellRanker:
             score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:
             unit.score += added[id(unit)]
-            unit.features["looks"] = looks_like(facets, unit.text)
         return Ranked(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
     def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
@@ -317,11 +315,10 @@ def further(ranked: Sequence[Ranked], taken: Sequence[Unit]) -> list[Unit]:
 
 
 def reported(unit: Unit) -> bool:
-    """Whether a unit speaks to its aspect at all: by its words and meaning, helped by the look of an answer."""
+    """Whether a unit speaks to its aspect at all."""
     if _TORN.search(unit.text):
         return False
-    speaks = unit.features["own"] + unit.features["near"] + unit.features["meaning"]
-    return speaks + LOOKS * unit.features.get("looks", 0.0) >= ENOUGH
+    return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
 
 
 def alike(one: Unit, other: Unit) -> bool:
