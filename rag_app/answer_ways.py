@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from dataclasses import replace
 
-from rag_app.answering import Found, answer_from, balanced, is_answered, quoting_reader, table_from
+from rag_app.answering import answer_from, balanced, is_answered, quoting_reader, table_from
+from rag_app.comparison import CellMemory
+from rag_app.desk import Desk
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event
-from rag_app.sentence_ranking import Meaning
 from rag_app.settings import Settings
+from rag_app.special_answers import special_answer
 from rag_app.whole_papers import NEEDS_MODEL, answer_whole
 
 
 def answered(
-    found: Found,
-    reader: Reader,
-    settings: Settings,
-    meaning: Meaning,
-    stop: threading.Event,
-    *,
-    demanded: bool = False,
-    whole: bool = False,
+    desk: Desk, reader: Reader, settings: Settings, cells: CellMemory, *, demanded: bool = False, whole: bool = False
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
 
     `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
     """
+    found, meaning, stop = desk.found, desk.meaning, desk.stop
     if whole and isinstance(reader, ModelReader):
         return (yield from answer_whole(found, reader, settings, stop, meaning))
     quoting = quoting_reader(found, meaning)
-    if found.comparison is not None and (demanded or is_answered(found, quoting)):
-        answer = yield from table_from(found, meaning, stop, reader)
+    special = None
+    if isinstance(reader, QuotingReader) and not demanded:
+        special = yield from special_answer(desk)
+    if special is not None:
+        answer = special
+    elif found.comparison is not None and (demanded or is_answered(found, quoting)):
+        answer = yield from table_from(found, meaning, stop, reader, cells)
     else:
         asked = balanced(found) if isinstance(reader, ModelReader) else found
         answer = yield from answer_from(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
+from itertools import zip_longest
 
 import numpy as np
 
 from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
-from rag_app.comparison import CellRanker, Comparison, Tabulation
+from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import PageOf, gather
@@ -22,7 +23,7 @@ from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
+from rag_app.records import Answer, Draft, Event, Evidence, Hit, Piece, Progress, Searched
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
@@ -32,7 +33,7 @@ from rag_app.sufficiency import THRESHOLD, chance_of_answer
 from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
-CELL_HITS, CELL_BUDGET = 10, 2_500  # passages and tokens that are read for one cell of a comparison
+CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one cell of a comparison
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
 
 
@@ -107,17 +108,25 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
     comparison = compares(question, retriever, scope)
     if comparison is None:
         return Found(question, scope, generation, evidence, wide, page_of, clear=clear)
-    searches = [aspect.search for aspect in comparison.aspects]
+    searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
-        (paper, aspect.label): gather(hits[paper, aspect.search], page_of, title_of, CELL_BUDGET)
+        (paper, aspect.label): gather(
+            in_turns(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
+        )
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
     return Found(question, scope, generation, evidence, wide, page_of, comparison, cells, clear)
 
 
-class _WordsOf:
+def in_turns(*lists: Sequence[Hit]) -> list[Hit]:
+    """The lists' hits, taking turns; each passage once."""
+    turns = [hit for hits in zip_longest(*lists) for hit in hits if hit is not None]
+    return list({hit.passage.id: hit for hit in reversed(turns)}.values())[::-1]
+
+
+class WordsOf:
     """What a generation knows about words: how rare one is, and whether a paper uses several together."""
 
     def __init__(self, generation: Generation) -> None:
@@ -138,7 +147,7 @@ def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
     by_paper = found.generation.by_paper
     return QuotingReader(
         terms,
-        _WordsOf(found.generation),
+        WordsOf(found.generation),
         embedder,
         found.page_of,
         lambda paper: by_paper[paper].short_names,
@@ -213,7 +222,11 @@ def is_answered(found: Found, reader: QuotingReader) -> bool:
 
 
 def table_from(
-    found: Found, meaning: Meaning | None, stop: threading.Event, reader: Reader | None = None
+    found: Found,
+    meaning: Meaning | None,
+    stop: threading.Event,
+    reader: Reader | None = None,
+    memory: CellMemory | None = None,
 ) -> Generator[Event, None, Answer]:
     """The comparison as a table; "not_in_papers" when no cell could be filled. Yields what happens, and no pieces.
 
@@ -222,10 +235,12 @@ def table_from(
     comparison = found.comparison
     assert comparison is not None
     yield Progress("reading", f"comparing {len(comparison.papers)} papers on {len(comparison.aspects)} aspects")
-    rank = CellRanker(found.question, terms, _WordsOf(found.generation), meaning, found.page_of)
+    index = found.generation.folder.name
+    rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of, memory, index)
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
+    answer = replace(answer, plan=comparison.plan(len(comparison.papers)))
     if stop.is_set():
         answer = replace(answer, notes=(STOPPED,))
     elif not cells.citations:

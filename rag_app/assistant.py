@@ -12,7 +12,8 @@ from pathlib import Path
 from rag_app.answer_ways import answered
 from rag_app.answering import Compares, checked, find, milliseconds, papers_in
 from rag_app.build import BuildProgress, BuildReport, build
-from rag_app.comparison import Comparison, demanded, recognised
+from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
+from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
@@ -22,7 +23,7 @@ from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Event, Hit, Page, Progress, Source
+from rag_app.records import Answer, Event, Hit, Page, PaperRow, Progress, Source, Status
 from rag_app.referring import referring, sources_in
 from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
@@ -30,32 +31,6 @@ from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
 from rag_app.understanding import Meant, meant
 from rag_app.whole_papers import Sending, pages_of, sending
-
-
-@dataclass(frozen=True)
-class PaperRow:
-    """One paper as the library shows it."""
-
-    paper: str
-    title: str
-    pages: int
-    passages: int
-    state: str
-    problem: str
-    year: int = 0
-    topic: str = ""
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Status:
-    """What can be searched now."""
-
-    papers: int
-    by_words: int  # passages
-    by_meaning: int
-    building: bool
-    reader: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +63,7 @@ class Assistant:
         self._embedder_lock = threading.Lock()
         self._reader_lock = threading.Lock()
         self._builds = 0  # running now
+        self._cells = CellMemory()
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -265,13 +241,24 @@ class Assistant:
         question says. What goes wrong comes back as an Answer with status "error".
         """
         scope = Scope(tuple(papers), years, section)
+        *_, answer = self.comparing(question, id=id, scope=scope, aspects=aspects)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def comparing(
+        self, question: str, *, id: str = "", scope: Scope, aspects: str = "", stop: threading.Event | None = None
+    ) -> Iterator[Event]:
+        """As `compare`, as it comes into being. A column or row that was asked for before costs nothing again."""
 
         def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
             return demanded(question, retriever, scope, aspects)
 
-        *_, answer = self._told(_Request(question, id, scope, threading.Event(), compares))
-        assert isinstance(answer, Answer)
-        return answer
+        yield from self._told(_Request(question, id, scope, stop or threading.Event(), compares))
+
+    def papers_meant(self, text: str) -> list[str]:
+        """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
+        with self._index.using() as generation:
+            return papers_meant(text, self._retriever_of(generation))
 
     def stream(
         self,
@@ -332,8 +319,9 @@ class Assistant:
             if isinstance(reader, ModelReader):  # it reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
+            desk = Desk(found, self._retriever_of(found.generation), self.embedder, stop)
             answer = yield from answered(
-                found, reader, self.settings, self.embedder, stop, demanded=demand is not None, whole=request.whole
+                desk, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
             )
             ended = time.perf_counter()
             yield replace(

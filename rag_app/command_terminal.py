@@ -11,9 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildProgress, BuildReport, PaperReport
-from rag_app.records import Answer, Citation, Hit, Reference, Table
+from rag_app.records import Answer, AnswerPlan, Citation, Hit, PaperRow, Reference, Table
 
 WIDEST = 100  # characters: longer lines read badly
 LONGEST_ENTRY = 240  # characters of a bibliography's entry
@@ -46,7 +45,8 @@ def width() -> int:
 
 def answer_text(answer: Answer, *, body: bool = True) -> str:
     """The answer with its citations, ready to print; without its own words when they were printed as they came."""
-    blocks = []
+    blocks = [plan_text(answer.plan)] if answer.plan is not None else []
+    blocks += [_wrapped(line, indent="") for line in steps_lines(answer)]
     if body and answer.table is not None:
         blocks.append(table_text(answer.table))
         # The first block of the text is the same table as Markdown.
@@ -67,6 +67,26 @@ def answer_text(answer: Answer, *, body: bool = True) -> str:
         blocks += [_citation(citation) for citation in answer.nearest]
     blocks.append(_footer(answer))
     return "\n\n".join(blocks)
+
+
+def plan_text(plan: AnswerPlan) -> str:
+    """How a question was understood, in a line or two, and how to correct it."""
+    aspects = "; ".join(plan.aspects)
+    if plan.kind == "comparison":
+        names = ", ".join(plan.names)
+        return _wrapped(f'Compared: {names} — on: {aspects}. To correct it: compare --papers A,B --aspects "X; Y"')
+    if plan.kind == "chain":
+        return _wrapped(f"Followed: {' → '.join(plan.names)}")
+    looked = f"Looked at {count(plan.searched, 'paper')} for: {aspects}"
+    return _wrapped(f"{looked}, and for claims that oppose each other" if plan.kind == "disagreement" else looked)
+
+
+def steps_lines(answer: Answer) -> list[str]:
+    """The steps from paper to paper, a line each."""
+    return [
+        f"Step {number}. {step.question} → {step.found} {''.join(f'[{mark}]' for mark in step.citations[:1])}"
+        for number, step in enumerate(answer.steps, start=1)
+    ]
 
 
 def table_text(table: Table) -> str:

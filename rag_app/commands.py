@@ -157,7 +157,10 @@ def _add_papers(command: argparse.ArgumentParser) -> None:
 
 
 def _add_comparing(command: argparse.ArgumentParser) -> None:
-    command.add_argument("question", metavar="QUESTION", help="in quotes")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("question", metavar="QUESTION", nargs="?", default="", help="in quotes")
+    grows = "a table saved with --json: --aspects adds columns to it, --papers rows; only they are searched for"
+    what.add_argument("--onto", metavar="FILE", help=grows)
     which = "the rows, by file name or arXiv id, with commas between; else the papers that the question names"
     command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
     columns = "the columns, with semicolons between; else what the question asks for"

@@ -1,38 +1,59 @@
 """A comparison answered without a model: a table of papers and aspects, each cell verbatim and cited.
 
-Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found.
+Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found, and
+a second one that is about as good.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rag_app.called import title_head
-from rag_app.citations import citation_at
+from rag_app.claims import names as names_in
+from rag_app.claims import squash
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
-from rag_app.quotes import Claim, best_quote
-from rag_app.records import Cell, Citation, Evidence, Row, Table
+from rag_app.facets import Facet, facets_of, looks_like
+from rag_app.quoted_units import QuotedUnits, head_of, plain
+from rag_app.records import AnswerPlan, Cell, Citation, Evidence, Row, Table
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, take_apart
+from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, score_units, take_apart
+from rag_app.statements import statement
 
 NOT_REPORTED = "not reported"
-LONGEST_CELL = 200  # characters
-LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows
+LONGEST_CELL = 200  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
+SECOND = 0.8  # of the best unit's score: so near, a second statement is worth its room in the cell
 ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
-QUESTION_WEIGHT = 1.0  # of the words that a sentence shares with the whole question, beside its aspect
-ROW_WEIGHT = -0.5  # a table's row says little in a cell
+CLOSE_LOOKS = 70  # units of a cell whose meaning is compared: the best by all else
 MOST_PAPERS = 12  # rows
 BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
 
-Place = tuple[str, int, int, int]  # paper, page, start, end
+# Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
+# Measured in docs/choices.md, "Cells of a comparison".
+CELL_WEIGHTS = {
+    "whole": 1.0,  # words shared with the whole question
+    "row": -0.5,  # a table's row says little in a cell
+    "own_voice": 0.4,
+    "others": -0.6,
+    "cites": -0.5,
+    "about_text": -0.6,
+    "values": 0.3,
+    "named": 0.3,
+    "lost": -0.3,
+    "in_related": -0.5,
+    "in_closing": -0.2,
+    "in_doing": 0.2,
+    "in_abstract": 0.3,
+    "looks": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,10 @@ class Comparison:
     names: tuple[str, ...]
     aspects: tuple[Aspect, ...]
 
+    def plan(self, searched: int) -> AnswerPlan:
+        """What the user sees, and may correct."""
+        return AnswerPlan("comparison", self.papers, self.names, tuple(one.label for one in self.aspects), searched)
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -51,10 +76,13 @@ class Ranked:
 
     asked: Asked
     units: Sequence[Unit]
+    facets: tuple[Facet, ...] = ()
 
 
 Rank = Callable[[Aspect, Sequence[Evidence]], Ranked]
 
+# "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
+_TORN = re.compile(r"\b\w \d{1,2} [,.;]")
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
 
 
@@ -87,6 +115,19 @@ def demanded(question: str, retriever: Retriever, scope: Scope, aspects: str) ->
     return _of(question, retriever, papers, aspects)
 
 
+def papers_meant(text: str, retriever: Retriever) -> list[str]:
+    """The papers of a list with commas between: file names, or what a paper is called. Raises QuestionError."""
+    found: list[str] = []
+    for piece in (" ".join(piece.split()) for piece in re.split(r"[,;]", text)):
+        if not piece:
+            continue
+        named = [piece] if piece in retriever.generation.by_paper else [m.paper for m in retriever.mentions(piece)]
+        if not named:
+            raise QuestionError(f"No paper of this library is called {piece!r}. Give its file name, or its short name.")
+        found += named
+    return list(dict.fromkeys(found))
+
+
 def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
     mentions = [mention for mention in retriever.mentions(question) if mention.paper in papers]
     called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
@@ -99,26 +140,89 @@ def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str
     return Comparison(question, tuple(papers), tuple(names), aspects_given(aspects) or aspects_of(question, spans))
 
 
+class CellMemory:
+    """Cells that were ranked before, so that a table with one more column or row costs that alone. Thread-safe."""
+
+    def __init__(self, most: int = 300) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Ranked] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Ranked | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, ranked: Ranked) -> None:
+        with self._lock:
+            self._kept[key] = ranked
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
 class CellRanker:
-    """Orders the units of one cell's evidence: by the aspect first, and by the whole question."""
+    """Orders the units of one cell's evidence: by the aspect first, and by the whole question.
+
+    `memory` keeps them for the same question on the same index, which `index` names.
+    """
 
     def __init__(
-        self, question: str, terms: Terms, library: Library | None, meaning: Meaning | None, page_of: PageOf
+        self,
+        question: str,
+        terms: Terms,
+        library: Library | None,
+        meaning: Meaning | None,
+        page_of: PageOf,
+        memory: CellMemory | None = None,
+        index: str = "",
     ) -> None:
+        self._memory = memory if memory is not None else CellMemory()
+        self._index = index
         self._question = question
         self._terms = terms
         self._library = library
         self._meaning = _Remembering(meaning) if meaning is not None else None
         self._page_of = page_of
 
+        self._names = frozenset(squash(name) for name in names_in(question))
+
     def __call__(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
+        """The units of the evidence for the aspect, best first."""
+        places = tuple((piece.paper, piece.page, piece.start, piece.end) for piece in evidence)
+        key = (self._index, self._question, aspect.asked, self._meaning is not None, places)
+        known = self._memory.get(key)
+        if known is None:
+            known = self._ranked(aspect, evidence)
+            self._memory.put(key, known)
+        return known
+
+    def _ranked(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
         asked = take_apart(aspect.asked, self._terms, self._library, evidence)
+        facets = facets_of(aspect.asked)
         whole = take_apart(self._question, self._terms, self._library, evidence)
-        units = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
+        units = rank_units(asked, evidence, self._terms, None, self._page_of)
+        added = {id(unit): self._added(unit, whole, facets) for unit in units}
+        units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
+        if self._meaning is not None and units:
+            units = units[:CLOSE_LOOKS]
+            for unit, vector in zip(units, self._meaning.embed_passages([u.framed for u in units]), strict=True):
+                unit.vector = vector
+            score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:
-            shared = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
-            unit.score += QUESTION_WEIGHT * shared + ROW_WEIGHT * unit.row
-        return Ranked(asked, sorted(units, key=lambda unit: -unit.score))
+            unit.score += added[id(unit)]
+        return Ranked(asked, sorted(units, key=lambda unit: -unit.score), facets)
+
+    def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
+        page = self._page_of(unit.evidence.paper, unit.evidence.page)
+        place = unit.evidence.start + unit.start
+        section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
+        found = statement(unit.text, section, self._names)
+        found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
+        found["row"] = float(unit.row)
+        found["looks"] = looks_like(facets, unit.text)
+        return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
 
 
 class _Remembering:
@@ -143,9 +247,11 @@ class Tabulation:
 
     def __init__(self, comparison: Comparison, page_of: PageOf) -> None:
         self._comparison = comparison
-        self._page_of = page_of
-        self._places: dict[Place, int] = {}
-        self.citations: list[Citation] = []
+        self._quotes = QuotedUnits(page_of)
+
+    @property
+    def citations(self) -> list[Citation]:
+        return self._quotes.citations
 
     def fill(
         self, evidence: Mapping[tuple[str, str], Sequence[Evidence]], rank: Rank, stop: threading.Event | None = None
@@ -161,53 +267,44 @@ class Tabulation:
             ranked = [rank(aspect, given.get((paper, aspect.label), ())) for aspect in self._comparison.aspects]
             chosen = choose(ranked)
             rows.append(Row(paper, name, tuple(map(self._cell, ranked, chosen))))
-            beside.append((name, ranked, further(ranked, chosen)))
+            beside.append((name, ranked, further(ranked, [unit for units in chosen for unit in units])))
         table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
         return table, "\n\n".join([markdown(table), *(self._sentences(*one) for one in beside if one[2])])
 
-    def _cell(self, ranked: Ranked, unit: Unit | None) -> Cell:
-        if unit is None:
+    def _cell(self, ranked: Ranked, units: Sequence[Unit]) -> Cell:
+        if not units:
             return Cell(NOT_REPORTED)
-        text, number = self._quote(ranked.asked, unit)
-        head = " ".join(unit.evidence.text[slice(*unit.frame[-1])].split()) if unit.frame else ""
-        if head and len(head) <= LONGEST_HEAD:
-            text = f"{head} / {text}"
-        return Cell(text, (number,))
+        texts, numbers = [], []
+        for unit in units:
+            text, number = self._quotes.quote(unit, ranked.asked.text)
+            texts.append(f"{head_of(unit)}{clipped(text, ranked.asked, facets=ranked.facets)}")
+            numbers.append(number)
+        return Cell(" · ".join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
     def _sentences(self, name: str, ranked: Sequence[Ranked], units: Sequence[Unit]) -> str:
-        quoted = [self._quote(ranked[0].asked, unit, clip=False) for unit in units]
+        quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
         return "\n\n".join([f"{name}, further:", *(f"{plain(text)} [{number}]" for text, number in quoted)])
 
-    def _quote(self, asked: Asked, unit: Unit, clip: bool = True) -> tuple[str, int]:
-        """The unit's words for a cell, and the number of the citation that shows them on their page."""
-        piece = unit.evidence
-        page = self._page_of(piece.paper, piece.page)
-        start, end = best_quote(Claim(asked.text), page, piece.start + unit.start, piece.start + unit.end)
-        place = (piece.paper, piece.page, start, end)
-        if place not in self._places:
-            self._places[place] = len(self.citations) + 1
-            self.citations.append(citation_at(len(self.citations) + 1, piece, page, start, end))
-        text = " ".join(page.text[start:end].split())
-        return (clipped(text, asked) if clip else text), self._places[place]
 
-
-def choose(ranked: Sequence[Ranked]) -> list[Unit | None]:
-    """For each aspect the unit to show, or None where nothing speaks to it. Two cells differ where they well can."""
-    chosen: list[Unit | None] = []
+def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
+    """For each aspect the units to show, none where nothing speaks to it. Two cells differ where they well can."""
+    chosen: list[list[Unit]] = []
     for one in ranked:
         good = [unit for unit in one.units if reported(unit)]
-        taken = [unit for unit in chosen if unit is not None]
+        taken = [unit for units in chosen for unit in units]
         fresh = [unit for unit in good if not any(alike(unit, other) for other in taken)]
-        best = next(iter(good), None)
-        if best is not None and fresh and fresh[0].score >= CLOSE * best.score:
-            best = fresh[0]
-        chosen.append(best)
+        if not good:
+            chosen.append([])
+            continue
+        best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
+        second = next((unit for unit in fresh if unit is not best and not alike(unit, best)), None)
+        near = second is not None and second.score >= SECOND * best.score
+        chosen.append([best, second] if near and second is not None else [best])
     return chosen
 
 
-def further(ranked: Sequence[Ranked], chosen: Sequence[Unit | None]) -> list[Unit]:
+def further(ranked: Sequence[Ranked], taken: Sequence[Unit]) -> list[Unit]:
     """The best units that no cell shows, at most BESIDE, each from another column."""
-    taken = [unit for unit in chosen if unit is not None]
     found: list[Unit] = []
     for one in ranked:
         fresh = (u for u in one.units if reported(u) and not any(alike(u, other) for other in [*taken, *found]))
@@ -219,6 +316,8 @@ def further(ranked: Sequence[Ranked], chosen: Sequence[Unit | None]) -> list[Uni
 
 def reported(unit: Unit) -> bool:
     """Whether a unit speaks to its aspect at all."""
+    if _TORN.search(unit.text):
+        return False
     return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
 
 
@@ -230,7 +329,7 @@ def alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL) -> str:
+def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()) -> str:
     """The run of whole words, at most `longest` characters, that holds most of what is asked; … where it was cut."""
     if len(text) <= longest:
         return text
@@ -238,7 +337,7 @@ def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL) -> str:
     best, best_score = (0, longest), -1.0
     for first, (start, _) in enumerate(words):
         last = max((end for _, end in words[first:] if end - start <= longest), default=start + longest)
-        score = _worth(text[start:last], asked)
+        score = _worth(text[start:last], asked) + looks_like(facets, text[start:last])
         if score > best_score + 1e-9:
             best, best_score = (start, last), score
         if last == len(text):
@@ -267,8 +366,3 @@ def _marked(cell: Cell) -> str:
 def escaped(text: str) -> str:
     """Text that stays in its cell of a Markdown table."""
     return " ".join(text.split()).replace("|", r"\|")
-
-
-def plain(text: str) -> str:
-    """A paper's own "[12]" in other brackets: it must not be taken for one of our marks."""
-    return re.sub(r"\[(\s*\d[\d\s,;–-]*)\]", r"［\1］", text)

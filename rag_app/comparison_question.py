@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag_app.called import Mention
 from rag_app.claims import content_words
+from rag_app.facets import also_said
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
 LONGEST_LABEL = 60  # characters of a column's head
@@ -79,6 +80,11 @@ class Aspect:
     label: str  # short, for the head
     asked: str  # as a question of its own, for choosing sentences
     search: str  # what is searched within each paper
+
+    @property
+    def also(self) -> str:
+        """A second search, in the words in which papers speak of it: "V100 GPUs" for "hardware"."""
+        return f"{self.search} {also_said(self.asked)}".strip()
 
 
 def compared(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:

@@ -9,10 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from rag_app.assistant import PaperRow
 from rag_app.build_report import BuildReport
 from rag_app.fetch import Fetched
-from rag_app.records import Answer, Cell, Citation, Hit, Row, Searched, Table
+from rag_app.records import (
+    Answer,
+    AnswerPlan,
+    Cell,
+    Citation,
+    Hit,
+    PaperRow,
+    Reference,
+    Row,
+    Searched,
+    Step,
+    Table,
+    Verdict,
+)
 
 Json = dict[str, Any]
 
@@ -47,10 +59,33 @@ def answer_json(answer: Answer) -> Json:
         "semantic_entropy": answer.semantic_entropy,
         "asked": answer.asked,
         "confidence": answer.confidence,
+        "plan": plan_json(answer.plan) if answer.plan is not None else None,
+        "steps": [step_json(step) for step in answer.steps],
     }
     if answer.status == "error":
         value["error"] = answer.answer
     return value
+
+
+def plan_json(plan: AnswerPlan) -> Json:
+    """How a question was understood: its kind, the papers with their short names, the aspects."""
+    return {
+        "kind": plan.kind,
+        "papers": list(plan.papers),
+        "names": list(plan.names),
+        "aspects": list(plan.aspects),
+        "searched": plan.searched,
+    }
+
+
+def step_json(step: Step) -> Json:
+    """One step from paper to paper: what was asked of which paper, what was found, and the citations for it."""
+    return {
+        "question": step.question,
+        "paper": step.paper,
+        "found": step.found,
+        "citations": list(step.citations),
+    }
 
 
 def table_json(table: Table) -> Json:
@@ -91,7 +126,20 @@ def answer_of(value: Json) -> Answer:
         tokens=int(value.get("tokens", 0)),
         table=table_of(table) if table else None,
         asked=value.get("asked", ""),
+        confidence=value.get("confidence", ""),
+        verdicts=tuple(Verdict(v["sentence"], v["support"], tuple(v["missing"])) for v in value.get("verdicts", ())),
+        semantic_entropy=value.get("semantic_entropy"),
+        repaired=bool(value.get("repaired", False)),
+        plan=_plan_of(value.get("plan")),
+        steps=tuple(Step(**{**step, "citations": tuple(step["citations"])}) for step in value.get("steps", ())),
     )
+
+
+def _plan_of(value: Json | None) -> AnswerPlan | None:
+    if not value:
+        return None
+    lists = {name: tuple(value[name]) for name in ("papers", "names", "aspects")}
+    return AnswerPlan(value["kind"], searched=int(value["searched"]), **lists)
 
 
 def table_of(value: Json) -> Table:
@@ -107,7 +155,9 @@ def citation_of(value: Json) -> Citation:
     """The citation behind what `citation_json` gave; boxes are rounded there to a hundredth of a point."""
     known = {field.name for field in fields(Citation)}
     boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["boxes"])
-    return Citation(**{**{name: part for name, part in value.items() if name in known}, "boxes": boxes})
+    references = tuple(Reference(**reference) for reference in value.get("references", ()))
+    kept = {name: part for name, part in value.items() if name in known}
+    return Citation(**{**kept, "boxes": boxes, "references": references})
 
 
 def citation_json(citation: Citation) -> Json:

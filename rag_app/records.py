@@ -234,6 +234,27 @@ class Table:
 
 
 @dataclass(frozen=True)
+class AnswerPlan:
+    """How a question was understood, for the user to see and to correct."""
+
+    kind: Literal["comparison", "survey", "chain", "disagreement"]
+    papers: tuple[str, ...]  # whose text is looked at, one by one
+    names: tuple[str, ...]  # of the papers, short
+    aspects: tuple[str, ...]  # what is looked for in each
+    searched: int  # papers that were looked at
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a question that leads from paper to paper: what was asked of which paper, and what came of it."""
+
+    question: str
+    paper: str
+    found: str  # the words that lead on, or that answer
+    citations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """The checked answer, the same for the browser, the command line and Python."""
 
@@ -255,6 +276,34 @@ class Answer:
     repaired: bool = False  # unsupported sentences were sent back to the model once, and what it wrote is checked again
     asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
     confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
+    plan: AnswerPlan | None = None  # where a question was taken apart without a model
+    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One paper as the library shows it."""
+
+    paper: str
+    title: str
+    pages: int
+    passages: int
+    state: str
+    problem: str
+    year: int = 0
+    topic: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """What can be searched now."""
+
+    papers: int
+    by_words: int  # passages
+    by_meaning: int
+    building: bool
+    reader: str
 
 
 @dataclass(frozen=True)

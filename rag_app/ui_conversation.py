@@ -34,6 +34,7 @@ class Conversation:
     seen: str = ""  # the list of papers as this tab last got it
     id: str = ""  # under which it is kept; empty before its first turn
     sought: str = ""  # in the list of conversations
+    compared: Answer | None = None  # the last answer, when it is a comparison: its plan may be corrected
 
     def history(self) -> list[Answer]:
         """The complete answers, oldest first."""

@@ -13,8 +13,8 @@ from rag_app.errors import RagError
 from rag_app.ui_markdown import shown
 
 if TYPE_CHECKING:
-    from rag_app.assistant import PaperRow, Status
     from rag_app.build import BuildProgress, BuildReport
+    from rag_app.records import PaperRow, Status
 
 _log = logging.getLogger(__name__)
 

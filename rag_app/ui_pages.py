@@ -26,7 +26,7 @@ from rag_app.saving import exported
 from rag_app.text import find_quote
 
 if TYPE_CHECKING:
-    from rag_app.assistant import PaperRow
+    from rag_app.records import PaperRow
 
 PREFIX = "/reading"
 SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of pictures would never be hit

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rag_app.export import FORMS, forms_of
-from rag_app.records import Answer, Citation, Table
+from rag_app.records import Answer, AnswerPlan, Citation, Table
 from rag_app.ui_markdown import markdown_html, plain_html, shown
 
 NamePlace = Callable[[Citation], str]
@@ -39,7 +39,13 @@ def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None 
         return f'<div class="answer failed"><p class="verdict">Could not answer</p><p>{shown(answer.answer)}</p></div>'
     if answer.status == "not_in_papers":
         return _not_in_papers(answer, name, name_answer)
-    parts = [f'<div class="answer-text">{_text(answer, name)}</div>', _doubts(answer), _notes(answer)]
+    parts = [
+        _plan(answer.plan),
+        _steps(answer, name),
+        f'<div class="answer-text">{_text(answer, name)}</div>',
+        _doubts(answer),
+        _notes(answer),
+    ]
     if answer.citations:
         rows = "".join(citation_html(citation, name, answer.answer) for citation in answer.citations)
         parts.append(f'<ol class="citations">{rows}</ol>')
@@ -131,12 +137,7 @@ def _text(answer: Answer, name: NamePlace) -> str:
     by_number = {citation.number: citation for citation in answer.citations}
 
     def cite(number: int) -> str:
-        citation = by_number[number]
-        kind = "cite" if citation.verified else "cite unverified"
-        doubt = "" if citation.verified else "Not found on the page: "
-        hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
-        hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
-        return f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">{number}</button>'
+        return _cite(by_number[number], name)
 
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
@@ -144,6 +145,15 @@ def _text(answer: Answer, name: NamePlace) -> str:
         return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
     write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
     return write(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
+
+
+def _cite(citation: Citation, name: NamePlace) -> str:
+    kind = "cite" if citation.verified else "cite unverified"
+    doubt = "" if citation.verified else "Not found on the page: "
+    hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
+    hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
+    button = f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">'
+    return f"{button}{citation.number}</button>"
 
 
 def _table(table: Table, cite: Callable[[int], str]) -> str:
@@ -162,6 +172,30 @@ def _table(table: Table, cite: Callable[[int], str]) -> str:
         '<div class="table compared" tabindex="0" role="region" aria-label="Comparison"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _plan(plan: AnswerPlan | None) -> str:
+    """How the question was understood; the fields below the conversation correct it."""
+    if plan is None:
+        return ""
+    aspects = shown("; ".join(plan.aspects))
+    words = {
+        "comparison": f"Compared: {shown(', '.join(plan.names))} — on: {aspects}",
+        "survey": f"Looked at {_counted(plan.searched, 'paper')} for: {aspects}",
+        "chain": f"Followed: {shown(' → '.join(plan.names))}",
+        "disagreement": f"Looked in {_counted(plan.searched, 'paper')} for claims that oppose each other on: {aspects}",
+    }[plan.kind]
+    return f'<p class="note plan">{words}</p>'
+
+
+def _steps(answer: Answer, name: NamePlace) -> str:
+    """From paper to paper: each step with the words that it rests on."""
+    by_number = {citation.number: citation for citation in answer.citations}
+    rows = []
+    for step in answer.steps:
+        marks = "".join(_cite(by_number[number], name) for number in step.citations if number in by_number)
+        rows.append(f"<li>{shown(step.question)} → <strong>{shown(step.found)}</strong> {marks}</li>")
+    return f'<ol class="steps" aria-label="Steps">{"".join(rows)}</ol>' if rows else ""
 
 
 def _waiting(number: int) -> str:
@@ -200,7 +234,7 @@ def _not_in_papers(answer: Answer, name: NamePlace, name_answer: NameAnswer | No
     if said:
         rest = replace(answer, answer=said[0].upper() + said[1:])
         parts.append(f'<div class="answer-text">{_text(rest, name)}</div>')
-    parts.append(_notes(answer))
+    parts.append(_plan(answer.plan) + _notes(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
         parts.append('<p class="nearest">The nearest passages, which do not answer it:</p>')

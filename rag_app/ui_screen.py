@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,9 @@ from fastapi import FastAPI
 
 from rag_app.errors import QuestionError, RagError
 from rag_app.history import History
-from rag_app.records import Answer
-from rag_app.ui_conversation import Messages, Sessions
+from rag_app.records import Answer, Event
+from rag_app.retrieval import Scope
+from rag_app.ui_conversation import Conversation, Messages, Sessions
 from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_markdown import MATH_DELIMITERS
@@ -39,6 +40,9 @@ LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one k
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every handler
 TICK = 1.5  # seconds between two looks at the build
+
+
+Begin = Callable[[threading.Event], Iterator[Event]]
 
 
 class Screen:
@@ -64,14 +68,26 @@ class Screen:
             gr.Info("Still answering. Press Stop first, or wait.")
             yield gr.skip(), gr.skip(), gr.skip()
             return
-        stop = conversation.stop = threading.Event()
         history = conversation.history()
-        turn = self.talks.begin(conversation, question, progress_html("", "looking"))
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            return self.assistant.stream(question, papers=self._ticked(ticked), history=history, stop=event)
+
+        yield from self._told(conversation, question, question, begin)
+
+    def _told(
+        self, conversation: Conversation, question: str, said: str, begin: Begin
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """One turn: `said` is shown as the user's, `begin` answers. Yields as `ask` does."""
+        stop = conversation.stop = threading.Event()
+        turn = self.talks.begin(conversation, said, progress_html("", "looking"))
+        conversation.compared = None
         try:
             yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop"), gr.skip()
-            for html, answer in self._answer(question, ticked, history, stop):
+            for html, answer in self._answer(question, begin, stop):
                 turn.answer = html
                 if answer is not None:
+                    conversation.compared = answer if answer.table is not None else None
                     self.talks.keep(turn, answer)
                 yield conversation.messages(), gr.skip(), gr.skip()
             yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False), self.talks.rows(conversation)
@@ -79,19 +95,42 @@ class Screen:
             stop.set()
             conversation.stop = None
 
-    def _answer(
-        self, question: str, ticked: str, history: list[Answer], stop: threading.Event
-    ) -> Iterator[tuple[str, Answer | None]]:
+    def _answer(self, question: str, begin: Begin, stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
         """What is shown meanwhile, and at last the answer."""
         verbatim = self.reader.name in VERBATIM_READERS
-        try:
-            papers = self._ticked(ticked)
-        except QuestionError as error:
-            yield "", Answer("", question, "error", str(error), "")
-            return
-        begin = lambda event: self.assistant.stream(question, papers=papers, history=history, stop=event)  # noqa: E731
-        for snapshot in snapshots(question, begin, stop):
+
+        def told(event: threading.Event) -> Iterator[Event]:
+            try:
+                yield from begin(event)
+            except QuestionError as error:
+                yield Answer("", question, "error", str(error), "")
+
+        for snapshot in snapshots(question, told, stop):
             yield progress_html(snapshot.text, snapshot.doing, verbatim), snapshot.answer
+
+    def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
+        """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
+        answer = self.sessions.of(request.session_hash).compared
+        if answer is None or answer.plan is None:
+            return gr.Row(visible=False), gr.skip(), gr.skip()
+        return gr.Row(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
+
+    def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
+        """Compare again, with the papers and aspects as the user has corrected them. Yields as `ask` does."""
+        conversation = self.sessions.of(request.session_hash)
+        answer = conversation.compared
+        if answer is None or answer.plan is None or conversation.stop is not None:
+            yield gr.skip(), gr.skip(), gr.skip()
+            return
+        known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
+        question = answer.question
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
+            scope = Scope(tuple(self.assistant.papers_meant(meant)))
+            return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
+
+        yield from self._told(conversation, question, f"{question}\nPapers: {papers}\nAspects: {aspects}", begin)
 
     def _ticked(self, names: str) -> list[str]:
         try:
@@ -226,11 +265,12 @@ def _layout(screen: Screen) -> Any:
             with gr.Column(elem_id="conversation"):
                 _own(static_text("bar.html"))
                 chat = _chat()
+                plan = _plan_fields()
                 _own('<p id="scope-note" role="status"></p>')
                 box = _question_box()
             with gr.Column(elem_id="reading"):
                 _own(static_text("reading.html"))
-        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box, kept)
+        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box, kept, plan)
         _wire_talks(screen, page, said, wish, chat, kept, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
@@ -271,6 +311,15 @@ def _chat() -> gr.Chatbot:
     )
 
 
+def _plan_fields() -> tuple[Any, Any, Any, Any]:
+    """Below a comparison: its papers and aspects as text, to be corrected and asked again."""
+    with gr.Row(visible=False, elem_id="plan", equal_height=True) as row:
+        papers = gr.Textbox(label="Papers (,)", lines=1, max_lines=1, max_length=2_000, scale=2)
+        aspects = gr.Textbox(label="Aspects (;)", lines=1, max_lines=1, max_length=2_000, scale=3)
+        again = gr.Button("Ask again", size="sm", elem_id="ask-again", scale=0, min_width=90)
+    return row, papers, aspects, again
+
+
 def _question_box() -> gr.Textbox:
     return gr.Textbox(
         placeholder="Ask about these papers",
@@ -297,14 +346,23 @@ def _wire(
     chat: Any,
     box: Any,
     kept: Any,
+    plan: tuple[Any, Any, Any, Any],
 ) -> None:
     answering = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
     at_once = PRIVATE | {"queue": False}
     library = [rows, status, reader]
     scope = "(question, ticked) => [question, window.papers ? window.papers.ticked() : '[]']"
-    box.submit(screen.ask, [box, ticked], [chat, box, kept], js=scope, **answering)
+    row, papers, aspects, again = plan
+    shown = [row, papers, aspects]
+    turn = [chat, box, kept]
+    box.submit(screen.ask, [box, ticked], turn, js=scope, **answering).then(screen.plan, None, shown, **at_once)
+    # By the button, or by Enter in either field.
+    for press in (again.click, papers.submit, aspects.submit):
+        asked = press(screen.correct, [papers, aspects], turn, **answering)
+        asked.then(screen.plan, None, shown, **at_once)
     only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
-    chat.example_select(screen.ask_example, [ticked], [chat, box, kept], js=only_scope, **answering)
+    example = chat.example_select(screen.ask_example, [ticked], turn, js=only_scope, **answering)
+    example.then(screen.plan, None, shown, **at_once)
     chat.clear(screen.clear, None, [chat, kept], **at_once)
     box.stop(screen.stop, None, None, **at_once)
     rebuild.click(screen.rebuild, None, library, **at_once)

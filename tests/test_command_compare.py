@@ -103,7 +103,8 @@ TYPED = ["compare", "batch size of the training", "--papers", "otter,heron", "--
 def test_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(TYPED) == 0
     said = capsys.readouterr().out
-    assert said.startswith("batch size\n")
+    assert said.startswith("Compared: The otter, The heron — on: batch size.")
+    assert "\n\nbatch size\n" in said
     assert "is 512 for" in said
     assert "is 64 for" in said
 
@@ -135,3 +136,17 @@ def test_without_papers(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--papers" in capsys.readouterr().err
     assert main(["compare"]) == 2
     assert main([*TYPED, "--csv", "--latex"]) == 2
+
+
+def test_a_saved_table_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*TYPED, "--json"]) == 0
+    saved = tmp_path / "table.json"
+    saved.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["compare", "--onto", str(saved), "--aspects", "step of training", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["table"]["aspects"] == ["batch size", "step of training"]
+    assert value["plan"]["aspects"] == value["table"]["aspects"]
+    assert main(["compare", "--onto", str(saved)]) == 1
+    assert "--aspects" in capsys.readouterr().err
+    assert main(["compare", "--onto", str(tmp_path / "none.json"), "--aspects", "x"]) == 1
+    assert "none.json" in capsys.readouterr().err

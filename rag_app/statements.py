@@ -1,0 +1,83 @@
+"""What kind of statement a sentence of a paper is: whose voice, how specific, about the world or about the text. Pure.
+
+Papers say most things twice: once of others' work, once of their own. A reader who compares papers wants the second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from rag_app.claims import names, squash
+
+_OWN = re.compile(r"\b(?:we|our|ours|us)\b|\bthis (?:paper|work)\b", re.IGNORECASE)
+_YEAR = r"(?:19|20)\d\d[a-z]?"
+_CITATION = re.compile(
+    rf"[(\[][^()\[\]]*?\b{_YEAR}[)\]]|\[\d+(?:\s*[,;–-]\s*\d+)*\]|\bet al\.,?(?:\s*[(\[]?{_YEAR}[)\]]?)?"
+)
+# "Lee et al. (2019) propose", "Both Self-RAG (Asai et al., 2024) and": somebody else is what the sentence is about.
+_OTHERS = re.compile(
+    rf"^\W*(?:\w+,?\s+){{0,3}}?[A-Z][\w-]+(?:\s+(?:et al\.?|(?:and|&)\s+[A-Z][\w-]+))?,?\s*[(\[][^()\[\]]*{_YEAR}"
+    r"|\b(?:prior|previous|earlier|recent|existing|other|concurrent|subsequent|much|several|many)\s+"
+    r"(?:\w+\s+)?(?:works?|approaches|methods|studies|systems|efforts|papers|research)\b",
+)
+_ABOUT_TEXT = re.compile(
+    r"^\W*(?:in (?:this|the (?:next|following)) (?:sub)?section|the (?:rest|remainder) of)\b"
+    r"|\bwe (?:first |then |also |now )?(?:describe|discuss|detail|present|review|outline|refer|start by)\b"
+    r"|\b(?:see|in|of) (?:appendix|section|§|subsection)|\b(?:section|appendix) [\dA-Z][\d.]* (?:shows?"
+    r"|describes?|lists?|gives?)"
+    r"|\b(?:table|figure|fig\.|section|appendix) ?[\dA-Z][\d.]* (?:shows?|lists?|presents?|reports?|gives?|compares?|"
+    r"summari[sz]es|illustrates?|depicts?)\b|\bfuture (?:work|research)\b",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_SECTIONS = (
+    ("related", re.compile(r"related|background|previous|prior work|preliminar", re.IGNORECASE)),
+    ("closing", re.compile(r"conclusion|discussion|future|limitation|broader|ethic|impact|acknowledg", re.IGNORECASE)),
+    ("opening", re.compile(r"introduction|motivation", re.IGNORECASE)),
+    ("abstract", re.compile(r"abstract", re.IGNORECASE)),
+    (
+        "doing",
+        re.compile(
+            r"method|approach|model|train|setup|set-up|setting|experiment|implement|detail|data|architect"
+            r"|evaluat|result"
+            r"|objective|procedure|hyper|baseline",
+            re.IGNORECASE,
+        ),
+    ),
+)
+
+
+def without_citations(text: str) -> str:
+    """The text without "(Lee et al., 2019)" and "[12]", whose names and numbers say nothing of the matter."""
+    return _CITATION.sub(" ", text)
+
+
+def section_kind(section: str) -> str:
+    """What a section is for, one of the names in _SECTIONS; empty when its heading does not say."""
+    return next((kind for kind, pattern in _SECTIONS if pattern.search(section)), "")
+
+
+def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict[str, float]:
+    """Features of one sentence, each 0 to 1. `known` are names of the question, squashed: they are not news.
+
+    own: the authors speak of themselves; others: somebody else is the subject; cites: how much of it is citations;
+    about_text: it tells where something stands; values, named: numbers and names that are no citation's; then the
+    kind of its section.
+    """
+    bare = without_citations(text)
+    fresh = [name for name in names(bare) if squash(name) not in known]
+    figures = [digits for digits in _DIGITS.findall(bare) if not re.fullmatch(_YEAR, digits)]
+    kind = section_kind(section)
+    found = {
+        "own_voice": float(bool(_OWN.search(bare))),
+        "others": float(bool(_OTHERS.search(text)) and not _OWN.search(bare)),
+        "cites": min(1.0, len(_CITATION.findall(text)) / 4),
+        "about_text": float(bool(_ABOUT_TEXT.search(bare))),
+        "values": min(1.0, len(figures) / 2),
+        "named": min(1.0, len(fresh) / 2),
+        "lost": float(
+            bool(re.match(r"\W*[a-z]", text)) or not text.rstrip("\"'”’)]0123456789").endswith((".", "!", "?", ":"))
+        ),
+    }
+    return found | {f"in_{name}": float(kind == name) for name, _ in _SECTIONS}
