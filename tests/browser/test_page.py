@@ -377,7 +377,7 @@ def test_an_answer_is_taken_away_as_files_that_hold(tab, served):
     answer = ask(tab, "How many parameters?")
     assert not any(button.is_visible() for button in answer.locator("button.export").all())  # the menu is closed
     name, markdown = saved(tab, answer, "Markdown")
-    assert name == "answer-q.md"
+    assert name == "answer-how-many-parameters.md"
     assert "It has 220 million parameters [^1]" in markdown.decode() and f"“{QUOTE}”" in markdown.decode()
     name, entries = saved(tab, answer, "BibTeX")
     assert name.endswith(".bib") and entries.count(b"@misc{") == 2
@@ -390,7 +390,7 @@ def test_an_answer_is_taken_away_as_files_that_hold(tab, served):
 
 def test_a_table_is_taken_away_as_csv_that_computes_nothing(tab):
     name, rows = saved(tab, ask(tab, "compare them"), "CSV")
-    assert name == "answer-q.csv"
+    assert name == "answer-compare-them.csv"
     assert rows.decode() == "paper,name,size\nours.pdf,Ours,'=2+2 (p. 1)\n"
 
 
