@@ -316,7 +316,7 @@ class Assistant:
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )
-            if isinstance(reader, ModelReader):  # it reads the question in its own language
+            if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
             desk = Desk(found, self._retriever_of(found.generation), self.embedder, stop)

@@ -12,17 +12,20 @@ import pytest
 from rag_app.errors import HistoryFault
 from rag_app.formats import answer_json
 from rag_app.history import FORMAT, History, history_file, new_conversation
-from rag_app.records import Answer, Cell, Citation, Row, Searched, Table
+from rag_app.records import Answer, AnswerPlan, Cell, Citation, Reference, Row, Searched, Step, Table, Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 CITED = (
-    Citation(1, "a.pdf", "A: Title", 3, "iii", "2", "It has 220 million parameters.", True, ((1.0, 2.0, 3.5, 4.0),)),
+    Citation(1, "a.pdf", "A: Title", 3, "iii", "2", "It has 220 million parameters.", True, ((1.0, 2.0, 3.5, 4.0),),
+             references=(Reference("[7]", "B. Author. Something. 2020.", "b.md"),)),
     Citation(2, "b.md", "B", 1, "1", "", "A note says so.", False, (), True),
 )  # fmt: skip
 TABLE = Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)), Row("b.md", "B", (Cell("not reported"),))))
 ANSWER = Answer(
     "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",), Searched(2, 1, 1, ("c.pdf",)),
-    {"retrieve": 1.0, "read": 2.0, "total": 3.0}, (), ("a note",), 5, TABLE, "How large is A?",
+    {"retrieve": 1.0, "read": 2.0, "total": 3.0}, (), ("a note",), 5, TABLE, asked="How large is A?",
+    verdicts=(Verdict("220 million [1].", "partly", ("220",)),), semantic_entropy=0.5, repaired=True, confidence="low",
+    plan=AnswerPlan("comparison", ("a.pdf", "b.md"), ("A", "B"), ("size",), 2), steps=(Step("Who?", "a.pdf", "A", (1,)),),
 )  # fmt: skip
 
 

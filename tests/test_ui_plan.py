@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rag_app.assistant import Assistant
+from rag_app.history import History
 from rag_app.quoting import QuotingReader
 from rag_app.ui_pages import Shelf
 from rag_app.ui_screen import Screen
@@ -29,7 +30,7 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     assistant.build()
     note: Any = SimpleNamespace(name="quoting", html=lambda: "")
     nothing: Any = None
-    yield Screen(assistant, Shelf(assistant), nothing, note)
+    yield Screen(assistant, Shelf(assistant), nothing, note, History(tmp_path / "history.sqlite"))
 
 
 def last(screen: Screen) -> str:

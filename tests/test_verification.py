@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pdfs import NewPage, make_paper
 
 from rag_app import command_ask, save_answers
 from rag_app.assistant import Assistant
@@ -17,6 +16,7 @@ from rag_app.errors import EvidenceError
 from rag_app.evidence_file import read_evidence
 from rag_app.verification import verify
 from tests.doubles import FirstSentenceReader, WordEmbedder, settings_for
+from tests.pdfs import NewPage, make_paper
 
 FACT = "The Quokka reader has 220 million parameters and reads one hundred passages."
 LATER = "Training the Quokka took eleven hours on one single card in the basement."
@@ -265,5 +265,6 @@ def test_real_papers_hold(papers_folder: Path, tmp_path: Path) -> None:
     save_answers(library, answers, tmp_path / "a.json", tmp_path / "a.bib")
     claims = read_evidence((tmp_path / "a.json").read_bytes(), "a.json")
     results = verify(claims, papers_folder, workers=2)
-    assert len(results) >= 4 and {one.state for one in results} == {"found"}
+    verified = [citation.verified for answer in answers for citation in answer.citations]
+    assert [one.state == "found" for one in results] == verified and sum(verified) >= 4
     assert "primaryClass = {cs.CL}" in (tmp_path / "a.bib").read_text(encoding="utf-8")
