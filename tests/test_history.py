@@ -25,7 +25,8 @@ ANSWER = Answer(
     "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",), Searched(2, 1, 1, ("c.pdf",)),
     {"retrieve": 1.0, "read": 2.0, "total": 3.0}, (), ("a note",), 5, TABLE, asked="How large is A?",
     verdicts=(Verdict("220 million [1].", "partly", ("220",)),), semantic_entropy=0.5, repaired=True, confidence="low",
-    plan=AnswerPlan("comparison", ("a.pdf", "b.md"), ("A", "B"), ("size",), 2), steps=(Step("Who?", "a.pdf", "A", (1,)),),
+    plan=AnswerPlan("comparison", ("a.pdf", "b.md"), ("A", "B"), ("size",), 2),
+    steps=(Step("Who?", "a.pdf", "A", (1,)),),
 )  # fmt: skip
 
 
