@@ -8,17 +8,18 @@ A fact counts as read when the words that it needs stand in what was handed over
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from benchmarks import plots
-from benchmarks.answers import checker
-from benchmarks.common import PAPERS, paper_index, questions
+from benchmarks.common import PAPERS, SHARED, paper_index, questions
 from benchmarks.report import Section, table
 from rag_app.assistant import Assistant
 from rag_app.evidence import CHARACTERS_PER_TOKEN, gather
@@ -32,6 +33,15 @@ HITS = 40  # as many as an answer reads at most: rag_app.answering
 
 Stretch = tuple[str, int, int, int]  # paper, page, start, end
 Way = Callable[[Generation, Sequence[Hit], int], list[Stretch]]
+
+
+def checker() -> ModuleType:
+    """The script beside the questions, whose way of comparing texts the gold was written for."""
+    specification = importlib.util.spec_from_file_location("check_questions", SHARED / "check_questions.py")
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 def by_neighbourhood(generation: Generation, hits: Sequence[Hit], budget: int) -> list[Stretch]:
