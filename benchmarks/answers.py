@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PAPERS, QUESTIONS, paper_index
-from benchmarks.report import Section, table
+from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
 from rag_app.command_eval import measure
 from rag_app.evaluation_questions import read_questions
@@ -51,8 +51,25 @@ def render(measured: dict[str, Any]) -> str:
     )
 
 
+def targets(measured: dict[str, Any]) -> list[Target]:
+    """What was aimed at without a model."""
+    kinds, cells, refusal = measured["kinds"], measured["cells"], measured["refusal"]
+    quotes = measured["quotes"]
+    valid = round(quotes["on the page"] / quotes["cited"], 4) if quotes["cited"] else None
+    choice = "the sentence that says it is among ten candidates for most facts; words and vectors do not tell it first"
+    return [
+        Target("quotes that stand on their page", 1, valid),
+        Target("spotlight: share of facts told", 0.7, kinds["spotlight"]["fact coverage"], why=choice),
+        Target("comparison: share of cells right", 0.6, kinds["comparison"]["cells right"], why=choice),
+        Target("cells missing in a comparison", 0, cells["missing"], at_most=True),
+        Target("clustering: F1 of the papers", 0.6, kinds["clustering"]["papers F1"]),
+        Target("unanswerable questions refused", 0.85, refusal["refused of the unanswerable"]),
+        Target("answerable questions refused", 0.1, refusal["falsely refused of the answerable"], at_most=True),
+    ]
+
+
 SECTIONS = (
-    Section("answers", "Answers of the quoting reader", lambda: main(paper_index()), render),
+    Section("answers", "Answers of the quoting reader", lambda: main(paper_index()), render, targets=targets),
     Section("model", "Answers of SmolLM2-135M behind llama.cpp", lambda: main(paper_index(), llm="local"), render),
 )
 

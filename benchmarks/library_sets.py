@@ -118,16 +118,25 @@ def qasper_partial() -> LibrarySet:
     of_paper: dict[str, list[str]] = {}
     place: dict[str, str] = {}
     for one in _lines(folder / "evidence_paragraphs.jsonl"):
-        paragraphs = of_paper.setdefault(f"{one['paper']}.md", [])
-        place[one["_id"]] = f"{one['paper']}.md#{len(paragraphs)}"
+        name = _file_name(one["paper"])
+        paragraphs = of_paper.setdefault(name, [])
+        place[one["_id"]] = f"{name}#{len(paragraphs)}"
         paragraphs.append(one["text"])
     files = {name: "\n\n".join(_one_line(text) for text in texts) + "\n" for name, texts in of_paper.items()}
     questions = tuple(
-        Asked(one["qid"], one["question"], tuple(place[id] for id in one["evidence_ids"]), f"{one['paper']}.md", "dev")
+        Asked(
+            one["qid"], one["question"], tuple(place[id] for id in one["evidence_ids"]), _file_name(one["paper"]), "dev"
+        )
         for one in _lines(folder / "evidence_questions.jsonl")
         if one["split"] == "dev" and one["evidence_ids"]
     )
-    return LibrarySet("qasper_partial", files, questions, {name: tuple(texts) for name, texts in of_paper.items()})
+    units = {name: tuple(texts) for name, texts in of_paper.items()}
+    return _without_doubles(LibrarySet("qasper_partial", files, questions, units))
+
+
+def _file_name(title: str) -> str:
+    """A paper of which only the title is known, as a file: a title may hold what no file name can."""
+    return re.sub(r"[^\w .,-]+", "_", title)[:150] + ".md"
 
 
 def covid_qa() -> LibrarySet:

@@ -1,7 +1,7 @@
 """A comparison answered without a model: a table of papers and aspects, each cell verbatim and cited.
 
 Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found, and
-a second one that is about as good.
+up to two more that are about as good.
 """
 
 from __future__ import annotations
@@ -23,15 +23,27 @@ from rag_app.facets import Facet, facets_of, looks_like
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import AnswerPlan, Cell, Citation, Evidence, Row, Table
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import Asked, Library, Meaning, PageOf, Terms, Unit, rank_units, score_units, take_apart
+from rag_app.sentence_ranking import (
+    SENTENCE_WEIGHTS,
+    Asked,
+    Library,
+    Meaning,
+    PageOf,
+    Terms,
+    Unit,
+    rank_units,
+    score_units,
+    take_apart,
+)
 from rag_app.statements import statement
 
 NOT_REPORTED = "not reported"
-LONGEST_CELL = 200  # characters of one statement in a cell
+STATEMENTS = 3  # in a cell, at most
+LONGEST_CELL = 160  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
-SECOND = 0.8  # of the best unit's score: so near, a second statement is worth its room in the cell
+NEAR = 0.85  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
-CLOSE_LOOKS = 70  # units of a cell whose meaning is compared: the best by all else
+CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
 MOST_PAPERS = 12  # rows
 BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
@@ -211,7 +223,8 @@ class CellRanker:
                 unit.vector = vector
             score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:
-            unit.score += added[id(unit)]
+            # A cell has to say it itself: what stands around a sentence is not shown.
+            unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
         return Ranked(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
     def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
@@ -290,16 +303,21 @@ def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
     """For each aspect the units to show, none where nothing speaks to it. Two cells differ where they well can."""
     chosen: list[list[Unit]] = []
     for one in ranked:
-        good = [unit for unit in one.units if reported(unit)]
+        # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
+        good = [u for u in one.units if not _TORN.search(u.text)] if any(map(reported, one.units)) else []
         taken = [unit for units in chosen for unit in units]
         fresh = [unit for unit in good if not any(alike(unit, other) for other in taken)]
         if not good:
             chosen.append([])
             continue
         best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
-        second = next((unit for unit in fresh if unit is not best and not alike(unit, best)), None)
-        near = second is not None and second.score >= SECOND * best.score
-        chosen.append([best, second] if near and second is not None else [best])
+        units = [best]
+        for unit in fresh:
+            if len(units) == STATEMENTS or unit.score < NEAR * best.score:
+                break
+            if not any(alike(unit, other) for other in units):
+                units.append(unit)
+        chosen.append(units)
     return chosen
 
 

@@ -13,7 +13,7 @@ from rag_app.errors import IndexFault
 from rag_app.records import Block, Page, Passage, Reading, passage_id
 from rag_app.text import sentences
 
-SPLITTER_VERSION = 2
+SPLITTER_VERSION = 3
 SPECIAL_TOKENS = 8  # that an embedder may add around a text
 LEAST_ROOM = 48  # tokens of text in every passage, however long its heading
 
@@ -62,10 +62,22 @@ def split(reading: Reading, paper: str, digest: str, splitter: Splitter, count: 
 def embedded_texts(passages: Sequence[Passage], splitter: Splitter, count: CountTokens) -> list[str]:
     """What the embedder reads of each passage: its text, behind a table's caption and header row where it has them.
 
-    These are shortened where they are long, so that most of the window is left for the text.
+    These are shortened where they are long, so that most of the window is left for the text. A sentence that a passage
+    shares with the one before it is read there only: it is in the words of both, and in the vector of one.
     """
     contexts = _shortened([passage.context for passage in passages], splitter.window // 4, count)
-    return ["\n".join(part for part in (contexts[one.context], one.text) if part) for one in passages]
+    own = [one.text[_shared(before, one) :].lstrip() for before, one in zip((None, *passages), passages, strict=False)]
+    return [
+        "\n".join(part for part in (contexts[one.context], text) if part)
+        for one, text in zip(passages, own, strict=True)
+    ]
+
+
+def _shared(before: Passage | None, passage: Passage) -> int:
+    """How many characters at the passage's start stand in the one before it too."""
+    if before is None or (before.paper, before.page) != (passage.paper, passage.page):
+        return 0
+    return max(0, before.end - passage.start) if before.start < passage.start else 0
 
 
 def headings(passages: Sequence[Passage], title: str, splitter: Splitter, count: CountTokens) -> list[str]:

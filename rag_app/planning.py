@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag_app.called import folded, mentions
+from rag_app.comparison_question import aspects_of
 from rag_app.manifest import Entry
 
 # Words that ask for a comparison when two papers are named.
@@ -29,13 +30,13 @@ _SURVEY = re.compile(
 _ANOTHER = re.compile(
     r"\b(?:another|other|earlier|previous|different) (?:\w+ ){0,3}(?:paper|work|article|study|\w+er)\b", re.I
 )
-_BREAK = re.compile(
-    r"[:;,?.](?:\s|$)|\b(?:and|or|how|what|which|where|when|whether|who|whom|why|but|by)\b", re.IGNORECASE
+# A sentence that asks nothing is a claim whose evidence is looked for, whatever it names: "NAC destabilizes NO."
+_ASKS = re.compile(
+    r"\?|\b(?:how|what|which|where|when|whether|who|whom|whose|why|explain|describe|list|tell|give|show|name|find|"
+    r"summari[sz]e|discuss)\b",
+    re.IGNORECASE,
 )
-_EMPTY_ASPECT = re.compile(
-    r"[\W_]*(?:(?:compare|differ|both|do|does|did|is|are|was|were|used?|the|for|it|its|they|in|of|to)[\W_]*)*", re.I
-)
-ASPECTS = 6  # at most: more would leave too little of each
+KEYWORDS = 6  # words at most that are typed as one types into a search box: they ask without a word that asks
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Plan:
     kind: Literal["single", "comparison", "survey"]
     named: tuple[str, ...]  # papers that the question names for certain
     papers: tuple[str, ...] = ()  # of a comparison
-    aspects: tuple[str, ...] = ()  # of a comparison: pieces of the question
+    aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
 
 
 @dataclass(frozen=True)
@@ -94,20 +95,10 @@ def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
     if _SURVEY.search(question) and len(named) < 2:
         return Plan("survey", named)
     comparing = bool(named) and len(possible) >= 2 and _COMPARING.search(question) is not None
-    if (comparing or len(named) >= 2) and not _ANOTHER.search(question):
+    asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
+    if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
         papers = possible if comparing else named
-        aspects = _aspects(question, [(mention.start, mention.end) for mention in likely if mention.paper in papers])
-        return Plan("comparison", named, papers, aspects)
+        spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
+        aspects = dict.fromkeys(aspect.also for aspect in aspects_of(question, spans))
+        return Plan("comparison", named, papers, tuple(aspects))
     return Plan("single", named)
-
-
-def _aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-    """The pieces of a question between commas and joining words, without the papers' names."""
-    rest = question
-    for start, end in sorted(set(names), reverse=True):
-        rest = f"{rest[:start]} {rest[end:]}"
-    pieces = (" ".join(piece.split()).strip(" '’-") for piece in _BREAK.split(rest))
-    found = [
-        piece for piece in pieces if piece and not _EMPTY_ASPECT.fullmatch(piece) and not _COMPARING.fullmatch(piece)
-    ]
-    return tuple(dict.fromkeys(found))[:ASPECTS]

@@ -62,7 +62,11 @@ def test_no_passage_is_longer_than_the_window_as_it_is_embedded(reading: Reading
     passages = passages_of(reading, splitter)
     texts = embedded_texts(passages, splitter, count)
     assert all(tokens <= splitter.window for tokens in count(texts))
-    assert all(passage.text in embedded for passage, embedded in zip(passages, texts, strict=True))
+    ends: dict[int, int] = {}  # of each page, how far it was read before: no token is embedded twice
+    for passage, embedded in zip(passages, texts, strict=True):
+        own = passage.text[max(0, ends.get(passage.page, 0) - passage.start) :].strip()
+        assert own and embedded.endswith(own) and len(embedded) <= len(passage.context) + 1 + len(own)
+        ends[passage.page] = passage.end
     assert all(tokens <= splitter.window for tokens in count(headings(passages, reading.title, splitter, count)))
 
 

@@ -195,6 +195,19 @@ def test_a_comparison_reads_every_paper_that_it_names(retriever: Retriever, by_w
         assert {hit.passage.paper for hit in hits[:2]} == {"2401.00001.md", "2005.00002.md"}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("OtterNet and HeronRank were both measured on trials and points?", "comparison"),
+        ("OtterNet HeronRank trials", "comparison"),
+        ("What do OtterNet and HeronRank report of trials?", "comparison"),
+        ("The trials of OtterNet reach more points on one machine than HeronRank ever did.", "single"),
+    ],
+)
+def test_a_claim_that_names_two_papers_asks_for_no_comparison(retriever: Retriever, text: str, kind: str) -> None:
+    assert retriever.plan(text).kind == kind
+
+
 def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words: Retriever) -> None:
     hits = retriever.find("Who eats at dawn?", 8)
     assert {1} <= {hit.by_words for hit in hits} and {1} <= {hit.by_meaning for hit in hits}
