@@ -16,7 +16,7 @@ from itertools import islice
 from rag_app.names import is_common
 from rag_app.records import Reading
 
-USAGE_VERSION = 2  # of what usage() counts, which is kept per paper
+USAGE_VERSION = 3  # of what usage() counts, which is kept per paper
 LEAST_USES = 6
 LEAST_RATE = 1.0  # uses per thousand words
 COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two comparable users is the origin
@@ -28,6 +28,7 @@ PLAIN_USES = 3  # in lower case: a name written so as often is an ordinary word 
 LONGEST_NAME = 8  # words of a question that are tried as one name
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
+_BETWEEN_WORDS = re.compile(r"[-–—:]")  # "Demonstrate–Search–Predict" is three words
 _GOES_ON = re.compile(r"[a-z,]")
 _CITATION = re.compile(
     r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)"
@@ -150,7 +151,7 @@ def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
 
     An acronym stands for the title when it begins with it ("Dense Passage Retrieval for ...") or covers most of it.
     """
-    words = title.replace("-", " ").replace(":", " ").split()
+    words = _BETWEEN_WORDS.sub(" ", title).split()
     counted = [place for place, word in enumerate(words) if word.casefold() not in _SMALL and word[0].isalpha()]
     for at, first in enumerate(counted):
         letters = ""
@@ -230,7 +231,7 @@ def _short_for(name: str) -> list[str]:
 def _with_acronyms(title: str, acronyms: set[str]) -> list[str]:
     """ "Corrective Retrieval Augmented Generation" is also called "Corrective RAG"."""
     head = re.split(r":|\s[–—-]\s", title)[0]
-    words = head.replace("-", " ").split()
+    words = _BETWEEN_WORDS.sub(" ", head).split()
     return [
         " ".join([*words[:first], letters, *words[end:]])
         for letters, first, end in _acronyms(head)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_app.called import folded, mentions
+from rag_app.called import Mention, folded, mentions
 from rag_app.comparison_question import aspects_of
 from rag_app.manifest import Entry
 
@@ -26,6 +26,7 @@ _SURVEY = re.compile(
     r"(?:papers|studies|works|articles|authors|methods|approaches|systems|models|publications)\b",
     re.IGNORECASE,
 )
+_LIST = re.compile(r"\s*(?:,|,?\s*(?:and|or|vs\.?|versus)\b|&|/)\s*(?:the\s+)?", re.IGNORECASE)  # between two of a list
 # One paper is named to find another: its second part is asked of a paper that is not named.
 _ANOTHER = re.compile(
     r"\b(?:another|other|earlier|previous|different) (?:\w+ ){0,3}(?:paper|work|article|study|\w+er)\b", re.I
@@ -94,11 +95,24 @@ def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
     possible = tuple(dict.fromkeys(mention.paper for mention in likely))
     if _SURVEY.search(question) and len(named) < 2:
         return Plan("survey", named)
-    comparing = bool(named) and len(possible) >= 2 and _COMPARING.search(question) is not None
     asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
+    comparing = bool(named) and len(possible) >= 2
+    comparing = comparing and (_COMPARING.search(question) is not None or (asking and _beside(question, likely, named)))
     if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
         papers = possible if comparing else named
         spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
         aspects = dict.fromkeys(aspect.also for aspect in aspects_of(question, spans))
         return Plan("comparison", named, papers, tuple(aspects))
     return Plan("single", named)
+
+
+def _beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
+    """Whether a paper that is named for certain stands in one list with another: "ColBERTv2 and Contriever"."""
+    return any(
+        one.paper != other.paper
+        and (one.paper in named or other.paper in named)
+        and _LIST.fullmatch(question[one.end : other.start]) is not None
+        for one in found
+        for other in found
+        if one.end <= other.start
+    )
