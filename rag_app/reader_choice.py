@@ -138,6 +138,10 @@ def _models(endpoint: Endpoint) -> tuple[str, ...]:
 # -- words ----------------------------------------------------------------------------------------------------------
 
 _WORDS = (
+    (r"\[(?:Errno|WinError) \d+\] (?:Connection refused|No connection could be made.*?it)", "no server listens there"),
+    (r"\[Errno -?\d+\] (?:Name or service not known|Temporary failure in name resolution|nodename nor.*?known)",
+     "there is no such name, or no network"),
+    (r"\[(?:Errno|WinError) -?\d+\] ", ""),
     (r"RAG_LLM=\w+: ", ""),
     (r",? or set RAG_LLM=none(?: to read without a model)?", ", or choose “No model”"),
     (r",? or set RAG_LLM\b", ", or choose"),

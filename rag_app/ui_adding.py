@@ -22,6 +22,7 @@ from rag_app.adding import (
     removed_papers,
     restore_paper,
 )
+from rag_app.arxiv import parse_arxiv_id
 from rag_app.errors import PaperError, RagError
 from rag_app.ui_arrivals import UNDERWAY, Arrival, Arrivals
 
@@ -153,7 +154,7 @@ def _row(row: Arrival, shelf: Shelf | Named) -> dict[str, Any]:
     return {
         **{name: shown[name] for name in ("id", "name", "state", "words", "size", "received")},
         "underway": row.state in UNDERWAY,
-        "again": bool(row.asked) and row.state in ("failed", "cancelled"),
+        "again": parse_arxiv_id(row.asked) is not None and row.state in ("failed", "cancelled"),
         "opens": shelf.name_paper(row.paper) if row.state in ("in", "twice") and row.paper else "",
         "removes": shelf.name_paper(row.paper) if row.state == "failed" and row.paper else "",
     }

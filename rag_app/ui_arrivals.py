@@ -64,7 +64,7 @@ class Arrivals:
         self._fetcher: threading.Thread | None = None
         self._stop = threading.Event()  # ends the fetching
         self._due = 0.0  # when arXiv may be asked again, on the monotonic clock
-        self._began = 0.0  # of the fetching that runs
+        self._began = self._latest = 0.0  # when the fetching that runs began, and was done with its latest paper
         self._fetched = 0  # papers that it is done with
         self._progress: BuildProgress | None = None
 
@@ -146,11 +146,17 @@ class Arrivals:
             build = sum(row.state in ("stored", "building") for row in rows)
             parts = []
             if left:
-                eta = (time.monotonic() - self._began) / self._fetched * left if self._fetched else -1.0
-                parts.append(f"{left} to fetch{_left(eta)}")
+                parts.append(f"{left} to fetch{_left(self._fetching_eta(left))}")
             if build:
                 parts.append(f"{build} to take into the library")
             return " · ".join(parts)
+
+    def _fetching_eta(self, left: int) -> float:
+        """Seconds until `left` papers are fetched, at the rate of those that this fetching is done with."""
+        if not self._fetched:
+            return -1.0
+        each = (self._latest - self._began) / self._fetched
+        return max(0.0, each * left - (time.monotonic() - self._latest))
 
     def _words(self, row: Arrival) -> str:
         if row.state == "waiting":
@@ -226,7 +232,7 @@ class Arrivals:
 
     def _arrived(self, result: Fetched) -> None:
         with self._lock:
-            self._fetched += 1
+            self._fetched, self._latest = self._fetched + 1, time.monotonic()
             row = self._asked(result.id[:80])
             if row is None:
                 return
@@ -326,7 +332,7 @@ class Arrivals:
 
 def _wait(step: FetchProgress) -> str:
     """What is said while nothing comes: that it is asked again, and when."""
-    return "" if step.received or step.message == "asking" else f"{step.message[:1].upper()}{step.message[1:]}"
+    return "" if step.received or step.message == "asking" else step.message.replace("asking", "Asks arXiv", 1)
 
 
 def _left(eta: float) -> str:

@@ -268,8 +268,9 @@ def _layout(screen: Screen) -> Any:
                     wish = gr.Button("wish", elem_id="wish")
                 with gr.Column(elem_id="build"):
                     status = _own(elem_id="build-status")
-                    rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
-                    _own(static_text("building.html"))
+                    with gr.Row(elem_id="build-buttons"):
+                        rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
+                        _own(static_text("building.html"))
                     reader = _own(elem_id="reader-note")
             with gr.Column(elem_id="conversation"):
                 _own(static_text("bar.html"))

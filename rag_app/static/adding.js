@@ -77,7 +77,7 @@
     row.dataset.id = data.id;
     const words = element("div");
     words.append(element("span", "name", data.name), element("span", "words", data.words));
-    if (data.underway) {
+    if (["uploading", "fetching", "building"].includes(data.state)) {
       const bar = element("progress");
       bar.setAttribute("aria-label", `Progress of ${data.name}`);
       if (data.size && (data.state === "fetching" || data.state === "uploading")) { bar.max = data.size; bar.value = data.received; }

@@ -15,13 +15,13 @@
         <label data-field="key">Key<input name="key" type="password" maxlength="2000" autocomplete="new-password"><span class="hint"></span></label>
         <label class="tick"><input name="keep" type="checkbox"><span></span></label>
       </div>
-      <p id="settings-said" role="status" aria-live="polite"></p>
+      <div class="settle"><p id="settings-said" role="status" aria-live="polite"></p>
       <footer>
         <button type="button" class="text-button forget-settings" hidden>Forget what is kept</button>
         <span class="gap"></span>
         <button type="button" class="text-button try-settings">Try it</button>
         <button type="submit" class="text-button strong use-settings">Use it</button>
-      </footer>
+      </footer></div>
     </form>`;
   const PLACEHOLDERS = { own: "http://127.0.0.1:8080/v1" };
   let box = null;
