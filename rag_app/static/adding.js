@@ -161,9 +161,11 @@
     if (state.busy || state.building || building()) timer = setTimeout(look, document.hidden ? 4000 : 900);
   }
 
+  // The list opens by itself when the page begins with something on its way or wrong, and never against the user.
   function take(said) {
-    state = said;
-    if (state.busy) open(true, false);
+    const first = !state.known;
+    state = { ...said, known: true };
+    if (first && (state.busy || state.rows.some((row) => ["failed", "kept"].includes(row.state)))) open(true, false);
     draw();
   }
 
