@@ -218,7 +218,7 @@ def remove_paper(corpus: Path, paper: str) -> Path:
     with _moving:
         found = next((one for one in list_papers(root).papers if one.paper == paper), None)
         if found is None:
-            raise PaperError(f"{shown_name(paper)}: no such paper in the folder. See: python -m rag_app papers")
+            raise PaperError(f"{shown_name(paper)}: not in the folder of papers. The list may be old: build again to renew it.")
         inside = found.path.relative_to(root)
         return _moved(found.path, lambda: _free(root / REMOVED / inside))
 
@@ -226,7 +226,7 @@ def remove_paper(corpus: Path, paper: str) -> Path:
 def removed_papers(corpus: Path) -> tuple[str, ...]:
     """The files that were removed and are kept, as paths below `.removed`, the latest first."""
     kept = corpus.expanduser().resolve() / REMOVED
-    files = [path for path in kept.rglob("*") if path.is_file()] if kept.is_dir() else []
+    files = [path for path in kept.rglob("*") if path.is_file() and _is_unicode(path)] if kept.is_dir() else []
     return tuple(path.relative_to(kept).as_posix() for path in sorted(files, key=_changed, reverse=True))
 
 
@@ -268,6 +268,14 @@ def _moved(path: Path, where: Callable[[], Path]) -> Path:
             f"{path}: cannot be moved ({error.strerror}). Close the program that holds it, or correct the permissions."
         ) from error
     return target
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _changed(path: Path) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
@@ -126,13 +127,24 @@ async def _received(request: Request, arrivals: Arrivals, name: str) -> Added:
         return Added(name[:200], "refused", problem=problem)
     incoming = await run_in_threadpool(Incoming, arrivals.corpus, name, LARGEST_PDF)
     try:
-        async for piece in request.stream():
+        async for piece in _pieces(request):
             await run_in_threadpool(incoming.write, piece)
         return await run_in_threadpool(incoming.keep)
     except PaperError as error:
         return Added(incoming.name, "refused", problem=str(error))
     finally:
         incoming.drop()  # also when the browser went away in the middle
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises PaperError when the browser goes away before its end."""
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise PaperError("The upload broke off. Add the file again.")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 def _state(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Any]:
@@ -163,12 +175,17 @@ def _row(row: Arrival, shelf: Shelf | Named) -> dict[str, Any]:
 async def read_json(request: Request) -> dict[str, Any]:
     """The body as an object. What was sent is never repeated: it may hold a key."""
     try:
-        value = await request.json()
-    except (ValueError, RecursionError):
+        value = json.loads(b"".join([piece async for piece in _pieces(request)]))
+    except (PaperError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise HTTPException(400, "Not a request of this page. Reload it.")
-    return value
+    # JSON can hold half characters, which no answer, file or header could hold.
+    return {name: _whole(one) if isinstance(one, str) else one for name, one in value.items()}
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(value: dict[str, Any]) -> int:

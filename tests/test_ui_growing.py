@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import sqlite3
 import stat
 import time
@@ -59,6 +60,14 @@ def settled(served) -> dict:
     raise AssertionError(state)
 
 
+def eventually(holds) -> bool:
+    for _ in range(400):
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def test_a_file_is_stored_under_a_safe_name_and_built_in(served) -> None:
     paper = make_paper(served.folder / "p.pdf", title="Numbat: A Method", sections=[("1 M", ["Numbats are new."])])
     row = upload(served, "..%2F..%2F..%2Fevil%3Cb%3E.pdf", paper.read_bytes())
@@ -85,6 +94,23 @@ def test_only_a_file_may_be_large_and_only_so_large(served) -> None:
     assert served.client.post("/adding/do/fetch", content=large).status_code == 413
     assert served.client.post("/settings/try", content=large).status_code == 413
     assert upload(served, "large.pdf", large)["state"] == "stored"
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(served) -> None:
+    host, _, port = served.page.url.removeprefix("http://").partition(":")
+    head = f"POST /adding/file HTTP/1.1\r\nHost: {host}:{port}\r\nX-File-Name: a.pdf\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection((host, int(port))) as browser:
+        browser.sendall(head.encode() + b"%PDF-1.5" + b"x" * 1000)
+        assert eventually(lambda: list(served.corpus.glob(".adding-*")))
+    assert eventually(lambda: not list(served.corpus.glob(".adding-*")))
+    assert eventually(lambda: [row["state"] for row in served.client.get("/adding/state").json()["rows"]] == ["failed"])
+    assert not list(served.corpus.glob("*.pdf"))
+
+
+def test_half_characters_do_no_harm(served) -> None:
+    body = b'{"text": "\\ud800 not-an-id"}'
+    assert served.client.post("/adding/do/fetch", content=body).status_code == 200
+    assert settled(served)["rows"][0]["state"] == "failed"
 
 
 def test_other_sites_cannot_add_remove_or_set_anything(served) -> None:

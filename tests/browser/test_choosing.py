@@ -47,7 +47,7 @@ def test_a_wrong_key_is_said_and_a_right_one_answers(tab, served):  # noqa: F811
     bodies = []
     tab.on("response", lambda answer: bodies.append(answer) if "/settings/" in answer.url else None)
     tab.click(".open-settings")
-    assert "no model" in tab.inner_text("#settings .now")
+    tab.wait_for_selector("#settings .now:has-text('no model')")
     with (
         Provider(Reply(status=401, body=error_body(f"wrong {KEY}"))) as bad,
         Provider(Reply(pieces=("The otter ", "reaches 7.0 points [1].")), models=("test-model", "second")) as good,
