@@ -218,7 +218,9 @@ def remove_paper(corpus: Path, paper: str) -> Path:
     with _moving:
         found = next((one for one in list_papers(root).papers if one.paper == paper), None)
         if found is None:
-            raise PaperError(f"{shown_name(paper)}: not in the folder of papers. The list may be old: build again to renew it.")
+            raise PaperError(
+                f"{shown_name(paper)}: not in the folder of papers. The list may be old: build again to renew it."
+            )
         inside = found.path.relative_to(root)
         return _moved(found.path, lambda: _free(root / REMOVED / inside))
 

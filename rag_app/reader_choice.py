@@ -139,8 +139,10 @@ def _models(endpoint: Endpoint) -> tuple[str, ...]:
 
 _WORDS = (
     (r"\[(?:Errno|WinError) \d+\] (?:Connection refused|No connection could be made.*?it)", "no server listens there"),
-    (r"\[Errno -?\d+\] (?:Name or service not known|Temporary failure in name resolution|nodename nor.*?known)",
-     "there is no such name, or no network"),
+    (
+        r"\[Errno -?\d+\] (?:Name or service not known|Temporary failure in name resolution|nodename nor.*?known)",
+        "there is no such name, or no network",
+    ),
     (r"Connect call failed \([^)]*\)|All connection attempts failed", "no server listens there"),
     (r"\[(?:Errno|WinError) -?\d+\] ", ""),
     (r"RAG_LLM=\w+: ", ""),

@@ -40,7 +40,9 @@ def served(tmp_path):
     assistant.build()
     page = serve(assistant, settings, block=False)
     numbat = make_paper(tmp_path / "numbat.pdf", title="Numbat: Encoding Questions", sections=[("1 Data", [FACT])])
-    yield SimpleNamespace(url=page.url, page=page, corpus=corpus, folder=tmp_path, numbat=numbat, held=held, arxiv=server)
+    yield SimpleNamespace(
+        url=page.url, page=page, corpus=corpus, folder=tmp_path, numbat=numbat, held=held, arxiv=server
+    )
     held.set()
     server.released.set()
     page.stop()
@@ -188,8 +190,8 @@ def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F81
 def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
     drop = """(name, words) => { const data = new DataTransfer();
         data.items.add(new File(['# Dropped: A Note\\n\\nThe dropped note speaks of marmots.\\n'], 'dropped.md'));
-        for (const kind of ['dragenter', 'dragover', 'drop'])
-          document.querySelector('#chat').dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+        const chat = document.querySelector('#chat'), said = { dataTransfer: data, bubbles: true, cancelable: true };
+        for (const kind of ['dragenter', 'dragover', 'drop']) chat.dispatchEvent(new DragEvent(kind, said));
         return document.body.classList.contains('dropping'); }"""
     assert tab.evaluate(drop) is False
     arrival(tab, "in", "Dropped: A Note")
