@@ -14,6 +14,7 @@ from test_fetch import PDF, Server, status
 from rag_app.adding import Added, add_file
 from rag_app.assistant import Assistant
 from rag_app.errors import FetchError, IndexBusy
+from rag_app.fetch import Fetched, FetchProgress
 from rag_app.quoting import QuotingReader
 from rag_app.ui_arrivals import Arrivals
 
@@ -160,6 +161,32 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
     arrivals.came(Added("a.md", "added", "a.md"))
     words = settled(arrivals)["kept"]
     assert "Process 7 is building" in words and "Rebuild takes it in" in words
+
+
+def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:
+    report = SimpleNamespace(changed=True, papers=(), failed=(), passages=0)
+    arrivals = Arrivals(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
+    arrivals.came(Added("a.md", "added", "a.md"))
+    assert "the same bytes" in settled(arrivals)["twice"]
+
+
+def test_times_left_are_told_only_once_something_was_measured(library, monkeypatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("rag_app.ui_arrivals.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(library.arrivals, "_begin_fetching", lambda: None)
+    library.arrivals.ask_arxiv("2406.00001 2406.00002 2406.00003")
+    library.arrivals._began = 100.0
+    assert library.arrivals.summary() == "3 to fetch"
+    clock[0] = 108.0
+    library.arrivals._arrived(Fetched("2406.00001", "failed", problem="2406.00001: no such paper."))
+    assert library.arrivals.summary() == "2 to fetch · about 16 s left"
+    library.arrivals._receiving(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
+    assert library.arrivals.rows()[1].words == "Fetching 1.0 of 4.0 MB"
+    clock[0] = 112.0
+    library.arrivals._receiving(FetchProgress("2406.00002", 2, 3, "receiving", 2 * 2**20, 4 * 2**20))
+    assert library.arrivals.rows()[1].words == "Fetching 2.0 of 4.0 MB · about 4 s left"
+    assert library.arrivals.summary() == "2 to fetch · about 12 s left"
+    library.arrivals.cancel()
 
 
 def test_nothing_and_too_much_are_refused(library) -> None:
