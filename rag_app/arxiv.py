@@ -62,6 +62,24 @@ def parse_arxiv_id(text: str) -> ArxivId | None:
     return _build(_TYPED.fullmatch(text))
 
 
+def split_ids(text: str) -> list[str]:
+    """What was pasted, taken apart: each id or link by itself, and what stands between them and is none, together."""
+    words = re.split(r"[\s,;]+", re.sub(r"(?i)\b(arxiv:)\s+", r"\1", text.strip()))
+    found: list[str] = []
+    strange: list[str] = []
+    for word in (*words, ""):
+        bare = word.strip("()[]{}<>\"'.“”‘’")
+        known = parse_arxiv_id(bare) is not None
+        if strange and (known or not word):
+            found.append(" ".join(strange))
+            strange = []
+        if known:
+            found.append(bare)
+        elif bare:
+            strange.append(bare)
+    return list(dict.fromkeys(found))
+
+
 def arxiv_id_of_file(stem: str) -> tuple[ArxivId, bool] | None:
     """The id that a file's name (without suffix) begins with, and whether the name says nothing more than it."""
     match = _FILE_STEM.fullmatch(stem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
+from rag_app.inventory import files_there
 from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
@@ -79,9 +80,15 @@ class Assistant:
         """The language model that the settings name, else the quoting reader."""
         with self._reader_lock:
             if self._reader is None:
-                model = open_language_model(self.settings)
-                self._reader = ModelReader(model, self.settings) if model else QuotingReader()
+                self._reader = _open_reader(self.settings)
             return self._reader
+
+    def read_by(self, settings: Settings) -> Reader:
+        """Have new questions answered by the reader that `settings` name. Raises SettingsError and ModelError."""
+        reader = _open_reader(settings)
+        with self._reader_lock:  # an answer that is coming keeps the reader that it began with
+            self.settings, self._reader = settings, reader
+        return reader
 
     def _retriever_of(self, generation: Generation) -> Retriever:
         retriever = self._retriever
@@ -136,7 +143,7 @@ class Assistant:
         if manifest.reading != READING_VERSION or self._is_of_other_embedder(manifest):
             return True
         known = {(entry.paper, entry.size, entry.modified) for entry in manifest.papers} | set(manifest.doubles)
-        return known != _files(self.settings.corpus)
+        return known != files_there(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
@@ -363,14 +370,9 @@ class Assistant:
         return ()
 
 
-def _files(corpus: Path) -> set[tuple[str, int, int]]:
-    """Name, size and time of every paper's file."""
-    there = set()
-    for paper in list_papers(corpus).papers:
-        with suppress(FileNotFoundError):  # removed since the folder was listed
-            status = paper.path.stat()
-            there.add((paper.paper, status.st_size, status.st_mtime_ns))
-    return there
+def _open_reader(settings: Settings) -> Reader:
+    model = open_language_model(settings)
+    return ModelReader(model, settings) if model else QuotingReader()
 
 
 def open_library(folder: str | Path | None = None, **settings: object) -> Assistant:

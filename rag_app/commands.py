@@ -22,6 +22,8 @@ from rag_app.errors import RagError
 ROOMS = {
     "build": "rag_app.command_build",
     "fetch": "rag_app.command_fetch",
+    "add": "rag_app.command_add",
+    "remove": "rag_app.command_add",
     "ask": "rag_app.command_ask",
     "chat": "rag_app.command_chat",
     "search": "rag_app.command_search",
@@ -30,6 +32,7 @@ ROOMS = {
     "eval": "rag_app.command_eval",
     "papers": "rag_app.command_papers",
     "align": "rag_app.command_align",
+    "reader": "rag_app.command_reader",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
 }
@@ -106,6 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     anew.add_argument("--rollback", action="store_true", help="let the index before this one answer again")
     fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
     fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
+    _add_growing(commands)
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
     takes = "write the answer to FILE as .md, .bib, .csv (of a table) or .json (evidence for verify); may be repeated"
@@ -124,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
     _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
+    _add_choosing(_command(commands, "reader", "say, try or keep the model that answers"))
     doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
     doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
     doctor.add_argument(
@@ -139,6 +144,30 @@ def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="JSON on standard output and nothing else there")
     command.add_argument("--traceback", action="store_true", help="show where in the program an error came from")
     return command
+
+
+def _add_growing(commands: Any) -> None:
+    add = _command(commands, "add", "put papers into the folder, and build")
+    add.add_argument("things", nargs="+", metavar="FILE|ID", help="PDF, Markdown or text files; arXiv ids or links")
+    remove = _command(commands, "remove", "take papers out of the folder; their files are kept in .removed")
+    remove.add_argument("names", nargs="*", metavar="NAME", help="as listed by papers; without any: what was removed")
+    remove.add_argument("--restore", action="store_true", help="put removed files back")
+    for command in (add, remove):
+        command.add_argument("--no-build", action="store_true", help="leave the index as it is")
+
+
+def _add_choosing(command: argparse.ArgumentParser) -> None:
+    which = "auto, none, openai, anthropic, gemini, openrouter, ollama, local, or own: the server at --base-url"
+    command.add_argument("--name", metavar="NAME", help=which)
+    command.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible server: http://127.0.0.1:11434/v1")
+    command.add_argument("--model", metavar="NAME", help="the model's name there")
+    command.add_argument(
+        "--key", action="store_true", help="ask for the server's key, or read a line of standard input"
+    )
+    command.add_argument("--try", action="store_true", dest="attempt", help="make one tiny call and say what came")
+    kept = command.add_mutually_exclusive_group()
+    kept.add_argument("--keep", action="store_true", help="keep it on this machine for you alone, once it works")
+    kept.add_argument("--forget", action="store_true", help="delete what is kept")
 
 
 def _add_question(command: argparse.ArgumentParser) -> None:

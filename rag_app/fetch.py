@@ -63,20 +63,22 @@ def fetch(
     retries: int = 4,
     longest_wait: float = 120.0,
     limit: int = _LIMIT,
+    on_result: Callable[[Fetched], None] = lambda result: None,
 ) -> list[Fetched]:
     """Download the PDFs of `ids` (or links) into `corpus`, each as <id>.pdf; one result per id, in order.
 
     What is there already is not fetched again: in a sub-folder, or in any version when the id names none. `delay`
     seconds lie between two requests, `timeout` is for connecting and between two bytes, `deadline` for one paper with
     all its retries; `limit` is in bytes. A Retry-After longer than `longest_wait` is obeyed by asking no more in this
-    run. One failing paper never stops the others, unless no server can be reached at all.
+    run. One failing paper never stops the others, unless no server can be reached at all. `on_result` gets each result
+    as soon as it is there.
     Raises FetchError when `base_url` or the folder cannot be used, CorpusError when the manifest is broken.
     """
     stop = stop or threading.Event()
     client = ArxivClient(base_url, delay=delay, timeout=timeout, longest_wait=longest_wait, stop=stop)
     try:
         folder = _writable(corpus)
-        return _Run(folder, client, on_progress, deadline, retries, limit).all(ids)
+        return _Run(folder, client, on_progress, deadline, retries, limit).all(ids, on_result)
     finally:
         client.close()
 
@@ -103,7 +105,7 @@ class _Run:
         self.name = ""
         self.number = self.total = 0
 
-    def all(self, ids: Sequence[str]) -> list[Fetched]:
+    def all(self, ids: Sequence[str], on_result: Callable[[Fetched], None]) -> list[Fetched]:
         there = list(fetched(self.folder))
         wanted = list(dict.fromkeys(parse_arxiv_id(text) or text for text in ids))
         self.total = len(wanted)
@@ -114,6 +116,7 @@ class _Run:
             if result.path is not None and isinstance(asked, ArxivId):
                 there.append((asked, result.path))
             results.append(result)
+            on_result(result)
             self.tell(result.problem or result.state, result.size, result.size)
         return results
 

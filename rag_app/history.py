@@ -81,7 +81,14 @@ class History:
 
     def __init__(self, file: Path, secret: Sequence[str] = ()) -> None:
         self.file = file
-        self._secret = tuple(text for text in secret if len(text) >= 8)
+        self._secret: tuple[str, ...] = ()
+        for text in secret:
+            self.hide(text)
+
+    def hide(self, secret: str) -> None:
+        """Never write this text from now on. One of a few letters is no key, and would blot out words."""
+        if len(secret) >= 8:
+            self._secret = (*self._secret, secret)
 
     # -- conversations --------------------------------------------------------------------------------------------
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from rag_app import parts
 from rag_app.index import Generation
+from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
 from rag_app.pages import READING_VERSION
 from rag_app.records import Paper
@@ -71,6 +74,16 @@ def _identified(paper: Paper, entry: Entry | None) -> File:
         # Not of its bytes, so that it is looked at again by every build.
         digest = CLOSED + hashlib.sha256(problem.encode()).hexdigest()
         return File(paper, digest, size, modified, problem)
+
+
+def files_there(corpus: Path) -> set[tuple[str, int, int]]:
+    """Name, size and time of every paper's file; none of them is read."""
+    there = set()
+    for paper in list_papers(corpus).papers:
+        with suppress(FileNotFoundError):  # removed since the folder was listed
+            status = paper.path.stat()
+            there.add((paper.paper, status.st_size, status.st_mtime_ns))
+    return there
 
 
 def is_made_of(manifest: Manifest, files: Sequence[File]) -> bool:

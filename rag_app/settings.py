@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import sys
 import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +23,14 @@ from pydantic_settings import (
 from rag_app.errors import SettingsError
 
 SETTINGS_FILE = "rag_app.toml"
+READER_FIELDS = ("llm", "llm_base_url", "llm_model", "llm_api_key")  # one choice: never mixed from two places
+
+
+def reader_file() -> Path:
+    """Where a user may keep the choice of a model with its key: outside of every project, for all of them."""
+    home = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME", "")
+    folder = Path(home) if home else Path.home() / ".config"
+    return folder.expanduser() / "rag-app" / "reader.toml"
 
 
 def project_root() -> Path:
@@ -96,7 +106,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls), _KeptReader(settings_cls)
 
     @cached_property
     def index_folder(self) -> Path:
@@ -108,6 +118,23 @@ class Settings(BaseSettings):
         if corpus == (root / "corpus").resolve():
             return root / "index" / "corpus"
         return root / "index" / f"{corpus.name}-{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
+
+
+class _KeptReader(PydanticBaseSettingsSource):
+    """The reader that the user keeps, unless any part of one is named elsewhere: a key is for its own server only."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        """Not used: the file is read as a whole."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        if any(name in self.current_state for name in READER_FIELDS):
+            return {}
+        try:
+            kept = tomllib.loads(reader_file().read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}  # _file_problem says what is wrong with it
+        return {name: kept[name] for name in READER_FIELDS if isinstance(kept.get(name), str)}
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -172,15 +199,16 @@ def _unknown_variables() -> list[str]:
 
 
 def _file_problem() -> str:
-    """What keeps rag_app.toml from being read; empty when nothing does, or when there is none."""
-    try:
-        tomllib.loads(Path(SETTINGS_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f"{SETTINGS_FILE}: cannot be read ({error.strerror}). Correct its permissions or remove it."
-    except (ValueError, RecursionError) as error:  # not UTF-8, or not TOML
-        return f"{SETTINGS_FILE}: not valid TOML: {error}. Correct the file or remove it."
+    """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
+    for path in (Path(SETTINGS_FILE), reader_file()):
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            return f"{path}: cannot be read ({error.strerror}). Correct its permissions or remove it."
+        except (ValueError, RecursionError) as error:  # not UTF-8, or not TOML
+            return f"{path}: not valid TOML: {error}. Correct the file or remove it."
     return ""
 
 

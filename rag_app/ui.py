@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rag_app.errors import RagError, SettingsError
 from rag_app.history import History, history_file
 from rag_app.settings import Settings
+from rag_app.ui_arrivals import Arrivals
 from rag_app.ui_library import BuildJob
 from rag_app.ui_safety import Gate, allowed_hosts, loopback
 
@@ -28,10 +29,11 @@ START_PATIENCE = 60.0  # seconds
 class Page:
     """A page that is being served. `url` opens it; `stop()` ends it."""
 
-    def __init__(self, server: uvicorn.Server, listener: socket.socket, job: BuildJob) -> None:
+    def __init__(self, server: uvicorn.Server, listener: socket.socket, arrivals: Arrivals) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self.job = job
+        self.arrivals = arrivals
+        self.job = arrivals.job
         self._server = server
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="page")
 
@@ -60,6 +62,7 @@ class Page:
 
     def stop(self) -> None:
         """End serving and a build that runs; what the build finished is kept."""
+        self.arrivals.cancel()
         self.job.stop()
         self._server.should_exit = True
         self._thread.join(5.0)
@@ -72,8 +75,8 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     other machines can reach and for a port that is taken.
     """
     listener = _listen(loopback(settings.host), settings.port)
-    job = BuildJob(assistant.build)
-    page = Page(_server(assistant, settings, job), listener, job)
+    arrivals = Arrivals(assistant.build, settings)
+    page = Page(_server(assistant, settings, arrivals), listener, arrivals)
     page.start()
     print(f"Open {page.url} (Ctrl-C ends it)", flush=True)
     if block:
@@ -109,16 +112,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _server(assistant: Assistant, settings: Settings, job: BuildJob) -> uvicorn.Server:
+def _server(assistant: Assistant, settings: Settings, arrivals: Arrivals) -> uvicorn.Server:
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
+    from rag_app.ui_growing import growing_routes  # noqa: PLC0415
     from rag_app.ui_reader import ReaderNote  # noqa: PLC0415
     from rag_app.ui_screen import mount_screen  # noqa: PLC0415
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    reader = ReaderNote()
-    mount_screen(app, assistant, job, reader, kept_history(settings), settings.root_path)
+    reader, history, job = ReaderNote(), kept_history(settings), arrivals.job
+    growing = growing_routes(arrivals, assistant, settings, reader, history)
+    mount_screen(app, assistant, job, reader, history, settings.root_path, growing)
     threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare").start()
     config = uvicorn.Config(
         Gate(app, allowed_hosts(settings.root_path)),

@@ -32,6 +32,7 @@ class BuildJob:
         self._stop = threading.Event()
         self._running = False
         self._again = False
+        self._ending = False  # the page ends: nothing begins any more
         self.progress: BuildProgress | None = None
         self.outcome = ""  # of the last build, in words
         self.failed = False
@@ -40,21 +41,32 @@ class BuildJob:
     def running(self) -> bool:
         return self._running
 
-    def start(self, *, after_this_one: bool = False) -> bool:
-        """Begin a build unless one runs. Returns whether it began, or will, `after_this_one` that runs now."""
+    def start(self, *, after_this_one: bool = False, fresh: bool = False) -> bool:
+        """Begin a build unless one runs; a `fresh` one reads and embeds every paper anew.
+
+        Returns whether it began, or will, `after_this_one` that runs now.
+        """
         with self._lock:
             if self._running:
                 self._again = self._again or after_this_one
                 return after_this_one
-            self._running, self._again = True, False
+            self._running, self._again, self._ending = True, False, False
             self._stop = threading.Event()
-            self._thread = threading.Thread(target=self._work, args=(self._stop,), daemon=True, name="build")
+            self._thread = threading.Thread(target=self._work, args=(fresh,), daemon=True, name="build")
             self._thread.start()
             return True
 
+    def cancel(self) -> None:
+        """Ask the build that runs to end; what it finished is kept. Returns at once."""
+        with self._lock:
+            self._again = False
+            self._stop.set()
+
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask the build to end; what it finished is kept. Waits at most `timeout` seconds."""
-        self._stop.set()
+        """Ask the build to end, and begin no other; what it finished is kept. Waits at most `timeout` seconds."""
+        with self._lock:
+            self._ending = True
+            self._stop.set()
         thread = self._thread
         if thread is not None:
             thread.join(timeout)
@@ -62,25 +74,27 @@ class BuildJob:
     def _note(self, progress: BuildProgress) -> None:
         self.progress = progress
 
-    def _work(self, stop: threading.Event) -> None:
+    def _work(self, fresh: bool) -> None:
         while True:
             self.progress, self.outcome, self.failed = None, "", False
-            self._run(stop)
+            self._run(self._stop, fresh)
+            fresh = False
             with self._lock:
-                if not self._again or stop.is_set():
+                if not self._again or self._ending:
                     self._running = False
                     return
-                self._again = False
+                self._again, self._stop = False, threading.Event()
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: threading.Event, fresh: bool) -> None:
         began = time.monotonic()
+        more = {"fresh": True} if fresh else {}
         try:
-            report = self._build(on_progress=self._note, stop=stop)
+            report = self._build(on_progress=self._note, stop=stop, **more)
         except RagError as error:
             self.failed, self.outcome = True, str(error)
         except Exception as error:  # the outermost edge of this thread: the page must say it
             if stop.is_set():
-                self.outcome = "Stopped; what was finished is kept."
+                self.outcome = "Stopped; what was finished is kept. Rebuild goes on from there."
                 return
             _log.exception("the build failed")
             self.failed, self.outcome = True, f"The build failed ({type(error).__name__}: {error}). Start it again."
@@ -131,7 +145,7 @@ def progress_words(progress: BuildProgress) -> str:
 def searchable(status: Status, building: bool, known: int) -> str:
     """One sentence: what a question would be answered from at this moment."""
     if not known:
-        return "No papers yet. Put PDFs into the folder and press Rebuild, or run: python -m rag_app fetch"
+        return "No papers yet. Press Add papers, or drop PDFs onto this page."
     if not status.by_words:
         wait = (
             "The index is being built; you can ask as soon as the first papers are in."
@@ -168,7 +182,14 @@ def _row(row: PaperRow, name: str) -> str:
         opens = f'<span class="title">{shown(title)}</span>'
     return (
         f'<li data-search="{search}"><input type="checkbox" value="{name}" aria-label="{label}">'
-        f'<div>{opens}<span class="facts">{words}{state}</span>{problem}</div></li>'
+        f'<div>{opens}<span class="facts">{words}{state}</span>{problem}</div>{_remove_button(name, title)}</li>'
+    )
+
+
+def _remove_button(name: str, title: str) -> str:
+    label = html.escape(f"Remove from the library: {title}", quote=True)
+    return (
+        f'<button type="button" class="icon remove-paper" value="{name}" aria-label="{label}" title="Remove">✕</button>'
     )
 
 

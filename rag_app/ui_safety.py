@@ -16,6 +16,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 1024 * 1024  # bytes; a question and the list of ticked papers are far smaller
 
+LARGEST_FILE = 201 * 1024 * 1024  # bytes; of a paper that is added
+_FILES = "/adding/file"
+
 # What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed.
 _OPEN = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 _OPEN_BELOW = (
@@ -23,6 +26,8 @@ _OPEN_BELOW = (
     "/static/",
     "/svelte/",
     "/reading/",
+    "/adding/",
+    "/settings/",
     "/gradio_api/queue/",
     "/gradio_api/run/",
     "/gradio_api/heartbeat/",
@@ -104,14 +109,14 @@ def refuse(scope: Scope, hosts: frozenset[str]) -> tuple[int, str] | None:
     path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
     if path not in _OPEN and not path.startswith(_OPEN_BELOW):
         return 404, "Not found."
-    if scope["method"] not in ("GET", "HEAD") and not _small(headers):
+    if scope["method"] not in ("GET", "HEAD") and not _small(headers, path):
         return 413, "Too large."
     return None
 
 
-def _small(headers: dict[bytes, str]) -> bool:
+def _small(headers: dict[bytes, str], path: str) -> bool:
     length = headers.get(b"content-length", "")
-    return length.isdigit() and int(length) <= LARGEST_BODY
+    return length.isascii() and length.isdigit() and int(length) <= (LARGEST_FILE if path == _FILES else LARGEST_BODY)
 
 
 def _host(header: str) -> str:

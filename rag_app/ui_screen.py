@@ -24,6 +24,7 @@ from rag_app.history import History
 from rag_app.records import Answer, Event
 from rag_app.retrieval import Scope
 from rag_app.ui_conversation import Conversation, Messages, Sessions
+from rag_app.ui_growing import Growing, growing_head
 from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_markdown import MATH_DELIMITERS
@@ -205,11 +206,18 @@ class Screen:
 
 
 def mount_screen(
-    app: FastAPI, assistant: Assistant, job: BuildJob, reader: ReaderNote, history: History, root_path: str
+    app: FastAPI,
+    assistant: Assistant,
+    job: BuildJob,
+    reader: ReaderNote,
+    history: History,
+    root_path: str,
+    growing: Growing,
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     shelf = Shelf(assistant)
     app.include_router(reading_routes(shelf))
+    app.include_router(growing(shelf))
     screen = Screen(assistant, shelf, job, reader, history)
     gr.mount_gradio_app(
         app,
@@ -227,7 +235,7 @@ def mount_screen(
         mcp_server=False,
         theme=_theme(),
         head=f"<style>{static_text('page.css')}</style>"
-        f"<script>{static_text('page.js')}</script><script>{static_text('talk.js')}</script>",
+        f"<script>{static_text('page.js')}</script><script>{static_text('talk.js')}</script>{growing_head()}",
     )
 
 
@@ -260,7 +268,9 @@ def _layout(screen: Screen) -> Any:
                     wish = gr.Button("wish", elem_id="wish")
                 with gr.Column(elem_id="build"):
                     status = _own(elem_id="build-status")
-                    rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
+                    with gr.Row(elem_id="build-buttons"):
+                        rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
+                        _own(static_text("building.html"))
                     reader = _own(elem_id="reader-note")
             with gr.Column(elem_id="conversation"):
                 _own(static_text("bar.html"))

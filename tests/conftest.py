@@ -26,6 +26,15 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_reader_kept_by_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nor may a reader that this user keeps, and no test may write there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CONFIG_HOME", "APPDATA"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The material beside the checkout: papers, questions, data sets."""

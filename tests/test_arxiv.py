@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.arxiv import ArxivId, arxiv_id_of_file, parse_arxiv_id
+from rag_app.arxiv import ArxivId, arxiv_id_of_file, parse_arxiv_id, split_ids
 
 OLD_ARCHIVES = ["hep-th", "astro-ph", "math", "math-ph", "cs", "cond-mat", "quant-ph"]
 
@@ -91,3 +91,23 @@ def test_what_only_looks_like_an_id_is_none(text: str) -> None:
 )
 def test_other_file_names_hold_no_id(stem: str) -> None:
     assert arxiv_id_of_file(stem) is None
+
+
+@pytest.mark.parametrize(
+    ("pasted", "found"),
+    [
+        ("2406.15319", ["2406.15319"]),
+        ("arXiv: 2406.15319, 2004.04906v3;hep-th/9901001", ["arXiv:2406.15319", "2004.04906v3", "hep-th/9901001"]),
+        ("(https://arxiv.org/abs/2406.15319)\n\n2406.15319.", ["https://arxiv.org/abs/2406.15319", "2406.15319"]),
+        ("see this one 2406.15319 and that", ["see this one", "2406.15319", "and that"]),
+        ("https://example.org/2406.15319", ["https://example.org/2406.15319"]),
+        (" \n, ; ", []),
+    ],
+)
+def test_what_is_pasted_is_taken_apart(pasted: str, found: list[str]) -> None:
+    assert split_ids(pasted) == found
+
+
+@given(st.lists(st.sampled_from(["2406.15319", "hep-th/9901001v2", "https://arxiv.org/pdf/2004.04906"]), max_size=5))
+def test_no_id_among_pasted_ones_is_lost(ids: list[str]) -> None:
+    assert split_ids("\n".join(ids)) == list(dict.fromkeys(ids))

@@ -165,6 +165,19 @@ def test_a_paper_is_fetched_whole_under_its_id(server: Server, tmp_path: Path) -
     assert progress[-1].message == "fetched"
 
 
+def test_each_result_is_told_as_soon_as_it_is_there(server: Server, tmp_path: Path) -> None:
+    server.replies |= {"/pdf/2406.00001": [whole], "/pdf/2406.00002": [whole]}
+    asked_when_told: list[tuple[str, int]] = []
+    results = get(
+        server,
+        tmp_path,
+        "2406.00001",
+        "2406.00002",
+        on_result=lambda result: asked_when_told.append((result.id, len(server.asked))),
+    )
+    assert asked_when_told == [("2406.00001", 1), ("2406.00002", 2)] and len(results) == 2
+
+
 @pytest.mark.parametrize(
     ("asked", "path", "name"),
     [

@@ -72,6 +72,45 @@ def test_a_second_build_can_wait_for_the_first():
     assert len(runs) == 2
 
 
+def test_a_build_is_cancelled_and_another_can_be_asked_for_meanwhile():
+    entered, release, runs = threading.Event(), threading.Event(), []
+
+    def build(on_progress, stop, **more):
+        runs.append((stop, more))
+        entered.set()
+        release.wait(10)
+        if stop.is_set():
+            raise RuntimeError("stopped")
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start(fresh=True) and not job.start(fresh=True)
+    assert entered.wait(10)
+    job.cancel()
+    assert runs[0][0].is_set() and job.start(after_this_one=True)
+    release.set()
+    job._thread.join(10)
+    assert [more for _, more in runs] == [{"fresh": True}, {}] and not runs[1][0].is_set()
+    assert "Built in" in job.outcome and not job.running
+
+
+def test_after_a_cancel_nothing_begins_by_itself():
+    release, runs = threading.Event(), []
+
+    def build(on_progress, stop):
+        runs.append(1)
+        release.wait(10)
+        raise RuntimeError("stopped")
+
+    job = BuildJob(build)
+    job.start()
+    job.start(after_this_one=True)
+    job.cancel()
+    release.set()
+    job._thread.join(10)
+    assert runs == [1] and "kept" in job.outcome and not job.failed
+
+
 @pytest.mark.parametrize(
     ("status", "building", "known", "words"),
     [

@@ -64,3 +64,17 @@ def test_routes_that_the_page_does_not_need_are_closed(path):
 def test_large_or_unmeasured_bodies_are_refused(length):
     headers = {"content_length": length} if length else {}
     assert refuse(asked("/gradio_api/queue/join", "POST", **headers), HOSTS)[0] == 413
+
+
+def test_a_paper_may_be_larger_than_everything_else_but_not_without_limit():
+    for length, path, code in (
+        (100 * 2**20, "/adding/file", None),
+        (300 * 2**20, "/adding/file", 413),
+        (2 * 2**20, "/adding/file/x", 413),
+        (2 * 2**20, "/settings/use", 413),
+        ("\u00b2", "/adding/file", 413),
+    ):
+        asking = asked(path, "POST")
+        asking["headers"].append((b"content-length", str(length).encode("latin-1")))
+        found = refuse(asking, HOSTS)
+        assert (found and found[0]) == code, (length, path)

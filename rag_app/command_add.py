@@ -1,0 +1,99 @@
+"""`add` and `remove`: papers into the folder and out of it, and the index brought up to date."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rag_app.adding import Added, add_file, digest_in_place_of, remove_paper, removed_papers, restore_paper
+from rag_app.arxiv import parse_arxiv_id
+from rag_app.assistant import Assistant
+from rag_app.command_library import open_assistant
+from rag_app.command_terminal import ProgressLine, build_text, harmless, print_json
+from rag_app.errors import RagError
+from rag_app.fetch import Fetched, fetch
+from rag_app.formats import build_json
+
+
+def run(options: Namespace) -> int:
+    """Do what was typed. Returns 1 when a file or paper could not be taken, moved or read."""
+    assistant = open_assistant()
+    done = _removed(options, assistant) if options.command == "remove" else _added(options, assistant)
+    changed = any(one["state"] in ("added", "removed", "put back") for one in done)
+    report = _built(assistant) if changed and not options.no_build else None
+    failed = any(one["state"] in ("refused", "failed") for one in done)
+    if options.json:
+        print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
+    else:
+        print("\n".join(harmless(_line(one)) for one in done) or "nothing was removed so far")
+        if report:
+            print(build_text(report))
+    return int(failed or bool(report and report.failed))
+
+
+def _added(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
+    """Each thing in turn: a file that is there, else an arXiv id."""
+    corpus = assistant.settings.corpus
+    done: list[dict[str, Any]] = []
+    ids: list[str] = []
+    for given in options.things:
+        if parse_arxiv_id(given) and not Path(given).is_file():
+            ids.append(given)
+        else:
+            done.append(asdict(add_file(corpus, Path(given).expanduser())))
+    if ids:
+        progress = ProgressLine()
+        try:
+            results = fetch(
+                ids,
+                corpus,
+                base_url=assistant.settings.arxiv_url,
+                on_progress=lambda step: progress.show(
+                    f"{step.number}/{step.total}  {step.id}  {step.message}", step.id
+                ),
+            )
+        finally:
+            progress.close()
+        done += [asdict(_as_added(result)) for result in results]
+    return done
+
+
+def _as_added(result: Fetched) -> Added:
+    paper = result.path.name if result.path else ""
+    if result.state == "failed":
+        return Added(result.id, "refused", problem=result.problem)
+    return Added(result.id, "added" if result.state == "fetched" else "already there", paper)
+
+
+def _removed(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
+    """Each name in turn; without any, the list of what was removed and is kept."""
+    corpus = assistant.settings.corpus
+    if not options.names:
+        return [{"name": kept, "state": "kept", "paper": "", "problem": ""} for kept in removed_papers(corpus)]
+    done = []
+    for name in options.names:
+        one = {"name": name, "state": "put back" if options.restore else "removed", "paper": "", "problem": ""}
+        try:
+            path = restore_paper(corpus, name) if options.restore else remove_paper(corpus, name)
+            digest = "" if options.restore else digest_in_place_of(corpus, path)
+            one |= {"paper": str(path), "problem": f"its digest {digest} answers in its place" if digest else ""}
+        except RagError as error:
+            one |= {"state": "failed", "problem": str(error)}
+        done.append(one)
+    return done
+
+
+def _built(assistant: Assistant) -> Any:
+    progress = ProgressLine()
+    try:
+        return assistant.build(on_progress=progress.build)
+    finally:
+        progress.close()
+
+
+def _line(one: dict[str, Any]) -> str:
+    where = f" → {one['paper']}" if one["paper"] and one["paper"] != one["name"] else ""
+    why = f": {one['problem']}" if one["problem"] else ""
+    return f"{one['name']}: {one['state']}{where}{why}"

@@ -1,0 +1,43 @@
+"""What lets the library and its reader be changed from the page, in one piece: routes, styles and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from rag_app.settings import Settings
+from rag_app.ui_adding import adding_routes
+from rag_app.ui_arrivals import Arrivals
+from rag_app.ui_settings import SettingsPanel, settings_routes
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+    from rag_app.history import History
+    from rag_app.ui_pages import Shelf
+    from rag_app.ui_reader import ReaderNote
+
+Growing = Callable[["Shelf"], APIRouter]
+
+
+def growing_routes(
+    arrivals: Arrivals, assistant: Assistant, settings: Settings, reader: ReaderNote, history: History
+) -> Growing:
+    """What makes the routes of adding and of settings, once it is given the papers' names on the page."""
+
+    def made(shelf: Shelf) -> APIRouter:
+        routes = APIRouter()
+        routes.include_router(adding_routes(arrivals, shelf))
+        routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history)))
+        return routes
+
+    return made
+
+
+def growing_head() -> str:
+    """The styles and scripts of both, for the head of the page."""
+    static = resources.files("rag_app") / "static"
+    style, *scripts = ((static / n).read_text(encoding="utf-8") for n in ("grow.css", "adding.js", "settings.js"))
+    return f"<style>{style}</style>" + "".join(f"<script>{script}</script>" for script in scripts)
