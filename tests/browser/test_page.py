@@ -313,18 +313,6 @@ def test_one_slow_answer_does_not_hold_up_another_tab(tab, served, chromium_brow
     tab.wait_for_selector("#chat .answer:not(.coming)")
 
 
-def test_closing_the_tab_stops_its_answer(served, chromium_browser):
-    served.assistant.stopped.clear()
-    context = chromium_browser.new_context()
-    page = context.new_page()
-    page.goto(served.url)
-    page.fill("#question textarea", "A long one")
-    page.press("#question textarea", "Enter")
-    page.wait_for_selector("#chat .answer.coming .answer-text")
-    context.close()
-    assert served.assistant.stopped.wait(30)
-
-
 def test_the_copied_answer_is_clean(tab):
     ask(tab, "How many parameters?")
     tab.click("#chat .copy-answer")
