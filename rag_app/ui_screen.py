@@ -24,6 +24,7 @@ from rag_app.ui_asking import Asking, Shown
 from rag_app.ui_conversation import Conversation
 from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
+from rag_app.ui_map import alike, map_routes
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
 from rag_app.ui_reader import ReaderNote
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 TITLE = "Ask the papers"
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-SCRIPTS = ("page.js", "talk.js", "live.js")
+SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every handler
 ANSWERING = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
@@ -124,7 +125,7 @@ class Screen:
         conversation.seen, talks = "", self.asking.talks
         talks.open(conversation, kept)
         try:
-            questions = example_questions(self.assistant.papers())
+            questions = example_questions(self.assistant.papers(), alike(self.assistant))
         except RagError:
             questions = []  # look() shows what is wrong
         examples: Any = [{"text": question} for question in questions] or None
@@ -159,6 +160,7 @@ def mount_screen(
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     shelf = Shelf(assistant)
+    app.include_router(map_routes(assistant, shelf, history))
     app.include_router(reading_routes(shelf))
     screen = Screen(assistant, shelf, job, reader, history)
     gr.mount_gradio_app(
