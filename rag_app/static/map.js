@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
-  const WIDTH = 1000, HEIGHT = 600, EDGE = 46, SIZE = 9;
+  const WIDTH = 1000, HEIGHT = 740, EDGE = 46, SIZE = 9;
   let dialog = null, points = [], opener = null;
 
   function make(name, parts = {}, ...inside) {
@@ -64,7 +64,7 @@
       one.append(drawn("title", {}, point.title));
       if (quoted) one.append(drawn("circle", { cx: x, cy: y, r: SIZE + 4 + Math.min(8, Math.sqrt(quoted)), class: "quoted" }));
       one.append(mark(group, x, y, SIZE));
-      label(one, short(point), x, y, taken);
+      label(one, short(point), x, y, quoted ? SIZE + 8 : SIZE, taken);
       picture.append(one);
     });
     dialog.querySelector(".map-drawing").replaceChildren(picture);
@@ -72,10 +72,11 @@
   }
 
   // A name stands right or left of its point, above or below it; where there is no room it is left to the list.
-  function label(one, text, x, y, taken) {
+  function label(one, text, x, y, around, taken) {
     const width = text.length * 7.4, height = 15;
     for (const [left, top, anchor] of [
-      [x + SIZE + 5, y - 8, "start"], [x - SIZE - 5 - width, y - 8, "end"], [x - width / 2, y - SIZE - 18, "middle"], [x - width / 2, y + SIZE + 3, "middle"],
+      [x + around + 5, y - 8, "start"], [x - around - 5 - width, y - 8, "end"],
+      [x - width / 2, y - around - 18, "middle"], [x - width / 2, y + around + 3, "middle"],
     ]) {
       const box = [left, top, left + width, top + height];
       const free = !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
@@ -93,6 +94,9 @@
       sign.append(mark(number, 0, 0, 1));
       return make("li", {}, sign, `${group} (${said.points.filter((point) => point.group === group).length})`);
     }));
+    const ring = drawn("svg", { viewBox: "-1.4 -1.4 2.8 2.8", "aria-hidden": "true" });
+    ring.append(drawn("circle", { r: 1.1, class: "ring" }));
+    legend.append(make("li", {}, ring, "quoted by answers"));
     const used = said.points.filter((point) => point.pages.length);
     const rows = used.map((point) => make("li", {},
       make("button", { type: "button", className: "map-paper", value: point.paper, textContent: point.title }),

@@ -1,4 +1,4 @@
-"""The page for everybody: what axe finds in each state, the keyboard alone, names for screen readers, a small screen."""
+"""The page for everybody: what axe finds in each state, in light and in dark, and on a small screen."""
 
 import pytest
 from test_page import QUOTE, ask, chromium_browser, open_first, script, served  # noqa: F401  # fixtures
@@ -70,6 +70,20 @@ def test_other_answers(tab, question):
     assert findings(tab) == set()
 
 
+def test_the_map(tab):
+    ask(tab, "How many parameters?")
+    tab.click(".open-map")
+    tab.wait_for_selector("#map .map-page")
+    assert findings(tab) == set()
+
+
+def test_the_plan_of_a_comparison(tab):
+    ask(tab, "compare them")
+    tab.click(".change-plan")
+    tab.wait_for_selector("#plan input, #plan textarea")
+    assert findings(tab) == set()
+
+
 def test_a_small_screen(served, chromium_browser):  # noqa: F811
     context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
@@ -79,6 +93,10 @@ def test_a_small_screen(served, chromium_browser):  # noqa: F811
     page.click(".open-library")
     assert findings(page) == set()
     page.click(".close-library")
+    page.click(".open-map")
+    page.wait_for_selector("#map g.point")
+    assert findings(page) == set()
+    page.click(".close-map")
     ask(page, "How many parameters?")
     page.locator("#chat button.cite").first.tap()
     page.wait_for_selector("#reading-marks .mark")

@@ -152,3 +152,45 @@ def test_there_is_no_bin_that_touches_the_question(tab):  # noqa: F811
     ask(tab, "How many parameters?")
     tab.locator("#chat .asked-question").hover()
     assert not any(button.is_visible() for button in tab.locator("#chat button[aria-label=Clear]").all())
+
+
+def test_the_plan_is_opened_by_its_button_and_covers_nothing(tab):  # noqa: F811
+    tab.set_viewport_size({"width": 1280, "height": 620})
+    answer = ask(tab, "compare them")
+    assert tab.is_hidden("#plan")
+    answer.locator(".footer").scroll_into_view_if_needed()
+    footer, box = answer.locator(".footer").bounding_box(), tab.locator("#question").bounding_box()
+    assert footer["y"] + footer["height"] <= box["y"]
+    tab.click(".change-plan")
+    tab.wait_for_selector("#plan >> visible=true")
+    answer.locator(".footer").scroll_into_view_if_needed()
+    footer, plan = answer.locator(".footer").bounding_box(), tab.locator("#plan").bounding_box()
+    assert footer["y"] + footer["height"] <= plan["y"]
+    tab.click(".change-plan")
+    assert tab.is_hidden("#plan")
+
+
+def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.click(".open-map")
+    tab.wait_for_selector("#map g.point")
+    points = tab.locator("#map g.point")
+    assert points.count() == 3
+    assert "Ours: A Method; group pdf; quoted" in points.nth(2).get_attribute("aria-label")
+    tab.locator("#map g.point[tabindex='0']").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    assert tab.evaluate("document.activeElement.getAttribute('data-number')") == "2"
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("document.getElementById('reading-title').textContent === 'Ours: A Method'")
+    assert tab.is_hidden("#map")
+    tab.click(".open-map")
+    last = tab.locator("#map .used li:has-text('Ours') .map-page").last
+    page = last.inner_text().split()[1]
+    last.click()
+    tab.wait_for_function(
+        "(page) => document.getElementById('reading-page').textContent.startsWith(page + ' /')", arg=page
+    )
+    tab.click(".open-map")
+    tab.keyboard.press("Escape")
+    assert tab.is_hidden("#map")
