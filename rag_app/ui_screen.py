@@ -278,8 +278,8 @@ def _chat() -> gr.Chatbot:
 def _plan_fields() -> tuple[Any, Any, Any, Any]:
     """Below a comparison: its papers and aspects as text, to be corrected and asked again."""
     with gr.Row(visible=False, elem_id="plan", equal_height=True) as row:
-        papers = gr.Textbox(label="Papers (,)", lines=1, max_lines=1, max_length=2_000, scale=2)
-        aspects = gr.Textbox(label="Aspects (;)", lines=1, max_lines=1, max_length=2_000, scale=3)
+        papers = gr.Textbox(label="Papers, with commas between", lines=1, max_lines=1, max_length=2_000, scale=2)
+        aspects = gr.Textbox(label="Aspects, with semicolons between", lines=1, max_lines=1, max_length=2_000, scale=3)
         again = gr.Button("Ask again", size="sm", elem_id="ask-again", scale=0, min_width=90)
     return row, papers, aspects, again
 

@@ -43,14 +43,19 @@
   // -- reading pane --------------------------------------------------------------------------------------------
   const zooms = [60, 80, 100, 125, 150, 200, 300];
   const ZOOM = "zoom"; // in the browser's storage: who needs large pages needs them tomorrow
-  let zoom = stored();
+  let zoom = 0; // percent of the pane's width; 0: not looked up yet
   let asText = false; // the page's text in place of its picture
   let open = null; // what the server said of the page that is open
   let asked = 0; // only the latest request may show its page
   const known = new Map(); // place -> promise of what the server says; a few only
 
+  // On a phone a column of the page is as wide as the screen, so that it can be read.
+  function usual() {
+    return innerWidth < 780 ? 150 : 100;
+  }
+
   function stored() {
-    try { return zooms.find((one) => String(one) === localStorage.getItem(ZOOM)) || 100; } catch { return 100; }
+    try { return zooms.find((one) => String(one) === localStorage.getItem(ZOOM)) || usual(); } catch { return usual(); }
   }
 
   function fetchPlace(path) {
@@ -68,6 +73,7 @@
   }
 
   function pictureOf(said) {
+    zoom = zoom || stored();
     const scale = zoom > 150 ? 3 : 2;
     return `${reading}paper/${said.paper}/${said.page}/picture?scale=${scale}`;
   }
@@ -159,9 +165,9 @@
     const picture = byId("reading-picture");
     sheet.className = "picture";
     sheet.style.aspectRatio = `${said.width} / ${said.height}`;
+    const wanted = pictureOf(said);
     sheet.style.width = zoom + "%";
     byId("reading-text").replaceChildren();
-    const wanted = pictureOf(said);
     if (picture.getAttribute("src") !== wanted) {
       picture.classList.add("loading");
       picture.onload = () => picture.classList.remove("loading");
