@@ -34,7 +34,7 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
 
 
 def last(screen: Screen) -> str:
-    return screen.sessions.of("tab").turns[-1].answer
+    return screen.asking.sessions.of("tab").turns[-1].answer
 
 
 def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:

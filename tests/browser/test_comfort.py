@@ -12,6 +12,8 @@ from test_page import (  # noqa: F401  # fixtures
     tab,
 )
 
+from rag_app.records import Answer
+
 SHIFTS = """window.shifts = [];
   new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push([one.value,
     one.sources.map((source) => [source.node && (source.node.id || source.node.className || source.node.nodeName),
@@ -194,3 +196,18 @@ def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noq
     tab.click(".open-map")
     tab.keyboard.press("Escape")
     assert tab.is_hidden("#map")
+
+
+def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, served):  # noqa: F811
+    text = "One \\(a_1\\), two $b_2$, costs $5 or $7.\n\n\\[c_3 = 1\\]\n\n```\nfor x in y: pass\n```\n\n| p | q |\n|---|---|\n| 1 | 2 |\n"
+    served.assistant.answers["drawn"] = Answer("", "q", "answered", text, "small-model")
+    answer = ask(tab, "all drawn")
+    tab.wait_for_function("document.querySelectorAll('#chat .formula .katex').length === 3")
+    assert tab.locator("#chat .formula .katex-display").count() == 1
+    assert "costs $5 or $7." in answer.inner_text()
+    assert answer.locator("pre code").inner_text().strip() == "for x in y: pass"
+    assert answer.locator(".table td").all_inner_texts() == ["1", "2"]
+    answer.locator(".copy-answer").click()
+    tab.wait_for_function("document.querySelector('.copy-answer').textContent === 'Copied'")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert "a_1" in copied and "for x in y: pass" in copied and "costs $5 or $7." in copied

@@ -182,3 +182,21 @@ def test_deleting_the_conversation_ends_its_answer_for_good(tab, served):
     tab.wait_for_selector("#chat .answer", state="detached")
     tab.get_by_role("button", name="Ask", exact=True).wait_for()
     assert served.kept.listed() == []
+
+
+def test_a_question_outlives_the_program_that_was_to_answer_it(tmp_path, chromium_browser):  # noqa: F811
+    (tmp_path / "papers").mkdir()
+    make_paper(tmp_path / "papers" / "ours.pdf", title="Ours", sections=[("1 Method", [QUOTE])])
+    assistant = FakeAssistant(tmp_path / "papers", {"long": Answer("", "q", "answered", "word " * 5000, "quoting")})
+    settings = Settings(corpus=tmp_path / "papers", index=tmp_path / "index", port=0)
+    page = serve(assistant, settings, block=False)
+    context = chromium_browser.new_context()
+    tab = context.new_page()
+    tab.goto(page.url)
+    begin(tab, "A long one")
+    tab.wait_for_function("sessionStorage.getItem('pending') === 'A long one'")
+    page.stop()
+    again = serve(assistant, settings.model_copy(update={"port": int(page.url.rpartition(":")[2])}), block=False)
+    tab.wait_for_function("document.querySelector('#question textarea')?.value === 'A long one'", timeout=60_000)
+    context.close()
+    again.stop()
