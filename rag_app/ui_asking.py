@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import QuestionError
 from rag_app.records import Answer, Event
@@ -17,7 +17,6 @@ from rag_app.retrieval import Scope
 from rag_app.ui_conversation import Conversation, Messages, Sessions
 from rag_app.ui_history import Talks
 from rag_app.ui_pages import Shelf
-from rag_app.ui_reader import ReaderNote
 from rag_app.ui_render import VERBATIM_READERS, progress_html
 from rag_app.ui_running import Run
 from rag_app.ui_stream import snapshots
@@ -28,6 +27,13 @@ if TYPE_CHECKING:
 BUSY = "Still answering. Press Stop first, or wait."
 
 Begin = Callable[[threading.Event], Iterator[Event]]
+
+
+class Named(Protocol):
+    """Who answers."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Shown:
 class Asking:
     """The conversations of all tabs."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, reader: ReaderNote, talks: Talks) -> None:
+    def __init__(self, assistant: Assistant, shelf: Shelf, reader: Named, talks: Talks) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.reader = reader

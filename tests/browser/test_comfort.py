@@ -199,7 +199,8 @@ def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noq
 
 
 def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, served):  # noqa: F811
-    text = "One \\(a_1\\), two $b_2$, costs $5 or $7.\n\n\\[c_3 = 1\\]\n\n```\nfor x in y: pass\n```\n\n| p | q |\n|---|---|\n| 1 | 2 |\n"
+    text = "One \\(a_1\\), two $b_2$, costs $5 or $7.\n\n\\[c_3 = 1\\]\n\n```\nfor x in y: pass\n```\n\n"
+    text += "| p | q |\n|---|---|\n| 1 | 2 |\n"
     served.assistant.answers["drawn"] = Answer("", "q", "answered", text, "small-model")
     answer = ask(tab, "all drawn")
     tab.wait_for_function("document.querySelectorAll('#chat .formula .katex').length === 3")
