@@ -14,7 +14,17 @@ from benchmarks.common import machine
 from benchmarks.report import JSON_FILE, REPORT, Section, report
 
 # Each module says in SECTIONS what it adds; the report has them in this order.
-MODULES = ("speed", "scale", "retrieval", "datasets", "ablation", "long_units", "answers", "embedding")
+MODULES = (
+    "speed",
+    "scale",
+    "retrieval",
+    "datasets",
+    "ablation",
+    "long_units",
+    "answers",
+    "embedding",
+    "browsers",
+)
 PACKAGES = (
     "chromadb",
     "openvino",

@@ -24,7 +24,7 @@ from rag_app.library import list_papers
 from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Event, Hit, Page, PaperRow, Progress, Source, Status
+from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.referring import referring, sources_in
 from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
@@ -170,6 +170,11 @@ class Assistant:
         meaning = 0 if self._is_of_other_embedder(manifest) else manifest.passages
         papers = sum(1 for entry in manifest.papers if entry.passages)
         return Status(papers, manifest.passages, meaning, self._builds > 0, reader)
+
+    def map(self) -> LibraryMap:
+        """The papers as points by meaning; without points before they are embedded. Raises IndexMissing."""
+        with self._index.using() as generation:
+            return generation.map
 
     def page(self, paper: str, number: int) -> Page:
         """One page. Raises KeyError when there is no such paper or page."""

@@ -27,6 +27,7 @@ PATIENCE = 30.0  # seconds to wait for another writer
 LONGEST_TITLE = 80  # characters
 LONGEST_QUOTE = 30  # words of a fact's quote
 MOST_LISTED = 200
+MOST_COUNTED = 2_000  # answers
 
 Verdict = Literal["up", "down"]
 
@@ -182,6 +183,18 @@ class History:
             ).fetchall()
         for id, value, verdict, reason in rows:
             yield _as_question(id, answer_of(json.loads(value)), verdict, reason)
+
+    def cited_pages(self) -> dict[str, dict[int, int]]:
+        """How often answers quoted each page, verified quotes only: paper -> page -> times. Of the newest answers."""
+        with self._reading() as database:
+            rows = database.execute("SELECT answer FROM turns ORDER BY id DESC LIMIT ?", (MOST_COUNTED,)).fetchall()
+        found: dict[str, dict[int, int]] = {}
+        for (value,) in rows:
+            for citation in json.loads(value).get("citations", ()):
+                if citation["verified"]:
+                    pages = found.setdefault(citation["paper"], {})
+                    pages[citation["page"]] = pages.get(citation["page"], 0) + 1
+        return found
 
     # -- the file -------------------------------------------------------------------------------------------------
 

@@ -28,12 +28,13 @@ from filelock import FileLock, Timeout
 
 from rag_app import parts
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
+from rag_app.library_map import library_map, paper_vectors
 from rag_app.manifest import FORMAT as FORMAT
 from rag_app.manifest import Entry as Entry
 from rag_app.manifest import Manifest as Manifest
 from rag_app.manifest import read_manifest as read_manifest
 from rag_app.manifest import write_manifest as write_manifest
-from rag_app.records import Page, Passage, Reading, passage_id
+from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
 from rag_app.store import PassageStore
 from rag_app.vector_search import VectorSearch
 from rag_app.word_index import WordIndex
@@ -95,6 +96,20 @@ class Generation:
         vectors = parts.read_array(self.folder / "vectors.npy", mapped=True)
         self._check("vectors.npy", vectors.shape, (self.manifest.passages, self.manifest.dimension))
         return vectors
+
+    @cached_property
+    def map(self) -> LibraryMap:
+        """The papers as points by meaning; empty while only words are searchable."""
+        if not self.manifest.has_meaning:
+            return LibraryMap()
+        papers = self.manifest.papers
+        return library_map(
+            [entry.paper for entry in papers],
+            [entry.title for entry in papers],
+            [entry.short_names[0] if entry.short_names else "" for entry in papers],
+            [entry.topic for entry in papers],
+            paper_vectors(self.vectors, [entry.rows for entry in papers]),
+        )
 
     @cached_property
     def search(self) -> VectorSearch:

@@ -296,6 +296,26 @@ class PaperRow:
 
 
 @dataclass(frozen=True)
+class MapPoint:
+    """A paper as a point of the map: near to others where its text is near in meaning."""
+
+    paper: str
+    title: str
+    name: str  # short; empty where the paper gives itself none
+    group: str
+    x: float  # from -1 to 1
+    y: float
+
+
+@dataclass(frozen=True)
+class LibraryMap:
+    """All papers that have passages with vectors."""
+
+    points: tuple[MapPoint, ...] = ()
+    alike: tuple[str, ...] = ()  # the two papers with names that are nearest to each other
+
+
+@dataclass(frozen=True)
 class Status:
     """What can be searched now."""
 

@@ -30,11 +30,17 @@ class Conversation:
     """One browser tab's questions and answers, as shown."""
 
     turns: list[Turn] = field(default_factory=list)
-    stop: threading.Event | None = None  # set while an answer is coming
+    watcher: object = None  # which handler shows the answer that is being made; a later one takes over
     seen: str = ""  # the list of papers as this tab last got it
-    id: str = ""  # under which it is kept; empty before its first turn
+    seen_runs: int = -1  # how many answers had been begun or ended when it last got the list of conversations
+    id: str = ""  # under which it is kept; empty while the tab has not been opened, or was forgotten
     sought: str = ""  # in the list of conversations
-    compared: Answer | None = None  # the last answer, when it is a comparison: its plan may be corrected
+
+    @property
+    def compared(self) -> Answer | None:
+        """The last answer, when it is a comparison: its plan may be corrected."""
+        last = self.turns[-1].record if self.turns else None
+        return last if last is not None and last.table is not None else None
 
     def history(self) -> list[Answer]:
         """The complete answers, oldest first."""
@@ -61,14 +67,12 @@ class Sessions:
             found = self._all.setdefault(key, Conversation())
             self._all.move_to_end(key)
             while len(self._all) > SESSIONS_KEPT:
-                _, oldest = self._all.popitem(last=False)
-                if oldest.stop is not None:
-                    oldest.stop.set()
+                self._all.popitem(last=False)[1].watcher = None
             return found
 
     def drop(self, session: str | None) -> None:
-        """The tab was closed: end what it waits for."""
+        """The tab was closed or its connection lost: nobody watches there any more. Its answer goes on."""
         with self._lock:
             found = self._all.pop(str(session), None)
-        if found is not None and found.stop is not None:
-            found.stop.set()
+        if found is not None:
+            found.watcher = None

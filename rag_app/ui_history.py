@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from rag_app.errors import HistoryFault
@@ -14,6 +14,7 @@ from rag_app.records import Answer, Citation
 from rag_app.ui_conversation import Conversation, Turn
 from rag_app.ui_markdown import shown
 from rag_app.ui_render import answer_html, question_html
+from rag_app.ui_running import Runs
 
 LONGEST_REASON = 1_000  # characters
 EDIT = '<button type="button" class="edit-question text-button" title="Change it and ask again">Edit</button>'
@@ -25,7 +26,10 @@ NameAnswer = Callable[[Answer], str]
 class Talks:
     """The conversations of the page, kept by a History; the page goes on without it when it cannot be used."""
 
-    def __init__(self, history: History, name: NamePlace, name_answer: NameAnswer | None = None) -> None:
+    def __init__(
+        self, history: History, name: NamePlace, name_answer: NameAnswer | None = None, runs: Runs | None = None
+    ) -> None:
+        self.runs = runs or Runs()
         self._history = history
         self._name = name
         self._name_answer = name_answer
@@ -47,14 +51,25 @@ class Talks:
         turn.answer = self._html(answer, turn.saved)
 
     def open(self, conversation: Conversation, id: str) -> None:
-        """Show a kept conversation in place of this one; an empty one where it is not there any more."""
-        conversation.id, conversation.turns = "", []
+        """Show a kept conversation in place of this one, with the answer that is being made in it.
+
+        An empty one where it is not there any more.
+        """
+        run = self.runs.of(id)  # before the kept ones are read: it may end, and be one of them, at any moment
         try:
             turns = self._history.load(id) if id else []
         except (KeyError, HistoryFault):
-            return
+            turns = []
+        if not turns and run is None:
+            return self.new(conversation)
         conversation.id = id
         conversation.turns = [self._turn(id, saved) for saved in turns]
+        if run is not None and run.turn.saved not in {saved.id for saved in turns}:
+            conversation.turns.append(run.turn)
+
+    def new(self, conversation: Conversation) -> None:
+        """Begin a new conversation. It has its id from the start, so that a reload finds its first answer."""
+        conversation.id, conversation.turns, conversation.watcher = new_conversation(), [], None
 
     def _turn(self, id: str, saved: SavedTurn) -> Turn:
         around = self._html(saved.answer, saved.id, saved.verdict, saved.reason)
@@ -67,7 +82,15 @@ class Talks:
     def rows(self, conversation: Conversation) -> str:
         """The list of conversations as HTML, limited to what is sought."""
         try:
-            return rows_html(self._history.search(conversation.sought), conversation.id, time.time())
+            saved = self._history.search(conversation.sought)
+            coming = {run.conversation: run for run in self.runs.all()}
+            known = {one.id for one in saved}
+            begun = [
+                Saved(run.conversation, run.question, run.began, run.began, 0)
+                for run in coming.values()
+                if run.conversation not in known and not conversation.sought
+            ]
+            return rows_html([*begun, *saved], conversation.id, time.time(), coming)
         except HistoryFault as error:
             return f'<p class="problem">{shown(str(error))}</p>'
 
@@ -79,15 +102,16 @@ class Talks:
             if name == "open":
                 self.open(conversation, id)
             elif name == "new":
-                conversation.id, conversation.turns = "", []
+                self.new(conversation)
             elif name == "seek":
                 conversation.sought = text
             elif name == "rename":
                 self._history.rename(id, text)
             elif name == "delete":
+                self.runs.forget(id)
                 self._history.delete(id)
                 if conversation.id == id:
-                    conversation.id, conversation.turns = "", []
+                    self.new(conversation)
             elif name == "rate":
                 self._rate(conversation, int(id), "up" if value["verdict"] == "up" else "down", text[:LONGEST_REASON])
         except (HistoryFault, KeyError, TypeError, ValueError):
@@ -125,22 +149,23 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
     return f'<div class="thumbs">{buttons}{said}</div>'
 
 
-def rows_html(saved: Sequence[Saved], now: str, time_now: float) -> str:
-    """The list of conversations; `now` is the one that is open."""
-    rows = "".join(_row(one, one.id == now, time_now) for one in saved)
+def rows_html(saved: Sequence[Saved], now: str, time_now: float, coming: Collection[str] = ()) -> str:
+    """The list of conversations; `now` is the one that is open, in those that are `coming` an answer is being made."""
+    rows = "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved)
     empty = "" if rows else '<li class="empty">None yet.</li>'
     return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
 
 
-def _row(saved: Saved, is_open: bool, now: float) -> str:
+def _row(saved: Saved, is_open: bool, now: float, coming: bool) -> str:
     id, title = html.escape(saved.id, quote=True), shown(saved.title)
     asked = "1 question" if saved.turns == 1 else f"{saved.turns} questions"
     same_day = time.strftime("%x", time.localtime(saved.updated)) == time.strftime("%x", time.localtime(now))
     when = time.strftime("%H:%M" if same_day else "%Y-%m-%d", time.localtime(saved.updated))
     current = ' aria-current="true"' if is_open else ""
+    facts = "answering…" if coming else f"{asked} · {when}"
     return (
         f'<li><button type="button" class="open-conversation" value="{id}"{current}><span class="title">{title}</span>'
-        f'<span class="facts">{asked} · {when}</span></button>'
+        f'<span class="facts">{facts}</span></button>'
         f"{_icon('rename', 'Rename', '✎', id, title)}{_icon('delete', 'Delete', '✕', id, title)}</li>"
     )
 

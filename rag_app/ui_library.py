@@ -204,11 +204,16 @@ def short_name(title: str) -> str:
     return head.strip() if colon and fits else ""
 
 
-def example_questions(rows: Sequence[PaperRow]) -> list[str]:
-    """A fact, a comparison and something that is not in them, from papers that are really in."""
+def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[str]:
+    """A fact, a comparison and something that is not in them, from papers that are really in.
+
+    `alike`: names of two papers that are worth comparing, where that is known.
+    """
     there = [row for row in rows if row.state in READABLE and row.title]
     named = [row for row in there if short_name(row.title)]
-    names = [short_name(row.title) for row in _alike(named)] or [f"“{row.title[:80]}”" for row in there[:2]]
+    names = (
+        list(alike) or [short_name(row.title) for row in _alike(named)] or [f"“{row.title[:80]}”" for row in there[:2]]
+    )
     if not names:
         return []
     questions = [f"Which datasets is {names[0]} evaluated on?"]

@@ -155,8 +155,7 @@ class Shelf:
                     for reference in citation.references
                 ],
             }
-        if page.words is None:
-            found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
+        found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
         return found
 
     def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:

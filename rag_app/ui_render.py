@@ -15,6 +15,7 @@ VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it 
 
 VERDICT = "Not in these papers"
 CONFIDENCE = "How sure: whether the sources agree, how clearly the papers speak of this, and how much was verified."
+_CHANGE = ' <button type="button" class="change-plan text-button" title="Other papers or aspects">Change</button>'
 _ICONS = {True: "✓", False: "!"}
 
 
@@ -175,7 +176,7 @@ def _table(table: Table, cite: Callable[[int], str]) -> str:
 
 
 def _plan(plan: AnswerPlan | None) -> str:
-    """How the question was understood; the fields below the conversation correct it."""
+    """How the question was understood; the fields below the conversation, opened by its button, correct it."""
     if plan is None:
         return ""
     aspects = shown("; ".join(plan.aspects))
@@ -185,7 +186,8 @@ def _plan(plan: AnswerPlan | None) -> str:
         "chain": f"Followed: {shown(' → '.join(plan.names))}",
         "disagreement": f"Looked in {_counted(plan.searched, 'paper')} for claims that oppose each other on: {aspects}",
     }[plan.kind]
-    return f'<p class="note plan">{words}</p>'
+    change = _CHANGE if plan.kind == "comparison" else ""
+    return f'<p class="note plan">{words}{change}</p>'
 
 
 def _steps(answer: Answer, name: NamePlace) -> str:

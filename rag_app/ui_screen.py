@@ -5,10 +5,8 @@ It holds no logic that the command line lacks: it asks the Assistant and shows w
 
 from __future__ import annotations
 
-import json
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -19,31 +17,36 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 from fastapi import FastAPI
 
-from rag_app.errors import QuestionError, RagError
+from rag_app.errors import RagError
 from rag_app.history import History
-from rag_app.records import Answer, Event
-from rag_app.retrieval import Scope
-from rag_app.ui_conversation import Conversation, Messages, Sessions
+from rag_app.records import Answer
+from rag_app.ui_asking import Asking, Shown
+from rag_app.ui_conversation import Conversation
 from rag_app.ui_growing import Growing, growing_head
 from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
+from rag_app.ui_map import alike, map_routes
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
 from rag_app.ui_reader import ReaderNote
-from rag_app.ui_render import VERBATIM_READERS, answer_html, progress_html
-from rag_app.ui_stream import snapshots
+from rag_app.ui_render import answer_html
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
 TITLE = "Ask the papers"
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
+SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every handler
+ANSWERING = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+AT_ONCE = PRIVATE | {"queue": False}
+KEPT = "window.talk ? window.talk.kept() : ''"  # in the browser: the conversation that the tab shows
 TICK = 1.5  # seconds between two looks at the build
 
 
-Begin = Callable[[threading.Event], Iterator[Event]]
+Update = tuple[Any, Any, Any]
+"""The conversation, the question box, and the list of conversations."""
 
 
 class Screen:
@@ -54,127 +57,60 @@ class Screen:
         self.shelf = shelf
         self.job = job
         self.reader = reader
-        self.sessions = Sessions()
-        self.talks = Talks(history, shelf.name_place, shelf.name_answer)
+        self.asking = Asking(assistant, shelf, reader, Talks(history, shelf.name_place, shelf.name_answer))
 
     # -- conversation -------------------------------------------------------------------------------------------
 
-    def ask(self, question: str, ticked: str, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
-        """Answer as the words come. Yields the conversation, the state of the question box, and the kept ones."""
-        conversation = self.sessions.of(request.session_hash)
-        if not question.strip():
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        if conversation.stop is not None:
-            gr.Info("Still answering. Press Stop first, or wait.")
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        history = conversation.history()
+    def ask(self, question: str, ticked: str, kept: str, request: gr.Request) -> Iterator[Update]:
+        """Answer as the words come. `kept`: the conversation that the tab shows."""
+        conversation = self.asking.conversation(request.session_hash, kept)
+        yield from map(_update, self.asking.ask(conversation, question, ticked))
 
-        def begin(event: threading.Event) -> Iterator[Event]:
-            return self.assistant.stream(question, papers=self._ticked(ticked), history=history, stop=event)
+    def ask_example(self, ticked: str, kept: str, event: gr.SelectData, request: gr.Request) -> Iterator[Update]:
+        """An example question was pressed."""
+        yield from self.ask(str(event.value["text"]), ticked, kept, request)
 
-        yield from self._told(conversation, question, question, begin)
-
-    def _told(
-        self, conversation: Conversation, question: str, said: str, begin: Begin
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        """One turn: `said` is shown as the user's, `begin` answers. Yields as `ask` does."""
-        stop = conversation.stop = threading.Event()
-        turn = self.talks.begin(conversation, said, progress_html("", "looking"))
-        conversation.compared = None
-        try:
-            yield conversation.messages(), gr.Textbox(value="", submit_btn=False, stop_btn="Stop"), gr.skip()
-            for html, answer in self._answer(question, begin, stop):
-                turn.answer = html
-                if answer is not None:
-                    conversation.compared = answer if answer.table is not None else None
-                    self.talks.keep(turn, answer)
-                yield conversation.messages(), gr.skip(), gr.skip()
-            yield gr.skip(), gr.Textbox(submit_btn="Ask", stop_btn=False), self.talks.rows(conversation)
-        finally:
-            stop.set()
-            conversation.stop = None
-
-    def _answer(self, question: str, begin: Begin, stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
-        """What is shown meanwhile, and at last the answer."""
-        verbatim = self.reader.name in VERBATIM_READERS
-
-        def told(event: threading.Event) -> Iterator[Event]:
-            try:
-                yield from begin(event)
-            except QuestionError as error:
-                yield Answer("", question, "error", str(error), "")
-
-        for snapshot in snapshots(question, told, stop):
-            yield progress_html(snapshot.text, snapshot.doing, verbatim), snapshot.answer
+    def resume(self, kept: str, request: gr.Request) -> Iterator[Update]:
+        """The tab has opened a conversation: show the answer that is being made in it."""
+        yield from map(_update, self.asking.resume(self.asking.conversation(request.session_hash, kept)))
 
     def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
-        answer = self.sessions.of(request.session_hash).compared
+        answer = self._conversation(request).compared
         if answer is None or answer.plan is None:
             return gr.Row(visible=False), gr.skip(), gr.skip()
         return gr.Row(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
 
-    def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
-        """Compare again, with the papers and aspects as the user has corrected them. Yields as `ask` does."""
-        conversation = self.sessions.of(request.session_hash)
-        answer = conversation.compared
-        if answer is None or answer.plan is None or conversation.stop is not None:
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
-        question = answer.question
+    def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[Update]:
+        """Compare again, with the papers and aspects as the user has corrected them."""
+        yield from map(_update, self.asking.correct(self._conversation(request), papers, aspects))
 
-        def begin(event: threading.Event) -> Iterator[Event]:
-            meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
-            scope = Scope(tuple(self.assistant.papers_meant(meant)))
-            return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
-
-        yield from self._told(conversation, question, f"{question}\nPapers: {papers}\nAspects: {aspects}", begin)
-
-    def _ticked(self, names: str) -> list[str]:
-        try:
-            return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
-        except (KeyError, TypeError, ValueError) as error:
-            remedy = "Reload the page and tick them again."
-            raise QuestionError(f"The ticked papers are not known any more. {remedy}") from error
-
-    def ask_example(self, ticked: str, event: gr.SelectData, request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
-        """An example question was pressed."""
-        yield from self.ask(str(event.value["text"]), ticked, request)
-
-    def wish(self, wish: str, request: gr.Request) -> tuple[Messages, str]:
+    def wish(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
-        conversation = self.sessions.of(request.session_hash)
-        shown = conversation.id
-        self.talks.do(wish, conversation)
-        if conversation.id != shown:
-            self.stop(request)  # what is still coming belongs to the conversation that was left
-        return conversation.messages(), self.talks.rows(conversation)
+        messages, _, rows = _update(self.asking.wish(self._conversation(request), wish))
+        return messages, rows
 
-    def clear(self, request: gr.Request) -> tuple[Messages, str]:
-        """Begin a new conversation; an answer that is coming is ended."""
-        self.stop(request)
-        conversation = self.sessions.of(request.session_hash)
-        conversation.id, conversation.turns = "", []
-        return [], self.talks.rows(conversation)
-
-    def stop(self, request: gr.Request) -> None:
+    def stop(self, kept: str, request: gr.Request) -> None:
         """Stop the answer that is coming; what came stays."""
-        running = self.sessions.of(request.session_hash).stop
-        if running is not None:
-            running.set()
+        self.asking.stop(self.asking.conversation(request.session_hash, kept))
 
     def leave(self, request: gr.Request) -> None:
-        """The tab was closed."""
-        self.sessions.drop(request.session_hash)
+        """The tab was closed, or its connection was lost; an answer that is coming goes on."""
+        self.asking.sessions.drop(request.session_hash)
+
+    def _conversation(self, request: gr.Request) -> Conversation:
+        return self.asking.sessions.of(request.session_hash)
 
     # -- library ------------------------------------------------------------------------------------------------
 
+    def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any]:
+        """As `look`, and the list of conversations when it changed."""
+        rows = self.asking.news(self.asking.conversation(request.session_hash, kept))
+        return *self.look(request), gr.skip() if rows is None else rows
+
     def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The list of papers if it changed, what can be searched, and who reads."""
-        conversation = self.sessions.of(request.session_hash)
+        conversation = self._conversation(request)
         try:
             rows = self.assistant.papers()
             status = status_html(self.assistant.status(), self.job, len(rows))
@@ -186,23 +122,38 @@ class Screen:
 
     def open(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
         """A tab was opened, or loaded again: then `kept` is the conversation that it was in."""
-        conversation = self.sessions.of(request.session_hash)
-        conversation.seen = ""
-        self.talks.open(conversation, kept)
+        conversation = self._conversation(request)
+        conversation.seen, talks = "", self.asking.talks
+        talks.open(conversation, kept)
         try:
-            questions = example_questions(self.assistant.papers())
+            questions = example_questions(self.assistant.papers(), alike(self.assistant))
         except RagError:
             questions = []  # look() shows what is wrong
         examples: Any = [{"text": question} for question in questions] or None
         messages: Any = conversation.messages()
         chat = gr.Chatbot(value=messages, examples=examples)
-        return (*self.look(request), chat, self.talks.rows(conversation))
+        return (*self.look(request), chat, talks.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
         if not self.job.start():
             gr.Info("A build is already running.")
         return self.look(request)
+
+
+def _update(shown: Shown) -> Update:
+    if shown.notice:
+        gr.Info(shown.notice)
+    box: dict[str, Any] = {"value": ""} if shown.asked else {}
+    if shown.answering is not None:
+        box |= (
+            {"submit_btn": False, "stop_btn": "Stop"} if shown.answering else {"submit_btn": "Ask", "stop_btn": False}
+        )
+    return (
+        gr.skip() if shown.messages is None else shown.messages,
+        gr.Textbox(**box) if box else gr.skip(),
+        gr.skip() if shown.rows is None else shown.rows,
+    )
 
 
 def mount_screen(
@@ -216,6 +167,7 @@ def mount_screen(
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     shelf = Shelf(assistant)
+    app.include_router(map_routes(assistant, shelf, history))
     app.include_router(reading_routes(shelf))
     app.include_router(growing(shelf))
     screen = Screen(assistant, shelf, job, reader, history)
@@ -235,7 +187,8 @@ def mount_screen(
         mcp_server=False,
         theme=_theme(),
         head=f"<style>{static_text('page.css')}</style>"
-        f"<script>{static_text('page.js')}</script><script>{static_text('talk.js')}</script>{growing_head()}",
+        + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
+        + growing_head(),
     )
 
 
@@ -266,6 +219,7 @@ def _layout(screen: Screen) -> Any:
                     _own(static_text("history.html"))
                     kept = _own(elem_id="history-rows")
                     wish = gr.Button("wish", elem_id="wish")
+                    resume = gr.Button("resume", elem_id="resume")
                 with gr.Column(elem_id="build"):
                     status = _own(elem_id="build-status")
                     with gr.Row(elem_id="build-buttons"):
@@ -280,19 +234,30 @@ def _layout(screen: Screen) -> Any:
                 box = _question_box()
             with gr.Column(elem_id="reading"):
                 _own(static_text("reading.html"))
-        _wire(screen, page, ticked, rows, status, rebuild, reader, chat, box, kept, plan)
-        _wire_talks(screen, page, said, wish, chat, kept, [rows, status, reader])
+        _wire(screen, page, ticked, said, rows, status, rebuild, reader, chat, box, kept, plan)
+        _wire_talks(screen, page, said, wish, resume, chat, box, kept, plan, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
 
 
 def _wire_talks(
-    screen: Screen, page: gr.Blocks, said: Any, wish: Any, chat: Any, kept: Any, library: list[Any]
+    screen: Screen,
+    page: gr.Blocks,
+    said: Any,
+    wish: Any,
+    resume: Any,
+    chat: Any,
+    box: Any,
+    kept: Any,
+    plan: Any,
+    library: list[Any],
 ) -> None:
-    at_once = PRIVATE | {"queue": False}
-    wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **at_once)
-    where = "() => [window.talk ? window.talk.kept() : '']"
-    page.load(screen.open, [said], [*library, chat, kept], js=where, **at_once)
+    turn, again = [chat, box, kept], ANSWERING | {"trigger_mode": "multiple"}
+    wished = wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **AT_ONCE)
+    opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
+    for shown in (wished.then, opened.then, resume.click):
+        resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **again)
+        resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 
 
 def _own(html: str = "", elem_id: str | None = None) -> gr.HTML:
@@ -324,8 +289,8 @@ def _chat() -> gr.Chatbot:
 def _plan_fields() -> tuple[Any, Any, Any, Any]:
     """Below a comparison: its papers and aspects as text, to be corrected and asked again."""
     with gr.Row(visible=False, elem_id="plan", equal_height=True) as row:
-        papers = gr.Textbox(label="Papers (,)", lines=1, max_lines=1, max_length=2_000, scale=2)
-        aspects = gr.Textbox(label="Aspects (;)", lines=1, max_lines=1, max_length=2_000, scale=3)
+        papers = gr.Textbox(label="Papers, with commas between", lines=1, max_lines=1, max_length=2_000, scale=2)
+        aspects = gr.Textbox(label="Aspects, with semicolons between", lines=1, max_lines=1, max_length=2_000, scale=3)
         again = gr.Button("Ask again", size="sm", elem_id="ask-again", scale=0, min_width=90)
     return row, papers, aspects, again
 
@@ -349,6 +314,7 @@ def _wire(
     screen: Screen,
     page: gr.Blocks,
     ticked: Any,
+    said: Any,
     rows: Any,
     status: Any,
     rebuild: Any,
@@ -358,23 +324,20 @@ def _wire(
     kept: Any,
     plan: tuple[Any, Any, Any, Any],
 ) -> None:
-    answering = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
-    at_once = PRIVATE | {"queue": False}
     library = [rows, status, reader]
-    scope = "(question, ticked) => [question, window.papers ? window.papers.ticked() : '[]']"
+    scope = f"window.papers ? window.papers.ticked() : '[]', {KEPT}"
     row, papers, aspects, again = plan
     shown = [row, papers, aspects]
     turn = [chat, box, kept]
-    box.submit(screen.ask, [box, ticked], turn, js=scope, **answering).then(screen.plan, None, shown, **at_once)
+    asked = box.submit(screen.ask, [box, ticked, said], turn, js=f"(question) => [question, {scope}]", **ANSWERING)
+    asked.then(screen.plan, None, shown, **AT_ONCE)
     # By the button, or by Enter in either field.
     for press in (again.click, papers.submit, aspects.submit):
-        asked = press(screen.correct, [papers, aspects], turn, **answering)
-        asked.then(screen.plan, None, shown, **at_once)
-    only_scope = "(ticked) => [window.papers ? window.papers.ticked() : '[]']"
-    example = chat.example_select(screen.ask_example, [ticked], turn, js=only_scope, **answering)
-    example.then(screen.plan, None, shown, **at_once)
-    chat.clear(screen.clear, None, [chat, kept], **at_once)
-    box.stop(screen.stop, None, None, **at_once)
-    rebuild.click(screen.rebuild, None, library, **at_once)
-    gr.Timer(TICK).tick(screen.look, None, library, **at_once)
+        asked = press(screen.correct, [papers, aspects], turn, **ANSWERING)
+        asked.then(screen.plan, None, shown, **AT_ONCE)
+    example = chat.example_select(screen.ask_example, [ticked, said], turn, js=f"() => [{scope}]", **ANSWERING)
+    example.then(screen.plan, None, shown, **AT_ONCE)
+    box.stop(screen.stop, [said], None, js=f"() => [{KEPT}]", **AT_ONCE)
+    rebuild.click(screen.rebuild, None, library, **AT_ONCE)
+    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept], js=f"() => [{KEPT}]", **AT_ONCE)
     page.unload(screen.leave)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from rag_app.pages import read_paper
 from rag_app.parts import file_digest
 from rag_app.quotes import boxes
-from rag_app.records import Answer, Citation, Page, Piece, Progress, Reading, Searched, Source
+from rag_app.records import Answer, Citation, LibraryMap, MapPoint, Page, Piece, Progress, Reading, Searched, Source
 from rag_app.text import find_quote
 
 
@@ -66,6 +66,16 @@ class FakeAssistant:
         here = len(self.papers())
         return SimpleNamespace(
             papers=here, by_words=here * 9, by_meaning=here * 9, building=self.building.is_set(), reader="quoting"
+        )
+
+    def map(self) -> LibraryMap:
+        """A point for each paper, in a row."""
+        papers = [path.name for path in sorted(self.folder.iterdir())]
+        return LibraryMap(
+            tuple(
+                MapPoint(paper, self.reading(paper).title, paper.partition(".")[0], paper[-3:], float(place), 0.5)
+                for place, paper in enumerate(papers)
+            )
         )
 
     def is_stale(self) -> bool:

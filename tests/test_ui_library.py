@@ -161,6 +161,7 @@ def test_examples_are_made_from_papers_that_are_in():
     fact, comparison, absent = example_questions(rows)
     assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "coffee" in absent
     assert example_questions(rows[3:]) == []
+    assert "Which datasets is DPR" in example_questions(rows, ["DPR", "FiD"])[0]
     assert len(example_questions([Row("e", "A title without a colon", 3)])) == 2
 
 

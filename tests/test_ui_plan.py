@@ -34,11 +34,11 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
 
 
 def last(screen: Screen) -> str:
-    return screen.sessions.of("tab").turns[-1].answer
+    return screen.asking.sessions.of("tab").turns[-1].answer
 
 
 def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:
-    list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", REQUEST))
+    list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", "", REQUEST))
     row, papers, aspects = screen.plan(REQUEST)
     assert row.visible
     assert (papers, aspects) == ("OtterNet, HeronRank", "batch size of the training")
@@ -51,14 +51,14 @@ def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:
 
 
 def test_a_paper_that_is_not_there_is_said(screen: Screen) -> None:
-    list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", REQUEST))
+    list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", "", REQUEST))
     list(screen.correct("BadgerNet", "batch size", REQUEST))
     assert "BadgerNet" in last(screen)
     assert "Could not answer" in last(screen)
 
 
 def test_no_plan_after_another_answer(screen: Screen) -> None:
-    list(screen.ask("What is the batch size of OtterNet?", "[]", REQUEST))
+    list(screen.ask("What is the batch size of OtterNet?", "[]", "", REQUEST))
     row, _, _ = screen.plan(REQUEST)
     assert not row.visible
     assert list(screen.correct("OtterNet", "batch size", REQUEST)), "nothing to correct, and no fault"

@@ -38,14 +38,25 @@
     });
   }
 
-  window.papers = { ticked: () => JSON.stringify([...ticks]) };
+  window.papers = { ticked: () => JSON.stringify([...ticks]), reading, open: (path) => show(path) };
 
   // -- reading pane --------------------------------------------------------------------------------------------
   const zooms = [60, 80, 100, 125, 150, 200, 300];
-  let zoom = 100;
+  const ZOOM = "zoom"; // in the browser's storage: who needs large pages needs them tomorrow
+  let zoom = 0; // percent of the pane's width; 0: not looked up yet
+  let asText = false; // the page's text in place of its picture
   let open = null; // what the server said of the page that is open
   let asked = 0; // only the latest request may show its page
   const known = new Map(); // place -> promise of what the server says; a few only
+
+  // On a phone a column of the page is as wide as the screen, so that it can be read.
+  function usual() {
+    return innerWidth < 780 ? 150 : 100;
+  }
+
+  function stored() {
+    try { return zooms.find((one) => String(one) === localStorage.getItem(ZOOM)) || usual(); } catch { return usual(); }
+  }
 
   function fetchPlace(path) {
     if (!known.has(path)) {
@@ -62,6 +73,7 @@
   }
 
   function pictureOf(said) {
+    zoom = zoom || stored();
     const scale = zoom > 150 ? 3 : 2;
     return `${reading}paper/${said.paper}/${said.page}/picture?scale=${scale}`;
   }
@@ -107,11 +119,21 @@
     const file = byId("reading-file");
     file.href = `${reading}paper/${said.paper}/${said.page}/file#page=${said.page}`;
     file.textContent = said.picture ? "Open PDF" : "Open file";
+    file.title = said.picture ? `Open the PDF at page ${said.page}` : "Open the file";
+    const text = document.querySelector("[data-do=text]");
+    text.hidden = !said.picture;
+    text.setAttribute("aria-pressed", String(asText));
+    document.querySelectorAll("[data-do=smaller], [data-do=larger]").forEach((button) => {
+      button.disabled = !said.picture || asText;
+    });
     say(said.note || "", said.verified === false ? "bad" : said.digest || !said.located ? "doubt" : "");
     drawQuote(said);
     byId("reading-sheet").hidden = false;
-    if (said.picture) drawPicture(said); else drawText(said);
-    document.querySelector("[data-do=citation]").hidden = placesOfAnswer().length < 2;
+    if (said.picture && !asText) drawPicture(said); else drawText(said);
+    const places = placesOfAnswer();
+    const at = places.findIndex((place) => place.classList.contains("now-open"));
+    byId("reading-citations").hidden = places.length < 2 || !said.quote;
+    byId("reading-citation").textContent = `Citation ${at + 1} of ${places.length}`;
   }
 
   function drawQuote(said) {
@@ -143,9 +165,9 @@
     const picture = byId("reading-picture");
     sheet.className = "picture";
     sheet.style.aspectRatio = `${said.width} / ${said.height}`;
+    const wanted = pictureOf(said);
     sheet.style.width = zoom + "%";
     byId("reading-text").replaceChildren();
-    const wanted = pictureOf(said);
     if (picture.getAttribute("src") !== wanted) {
       picture.classList.add("loading");
       picture.onload = () => picture.classList.remove("loading");
@@ -198,6 +220,7 @@
   function resize(step) {
     const at = zooms.indexOf(zoom);
     zoom = zooms[Math.min(Math.max(at + step, 0), zooms.length - 1)];
+    try { localStorage.setItem(ZOOM, String(zoom)); } catch { /* storage is switched off */ }
     if (open && open.picture) drawPicture(open);
   }
 
@@ -205,11 +228,16 @@
     if (open) show(`paper/${open.paper}/${open.page + step}`);
   }
 
-  function nextCitation() {
+  function stepCitation(step) {
     const places = placesOfAnswer();
     const at = places.findIndex((place) => place.classList.contains("now-open"));
-    const next = places[(at + 1) % places.length];
+    const next = places[(at + step + places.length) % places.length];
     if (next) show("place/" + next.value, next);
+  }
+
+  function switchText() {
+    asText = !asText;
+    draw(open);
   }
 
   // -- copying -------------------------------------------------------------------------------------------------
@@ -270,8 +298,11 @@
     next: () => turn(1),
     smaller: () => resize(-1),
     larger: () => resize(1),
-    citation: nextCitation,
+    before: () => stepCitation(-1),
+    citation: () => stepCitation(1),
+    text: switchText,
     copy: (button) => copy(button, quoteText()),
+    "copy-page": (button) => copy(button, open.text.join("")),
   };
 
   function toggle(name, on) {
@@ -286,16 +317,22 @@
     else if (button.matches(".export")) save(button);
     else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
     else if (button.dataset.do in actions) actions[button.dataset.do](button);
+    else if (button.matches(".change-plan, #ask-again")) toggle("plan-open");
     else if (button.matches(".open-library")) toggle("library-open");
     else if (button.matches(".open-reading")) toggle("reading-open");
     else if (button.matches(".close-library")) toggle("library-open", false);
     else if (button.matches(".close-reading")) toggle("reading-open", false);
   });
 
+  // Single letters only where nothing is typed: N and P go through the citations of the answer that is open.
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    toggle("library-open", false);
-    toggle("reading-open", false);
+    if (event.key === "Escape") {
+      toggle("library-open", false);
+      toggle("reading-open", false);
+    }
+    const letter = event.ctrlKey || event.metaKey || event.altKey ? "" : event.key.toLowerCase();
+    if (!open || !["n", "p"].includes(letter) || event.target.closest("input, textarea, [contenteditable]")) return;
+    stepCitation(letter === "n" ? 1 : -1);
   });
 
   document.addEventListener("change", (event) => {

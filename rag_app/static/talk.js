@@ -12,6 +12,7 @@
   }
 
   window.talk = {
+    fill,
     wish: () => wish,
     kept: () => { try { return sessionStorage.getItem(KEPT) || ""; } catch { return ""; } },
   };

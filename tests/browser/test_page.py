@@ -12,7 +12,7 @@ from fake_assistant import Row as LibraryRow
 from pdfs import make_encrypted, make_paper
 
 from rag_app.evidence_file import read_evidence
-from rag_app.records import Answer, Cell, Reference, Row, Searched, Table
+from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, Searched, Table
 from rag_app.settings import Settings
 from rag_app.ui import serve
 from rag_app.verification import verify
@@ -62,7 +62,8 @@ def script(assistant):
         "hostile": Answer(status="answered", answer=HOSTILE + " [1]", citations=(good,), **facts),
         "compare": Answer(
             status="answered", answer="|  | size |\n| --- | --- |\n| Ours | =2+2 [1] |", citations=(good,),
-            table=Table(("size",), (Row("ours.pdf", "Ours", (Cell("=2+2", (1,)),)),)), **facts,
+            table=Table(("size",), (Row("ours.pdf", "Ours", (Cell("=2+2", (1,)),)),)),
+            plan=AnswerPlan("comparison", ("ours.pdf",), ("Ours",), ("size",), 1), **facts,
         ),
         "fails": Answer(status="error", answer="The server refused. Start it.", **facts),
     }  # fmt: skip
@@ -311,18 +312,6 @@ def test_one_slow_answer_does_not_hold_up_another_tab(tab, served, chromium_brow
     assert tab.locator("#chat .answer.coming").count() == 1
     tab.get_by_role("button", name="Stop").click()
     tab.wait_for_selector("#chat .answer:not(.coming)")
-
-
-def test_closing_the_tab_stops_its_answer(served, chromium_browser):
-    served.assistant.stopped.clear()
-    context = chromium_browser.new_context()
-    page = context.new_page()
-    page.goto(served.url)
-    page.fill("#question textarea", "A long one")
-    page.press("#question textarea", "Enter")
-    page.wait_for_selector("#chat .answer.coming .answer-text")
-    context.close()
-    assert served.assistant.stopped.wait(30)
 
 
 def test_the_copied_answer_is_clean(tab):

@@ -1,0 +1,107 @@
+// What a citation's number says when the pointer or the keyboard rests on it: a card with the quoted words. And what is
+// told to a screen reader, since the conversation's sanitizer drops aria attributes.
+(() => {
+  "use strict";
+  const DELAY = 120; // milliseconds, so that passing over an answer does not flicker
+  const card = document.createElement("div");
+  card.id = "cite-card";
+  card.hidden = true;
+  card.setAttribute("aria-hidden", "true"); // the button's own label says the same
+  let waiting = 0, of = null;
+
+  function line(name, text) {
+    const part = document.createElement("p");
+    part.className = name;
+    part.textContent = text;
+    return part;
+  }
+
+  // The row of the list below the answer that has the same place.
+  function rowOf(button) {
+    const answer = button.closest(".answer");
+    const rows = answer ? Array.from(answer.querySelectorAll("button.place")) : [];
+    return rows.find((row) => row.value === button.value);
+  }
+
+  function put(button) {
+    const row = rowOf(button);
+    const text = (name) => { const part = row.querySelector(name); return part ? part.textContent.trim() : ""; };
+    if (button.title) { button.dataset.hint = button.title; button.removeAttribute("title"); } // not twice
+    if (row) card.replaceChildren(line("quote", `“${text(".quote")}”`), line("where", text(".where")), line("state", text(".badge")));
+    else card.replaceChildren(line("quote", button.dataset.hint || ""));
+    card.className = button.classList.contains("unverified") ? "unverified" : "";
+    if (!card.isConnected) document.body.append(card);
+    card.hidden = false;
+    const place = button.getBoundingClientRect(), size = card.getBoundingClientRect();
+    const below = place.bottom + 6 + size.height < innerHeight;
+    card.style.left = Math.max(8, Math.min(place.left - 20, innerWidth - size.width - 8)) + "px";
+    card.style.top = (below ? place.bottom + 6 : Math.max(8, place.top - size.height - 6)) + "px";
+    of = button;
+  }
+
+  function hide() {
+    clearTimeout(waiting);
+    card.hidden = true;
+    of = null;
+  }
+
+  function rest(event) {
+    const button = event.target.closest && event.target.closest("#chat button.cite");
+    if (!button) { if (of) hide(); return; }
+    if (button === of) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { if (button.isConnected) put(button); }, DELAY);
+  }
+  document.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") rest(event); });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches && event.target.matches(":focus-visible")) rest(event); else hide();
+  });
+  document.addEventListener("pointerout", (event) => {
+    if (event.target.closest && event.target.closest("#chat button.cite")) hide();
+  });
+  document.addEventListener("focusout", hide);
+  document.addEventListener("scroll", hide, true);
+  document.addEventListener("click", hide);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+
+  // -- what is told -----------------------------------------------------------------------------------------------
+  let spoken = "", answers = 0;
+
+  function say(text) {
+    const place = document.getElementById("spoken");
+    if (!place || text === spoken) return;
+    place.textContent = spoken = text;
+  }
+
+  function told() {
+    const log = document.querySelector("#chat [role=log]");
+    if (log && log.getAttribute("aria-live") !== "off") log.setAttribute("aria-live", "off"); // it would read it ten times
+    document.querySelectorAll("#chat button.cite:not([aria-label])").forEach((button) => {
+      button.setAttribute("aria-label", `Citation ${button.textContent}: ${(button.title || button.dataset.hint || "").slice(0, 300)}`);
+    });
+    document.querySelectorAll("#chat .table:not([tabindex])").forEach((table) => {
+      table.tabIndex = 0;
+      table.setAttribute("role", "region");
+      table.setAttribute("aria-label", table.classList.contains("compared") ? "Comparison" : "Table");
+    });
+    const examples = document.querySelector("#chat .examples[role=list]"); // of buttons, which a list may not hold
+    if (examples) { examples.setAttribute("role", "group"); examples.setAttribute("aria-label", "Example questions"); }
+    const note = document.querySelector("#reader-note .reader"), who = document.querySelector(".who-reads");
+    if (note && who && who.textContent !== note.textContent) who.textContent = note.textContent;
+    const doing = document.querySelector("#chat .answer.coming .doing");
+    if (doing) return say(doing.textContent);
+    const done = document.querySelectorAll("#chat .answer:not(.coming)");
+    if (done.length > answers) {
+      const last = done[done.length - 1], cited = last.querySelectorAll(".citations li").length;
+      const verdict = last.querySelector(".verdict");
+      say(verdict ? verdict.textContent : `The answer is there, with ${cited} ${cited === 1 ? "citation" : "citations"}.`);
+    }
+    answers = done.length;
+  }
+  let due = false;
+  new MutationObserver(() => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; told(); });
+  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+})();

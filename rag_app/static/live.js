@@ -1,0 +1,40 @@
+// An answer that stands still on the screen while the server goes on with it: the stream was cut on the way, and nobody
+// said so. The hidden button #resume takes it up again. (A lost connection that is noticed reloads the page by itself.)
+// And what was typed and not yet asked outlives a reload, and what was asked outlives the program that was to answer it.
+(() => {
+  "use strict";
+  const PATIENCE = 8000; // milliseconds without a change; a slow model is taken up again in vain, which shows nothing
+  let seen = "", since = Date.now();
+
+  const DRAFT = "draft", PENDING = "pending"; // in the tab's own storage
+  let restored = false;
+
+  function keepDraft() {
+    const box = document.querySelector("#question textarea");
+    if (!box || !document.querySelector("#history-rows ul.conversations")) return; // the server has not said yet what is kept
+    const asked = Array.from(document.querySelectorAll("#chat p.question"), (one) => one.innerText.trim());
+    try {
+      const draft = sessionStorage.getItem(DRAFT) || "", pending = sessionStorage.getItem(PENDING) || "";
+      const lost = pending && !asked.includes(pending) ? pending : "";
+      if (!restored && !box.value && (draft || lost)) window.talk.fill(draft || lost);
+      restored = true;
+      const coming = document.querySelector("#chat .answer.coming") ? asked[asked.length - 1] || "" : "";
+      if (coming !== pending) sessionStorage.setItem(PENDING, coming);
+      if (box.value !== draft) sessionStorage.setItem(DRAFT, box.value);
+    } catch { /* storage is switched off */ }
+  }
+
+  setInterval(async () => {
+    keepDraft();
+    const coming = document.querySelector("#chat .answer.coming");
+    const now = coming ? coming.innerHTML : "";
+    if (now !== seen) { seen = now; since = Date.now(); }
+    if (!coming || document.hidden || Date.now() - since < PATIENCE) return;
+    since = Date.now();
+    const root = new URL((window.gradio_config && window.gradio_config.root) || "./", document.baseURI).href;
+    try {
+      const there = await fetch(new URL("gradio_api/app_id", root.replace(/\/?$/, "/")));
+      if (there.ok) document.getElementById("resume").click();
+    } catch { /* still out of reach: looked for again after the same time */ }
+  }, 1000);
+})();

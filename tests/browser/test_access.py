@@ -1,0 +1,105 @@
+"""The page for everybody: what axe finds in each state, in light and in dark, and on a small screen."""
+
+import pytest
+from test_page import QUOTE, ask, chromium_browser, open_first, script, served  # noqa: F401  # fixtures
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python, of [test]")
+
+# What Gradio draws and offers no way to change; everything else on the page must be without such findings.
+OF_GRADIO: dict[str, str] = {}
+
+
+def findings(tab):
+    """Serious and critical findings, each with what it is about."""
+    found = axe.Axe().run(tab).response["violations"]
+    return {
+        f"{one['id']}: {node['html'][:160]} {node['any'][0]['message'][:160] if node['any'] else ''}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+        if not any(sign in node["html"] for sign in OF_GRADIO.get(one["id"], "").split("|") if sign)
+    }
+
+
+@pytest.fixture(params=["light", "dark"])
+def tab(request, served, chromium_browser):  # noqa: F811
+    context = chromium_browser.new_context(
+        viewport={"width": 1440, "height": 900}, color_scheme=request.param, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#chat .example")
+    yield page
+    context.close()
+
+
+def test_empty(tab):
+    assert findings(tab) == set()
+
+
+def test_an_answer_that_is_coming(tab):
+    tab.fill("#question textarea", "A long one")
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_selector("#chat .answer.coming .answer-text")
+    assert findings(tab) == set()
+    tab.get_by_role("button", name="Stop").click()
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+
+
+def test_an_answer_with_its_page(tab):
+    ask(tab, "How many parameters?")
+    tab.wait_for_timeout(300)
+    assert findings(tab) == set()
+    open_first(tab)
+    tab.click("#reading-quote summary")
+    assert findings(tab) == set()
+    tab.click("#chat button.cite.unverified")
+    tab.wait_for_selector("#reading-note.bad")
+    assert findings(tab) == set()
+    tab.click("#chat .export-menu summary")
+    tab.click("#chat .doubts summary")
+    tab.click("#reader-note summary")
+    assert findings(tab) == set()
+
+
+@pytest.mark.parametrize("question", ["What is the weather?", "compare them", "This fails"])
+def test_other_answers(tab, question):
+    ask(tab, question)
+    tab.wait_for_timeout(300)
+    assert findings(tab) == set()
+
+
+def test_the_map(tab):
+    ask(tab, "How many parameters?")
+    tab.click(".open-map")
+    tab.wait_for_selector("#map .map-page")
+    assert findings(tab) == set()
+
+
+def test_the_plan_of_a_comparison(tab):
+    ask(tab, "compare them")
+    tab.click(".change-plan")
+    tab.wait_for_selector("#plan input, #plan textarea")
+    assert findings(tab) == set()
+
+
+def test_a_small_screen(served, chromium_browser):  # noqa: F811
+    context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    assert findings(page) == set()
+    page.click(".open-library")
+    assert findings(page) == set()
+    page.click(".close-library")
+    page.click(".open-map")
+    page.wait_for_selector("#map g.point")
+    assert findings(page) == set()
+    page.click(".close-map")
+    ask(page, "How many parameters?")
+    page.locator("#chat button.cite").first.tap()
+    page.wait_for_selector("#reading-marks .mark")
+    assert findings(page) == set()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
