@@ -137,6 +137,11 @@ def _balanced(fragment: str) -> bool:
     return depth == 0
 
 
+def shown_elsewhere(text: str) -> str:
+    """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
+    return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
+
+
 # -- the Markdown parser ----------------------------------------------------------------------------------------
 
 
