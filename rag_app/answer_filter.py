@@ -7,10 +7,15 @@ Markdown finds no tag, image, link, link definition or address in what comes out
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from typing import TypeVar
 
 LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
 LONGEST_WORD = 200  # characters held back at most
+SHORTEST_SECRET = 8  # characters: a shorter key is no secret, and would be found in ordinary words
+WITHHELD = "(a key, left out)"
+
+Ended = TypeVar("Ended")
 
 _MARK = re.compile(
     r"[\[【]\s*(?:(?:evidence|passage|source|reference|document)s?\s*)?"
@@ -57,6 +62,57 @@ class ThoughtFilter:
     def _answer(self, text: str) -> str:
         self._held, self._answering = "", True
         return text
+
+
+class SecretFilter:
+    """Leaves out texts that no answer may hold, such as a key that a server repeats."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """The next characters; what may yet become a secret is held back."""
+        if not self._secrets:
+            return piece
+        self._held = self._without(self._held + piece)
+        keep = max(
+            length
+            for secret in self._secrets
+            for length in range(len(secret))
+            if not length or self._held.endswith(secret[:length])
+        )
+        cut = len(self._held) - keep
+        shown, self._held = self._held[:cut], self._held[cut:]
+        return shown
+
+    def finish(self) -> str:
+        """What was held back; the beginning of a secret that the text ends with is none."""
+        shown, self._held = self._held, ""
+        return shown
+
+    def _without(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, WITHHELD)
+        return text
+
+
+def without_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]) -> Generator[str, None, Ended]:
+    """The pieces without these secrets; returns what `pieces` returns, raises what it raises, and closes it."""
+    keeper = SecretFilter(secrets)
+    try:
+        while True:
+            shown = keeper.feed(next(pieces))
+            if shown:
+                yield shown
+    except StopIteration as end:
+        ended: Ended = end.value
+    finally:
+        pieces.close()
+    rest = keeper.finish()
+    if rest:
+        yield rest
+    return ended
 
 
 class AnswerFilter:

@@ -17,7 +17,7 @@ from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Entry, Generation, Manifest, open_current
-from rag_app.inventory import files_there
+from rag_app.inventory import files_there, reading_key
 from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
@@ -142,15 +142,22 @@ class Assistant:
             return True
         if manifest.reading != READING_VERSION or self._is_of_other_embedder(manifest):
             return True
+        if any(not entry.part.endswith(f"-{self._reading_key()}") for entry in manifest.papers):
+            return True
         known = {(entry.paper, entry.size, entry.modified) for entry in manifest.papers} | set(manifest.doubles)
         return known != files_there(self.settings.corpus)
+
+    def _reading_key(self) -> str:
+        return reading_key(self.settings.hidden_text == "keep")
 
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
         try:
             with self._index.using() as generation:
                 return [
-                    PaperRow(e.paper, e.title, e.pages, e.passages, e.state, e.problem, e.year, e.topic, e.warnings)
+                    PaperRow(
+                        e.paper, e.title, e.pages, e.passages, e.state, e.problem, e.year, e.topic, e.warnings, e.hidden
+                    )
                     for e in generation.manifest.papers
                 ]
         except IndexMissing:

@@ -62,7 +62,7 @@ class Build:
         listing = list_papers(self.settings.corpus)
         answering = self._answering()
         before = None if self.fresh else answering
-        inventory = take_inventory(listing.papers, before)
+        inventory = take_inventory(listing.papers, before, self.settings.hidden_text == "keep")
         problems = listing.problems + inventory.problems
         if before is not None and self._is_current(before.manifest, inventory):
             manifest = self._touch(before, inventory)
@@ -135,7 +135,7 @@ class Build:
                     closed = Reading(title="", pages=(), state="unreadable", problem=file.problem)
                     parts.save_reading(self.parts / file.part, closed)
             jobs = [
-                Job(file.paper.path.resolve(), file.paper.kind, file.digest, self.parts / file.part)
+                Job(file.paper.path.resolve(), file.paper.kind, file.digest, self.parts / file.part, file.keep_hidden)
                 for file in todo
                 if not file.problem
             ]
@@ -190,6 +190,7 @@ class Build:
             first=first,
             seconds=round(self.reading_seconds.get(paper.paper, 0.0), 3),
             warnings=reading.warnings,
+            hidden=reading.hidden,
             short_names=paper.short_names,
             authors=paper.authors or reading.authors,
             arxiv_id=paper.arxiv_id or reading.arxiv_id,

@@ -38,6 +38,7 @@ class PaperReport:
     problem: str
     warnings: tuple[str, ...]
     reused: bool
+    hidden: tuple[str, ...] = ()  # text that nobody can see
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def paper_reports(manifest: Manifest, read_now: Mapping[str, float]) -> tuple[Pa
             problem=entry.problem,
             warnings=entry.warnings,
             reused=entry.paper not in read_now,
+            hidden=entry.hidden,
         )
         for entry in manifest.papers
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from rag_app.answering import Found, WordsOf, answer_from, find, papers_in, quoting_reader
 from rag_app.chain import Chain, chain_of, links_in, second_paper
+from rag_app.citations import unmarked
 from rag_app.claims import squash
 from rag_app.desk import Desk, rows_naming, searched_for, short_name
 from rag_app.index import Generation
@@ -136,7 +137,7 @@ def _chained(desk: Desk, chain: Chain, second: str, unit: Unit, answer: Answer) 
         Step(f"{short_name(other)}: {chain.asks}", second, citations[1].quote, tuple(c.number for c in citations[1:])),
     )
     plan = AnswerPlan("chain", (chain.first, second), (short_name(one), short_name(other)), (chain.link, chain.asks), 2)
-    whole = f"{one.title or chain.first}:\n{leading}\n\n{other.title or second}:\n{text}"
+    whole = f"{unmarked(one.title or chain.first)}:\n{leading}\n\n{unmarked(other.title or second)}:\n{text}"
     entries = papers_in(generation, desk.found.scope)
     answer = replace(
         answer, question=desk.found.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan

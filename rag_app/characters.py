@@ -10,9 +10,22 @@ import numpy as np
 # Characters that PDFs hold for a hyphen at a line end: pdfium's U+FFFE, the soft hyphen, and TeX's own.
 BREAK_HYPHENS = "\ufffe\ufffb\u00ad\u0002"
 PRIVATE = "\ue000-\uf8ff\ufffd"
-CONTROLS = "\x00\x01\x03-\x08\x0e-\x1b\x7f"
+# Without width or a look of their own: they part words unseen, turn the direction of reading, carry letters (tags).
+UNSEEN = (
+    "\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9\ufffa"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+CONTROLS = f"\x00\x01\x03-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f{UNSEEN}"
+JOINERS = "(?<=[A-Za-z])[\u200c\u200d]+(?=[A-Za-z])"  # other scripts need them
+INVISIBLE = re.compile(f"[{CONTROLS}]+|{JOINERS}")
 LOST = re.compile(rf"[{PRIVATE}{CONTROLS}]")
 """A glyph that no readable text stands for."""
+
+
+def without_invisible(text: str) -> str:
+    """The text as it looks: without control characters, marks of direction, and what has no width."""
+    return text if text.isascii() and text.isprintable() else INVISIBLE.sub("", text)
+
 
 _NON_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 

@@ -142,6 +142,11 @@ class MarkStream:
         return self._places[place]
 
 
+def unmarked(text: str) -> str:
+    """A paper's own "[12]" or "[1 and 2]" in other brackets: nothing that a paper writes may be taken for our marks."""
+    return _MARK.sub(lambda mark: f"［{mark.group()[1:-1]}］", text)
+
+
 def _mark_numbers(mark: str) -> list[int]:
     """Of "[1, 3-5]" the numbers 1, 3, 4, 5. A backward or endless range gives its two ends only."""
     found: list[int] = []

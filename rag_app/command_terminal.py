@@ -172,6 +172,7 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
         lines.append(harmless(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
         if row.problem:
             lines.append(_wrapped(row.problem, indent="    "))
+        lines += [_wrapped(f"hidden text: {place}", indent="    ") for place in row.hidden]
     total = f"{count(len(rows), 'paper')}, {count(sum(row.passages for row in rows), 'passage')}"
     return "\n".join([*lines, total])
 
@@ -182,7 +183,8 @@ def paper_line(paper: PaperReport) -> str:
         return harmless(f"{paper.paper:24} {paper.state}: {paper.problem}")
     spent = "unchanged" if paper.reused else f"{paper.seconds:.2f} s"
     line = f"{paper.paper:24} {paper.pages:4} pages {paper.passages:5} passages {spent:>10}"
-    return harmless("\n".join([line, *(f"    warning: {warning}" for warning in paper.warnings)]))
+    remarks = [f"warning: {warning}" for warning in paper.warnings] + [f"hidden text: {one}" for one in paper.hidden]
+    return harmless("\n".join([line, *(f"    {remark}" for remark in remarks)]))
 
 
 def build_text(report: BuildReport) -> str:

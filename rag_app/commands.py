@@ -34,6 +34,7 @@ ROOMS = {
     "align": "rag_app.command_align",
     "reader": "rag_app.command_reader",
     "doctor": "rag_app.doctor",
+    "redteam": "rag_app.command_redteam",
     "serve": "rag_app.command_serve",
 }
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -134,6 +135,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
     )
+    _add_attacking(_command(commands, "redteam", "try papers that attack on the configured reader"))
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     return parser
 
@@ -222,6 +224,15 @@ def _add_evaluating(command: argparse.ArgumentParser) -> None:
     command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
     pairs = "instead: how far the language model as judge agrees with people, on LLMBar's pairs"
     command.add_argument("--check-judge", metavar="PATH", help=pairs)
+
+
+def _add_attacking(command: argparse.ArgumentParser) -> None:
+    rounds = "rounds of variations of what came nearest, after the seeds (0)"
+    command.add_argument("--rounds", type=_positive, default=0, metavar="N", help=rounds)
+    command.add_argument("--only", default="", metavar="CATEGORIES", help="with commas between: command, hidden, …")
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help="at most so many of each category")
+    archive = "keep what was tried and how it went there (JSON), and go on from what is there"
+    command.add_argument("--archive", metavar="FILE", help=archive)
 
 
 def _add_serving(command: argparse.ArgumentParser) -> None:

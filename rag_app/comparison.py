@@ -296,7 +296,7 @@ class Tabulation:
 
     def _sentences(self, name: str, ranked: Sequence[Ranked], units: Sequence[Unit]) -> str:
         quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
-        return "\n\n".join([f"{name}, further:", *(f"{plain(text)} [{number}]" for text, number in quoted)])
+        return "\n\n".join([f"{plain(name)}, further:", *(f"{plain(text)} [{number}]" for text, number in quoted)])
 
 
 def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from rag_app.answering import WordsOf, papers_in
-from rag_app.citations import QUOTING
+from rag_app.citations import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, searched_for, short_name
 from rag_app.disagreement import claims_in, pairs
 from rag_app.disagreement import topic_of as disputed
@@ -36,7 +36,7 @@ def disagreement_answer(desk: Desk) -> Answer:
     for pair in pairs(claims, topic):
         lines = []
         for unit, condition in ((pair.one, pair.conditions[0]), (pair.other, pair.conditions[1])):
-            name = short_name(generation.by_paper[unit.evidence.paper])
+            name = unmarked(short_name(generation.by_paper[unit.evidence.paper]))
             only = f" (only here: {plain(condition)})" if condition else ""
             lines.append(f"{name}{only}:\n{quotes.line(unit, topic)}")
         blocks.append("\n".join(lines))

@@ -218,6 +218,7 @@ def papers_json(rows: Sequence[PaperRow]) -> Json:
                 "year": row.year,
                 "topic": row.topic,
                 "warnings": list(row.warnings),
+                "hidden": list(row.hidden),
             }
             for row in rows
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag_app import parts
@@ -27,11 +27,17 @@ class File:
     size: int
     modified: int
     problem: str = ""
+    keep_hidden: bool = False  # read it with the text that nobody can see
 
     @property
     def part(self) -> str:
         """The folder of its finished work below parts/."""
-        return f"{self.digest[:24]}-{self.paper.kind}-r{READING_VERSION}"
+        return f"{self.digest[:24]}-{self.paper.kind}-{reading_key(self.keep_hidden)}"
+
+
+def reading_key(keep_hidden: bool) -> str:
+    """How papers are read, as the end of a part's name."""
+    return f"r{READING_VERSION}" + ("-all" if keep_hidden else "")
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,11 @@ class Inventory:
     problems: tuple[str, ...]
 
 
-def take_inventory(papers: Sequence[Paper], before: Generation | None) -> Inventory:
-    """Identify every paper; a file whose size and time are as in the index `before` is not read for that."""
+def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidden: bool = False) -> Inventory:
+    """Identify every paper; a file whose size and time are as in the index `before` is not read for that.
+
+    `keep_hidden`: they are to be read with the text that nobody can see.
+    """
     files: dict[str, File] = {}  # by digest
     doubles: list[tuple[str, int, int]] = []
     problems: list[str] = []
@@ -57,7 +66,8 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None) -> Invent
         if first is not file:
             doubles.append((paper.paper, file.size, file.modified))
             problems.append(f"{paper.paper}: the same bytes as {first.paper.paper}; indexed once.")
-    return Inventory(tuple(files.values()), tuple(doubles), tuple(problems))
+    read = tuple(replace(file, keep_hidden=keep_hidden) for file in files.values())
+    return Inventory(read, tuple(doubles), tuple(problems))
 
 
 def _identified(paper: Paper, entry: Entry | None) -> File:

@@ -38,6 +38,7 @@ class Entry:
     year: int = 0
     month: int = 0
     topic: str = ""
+    hidden: tuple[str, ...] = ()  # text that nobody can see
 
     @property
     def rows(self) -> slice:

@@ -14,22 +14,23 @@ from rag_app.characters import LOST
 from rag_app.errors import PaperError
 from rag_app.front import front_matter, title_lines
 from rag_app.layout import Line, body_size, mark_breaks, visual_lines
-from rag_app.plain import read_plain
+from rag_app.plain import hidden_line, read_plain
 from rag_app.raw_page import RawPage
 from rag_app.reading_order import in_reading_order
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.structure import mark_kinds
 from rag_app.text import Normalised, normalise, words_of
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _FEW = 10  # characters: a page with fewer is a picture, or blank
 
 
-def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
+def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
     """Read one paper. `title` is the manifest's, if it has one. A pure function of the file and READING_VERSION.
 
+    Text that nobody can see is named in Reading.hidden and left out, unless `keep_hidden`.
     Never raises for a bad file: an encrypted, broken, empty or scanned one comes back with its state and the remedy.
     """
     try:
@@ -38,8 +39,8 @@ def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
         if path.stat().st_size == 0:
             raise PaperError(f"{path.name}: the file is empty. Fetch or export it again.")
         if kind != "pdf":
-            return read_plain(path, kind, title)
-        return _read_pdf(path, title)
+            return read_plain(path, kind, title, keep_hidden=keep_hidden)
+        return _read_pdf(path, title, keep_hidden)
     except (PaperError, OSError) as error:
         return Reading(title or path.stem, (), "unreadable", problem=str(error))
     except Exception as error:  # one odd file must not cost the others; what went wrong is said where papers are listed
@@ -47,9 +48,9 @@ def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
         return Reading(title or path.stem, (), "unreadable", problem=problem)
 
 
-def _read_pdf(path: Path, title: str) -> Reading:
+def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     document = pdf.read_document(path)
-    raw = [in_reading_order(page) for page in pdf.read_pages(path)]
+    raw = [in_reading_order(page) for page in pdf.read_pages(path, keep_hidden=keep_hidden)]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]
@@ -80,6 +81,7 @@ def _read_pdf(path: Path, title: str) -> Reading:
         arxiv_id=front.arxiv_id,
         bibliography=entries(pages),
         abbreviations=front.abbreviations,
+        hidden=tuple(hidden_line(page.number, page.why_hidden, page.hidden) for page in raw if page.hidden),
     )
 
 

@@ -21,7 +21,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
-from rag_app.raw_page import Document, OutlineEntry, RawPage, empty_page, physical_lines, word_spans
+from rag_app.raw_page import Document, OutlineEntry, RawPage, blanked, empty_page, physical_lines, word_spans
+from rag_app.visibility import hidden_words
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -102,32 +103,45 @@ def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def read_pages(path: Path) -> list[RawPage]:
-    """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file."""
+def read_pages(path: Path, *, keep_hidden: bool = False) -> list[RawPage]:
+    """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file.
+
+    Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`.
+    """
     with _opened(path) as document:
-        return [_read_page(document, index) for index in range(len(document))]
+        return [_read_page(document, index, keep_hidden) for index in range(len(document))]
 
 
-def _read_page(document: pypdfium2.PdfDocument, index: int) -> RawPage:
+def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
     try:
         with contextlib.closing(document[index]) as page, contextlib.closing(page.get_textpage()) as textpage:
-            return _read_text(page, textpage, index + 1, label)
+            return _read_text(page, textpage, index + 1, label, keep_hidden)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
 
 
-def _read_text(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: int, label: str) -> RawPage:
+def _read_text(
+    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: int, label: str, keep_hidden: bool
+) -> RawPage:
     text = textpage.get_text_range() if textpage.count_chars() else ""
     words = word_spans(text)
     characters = _character_indices(textpage, text, words)
     boxes = _word_boxes(textpage, characters)
+    width, height = page.get_size()
+    shown = _shown(page, boxes, width, height)
+    texts = [text[start:end] for start, end in words.tolist()]
+    hidden = hidden_words(page, textpage, texts, characters, boxes, shown)
+    told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.words).tolist())
+    if hidden is not None and not keep_hidden:
+        text = blanked(text, words[hidden.words])
+        words, characters, boxes, shown = (part[~hidden.words] for part in (words, characters, boxes, shown))
     lines = physical_lines(text, words, boxes)
     sizes, bold, upright = _line_types(textpage, characters, lines)
-    width, height = page.get_size()
     return RawPage(
-        number, label, width, height, text, words, _shown(page, boxes, width, height), lines, sizes, bold, upright
-    )
+        number, label, width, height, text, words, shown, lines, sizes, bold, upright,
+        hidden=told, why_hidden="" if hidden is None else hidden.why,
+    )  # fmt: skip
 
 
 def _character_indices(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray) -> np.ndarray:

@@ -5,20 +5,35 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from rag_app.characters import INVISIBLE, LOST, without_invisible
 from rag_app.errors import PaperError
 from rag_app.records import Block, BlockKind, Kind, Page, Reading
 
 _LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
+EXCERPT = 80  # characters of hidden text that are told
+_COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
 _UNDERLINE = re.compile(r"(=+|-{3,})\s*$")
 _ROW = re.compile(r"\s*\|.*\|\s*$")
 _REFERENCES = re.compile(r"(?:\d+\.?\s*)?(?:references|bibliography)$", re.IGNORECASE)
 
 
-def read_plain(path: Path, kind: Kind, title: str) -> Reading:
-    """Read a UTF-8 text or Markdown file. Raises PaperError when it is too large, binary or blank."""
-    text = _decoded(path)
+def hidden_line(page: int, why: str, text: str) -> str:
+    """Where text stands that nobody can see, how it was hidden, and its beginning: one line for the user."""
+    words = " ".join(INVISIBLE.sub("", text).split())
+    return f"page {page} ({why}): “{words[:EXCERPT]}{'…' if len(words) > EXCERPT else ''}”"
+
+
+def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False) -> Reading:
+    """Read a UTF-8 text or Markdown file. Raises PaperError when it is too large, binary or blank.
+
+    Comments of Markdown are hidden text: no renderer shows them. They are left out unless `keep_hidden`.
+    """
+    text = LOST.sub("", without_invisible(_decoded(path)))  # private characters stand for nothing in a text
     markdown = kind in ("markdown", "digest") or path.suffix.lower() in (".md", ".markdown")
+    comments = " ".join(match[1].strip() for match in _COMMENT.finditer(text)) if markdown else ""
+    if comments and not keep_hidden:
+        text = _COMMENT.sub(" ", text)
     found, pieces = _pieces(text, markdown)
     if not pieces:
         raise PaperError(f"{path.name}: holds no text. Fill it or remove it.")
@@ -32,7 +47,13 @@ def read_plain(path: Path, kind: Kind, title: str) -> Reading:
             bibliography += piece.split("\n")
     page = Page(1, "1", 0.0, 0.0, "\n".join(piece for piece, _, _ in pieces), tuple(blocks))
     name = title or found or pieces[0][0].split("\n")[0][:200]
-    return Reading(name, (page,), "digest only" if kind == "digest" else "full text", bibliography=tuple(bibliography))
+    return Reading(
+        name,
+        (page,),
+        "digest only" if kind == "digest" else "full text",
+        bibliography=tuple(bibliography),
+        hidden=(hidden_line(1, "in a comment", comments),) if comments else (),
+    )
 
 
 def _decoded(path: Path) -> str:

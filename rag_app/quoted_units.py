@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from rag_app.citations import PageOf, citation_at
+from rag_app.citations import PageOf, citation_at, unmarked
 from rag_app.quotes import Claim, best_quote
 from rag_app.records import Citation
 from rag_app.sentence_ranking import Unit
@@ -46,5 +44,5 @@ def head_of(unit: Unit) -> str:
 
 
 def plain(text: str) -> str:
-    """A paper's own "[12]" in other brackets: it must not be taken for one of our marks."""
-    return re.sub(r"\[(\s*\d[\d\s,;–-]*)\]", r"［\1］", text)
+    """A paper's words without what would be taken for one of our marks."""
+    return unmarked(text)

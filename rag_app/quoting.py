@@ -5,11 +5,11 @@ It never invents: every word between two marks stands in the evidence. When noth
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 from rag_app.asked import Asked, Library, Terms, take_apart
+from rag_app.citations import unmarked
 from rag_app.claims import content_words
 from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
@@ -142,18 +142,18 @@ def compose(chosen: Sequence[Unit]) -> Iterator[str]:
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         if len(papers) > 1:
-            yield f"{gap}{units[0].evidence.title or paper}:"
+            yield f"{gap}{unmarked(units[0].evidence.title or paper)}:"
             gap = "\n\n"
         frame = ""
         for unit in _in_reading_order(units):
-            head = _plain("\n".join(unit.evidence.text[a:b] for a, b in unit.frame))
+            head = unmarked("\n".join(unit.evidence.text[a:b] for a, b in unit.frame))
             if head and head != frame:
                 yield f"{gap}{head}"
                 gap = "\n"
             elif head:
                 gap = "\n"  # rows of one table stay together
             frame = head
-            yield f"{gap}{_plain(unit.text)} [{unit.evidence.number}]"
+            yield f"{gap}{unmarked(unit.text)} [{unit.evidence.number}]"
             gap = "\n\n"
 
 
@@ -161,8 +161,3 @@ def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
     """Pages by their best unit; on one page as they stand there."""
     pages = list(dict.fromkeys(unit.evidence.page for unit in units))
     return sorted(units, key=lambda unit: (pages.index(unit.evidence.page), unit.evidence.start + unit.start))
-
-
-def _plain(text: str) -> str:
-    """A paper's own "[12]" in other brackets: it must not be taken for one of our marks."""
-    return re.sub(r"\[(\s*\d[\d\s,;–-]*)\]", r"［\1］", text)

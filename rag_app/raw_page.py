@@ -29,6 +29,8 @@ class RawPage:
     sizes: np.ndarray  # float32 (m, 2): type size in points of each line's first and last character
     bold: np.ndarray  # bool (m, 2): is the first, the last character bold?
     upright: np.ndarray  # bool (m,): False for text that runs up or down the page
+    hidden: str = ""  # words that nobody can see, with a space between; not in `text` unless they were to be kept
+    why_hidden: str = ""  # "covered, outside the page"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ def empty_page(number: int, label: str) -> RawPage:
     pairs = np.zeros((0, 2), np.int32)
     boxes = np.zeros((0, 4), np.float32)
     return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), np.zeros(0, bool))
+
+
+def blanked(text: str, words: np.ndarray) -> str:
+    """The text with spaces in place of these words, int32 (k, 2): all offsets stay."""
+    pieces, done = [], 0
+    for start, end in words.tolist():
+        pieces += [text[done:start], " " * (end - start)]
+        done = end
+    return "".join([*pieces, text[done:]])
 
 
 def word_spans(text: str) -> np.ndarray:

@@ -53,7 +53,8 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
     path = Path(request["path"])
     reply: dict[str, object] = {"problem": "", "fault": "", "changed": False}
     try:
-        reading = read_paper(path, request["kind"])  # type: ignore[arg-type]  # the parent sends a Kind
+        keep = request.get("hidden") == "keep"
+        reading = read_paper(path, request["kind"], keep_hidden=keep)  # type: ignore[arg-type]  # the parent sends a Kind
         if _digest(path) != request["digest"]:
             return {**reply, "changed": True}
         parts.save_reading(Path(request["folder"]), reading)

@@ -81,6 +81,7 @@ class Reading:
     arxiv_id: str = ""
     bibliography: tuple[str, ...] = ()  # entries in order, one string each
     abbreviations: tuple[str, ...] = ()  # names the paper gives its own method, from title and abstract
+    hidden: tuple[str, ...] = ()  # where text stands that nobody can see, how, and its beginning; a line for each page
 
 
 @dataclass(frozen=True)
@@ -293,6 +294,7 @@ class PaperRow:
     year: int = 0
     topic: str = ""
     warnings: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()  # text that nobody can see: page, how it was hidden, its beginning
 
 
 @dataclass(frozen=True)

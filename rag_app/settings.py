@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
     root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers")
+    hidden_text: Literal["leave out", "keep"] = Field(
+        default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
+    )
     workers: int = Field(default=0, ge=0, description="processes that read papers; 0: one per core")
     arxiv_url: str = Field(default="https://arxiv.org", description="where fetch downloads from")
 

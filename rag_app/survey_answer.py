@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag_app.answering import Found, WordsOf, papers_in
-from rag_app.citations import QUOTING
+from rag_app.citations import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, searched_for, short_name
 from rag_app.index import Entry
 from rag_app.quoted_units import QuotedUnits
@@ -39,7 +39,7 @@ def _listed(found: Found, topic: Topic, entries: Sequence[Entry], looked: int, f
     quotes = QuotedUnits(found.page_of)
     names = {entry.paper: short_name(entry) for entry in entries}
     blocks = [
-        f"{found.generation.by_paper[one.paper].title or one.paper}:\n{quotes.line(one.unit, found.question)}"
+        f"{unmarked(found.generation.by_paper[one.paper].title or one.paper)}:\n{quotes.line(one.unit, found.question)}"
         for one in said[:LONGEST_LIST]
     ]
     notes = [f"Looked at {papers_counted(looked)}, one by one; listed: {len(said)}."]

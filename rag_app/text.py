@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, compatible
+from rag_app.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, compatible
 from rag_app.matching import find_quote, matching_form
 from rag_app.records import Page
 from rag_app.sentences import sentences, word_set
@@ -26,7 +26,7 @@ _CHANGES = re.compile(
     rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
     rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
-    rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+)"
+    rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
 )
 _LAST_PART = re.compile(r"[^\W_]+$")
 _FIRST_PART = re.compile(r"[^\W_]+")

@@ -175,6 +175,7 @@ def _row(row: PaperRow, name: str) -> str:
     words = " · ".join(shown(fact) for fact in facts if fact)
     state = "" if row.state == "full text" else f'<span class="state {_slug(row.state)}">{shown(row.state)}</span>'
     problem = f'<span class="problem">{shown(row.problem)}</span>' if row.problem else ""
+    problem += "".join(f'<span class="problem hidden-text">Hidden text, {shown(place)}</span>' for place in row.hidden)
     search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)
     label = html.escape(f"Ask only this paper: {title}", quote=True)
     opens = f'<button type="button" class="open-paper" value="{name}" title="Read this paper">{shown(title)}</button>'

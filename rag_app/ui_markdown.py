@@ -16,6 +16,8 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
+from rag_app.characters import without_invisible
+
 Cite = Callable[[int], str]
 """A citation's number -> the HTML that stands for its mark."""
 
@@ -42,8 +44,8 @@ _COMMAND = re.compile(r"\\(?:text|mathrm|mathit|mathbf|operatorname\*?)\s*\{[^{}
 
 
 def shown(text: str) -> str:
-    """`text` as HTML that shows exactly these characters: escaped, and never taken for a formula."""
-    return _DELIMITER.sub(r"\\<wbr>\1", html.escape(text, quote=True))
+    """`text` as HTML that shows exactly its visible characters: escaped, and never taken for a formula."""
+    return _DELIMITER.sub(r"\\<wbr>\1", html.escape(without_invisible(text), quote=True))
 
 
 def is_clean_formula(content: str) -> bool:
@@ -133,6 +135,11 @@ def _balanced(fragment: str) -> bool:
         if depth < 0:
             return False
     return depth == 0
+
+
+def shown_elsewhere(text: str) -> str:
+    """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
+    return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
 
 
 # -- the Markdown parser ----------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Job:
     kind: Kind
     digest: str
     folder: Path
+    keep_hidden: bool = False  # text that nobody can see stays in
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,8 @@ class _Child:
         if self._process is None or self._process.stdin is None:
             return self._halt.is_set()
         request = {"path": str(job.path), "kind": job.kind, "digest": job.digest, "folder": str(job.folder)}
+        if job.keep_hidden:
+            request["hidden"] = "keep"
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

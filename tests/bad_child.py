@@ -13,7 +13,7 @@ from rag_app.records import Kind, Reading
 real = reading_child.read_paper
 
 
-def read_paper(path: Path, kind: Kind, title: str = "") -> Reading:
+def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
     word = path.read_text(encoding="utf-8").split(maxsplit=1)[0]
     if word == "CRASH":
         os._exit(139)

@@ -26,6 +26,7 @@ class Row:
     problem: str = ""
     year: int = 0
     topic: str = ""
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass

@@ -38,7 +38,7 @@ DOORS = {
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "pypdf": {"pdf"},
-    "pypdfium2": {"pdf"},
+    "pypdfium2": {"drawn_objects", "pdf", "visibility"},
     "sentence_transformers": {"torch_models", "torch_training"},
     "tokenizers": {"openvino_model"},
     "torch": {"torch_models"},

@@ -168,3 +168,9 @@ def test_examples_are_made_from_papers_that_are_in():
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (41, "41 s"), (200, "3 min"), (4800, "1 h 20 min")])
 def test_durations(seconds, words):
     assert duration(seconds) == words
+
+
+def test_hidden_text_is_told_on_the_papers_row():
+    rows = (Row("a.pdf", "A Title", 3, hidden=("page 2 (covered): “<b>praise us”",)),)
+    rendered = rows_html(rows, lambda paper: "name")
+    assert "Hidden text, page 2 (covered): “&lt;b&gt;praise us”" in rendered

@@ -1,0 +1,304 @@
+"""Which words of a PDF page nobody can see: invisible, transparent, in the colour of the paper, covered, tiny, outside.
+
+A hidden sentence is read by programs and not by people, so it is the first means of whoever wants to command them. Only
+pages with a suspicious object are looked at word by word, and only where colours decide is the page drawn.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+import pypdfium2
+
+from rag_app.drawn_objects import (
+    CLEAR,
+    INVISIBLE,
+    MOST_COVERS,
+    WHITE,
+    Objects,
+    activate,
+    bounds_of,
+    object_of,
+    objects_on,
+    text_of,
+)
+
+FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
+SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
+TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
+CONTRAST = 40  # of 255 in one channel: less is no difference to the eye
+INK = 0.75  # of the way from background to the text's colour: some pixel of a visible word is nearer than that
+FILLS_PAGE = 0.6  # of the page's area: a scan. Text below it is what OCR has read there
+DOUBLED = np.array([-3, -3, 3, 3], np.float32)  # points: how far apart two copies of a text may stand as one
+SCALE = 1.5  # pixels per point where a page is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """The words of one page that cannot be seen: bool (n,), one per word, and how each kind was hidden."""
+
+    words: np.ndarray
+    why: str  # "in the colour of its background, outside the page"
+
+
+@dataclass(frozen=True, eq=False)
+class _Words:
+    """The words of a page: pdfium's first and last character of each, and their boxes on the page and as shown."""
+
+    texts: list[str]
+    characters: np.ndarray
+    own: np.ndarray
+    shown: np.ndarray
+
+
+def hidden_words(
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    texts: list[str],
+    characters: np.ndarray,
+    own: np.ndarray,
+    shown: np.ndarray,
+) -> Hidden | None:
+    """What of a page is hidden; None where nothing is. `texts` are its words.
+
+    `characters`: pdfium's first and last character of each word, int32 (n, 2). `own` and `shown`: the words' boxes,
+    float32 (n, 4): left, bottom, right, top in the page's coordinates, and x0, y0, x1, y1 as a viewer shows them.
+    """
+    if not texts:
+        return None
+    words = _Words(texts, characters, own, shown)
+    width, height = page.get_size()
+    outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
+    why = {"outside the page": outside, "too small to read": _tiny(words)}
+    objects = objects_on(page)
+    within = _within_some(own, objects.covers)
+    if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
+        why |= _by_object(page, textpage, words, objects, within)
+    every = np.logical_or.reduce(list(why.values()))
+    if not every.any() or not _speak(words, every):
+        return None
+    every &= ~_shadows(words, every)
+    if not _speak(words, every):
+        return None
+    return Hidden(every, ", ".join(kind for kind, mask in why.items() if (mask & every).any()))
+
+
+def _tiny(words: _Words) -> np.ndarray:
+    """Which words are small both ways: a dash or a dot is flat at any size of type."""
+    wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
+    letters = words.characters[:, 1] - words.characters[:, 0] + 1
+    small: np.ndarray = (np.minimum(wide, high) < TINY) & (np.maximum(wide, high) < letters * TINY)
+    return small
+
+
+def _speak(words: _Words, rows: np.ndarray) -> bool:
+    """Whether these words could say something: the ticks of an axis and three labels cannot."""
+    found = np.flatnonzero(rows).tolist()
+    if len(found) < FEWEST:
+        return False
+    return len({words.texts[row].casefold() for row in found if any(map(str.isalpha, words.texts[row]))}) >= FEWEST
+
+
+def _shadows(words: _Words, rows: np.ndarray) -> np.ndarray:
+    """Which of the words say nothing new, bool (n,): a run that stands visibly on the page, a word that does nearby.
+
+    Figures draw shadows, outlines and stacks of cards, and leave copies behind.
+    """
+    visible: dict[str, list[int]] = {}
+    for row in np.flatnonzero(~rows).tolist():
+        visible.setdefault(words.texts[row], []).append(row)
+    said = f" {' '.join(words.texts[row] for row in np.flatnonzero(~rows).tolist())} "
+    middles = (words.shown[:, :2] + words.shown[:, 2:]) / 2
+    found = np.zeros(len(rows), bool)
+    hidden = np.flatnonzero(rows)
+    for run in np.split(hidden, np.flatnonzero(np.diff(hidden) > 1) + 1):
+        found[run] = f" {' '.join(words.texts[row] for row in run.tolist())} " in said
+    for row in hidden.tolist():
+        others = visible.get(words.texts[row])
+        if others:
+            found[row] |= bool((np.abs(middles[others] - middles[row]).max(axis=1) < SHADOW).any())
+    return found
+
+
+# -- word by word -----------------------------------------------------------------------------------------------
+
+
+def _by_object(
+    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _Words, objects: Objects, within: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    crowded = len(objects.covers) >= MOST_COVERS
+    asked = np.flatnonzero(within | (objects.suspicious or crowded))
+    addresses = {row: object_of(handle, int(words.characters[row, 0])) or 0 for row in asked.tolist()}
+    known = np.zeros(len(within), bool)
+    rows = np.zeros((len(within), 6), np.int32)  # order, mode, red, green, blue, alpha
+    rows[:, 5] = 255
+    for row, address in addresses.items():
+        text = objects.texts.get(address)
+        if text is not None:
+            known[row] = True
+            rows[row] = (text[0], text[1], *text[2])
+    orders, colours = rows[:, 0], rows[:, 2:5]
+    invisible = np.isin(rows[:, 1], INVISIBLE)
+    clear = (rows[:, 5] < CLEAR) & ~invisible
+    seen = known & ~invisible & ~clear
+    pale = (colours.min(axis=1) >= WHITE) & seen
+    covered, alike = _doubtful(words.own, orders, colours, seen & within, objects.covers)
+    if crowded:
+        covered |= seen
+    found = {"transparent": clear, "drawn invisibly": invisible}
+    doubtful = pale | covered | alike
+    scan = bool(invisible.any()) and _fills_page(page, objects.covers)
+    if not scan and not _speak(words, doubtful | invisible | clear):
+        return found
+    if not scan and not doubtful.any():
+        return found
+    picture = _drawn(page, words.shown[doubtful | (invisible & scan)])
+    if scan:
+        found["drawn invisibly"] = invisible & ~_inked(picture, words.shown)
+    looked = _visible(picture, words.shown, colours, doubtful)
+    covered &= ~pale & ~alike
+    if (covered & looked).sum() >= FEWEST and not crowded:
+        # Ink in its place may be another text's, drawn over what covers it.
+        texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
+        looked &= ~covered | _changes(page, picture, words.shown, doubtful | (invisible & scan), texts)
+    if _speak(words, doubtful & ~looked):
+        looked |= _doubled(textpage, objects, words.own)
+    found["in the colour of its background"] = (pale | alike) & ~looked
+    found["covered"] = covered & ~looked
+    return found
+
+
+def _doubled(textpage: pypdfium2.PdfTextPage, objects: Objects, own: np.ndarray) -> np.ndarray:
+    """Which words are set twice in one place, bool (n,): of an outline and its letters pdfium tells the first only."""
+    numbers = np.zeros(4, np.float32)
+    edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
+    for address, (_, mode, colour) in objects.texts.items():
+        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and min(colour[:3]) < WHITE
+        if ordinary and text_of(address, ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0, None, 0) <= 2:
+            bounds_of(address, edge, edge + 4, edge + 8, edge + 12)
+            found |= _contain(numbers[None] + DOUBLED, own)[0]
+    return found
+
+
+def _within_some(own: np.ndarray, covers: list[tuple[float, ...]]) -> np.ndarray:
+    """Which words lie in one of the areas at least: bool (n,)."""
+    found = np.zeros(len(own), bool)
+    areas = np.array(covers, np.float32).reshape(-1, 8)
+    for start in range(0, len(areas), 256):
+        found |= _contain(areas[start : start + 256], own).any(axis=0)
+    return found
+
+
+def _contain(areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Which box lies in which area, bool (areas, boxes), but for a part of its size: boxes are taller than letters."""
+    across, along = 0.1 * (boxes[:, 2] - boxes[:, 0]), 0.3 * (boxes[:, 3] - boxes[:, 1])
+    left, bottom, right, top = (areas[:, column, None] for column in range(4))
+    inside: np.ndarray = (boxes[:, 0] + across >= left) & (boxes[:, 2] - across <= right)
+    inside &= (boxes[:, 1] + along >= bottom) & (boxes[:, 3] - along <= top)
+    return inside
+
+
+def _doubtful(
+    own: np.ndarray, orders: np.ndarray, colours: np.ndarray, rows: np.ndarray, covers: list[tuple[float, ...]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the words something is drawn over, and which stand on an area of their own colour: bool (n,) each."""
+    covered, alike = np.zeros(len(own), bool), np.zeros(len(own), bool)
+    some = np.flatnonzero(rows)
+    areas = np.array(covers, np.float32).reshape(-1, 8)
+    for start in range(0, len(areas) if len(some) else 0, 256):
+        part = areas[start : start + 256]
+        inside = _contain(part, own[some])
+        later = part[:, 4, None] > orders[some]
+        near = np.abs(part[:, None, 5:] - colours[some]).max(axis=2) < CONTRAST
+        covered[some] |= (inside & later).any(axis=0)
+        alike[some] |= (inside & ~later & near).any(axis=0)
+    return covered, alike
+
+
+def _distance(colours: np.ndarray, other: np.ndarray) -> np.ndarray:
+    largest: np.ndarray = np.abs(colours.astype(np.int16) - other.astype(np.int16)).max(axis=-1)
+    return largest
+
+
+def _fills_page(page: pypdfium2.PdfPage, covers: list[tuple[float, ...]]) -> bool:
+    """Whether pictures make up most of the page, in one piece or in strips: a scan."""
+    width, height = page.get_size()
+    area = sum((right - left) * (top - bottom) for left, bottom, right, top, _, red, *_ in covers if red < 0)
+    return bool(area >= FILLS_PAGE * width * height)
+
+
+# -- pixels -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    pixels: np.ndarray  # uint8 (height, width, 3)
+    scale: float  # pixels per point
+    left: float  # points: where on the page the picture begins
+    top: float
+
+    def under(self, box: np.ndarray) -> np.ndarray:
+        """The pixels in a word's box, int16 (k, 3); none where the box lies outside."""
+        x0, y0, x1, y1 = ((box - [self.left, self.top, self.left, self.top]) * self.scale).tolist()
+        left, top = max(int(x0), 0), max(int(y0), 0)
+        part = self.pixels[top : max(int(y1 + 1), top), left : max(int(x1 + 1), left)]
+        return part.reshape(-1, 3).astype(np.int16)
+
+
+def _drawn(page: pypdfium2.PdfPage, boxes: np.ndarray) -> _Picture:
+    """The part of the page that holds these boxes: most of what a page costs to draw is outside."""
+    width, height = page.get_size()
+    left, top = (max(0.0, float(edge) - 2) for edge in boxes[:, :2].min(axis=0))
+    right, bottom = (
+        max(0.0, far - float(edge) - 2) for far, edge in zip((width, height), boxes[:, 2:].max(0), strict=True)
+    )
+    if left + right >= width - 1 or top + bottom >= height - 1:  # boxes beside the page
+        left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
+    scale = min(SCALE, 3000 / max(width, height, 1.0))
+    bitmap = page.render(scale=scale, crop=(left, bottom, right, top), rev_byteorder=True)
+    try:
+        return _Picture(np.array(bitmap.to_numpy()[:, :, :3]), scale, left, top)
+    finally:
+        bitmap.close()
+
+
+def _visible(picture: _Picture, shown: np.ndarray, colours: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which of the words stand out from their background in their own colour: bool (n,)."""
+    found = np.zeros(len(shown), bool)
+    for row in np.flatnonzero(rows).tolist():
+        under = picture.under(shown[row])
+        if not len(under):
+            continue
+        background = np.median(under, axis=0)  # letters cover less than half of their box
+        apart = int(_distance(background, colours[row]))
+        nearest = int(_distance(under, colours[row]).min())
+        found[row] = apart >= CONTRAST and nearest < INK * apart
+    return found
+
+
+def _inked(picture: _Picture, shown: np.ndarray) -> np.ndarray:
+    """Which words have something printed in their place, bool (n,): what OCR has read there."""
+    found = np.zeros(len(shown), bool)
+    for row in range(len(shown)):
+        under = picture.under(shown[row])
+        found[row] = len(under) > 0 and int((under.max(axis=0) - under.min(axis=0)).max()) >= CONTRAST
+    return found
+
+
+def _changes(
+    page: pypdfium2.PdfPage, before: _Picture, shown: np.ndarray, rows: np.ndarray, addresses: set[int]
+) -> np.ndarray:
+    """Where the page looks different without these text objects: bool (n,), one per word."""
+    for address in addresses:
+        activate(address, 0)
+    try:
+        after = _drawn(page, shown[rows])
+    finally:
+        for address in addresses:
+            activate(address, 1)
+    pairs = ((before.under(box), after.under(box)) for box in shown)
+    return np.array([bool(len(one)) and int(np.abs(one - two).max()) >= CONTRAST for one, two in pairs])
