@@ -18,7 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 1024 * 1024  # bytes; a question and the list of ticked papers are far smaller
 
-# What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed.
+# What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed; so does "cancel",
+# which the page does without and which would end any user's event by its id.
 _OPEN = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 _OPEN_BELOW = (
     "/assets/",
@@ -29,7 +30,6 @@ _OPEN_BELOW = (
     "/gradio_api/run/",
     "/gradio_api/heartbeat/",
     "/gradio_api/startup-events",
-    "/gradio_api/cancel",
     "/gradio_api/reset",
     "/gradio_api/app_id",
 )

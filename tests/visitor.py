@@ -15,7 +15,7 @@ class Visitor:
     """One tab. `session` is what the page calls itself by; another tab may try to pass for it."""
 
     def __init__(self, url: str, name: str = "", password: str = "", **options: Any) -> None:
-        self.client = httpx.Client(base_url=url, trust_env=False, timeout=60, **options)
+        self.client = httpx.Client(base_url=url, trust_env=False, timeout=120, **options)
         self.session = secrets.token_hex(8)
         self._config: dict[str, Any] = {}
         if password:
