@@ -106,13 +106,16 @@ def without_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str
             if shown:
                 yield shown
     except StopIteration as end:
+        if rest := keeper.finish():
+            yield rest
         ended: Ended = end.value
+        return ended
+    except Exception:  # what had come is kept
+        if rest := keeper.finish():
+            yield rest
+        raise
     finally:
         pieces.close()
-    rest = keeper.finish()
-    if rest:
-        yield rest
-    return ended
 
 
 class AnswerFilter:
@@ -221,3 +224,6 @@ def _cited(numbers: str) -> list[int]:
         first, last = int(low), int(high or low)
         found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
     return found
+
+
+Said = TypeVar("Said")

@@ -36,6 +36,7 @@ ROOMS = {
     "doctor": "rag_app.doctor",
     "redteam": "rag_app.command_redteam",
     "serve": "rag_app.command_serve",
+    "user": "rag_app.command_user",
 }
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
@@ -137,6 +138,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_attacking(_command(commands, "redteam", "try papers that attack on the configured reader"))
     _add_serving(_command(commands, "serve", "open the page in the browser"))
+    user = _command(commands, "user", "add, remove and list who may log in to the page")
+    user.add_argument("what", choices=("add", "remove", "list"))
+    user.add_argument(
+        "name", nargs="?", default="", metavar="NAME", help="the password is asked for, or read from a pipe"
+    )
     return parser
 
 

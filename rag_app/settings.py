@@ -33,6 +33,9 @@ def reader_file() -> Path:
     return folder.expanduser() / "rag-app" / "reader.toml"
 
 
+SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be its owner's alone
+
+
 def project_root() -> Path:
     """The folder that holds corpus/ and index/: the current one, or the checkout this package runs from."""
     checkout = Path(__file__).resolve().parent.parent
@@ -93,7 +96,11 @@ class Settings(BaseSettings):
     reranker: str = Field(default="", description="a sentence-transformers cross-encoder: name or folder; empty: none")
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
-    root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers")
+    root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers, or its full URL")
+    password: SecretStr = Field(default=SecretStr(""), description="one password for the page, at least 10 characters")
+    users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
+    tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
+    tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
     )
@@ -121,6 +128,11 @@ class Settings(BaseSettings):
         if corpus == (root / "corpus").resolve():
             return root / "index" / "corpus"
         return root / "index" / f"{corpus.name}-{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def users_file(self) -> Path:
+        """Where the users are kept: RAG_USERS, or a file beside the index."""
+        return self.users.expanduser().resolve() if self.users else self.index_folder.parent / "users.json"
 
 
 class _KeptReader(PydanticBaseSettingsSource):
@@ -205,7 +217,10 @@ def _file_problem() -> str:
     """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
     for path in (Path(SETTINGS_FILE), reader_file()):
         try:
-            tomllib.loads(path.read_text(encoding="utf-8"))
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+            held = ", ".join(name for name in sorted(SECRETS) if found.get(name))
+            if os.name == "posix" and held and path.stat().st_mode & 0o077:
+                return f"{path}: holds {held}, and others on this machine can read it. Run: chmod 600 {path}"
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

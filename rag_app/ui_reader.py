@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import RagError
 from rag_app.ui_markdown import shown
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
 _log = logging.getLogger(__name__)
+
+
+class Note(Protocol):
+    """What the screen shows of the reader."""
+
+    @property
+    def name(self) -> str: ...
+    def html(self) -> str: ...
 
 
 class ReaderNote:

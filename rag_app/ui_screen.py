@@ -28,7 +28,7 @@ from rag_app.ui_library import BuildJob, example_questions, rows_html, status_ht
 from rag_app.ui_map import alike, map_routes
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
-from rag_app.ui_reader import ReaderNote
+from rag_app.ui_reader import Note
 from rag_app.ui_render import answer_html
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ Update = tuple[Any, Any, Any]
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: ReaderNote, history: History) -> None:
+    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: Note, history: History) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
@@ -160,7 +160,7 @@ def mount_screen(
     app: FastAPI,
     assistant: Assistant,
     job: BuildJob,
-    reader: ReaderNote,
+    reader: Note,
     history: History,
     root_path: str,
     growing: Growing,
