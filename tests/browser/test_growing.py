@@ -85,6 +85,11 @@ def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served
     assert tab.inner_text("#reading-title") == "Numbat: Encoding Questions"
 
 
+def other_word_file(path):
+    path.write_bytes(b"PK\x03\x04 " + path.name.encode())
+    return path
+
+
 def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):  # noqa: F811
     make_broken(served.folder / "bad.pdf")
     (served.folder / "letter.docx").write_bytes(b"PK\x03\x04 words")
@@ -94,6 +99,11 @@ def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):  # n
     assert "bad.pdf:" in bad.locator(".words").inner_text()
     assert "print it as PDF" in arrival(tab, "failed", "letter.docx").inner_text()
     assert not (served.corpus / "letter.docx").exists()
+    for number in range(20):
+        add(tab, other_word_file(served.folder / f"letter-{number}.docx"))
+    arrival(tab, "failed", "letter-19.docx")
+    panes = "[...document.querySelectorAll('#library, #panes')].map((pane) => pane.scrollHeight - pane.clientHeight)"
+    assert tab.evaluate(panes) == [0, 0]  # the panel scrolls, and what is below it stays in sight
     tab.reload()
     arrival(tab, "failed", "bad.pdf").locator(".remove-paper").click()
     tab.click("dialog .danger")
