@@ -48,6 +48,8 @@ class FakeAssistant:
         self.building = threading.Event()
         self.may_build = threading.Event()
         self.may_build.set()
+        self.may_end = threading.Event()  # without it an answer stands still before its last word
+        self.may_end.set()
         self._readings: dict[str, Reading] = {}
 
     def reading(self, paper: str) -> Reading:
@@ -140,7 +142,10 @@ class FakeAssistant:
         yield Progress("searching", "searching 2 papers")
         yield Progress("reading", "reading 3 passages")
         said = ""
-        for word in answer.answer.split(" "):
+        words = answer.answer.split(" ")
+        for number, word in enumerate(words, 1):
+            while number == len(words) and not stop.is_set() and not self.may_end.wait(0.05):
+                pass
             if stop.is_set():
                 self.stopped.set()
                 yield Answer("", question, "answered", said, "quoting", notes=("Stopped: this is what had come.",))

@@ -318,6 +318,7 @@
     else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
     else if (button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button.matches(".change-plan, #ask-again")) toggle("plan-open");
+    else if (button.matches(".open-conversation, .new-conversation")) toggle("library-open", false);
     else if (button.matches(".open-library")) toggle("library-open");
     else if (button.matches(".open-reading")) toggle("reading-open");
     else if (button.matches(".close-library")) toggle("library-open", false);

@@ -172,6 +172,16 @@ def test_the_plan_is_opened_by_its_button_and_covers_nothing(tab):  # noqa: F811
     assert tab.is_hidden("#plan")
 
 
+def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.click(".open-library")
+    tab.wait_for_selector("#library >> visible=true")
+    tab.click("#history-rows .open-conversation >> nth=0")
+    tab.wait_for_selector("#library", state="hidden")
+    assert tab.is_visible("#chat .answer")
+
+
 def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noqa: F811
     ask(tab, "How many parameters?")
     tab.click(".open-map")

@@ -42,6 +42,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def nothing_kept(served):
+    served.assistant.may_end.set()
     for saved in served.kept.listed():
         served.kept.delete(saved.id)
 
@@ -70,10 +71,12 @@ def finished(tab):
 
 
 def test_a_reload_goes_on_with_the_answer_that_is_coming(tab, served):
+    served.assistant.may_end.clear()
     begin(tab, "Please count")
     tab.reload()
     tab.wait_for_selector(COMING)
     early = tab.inner_text(COMING)
+    served.assistant.may_end.set()
     finished(tab)
     assert "w3" in early and f"w{WORDS - 1}" not in early
     assert tab.inner_text("#chat p.question") == "Please count"
@@ -106,6 +109,7 @@ def test_several_reloads_and_then_stop_at_once(tab, served):
 
 
 def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chromium_browser):  # noqa: F811
+    served.assistant.may_end.clear()
     first = chromium_browser.new_context()
     tab = first.new_page()
     tab.goto(served.url)
@@ -117,6 +121,7 @@ def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chrom
     tab.wait_for_selector("#history-rows .open-conversation:has-text('answering…')")
     tab.click("#history-rows .open-conversation")
     tab.wait_for_selector(COMING)
+    served.assistant.may_end.set()
     finished(tab)
     tab.wait_for_selector("#history-rows .open-conversation:has-text('1 question')")
     second.close()
@@ -135,10 +140,13 @@ def test_an_answer_that_ended_with_nobody_there_is_kept(served, chromium_browser
     assert served.kept.load(saved.id)[0].answer.answer.endswith(f"w{WORDS - 1}")
 
 
-def test_a_lost_connection_comes_back_to_the_answer(tab):
+def test_a_lost_connection_comes_back_to_the_answer(tab, served):
+    served.assistant.may_end.clear()
     begin(tab, "Please count")
     tab.context.set_offline(True)
     tab.wait_for_timeout(1_500)
+    served.assistant.may_end.set()  # it ends with nobody there to be told
+    tab.wait_for_timeout(500)
     tab.context.set_offline(False)
     finished(tab)
 
@@ -154,9 +162,11 @@ def test_what_was_typed_and_not_asked_outlives_a_reload(tab):
 
 def test_a_stream_that_was_cut_unnoticed_is_taken_up_again(tab, served):
     """The server takes the tab for closed; its page stays, and nothing tells it."""
+    served.assistant.may_end.clear()
     begin(tab, "Please count")
     for session in list(served.sessions._all):
         served.sessions.drop(session)
+    served.assistant.may_end.set()
     finished(tab)
 
 
