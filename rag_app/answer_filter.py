@@ -10,12 +10,10 @@ import re
 from collections.abc import Collection, Generator
 from typing import TypeVar
 
+from rag_app.characters import UNSEEN_ONE
+
 LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
 LONGEST_WORD = 200  # characters held back at most
-SHORTEST_SECRET = 8  # characters: a shorter key is no secret, and would be found in ordinary words
-WITHHELD = "(a key, left out)"
-
-Ended = TypeVar("Ended")
 
 _MARK = re.compile(
     r"[\[【]\s*(?:(?:evidence|passage|source|reference|document)s?\s*)?"
@@ -64,57 +62,6 @@ class ThoughtFilter:
         return text
 
 
-class SecretFilter:
-    """Leaves out texts that no answer may hold, such as a key that a server repeats."""
-
-    def __init__(self, secrets: Collection[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._held = ""
-
-    def feed(self, piece: str) -> str:
-        """The next characters; what may yet become a secret is held back."""
-        if not self._secrets:
-            return piece
-        self._held = self._without(self._held + piece)
-        keep = max(
-            length
-            for secret in self._secrets
-            for length in range(len(secret))
-            if not length or self._held.endswith(secret[:length])
-        )
-        cut = len(self._held) - keep
-        shown, self._held = self._held[:cut], self._held[cut:]
-        return shown
-
-    def finish(self) -> str:
-        """What was held back; the beginning of a secret that the text ends with is none."""
-        shown, self._held = self._held, ""
-        return shown
-
-    def _without(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, WITHHELD)
-        return text
-
-
-def without_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]) -> Generator[str, None, Ended]:
-    """The pieces without these secrets; returns what `pieces` returns, raises what it raises, and closes it."""
-    keeper = SecretFilter(secrets)
-    try:
-        while True:
-            shown = keeper.feed(next(pieces))
-            if shown:
-                yield shown
-    except StopIteration as end:
-        ended: Ended = end.value
-    finally:
-        pieces.close()
-    rest = keeper.finish()
-    if rest:
-        yield rest
-    return ended
-
-
 class AnswerFilter:
     """Turns every way of citing into [n] and drops numbers that are not among `numbers`; disarms markup.
 
@@ -128,7 +75,7 @@ class AnswerFilter:
 
     def feed(self, piece: str) -> str:
         """The next characters of the answer; may be empty while a word or mark is incomplete."""
-        self._held += piece
+        self._held += UNSEEN_ONE.sub("", piece)
         return self._drain(final=False)
 
     def finish(self) -> str:
@@ -221,3 +168,31 @@ def _cited(numbers: str) -> list[int]:
         first, last = int(low), int(high or low)
         found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
     return found
+
+
+Said = TypeVar("Said")
+
+
+def without(secret: str, pieces: Generator[str, None, Said]) -> Generator[str, None, Said]:
+    """The pieces with "…" in place of a secret, also where it comes in parts. A short one is no secret of anybody's."""
+    if len(secret) < 8:
+        return (yield from pieces)
+    held = ""
+    try:
+        while True:
+            held = (held + next(pieces)).replace(secret, "…")
+            tail = next((n for n in range(min(len(secret) - 1, len(held)), 0, -1) if secret.startswith(held[-n:])), 0)
+            if sure := held[: len(held) - tail]:
+                held = held[len(sure) :]
+                yield sure
+    except StopIteration as end:
+        if held:
+            yield held
+        said: Said = end.value
+        return said
+    except Exception:  # what had come is kept
+        if held:
+            yield held
+        raise
+    finally:
+        pieces.close()
