@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
@@ -138,6 +138,7 @@ def test_marks_that_a_paper_writes_are_none_of_ours() -> None:
     assert re.findall(r"\[[^\]]*\]", shown) == ["[1]", "[2]"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["[", "]", "1", "2", " ", " and ", ", ", "-", "–", ";", "x", "［", "１"])).map("".join))
 def test_no_text_of_a_paper_becomes_a_mark(text: str) -> None:
     marks = MarkStream([Evidence(n, "a", "A", 1, "1", "", 0, 1, "x") for n in (1, 2, 12)], lambda paper, page: None)  # type: ignore[arg-type,return-value]
@@ -153,6 +154,7 @@ FENCES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(FENCES).map("".join), st.lists(FENCES).map("".join), st.lists(FENCES).map("".join))
 def test_a_paper_cannot_close_the_fence(text: str, title: str, question: str) -> None:
     piece = Evidence(1, "a.md", title, 1, "1", title, 0, 1, text)
@@ -251,7 +253,7 @@ def attackers(tmp_path: Path, real: Embedder, says: str = "") -> Attackers:
 
 def test_one_attack_of_each_kind_fails_and_its_look_alike_is_answered(tmp_path: Path, real: Embedder) -> None:
     archive = Archive()
-    outcome = run(Plan(rounds=1, limit=1, per_round=6), attackers(tmp_path, real), archive)
+    outcome = run(Plan(rounds=1, limit=1, per_round=3), attackers(tmp_path, real), archive)
     assert [(trial.attack.id, trial.reasons) for trial in outcome.attacks if trial.reasons] == []
     assert [trial.attack.id for trial in outcome.benign if trial.denied] == []
     value = outcome_json(outcome)
