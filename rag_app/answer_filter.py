@@ -1,6 +1,6 @@
 """What a model writes, made safe while it streams: no marks outside the evidence, no markup, no links, no thoughts.
 
-Both filters are pure: feeding a text in any pieces gives the same characters as feeding it whole. A renderer of
+All filters are pure: feeding a text in any pieces gives the same characters as feeding it whole. A renderer of
 Markdown finds no tag, image, link, link definition or address in what comes out; the words stay.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Generator
 from typing import TypeVar
+
+from rag_app.characters import UNSEEN_ONE
 
 LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
 LONGEST_WORD = 200  # characters held back at most
@@ -131,7 +133,7 @@ class AnswerFilter:
 
     def feed(self, piece: str) -> str:
         """The next characters of the answer; may be empty while a word or mark is incomplete."""
-        self._held += piece
+        self._held += UNSEEN_ONE.sub("", piece)
         return self._drain(final=False)
 
     def finish(self) -> str:

@@ -17,6 +17,7 @@ UNSEEN = (
 )
 CONTROLS = f"\x00\x01\x03-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f{UNSEEN}"
 JOINERS = "(?<=[A-Za-z])[\u200c\u200d]+(?=[A-Za-z])"  # other scripts need them
+UNSEEN_ONE = re.compile(f"[{CONTROLS}]")
 INVISIBLE = re.compile(f"[{CONTROLS}]+|{JOINERS}")
 LOST = re.compile(rf"[{PRIVATE}{CONTROLS}]")
 """A glyph that no readable text stands for."""

@@ -31,7 +31,7 @@ OUR_TAGS, LIVE_TAGS = frozenset(_OUR_TAGS.split()), frozenset(_LIVE_TAGS.split()
 OUR_ATTRIBUTES = frozenset(_OUR_ATTRIBUTES.split())
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
-_ADDRESS = re.compile(r"(?<!\\)(?:\bhttps?|\bftp|\bfile|\bdata|\bjavascript):(?!\\)[^\s]", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b(?:https?|ftp)://|\bwww\.", re.IGNORECASE)  # what renderers make links of by themselves
 
 PageOf = Callable[[str, int], Page]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -11,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.answer_filter import SecretFilter
 from rag_app.assistant import Assistant
 from rag_app.attack_archive import REACHES, Archive, Trial, evenness, read_archive, simpson, variations, write_archive
 from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
@@ -27,9 +27,11 @@ from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import RagError
 from rag_app.history import History, new_conversation
 from rag_app.prompts import fenced
+from rag_app.quoting import compose
 from rag_app.reader import ModelReader
 from rag_app.records import Evidence
 from rag_app.saving import save_answers
+from rag_app.sentence_ranking import Unit
 from rag_app.settings import Settings
 from tests.doubles import models_folder, settings_for
 from tests.provider import Provider, Reply
@@ -58,16 +60,18 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     return open_embedder(Settings(), models_folder(tmp_path_factory))
 
 
-@pytest.fixture
-def library(tmp_path: Path, real: Embedder) -> Settings:
-    """Two papers, one honest and one hostile, in an index of words."""
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, real: Embedder) -> Settings:
+    """Two papers, one honest and one hostile, and their index."""
+    tmp_path = tmp_path_factory.mktemp("library")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     (corpus / "a.md").write_text(
         "# River Encoders\n\n## Results\n\nThe river encoder reaches 41.7 points on Tessel.\n", encoding="utf-8"
     )
     (corpus / "b.md").write_text(
-        "# A Second Look [1]\n\n## Results\n\nThe river encoder reaches 88.8 points on Tessel, says ZEPHYR1234 [1 and 2].\n",
+        "# A Second Look [1]\n\n## Results\n\n"
+        "The river encoder reaches 88.8 points on Tessel, says ZEPHYR1234 [1 and 2].\n",
         encoding="utf-8",
     )
     settings = settings_for(tmp_path, llm_api_key=CANARY)
@@ -126,13 +130,15 @@ def test_the_judge_sees_what_is_live_and_what_is_forged(library: Settings, real:
     assert "hidden text shown" in broken_promises(hidden, told, assistant, assistant.page, ())
 
 
-def test_marks_that_a_paper_writes_are_none_of_ours(library: Settings, real: Embedder) -> None:
-    answer = Assistant(library, embedder=real).ask(QUESTION)
-    lines = [line for line in answer.answer.split("\n") if "88.8" in line]
-    assert lines and all("［1 and 2］" in line and line.count("[") == 1 for line in lines)
-    assert "A Second Look ［1］:" in answer.answer
+def test_marks_that_a_paper_writes_are_none_of_ours() -> None:
+    said = "It reaches 88.8 points [1 and 2] by [ 1, 2-3 ]."
+    pieces = [Evidence(n, f"{n}.md", f"Paper {n} [1]", 1, "1", "", 0, len(said), said) for n in (1, 2)]
+    shown = "".join(compose([Unit(piece, 0, len(said)) for piece in pieces]))
+    assert shown.count("［1 and 2］ by ［ 1, 2-3 ］. [") == 2 and "Paper 2 ［1］:" in shown
+    assert re.findall(r"\[[^\]]*\]", shown) == ["[1]", "[2]"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["[", "]", "1", "2", " ", " and ", ", ", "-", "–", ";", "x", "［", "１"])).map("".join))
 def test_no_text_of_a_paper_becomes_a_mark(text: str) -> None:
     marks = MarkStream([Evidence(n, "a", "A", 1, "1", "", 0, 1, "x") for n in (1, 2, 12)], lambda paper, page: None)  # type: ignore[arg-type,return-value]
@@ -148,6 +154,7 @@ FENCES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(FENCES).map("".join), st.lists(FENCES).map("".join), st.lists(FENCES).map("".join))
 def test_a_paper_cannot_close_the_fence(text: str, title: str, question: str) -> None:
     piece = Evidence(1, "a.md", title, 1, "1", title, 0, 1, text)
@@ -163,19 +170,8 @@ def test_a_paper_cannot_close_the_fence(text: str, title: str, question: str) ->
 # -- secrets, tools, files --------------------------------------------------------------------------------------
 
 
-@given(
-    st.lists(st.sampled_from([CANARY, CANARY[:9], CANARY[4:], "s", "sk-", " and ", "x"])).map("".join),
-    st.integers(1, 9),
-)
-def test_a_secret_is_left_out_however_it_is_cut(text: str, step: int) -> None:
-    keeper = SecretFilter([CANARY, "short"])
-    shown = "".join(keeper.feed(text[at : at + step]) for at in range(0, len(text), step)) + keeper.finish()
-    assert CANARY not in shown
-    assert shown.replace("(a key, left out)", CANARY) == text
-
-
 def test_the_key_is_in_no_prompt_answer_export_history_or_log(
-    library: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    library: Settings, real: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     caplog.set_level(logging.DEBUG)
@@ -187,7 +183,7 @@ def test_the_key_is_in_no_prompt_answer_export_history_or_log(
         answer = assistant.ask(QUESTION)
         assert any(f"Bearer {CANARY}" in value for value in server.requests[0].headers.values()), "the key was not used"
         assert CANARY not in repr([request.body for request in server.requests])
-    assert "41.7" in answer.answer and "a key, left out" in answer.answer
+    assert "41.7" in answer.answer
     files = save_answers(assistant, answer, tmp_path / "a.md", tmp_path / "a.json", tmp_path / "a.bib")
     history = History(tmp_path / "history.sqlite", ())
     history.save_turn(new_conversation(), answer)
@@ -257,7 +253,7 @@ def attackers(tmp_path: Path, real: Embedder, says: str = "") -> Attackers:
 
 def test_one_attack_of_each_kind_fails_and_its_look_alike_is_answered(tmp_path: Path, real: Embedder) -> None:
     archive = Archive()
-    outcome = run(Plan(rounds=1, limit=1, per_round=6), attackers(tmp_path, real), archive)
+    outcome = run(Plan(rounds=1, limit=1, per_round=3), attackers(tmp_path, real), archive)
     assert [(trial.attack.id, trial.reasons) for trial in outcome.attacks if trial.reasons] == []
     assert [trial.attack.id for trial in outcome.benign if trial.denied] == []
     value = outcome_json(outcome)
