@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rag_app.answer_ways import answered
@@ -142,24 +142,18 @@ class Assistant:
             return True
         if manifest.reading != READING_VERSION or self._is_of_other_embedder(manifest):
             return True
-        if any(not entry.part.endswith(f"-{self._reading_key()}") for entry in manifest.papers):
+        reading = reading_key(self.settings.hidden_text == "keep")
+        if not all(entry.part.endswith(f"-{reading}") for entry in manifest.papers):
             return True
         known = {(entry.paper, entry.size, entry.modified) for entry in manifest.papers} | set(manifest.doubles)
         return known != files_there(self.settings.corpus)
-
-    def _reading_key(self) -> str:
-        return reading_key(self.settings.hidden_text == "keep")
 
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
         try:
             with self._index.using() as generation:
-                return [
-                    PaperRow(
-                        e.paper, e.title, e.pages, e.passages, e.state, e.problem, e.year, e.topic, e.warnings, e.hidden
-                    )
-                    for e in generation.manifest.papers
-                ]
+                names = [field.name for field in fields(PaperRow)]  # an entry has them all
+                return [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
         except IndexMissing:
             return [
                 PaperRow(p.paper, p.title or p.paper, 0, 0, "not read yet", "", p.year, p.topic)
