@@ -41,12 +41,11 @@ def until_ended(run):
 def test_an_answer_goes_on_when_nobody_watches_and_is_kept():
     runs, may_end, kept = Runs(), threading.Event(), []
     run = begun(runs, may_end, keep=lambda turn, answer: kept.append((turn.conversation, answer)))
-    watching = run.watch(lambda: True)
-    watching.close()
-    assert runs.of("c") is run and not run.watched
+    list(run.watch(iter([True, False]).__next__))  # looks once, and leaves
+    assert runs.of("c") is run and not run.watched and not run.stop.is_set()
     may_end.set()
     until_ended(run)
-    assert kept == [("c", WHOLE)] and runs.of("c") is None
+    assert kept == [("c", WHOLE)] and run.turn.answer == "whole" and runs.of("c") is None
 
 
 def test_two_watch_one_answer():
