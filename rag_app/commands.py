@@ -32,6 +32,7 @@ ROOMS = {
     "align": "rag_app.command_align",
     "doctor": "rag_app.doctor",
     "serve": "rag_app.command_serve",
+    "user": "rag_app.command_user",
 }
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
@@ -130,6 +131,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
     )
     _add_serving(_command(commands, "serve", "open the page in the browser"))
+    user = _command(commands, "user", "add, remove and list who may log in to the page")
+    user.add_argument("what", choices=("add", "remove", "list"))
+    user.add_argument(
+        "name", nargs="?", default="", metavar="NAME", help="the password is asked for, or read from a pipe"
+    )
     return parser
 
 

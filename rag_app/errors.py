@@ -16,6 +16,7 @@ RagError
  │    ├── ModelWindowExceeded  the prompt does not fit into the model
  │    └── ModelInterrupted  the stream ended before the answer did
  ├── QuestionError        a question that cannot be asked: empty, too long
+ ├── AccountError         the users who may log in
  └── ExportError          an answer that cannot be taken away in this form
       └── EvidenceError   an evidence file that cannot be checked
 """
@@ -95,3 +96,7 @@ class EvidenceError(ExportError):
 
 class HistoryFault(RagError):
     """The conversations on disk cannot be used."""
+
+
+class AccountError(RagError):
+    """The users of the page cannot be used or changed."""

@@ -63,9 +63,10 @@ class SavedTurn:
     reason: str = ""
 
 
-def history_file(index_folder: Path) -> Path:
-    """Where the conversations about this index's papers are kept."""
-    return index_folder.parent / "history" / f"{index_folder.name}.sqlite"
+def history_file(index_folder: Path, user: str = "") -> Path:
+    """Where the conversations about this index's papers are kept; those of each user in a folder of the user's own."""
+    folder = index_folder.parent / "history"
+    return (folder / "users" / user if user else folder) / f"{index_folder.name}.sqlite"
 
 
 def new_conversation() -> str:
@@ -202,7 +203,7 @@ class History:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # others on this machine need not read it
             with closing(sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)) as database:
                 self._check_format(database)
                 database.execute("PRAGMA synchronous = FULL")

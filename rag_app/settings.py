@@ -21,6 +21,7 @@ from pydantic_settings import (
 from rag_app.errors import SettingsError
 
 SETTINGS_FILE = "rag_app.toml"
+SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be its owner's alone
 
 
 def project_root() -> Path:
@@ -83,7 +84,11 @@ class Settings(BaseSettings):
     reranker: str = Field(default="", description="a sentence-transformers cross-encoder: name or folder; empty: none")
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
-    root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers")
+    root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers, or its full URL")
+    password: SecretStr = Field(default=SecretStr(""), description="one password for the page, at least 10 characters")
+    users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
+    tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
+    tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
     workers: int = Field(default=0, ge=0, description="processes that read papers; 0: one per core")
     arxiv_url: str = Field(default="https://arxiv.org", description="where fetch downloads from")
 
@@ -108,6 +113,11 @@ class Settings(BaseSettings):
         if corpus == (root / "corpus").resolve():
             return root / "index" / "corpus"
         return root / "index" / f"{corpus.name}-{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def users_file(self) -> Path:
+        """Where the users are kept: RAG_USERS, or a file beside the index."""
+        return self.users.expanduser().resolve() if self.users else self.index_folder.parent / "users.json"
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -173,8 +183,12 @@ def _unknown_variables() -> list[str]:
 
 def _file_problem() -> str:
     """What keeps rag_app.toml from being read; empty when nothing does, or when there is none."""
+    file = Path(SETTINGS_FILE)
     try:
-        tomllib.loads(Path(SETTINGS_FILE).read_text(encoding="utf-8"))
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        held = ", ".join(name for name in sorted(SECRETS) if found.get(name))
+        if os.name == "posix" and held and file.stat().st_mode & 0o077:
+            return f"{SETTINGS_FILE}: holds {held}, and others on this machine can read it. Run: chmod 600 {file}"
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Serve the page: on this machine only, up within seconds, usable while the first index is being built."""
+"""Serve the page: on this machine, or to those who log in; up within seconds, usable while the index is being built."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import time
 import webbrowser
 from typing import TYPE_CHECKING
 
+from rag_app.accounts import SHORTEST, Accounts
 from rag_app.errors import RagError, SettingsError
 from rag_app.history import History, history_file
 from rag_app.settings import Settings
 from rag_app.ui_library import BuildJob
-from rag_app.ui_safety import Gate, allowed_hosts, loopback
+from rag_app.ui_login import LOG_IN, LOG_OUT, LogIn
+from rag_app.ui_safety import Gate, address, allowed_hosts
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
     from rag_app.assistant import Assistant
     from rag_app.ui_reader import ReaderNote
@@ -28,9 +31,9 @@ START_PATIENCE = 60.0  # seconds
 class Page:
     """A page that is being served. `url` opens it; `stop()` ends it."""
 
-    def __init__(self, server: uvicorn.Server, listener: socket.socket, job: BuildJob) -> None:
+    def __init__(self, server: uvicorn.Server, listener: socket.socket, job: BuildJob, secure: bool = False) -> None:
         host, port = listener.getsockname()[:2]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         self.job = job
         self._server = server
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="page")
@@ -69,22 +72,33 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     """Serve the page for `assistant`; a missing or stale index is built meanwhile, in the background.
 
     With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
-    other machines can reach and for a port that is taken.
+    other machines can reach while nobody needs to log in, and for a port that is taken; AccountError for a file of
+    users that cannot be used.
     """
-    listener = _listen(loopback(settings.host), settings.port)
+    accounts = _accounts(settings)
+    host = address(settings.host, accounts.required)
+    listener = _listen(host, settings.port)
     job = BuildJob(assistant.build)
-    page = Page(_server(assistant, settings, job), listener, job)
+    secure = settings.tls_certificate is not None
+    try:
+        page = Page(_server(assistant, settings, job, accounts, host, listener.getsockname()[1]), listener, job, secure)
+    except OSError as error:  # ssl's errors are some
+        listener.close()
+        raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
     page.start()
     print(f"Open {page.url} (Ctrl-C ends it)", flush=True)
+    if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
+        print("Passwords and papers go over the network unencrypted; RAG_TLS_CERTIFICATE and RAG_TLS_KEY change that.")
     if block:
         page.wait()
     return page
 
 
-def kept_history(settings: Settings) -> History:
-    """The conversations about these papers; no key of the settings or the environment is ever written into them."""
+def kept_history(settings: Settings, user: str = "") -> History:
+    """The user's conversations about these papers; no key of the settings or the environment is ever written there."""
     keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
-    return History(history_file(settings.index_folder), (*keys, settings.llm_api_key.get_secret_value()))
+    own = [key.get_secret_value() for key in (settings.llm_api_key, settings.password)]
+    return History(history_file(settings.index_folder, user), (*keys, *own))
 
 
 def open_in_browser(url: str) -> bool:
@@ -109,25 +123,44 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _server(assistant: Assistant, settings: Settings, job: BuildJob) -> uvicorn.Server:
+def _accounts(settings: Settings) -> Accounts:
+    password = settings.password.get_secret_value()
+    if password and len(password) < SHORTEST:
+        raise SettingsError(f"RAG_PASSWORD: too short. Take at least {SHORTEST} characters.")
+    return Accounts(settings.users_file, password)
+
+
+def _server(
+    assistant: Assistant, settings: Settings, job: BuildJob, accounts: Accounts, host: str, port: int
+) -> uvicorn.Server:
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
+    from rag_app.ui_patience import server_options, with_patience  # noqa: PLC0415
     from rag_app.ui_reader import ReaderNote  # noqa: PLC0415
     from rag_app.ui_screen import mount_screen  # noqa: PLC0415
+    from rag_app.ui_users import OwnNote, Pages  # noqa: PLC0415
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     reader = ReaderNote()
-    mount_screen(app, assistant, job, reader, kept_history(settings), settings.root_path)
+
+    def make(user: str) -> FastAPI:
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        note = OwnNote(reader, user, settings.root_path, accounts)
+        mount_screen(app, assistant, job, note, kept_history(settings, user), settings.root_path)
+        return app
+
+    log_in = LogIn(Pages(make), accounts, settings.root_path, port)
     threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare").start()
     config = uvicorn.Config(
-        Gate(app, allowed_hosts(settings.root_path)),
+        Gate(with_patience(log_in), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)),
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=1,
         ws="none",
+        **server_options(settings.tls_certificate, settings.tls_key),
     )
+    config.load()  # a certificate that cannot be read is said now
     return uvicorn.Server(config)
 
 

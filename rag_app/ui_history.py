@@ -90,7 +90,7 @@ class Talks:
                     conversation.id, conversation.turns = "", []
             elif name == "rate":
                 self._rate(conversation, int(id), "up" if value["verdict"] == "up" else "down", text[:LONGEST_REASON])
-        except (HistoryFault, KeyError, TypeError, ValueError):
+        except (HistoryFault, KeyError, RecursionError, TypeError, ValueError):
             return
 
     def _rate(self, conversation: Conversation, turn: int, verdict: Verdict, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import RagError
 from rag_app.settings import SETTINGS_FILE
@@ -19,6 +19,14 @@ HOW_TO_GIVE_A_MODEL = (
     ('llm = "openai"', "a provider, with its key in OPENAI_API_KEY; the passages then leave this machine"),
 )
 _log = logging.getLogger(__name__)
+
+
+class Note(Protocol):
+    """What the screen shows of the reader."""
+
+    @property
+    def name(self) -> str: ...
+    def html(self) -> str: ...
 
 
 class ReaderNote:

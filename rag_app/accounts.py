@@ -1,0 +1,171 @@
+"""Who may log in: names with scrypt hashes of their passwords, in a file that its owner alone may read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import threading
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from rag_app.errors import AccountError
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9])){0,31}")  # it names a folder too: no dots that climb
+SHORTEST, LONGEST = 10, 1024  # characters of a password
+SHARED = ""  # the user of whoever knows the one password of the settings
+# scrypt (RFC 7914) at one of the strengths of OWASP's password storage guide: 16 MiB, about 0.2 s on one core.
+_N, _R, _P, _LENGTH = 2**14, 8, 5, 32
+_MEMORY = 64 * 1024 * 1024
+
+
+def hashed(password: str) -> str:
+    """The password as it is kept: method, strength, a salt of its own, hash."""
+    salt = secrets.token_bytes(16)
+    return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(_scrypt(password, salt, _N, _R, _P))}"
+
+
+def matches(password: str, kept: str) -> bool:
+    """Whether the password is the one that is kept; compared in constant time. Raises ValueError for a damaged one."""
+    method, n, r, p, salt, digest = kept.split("$")
+    if method != "scrypt":
+        raise ValueError(f"no such method: {method[:20]}")
+    found = _scrypt(password, base64.b64decode(salt, validate=True), int(n), int(r), int(p))
+    return hmac.compare_digest(found, base64.b64decode(digest, validate=True))
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    content = password.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(content, salt=salt, n=n, r=r, p=p, dklen=_LENGTH, maxmem=_MEMORY)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+@cache
+def _nobody() -> str:
+    """A hash that no password has, so that a name that is not there takes as long as a wrong password."""
+    return hashed(secrets.token_urlsafe(16))
+
+
+class Accounts:
+    """The users of one page. Safe to share between threads; another process may change the file at any time.
+
+    `password` is the one of the settings, for a page without names. Methods raise AccountError for a file that cannot
+    be used.
+    """
+
+    def __init__(self, file: Path, password: str = "") -> None:
+        self.file = file
+        self._password = password
+        self._kept_shared = hashed(password) if password else ""
+        self._seen: tuple[int, int, int] | None = None
+        self._users: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def required(self) -> bool:
+        """Whether one must log in: anybody is named, or there is a password."""
+        return bool(self._password) or bool(self._read())
+
+    @property
+    def by_name(self) -> bool:
+        return bool(self._read())
+
+    def names(self) -> list[str]:
+        return sorted(self._read())
+
+    def check(self, name: str, password: str) -> str | None:
+        """The user that name and password are of, None when they are nobody's. Takes as long for either."""
+        if len(password) > LONGEST:
+            return None
+        user = name.strip().casefold()
+        users = self._read()
+        kept = self._kept_shared if user == SHARED else users.get(user, "")
+        try:
+            right = matches(password, kept or _nobody())
+        except (ValueError, TypeError) as error:
+            raise AccountError(f"{self.file}: the entry of {user[:40]} is damaged. Add the user again.") from error
+        return user if right and kept else None
+
+    def stamp(self, user: str) -> str:
+        """Another text once the user's password is another; empty when there is no such user."""
+        return self._kept_shared if user == SHARED else self._read().get(user, "")
+
+    def add(self, name: str, password: str) -> bool:
+        """Keep a user, or another password of a user that is there; whether it is a new one."""
+        user = name.strip().casefold()
+        if not NAME.fullmatch(user):
+            raise AccountError(
+                f"{name[:40]!r} cannot be a user's name. Use a to z, digits, dot, dash and underscore; at most 32."
+            )
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise AccountError(f"The password must have at least {SHORTEST} characters.")
+        users = dict(self._read())
+        new = user not in users
+        users[user] = hashed(password)
+        self._write(users)
+        return new
+
+    def remove(self, name: str) -> None:
+        """Forget a user, who is logged out at once. What the user asked stays on disk."""
+        users = dict(self._read())
+        if users.pop(name.strip().casefold(), None) is None:
+            raise AccountError(f"{name[:40]!r}: no such user. The users are: {', '.join(sorted(users)) or 'none'}.")
+        self._write(users)
+
+    # -- the file -------------------------------------------------------------------------------------------------
+
+    def _read(self) -> dict[str, str]:
+        try:
+            status = self.file.stat()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
+        seen = status.st_mtime_ns, status.st_size, status.st_ino
+        with self._lock:
+            if seen != self._seen:
+                private(self.file)
+                self._users, self._seen = self._parsed(), seen
+            return self._users
+
+    def _parsed(self) -> dict[str, str]:
+        try:
+            users = json.loads(self.file.read_text(encoding="utf-8"))["users"]
+            if all(NAME.fullmatch(name) and isinstance(kept, str) for name, kept in users.items()):
+                return dict(users)
+        except OSError as error:
+            raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass
+        raise AccountError(f"{self.file}: not a file of users. Remove it and add them again with: user add NAME")
+
+    def _write(self, users: dict[str, str]) -> None:
+        temporary = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+                json.dump({"format": 1, "users": users}, stream, indent=1)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, self.file)
+        except OSError as error:
+            raise AccountError(
+                f"{self.file}: cannot be written ({error.strerror}). Make room or correct the permissions."
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def private(file: Path) -> None:
+    """Raises AccountError when others on this machine may read or change the file. Windows has no such modes."""
+    if os.name == "posix" and file.stat().st_mode & 0o077:
+        raise AccountError(f"{file}: others on this machine can read it. Run: chmod 600 {file}")
