@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import email.utils
 import importlib.metadata
+import ipaddress
 import re
+import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +96,7 @@ class ArxivClient:
     @contextmanager
     def _answer(self, url: httpx.URL, name: str, end: float) -> Iterator[httpx.Response]:
         self._wait_turn(name)
+        self._check_place(url)
         seconds = max(0.01, min(self.timeout, end - time.monotonic()))
         try:
             with self._client.stream("GET", url, timeout=seconds) as response:
@@ -130,6 +134,24 @@ class ArxivClient:
             raise FetchError(f"{name}: redirected to {str(url)[:80]}, which is not arXiv; not followed. {_BY_BROWSER}")
         return url
 
+    def _check_place(self, url: httpx.URL) -> None:
+        """Raise FetchError for a name that leads into a private network: the server may be told, not chosen, by others.
+
+        This machine itself is asked only where the settings name it. Behind a proxy the proxy looks names up. A name
+        that changes its mind after this still has to show a certificate for that name.
+        """
+        if url.host in _LOOPBACK or _by_proxy(url):
+            return
+        try:
+            found = socket.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(
+                f"{url.host} cannot be reached ({_reason(error)}). Check the network or proxy, then fetch again."
+            ) from error
+        private = [place for *_, (place, *_) in found if not _is_public(str(place))]
+        if private:
+            raise FetchError(f"{url.host} leads to {private[0]}, inside a private network; not asked. {_BY_BROWSER}")
+
     def _check(self, response: httpx.Response, name: str) -> None:
         """Raise unless the answer is 200."""
         status = response.status_code
@@ -159,6 +181,17 @@ def reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
     thread.start()
     thread.join(timeout)
     return bool(answers) and answers[0] < 500
+
+
+def _is_public(place: str) -> bool:
+    address = ipaddress.ip_address(place.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
+    return address.is_global and inner.is_global and not address.is_multicast
+
+
+def _by_proxy(url: httpx.URL) -> bool:
+    proxies = urllib.request.getproxies()
+    return bool(proxies.get(url.scheme) or proxies.get("all")) and not urllib.request.proxy_bypass(url.host)
 
 
 def _base(base_url: str) -> httpx.URL:

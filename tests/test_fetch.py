@@ -344,6 +344,41 @@ def test_another_port_of_this_machine_is_a_stranger_too(server: Server, tmp_path
         other.shutdown()
 
 
+PRIVATE = ["127.0.0.2", "10.0.0.1", "172.16.9.9", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "2130706433"]
+PRIVATE += ["[::]", "[fe80::1]", "[fd00::1]", "[::ffff:10.0.0.1]", "[2002:7f00:1::]", "0x7f.1"]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_no_private_network_is_asked(tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda self, place: tried.append(place))
+    (result,) = fetch(["2406.15319"], tmp_path, base_url=f"https://{host}", delay=0.0, retries=0)
+    assert result.state == "failed" and "private network" in result.problem and not tried
+
+
+@pytest.mark.parametrize("place", ["10.0.0.1", "127.0.0.1", "::1", "169.254.169.254"])
+def test_a_redirect_is_looked_up_before_it_is_followed(
+    server: Server, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is arXiv's, and whoever answers for names lies."""
+    server.replies["/pdf/2406.15319"] = [status(302, Location="https://arxiv.org/pdf/2406.15319")]
+    look_up = socket.getaddrinfo
+
+    def lying(host: object, *arguments: object, **more: object) -> object:
+        return look_up(place if host == "arxiv.org" else host, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lying)
+    (result,) = get(server, tmp_path, "2406.15319")
+    assert result.state == "failed" and place in result.problem and "not asked" in result.problem
+    assert len(server.asked) == 1
+
+
+def test_behind_a_proxy_the_proxy_looks_names_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    (result,) = fetch(["2406.15319"], tmp_path, delay=0.0, retries=0)
+    assert result.state == "failed" and "cannot be reached" in result.problem
+
+
 def test_redirects_in_a_circle_end(server: Server, tmp_path: Path) -> None:
     server.replies["/pdf/2406.15319"] = [status(302, Location="/pdf/2406.15319")]
     assert "redirected more than" in get(server, tmp_path, "2406.15319")[0].problem
