@@ -7,7 +7,8 @@ Markdown finds no tag, image, link, link definition or address in what comes out
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from typing import TypeVar
 
 LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
 LONGEST_WORD = 200  # characters held back at most
@@ -165,3 +166,31 @@ def _cited(numbers: str) -> list[int]:
         first, last = int(low), int(high or low)
         found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
     return found
+
+
+Said = TypeVar("Said")
+
+
+def without(secret: str, pieces: Generator[str, None, Said]) -> Generator[str, None, Said]:
+    """The pieces with "…" in place of a secret, also where it comes in parts. A short one is no secret of anybody's."""
+    if len(secret) < 8:
+        return (yield from pieces)
+    held = ""
+    try:
+        while True:
+            held = (held + next(pieces)).replace(secret, "…")
+            tail = next((n for n in range(min(len(secret) - 1, len(held)), 0, -1) if secret.startswith(held[-n:])), 0)
+            if sure := held[: len(held) - tail]:
+                held = held[len(sure) :]
+                yield sure
+    except StopIteration as end:
+        if held:
+            yield held
+        said: Said = end.value
+        return said
+    except Exception:  # what had come is kept
+        if held:
+            yield held
+        raise
+    finally:
+        pieces.close()

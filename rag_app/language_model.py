@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from rag_app import local_server
+from rag_app.answer_filter import without
 from rag_app.errors import ModelError, RagError
 from rag_app.model_faults import (
     fault_of,
@@ -150,7 +151,8 @@ class OpenAIModel:
         ModelWindowExceeded or ModelError before the first piece, ModelInterrupted after it.
         """
         self.window  # noqa: B018  # asked here and not in the event loop, which it would block
-        ending = yield from pieces_of(lambda put: self._answer(system, user, put), stop)
+        pieces = pieces_of(lambda put: self._answer(system, user, put), stop)
+        ending = yield from without(self.endpoint.key, pieces)  # a hostile server may send it back
         return ending or Ending("stopped")
 
     async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> Ending:

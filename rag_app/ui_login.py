@@ -24,6 +24,7 @@ STAYS = 7 * 24 * 3600  # seconds that a log-in lasts
 LOG_INS_KEPT = 10_000
 TRIES, TRIES_OF_NAME, WINDOW = 8, 40, 600.0  # failures of one address, and at one name, within so many seconds
 CHECKS_AT_ONCE = 2  # each costs 16 MiB and a fifth of a second of one core
+MOST_WAITING = 100
 _OURS = ("/assets/", "/static/", "/svelte/", "/theme.css")  # the same for everybody
 _POLICY = (
     b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -69,6 +70,7 @@ class LogIn:
         self.log_ins = LogIns(clock)
         self.brake = Brake(clock)
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -96,13 +98,20 @@ class LogIn:
         address = str((scope.get("client") or ("",))[0])
         fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
         name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
-        wait = self.brake.wait(address, name)
+        if self._waiting >= MOST_WAITING:
+            return await self._form(send, 429, "Too many are logging in. Try again in a moment.")
+        self._waiting += 1
+        try:
+            async with self._checks:  # asked here: many tries at once are no way around it
+                wait = self.brake.wait(address, name)
+                user = None if wait else await asyncio.to_thread(self.users.check, name, password)
+                if not wait and user is None:
+                    self.brake.fail(address, name)
+        finally:
+            self._waiting -= 1
         if wait:
             words = f"Too many wrong passwords. Try again in {math.ceil(wait / 60)} min."
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
-        self.brake.fail(address, name)  # before it is known, so that many at once are no way around it
-        async with self._checks:
-            user = await asyncio.to_thread(self.users.check, name, password)
         if user is None:
             return await self._form(send, 401, "That is not right.")
         self.brake.forget(address, name)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.answer_filter import AnswerFilter, ThoughtFilter
+from rag_app.answer_filter import AnswerFilter, ThoughtFilter, without
 
 
 def filtered(text: str, numbers: tuple[int, ...] = (1, 2, 3)) -> str:
@@ -115,3 +115,32 @@ def test_what_is_no_thought_stays(text: str) -> None:
 
 def test_an_unfinished_thought_is_no_answer() -> None:
     assert in_pieces(ThoughtFilter(), ["<think>", "so", " far"]) == ""
+
+
+@given(st.lists(st.text(alphabet="sk-abc ", max_size=9), max_size=8), st.booleans())
+def test_a_secret_is_blotted_out_however_it_is_cut(pieces, cut):
+    secret = "sk-abcab"
+    pieces = [*pieces, *(secret if cut else [secret]), "end"]
+
+    def said():
+        yield from pieces
+        return 7
+
+    def read():
+        found.append((yield from without(secret, said())))
+
+    found = []
+    text = "".join(read())
+    assert text == "".join(pieces).replace(secret, "…") and found == [7]
+    assert "".join(without("short", said())) == "".join(pieces)
+
+
+def test_what_came_before_a_fault_is_kept():
+    def said():
+        yield "some words"
+        raise ValueError
+
+    found = []
+    with pytest.raises(ValueError):
+        found.extend(without("s-is-a-secret", said()))
+    assert "".join(found) == "some words"

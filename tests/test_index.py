@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import reliability
+from benchmarks import kills
 from rag_app import index, parts
 from rag_app.build import build
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
@@ -287,9 +287,9 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
     ("commit", "after"), [(-1, False), (-1, True), (-6, False), (3, False)], ids=lambda value: str(value)
 )
 def test_a_build_killed_at_a_commit_loses_nothing(tmp_path: Path, commits: int, commit: int, after: bool) -> None:
-    reliability.prepare(tmp_path)
+    kills.prepare(tmp_path)
     moment = commit if commit > 0 else commits + 1 + commit
-    outcome = reliability.kill_at_commit(tmp_path, moment, after)
+    outcome = kills.kill_at_commit(tmp_path, moment, after)
     assert outcome.killed and not outcome.faults
     assert outcome.published == (commit == -1 and after), "the last commit is the one that publishes"
 
@@ -297,22 +297,22 @@ def test_a_build_killed_at_a_commit_loses_nothing(tmp_path: Path, commits: int, 
 @pytest.fixture(scope="module")
 def commits(tmp_path_factory: pytest.TempPathFactory) -> int:
     folder = tmp_path_factory.mktemp("whole")
-    reliability.prepare(folder)
-    return reliability.commits_of(folder)
+    kills.prepare(folder)
+    return kills.commits_of(folder)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills with SIGKILL, which Windows does not have")
 @pytest.mark.parametrize("seconds", [0.7, 1.5])
 def test_a_build_killed_at_any_moment_loses_nothing(tmp_path: Path, seconds: float) -> None:
-    reliability.prepare(tmp_path)
-    outcome = reliability.kill_after(tmp_path, seconds)
+    kills.prepare(tmp_path)
+    outcome = kills.kill_after(tmp_path, seconds)
     assert not outcome.faults
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the children in /proc, which only Linux has")
 def test_the_children_of_a_killed_build_end(tmp_path: Path) -> None:
-    reliability.prepare(tmp_path)
-    process = reliability.start(tmp_path)
+    kills.prepare(tmp_path)
+    process = kills.start(tmp_path)
     children: set[int] = set()
     deadline = time.monotonic() + 60
     while not children and process.poll() is None and time.monotonic() < deadline:

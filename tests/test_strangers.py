@@ -224,6 +224,25 @@ def test_guessing_is_slowed_and_the_right_password_too(tmp_path, library, monkey
         page.stop()
 
 
+def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_after_another(served, monkeypatch):
+    def at_once(password):
+        found = []
+        with Visitor(served.url) as visitor:
+            log_in = [threading.Thread(target=lambda: found.append(visitor.log_in("ada", password))) for _ in range(20)]
+            for one in log_in:
+                one.start()
+            for one in log_in:
+                one.join(60)
+        return [answer.status_code for answer in found]
+
+    assert at_once(ADA) == [303] * 20
+    monkeypatch.setattr("rag_app.ui_login.TRIES", 3)
+    served.brake_is_on = sorted(at_once("a wrong guess"))
+    assert served.brake_is_on.count(401) <= 3 + 1 and served.brake_is_on.count(429) >= 16
+    monkeypatch.undo()
+    assert at_once(ADA)[0] in (303, 429)
+
+
 def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
     now = [0.0]
     brake = Brake(lambda: now[0])

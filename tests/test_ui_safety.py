@@ -72,7 +72,15 @@ def test_what_other_sites_embed_is_refused_but_a_link_to_the_page_works():
 
 
 CLOSED = ["/gradio_api/upload", "/gradio_api/file=/etc/passwd", "/gradio_api/proxy=http://a", "/gradio_api/info"]
-CLOSED += ["/gradio_api/call/ask", "/gradio_api/component_server", "/gradio_api/runs", "/gradio_api/cancel", "/monitoring", "/docs", "/login"]
+CLOSED += [
+    "/gradio_api/call/ask",
+    "/gradio_api/component_server",
+    "/gradio_api/runs",
+    "/gradio_api/cancel",
+    "/monitoring",
+    "/docs",
+    "/login",
+]
 
 
 @pytest.mark.parametrize("path", CLOSED)

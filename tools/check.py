@@ -1,4 +1,4 @@
-"""Format, lint, types and the map of the modules: the one command for all of them, the same here and in CI.
+"""Format, lint, types, weaknesses (bandit), map of the modules: the one command for all, the same here and in CI.
 
 .venv/bin/python tools/check.py          looks only
 .venv/bin/python tools/check.py --fix    formats, and repairs what can be repaired safely
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
         ["ruff", "format", *([] if fix else ["--check"]), "."],
         ["ruff", "check", *(["--fix"] if fix else []), "."],
         ["mypy"],
+        ["bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "rag_app"],
         ["tools.module_map", *arguments],
     ]
     failed = []
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
         print(f"$ {' '.join(step)}", flush=True)
         if subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
             failed.append(" ".join(step[:2]))
-    print(f"failed: {', '.join(failed)}" if failed else "format, lint, types and map are in order")
+    print(f"failed: {', '.join(failed)}" if failed else "format, lint, types, weaknesses and map are in order")
     return int(bool(failed))
 
 
