@@ -221,7 +221,7 @@ def outcomes_of(folder: Path, moments: int, step: int = 1) -> tuple[int, list[Ou
 def section(short: bool) -> Section:
     """What the kills left behind, for the report."""
     with tempfile.TemporaryDirectory(prefix="kills-") as temporary:
-        commits, outcomes = outcomes_of(Path(temporary), 6 if short else 50, 6 if short else 1)
+        commits, outcomes = outcomes_of(Path(temporary), 4 if short else 50, 8 if short else 1)
     rows = []
     for what, word in (("SIGKILL right before or after a commit", "commit"), ("SIGKILL at a random moment", "s")):
         of = [one for one in outcomes if (" commit " in one.moment) == (word == "commit")]
@@ -235,7 +235,8 @@ def section(short: bool) -> Section:
     about = (
         f"A real process brings an index of {OLD} papers up to date with {NEW} more ({PDFS} of them PDFs) and is "
         f"killed. A commit is the replacement of one file; a whole build has {commits}. Before, while and after, the "
-        "index that was there answers; the next build finishes; a finished paper is not read again; no orphan file stays."
+        "index that was there answers; the next build finishes; a finished paper is not read again; no orphan file "
+        "stays."
     )
     return Section("Builds that are killed", about, rows)
 
