@@ -28,6 +28,7 @@ from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Prog
 from rag_app.referring import referring, sources_in
 from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
+from rag_app.sentence_vectors import SentenceVectors
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
 from rag_app.understanding import Meant, meant
@@ -65,6 +66,7 @@ class Assistant:
         self._reader_lock = threading.Lock()
         self._builds = 0  # running now
         self._cells = CellMemory()
+        self._sentences = SentenceVectors(lambda: self.embedder)
 
     # -- parts --------------------------------------------------------------------------------------------------
 
@@ -332,7 +334,7 @@ class Assistant:
             if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
-            desk = Desk(found, self._retriever_of(found.generation), self.embedder, stop)
+            desk = Desk(found, self._retriever_of(found.generation), self._sentences, stop)
             answer = yield from answered(
                 desk, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
             )

@@ -12,8 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from rag_app.called import title_head
 from rag_app.claims import names as names_in
 from rag_app.claims import squash
@@ -195,7 +193,7 @@ class CellRanker:
         self._question = question
         self._terms = terms
         self._library = library
-        self._meaning = _Remembering(meaning) if meaning is not None else None
+        self._meaning = meaning
         self._page_of = page_of
 
         self._names = frozenset(squash(name) for name in names_in(question))
@@ -236,23 +234,6 @@ class CellRanker:
         found["row"] = float(unit.row)
         found["looks"] = looks_like(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
-
-
-class _Remembering:
-    """Embeds each sentence once, though many cells look at it."""
-
-    def __init__(self, meaning: Meaning) -> None:
-        self._meaning = meaning
-        self._known: dict[str, np.ndarray] = {}
-
-    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            self._known.update(zip(new, self._meaning.embed_passages(new), strict=True))
-        return np.stack([self._known[text] for text in texts])
-
-    def embed_question(self, text: str) -> np.ndarray:
-        return self._meaning.embed_question(text)
 
 
 class Tabulation:

@@ -192,7 +192,7 @@ def test_a_key_that_a_model_repeats_is_not_written_into_the_history(served) -> N
         settled(served)
         config = served.client.get("/config").json()
         position = next(d["id"] for d in config["dependencies"] if d["api_name"] == "ask")
-        body = {"fn_index": position, "data": ["What does the otter reach?", "[]"], "session_hash": "s"}
+        body = {"fn_index": position, "data": ["What does the otter reach?", "[]", ""], "session_hash": "s"}
         served.client.post("/gradio_api/queue/join", json=body)
         with served.client.stream("GET", "/gradio_api/queue/data?session_hash=s") as stream:
             told = "".join(stream.iter_text())

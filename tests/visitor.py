@@ -63,7 +63,7 @@ class Visitor:
 
     def ask(self, question: str, ticked: str = "[]") -> str:
         """The conversation as the page shows it once the answer is there, as JSON text."""
-        event = self.join("ask", question, ticked)
+        event = self.join("ask", question, ticked, "")
         ends = [one for one in self.told() if one.get("event_id") == event and one["msg"] == "process_completed"]
         if not ends or not ends[0]["success"]:
             raise RuntimeError(f"{question[:80]}: {ends}")

@@ -59,7 +59,7 @@ def test_an_answer_with_its_page(tab):
     assert findings(tab) == set()
     tab.click("#chat .export-menu summary")
     tab.click("#chat .doubts summary")
-    tab.click("#reader-note summary")
+    tab.click("#reader-note .open-settings")
     assert findings(tab) == set()
 
 

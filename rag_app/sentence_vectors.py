@@ -1,0 +1,49 @@
+"""The vectors of sentences that may be quoted, each embedded once while it is remembered: most of an answer's time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rag_app.sentence_ranking import Meaning
+
+REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
+
+
+class SentenceVectors:
+    """An embedder that remembers sentences: many cells and questions look at the same ones. Safe in threads.
+
+    `embedder` gives the one that embeds, which is opened when it is first needed.
+    """
+
+    def __init__(self, embedder: Callable[[], Meaning], remembered: int = REMEMBERED) -> None:
+        self._embedder = embedder
+        self._most = remembered
+        self._known: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 (n, dimension), unit length, in the order of `texts`."""
+        with self._lock:
+            found = {text: self._known[text] for text in texts if text in self._known}
+            for text in found:
+                self._known.move_to_end(text)
+        new = [text for text in dict.fromkeys(texts) if text not in found]
+        if new:
+            found.update(zip(new, self._embedder().embed_passages(new), strict=True))
+            self._keep(new, found)
+        return np.stack([found[text] for text in texts]) if texts else self._embedder().embed_passages([])
+
+    def embed_question(self, text: str) -> np.ndarray:
+        """float32 (dimension,), unit length."""
+        return self._embedder().embed_question(text)
+
+    def _keep(self, new: Sequence[str], vectors: dict[str, np.ndarray]) -> None:
+        with self._lock:
+            for text in new:
+                self._known[text] = np.array(vectors[text])  # its own memory, not a view of all that came with it
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
