@@ -71,7 +71,7 @@ def _asker(crowd: _Crowd, number: int) -> None:
                     crowd.asked += 1
                     if wanted not in shown:
                         crowd.failed.append(f"{question} asked after its build had ended: {shown[-300:]}")
-                visitor.call("clear")
+                visitor.call("open", "")  # a new conversation
     except Exception as error:  # whatever it is, it is the finding
         crowd.failed.append(f"asker {number}: {type(error).__name__}: {error}")
 

@@ -61,7 +61,9 @@ def test_a_key_is_in_no_log_error_export_history_or_page(status, tmp_path, caplo
         try:
             with Visitor(page.url) as visitor:
                 shown = visitor.ask("Which points does the otter reach in trial 0?")
-                shown += json.dumps(visitor.config) + visitor.client.get("/").text + json.dumps(visitor.call("tick", ""))
+                shown += (
+                    json.dumps(visitor.config) + visitor.client.get("/").text + json.dumps(visitor.call("tick", ""))
+                )
         finally:
             page.stop()
         sent = provider.requests[0].headers

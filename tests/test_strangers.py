@@ -335,10 +335,10 @@ def test_the_name_of_anothers_tab_opens_nothing(ada, bob):
     mine, bob.session = bob.session, ada.session
     try:
         assert SECRET not in json.dumps(bob.messages()) + json.dumps(bob.call("tick", ""))
-        bob.call("clear")
-        bob.call("stop")
+        bob.call("open", "")
+        bob.call("stop", "")
         assert SECRET in json.dumps(ada.messages()), "and takes nothing away"
-        event = ada.join("ask", f"{SECRET} again", "[]")
+        event = ada.join("ask", f"{SECRET} again", "[]", "")
         heard = []
         with bob.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": ada.session}) as stream:
             lines = stream.iter_lines()
@@ -541,7 +541,7 @@ def test_no_file_name_breaks_a_header(ada):
 )
 def test_crooked_wishes_change_nothing(ada, wish):
     def seen():
-        return re.sub(r'data-now=\S+?"', "", json.dumps(ada.call("open", "")))  # which names a new conversation
+        return re.sub(r"[\w-]{16}", "", json.dumps(ada.call("open", "")))  # which names a new conversation
 
     before = seen()
     ada.call("wish", wish)
