@@ -153,7 +153,7 @@ def _server(
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         note, history = OwnNote(reader, user, settings.root_path, accounts), kept_history(settings, user)
-        growing = growing_routes(arrivals, assistant, settings, reader, history)
+        growing = growing_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
         mount_screen(app, assistant, job, note, history, settings.root_path, growing)
         return app
 

@@ -23,14 +23,22 @@ Growing = Callable[["Shelf"], APIRouter]
 
 
 def growing_routes(
-    arrivals: Arrivals, assistant: Assistant, settings: Settings, reader: ReaderNote, history: History
+    arrivals: Arrivals,
+    assistant: Assistant,
+    settings: Settings,
+    reader: ReaderNote,
+    history: History,
+    shared: Callable[[], bool] = lambda: False,
 ) -> Growing:
-    """What makes the routes of adding and of settings, once it is given the papers' names on the page."""
+    """What makes the routes of adding and of settings, once it is given the papers' names on the page.
+
+    `shared`: whether several users have the page, none of whom chooses the reader for the others.
+    """
 
     def made(shelf: Shelf) -> APIRouter:
         routes = APIRouter()
         routes.include_router(adding_routes(arrivals, shelf))
-        routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history)))
+        routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history), shared))
         return routes
 
     return made

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rag_app.ui_reader import ReaderNote
 
 PREFIX = "/settings"
+SHARED = "Several people have this page: who answers is chosen where it is started (RAG_LLM, RAG_LLM_BASE_URL)."
 TITLES = {
     "none": ("No model", "Answers are the papers’ own sentences, word for word. Nothing leaves this machine."),
     "auto": ("A server found here", "Ollama, LM Studio or llama.cpp, if one runs on this machine; else no model."),
@@ -110,8 +111,11 @@ class SettingsPanel:
         return {"works": True, "message": f"{reader_file()} is deleted." if there else "Nothing was kept."}
 
 
-def settings_routes(panel: SettingsPanel) -> APIRouter:
-    """The routes of the settings panel."""
+def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: False) -> APIRouter:
+    """The routes of the settings panel. Nothing is changed and nobody asked while the page is `shared` by users.
+
+    The reader answers them all: who named the server would read what the others ask.
+    """
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
     actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "try": panel.attempt,
@@ -128,6 +132,8 @@ def settings_routes(panel: SettingsPanel) -> APIRouter:
         if name not in actions:
             raise HTTPException(404, "Nothing of this name can be done. Reload the page.")
         value = await read_json(request)
+        if shared():
+            return said({"works": False, "message": SHARED, "state": panel.state()})
         try:
             found = await run_in_threadpool(actions[name], value)
         except RagError as error:

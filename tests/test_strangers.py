@@ -386,6 +386,14 @@ FOREIGN = [
 ]
 
 
+@pytest.mark.parametrize("what", ["try", "use", "forget"])
+def test_no_user_chooses_who_reads_for_the_others(ada, served, what):
+    body = {"name": "own", "base_url": "http://127.0.0.1:9", "model": "m", "key": "a-key-of-ada"}
+    found = ada.client.post(f"/settings/{what}", json=body, headers={"Origin": served.url}).json()
+    assert not found["works"] and "Several people" in found["message"]
+    assert found["state"]["chosen"] != "own" and ada.client.get("/settings/state").json() == found["state"]
+
+
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_other_sites_and_other_ports_of_this_machine_can_send_nothing(ada, origin):
     for path in ("/login", "/logout", "/gradio_api/queue/join", "/gradio_api/run/predict"):
