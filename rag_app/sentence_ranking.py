@@ -23,7 +23,7 @@ __all__ = ["SENTENCE_WEIGHTS", "Asked", "Library", "Meaning", "PageOf", "Terms",
 PageOf = Callable[[str, int], Page]
 
 REACH = 2  # units on each side that lend a unit their context
-CLOSE_LOOKS = 80  # units whose meaning is compared: the best by words and rank
+CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
