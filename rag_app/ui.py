@@ -33,13 +33,19 @@ class Page:
     """A page that is being served. `url` opens it; `stop()` ends it."""
 
     def __init__(
-        self, server: uvicorn.Server, listener: socket.socket, arrivals: Arrivals, secure: bool = False
+        self,
+        server: uvicorn.Server,
+        listener: socket.socket,
+        arrivals: Arrivals,
+        preparing: threading.Thread,
+        secure: bool = False,
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         self.arrivals = arrivals
         self.job = arrivals.job
         self._server = server
+        self._preparing = preparing
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="page")
 
     def start(self) -> None:
@@ -71,6 +77,7 @@ class Page:
         self.job.stop()
         self._server.should_exit = True
         self._thread.join(5.0)
+        self._preparing.join(START_PATIENCE)  # a program that ends while a model is being opened would crash
 
 
 def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Page:
@@ -86,8 +93,8 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     arrivals = Arrivals(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
-        server = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
-        page = Page(server, listener, arrivals, secure)
+        server, preparing = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
+        page = Page(server, listener, arrivals, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
@@ -138,7 +145,8 @@ def _accounts(settings: Settings) -> Accounts:
 
 def _server(
     assistant: Assistant, settings: Settings, arrivals: Arrivals, accounts: Accounts, host: str, port: int
-) -> uvicorn.Server:
+) -> tuple[uvicorn.Server, threading.Thread]:
+    """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
@@ -158,7 +166,8 @@ def _server(
         return app
 
     log_in = LogIn(Pages(make), accounts, settings.root_path, port)
-    threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare").start()
+    preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
+    preparing.start()
     config = uvicorn.Config(
         Gate(with_patience(log_in), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)),
         log_level="warning",
@@ -169,7 +178,7 @@ def _server(
         **server_options(settings.tls_certificate, settings.tls_key),
     )
     config.load()  # a certificate that cannot be read is said now
-    return uvicorn.Server(config)
+    return uvicorn.Server(config), preparing
 
 
 def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:

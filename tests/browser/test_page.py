@@ -86,6 +86,7 @@ def tab(served, chromium_browser):
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda said: page.errors.append(said.text) if said.type == "error" else None)
+    page.again = lambda: (page.reload(), page.errors.clear())  # Gradio complains of the stream that a reload cuts
     page.goto(served.url)
     page.wait_for_selector("#paper-rows li")
     yield page

@@ -64,7 +64,7 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F
     ask(tab, "How many parameters?")
     ask(tab, "What is the weather?")
     tab.wait_for_selector("#history-rows [aria-current]")
-    tab.reload()
+    tab.again()
     tab.wait_for_selector("#chat .answer.absent")
     assert tab.locator("#chat .answer").count() == 2
     tab.locator("#chat button.cite").first.click()
@@ -114,7 +114,7 @@ def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
     assert tab.inner_text("#chat .thumbs .said") == "99 GB is <i>wrong</i>"
     (question,) = served.kept.feedback_questions()
     assert question["verdict"] == "down" and question["note"] == "99 GB is <i>wrong</i>"
-    tab.reload()
+    tab.again()
     tab.wait_for_selector("#chat .thumb.down[aria-pressed=true]")
     tab.click("#chat .thumb.up")
     tab.keyboard.press("Enter")
