@@ -19,7 +19,7 @@ from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compa
 from rag_app.errors import QuestionError
 from rag_app.facets import Facet, facets_of, looks_like
 from rag_app.quoted_units import QuotedUnits, head_of, plain
-from rag_app.records import AnswerPlan, Cell, Citation, Evidence, Row, Table
+from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, Row, Table
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import (
     SENTENCE_WEIGHTS,
@@ -273,7 +273,7 @@ class Tabulation:
             text, number = self._quotes.quote(unit, ranked.asked.text)
             texts.append(f"{head_of(unit)}{clipped(text, ranked.asked, facets=ranked.facets)}")
             numbers.append(number)
-        return Cell(" · ".join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
+        return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
     def _sentences(self, name: str, ranked: Sequence[Ranked], units: Sequence[Unit]) -> str:
         quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]

@@ -209,11 +209,14 @@ class Searched:
     unreadable: tuple[str, ...] = ()
 
 
+BETWEEN = " · "  # the statements of a cell
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one paper says about one aspect: words from its page, or NOT_REPORTED with no citation."""
 
-    text: str
+    text: str  # of several statements, with BETWEEN them
     citations: tuple[int, ...] = ()  # numbers of the answer's citations
 
 

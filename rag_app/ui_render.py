@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rag_app.export import FORMS, forms_of
-from rag_app.records import Answer, AnswerPlan, Citation, Table
+from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
 from rag_app.ui_markdown import markdown_html, plain_html, shown
 
 NamePlace = Callable[[Citation], str]
@@ -163,9 +163,7 @@ def _table(table: Table, cite: Callable[[int], str]) -> str:
     rows = []
     for row in table.rows:
         cells = "".join(
-            f"<td>{shown(cell.text)} {''.join(map(cite, cell.citations))}</td>"
-            if cell.citations
-            else f'<td class="none">{shown(cell.text)}</td>'
+            f"<td>{_statements(cell, cite)}</td>" if cell.citations else f'<td class="none">{shown(cell.text)}</td>'
             for cell in row.cells
         )
         rows.append(f'<tr><th scope="row">{shown(row.name)}</th>{cells}</tr>')
@@ -173,6 +171,14 @@ def _table(table: Table, cite: Callable[[int], str]) -> str:
         '<div class="table compared" tabindex="0" role="region" aria-label="Comparison"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
+    """Each statement of a cell on lines of its own with its mark, where each has one; else the whole and all marks."""
+    texts = cell.text.split(BETWEEN)
+    if len(texts) != len(cell.citations):
+        return f"{shown(cell.text)} {''.join(map(cite, cell.citations))}"
+    return "".join(f"<p>{shown(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True))
 
 
 def _plan(plan: AnswerPlan | None) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, Citation, Searched, Verdict
+from rag_app.records import Answer, Cell, Citation, Row, Searched, Table, Verdict
 from rag_app.ui_render import answer_html, citation_html, place_words, progress_html, question_html
 
 HOSTILE = "<img src=x onerror=alert(1)> \" ' & $5"
@@ -128,3 +128,12 @@ def test_the_confidence_is_said_in_the_footer(level):
 
 def test_no_confidence_is_said_where_there_is_none():
     assert "confidence" not in answer_html(answer(), name)
+
+
+def test_each_statement_of_a_cell_stands_beside_its_own_mark():
+    two, one = Cell("220M · 8 GPUs", (1, 2)), Cell("1 · 2", (1,))
+    table = Table(("size",), (Row("a.pdf", "A", (two,)), Row("b.pdf", "B", (one,))))
+    rendered = answer_html(answer(citations=(citation(), citation(2)), table=table), name)
+    first, second = re.findall(r"<p>(.*?)</p>", rendered[rendered.index("<tbody>") : rendered.index("</tbody>")])
+    assert first.startswith("220M <button") and ">1</button>" in first and ">2</button>" in second
+    assert "1 · 2 <button" in rendered, "marks that belong to no statement of their own stay together"
