@@ -226,6 +226,3 @@ def _cited(numbers: str) -> list[int]:
         first, last = int(low), int(high or low)
         found += range(first, last + 1) if first <= last <= first + 50 else [first, last]
     return found
-
-
-Said = TypeVar("Said")

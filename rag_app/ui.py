@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rag_app.ui_reader import ReaderNote
 
 START_PATIENCE = 60.0  # seconds
+END_PATIENCE = 15.0  # seconds
 
 
 class Page:
@@ -77,7 +78,7 @@ class Page:
         self.job.stop()
         self._server.should_exit = True
         self._thread.join(5.0)
-        self._preparing.join(START_PATIENCE)  # a program that ends while a model is being opened would crash
+        self._preparing.join(END_PATIENCE)  # a program that ends while a model is being opened would crash
 
 
 def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Page:

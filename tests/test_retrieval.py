@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rag_app import index
 from rag_app.build import build
 from rag_app.index import Generation
+from rag_app.planning import Names, plan
 from rag_app.records import Hit
 from rag_app.retrieval import ASPECT_PAGE_WEIGHT, MEANING_WEIGHT, Retriever, Scope, _paper_scores
 from tests.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
@@ -206,6 +207,18 @@ def test_a_comparison_reads_every_paper_that_it_names(retriever: Retriever, by_w
 )
 def test_a_claim_that_names_two_papers_asks_for_no_comparison(retriever: Retriever, text: str, kind: str) -> None:
     assert retriever.plan(text).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Which loss do OtterNet and Teal use?", "comparison"),
+        ("Which loss does OtterNet take over from Teal?", "single"),
+    ],
+)
+def test_a_name_that_a_paper_only_coined_is_compared_where_it_stands_in_a_list(question: str, kind: str) -> None:
+    names = Names({"otternet": ("a.pdf",)}, {"otternet": ("a.pdf",), "teal": ("b.pdf",)})
+    assert plan(question, names, ["a.pdf", "b.pdf"]).kind == kind
 
 
 def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words: Retriever) -> None:
