@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rag_app import index, parts
+from rag_app import index, parts, store
 from rag_app.build_report import BuildProgress as BuildProgress
 from rag_app.build_report import BuildReport as BuildReport
 from rag_app.build_report import Clock, OnProgress, paper_reports
@@ -222,7 +222,12 @@ class Build:
             )
 
         embedding = Embedding(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
-        vectors, self.embedded = embedding.run(entries, self.fresh)
+        loading = threading.Thread(target=store.load_library, daemon=True)
+        loading.start()  # the embedder works outside Python most of the time
+        try:
+            vectors, self.embedded = embedding.run(entries, self.fresh)
+        finally:
+            loading.join()
         self.seconds["embed"] = time.perf_counter() - began
         return vectors
 

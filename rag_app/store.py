@@ -45,6 +45,12 @@ def _client(folder: Path) -> Any:
         return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
 
 
+def load_library() -> None:
+    """Import chromadb, which takes a second: a build does it while the embedder works. Harmless when done before."""
+    os.environ["ANONYMIZED_TELEMETRY"] = "False"
+    import chromadb  # noqa: F401, PLC0415
+
+
 def _close(client: Any) -> None:
     with _OPENING:
         client.close()
