@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.common import PAPERS, ROOT, median_of, starter
 from benchmarks.report import Section, Target, plain
+from rag_app.index import open_current
 
 RUNS = 3
 
@@ -65,16 +66,25 @@ def _page_up(index: Path) -> float:
         server.wait()
 
 
-def _one_more(folder: Path) -> tuple[float, float]:
-    """Adding one paper to the others: seconds of that paper (read, split, embed), and of all the rest."""
+def _one_more(folder: Path, built: Path) -> tuple[float, float]:
+    """Adding one paper to the others: seconds of that paper (read, split, embed), and of all the rest.
+
+    The index without it is made of the one that is `built`, from which the paper and all that was kept of it are taken.
+    """
     corpus, index = folder / "corpus", folder / "more"
     corpus.mkdir()
+    shutil.copytree(built, index)
     *others, last = sorted(PAPERS.glob("*.pdf"))
     for paper in others:
         shutil.copy(paper, corpus)
+    of_last = open_current(index).by_paper[last.name].part
     _command("build", "--json", index=index, corpus=corpus)
+    shutil.rmtree(index / "parts" / of_last, ignore_errors=True)
     shutil.copy(last, corpus)
-    seconds = json.loads(_command("build", "--json", index=index, corpus=corpus)[1])["seconds"]
+    report = json.loads(_command("build", "--json", index=index, corpus=corpus)[1])
+    if report["read"] != 1:
+        raise RuntimeError(f"{report['read']} papers were read where one was added")
+    seconds = report["seconds"]
     of_paper = seconds["read"] + seconds["embed"]
     return of_paper, seconds["total"] - of_paper
 
@@ -95,7 +105,7 @@ def main(runs: int = RUNS) -> dict[str, Any]:
         question = "What retrieval unit does the method use?"
         cold = median_of(5, lambda: _command("ask", question, "--json", index=index)[0])
         page_up = median_of(3, lambda: _page_up(index))
-        of_paper, besides = _one_more(Path(folder))
+        of_paper, besides = _one_more(Path(folder), index)
     build = statistics.median(run["total"] for run in ours)
     peer = statistics.median(run["seconds"]["build"] for run in peers)
     parse = statistics.median(run["read"] for run in ours)
