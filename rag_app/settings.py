@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
     root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers, or its full URL")
+    language: Literal["auto", "en", "zh"] = Field(
+        default="auto", description="of the page: en, zh, or auto: what each browser asks for"
+    )
     password: SecretStr = Field(default=SecretStr(""), description="one password for the page, at least 10 characters")
     users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")

@@ -15,6 +15,7 @@ from rag_app.errors import RagError, SettingsError
 from rag_app.history import History, history_file
 from rag_app.settings import Settings
 from rag_app.ui_arrivals import Arrivals
+from rag_app.ui_language import Spoken
 from rag_app.ui_library import BuildJob
 from rag_app.ui_login import LOG_IN, LOG_OUT, LogIn
 from rag_app.ui_safety import Gate, address, allowed_hosts
@@ -170,7 +171,9 @@ def _server(
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()
     config = uvicorn.Config(
-        Gate(with_patience(log_in), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)),
+        Gate(
+            Spoken(with_patience(log_in), settings.language), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)
+        ),
         log_level="warning",
         access_log=False,
         server_header=False,

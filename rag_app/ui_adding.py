@@ -25,6 +25,7 @@ from rag_app.adding import (
 )
 from rag_app.arxiv import parse_arxiv_id
 from rag_app.errors import PaperError, RagError
+from rag_app.texts import say
 from rag_app.ui_arrivals import UNDERWAY, Arrival, Arrivals
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ def adding_routes(arrivals: Arrivals, shelf: Shelf | Named) -> APIRouter:
     async def do(name: str, request: Request) -> JSONResponse:
         action = actions.get(name)
         if action is None:
-            raise HTTPException(404, "Nothing of this name can be done. Reload the page.")
+            raise HTTPException(404, say("adding.nothing-such"))
         value = await read_json(request)
         try:
             words = await run_in_threadpool(action, value)
         except KeyError as error:
-            raise HTTPException(404, "This paper is not known any more. Reload the page.") from error
+            raise HTTPException(404, say("adding.not-known")) from error
         except RagError as error:
             raise HTTPException(422, str(error)) from error
         return said(_state(arrivals, shelf) | {"said": words})
@@ -95,7 +96,7 @@ def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[di
 
     def cancel(value: dict[str, Any]) -> str:
         arrivals.cancel()
-        return "Stopped. What is finished is kept."
+        return say("adding.stopped")
 
     def remove(value: dict[str, Any]) -> str:
         paper = shelf.paper(str(value.get("paper", "")))
@@ -103,18 +104,18 @@ def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[di
         arrivals.gone(paper)
         arrivals.job.start(after_this_one=True)
         digest = digest_in_place_of(corpus, kept)
-        more = f" Its digest {digest} answers in its place." if digest else ""
-        return f"Removed. The file is kept in {REMOVED}/ in the folder of papers and can be put back.{more}"
+        removed = say("adding.removed", folder=REMOVED)
+        return f"{removed} {say('adding.digest-answers', digest=digest)}" if digest else removed
 
     def restore(value: dict[str, Any]) -> str:
         path = restore_paper(corpus, str(value.get("file", "")))
         arrivals.came(Added(path.name, "added", path.name))
-        return f"{path.name} is back."
+        return say("adding.is-back", name=path.name)
 
     def rebuild_all(value: dict[str, Any]) -> str:
         if not arrivals.job.start(fresh=True):
-            return "A build runs already. Cancel it first, or wait."
-        return "Every paper is read anew. What is there answers meanwhile."
+            return say("build.runs-already")
+        return say("build.all-begun")
 
     named = (fetch, again, forget, cancel, remove, restore, rebuild_all)
     return {action.__name__.replace("_", "-"): action for action in named}
@@ -123,8 +124,7 @@ def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[di
 async def _received(request: Request, arrivals: Arrivals, name: str) -> Added:
     """The body of the request as a file of the corpus folder. Raises CorpusError when it cannot be written."""
     if arrivals.room() < 1:
-        problem = f"{MOST_AT_ONCE} papers are under way already. Add this one when they are in."
-        return Added(name[:200], "refused", problem=problem)
+        return Added(name[:200], "refused", problem=say("adding.too-many", most=MOST_AT_ONCE))
     incoming = await run_in_threadpool(Incoming, arrivals.corpus, name, LARGEST_PDF)
     try:
         async for piece in _pieces(request):
@@ -142,7 +142,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise PaperError("The upload broke off. Add the file again.")
+            raise PaperError(say("adding.broke-off"))
         yield message.get("body", b"")
         more = message.get("more_body", False)
 
@@ -179,7 +179,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     except (PaperError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise HTTPException(400, "Not a request of this page. Reload it.")
+        raise HTTPException(400, say("adding.not-ours"))
     # JSON can hold half characters, which no answer, file or header could hold.
     return {name: _whole(one) if isinstance(one, str) else one for name, one in value.items()}
 

@@ -14,6 +14,7 @@ from rag_app.arxiv import parse_arxiv_id, split_ids
 from rag_app.build_report import FAILED_STATES
 from rag_app.errors import FetchError, RagError
 from rag_app.fetch import Fetched, FetchProgress, fetch
+from rag_app.texts import Later, later, say
 from rag_app.ui_library import BuildJob, duration
 
 if TYPE_CHECKING:
@@ -24,13 +25,12 @@ State = Literal["waiting", "fetching", "stored", "building", "in", "twice", "kep
 UNDERWAY: tuple[State, ...] = ("waiting", "fetching", "stored", "building")
 ROWS_KEPT = 500
 BETWEEN_REQUESTS = 3.0  # seconds, as arXiv asks for
-KEPT = "The file is kept in the folder; Rebuild takes it in."
 _log = logging.getLogger(__name__)
 _STAGES = {
-    "reading": "Being read",
-    "splitting": "Being split into passages",
-    "embedding": "Its passages are being embedded",
-    "writing": "Being written into the index",
+    "reading": "arrival.reading",
+    "splitting": "arrival.splitting",
+    "embedding": "arrival.embedding",
+    "writing": "arrival.writing",
 }
 
 
@@ -41,7 +41,7 @@ class Arrival:
     id: int
     name: str  # of the file or of the paper at arXiv, as it was given
     state: State
-    words: str
+    words: str | Later
     asked: str = ""  # what arXiv is asked for; empty for a file
     paper: str = ""  # the file in the corpus folder that holds it
     read: bool = False  # by the build that runs
@@ -80,8 +80,7 @@ class Arrivals:
         if added.state == "refused":
             return self._new(added.name, "failed", added.problem)
         if added.state == "already there":
-            words = f"Already here as {added.paper} (the same bytes); not stored again."
-            return self._new(added.name, "twice", words, paper=added.paper)
+            return self._new(added.name, "twice", later("arrival.same-bytes", paper=added.paper), paper=added.paper)
         row = self._new(added.name, "stored", "", paper=added.paper)
         self.job.start(after_this_one=True)
         return row
@@ -90,12 +89,12 @@ class Arrivals:
         """Fetch every paper that `text` names: ids or links, one or many. Raises FetchError when it names too many."""
         wanted = {str(parse_arxiv_id(one) or one)[:80]: one for one in split_ids(text)}
         if not wanted:
-            raise FetchError("Nothing was typed. Write an arXiv id like 2406.15319, or paste a link to arxiv.org.")
+            raise FetchError(say("arrival.nothing-typed"))
         with self._lock:
             under_way = {row.asked for row in self._rows.values() if row.state in UNDERWAY}
             new = {name: one for name, one in wanted.items() if name not in under_way}
             if len(new) > self.room():
-                raise FetchError(f"{len(new)} papers at once are too many. At most {MOST_AT_ONCE} can be under way.")
+                raise FetchError(say("arrival.too-many", n=len(new), most=MOST_AT_ONCE))
             for name in new:  # an earlier try of the same paper gives its row to this one
                 self._drop(lambda row, name=name: row.asked == name)  # type: ignore[misc]
             rows = [self._new(name, "waiting", "", asked=name) for name in new]
@@ -116,9 +115,9 @@ class Arrivals:
             self._stop.set()
             for row in list(self._rows.values()):
                 if row.state in ("waiting", "fetching"):
-                    self._put(replace(row, state="cancelled", words="Cancelled; not fetched."))
+                    self._put(replace(row, state="cancelled", words=later("arrival.cancelled")))
                 elif row.state == "stored":
-                    self._put(replace(row, state="kept", words=f"Stopped. {KEPT}"))
+                    self._put(replace(row, state="kept", words=later("arrival.kept")))
         self.job.cancel()
 
     def forget(self, id: int = 0) -> None:
@@ -136,7 +135,7 @@ class Arrivals:
     def rows(self) -> list[Arrival]:
         """Every paper on its way or arrived, the latest first, each with its words."""
         with self._lock:
-            return [replace(row, words=row.words or self._words(row)) for row in reversed(self._rows.values())]
+            return [replace(row, words=str(row.words or self._words(row))) for row in reversed(self._rows.values())]
 
     def summary(self) -> str:
         """How far all of them are together, in words; empty when nothing is under way."""
@@ -146,9 +145,9 @@ class Arrivals:
             build = sum(row.state in ("stored", "building") for row in rows)
             parts = []
             if left:
-                parts.append(f"{left} to fetch{_left(self._fetching_eta(left))}")
+                parts.append(say("arrival.to-fetch", n=left) + _left(self._fetching_eta(left)))
             if build:
-                parts.append(f"{build} to take into the library")
+                parts.append(say("arrival.to-take-in", n=build))
             return " · ".join(parts)
 
     def _fetching_eta(self, left: int) -> float:
@@ -160,23 +159,26 @@ class Arrivals:
 
     def _words(self, row: Arrival) -> str:
         if row.state == "waiting":
-            return "Waits to be fetched"
+            return say("arrival.waits")
         if row.state == "fetching":
             if not row.received:
-                return "Asking arXiv"
-            whole = f" of {row.size / 2**20:.1f}" if row.size else ""
+                return say("arrival.asking")
             spent = time.monotonic() - row.since
             eta = spent / row.received * (row.size - row.received) if row.size and spent > 0.5 else -1.0
-            return f"Fetching {row.received / 2**20:.1f}{whole} MB{_left(eta)}"
+            received, whole = (format(size / 2**20, ".1f") for size in (row.received, row.size))
+            known = say("arrival.fetching-of", received=received, whole=whole)
+            return (known if row.size else say("arrival.fetching", received=received)) + _left(eta)
         if row.state == "stored":
-            return "In the folder; it is read next"
+            return say("arrival.read-next")
         progress = self._progress
         if progress is None or progress.stage not in _STAGES:
-            return "In the folder; it is read now"
+            return say("arrival.read-now")
         if progress.stage == "reading" and row.read:
-            return "Read; waits for the others"
-        count = f": {progress.done:,} of {progress.total:,} done" if progress.total > 1 else ""
-        return f"{_STAGES[progress.stage]}{count}{_left(progress.eta)}"
+            return say("arrival.others")
+        stage = say(_STAGES[progress.stage])
+        if progress.total > 1:
+            stage = say("arrival.count", stage=stage, done=progress.done, total=progress.total)
+        return stage + _left(progress.eta)
 
     # -- fetching -------------------------------------------------------------------------------------------------
 
@@ -217,7 +219,7 @@ class Arrivals:
             self._failed(ids, str(error))
         except Exception as error:  # the outermost edge of this thread: the page must say it
             _log.exception("fetching failed")
-            self._failed(ids, f"{type(error).__name__}: {error}. This is a fault of the program; try again.")
+            self._failed(ids, later("arrival.fault", why=f"{type(error).__name__}: {error}"))
 
     def _receiving(self, step: FetchProgress) -> None:
         with self._lock:
@@ -240,13 +242,13 @@ class Arrivals:
             if result.state == "failed":
                 self._put(replace(row, state="failed", words=result.problem))
             elif result.state == "already there":
-                self._put(replace(row, state="twice", words=f"Already here as {paper}.", paper=paper))
+                self._put(replace(row, state="twice", words=later("arrival.already", paper=paper), paper=paper))
             else:
                 self._put(replace(row, state="stored", words="", paper=paper))
         if result.state == "fetched":
             self.job.start(after_this_one=True)
 
-    def _failed(self, ids: Sequence[str], problem: str) -> None:
+    def _failed(self, ids: Sequence[str], problem: str | Later) -> None:
         with self._lock:
             for row in list(self._rows.values()):
                 if row.asked in ids and row.state in ("waiting", "fetching"):
@@ -270,8 +272,8 @@ class Arrivals:
             try:
                 report = build(on_progress=told, stop=stop, **more)
             except BaseException as error:
-                why = "Stopped" if stop.is_set() else str(error) or type(error).__name__
-                words = f"{why.rstrip('.')}. {KEPT}"
+                why = (str(error) or type(error).__name__).rstrip(".")
+                words = later("arrival.kept") if stop.is_set() else later("arrival.kept-why", why=why)
                 self._change(("building",), state="kept", words=words)
                 raise
             self._taken_in(report)
@@ -294,19 +296,20 @@ class Arrivals:
                     continue
                 one = found.get(row.paper)
                 if one is None:
-                    words = f"{row.paper}: another file of the folder has the same bytes; it is in the library once."
+                    words = later("arrival.twice", paper=row.paper)
                     self._put(replace(row, state="twice", words=words))
                 elif one.state in FAILED_STATES:
-                    self._put(replace(row, state="failed", words=one.problem or f"{row.paper}: holds no text."))
+                    self._put(
+                        replace(row, state="failed", words=one.problem or later("arrival.no-text", paper=row.paper))
+                    )
                 else:
-                    pages = "1 page" if one.pages == 1 else f"{one.pages} pages"
                     name = one.title or row.name
-                    words = f"In the library: {pages}, {one.passages:,} passages"
+                    words = later("arrival.in", pages=one.pages, passages=one.passages)
                     self._put(replace(row, name=name, state="in", words=words))
 
     # -- the list -------------------------------------------------------------------------------------------------
 
-    def _new(self, name: str, state: State, words: str, *, asked: str = "", paper: str = "") -> Arrival:
+    def _new(self, name: str, state: State, words: str | Later, *, asked: str = "", paper: str = "") -> Arrival:
         with self._lock:
             self._last += 1
             self._put(Arrival(self._last, name, state, words, asked, paper))
@@ -336,4 +339,4 @@ def _wait(step: FetchProgress) -> str:
 
 
 def _left(eta: float) -> str:
-    return f" · about {duration(eta)} left" if eta >= 0 else ""
+    return f" · {say('build.left', time=duration(eta))}" if eta >= 0 else ""

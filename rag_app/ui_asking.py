@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from rag_app.errors import QuestionError
 from rag_app.records import Answer, Event
 from rag_app.retrieval import Scope
+from rag_app.texts import say
 from rag_app.ui_conversation import Conversation, Messages, Sessions
 from rag_app.ui_history import Talks
 from rag_app.ui_pages import Shelf
@@ -23,8 +24,6 @@ from rag_app.ui_stream import snapshots
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
-
-BUSY = "Still answering. Press Stop first, or wait."
 
 Begin = Callable[[threading.Event], Iterator[Event]]
 
@@ -84,13 +83,15 @@ class Asking:
             return
         known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
         question = answer.question
+        meant = say("question.said-papers", papers=papers), say("question.said-aspects", aspects=aspects)
+        said = "\n".join((question, *meant))
 
         def begin(event: threading.Event) -> Iterator[Event]:
             meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
             scope = Scope(tuple(self.assistant.papers_meant(meant)))
             return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
 
-        yield from self._told(conversation, question, f"{question}\nPapers: {papers}\nAspects: {aspects}", begin)
+        yield from self._told(conversation, question, said, begin)
 
     def resume(self, conversation: Conversation) -> Iterator[Shown]:
         """The tab has opened a conversation: show the answer that is being made in it."""
@@ -121,9 +122,9 @@ class Asking:
     def _told(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[Shown]:
         """One turn: `said` is shown as the user's, `begin` answers, whether or not anybody watches."""
         if self.talks.runs.of(conversation.id) is not None:
-            yield Shown(notice=BUSY)
+            yield Shown(notice=say("question.busy"))
             return
-        turn = self.talks.begin(conversation, said, progress_html("", "planning"))
+        turn = self.talks.begin(conversation, said, progress_html("", say("question.planning")))
         run = self.talks.runs.begin(turn, said, lambda stop: self._answer(question, begin, stop), self.talks.keep)
         yield Shown(asked=True, answering=True)
         yield from self._watched(conversation, run)
@@ -155,5 +156,4 @@ class Asking:
         try:
             return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
         except (KeyError, TypeError, ValueError) as error:
-            remedy = "Reload the page and tick them again."
-            raise QuestionError(f"The ticked papers are not known any more. {remedy}") from error
+            raise QuestionError(say("question.not-ticked")) from error

@@ -11,13 +11,13 @@ from typing import Any
 from rag_app.errors import HistoryFault
 from rag_app.history import History, Saved, SavedTurn, Verdict, new_conversation
 from rag_app.records import Answer, Citation
+from rag_app.texts import say
 from rag_app.ui_conversation import Conversation, Turn
 from rag_app.ui_markdown import shown
 from rag_app.ui_render import answer_html, question_html
 from rag_app.ui_running import Runs
 
 LONGEST_REASON = 1_000  # characters
-EDIT = '<button type="button" class="edit-question text-button" title="Change it and ask again">Edit</button>'
 
 NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
@@ -126,16 +126,20 @@ class Talks:
 
 def asked_question_html(question: str) -> str:
     """What the user typed, with a button to change it and ask again."""
-    return f'<div class="asked-question">{question_html(question)}{EDIT}</div>'
+    return f'<div class="asked-question">{question_html(question)}{_edit()}</div>'
 
 
 def understood_html(answer: Answer) -> str:
     """How a follow-up was understood, and a button to change that; empty for a question that stands alone."""
     if not answer.asked:
         return ""
-    return (
-        f'<div class="understood">Understood as: <span class="question-text">{shown(answer.asked)}</span>{EDIT}</div>'
-    )
+    asked = f'<span class="question-text">{shown(answer.asked)}</span>'
+    return f'<div class="understood">{say("question.understood")} {asked}{_edit()}</div>'
+
+
+def _edit() -> str:
+    hint = say("question.edit-hint")
+    return f'<button type="button" class="edit-question text-button" title="{hint}">{say("question.edit")}</button>'
 
 
 def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
@@ -143,7 +147,10 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
     buttons = "".join(
         f'<button type="button" class="thumb {name}{" chosen" if verdict == name else ""}" value="{turn}:{name}" '
         f'title="{words}">{sign}</button>'
-        for name, sign, words in (("up", "Good", "Good answer"), ("down", "Bad", "Bad answer"))
+        for name, sign, words in (
+            ("up", say("answer.up"), say("answer.good")),
+            ("down", say("answer.down"), say("answer.bad")),
+        )
     )  # the browser's sanitizer drops aria attributes: talk.js puts them in
     said = f'<span class="said">{shown(reason)}</span>' if reason else ""
     return f'<div class="thumbs">{buttons}{said}</div>'
@@ -152,26 +159,27 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
 def rows_html(saved: Sequence[Saved], now: str, time_now: float, coming: Collection[str] = ()) -> str:
     """The list of conversations; `now` is the one that is open, in those that are `coming` an answer is being made."""
     rows = "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved)
-    empty = "" if rows else '<li class="empty">None yet.</li>'
+    empty = "" if rows else f'<li class="empty">{say("history.none")}</li>'
     return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
 
 
 def _row(saved: Saved, is_open: bool, now: float, coming: bool) -> str:
     id, title = html.escape(saved.id, quote=True), shown(saved.title)
-    asked = "1 question" if saved.turns == 1 else f"{saved.turns} questions"
+    asked = say("history.questions", n=saved.turns)
     same_day = time.strftime("%x", time.localtime(saved.updated)) == time.strftime("%x", time.localtime(now))
     when = time.strftime("%H:%M" if same_day else "%Y-%m-%d", time.localtime(saved.updated))
     current = ' aria-current="true"' if is_open else ""
-    facts = "answering…" if coming else f"{asked} · {when}"
+    facts = say("history.answering") if coming else f"{asked} · {when}"
     return (
         f'<li><button type="button" class="open-conversation" value="{id}"{current}><span class="title">{title}</span>'
         f'<span class="facts">{facts}</span></button>'
-        f"{_icon('rename', 'Rename', '✎', id, title)}{_icon('delete', 'Delete', '✕', id, title)}</li>"
+        f"{_icon('rename', say('history.rename'), say('history.rename-one', title=title), '✎', id)}"
+        f"{_icon('delete', say('history.delete'), say('history.delete-one', title=title), '✕', id)}</li>"
     )
 
 
-def _icon(name: str, words: str, sign: str, id: str, title: str) -> str:
+def _icon(name: str, words: str, label: str, sign: str, id: str) -> str:
     return (
         f'<button type="button" class="icon {name}-conversation" value="{id}" title="{words}" '
-        f'aria-label="{words}: {title}">{sign}</button>'
+        f'aria-label="{label}">{sign}</button>'
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError
+from rag_app.texts import Later, later, say
 from rag_app.ui_markdown import shown
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ _log = logging.getLogger(__name__)
 
 SHORT_NAME = 24  # characters: a title's beginning before its colon that is no longer is what people call the paper
 READABLE = ("full text", "digest only")
+_STATES = {"digest only": "library.digest-only", "no text": "library.no-text", "unreadable": "library.unreadable"}
+_STAGES = {
+    "reading": "build.reading",
+    "splitting": "build.splitting",
+    "embedding": "build.embedding",
+    "writing": "build.writing",
+}
 
 
 class BuildJob:
@@ -34,7 +42,7 @@ class BuildJob:
         self._again = False
         self._ending = False  # the page ends: nothing begins any more
         self.progress: BuildProgress | None = None
-        self.outcome = ""  # of the last build, in words
+        self.outcome: str | Later = ""  # of the last build, in words
         self.failed = False
 
     @property
@@ -94,28 +102,32 @@ class BuildJob:
             self.failed, self.outcome = True, str(error)
         except Exception as error:  # the outermost edge of this thread: the page must say it
             if stop.is_set():
-                self.outcome = "Stopped; what was finished is kept. Rebuild goes on from there."
+                self.outcome = later("build.stopped")
                 return
             _log.exception("the build failed")
-            self.failed, self.outcome = True, f"The build failed ({type(error).__name__}: {error}). Start it again."
+            self.failed, self.outcome = True, later("build.failed", why=f"{type(error).__name__}: {error}")
         else:
             self.outcome = report_words(report, time.monotonic() - began)
 
 
-def report_words(report: BuildReport, seconds: float) -> str:
+def report_words(report: BuildReport, seconds: float) -> Later:
     """A finished build in one line."""
     if not report.changed:
-        return "Nothing had changed."
-    failed = f", {len(report.failed)} could not be read" if report.failed else ""
-    return f"Built in {duration(seconds)}: {len(report.papers)} papers, {report.passages:,} passages{failed}."
+        return later("build.unchanged")
+    time, papers, passages, failed = duration(seconds), len(report.papers), report.passages, len(report.failed)
+    if failed:
+        return later("build.done-but", time=time, papers=papers, passages=passages, failed=failed)
+    return later("build.done", time=time, papers=papers, passages=passages)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Later:
     """Seconds in words: "40 s", "3 min", "1 h 20 min"."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return later("page.seconds", seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return later("page.minutes", minutes=minutes)
+    return later("page.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def status_html(status: Status, job: BuildJob, known: int) -> str:
@@ -124,44 +136,40 @@ def status_html(status: Status, job: BuildJob, known: int) -> str:
     progress = job.progress
     if job.running:
         value = f' value="{progress.done}" max="{progress.total}"' if progress and progress.total else ""
-        words = shown(progress_words(progress)) if progress else "Looking at the papers"
-        left = f" · about {duration(progress.eta)} left" if progress and progress.eta >= 0 else ""
-        parts.append(
-            f'<progress aria-label="Building the index"{value}></progress><p class="building">{words}{left}</p>'
-        )
+        words = shown(progress_words(progress)) if progress else say("build.looking")
+        left = f" · {say('build.left', time=duration(progress.eta))}" if progress and progress.eta >= 0 else ""
+        label = say("build.progress")
+        parts.append(f'<progress aria-label="{label}"{value}></progress><p class="building">{words}{left}</p>')
     elif job.outcome:
         kind = "outcome failed" if job.failed else "outcome"
-        parts.append(f'<p class="{kind}">{shown(job.outcome)}</p>')
+        parts.append(f'<p class="{kind}">{shown(str(job.outcome))}</p>')
     return "".join(parts)
 
 
 def progress_words(progress: BuildProgress) -> str:
     """Where a build is: "Reading 12 of 47 · 2004.04906v3.pdf"."""
-    stage = progress.stage.capitalize()
-    count = f"{stage} {progress.done:,} of {progress.total:,}" if progress.total else stage
+    stage = say(_STAGES[progress.stage]) if progress.stage in _STAGES else progress.stage.capitalize()
+    count = say("build.count", stage=stage, done=progress.done, total=progress.total) if progress.total else stage
     return f"{count} · {progress.message}" if progress.message else count
 
 
 def searchable(status: Status, building: bool, known: int) -> str:
     """One sentence: what a question would be answered from at this moment."""
     if not known:
-        return "No papers yet. Press Add papers, or drop PDFs onto this page."
+        return say("library.empty")
     if not status.by_words:
-        wait = (
-            "The index is being built; you can ask as soon as the first papers are in."
-            if building
-            else "Press Rebuild."
-        )
-        return f"Nothing can be searched yet. {wait}"
-    how = "by words and meaning" if status.by_meaning >= status.by_words else "by words; meaning follows"
-    more = f" of {known}" if status.papers < known else ""
-    return f"{status.papers}{more} papers can be searched, {how} ({status.by_words:,} passages)."
+        return say("library.wait") if building else say("library.press-rebuild")
+    counts = {"papers": status.papers, "known": known, "passages": status.by_words}
+    if status.papers < known:
+        whole = status.by_meaning >= status.by_words
+        return say("library.some-by-meaning", **counts) if whole else say("library.some-by-words", **counts)
+    return say("library.by-meaning" if status.by_meaning >= status.by_words else "library.by-words", **counts)
 
 
 def rows_html(rows: Sequence[PaperRow], name: Callable[[str], str]) -> str:
     """The list of papers: tick to limit questions to them, press the title to read."""
     if not rows:
-        return '<p class="empty">No papers.</p>'
+        return f'<p class="empty">{say("library.none")}</p>'
     return '<ul class="papers">' + "".join(_row(row, name(row.paper)) for row in _sorted(rows)) + "</ul>"
 
 
@@ -171,14 +179,16 @@ def _sorted(rows: Sequence[PaperRow]) -> list[PaperRow]:
 
 def _row(row: PaperRow, name: str) -> str:
     title = row.title or row.paper
-    facts = [str(row.year) if row.year else "", f"{row.pages} p." if row.pages else "", row.topic]
+    facts = [str(row.year) if row.year else "", say("library.pages", pages=row.pages) if row.pages else "", row.topic]
     words = " · ".join(shown(fact) for fact in facts if fact)
-    state = "" if row.state == "full text" else f'<span class="state {_slug(row.state)}">{shown(row.state)}</span>'
+    state = f'<span class="state {_slug(row.state)}">{say(_STATES[row.state])}</span>' if row.state in _STATES else ""
     problem = f'<span class="problem">{shown(row.problem)}</span>' if row.problem else ""
-    problem += "".join(f'<span class="problem hidden-text">Hidden text, {shown(place)}</span>' for place in row.hidden)
+    for place in row.hidden:
+        problem += f'<span class="problem hidden-text">{shown(say("library.hidden", place=place))}</span>'
     search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)
-    label = html.escape(f"Ask only this paper: {title}", quote=True)
-    opens = f'<button type="button" class="open-paper" value="{name}" title="Read this paper">{shown(title)}</button>'
+    label = html.escape(say("library.only-this", title=title), quote=True)
+    hint = say("library.read-this")
+    opens = f'<button type="button" class="open-paper" value="{name}" title="{hint}">{shown(title)}</button>'
     if not row.pages:
         opens = f'<span class="title">{shown(title)}</span>'
     return (
@@ -188,10 +198,9 @@ def _row(row: PaperRow, name: str) -> str:
 
 
 def _remove_button(name: str, title: str) -> str:
-    label = html.escape(f"Remove from the library: {title}", quote=True)
-    return (
-        f'<button type="button" class="icon remove-paper" value="{name}" aria-label="{label}" title="Remove">✕</button>'
-    )
+    label = html.escape(say("library.remove-this", title=title), quote=True)
+    said = f'aria-label="{label}" title="{say("library.remove")}"'
+    return f'<button type="button" class="icon remove-paper" value="{name}" {said}>✕</button>'
 
 
 def _slug(state: str) -> str:
@@ -217,10 +226,10 @@ def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> li
     )
     if not names:
         return []
-    questions = [f"Which datasets is {names[0]} evaluated on?"]
+    questions = [say("question.datasets", name=names[0])]
     if len(names) > 1:
-        questions.append(f"How do {names[0]} and {names[1]} differ?")
-    return [*questions, f"What does {names[-1]} say about the price of coffee?"]
+        questions.append(say("question.differ", one=names[0], other=names[1]))
+    return [*questions, say("question.coffee", name=names[-1])]
 
 
 def _alike(rows: Sequence[PaperRow]) -> list[PaperRow]:

@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from rag_app.errors import AccountError
+from rag_app.texts import LANGUAGES, say, spoken
 from rag_app.ui_safety import Message, Receive, Scope, Send
 
 LOG_IN, LOG_OUT = "/login", "/logout"
@@ -99,7 +100,7 @@ class LogIn:
         fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
         name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
         if self._waiting >= MOST_WAITING:
-            return await self._form(send, 429, "Too many are logging in. Try again in a moment.")
+            return await self._form(send, 429, say("login.crowd"))
         self._waiting += 1
         try:
             async with self._checks:  # asked here: many tries at once are no way around it
@@ -110,37 +111,40 @@ class LogIn:
         finally:
             self._waiting -= 1
         if wait:
-            words = f"Too many wrong passwords. Try again in {math.ceil(wait / 60)} min."
+            words = say("login.too-often", minutes=math.ceil(wait / 60))
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
         if user is None:
-            return await self._form(send, 401, "That is not right.")
+            return await self._form(send, 401, say("login.wrong"))
         self.brake.forget(address, name)
         token = self.log_ins.begin(user, self.users.stamp(user))
         await self._go_home(send, self._set(scope, token, STAYS))
 
     async def _refuse(self, scope: Scope, send: Send, path: str) -> None:
         if path != "/" or scope["method"] not in ("GET", "HEAD"):
-            return await _say(send, 401, "Log in first. Reload the page.")
+            return await _say(send, 401, say("login.first"))
         headers = dict(scope["headers"])
         if headers.get(b"sec-fetch-site") == b"cross-site":
             # A link from elsewhere comes without the cookie (SameSite=Strict); asked for by our own page it comes.
-            again = '<!doctype html><meta http-equiv="refresh" content="0"><title>Ask the papers</title>'
+            again = f'<!doctype html><meta http-equiv="refresh" content="0"><title>{say("page.title")}</title>'
             return await _html(send, 200, again)
         await self._form(send, 401)
 
     async def _form(
         self, send: Send, status: int, said: str = "", more: list[tuple[bytes, bytes]] | None = None
     ) -> None:
-        name = '<label>Name<input name="name" autocomplete="username" autocapitalize="none" required autofocus></label>'
-        first = name if self.users.by_name else ""
+        first = ""
+        if self.users.by_name:
+            field = '<input name="name" autocomplete="username" autocapitalize="none" required autofocus>'
+            first = f"<label>{say('login.name')}{field}</label>"
         focus = "" if first else " autofocus"
         problem = f'<p role="alert">{html.escape(said)}</p>' if said else ""
+        password = f'<input name="password" type="password" autocomplete="current-password" required{focus}>'
         page = (
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Ask the papers: log in</title>'
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>Ask the papers</h1>'
+            f'<!doctype html><html lang="{LANGUAGES[spoken()]}"><meta charset="utf-8">'
+            f"<title>{say('login.title')}</title>"
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{say("page.title")}</h1>'
             f'<form method="post" action="{html.escape(self.home, quote=True)}login">{first}'
-            f'<label>Password<input name="password" type="password" autocomplete="current-password" required{focus}>'
-            f"</label>{problem}<button>Log in</button></form></html>"
+            f"<label>{say('login.password')}{password}</label>{problem}<button>{say('login.log-in')}</button></form></html>"
         )
         await _html(send, status, page, more)
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from rag_app.errors import HistoryFault, IndexMissing, RagError
 from rag_app.history import History
 from rag_app.records import LibraryMap
+from rag_app.texts import say
 from rag_app.ui_pages import PREFIX, Library, Shelf
 
 MOST_PAGES = 12  # of one paper, the ones that were quoted most
@@ -53,7 +54,7 @@ def map_json(library: MappedLibrary, shelf: Shelf, history: History) -> dict[str
             }
             for point in points
         ],
-        "problem": "" if points else "There is no map yet: the papers are placed by meaning, which follows the build.",
+        "problem": "" if points else say("map.not-yet"),
     }
 
 

@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
 from rag_app.characters import without_invisible
+from rag_app.texts import say
 
 Cite = Callable[[int], str]
 """A citation's number -> the HTML that stands for its mark."""
@@ -117,15 +118,11 @@ def _spans(rendered: str) -> str:
         if _BLOCK_TAG.search(inner) or not _balanced(inner):
             return inner
         if match[1] == _PARTLY:
-            return f'<span class="unsupported partly" title="{PARTLY}">{inner}</span>'
-        return f'<span class="unsupported" title="{UNSUPPORTED}">{inner}</span>'
+            return f'<span class="unsupported partly" title="{say("answer.partly-hint")}">{inner}</span>'
+        return f'<span class="unsupported" title="{say("answer.unsupported-hint")}">{inner}</span>'
 
     rendered = re.sub(f"([{_BEGIN}{_PARTLY}])([^{_BEGIN}{_PARTLY}{_END}]*){_END}", span, rendered)
     return rendered.translate(_SENTINELS)
-
-
-UNSUPPORTED = "Not supported: the cited pages do not hold what this sentence says."
-PARTLY = "Partly supported: some of this sentence's numbers, names or words stand on the cited pages, some do not."
 
 
 def _balanced(fragment: str) -> bool:

@@ -24,6 +24,7 @@ from rag_app.pdf import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
 from rag_app.saving import exported
 from rag_app.text import find_quote
+from rag_app.texts import say
 
 if TYPE_CHECKING:
     from rag_app.records import PaperRow
@@ -196,13 +197,13 @@ def place_note(citation: Citation, marked: bool) -> str:
     """One or two sentences: how sure this place is, and why nothing is marked where nothing is."""
     parts = []
     if citation.digest:
-        parts.append("This is our digest of the paper, not the paper; the full text has not been fetched.")
+        parts.append(say("reading.digest"))
     if not citation.verified:
-        parts.append("Not verified: these words were not found on this page, so nothing is marked.")
+        parts.append(say("reading.not-verified"))
     elif not marked:
-        parts.append("The words stand on this page, but their place could not be determined, so nothing is marked.")
+        parts.append(say("reading.not-placed"))
     elif not citation.digest:
-        parts.append("Verified: these words stand on this page.")
+        parts.append(say("reading.verified"))
     return " ".join(parts)
 
 
@@ -265,6 +266,6 @@ def _found(look: Callable[[], Found]) -> Found:
     try:
         return look()
     except (KeyError, FileNotFoundError, IndexError) as error:
-        raise HTTPException(404, "No such place here. If the page is an old one, reload it and ask again.") from error
+        raise HTTPException(404, say("reading.no-place")) from error
     except RagError as error:
         raise HTTPException(422, str(error)) from error

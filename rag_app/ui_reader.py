@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import RagError
+from rag_app.texts import Later, later, say
 from rag_app.ui_markdown import shown
 from rag_app.ui_render import VERBATIM_READERS
 
@@ -28,7 +29,7 @@ class ReaderNote:
 
     def __init__(self) -> None:
         self.name = ""
-        self.problem = ""
+        self.problem: str | Later = ""
 
     def open(self, assistant: Assistant) -> None:
         """Open the reader now, so that the first question does not wait for it. Never raises."""
@@ -38,17 +39,17 @@ class ReaderNote:
             self.problem = str(error)
         except Exception as error:  # the outermost edge of its thread: the page must say it
             _log.exception("the reader could not be opened")
-            self.problem = f"The reader could not be opened ({type(error).__name__}: {error})."
+            self.problem = later("reader.not-opened", why=f"{type(error).__name__}: {error}")
 
     def html(self) -> str:
         """A line that says who answers, and what opens the settings."""
         if self.problem:
-            line = f'<span class="failed">{shown(self.problem)}</span>'
+            line = f'<span class="failed">{shown(str(self.problem))}</span>'
         elif not self.name:
-            line = "Reader: getting ready"
+            line = say("reader.ready")
         elif self.name in VERBATIM_READERS:
-            line = "Reader: <b>quoting</b> — no model; it answers with the papers’ own sentences"
+            line = f"{say('reader.name')} <b>{say('reader.quoting')}</b>{say('reader.no-model')}"
         else:
-            line = f"Reader: <b>{shown(self.name)}</b>"
-        change = '<button type="button" class="text-button open-settings">Settings</button>'
+            line = f"{say('reader.name')} <b>{shown(self.name)}</b>"
+        change = f'<button type="button" class="text-button open-settings">{say("settings.open")}</button>'
         return f'<p class="reader">{line}</p>{change}'

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from rag_app.export import FORMS, forms_of
 from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
+from rag_app.texts import core_words, say
 from rag_app.ui_markdown import markdown_html, plain_html, shown
 
 NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
 VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
 
-VERDICT = "Not in these papers"
-CONFIDENCE = "How sure: whether the sources agree, how clearly the papers speak of this, and how much was verified."
-_CHANGE = ' <button type="button" class="change-plan text-button" title="Other papers or aspects">Change</button>'
+VERDICT = "Not in these papers"  # how the core begins what it says then
+_CONFIDENCE = {"high": "answer.high", "medium": "answer.medium", "low": "answer.low"}
 _ICONS = {True: "✓", False: "!"}
 
 
@@ -28,7 +28,7 @@ def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
     """An answer that is still coming: what came so far, and in words what happens now."""
     write = plain_html if verbatim else markdown_html
     came = f'<div class="answer-text">{write(text, _waiting, range(1, 1000))}</div>' if text.strip() else ""
-    return f'<div class="answer coming">{came}<p class="doing">{shown(doing)}</p></div>'
+    return f'<div class="answer coming">{came}<p class="doing">{shown(core_words(doing))}</p></div>'
 
 
 def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None) -> str:
@@ -37,7 +37,8 @@ def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None 
     With `name_answer` it has a menu to take it away.
     """
     if answer.status == "error":
-        return f'<div class="answer failed"><p class="verdict">Could not answer</p><p>{shown(answer.answer)}</p></div>'
+        verdict, words = say("answer.failed"), shown(core_words(answer.answer))
+        return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p></div>'
     if answer.status == "not_in_papers":
         return _not_in_papers(answer, name, name_answer)
     parts = [
@@ -64,7 +65,7 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
     where = shown(place_words(citation))
     return (
         f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
-        f'title="Open {where}">'
+        f'title="{shown(say("answer.open-place", where=place_words(citation)))}">'
         f'<span class="number">{citation.number}</span>'
         f'<span class="quote{repeated}">{shown(citation.quote)}</span>'
         f'<span class="where"><span class="title">{shown(citation.title)}</span> · {where}</span>'
@@ -74,20 +75,21 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
 
 def badge_html(citation: Citation) -> str:
     """Verified or not, and why, to be told apart at a glance and without colours."""
-    where = "in the digest" if citation.digest else "on the page"
     if citation.verified:
-        badge, words, why = "verified", where, "The quoted words were found there."
+        badge, why = "verified", say("answer.was-found")
+        words = say("answer.in-digest") if citation.digest else say("answer.on-page")
     else:
-        badge, words, why = "unverified", f"not found {where}", "The quoted words were not found there."
-    digest = ', <span class="digest">which is our note, not the paper</span>' if citation.digest else ""
+        badge, why = "unverified", say("answer.was-not-found")
+        words = say("answer.not-in-digest") if citation.digest else say("answer.not-on-page")
+    digest = f', <span class="digest">{say("answer.our-note")}</span>' if citation.digest else ""
     return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
 
 
 def place_words(citation: Citation) -> str:
     """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results."""
-    page = f"page\u00a0{citation.page}"
+    page = say("answer.page", page=str(citation.page)).replace(" ", "\u00a0")
     if citation.label and citation.label != str(citation.page):
-        page += f" (printed\u00a0{citation.label})"
+        page += " " + say("answer.printed", label=citation.label).replace(" ", "\u00a0")
     return " · ".join(part for part in (page, citation.section) if part)
 
 
@@ -96,23 +98,21 @@ def footer_html(answer: Answer, menu: str = "") -> str:
     searched = answer.searched
     parts = []
     if searched.papers or searched.unreadable:
-        counts = (
-            f"searched {_counted(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}, "
-            f"unreadable {len(searched.unreadable)}"
-        )
-        names = f' title="Unreadable: {shown(", ".join(searched.unreadable))}"' if searched.unreadable else ""
-        parts.append(f"<span{names}>{counts}</span>")
+        unreadable = len(searched.unreadable)
+        counts = {"papers": searched.papers, "read": searched.read, "quoted": searched.quoted, "unreadable": unreadable}
+        names = shown(say("answer.unreadable", papers=", ".join(searched.unreadable)))
+        hint = f' title="{names}"' if searched.unreadable else ""
+        parts.append(f"<span{hint}>{say('answer.searched', **counts)}</span>")
     if answer.reader:
         parts.append(f"<span>{shown(reader_words(answer.reader))}</span>")
     if answer.confidence:
-        parts.append(
-            f'<span class="confidence {answer.confidence}" title="{CONFIDENCE}">{answer.confidence} confidence</span>'
-        )
+        words = say(_CONFIDENCE[answer.confidence])
+        parts.append(f'<span class="confidence {answer.confidence}" title="{say("answer.confidence")}">{words}</span>')
     if "total" in answer.milliseconds:
-        parts.append(f"<span>{answer.milliseconds['total'] / 1000:.1f} s</span>")
+        parts.append(f"<span>{say('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>")
     if answer.tokens:
-        parts.append(f"<span>{answer.tokens:,} tokens</span>")
-    copy = '<button type="button" class="copy-answer" title="Copy the answer with its sources">Copy</button>'
+        parts.append(f"<span>{say('answer.tokens', tokens=answer.tokens)}</span>")
+    copy = f'<button type="button" class="copy-answer" title="{say("answer.copy-hint")}">{say("answer.copy")}</button>'
     return f'<div class="footer">{" ".join(parts)}<span class="take-away">{menu}{copy}</span></div>'
 
 
@@ -122,16 +122,20 @@ def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
         return ""
     name = name_answer(answer)
     buttons = "".join(
-        f'<button type="button" class="export" value="{name}/{suffix}">{FORMS[suffix].name}</button>'
-        for suffix in suffixes
+        f'<button type="button" class="export" value="{name}/{suffix}">{_form(suffix)}</button>' for suffix in suffixes
     )
-    summary = '<summary title="Save the answer as a file">Save as</summary>'
+    summary = f'<summary title="{say("answer.save-as-hint")}">{say("answer.save-as")}</summary>'
     return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
+
+
+def _form(suffix: str) -> str:
+    """A form's name: a name of its own, but for our evidence."""
+    return say("answer.evidence-file") if suffix == "json" else FORMS[suffix].name
 
 
 def reader_words(reader: str) -> str:
     """The reader's name as a user understands it."""
-    return "quoting reader, no model" if reader in VERBATIM_READERS else f"reader: {reader}"
+    return say("answer.quoting") if reader in VERBATIM_READERS else say("answer.reader", name=reader)
 
 
 def _text(answer: Answer, name: NamePlace) -> str:
@@ -150,7 +154,7 @@ def _text(answer: Answer, name: NamePlace) -> str:
 
 def _cite(citation: Citation, name: NamePlace) -> str:
     kind = "cite" if citation.verified else "cite unverified"
-    doubt = "" if citation.verified else "Not found on the page: "
+    doubt = "" if citation.verified else say("answer.not-found-hint") + " "
     hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
     hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
     button = f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">'
@@ -163,12 +167,14 @@ def _table(table: Table, cite: Callable[[int], str]) -> str:
     rows = []
     for row in table.rows:
         cells = "".join(
-            f"<td>{_statements(cell, cite)}</td>" if cell.citations else f'<td class="none">{shown(cell.text)}</td>'
+            f"<td>{_statements(cell, cite)}</td>"
+            if cell.citations
+            else f'<td class="none">{shown(core_words(cell.text))}</td>'
             for cell in row.cells
         )
         rows.append(f'<tr><th scope="row">{shown(row.name)}</th>{cells}</tr>')
     return (
-        '<div class="table compared" tabindex="0" role="region" aria-label="Comparison"><table>'
+        f'<div class="table compared" tabindex="0" role="region" aria-label="{say("answer.comparison")}"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -185,15 +191,18 @@ def _plan(plan: AnswerPlan | None) -> str:
     """How the question was understood; the fields below the conversation, opened by its button, correct it."""
     if plan is None:
         return ""
-    aspects = shown("; ".join(plan.aspects))
-    words = {
-        "comparison": f"Compared: {shown(', '.join(plan.names))} — on: {aspects}",
-        "survey": f"Looked at {_counted(plan.searched, 'paper')} for: {aspects}",
-        "chain": f"Followed: {shown(' → '.join(plan.names))}",
-        "disagreement": f"Looked in {_counted(plan.searched, 'paper')} for claims that oppose each other on: {aspects}",
-    }[plan.kind]
-    change = _CHANGE if plan.kind == "comparison" else ""
-    return f'<p class="note plan">{words}{change}</p>'
+    aspects, names, papers = "; ".join(plan.aspects), ", ".join(plan.names), plan.searched
+    if plan.kind == "survey":
+        words = say("answer.surveyed", papers=papers, aspects=aspects)
+    elif plan.kind == "chain":
+        words = say("answer.followed", names=" → ".join(plan.names))
+    elif plan.kind == "disagreement":
+        words = say("answer.opposed", papers=papers, aspects=aspects)
+    else:
+        change = f'title="{say("answer.change-hint")}">{say("answer.change")}</button>'
+        words = shown(say("answer.compared", names=names, aspects=aspects))
+        return f'<p class="note plan">{words} <button type="button" class="change-plan text-button" {change}</p>'
+    return f'<p class="note plan">{shown(words)}</p>'
 
 
 def _steps(answer: Answer, name: NamePlace) -> str:
@@ -203,7 +212,7 @@ def _steps(answer: Answer, name: NamePlace) -> str:
     for step in answer.steps:
         marks = "".join(_cite(by_number[number], name) for number in step.citations if number in by_number)
         rows.append(f"<li>{shown(step.question)} → <strong>{shown(step.found)}</strong> {marks}</li>")
-    return f'<ol class="steps" aria-label="Steps">{"".join(rows)}</ol>' if rows else ""
+    return f'<ol class="steps" aria-label="{say("answer.steps")}">{"".join(rows)}</ol>' if rows else ""
 
 
 def _waiting(number: int) -> str:
@@ -216,13 +225,13 @@ def _doubts(answer: Answer) -> str:
     missing = {verdict.sentence: verdict.missing for verdict in answer.verdicts}
     rows = ""
     for sentence in answer.unsupported:
-        lacks = f" <em>Missing there: {shown(', '.join(missing[sentence]))}.</em>" if missing.get(sentence) else ""
-        kind = "Partly: " if sentence in _partly(answer) else ""
+        words = shown(say("answer.missing", words=", ".join(missing.get(sentence, ()))))
+        lacks = f" <em>{words}</em>" if missing.get(sentence) else ""
+        kind = say("answer.partly") + " " if sentence in _partly(answer) else ""
         rows += f"<li>{kind}{shown(sentence)}{lacks}</li>"
     return (
-        f'<details class="doubts"><summary>{_counted(len(answer.unsupported), "sentence")} not supported by the cited '
-        f"pages</summary><p>A number, a name or too many words do not occur in what it cites, or it cites nothing.</p>"
-        f"<ul>{rows}</ul></details>"
+        f'<details class="doubts"><summary>{say("answer.unsupported", n=len(answer.unsupported))}</summary>'
+        f"<p>{say('answer.unsupported-why')}</p><ul>{rows}</ul></details>"
     )
 
 
@@ -231,25 +240,21 @@ def _partly(answer: Answer) -> set[str]:
 
 
 def _notes(answer: Answer) -> str:
-    return "".join(f'<p class="note">{shown(note)}</p>' for note in answer.notes)
+    return "".join(f'<p class="note">{shown(core_words(note))}</p>' for note in answer.notes)
 
 
 def _not_in_papers(answer: Answer, name: NamePlace, name_answer: NameAnswer | None) -> str:
-    parts = [f'<p class="verdict">{VERDICT}</p>']
+    parts = [f'<p class="verdict">{say("answer.not-in-papers")}</p>']
     said = answer.answer.strip()
     if said.casefold().startswith(VERDICT.casefold()):
         said = said[len(VERDICT) :].lstrip(" .:;,—-")
     if said:
-        rest = replace(answer, answer=said[0].upper() + said[1:])
+        rest = replace(answer, answer=core_words(said[0].upper() + said[1:]))
         parts.append(f'<div class="answer-text">{_text(rest, name)}</div>')
     parts.append(_plan(answer.plan) + _notes(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
-        parts.append('<p class="nearest">The nearest passages, which do not answer it:</p>')
+        parts.append(f'<p class="nearest">{say("answer.nearest")}</p>')
         parts.append(f'<ol class="citations">{rows}</ol>')
     parts.append(footer_html(answer, _export_menu(answer, name_answer)))
     return f'<div class="answer absent">{"".join(parts)}</div>'
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

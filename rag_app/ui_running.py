@@ -6,6 +6,7 @@ conversation do.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 import time
@@ -89,7 +90,10 @@ class Runs:
             alone = [other for other in self._runs.values() if other is not run and not other.watched]
         for other in alone[: max(0, len(alone) - self._most_unwatched)]:
             other.stop.set()
-        threading.Thread(target=self._make, args=(run, pictures, keep), daemon=True, name="run").start()
+        # It goes on in the language of the tab that asked.
+        context = contextvars.copy_context()
+        work = (self._make, run, pictures, keep)
+        threading.Thread(target=context.run, args=work, daemon=True, name="run").start()
         return run
 
     def of(self, conversation: str) -> Run | None:

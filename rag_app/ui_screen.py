@@ -20,10 +20,12 @@ from fastapi import FastAPI
 from rag_app.errors import RagError
 from rag_app.history import History
 from rag_app.records import Answer
+from rag_app.texts import say
 from rag_app.ui_asking import Asking, Shown
 from rag_app.ui_conversation import Conversation
 from rag_app.ui_growing import Growing, growing_head
 from rag_app.ui_history import Talks
+from rag_app.ui_language import in_language
 from rag_app.ui_library import BuildJob, example_questions, rows_html, status_html
 from rag_app.ui_map import alike, map_routes
 from rag_app.ui_markdown import MATH_DELIMITERS
@@ -34,7 +36,6 @@ from rag_app.ui_render import answer_html
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
-TITLE = "Ask the papers"
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
 SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
@@ -64,7 +65,7 @@ class Screen:
     def ask(self, question: str, ticked: str, kept: str, request: gr.Request) -> Iterator[Update]:
         """Answer as the words come. `kept`: the conversation that the tab shows."""
         conversation = self.asking.conversation(request.session_hash, kept)
-        yield from map(_update, self.asking.ask(conversation, question, ticked))
+        yield from _updates(self.asking.ask(conversation, question, ticked), request)
 
     def ask_example(self, ticked: str, kept: str, event: gr.SelectData, request: gr.Request) -> Iterator[Update]:
         """An example question was pressed."""
@@ -72,7 +73,7 @@ class Screen:
 
     def resume(self, kept: str, request: gr.Request) -> Iterator[Update]:
         """The tab has opened a conversation: show the answer that is being made in it."""
-        yield from map(_update, self.asking.resume(self.asking.conversation(request.session_hash, kept)))
+        yield from _updates(self.asking.resume(self.asking.conversation(request.session_hash, kept)), request)
 
     def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
@@ -83,7 +84,7 @@ class Screen:
 
     def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[Update]:
         """Compare again, with the papers and aspects as the user has corrected them."""
-        yield from map(_update, self.asking.correct(self._conversation(request), papers, aspects))
+        yield from _updates(self.asking.correct(self._conversation(request), papers, aspects), request)
 
     def wish(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
@@ -137,18 +138,23 @@ class Screen:
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
         if not self.job.start():
-            gr.Info("A build is already running.")
+            gr.Info(say("build.running"), title=say("page.notice"))
         return self.look(request)
+
+
+def _updates(steps: Iterator[Shown], request: gr.Request) -> Iterator[Update]:
+    """What an answer in the making changes on the screen, in the language of the tab."""
+    assert request.request is not None
+    yield from in_language(request.request.scope["language"], map(_update, steps))
 
 
 def _update(shown: Shown) -> Update:
     if shown.notice:
-        gr.Info(shown.notice)
+        gr.Info(shown.notice, title=say("page.notice"))
     box: dict[str, Any] = {"value": ""} if shown.asked else {}
     if shown.answering is not None:
-        box |= (
-            {"submit_btn": False, "stop_btn": "Stop"} if shown.answering else {"submit_btn": "Ask", "stop_btn": False}
-        )
+        stop, ask = say("page.stop"), say("page.ask")
+        box |= {"submit_btn": False, "stop_btn": stop} if shown.answering else {"submit_btn": ask, "stop_btn": False}
     return (
         gr.skip() if shown.messages is None else shown.messages,
         gr.Textbox(**box) if box else gr.skip(),
@@ -208,7 +214,7 @@ def _theme() -> gr.themes.Base:
 
 
 def _layout(screen: Screen) -> Any:
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True, fill_width=True) as page:
+    with gr.Blocks(title="[[page.title]]", analytics_enabled=False, fill_height=True, fill_width=True) as page:
         ticked = gr.Textbox(visible=False)
         said = gr.Textbox(visible=False)
         with gr.Row(elem_id="panes"):
@@ -223,7 +229,7 @@ def _layout(screen: Screen) -> Any:
                 with gr.Column(elem_id="build"):
                     status = _own(elem_id="build-status")
                     with gr.Row(elem_id="build-buttons"):
-                        rebuild = gr.Button("Rebuild", size="sm", elem_id="rebuild")
+                        rebuild = gr.Button("[[build.rebuild]]", size="sm", elem_id="rebuild")
                         _own(static_text("building.html"))
                     reader = _own(elem_id="reader-note")
             with gr.Column(elem_id="conversation"):
@@ -268,6 +274,7 @@ def _own(html: str = "", elem_id: str | None = None) -> gr.HTML:
 def _chat() -> gr.Chatbot:
     return gr.Chatbot(
         show_label=False,
+        label="[[history.title]]",
         container=False,
         height="100%",
         elem_id="chat",
@@ -289,22 +296,23 @@ def _chat() -> gr.Chatbot:
 def _plan_fields() -> tuple[Any, Any, Any, Any]:
     """Below a comparison: its papers and aspects as text, to be corrected and asked again."""
     with gr.Row(visible=False, elem_id="plan", equal_height=True) as row:
-        papers = gr.Textbox(label="Papers, with commas between", lines=1, max_lines=1, max_length=2_000, scale=2)
-        aspects = gr.Textbox(label="Aspects, with semicolons between", lines=1, max_lines=1, max_length=2_000, scale=3)
-        again = gr.Button("Ask again", size="sm", elem_id="ask-again", scale=0, min_width=90)
+        papers = gr.Textbox(label="[[question.plan-papers]]", lines=1, max_lines=1, max_length=2_000, scale=2)
+        aspects = gr.Textbox(label="[[question.plan-aspects]]", lines=1, max_lines=1, max_length=2_000, scale=3)
+        again = gr.Button("[[question.ask-again]]", size="sm", elem_id="ask-again", scale=0, min_width=90)
     return row, papers, aspects, again
 
 
 def _question_box() -> gr.Textbox:
     return gr.Textbox(
-        placeholder="Ask about these papers",
+        placeholder="[[page.placeholder]]",
+        label="[[page.placeholder]]",
         show_label=False,
         container=False,
         lines=1,
         max_lines=8,
         max_length=LONGEST_TYPED,
         autofocus=True,
-        submit_btn="Ask",
+        submit_btn="[[page.ask]]",
         stop_btn=False,
         elem_id="question",
     )

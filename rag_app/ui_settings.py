@@ -29,6 +29,7 @@ from rag_app.reader_choice import (
     with_choice,
 )
 from rag_app.settings import Settings, reader_file
+from rag_app.texts import core_words, say
 from rag_app.ui_adding import read_json, said
 from rag_app.ui_render import VERBATIM_READERS
 
@@ -38,12 +39,11 @@ if TYPE_CHECKING:
     from rag_app.ui_reader import ReaderNote
 
 PREFIX = "/settings"
-SHARED = "Several people have this page: who answers is chosen where it is started (RAG_LLM, RAG_LLM_BASE_URL)."
 TITLES = {
-    "none": ("No model", "Answers are the papers’ own sentences, word for word. Nothing leaves this machine."),
-    "auto": ("A server found here", "Ollama, LM Studio or llama.cpp, if one runs on this machine; else no model."),
-    "local": ("Small model inside", "SmolLM2 or a GGUF file, in this process. Needs the extra “local”."),
-    OWN: ("Your own server", "Any OpenAI-compatible server: vLLM, LM Studio, llama.cpp, a proxy of your own."),
+    "none": ("settings.none", "settings.none-about"),
+    "auto": ("settings.auto", "settings.auto-about"),
+    "local": ("settings.local", "settings.local-about"),
+    OWN: ("settings.own", "settings.own-about"),
 }
 
 
@@ -66,9 +66,9 @@ class SettingsPanel:
             "base_url": choice.base_url,
             "model": choice.model,
             "readers": [_reader(name, settings) for name in ("none", "auto", *PRESETS, OWN, "local")],
-            "key": key_source(settings, choice.name, choice.base_url),
+            "key": core_words(key_source(settings, choice.name, choice.base_url)),
             "answering": "" if self._reader.name in VERBATIM_READERS else self._reader.name,
-            "problem": for_the_form(self._reader.problem, choice.key),
+            "problem": for_the_form(str(self._reader.problem), choice.key),
             "kept": is_kept(),
             "file": str(reader_file()),
             "overridden": list(overriding()),
@@ -80,7 +80,7 @@ class SettingsPanel:
         wanted = with_choice(self._settings, choice)
         trial = try_reader(wanted)
         message = for_the_form(trial.message, wanted.llm_api_key.get_secret_value())
-        return {"works": trial.works, "message": message, "models": list(trial.models)}
+        return {"works": trial.works, "message": core_words(message), "models": list(trial.models)}
 
     def use(self, value: dict[str, Any]) -> dict[str, Any]:
         """Have new questions answered by what was typed; kept on this machine only where that was ticked."""
@@ -94,21 +94,24 @@ class SettingsPanel:
                 raise SettingsError(for_the_form(str(error), key)) from None
             self._settings = wanted
             self._reader.name, self._reader.problem = reader.name, ""
-        words = "New questions are answered by the papers’ own sentences."
+        words = [say("settings.by-quotes")]
         if reader.name not in VERBATIM_READERS:
-            words = f"New questions are answered by {reader.name}."
+            words = [say("settings.by-model", name=reader.name)]
         if value.get("keep") is True:
-            words += f" Kept in {keep(wanted)}, which only you can read."
+            words.append(say("settings.kept-in", file=keep(wanted)))
             if overriding():
-                words += f" At the next start {', '.join(overriding())} of the environment go before it."
+                words.append(say("settings.overridden", names=", ".join(overriding())))
         else:
-            words += " Until this program ends."
-        return {"works": True, "message": words}
+            words.append(say("settings.until-end"))
+        return {"works": True, "message": " ".join(words)}
 
     def forget(self, value: dict[str, Any]) -> dict[str, Any]:
         """Delete the file in which a reader was kept; what is in use goes on."""
         there = forget()
-        return {"works": True, "message": f"{reader_file()} is deleted." if there else "Nothing was kept."}
+        return {
+            "works": True,
+            "message": say("settings.deleted", file=reader_file()) if there else say("settings.nothing-kept"),
+        }
 
 
 def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: False) -> APIRouter:
@@ -130,10 +133,10 @@ def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: F
     @routes.post("/{name}")
     async def do(name: str, request: Request) -> JSONResponse:
         if name not in actions:
-            raise HTTPException(404, "Nothing of this name can be done. Reload the page.")
+            raise HTTPException(404, say("adding.nothing-such"))
         value = await read_json(request)
         if shared():
-            return said({"works": False, "message": SHARED, "state": panel.state()})
+            return said({"works": False, "message": say("settings.shared"), "state": panel.state()})
         try:
             found = await run_in_threadpool(actions[name], value)
         except RagError as error:
@@ -145,11 +148,11 @@ def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: F
 
 def _reader(name: str, settings: Settings) -> dict[str, str]:
     if name in TITLES:
-        title, about = TITLES[name]
-        return {"name": name, "title": title, "about": about, "key": key_source(settings, name)}
+        title, about = map(say, TITLES[name])
+        return {"name": name, "title": title, "about": about, "key": core_words(key_source(settings, name))}
     preset = PRESETS[name]
     here = not preset.key_variable
-    about = "On this machine." if here else f"Passages of your papers go to {preset.title}."
+    about = say("settings.here") if here else say("settings.goes-to", name=preset.title)
     return {
         "name": name,
         "title": preset.title,
@@ -157,7 +160,7 @@ def _reader(name: str, settings: Settings) -> dict[str, str]:
         "base_url": preset.base_url,
         "model": preset.model,
         "variable": preset.key_variable,
-        "key": key_source(settings, name),
+        "key": core_words(key_source(settings, name)),
     }
 
 

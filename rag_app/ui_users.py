@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from fastapi import FastAPI
 
+from rag_app.texts import Later, say
 from rag_app.ui_safety import Message, Receive, Scope, Send, TooSlow
 
 if TYPE_CHECKING:
@@ -112,14 +113,16 @@ class OwnNote:
         return self._note.name
 
     @property
-    def problem(self) -> str:
+    def problem(self) -> str | Later:
         return self._note.problem
 
     def html(self) -> str:
         """The note as HTML."""
         if not self._accounts.required:
             return self._note.html()
-        who = f"Logged in as <b>{html.escape(self._user)}</b>" if self._user else "Logged in"
+        who = say("reader.logged-in")
+        if self._user:
+            who = f"{say('reader.logged-in-as')} <b>{html.escape(self._user)}</b>"
         action = html.escape(f"{self._home}logout", quote=True)
-        button = '<button class="text-button">Log out</button>'
+        button = f'<button class="text-button">{say("login.log-out")}</button>'
         return f'{self._note.html()}<form class="account" method="post" action="{action}">{who} {button}</form>'

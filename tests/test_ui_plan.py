@@ -17,7 +17,7 @@ from rag_app.ui_screen import Screen
 from tests.doubles import WordEmbedder, settings_for
 from tests.test_comparison import HERON, OTTER
 
-REQUEST: Any = SimpleNamespace(session_hash="tab")
+REQUEST: Any = SimpleNamespace(session_hash="tab", request=SimpleNamespace(scope={"language": "en"}))
 
 
 @pytest.fixture

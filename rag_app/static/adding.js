@@ -8,7 +8,6 @@
   const root = new URL((window.gradio_config && window.gradio_config.root) || "./", document.baseURI).pathname;
   const base = new URL(root.replace(/\/?$/, "/"), location.origin).href;
   const byId = (id) => document.getElementById(id);
-  const GONE = "The program does not answer. Is it still running?";
 
   async function post(path, value) {
     let response;
@@ -16,14 +15,14 @@
       response = await fetch(base + path, {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value || {}),
       });
-    } catch { throw new Error(GONE); }
+    } catch { throw new Error(say("page.gone")); }
     return read(response);
   }
 
   async function read(response) {
     let said = null;
     try { said = await response.json(); } catch { /* not ours: said below */ }
-    if (!response.ok || !said) throw new Error((said && String(said.detail)) || `Not done (${response.status}). Reload the page.`);
+    if (!response.ok || !said) throw new Error((said && String(said.detail)) || say("page.not-done", { status: response.status }));
     return said;
   }
 
@@ -38,7 +37,7 @@
   // -- a question that is answered with yes or no ---------------------------------------------------------------
   function ask(title, text, yes) {
     const box = element("dialog", "asking");
-    const no = element("button", "text-button", "Cancel");
+    const no = element("button", "text-button", say("page.cancel"));
     const sure = element("button", "text-button danger", yes);
     const row = element("div", "dialog-buttons");
     const head = element("h2", "", title);
@@ -79,17 +78,17 @@
     words.append(element("span", "name", data.name), element("span", "words", data.words));
     if (["uploading", "fetching", "building"].includes(data.state)) {
       const bar = element("progress");
-      bar.setAttribute("aria-label", `Progress of ${data.name}`);
+      bar.setAttribute("aria-label", say("adding.progress", { name: data.name }));
       if (data.size && (data.state === "fetching" || data.state === "uploading")) { bar.max = data.size; bar.value = data.received; }
       words.append(bar);
     }
     const more = element("span", "arrival-buttons");
-    if (data.opens) more.append(button("text-button open-paper", "Open", data.opens, `Read ${data.name}`));
-    if (data.again) more.append(button("text-button again", "Try again", data.id, `Fetch ${data.name} again`));
-    if (data.removes) more.append(button("text-button remove-paper", "Remove the file", data.removes));
+    if (data.opens) more.append(button("text-button open-paper", say("page.opens"), data.opens, say("adding.read", { name: data.name })));
+    if (data.again) more.append(button("text-button again", say("adding.again"), data.id, say("adding.again-one", { name: data.name })));
+    if (data.removes) more.append(button("text-button remove-paper", say("adding.remove-file"), data.removes));
     if (more.childNodes.length) words.append(more);
     row.append(words);
-    if (!data.underway) row.append(button("icon forget", "✕", data.id, `Take ${data.name} from this list`));
+    if (!data.underway) row.append(button("icon forget", "✕", data.id, say("adding.forget", { name: data.name })));
     return row;
   }
 
@@ -111,7 +110,7 @@
       if (list.children[at] !== row) list.insertBefore(row, list.children[at] || null);
     });
     const sending = [...uploads.values()].filter((one) => one.underway).length;
-    const parts = [sending ? `${sending} to upload` : "", state.summary || ""].filter(Boolean);
+    const parts = [sending ? say("adding.to-upload", { n: sending }) : "", state.summary || ""].filter(Boolean);
     const sum = byId("adding-sum");
     sum.hidden = !parts.length;
     if (sum.firstChild.textContent !== parts.join(" · ")) sum.firstChild.textContent = parts.join(" · ");
@@ -127,23 +126,23 @@
     if (box.dataset.json === json) return;
     box.dataset.json = json;
     const count = removed.length + (state.more_removed || 0);
-    box.querySelector("summary").textContent = count === 1 ? "1 removed file is kept" : `${count} removed files are kept`;
+    box.querySelector("summary").textContent = say("adding.removed-kept", { n: count });
     box.querySelector("ul").replaceChildren(...removed.map((file) => {
       const row = element("li");
-      row.append(element("span", "", file), button("text-button put-back", "Put back", file, `Put ${file} back`));
+      row.append(element("span", "", file), button("text-button put-back", say("adding.put-back"), file, say("adding.put-back-one", { file })));
       return row;
     }));
   }
 
   // What was done or went wrong, below the head of the list; `back` is a removed file that can be put back.
-  function say(text, kind, back) {
+  function tell(text, kind, back) {
     const note = byId("adding-said");
     if (!note) return;
     note.className = kind || "";
     note.replaceChildren(text || "");
     if (!text) return;
-    if (back) note.append(" ", button("text-button put-back", "Put back", back));
-    note.append(" ", button("icon hush", "✕", undefined, "Hide this message"));
+    if (back) note.append(" ", button("text-button put-back", say("adding.put-back"), back));
+    note.append(" ", button("icon hush", "✕", undefined, say("adding.hide")));
   }
 
   // -- what the server knows ------------------------------------------------------------------------------------
@@ -173,9 +172,9 @@
     try {
       const said = await post(`adding/do/${name}`, value);
       take(said);
-      say(said.said || "", kind, name === "remove" ? said.removed[0] : "");
+      tell(said.said || "", kind, name === "remove" ? said.removed[0] : "");
     } catch (error) {
-      say(error.message, "bad");
+      tell(error.message, "bad");
     }
     look();
   }
@@ -186,13 +185,13 @@
 
   function add(files) {
     open(true, false);
-    say("");
+    tell("");
     const taken = [...files].slice(0, MOST_FILES);
-    if (files.length > taken.length) say(`Only the first ${MOST_FILES} of ${files.length} files are taken. Add the rest afterwards.`, "bad");
+    if (files.length > taken.length) tell(say("adding.only-first", { most: MOST_FILES, n: files.length }), "bad");
     for (const file of taken) {
-      const row = { id: `up${++last}`, name: file.name, state: "uploading", words: "Waits to be uploaded", underway: true, size: file.size, received: 0 };
+      const row = { id: `up${++last}`, name: file.name, state: "uploading", words: say("adding.waits-upload"), underway: true, size: file.size, received: 0 };
       uploads.set(row.id, row);
-      if (file.size > LARGEST) fail(row, `${file.name}: larger than ${LARGEST / 2 ** 20} MB. Make it smaller or split it.`);
+      if (file.size > LARGEST) fail(row, say("adding.too-large", { name: file.name, most: LARGEST / 2 ** 20 }));
       else queue.push([row, file]);
     }
     draw();
@@ -224,23 +223,23 @@
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.upload.addEventListener("progress", (event) => {
         const share = event.total ? Math.floor((100 * event.loaded) / event.total) : 0;
-        Object.assign(row, { received: event.loaded, words: share < 100 ? `Uploading: ${share} %` : "Being checked" });
+        Object.assign(row, { received: event.loaded, words: share < 100 ? say("adding.uploading", { share }) : say("adding.checked") });
         draw();
       });
       request.addEventListener("load", () => {
         let said = null;
         try { said = JSON.parse(request.responseText); } catch { /* not ours: said below */ }
         if (request.status === 200 && said) done("");
-        else done(`${file.name}: ${(said && said.detail) || `not taken (${request.status}). Try it again.`}`);
+        else done(said && said.detail ? `${file.name}: ${said.detail}` : say("adding.not-taken", { name: file.name, status: request.status }));
       });
-      request.addEventListener("error", () => done(`${file.name}: could not be read or sent. Is the program still running, and is it a file?`));
-      request.addEventListener("abort", () => done(`${file.name}: cancelled before it was uploaded.`));
+      request.addEventListener("error", () => done(say("adding.not-sent", { name: file.name })));
+      request.addEventListener("abort", () => done(say("adding.upload-cancelled", { name: file.name })));
       request.send(file);
     });
   }
 
   function cancel() {
-    for (const [row] of queue.splice(0)) fail(row, `${row.name}: cancelled before it was uploaded.`);
+    for (const [row] of queue.splice(0)) fail(row, say("adding.upload-cancelled", { name: row.name }));
     for (const row of uploads.values()) if (row.abort) row.abort();
     act("cancel");
   }
@@ -265,7 +264,7 @@
     const files = [...event.dataTransfer.files].filter((file, at) => !(items[at] && items[at].isDirectory));
     document.body.classList.add("library-open");
     if (files.length) add(files); else open(true, false);
-    if (folders.length) say(`${folders[0].name} is a folder. Open it and drop the files that are in it.`, "bad");
+    if (folders.length) tell(say("adding.a-folder", { name: folders[0].name }), "bad");
   }, true);
 
   // -- what is pressed ------------------------------------------------------------------------------------------
@@ -275,31 +274,31 @@
     if (!panel || panel.hidden === !on) return;
     panel.hidden = !on;
     opener.setAttribute("aria-expanded", String(on));
-    opener.textContent = on ? "Done" : "Add papers";
+    opener.textContent = on ? say("adding.done") : say("adding.open");
     if (on && focus) byId("drop-here").focus();
   }
 
   function titleOf(pressed) {
     const row = pressed.closest("li");
     const title = row && row.querySelector(".open-paper, .title, .name");
-    return title ? title.textContent : "this paper";
+    return title ? title.textContent : say("adding.this-paper");
   }
 
   async function remove(pressed) {
     const name = pressed.value;
-    const sure = await ask("Remove this paper?", [
+    const sure = await ask(say("adding.remove-title"), [
       titleOf(pressed),
-      "It is no longer searched. Its file is kept in the folder .removed beside your papers, and can be put back at any time.",
-    ], "Remove");
+      say("adding.remove-text"),
+    ], say("library.remove"));
     if (sure) act("remove", { paper: name });
   }
 
   async function rebuildAll() {
     const count = document.querySelectorAll("#paper-rows li").length;
-    const sure = await ask("Read every paper anew?", [
-      `All ${count} papers are read and embedded from the beginning. That takes as long as the first time; questions go on being answered meanwhile.`,
-      "Rebuild alone takes up what changed, and is enough nearly always.",
-    ], "Rebuild all");
+    const sure = await ask(say("build.all-title"), [
+      say("build.all-text", { count }),
+      say("build.all-hint"),
+    ], say("build.all-yes"));
     if (sure) act("rebuild-all");
   }
 
@@ -318,7 +317,7 @@
     else if (pressed.matches(".again")) act("again", { id: Number(pressed.value) });
     else if (pressed.matches(".forget")) forget(pressed);
     else if (pressed.matches(".put-back")) act("restore", { file: pressed.value });
-    else if (pressed.matches(".hush")) say("");
+    else if (pressed.matches(".hush")) tell("");
     else if (pressed.matches(".clear-arrivals")) {
       for (const [id, row] of uploads) if (!row.underway) uploads.delete(id);
       act("forget", { id: 0 });

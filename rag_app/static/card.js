@@ -67,7 +67,7 @@
   // -- what is told -----------------------------------------------------------------------------------------------
   let spoken = "", answers = 0;
 
-  function say(text) {
+  function speak(text) {
     const place = document.getElementById("spoken");
     if (!place || text === spoken) return;
     place.textContent = spoken = text;
@@ -75,26 +75,29 @@
 
   function told() {
     const log = document.querySelector("#chat [role=log]");
-    if (log && log.getAttribute("aria-live") !== "off") log.setAttribute("aria-live", "off"); // it would read it ten times
+    if (log && log.getAttribute("aria-live") !== "off") { // it would read it ten times
+      log.setAttribute("aria-live", "off");
+      log.setAttribute("aria-label", say("page.conversation"));
+    }
     document.querySelectorAll("#chat button.cite:not([aria-label])").forEach((button) => {
-      button.setAttribute("aria-label", `Citation ${button.textContent}: ${(button.title || button.dataset.hint || "").slice(0, 300)}`);
+      button.setAttribute("aria-label", say("answer.citation", { number: button.textContent, hint: (button.title || button.dataset.hint || "").slice(0, 300) }));
     });
     document.querySelectorAll("#chat .table:not([tabindex])").forEach((table) => {
       table.tabIndex = 0;
       table.setAttribute("role", "region");
-      table.setAttribute("aria-label", table.classList.contains("compared") ? "Comparison" : "Table");
+      table.setAttribute("aria-label", table.classList.contains("compared") ? say("answer.comparison") : say("answer.table"));
     });
     const examples = document.querySelector("#chat .examples[role=list]"); // of buttons, which a list may not hold
-    if (examples) { examples.setAttribute("role", "group"); examples.setAttribute("aria-label", "Example questions"); }
+    if (examples) { examples.setAttribute("role", "group"); examples.setAttribute("aria-label", say("page.examples")); }
     const note = document.querySelector("#reader-note .reader"), who = document.querySelector(".who-reads");
     if (note && who && who.textContent !== note.textContent) who.textContent = note.textContent;
     const doing = document.querySelector("#chat .answer.coming .doing");
-    if (doing) return say(doing.textContent);
+    if (doing) return speak(doing.textContent);
     const done = document.querySelectorAll("#chat .answer:not(.coming)");
     if (done.length > answers) {
       const last = done[done.length - 1], cited = last.querySelectorAll(".citations li").length;
       const verdict = last.querySelector(".verdict");
-      say(verdict ? verdict.textContent : `The answer is there, with ${cited} ${cited === 1 ? "citation" : "citations"}.`);
+      speak(verdict ? verdict.textContent : say("answer.there", { n: cited }));
     }
     answers = done.length;
   }

@@ -30,6 +30,8 @@
   ];
   const short = (point) => point.name || (point.title.length > 26 ? point.title.slice(0, 24).trim() + "…" : point.title);
 
+  const timesQuoted = (times) => times ? say("map.times", { n: times }) : say("map.not-quoted");
+
   function mark(number, x, y, size) {
     const kind = Math.min(number, shapes.length - 1);
     return drawn("path", { d: shapes[kind], class: `group-${kind}`, transform: `translate(${x} ${y}) scale(${size})` });
@@ -39,9 +41,9 @@
     dialog = make("dialog", { id: "map", "aria-labelledby": "map-title" });
     dialog.append(
       make("header", { className: "pane-head" },
-        make("h2", { id: "map-title", textContent: "Map of the papers" }),
-        make("button", { type: "button", className: "icon close-map", title: "Close the map", "aria-label": "Close the map", textContent: "✕" })),
-      make("p", { className: "about", textContent: "Papers whose texts are near in meaning stand near each other. Press one to read it; the arrow keys go from one to the next." }),
+        make("h2", { id: "map-title", textContent: say("map.title") }),
+        make("button", { type: "button", className: "icon close-map", title: say("map.close"), "aria-label": say("map.close"), textContent: "✕" })),
+      make("p", { className: "about", textContent: say("map.about") }),
       make("div", { className: "map-room" },
         make("div", { className: "map-drawing" }), make("div", { className: "map-side" })));
     dialog.addEventListener("close", () => { if (opener && opener.isConnected) opener.focus(); });
@@ -51,7 +53,7 @@
   }
 
   function draw(said) {
-    const picture = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `${said.points.length} papers` });
+    const picture = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": say("map.count", { n: said.points.length }) });
     points = said.points.map((point) => ({ ...point, at: place(point) })).sort((one, other) => one.at[0] - other.at[0]);
     const taken = points.map(({ at: [x, y] }) => [x - SIZE, y - SIZE, x + SIZE, y + SIZE]);
     points.forEach((point, number) => {
@@ -59,7 +61,7 @@
       const quoted = point.pages.reduce((sum, [, times]) => sum + times, 0);
       const one = drawn("g", {
         class: "point", tabindex: number ? "-1" : "0", role: "button", "data-number": number,
-        "aria-label": `${point.title}; group ${point.group}; ${quoted ? `quoted ${quoted} times` : "not quoted yet"}`,
+        "aria-label": `${say("map.point", { title: point.title, group: point.group })}; ${timesQuoted(quoted)}`,
       });
       one.append(drawn("title", {}, point.title));
       if (quoted) one.append(drawn("circle", { cx: x, cy: y, r: SIZE + 4 + Math.min(8, Math.sqrt(quoted)), class: "quoted" }));
@@ -89,24 +91,24 @@
   }
 
   function side(said) {
-    const legend = make("ul", { className: "legend", "aria-label": "Groups" }, ...said.groups.map((group, number) => {
+    const legend = make("ul", { className: "legend", "aria-label": say("map.groups") }, ...said.groups.map((group, number) => {
       const sign = drawn("svg", { viewBox: "-1.4 -1.4 2.8 2.8", "aria-hidden": "true" });
       sign.append(mark(number, 0, 0, 1));
       return make("li", {}, sign, `${group} (${said.points.filter((point) => point.group === group).length})`);
     }));
     const ring = drawn("svg", { viewBox: "-1.4 -1.4 2.8 2.8", "aria-hidden": "true" });
     ring.append(drawn("circle", { r: 1.1, class: "ring" }));
-    legend.append(make("li", {}, ring, "quoted by answers"));
+    legend.append(make("li", {}, ring, say("map.quoted")));
     const used = said.points.filter((point) => point.pages.length);
     const rows = used.map((point) => make("li", {},
       make("button", { type: "button", className: "map-paper", value: point.paper, textContent: point.title }),
       make("span", { className: "map-pages" }, ...point.pages.map(([page, times]) => make("button", {
-        type: "button", className: "map-page", value: `${point.paper}/${page}`, textContent: `p. ${page}${times > 1 ? ` ×${times}` : ""}`,
-        title: `Quoted ${times === 1 ? "once" : `${times} times`}`,
+        type: "button", className: "map-page", value: `${point.paper}/${page}`, textContent: `${say("map.page", { page })}${times > 1 ? ` ×${times}` : ""}`,
+        title: timesQuoted(times),
       })))));
     dialog.querySelector(".map-side").replaceChildren(
-      legend, make("h3", { textContent: "Pages that answers quoted" }),
-      used.length ? make("ul", { className: "used" }, ...rows) : make("p", { className: "about", textContent: "None yet." }));
+      legend, make("h3", { textContent: say("map.pages") }),
+      used.length ? make("ul", { className: "used" }, ...rows) : make("p", { className: "about", textContent: say("map.none") }));
   }
 
   function show(path) {
@@ -149,14 +151,14 @@
     if (!dialog) build();
     opener = button;
     const room = dialog.querySelector(".map-drawing");
-    room.replaceChildren(make("p", { className: "about", textContent: "Placing the papers…" }));
+    room.replaceChildren(make("p", { className: "about", textContent: say("map.placing") }));
     dialog.showModal();
     try {
       const response = await fetch(window.papers.reading + "map");
       const said = await response.json();
       if (said.problem) room.replaceChildren(make("p", { className: "about", textContent: said.problem })); else draw(said);
     } catch {
-      room.replaceChildren(make("p", { className: "about", textContent: "The map cannot be reached. Is the program still running?" }));
+      room.replaceChildren(make("p", { className: "about", textContent: say("map.not-reached") }));
     }
   }
 

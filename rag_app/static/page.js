@@ -22,11 +22,11 @@
     if (!note) return;
     note.replaceChildren();
     if (!ticks.size) return;
-    note.append(`Asking only ${ticks.size === 1 ? "1 paper" : ticks.size + " papers"} `);
+    note.append(say("page.only-papers", { n: ticks.size }), " ");
     const clear = document.createElement("button");
     clear.type = "button";
     clear.className = "text-button";
-    clear.textContent = "Ask all";
+    clear.textContent = say("page.ask-all");
     clear.addEventListener("click", () => { ticks.clear(); showTicks(); });
     note.append(clear);
   }
@@ -88,7 +88,7 @@
       const said = await fetchPlace(path);
       if (request === asked) draw(said);
     } catch (error) {
-      if (request === asked) say(error.message || "The page cannot be reached. Is the program still running?", "bad");
+      if (request === asked) tell(error.message || say("reading.not-reached"), "bad");
     }
   }
 
@@ -98,7 +98,7 @@
     });
   }
 
-  function say(text, kind) {
+  function tell(text, kind) {
     const note = byId("reading-note");
     note.textContent = text;
     note.hidden = !text;
@@ -112,28 +112,28 @@
     document.querySelector(".reading-empty").hidden = true;
     byId("reading-title").textContent = said.title;
     byId("reading-place").textContent = said.section || said.file;
-    const label = said.label && said.label !== String(said.page) ? ` (printed ${said.label})` : "";
+    const label = said.label && said.label !== String(said.page) ? ` ${say("answer.printed", { label: said.label })}` : "";
     byId("reading-page").textContent = `${said.page} / ${said.pages}${label}`;
     document.querySelector("[data-do=previous]").disabled = said.page <= 1;
     document.querySelector("[data-do=next]").disabled = said.page >= said.pages;
     const file = byId("reading-file");
     file.href = `${reading}paper/${said.paper}/${said.page}/file#page=${said.page}`;
-    file.textContent = said.picture ? "Open PDF" : "Open file";
-    file.title = said.picture ? `Open the PDF at page ${said.page}` : "Open the file";
+    file.textContent = said.picture ? say("reading.open-pdf") : say("reading.open-file");
+    file.title = said.picture ? say("reading.open-pdf-at", { page: said.page }) : say("reading.open-the-file");
     const text = document.querySelector("[data-do=text]");
     text.hidden = !said.picture;
     text.setAttribute("aria-pressed", String(asText));
     document.querySelectorAll("[data-do=smaller], [data-do=larger]").forEach((button) => {
       button.disabled = !said.picture || asText;
     });
-    say(said.note || "", said.verified === false ? "bad" : said.digest || !said.located ? "doubt" : "");
+    tell(said.note || "", said.verified === false ? "bad" : said.digest || !said.located ? "doubt" : "");
     drawQuote(said);
     byId("reading-sheet").hidden = false;
     if (said.picture && !asText) drawPicture(said); else drawText(said);
     const places = placesOfAnswer();
     const at = places.findIndex((place) => place.classList.contains("now-open"));
     byId("reading-citations").hidden = places.length < 2 || !said.quote;
-    byId("reading-citation").textContent = `Citation ${at + 1} of ${places.length}`;
+    byId("reading-citation").textContent = say("reading.citation", { number: at + 1, all: places.length });
   }
 
   function drawQuote(said) {
@@ -154,7 +154,7 @@
       button.type = "button";
       button.className = "text-button open-paper";
       button.value = reference.paper;
-      button.textContent = "Open";
+      button.textContent = say("page.opens");
       row.append(button);
     }
     return row;
@@ -171,11 +171,11 @@
     if (picture.getAttribute("src") !== wanted) {
       picture.classList.add("loading");
       picture.onload = () => picture.classList.remove("loading");
-      picture.onerror = () => { picture.classList.remove("loading"); say("This page cannot be drawn.", "bad"); };
+      picture.onerror = () => { picture.classList.remove("loading"); tell(say("reading.not-drawn"), "bad"); };
       picture.src = wanted;
     }
     picture.hidden = false;
-    picture.alt = `Page ${said.page} of ${said.title}`;
+    picture.alt = say("reading.page-of", { page: said.page, title: said.title });
     const marks = said.marks.map(([left, top, width, height]) => {
       const mark = document.createElement("span");
       mark.className = "mark";
@@ -245,9 +245,9 @@
     const before = button.textContent;
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
+      button.textContent = say("answer.copied");
     } catch {
-      button.textContent = "Could not copy";
+      button.textContent = say("answer.not-copied");
     }
     setTimeout(() => { button.textContent = before; }, 1500);
   }
@@ -269,8 +269,8 @@
   }
 
   function quoteText() {
-    const label = open.label && open.label !== String(open.page) ? ` (printed ${open.label})` : "";
-    return `“${open.quote}” ${open.title}, page ${open.page}${label}\n`;
+    const label = open.label && open.label !== String(open.page) ? ` ${say("answer.printed", { label: open.label })}` : "";
+    return `“${open.quote}” ${open.title}, ${say("answer.page", { page: open.page })}${label}\n`;
   }
 
   // -- taking away ---------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@
       if (menu) menu.open = false;
     } catch {
       const before = button.textContent;
-      button.textContent = "Could not save; reload the page and ask again";
+      button.textContent = say("answer.not-saved");
       setTimeout(() => { button.textContent = before; }, 3000);
     }
   }

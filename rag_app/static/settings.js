@@ -3,24 +3,28 @@
 (() => {
   "use strict";
   const { post, read, element, base } = window.grow;
-  const MARKUP = `
+  const markup = () => `
     <form method="dialog" id="settings-form" autocomplete="off">
-      <header><h2 id="settings-title">Who answers</h2><button type="button" class="icon close-settings" aria-label="Close" title="Close">✕</button></header>
+      <header><h2 id="settings-title">${say("settings.title")}</h2><button type="button" class="icon close-settings" aria-label="${say("page.close")}" title="${say("page.close")}">✕</button></header>
+      <label class="language">${say("settings.language")}<select name="language">
+        <option value="auto">${say("settings.language-auto")}</option><option value="en" lang="en">English</option><option value="zh" lang="zh-CN">中文</option>
+      </select></label>
+      <h3>${say("settings.reader")}</h3>
       <p class="now" role="status"></p>
-      <fieldset id="reader-choice"><legend>Reader</legend></fieldset>
+      <fieldset id="reader-choice"><legend>${say("settings.reader")}</legend></fieldset>
       <div class="fields">
-        <label data-field="base_url">Address<input name="base_url" type="url" maxlength="2000" spellcheck="false" autocomplete="off"></label>
-        <label data-field="model">Model<input name="model" maxlength="2000" list="model-list" spellcheck="false" autocomplete="off"></label>
+        <label data-field="base_url">${say("settings.address")}<input name="base_url" type="url" maxlength="2000" spellcheck="false" autocomplete="off"></label>
+        <label data-field="model">${say("settings.model")}<input name="model" maxlength="2000" list="model-list" spellcheck="false" autocomplete="off"></label>
         <datalist id="model-list"></datalist>
-        <label data-field="key">Key<input name="key" type="password" maxlength="2000" autocomplete="new-password"><span class="hint"></span></label>
+        <label data-field="key">${say("settings.key")}<input name="key" type="password" maxlength="2000" autocomplete="new-password"><span class="hint"></span></label>
         <label class="tick"><input name="keep" type="checkbox"><span></span></label>
       </div>
       <div class="settle"><p id="settings-said" role="status" aria-live="polite"></p>
       <footer>
-        <button type="button" class="text-button forget-settings" hidden>Forget what is kept</button>
+        <button type="button" class="text-button forget-settings" hidden>${say("settings.forget")}</button>
         <span class="gap"></span>
-        <button type="button" class="text-button try-settings">Try it</button>
-        <button type="submit" class="text-button strong use-settings">Use it</button>
+        <button type="button" class="text-button try-settings">${say("settings.try")}</button>
+        <button type="submit" class="text-button strong use-settings">${say("settings.use")}</button>
       </footer></div>
     </form>`;
   const PLACEHOLDERS = { own: "http://127.0.0.1:8080/v1" };
@@ -37,7 +41,7 @@
     box = element("dialog");
     box.id = "settings";
     box.setAttribute("aria-labelledby", "settings-title");
-    box.innerHTML = MARKUP; // ours, and the same for everybody
+    box.innerHTML = markup(); // ours, and the same for everybody
     document.body.append(box);
     box.addEventListener("keydown", (event) => { if (event.key === "Escape") event.stopPropagation(); });
     box.addEventListener("close", () => { field("key").value = ""; asked += 1; wait(false); });
@@ -45,23 +49,31 @@
     find(".close-settings").addEventListener("click", () => box.close());
     find(".try-settings").addEventListener("click", () => send("try"));
     find(".forget-settings").addEventListener("click", () => send("forget"));
-    find("#reader-choice").addEventListener("change", () => { choose(false); say(""); });
+    find("#reader-choice").addEventListener("change", () => { choose(false); tell(""); });
     field("base_url").addEventListener("input", hint);
+    field("language").value = (document.cookie.match(/(?:^|; )rag_app_language=(auto|en|zh)/) || [])[1] || "auto";
+    field("language").addEventListener("change", (event) => speak(event.target.value));
+  }
+
+  // A choice of this browser alone; the conversation comes back after the reload.
+  function speak(language) {
+    document.cookie = `rag_app_language=${language}; path=${new URL(base).pathname}; max-age=31536000; samesite=strict`;
+    location.reload();
   }
 
   async function open() {
     if (!box) make();
-    say("");
+    tell("");
     if (!box.open) box.showModal();
     try {
       draw(await read(await fetch(base + "settings/state")));
-    } catch { say("The program does not answer. Is it still running?", "bad"); }
+    } catch { tell(say("page.gone"), "bad"); }
   }
 
   function draw(said) {
     state = said;
     const now = find(".now");
-    now.textContent = said.answering ? `Now: ${said.answering}` : "Now: no model; answers are the papers’ own sentences";
+    now.textContent = said.answering ? say("settings.now", { name: said.answering }) : say("settings.now-none");
     if (said.problem) now.textContent = said.problem;
     now.classList.toggle("bad", Boolean(said.problem));
     const list = find("#reader-choice");
@@ -72,12 +84,12 @@
       Object.assign(pick, { type: "radio", name: "reader", value: reader.name, checked: reader.name === said.chosen });
       const words = element("span");
       words.append(element("b", "", reader.title), element("span", "about", reader.about));
-      if (reader.key) words.append(element("span", "key-there", `Key ${reader.key}`));
+      if (reader.key) words.append(element("span", "key-there", say("settings.key-there", { where: reader.key })));
       label.append(pick, words);
       list.append(label);
     }
     find(".forget-settings").hidden = !said.kept;
-    find(".tick span").textContent = `Keep it for the next start, key included, in ${said.file}, which only you can read`;
+    find(".tick span").textContent = say("settings.keep", { file: said.file });
     field("keep").checked = false;
     choose(true);
   }
@@ -94,7 +106,7 @@
     field("model").value = mine ? state.model : "";
     field("key").value = "";
     field("base_url").placeholder = reader.base_url || PLACEHOLDERS[name] || "";
-    field("model").placeholder = name === "local" ? "path of a GGUF file; empty: SmolLM2" : reader.model || "empty: the first one that the server lists";
+    field("model").placeholder = name === "local" ? say("settings.path-hint") : reader.model || say("settings.model-hint");
     find("#model-list").replaceChildren();
     hint();
   }
@@ -105,12 +117,12 @@
     const same = name === state.chosen && field("base_url").value.trim() === state.base_url;
     const there = same ? state.key : field("base_url").value.trim() ? "" : reader.key;
     find("[data-field=key] .hint").textContent = there
-      ? `A key is ${there}. Leave this empty to use it.`
-      : name === "own" || name === "ollama" ? "Only if the server wants one." : `From ${reader.title || "the provider"}. It is never shown again.`;
-    field("key").placeholder = there ? "••••••••  (set)" : "";
+      ? say("settings.key-is", { where: there })
+      : name === "own" || name === "ollama" ? say("settings.key-if") : say("settings.key-from", { name: reader.title || say("settings.provider") });
+    field("key").placeholder = there ? `••••••••  ${say("settings.key-set")}` : "";
   }
 
-  function say(text, kind) {
+  function tell(text, kind) {
     const note = find("#settings-said");
     note.textContent = text;
     note.className = kind || "";
@@ -127,15 +139,15 @@
     const value = { name: chosen(), keep: field("keep").checked };
     for (const name of ["base_url", "model", "key"]) value[name] = find(`[data-field=${name}]`).hidden ? "" : field(name).value;
     wait(true);
-    say(what === "try" ? "Asking the model for one word…" : what === "use" ? "Opening it…" : "", "waiting");
+    tell(what === "try" ? say("settings.trying") : what === "use" ? say("settings.opening") : "", "waiting");
     try {
       const said = await post(`settings/${what}`, value);
       if (request !== asked) return;
       if (said.works && what !== "try") draw(said.state);
-      say(said.message, said.works ? "good" : "bad");
+      tell(said.message, said.works ? "good" : "bad");
       if (said.models) find("#model-list").replaceChildren(...said.models.map((name) => { const one = element("option"); one.value = name; return one; }));
     } catch (error) {
-      if (request === asked) say(error.message, "bad");
+      if (request === asked) tell(error.message, "bad");
     } finally {
       if (request === asked) wait(false);
     }

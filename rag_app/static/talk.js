@@ -38,7 +38,7 @@
     box.maxLength = 1000;
     button.type = "submit";
     button.className = "text-button";
-    button.textContent = "Save";
+    button.textContent = say("page.save");
     form.append(box, button);
     form.addEventListener("submit", (event) => { event.preventDefault(); form.remove(); save(box.value); });
     form.addEventListener("keydown", (event) => {
@@ -54,7 +54,7 @@
 
   function rate(button) {
     const [turn, verdict] = button.value.split(":");
-    const label = verdict === "up" ? "What is good? (optional)" : "What is wrong? (optional)";
+    const label = verdict === "up" ? say("answer.what-good") : say("answer.what-bad");
     field(label, "", (text) => send({ do: "rate", id: turn, verdict, text }), (form) => button.parentElement.append(form));
   }
 
@@ -62,13 +62,13 @@
   function rename(button) {
     const row = button.closest("li");
     const title = row.querySelector(".title").textContent;
-    field("New title", title, (text) => { if (text.trim()) send({ do: "rename", id: button.value, text }); }, (form) => row.append(form));
+    field(say("history.new-title"), title, (text) => { if (text.trim()) send({ do: "rename", id: button.value, text }); }, (form) => row.append(form));
   }
 
   function remove(button) {
     if (button.dataset.sure) { send({ do: "delete", id: button.value }); return; }
     button.dataset.sure = "yes";
-    button.textContent = "Delete?";
+    button.textContent = say("history.sure");
     button.addEventListener("blur", () => { delete button.dataset.sure; button.textContent = "✕"; }, { once: true });
   }
 
