@@ -220,6 +220,9 @@ def _add_aligning(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluating(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    thumbs = "instead of FILE: the questions whose answers got a thumb on the page, of every user"
+    command.add_argument("--from-feedback", action="store_true", help=thumbs)
+    command.add_argument("--keep", metavar="FILE", help="with --from-feedback: also write these questions there")
     which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
     command.add_argument("--kinds", default="", metavar="KINDS", help=which)
     most = "at most so many questions of each kind, or pairs for --check-judge"
