@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.assistant import Assistant
+from rag_app.command_feedback import feedback_file
 from rag_app.command_library import ready_assistant
 from rag_app.command_terminal import ProgressLine, harmless, print_json
 from rag_app.errors import QuestionError, SettingsError
@@ -30,15 +31,14 @@ def run(options: Namespace) -> int:
     """Measure and print. Returns 1 when the report is not acceptable beside --baseline."""
     if options.check_judge:
         return _check_judge(options)
-    if not options.file:
-        raise QuestionError("No file of questions. Write: rag-app eval FILE.jsonl, or eval --check-judge FOLDER")
-    questions = read_questions(Path(options.file), _kinds(options.kinds), options.limit)
+    questions = _questions(options)
     accepted = read_accepted(Path(options.baseline)) if options.baseline else None
     assistant = ready_assistant()
     outcomes = list(_shown(measure(assistant, questions), len(questions)))
     report = summary(outcomes)
     if options.judge:
-        report["judge"] = judge_answers(_judge(assistant.settings), outcomes)
+        judged = [outcome for outcome in outcomes if outcome.question.judged]
+        report["judge"] = judge_answers(_judge(assistant.settings), judged)
     changed = changes(report, accepted) if accepted else []
     wrong = faults(report, changed) if accepted else []
     if options.html:
@@ -48,6 +48,21 @@ def run(options: Namespace) -> int:
     else:
         print(harmless(report_text(report, changed, wrong)))
     return int(bool(wrong))
+
+
+def _questions(options: Namespace) -> list[Question]:
+    kinds = _kinds(options.kinds)
+    if options.from_feedback == bool(options.file):
+        raise QuestionError(
+            "No file of questions, or two sources of them. Write: rag-app eval FILE.jsonl, eval --from-feedback, or "
+            "eval --check-judge FOLDER"
+        )
+    if options.keep and not options.from_feedback:
+        raise QuestionError("--keep writes the questions that thumbs became: give it with --from-feedback.")
+    if options.file:
+        return read_questions(Path(options.file), kinds, options.limit)
+    with feedback_file(load_settings().index_folder, options.keep) as file:
+        return read_questions(file, kinds, options.limit)
 
 
 def measure(assistant: Assistant, questions: Iterable[Question]) -> Iterator[Outcome]:
@@ -137,11 +152,22 @@ def report_text(report: Json, changed: Sequence[Change] = (), wrong: Sequence[st
     levels = [f"{level} {row['right']:.2f} of {row['answers']}" for level, row in report["confidence"].items()]
     lines += [f"right by confidence: {', '.join(levels)}"] if levels else []
     lines += [f"errors: {report['errors']}"] if report["errors"] else []
+    lines += _disliked_lines(report["disliked"]) if "disliked" in report else []
     lines += ["", _lines({**report["judge"], "each": ""})] if "judge" in report else []
     if changed:
         lines += ["", "worse than accepted:" if wrong else f"no worse than accepted: {len(changed)} measures"]
         lines += [f"  {fault}" for fault in wrong]
     return "\n".join(lines)
+
+
+def _disliked_lines(again: Json) -> list[str]:
+    head = f"asked again after a thumb down, not scored: {again['questions']}, the same answer: {again['same answer']}"
+    said = {True: "the same answer", False: "another answer"}
+    return ["", head] + [
+        f"  {line['id']}  {said[line['same answer']]}  {line['question']}"
+        + (f" ({line['reason']})" if line["reason"] else "")
+        for line in again["each"]
+    ]
 
 
 def _figure(value: object) -> str:

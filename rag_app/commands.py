@@ -28,6 +28,7 @@ ROOMS = {
     "chat": "rag_app.command_chat",
     "search": "rag_app.command_search",
     "compare": "rag_app.command_compare",
+    "history": "rag_app.command_history",
     "verify": "rag_app.command_verify",
     "eval": "rag_app.command_eval",
     "papers": "rag_app.command_papers",
@@ -114,7 +115,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_growing(commands)
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
-    takes = "write the answer to FILE as .md, .bib, .csv (of a table) or .json (evidence for verify); may be repeated"
+    takes = (
+        "write the answer to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all); repeatable"
+    )
     ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
     ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
     ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only say what that would send")
@@ -124,8 +127,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
+    _add_remembering(_command(commands, "history", "read the page's conversations, and take them away whole"))
     verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
-    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json")
+    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json, or history")
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
     _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
@@ -218,8 +222,20 @@ def _add_aligning(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
 
 
+def _add_remembering(command: argparse.ArgumentParser) -> None:
+    which = "which conversation, by its number in the list; without it: the list, the newest first"
+    command.add_argument("which", nargs="?", default="", metavar="NUMBER", help=which)
+    command.add_argument("--find", default="", metavar="TEXT", help="only conversations that hold this text")
+    command.add_argument("--user", default="", metavar="NAME", help="whose, where users log in")
+    takes = "write all its answers to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all)"
+    command.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
+
+
 def _add_evaluating(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    thumbs = "instead of FILE: the questions whose answers got a thumb on the page, of every user"
+    command.add_argument("--from-feedback", action="store_true", help=thumbs)
+    command.add_argument("--keep", metavar="FILE", help="with --from-feedback: also write these questions there")
     which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
     command.add_argument("--kinds", default="", metavar="KINDS", help=which)
     most = "at most so many questions of each kind, or pairs for --check-judge"

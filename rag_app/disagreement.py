@@ -1,7 +1,8 @@
 """Where papers disagree: pairs of quoted claims that say opposite things of the same matter.
 
 Pure but for its parts. Careful: better no pair than a false one. Two claims are a pair only when they share what they
-speak of, nearly all of it, and one says that it helps where the other says that it does not.
+speak of, nearly all of it, or are measured against the same by name, and one says that it helps where the other says
+that it does not.
 """
 
 from __future__ import annotations
@@ -21,23 +22,43 @@ _ASKS = re.compile(
 _TOPIC = re.compile(r"\b(?:about|on|over|regarding|concerning|whether|as to)\s+(?P<topic>[^?]+)", re.IGNORECASE)
 _UP = re.compile(
     r"\b(?:improv\w+|increas\w+|outperform\w*|help(?:s|ed|ful)?|benefi\w+|better|boost\w*|gain\w*|higher|superior|effective|"
-    r"enhanc\w+|useful|positive(?:ly)?|surpass\w*|exceed\w*|essential|necessary|crucial)\b",
+    r"enhanc\w+|useful|positively|surpass\w*|exceed\w*|essential|necessary|crucial)\b",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
     r"\b(?:degrad\w+|decreas\w+|reduc\w+|hurt\w*|harm\w*|wors\w+|underperform\w*|drop\w*|declin\w+|lower|inferior|"
-    r"ineffective|detrimental|negative(?:ly)?|fail\w*|useless|deteriorat\w+|unnecessary|unhelpful)\b",
+    r"ineffective|detrimental|negatively|fail\w*|useless|deteriorat\w+|unnecessary|unhelpful)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|no|never|cannot|without|hardly|little|neither|nor|fails? to|does ?n[o’']t|do ?n[o’']t)\b", re.I
+    r"\b(?:not|no|never|cannot|without|hardly|little|less|least|neither|nor|fails? to|does ?n[o’']t|do ?n[o’']t)\b",
+    re.I,
+)
+# "contexts that are unhelpful": the word tells which ones are meant, and not what is claimed of them.
+_TELLS_WHICH = re.compile(r"\b(?:that|which|who)\s+(?:is|are|was|were|may be|can be)\s+(?:\w+ly\s+)?$", re.IGNORECASE)
+_BY = re.compile(r"(?:outperformed|surpassed|exceeded)\s+(?:\w+\s+)?by\b", re.IGNORECASE)  # "are outperformed by BM25"
+_AGAINST = re.compile(
+    r"\b(?:than|outperform(?:s|ing)?|surpass(?:es|ing)?|exceed(?:s|ing)?|underperform(?:s|ing)?|"
+    r"(?:outperformed|surpassed|exceeded)\s+by)\s+(?P<what>[^,;:.]{1,60})",
+    re.IGNORECASE,
+)
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
+_VERSUS = re.compile(r"\b(?:versus|vs\.?|against|compared (?:to|with)|instead of)\b", re.IGNORECASE)
+# "increasing the number of passages hurts": what is changed, and not what comes of it.
+_CHANGED = re.compile(
+    r"(?:\b(?:by|when|while|of|as|with|if)\s+|^\W*(?:\w+,\s+)?)(?:increas|decreas|reduc|boost|improv|enhanc)ing\b", re.I
 )
 # A fall in these is good news: the words of direction then say nothing of who is right.
 _COSTS = re.compile(
-    r"\b(?:error|loss|perplexity|latency|cost|time|memory|hallucinat\w*|toxic\w*|parameters|overhead)\b", re.I
+    r"\b(?:error|loss|perplexity|latency|cost|time|memory|hallucinat\w*|toxic\w*|parameters|overhead|"
+    r"dispar\w+|gaps?|varian\w+|variab\w+|bias\w*|sensitiv\w*|nois[ey]\w*|risks?|burden|reliance|dependen\w+|"
+    r"redundan\w+|complexity|effort|ambigu\w+|uncertain\w*|expens\w+)\b",
+    re.I,
 )
 _GUARDED = re.compile(
-    r"\b(?:may|might|could|whether|if|would|hypothes\w+|expect\w*|assum\w+|question)\b", re.IGNORECASE
+    r"\b(?:may|might|could|whether|if|would|hypothes\w+|expect\w*|assum\w+|question|misconceptions?|myth|"
+    r"beliefs?|believed?|suppos\w+|intuiti\w+|goal|aim\w*|in order to|designed to)\b",
+    re.IGNORECASE,
 )
 
 LEAST_SHARED = 3  # words of the matter that both claims hold, beside the words of direction
@@ -52,6 +73,7 @@ class Claimed:
     unit: Unit
     direction: int
     words: frozenset[str]
+    against: frozenset[str] = frozenset()  # what it is better or worse than, by name
 
 
 @dataclass(frozen=True)
@@ -79,13 +101,26 @@ def direction_of(text: str) -> int:
     bare = without_citations(text)
     if _GUARDED.search(bare) or _COSTS.search(bare):
         return 0
-    up, down = _UP.search(bare), _DOWN.search(bare)
+    bare = _CHANGED.sub(" ", bare)
+    up, down = _said(_UP, bare), _said(_DOWN, bare)
     if (up is None) == (down is None):
         return 0
     found = up or down
     assert found is not None
-    negated = _NOT.search(bare[max(0, found.start() - 40) : found.start()]) is not None
-    return (1 if up else -1) * (-1 if negated else 1)
+    before = re.split(r"[,;:]", bare[max(0, found.start() - 40) : found.start()])[-1]
+    turned = (_NOT.search(before) is not None) != (_BY.match(bare, found.start()) is not None)
+    return (1 if up else -1) * (-1 if turned else 1)
+
+
+def measured_against(text: str) -> frozenset[str]:
+    """The names that a claim is better or worse than: BM25 in "DPR is better than BM25", as they are compared."""
+    bare = without_citations(text)
+    return frozenset(squash(name) for match in _AGAINST.finditer(bare) for name in names(f"x {match['what']}"))
+
+
+def _said(direction: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The first word of direction that is claimed of something."""
+    return next((m for m in direction.finditer(text) if not _TELLS_WHICH.search(text[: m.start()])), None)
 
 
 def claims_in(units: Sequence[Unit]) -> list[Claimed]:
@@ -98,13 +133,18 @@ def claims_in(units: Sequence[Unit]) -> list[Claimed]:
         direction = direction_of(unit.text)
         if direction:
             bare = _DOWN.sub(" ", _UP.sub(" ", without_citations(unit.text)))
-            found.append(Claimed(unit, direction, frozenset(content_words(bare))))
+            found.append(Claimed(unit, direction, _words(bare), measured_against(unit.text)))
     return found
+
+
+def _words(text: str) -> frozenset[str]:
+    """The content words; "fine-tuning" is one, else two claims would share two words by sharing it."""
+    return frozenset(content_words(_HYPHEN.sub("", text)))
 
 
 def pairs(claims: Sequence[Claimed], topic: str) -> list[Pair]:
     """Opposed claims of different papers about the topic, the surest first, at most MOST_PAIRS; each claim once."""
-    wanted = frozenset(content_words(topic))
+    wanted = _words(_VERSUS.sub(" ", topic))
     found = sorted(_opposed(claims, wanted), key=lambda one: -one[0])
     used: set[int] = set()
     kept: list[Pair] = []
@@ -122,15 +162,23 @@ def _opposed(claims: Sequence[Claimed], wanted: frozenset[str]) -> Iterator[tupl
             if one.unit.evidence.paper == other.unit.evidence.paper or one.direction == other.direction:
                 continue
             shared = one.words & other.words
+            if one.against & other.against and _about(one, wanted) and _about(other, wanted):
+                yield 1.0 + 0.05 * len(shared), one, other
+                continue
             if len(shared) < LEAST_SHARED or not wanted <= shared | (wanted - one.words - other.words):
                 continue
-            if len(shared & wanted) < min(2, len(wanted)):
+            if len(shared & wanted) < max(1, min(2, len(wanted & (one.words | other.words)))):
                 continue
             if one.unit.vector is None or other.unit.vector is None:
                 continue
             alike = float(one.unit.vector @ other.unit.vector)
             if alike >= LEAST_ALIKE:
                 yield alike + 0.05 * len(shared), one, other
+
+
+def _about(claim: Claimed, wanted: frozenset[str]) -> bool:
+    """Whether a claim speaks of the whole topic, in its own words or by its paper's title."""
+    return wanted <= claim.words | _words(claim.unit.evidence.title)
 
 
 def _only(one: Unit, other: Unit) -> str:

@@ -37,6 +37,8 @@ class Outcome:
     @property
     def right(self) -> bool:
         """Whether a user was well served: half of the facts told, or a question without answer refused."""
+        if not self.question.judged:
+            return False
         if not self.question.answerable:
             return self.answer.status == "not_in_papers"
         return self.scores["facts shown"] >= RIGHT
@@ -48,12 +50,15 @@ def judge(question: Question, answer: Answer, places: Sequence[Place], raw_text:
     recall@k: share of the facts whose page is among the first k distinct pages. fact coverage: share of the facts whose
     numbers and names all stand in the answer's words; facts shown: in its words or its quotes. citation precision:
     share of the cited pages that hold a fact. quote validity: share of the quotes that stand on their page. refused,
-    answered: 1 when that was right. cells right: comparisons. papers F1: clusterings.
+    answered: 1 when that was right. cells right: comparisons. papers F1: clusterings. A question without gold has only
+    quote validity.
     """
     scores: dict[str, float] = {}
     cells: dict[str, int] = {}
     refused = answer.status == "not_in_papers"
-    if question.answerable:
+    if not question.judged:
+        pass
+    elif question.answerable:
         said = f"{_MARK.sub('', answer.answer)}" if answer.status == "answered" else ""
         shown = " ".join([said, *(citation.quote for citation in answer.citations)])
         scores |= {f"recall@{depth}": recall(places, question.facts, depth) for depth in DEPTHS}
@@ -65,10 +70,10 @@ def judge(question: Question, answer: Answer, places: Sequence[Place], raw_text:
             scores["citation precision"] = len(cited & {(f.paper, f.page) for f in question.facts}) / len(cited)
     else:
         scores["refused"] = float(refused)
-    if question.kind == "comparison":
+    if question.judged and question.kind == "comparison":
         cells = compared(answer, question.facts)
         scores["cells right"] = cells["right"] / sum(cells.values())
-    if question.kind == "clustering":
+    if question.judged and question.kind == "clustering":
         scores["papers F1"] = f1(papers_of(answer), set(question.papers))
     valid = sum(stands(citation, raw_text) for citation in answer.citations)
     if answer.citations:

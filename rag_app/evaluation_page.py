@@ -29,6 +29,7 @@ def page(report: Json, changed: Sequence[Change] = (), faults: Sequence[str] = (
     """The report, what changed against an accepted one, and why it is not acceptable where it is not."""
     parts = [_heads(report), _verdict(faults) if changed or faults else "", _plots(report)]
     parts += [_kinds(report), _changes(changed), _judge(report.get("judge")), _each(report["each"])]
+    parts.append(_disliked(report.get("disliked")))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
@@ -136,3 +137,14 @@ def _each(lines: Sequence[Json]) -> str:
         for line in lines
     ]
     return _table(["id", "question", "status", "confidence", "facts", "pages", ""], rows, "Each question")
+
+
+def _disliked(again: Json | None) -> str:
+    if again is None:
+        return ""
+    rows = [
+        [line["id"], line["question"], line["reason"], line["status"], "the same" if line["same answer"] else "another"]
+        for line in again["each"]
+    ]
+    head = ["id", "question", "reason of the thumb down", "status now", "answer now"]
+    return _table(head, rows, "Asked again after a thumb down (not scored: what is right is not known)")

@@ -34,10 +34,17 @@ class Question:
     papers: tuple[str, ...]
     answer: str
     facts: tuple[Fact, ...]
+    disliked: str | None = None  # an answer that a user gave a thumb down; such a question has no gold
+    reason: str = ""  # the user's, for the thumb
 
     @property
     def answerable(self) -> bool:
         return self.kind != "unanswerable"
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is gold to judge an answer by."""
+        return self.disliked is None
 
 
 def read_questions(path: Path, kinds: Sequence[str] = (), limit: int = 0) -> list[Question]:
@@ -95,7 +102,10 @@ def question_of(value: dict[str, Any], where: str) -> Question:
     papers = value.get("papers", [])
     if not isinstance(facts, list) or not _texts(papers):
         raise QuestionError(f'{where}: "facts" and "papers" have to be lists.')
-    if (value["kind"] == "unanswerable") == bool(facts):
+    down = value.get("verdict") == "down"
+    if down and facts:
+        raise QuestionError(f'{where}: a thumb down tells no facts, so "facts" has to be empty.')
+    if not down and (value["kind"] == "unanswerable") == bool(facts):
         raise QuestionError(f"{where}: an unanswerable question has no facts, any other has some.")
     return Question(
         value["id"],
@@ -104,6 +114,8 @@ def question_of(value: dict[str, Any], where: str) -> Question:
         tuple(papers),
         str(value.get("answer", "")),
         tuple(_fact(fact, where) for fact in facts),
+        str(value.get("disliked", "")) if down else None,
+        str(value.get("note", "")),
     )
 
 

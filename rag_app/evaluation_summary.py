@@ -13,6 +13,7 @@ import numpy as np
 from rag_app.errors import QuestionError
 from rag_app.evaluation import Outcome
 from rag_app.evaluation_questions import KINDS
+from rag_app.feedback import same_answer
 
 Json = dict[str, Any]
 SCORES = (
@@ -37,14 +38,16 @@ def summary(outcomes: Sequence[Outcome]) -> Json:
 
     "falsely refused" is the share of the answerable questions that were refused; errors are counted apart.
     """
+    disliked = [o for o in outcomes if not o.question.judged]
+    outcomes, everything = [o for o in outcomes if o.question.judged], outcomes
     by_kind = {kind: [o for o in outcomes if o.question.kind == kind] for kind in KINDS}
     answerable = [o for o in outcomes if o.question.answerable]
     unanswerable = by_kind["unanswerable"]
-    seconds = [o.answer.milliseconds.get("total", 0.0) / 1000 for o in outcomes]
+    seconds = [o.answer.milliseconds.get("total", 0.0) / 1000 for o in everything]
     cells = [o.cells for o in outcomes if o.cells]
     return {
         "questions": len(outcomes),
-        "reader": " ".join(dict.fromkeys(o.answer.reader for o in outcomes if o.answer.reader)),
+        "reader": " ".join(dict.fromkeys(o.answer.reader for o in everything if o.answer.reader)),
         "kinds": {kind: {"questions": len(of), **_means(of)} for kind, of in by_kind.items() if of},
         "all": _means(outcomes),
         "refusal": {
@@ -54,17 +57,40 @@ def summary(outcomes: Sequence[Outcome]) -> Json:
         "quotes": dict(
             zip(
                 ("cited", "verified", "on the page"),
-                (sum(o.quotes[place] for o in outcomes) for place in range(3)),
+                (sum(o.quotes[place] for o in everything) for place in range(3)),
                 strict=True,
             )
         ),
         "cells": {name: sum(c[name] for c in cells) for name in ("right", "wrong", "missing")} if cells else {},
         "confidence": calibration((o.answer.confidence, o.right) for o in outcomes if o.answer.status == "answered"),
-        "errors": sum(o.answer.status == "error" for o in outcomes),
+        "errors": sum(o.answer.status == "error" for o in everything),
         "seconds": _percentiles(seconds),
-        "tokens": {"total": sum(o.answer.tokens for o in outcomes), "mean": _mean([o.answer.tokens for o in outcomes])},
+        "tokens": {
+            "total": sum(o.answer.tokens for o in everything),
+            "mean": _mean([o.answer.tokens for o in everything]),
+        },
         "each": [_line(outcome) for outcome in outcomes],
+        **({"disliked": disliked_again(disliked)} if disliked else {}),
     }
+
+
+def disliked_again(outcomes: Sequence[Outcome]) -> Json:
+    """Questions whose answer got a thumb down, asked again: nothing is known of what is right, so nothing is scored.
+
+    Told is only whether today's answer still says the words that were disliked.
+    """
+    lines = [
+        {
+            "id": o.question.id,
+            "question": o.question.question,
+            "reason": o.question.reason,
+            "status": o.answer.status,
+            "same answer": same_answer(o.question.disliked or "", o.answer.answer),
+            "answer": o.answer.answer,
+        }
+        for o in outcomes
+    ]
+    return {"questions": len(lines), "same answer": sum(line["same answer"] for line in lines), "each": lines}
 
 
 def calibration(answers: Iterable[tuple[str, bool]]) -> Json:

@@ -31,7 +31,7 @@ class Claimed:
     paper: str
     page: int  # from 1
     quote: str
-    digest: str  # SHA-256, 64 hexadecimal digits
+    digest: str  # SHA-256, 64 hexadecimal digits; empty where the paper had left the library before this was written
 
 
 def evidence_value(answers: Sequence[Answer], sources: Mapping[str, Source], program: str, moment: str) -> Json:
@@ -123,7 +123,7 @@ def _claimed(value: object, answer: int, name: str, where: str) -> Claimed:
         raise EvidenceError(f'{name}: {where}: "paper" is no file\'s name.')
     if len(quote) > LONGEST_QUOTE:
         raise EvidenceError(f'{name}: {where}: "quote" is longer than {LONGEST_QUOTE} characters.')
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not re.fullmatch(r"(?:[0-9a-f]{64})?", digest):
         raise EvidenceError(f'{name}: {where}: "sha256" is no SHA-256 of 64 hexadecimal digits.')
     return Claimed(answer, number, paper, page, quote, digest)
 

@@ -94,15 +94,15 @@ def forms_of(answer: Answer) -> list[str]:
     return [suffix for suffix in FORMS if answer.status != "error" and fits[suffix]]
 
 
-def safe_name(question: str) -> str:
-    """A file's name that every system takes: ASCII letters and digits of the question, with hyphens between."""
+def safe_name(question: str, kind: str = "answer") -> str:
+    """A file's name that every system takes: its kind, and the question's ASCII letters and digits with hyphens."""
     words = re.findall(r"[a-z0-9]+", question.casefold())
     name = ""
     for word in words:
         if len(name) + len(word) > 60:
             break
         name = f"{name}-{word}" if name else word
-    return f"answer-{name}" if name else "answer"
+    return f"{kind}-{name}" if name else kind
 
 
 # -- Markdown ---------------------------------------------------------------------------------------------------
@@ -120,7 +120,8 @@ def inert(text: str) -> str:
 
 
 def _answer_blocks(answer: Answer, prefix: str) -> list[str]:
-    blocks = [f"# {inert(answer.question)}", _text(answer, prefix)]
+    understood = [f"*Understood as: {inert(answer.asked)}*"] if answer.asked else []
+    blocks = [f"# {inert(answer.question)}", *understood, _text(answer, prefix)]
     blocks += [f"> {inert(note)}" for note in answer.notes]
     if answer.unsupported:
         doubts = [f"- {inert(sentence)}" for sentence in answer.unsupported]

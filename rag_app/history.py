@@ -15,21 +15,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rag_app.claims import numbers
 from rag_app.errors import HistoryFault
+from rag_app.feedback import Verdict, as_question
 from rag_app.formats import answer_json, answer_of
 from rag_app.records import Answer
 
 FORMAT = 1  # PRAGMA user_version of the file
 PATIENCE = 30.0  # seconds to wait for another writer
 LONGEST_TITLE = 80  # characters
-LONGEST_QUOTE = 30  # words of a fact's quote
 MOST_LISTED = 200
 MOST_COUNTED = 2_000  # answers
-
-Verdict = Literal["up", "down"]
 
 _TABLES = (
     "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL,"
@@ -68,6 +65,14 @@ def history_file(index_folder: Path, user: str = "") -> Path:
     """Where the conversations about this index's papers are kept; those of each user in a folder of the user's own."""
     folder = index_folder.parent / "history"
     return (folder / "users" / user if user else folder) / f"{index_folder.name}.sqlite"
+
+
+def all_history_files(index_folder: Path) -> dict[str, Path]:
+    """The kept conversations about this index's papers by user; the user "" is whoever needed no log-in."""
+    alone = history_file(index_folder)
+    users = sorted((alone.parent / "users").glob(f"*/{index_folder.name}.sqlite"))
+    found = {"": alone} | {file.parent.name: file for file in users}
+    return {user: file for user, file in found.items() if file.is_file()}
 
 
 def new_conversation() -> str:
@@ -173,17 +178,13 @@ class History:
             )
 
     def feedback_questions(self) -> Iterator[dict[str, Any]]:
-        """Rated questions in the form of a gold question set, with one field more: "verdict", "up" or "down".
-
-        A thumb up makes its verified citations the facts, or the question unanswerable where the papers did not
-        answer it. A thumb down tells only that the answer was not good: its facts are empty.
-        """
+        """Rated questions, oldest first, in the form of a gold question set with "verdict" besides: feedback.py."""
         with self._reading() as database:
             rows = database.execute(
                 "SELECT t.id, t.answer, f.verdict, f.reason FROM feedback f JOIN turns t ON t.id = f.turn ORDER BY t.id"
             ).fetchall()
         for id, value, verdict, reason in rows:
-            yield _as_question(id, answer_of(json.loads(value)), verdict, reason)
+            yield as_question(f"feedback-{id:05}", answer_of(json.loads(value)), verdict, reason)
 
     def cited_pages(self) -> dict[str, dict[int, int]]:
         """How often answers quoted each page, verified quotes only: paper -> page -> times. Of the newest answers."""
@@ -254,28 +255,3 @@ class History:
 
 def _version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _as_question(id: int, answer: Answer, verdict: str, reason: str) -> dict[str, Any]:
-    facts = [
-        {
-            "paper": citation.paper,
-            "page": citation.page,
-            "quote": " ".join(citation.quote.split()[:LONGEST_QUOTE]),
-            "must_contain": [number.written for number in numbers(" ".join(citation.quote.split()[:LONGEST_QUOTE]))],
-        }
-        for citation in answer.citations
-        if citation.verified
-    ]
-    papers = list(dict.fromkeys(citation.paper for citation in answer.citations))
-    kind = "comparison" if len(papers) > 1 else "spotlight"
-    return {
-        "id": f"feedback-{id:05}",
-        "kind": "unanswerable" if answer.status == "not_in_papers" and verdict == "up" else kind,
-        "question": answer.asked or answer.question,
-        "papers": papers,
-        "answer": answer.answer if verdict == "up" else "",
-        "facts": facts if verdict == "up" else [],
-        "note": reason,
-        "verdict": verdict,
-    }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rag_app import parts
+from rag_app.bundle import SUFFIX, bundle
 from rag_app.errors import ExportError
 from rag_app.export import FORMS, Exported
 from rag_app.records import Answer, Source
@@ -26,8 +27,8 @@ def checked_files(files: Iterable[PathLike]) -> list[Path]:
     """The files, if each can be written and has a form. Raises ExportError."""
     paths = list(dict.fromkeys(Path(file).expanduser() for file in files))
     for path in paths:
-        if path.suffix.lower().lstrip(".") not in FORMS:
-            known = ", ".join(f".{suffix}" for suffix in FORMS)
+        if _suffix(path) not in (*FORMS, SUFFIX):
+            known = ", ".join(f".{suffix}" for suffix in (*FORMS, SUFFIX))
             raise ExportError(f"{path}: which form is meant is told by the suffix. End the name in one of {known}.")
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ExportError(f"{path}: no file can be written there. Name one in a folder that exists.")
@@ -42,23 +43,34 @@ def exported(library: Library, answers: Sequence[Answer]) -> Exported:
 
 
 def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
-    """Write the answers to each file: .md, .bib, .csv or .json. Returns the paths; a file that was there is replaced.
+    """Write the answers to each file: .md, .bib, .csv, .json, or .zip with all of them. Returns the paths.
 
-    Raises ExportError when an answer is an error, has nothing of the form, or a file cannot be written.
+    A file that was there is replaced. Raises ExportError when an answer is an error, has nothing of the form, or a file
+    cannot be written.
     """
     listed = [answers] if isinstance(answers, Answer) else list(answers)
     if not listed or any(answer.status == "error" for answer in listed):
         raise ExportError("There is no answer to take away: asking ended with an error.")
     paths = checked_files(files)
     content = exported(library, listed)
-    texts = [FORMS[path.suffix.lower().lstrip(".")].make(content) for path in paths]
-    for path, text in zip(paths, texts, strict=True):
+    made = [_made(content, path) for path in paths]
+    for path, data in zip(paths, made, strict=True):
         try:
-            # Half characters, which a file's name may hold, are no UTF-8.
-            parts.write_bytes(path, text.encode("utf-8", "replace"))
+            parts.write_bytes(path, data)
         except OSError as error:
             raise ExportError(f"{path}: cannot be written ({error.strerror}). Name another file.") from error
     return paths
+
+
+def _made(content: Exported, path: Path) -> bytes:
+    if _suffix(path) == SUFFIX:
+        return bundle(content, path.stem)
+    # Half characters, which a file's name may hold, are no UTF-8.
+    return FORMS[_suffix(path)].make(content).encode("utf-8", "replace")
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower().lstrip(".")
 
 
 def _version() -> str:

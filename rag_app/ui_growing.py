@@ -12,6 +12,7 @@ from rag_app.settings import Settings
 from rag_app.ui_adding import adding_routes
 from rag_app.ui_arrivals import Arrivals
 from rag_app.ui_settings import SettingsPanel, settings_routes
+from rag_app.ui_take import take_routes
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rag_app.ui_pages import Shelf
     from rag_app.ui_reader import ReaderNote
 
+FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
 Growing = Callable[["Shelf"], APIRouter]
 
 
@@ -39,6 +41,7 @@ def growing_routes(
         routes = APIRouter()
         routes.include_router(adding_routes(arrivals, shelf))
         routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history), shared))
+        routes.include_router(take_routes(assistant, history))
         return routes
 
     return made
@@ -47,5 +50,5 @@ def growing_routes(
 def growing_head() -> str:
     """The styles and scripts of both, for the head of the page."""
     static = resources.files("rag_app") / "static"
-    style, *scripts = ((static / n).read_text(encoding="utf-8") for n in ("grow.css", "adding.js", "settings.js"))
+    style, *scripts = ((static / name).read_text(encoding="utf-8") for name in FILES)
     return f"<style>{style}</style>" + "".join(f"<script>{script}</script>" for script in scripts)

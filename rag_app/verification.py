@@ -49,7 +49,7 @@ class Checked:
             "found": f"found on page {self.claimed.page}",
             "other page": f"not on page {self.claimed.page}, but on {pages}",
             "not found": "not found",
-            "file changed": "file changed (other hash); the words are "
+            "file changed": f"file changed ({'other' if self.claimed.digest else 'no'} hash); the words are "
             + (f"on {pages} of the file that is there now" if self.pages else "not in the file that is there now"),
             "file missing": "file missing",
             "file unreadable": f"file unreadable: {self.problem}",
@@ -104,7 +104,7 @@ def _files(wanted: dict[str, str], listed: Sequence[Paper]) -> dict[str, _File]:
         found |= {
             name: (by_digest[digest], digest)
             for name, digest in wanted.items()
-            if name not in found and digest in by_digest
+            if name not in found and digest and digest in by_digest
         }
     return found
 

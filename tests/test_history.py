@@ -97,11 +97,16 @@ def test_thumbs_become_questions_of_a_gold_set(history):
     history.rate(absent, "up")
     good, bad, none = history.feedback_questions()
     assert good["question"] == "How large is A?" and good["verdict"] == "up" and good["note"] == "right page"
-    assert good["papers"] == ["a.pdf", "b.md"]
+    assert good["papers"] == ["a.pdf"]
     assert good["facts"] == [
         {"paper": "a.pdf", "page": 3, "quote": "It has 220 million parameters.", "must_contain": ["220 million"]}
     ]
-    assert bad["verdict"] == "down" and bad["facts"] == [] and bad["note"] == "wrong paper"
+    assert (
+        bad["verdict"] == "down"
+        and bad["disliked"] == "Some text."
+        and bad["facts"] == []
+        and bad["note"] == "wrong paper"
+    )
     assert none["kind"] == "unanswerable" and none["facts"] == []
     assert set(good) >= {"id", "kind", "question", "papers", "answer", "facts", "note"}
     assert [turn.verdict for turn in history.load("one")] == ["up", "down", "up"]

@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.chain import chain_of
 from rag_app.command_terminal import answer_text
-from rag_app.disagreement import asks_for_disagreement, direction_of
+from rag_app.disagreement import Claimed, asks_for_disagreement, claims_in, direction_of, pairs
 from rag_app.formats import answer_json
 from rag_app.quoting import QuotingReader
-from rag_app.records import Answer
+from rag_app.records import Answer, Evidence
+from rag_app.sentence_ranking import Unit
 from rag_app.survey import topic_of
 from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for
@@ -71,10 +73,38 @@ def test_a_name_in_the_description_names_nobody() -> None:
         ("Random stones improve speed but degrade accuracy.", 0),
         ("Random stones reduce the error.", 0),
         ("Random stones lie there.", 0),
+        ("Random stones are often less effective.", -1),
+        ("Random stones are outperformed by sand.", -1),
+        ("Random stones need no training data, and improve swimming.", 1),  # "no" belongs to another clause
+        ("Increasing the number of stones hurts swimming.", -1),
+        ("It is a common misconception that stones are beneficial.", 0),
+        ("We leave out stones that are unhelpful for swimming.", 0),
+        ("The gain brought by stones stays the same.", 1),
+        ("We draw negative stones from the same river.", 0),
+        ("Random stones reduce the disparity between rivers.", 0),
     ],
 )
 def test_the_direction_of_a_claim(text: str, direction: int) -> None:
     assert direction_of(text) == direction
+
+
+def claims_of(text: str, paper: str) -> list[Claimed]:
+    piece = Evidence(1, paper, "Stone Paddling in Rivers", 1, "1", "Results", 0, len(text), text)
+    unit = Unit(piece, 0, len(text), vector=np.array([1.0, 0.0]) if paper == "a.pdf" else np.array([0.0, 1.0]))
+    return claims_in([unit])
+
+
+def test_claims_measured_against_the_same_oppose_each_other_in_unlike_words() -> None:
+    better = claims_of("With the exception of FishQA, the paddle performs consistently better than BM25.", "a.pdf")
+    worse = claims_of("However, they do not transfer well, and are outperformed by methods such as BM25.", "b.pdf")
+    other = claims_of(
+        "However, they do not transfer well, and are outperformed by methods such as Contriever.", "b.pdf"
+    )
+    assert [claim.against for claim in better + worse] == [{"bm25"}, {"bm25"}]
+    (pair,) = pairs(better + worse, "stone paddling versus BM25")
+    assert {pair.one.evidence.paper, pair.other.evidence.paper} == {"a.pdf", "b.pdf"}
+    assert not pairs(better + other, "stone paddling versus BM25")
+    assert not pairs(better + worse, "swimming versus BM25")  # neither says so, nor does its title
 
 
 def test_what_asks_for_disagreement() -> None:

@@ -126,6 +126,16 @@ def test_a_missing_file_is_told_and_one_that_moved_is_known_by_its_bytes(
     assert (code, quote["state"], quote["message"]) == (1, "file missing", "file missing")
 
 
+def test_a_paper_that_had_left_the_library_when_this_was_written_spoils_no_other_quote(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(copied, sha256="")
+    code, quote = checked(copied, capsys)
+    assert (code, quote["state"]) == (1, "file changed") and "no hash" in str(quote["message"])
+    (copied / "corpus/quokka.pdf").unlink()
+    assert checked(copied, capsys)[1]["state"] == "file missing"
+
+
 def test_a_file_that_cannot_be_read_says_why(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (copied / "corpus/quokka.pdf").write_bytes(b"%PDF-1.4\nrubbish")
     code, quote = checked(copied, capsys)
@@ -180,7 +190,7 @@ def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, capsys, 
         ("page", 0), ("page", -1), ("page", "1"), ("page", True), ("page", 1e3), ("page", 10**30), ("page", None),
         ("number", -1), ("paper", ""), ("paper", 5), ("paper", "a\x1b[2Jb.pdf"), ("paper", "a" * 5000),
         ("quote", None), ("quote", ["x"]), ("quote", "x" * 100_000),
-        ("sha256", ""), ("sha256", "zz"), ("sha256", "A" * 64),
+        ("sha256", "zz"), ("sha256", "A" * 64),
     ],
 )  # fmt: skip
 def test_a_field_of_the_wrong_kind_is_named(copied: Path, field: str, value: object) -> None:

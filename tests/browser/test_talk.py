@@ -1,5 +1,6 @@
 """A headless Chromium talks: follow-ups, conversations that are kept, a question changed, thumbs."""
 
+import zipfile
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -133,3 +134,21 @@ def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, ser
     other.click("#history-rows .open-conversation")
     other.wait_for_selector("#chat .answer-text:has-text('220 million')")
     context.close()
+
+
+def test_the_whole_conversation_is_saved_by_one_press(tab, served):  # noqa: F811
+    tab.click(".take-conversation")
+    tab.wait_for_selector(".take-conversation:has-text('Nothing to save yet')")
+    ask(tab, "How many parameters?")
+    ask(tab, "What is the weather?")
+    tab.wait_for_selector(".take-conversation:text-is('Save')")
+    with tab.expect_download() as download:
+        tab.click(".take-conversation")
+    assert download.value.suggested_filename == "conversation-how-many-parameters.zip"
+    with zipfile.ZipFile(download.value.path()) as file:
+        names = {name.rpartition(".")[2]: file.read(name).decode() for name in file.namelist()}
+    assert set(names) >= {"md", "bib", "json"}
+    assert "# How many parameters?" in names["md"] and "# What is the weather?" in names["md"]
+    assert f"“{QUOTE}”" in names["md"] and "[^1-1]: " in names["md"]
+    assert names["bib"].count("@misc{") == 2
+    tab.wait_for_selector("#spoken:has-text('Saved')", state="attached")
