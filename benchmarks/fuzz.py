@@ -11,9 +11,12 @@ import io
 import json
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.tried import Section, Tried
 from rag_app import settings as settings_module
@@ -23,12 +26,16 @@ from rag_app.build import build
 from rag_app.command_batch import run_batch
 from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import RagError
-from rag_app.evidence_file import read_evidence
+from rag_app.evidence_file import Claimed, read_evidence
 from rag_app.index import open_current
+from rag_app.retrieval import Retriever
+from rag_app.saving import save_answers
+from rag_app.verification import verify
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 from tests.pdfs import Table, make_paper
 
 SEED = 11
+UNREAD = "what is mutated is not valid itself"
 TOML = b"""[[paper]]
 arxiv_id = "2406.15319"
 title = "LongRAG: Enhancing Retrieval"
@@ -44,6 +51,25 @@ host = "127.0.0.1"
 whole_papers = true
 """
 QUESTION = b'{"id": "1", "question": "Which trial series reached 7.3 points?"}\n'
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    10**400,
+    "",
+    "x",
+    "../../x",
+    "\ud800",
+    "x" * 100_000,
+    [],
+    {},
+    [[]],
+    {"": None},
+    ["x"],
+    [1, 2],
+)
 WEIRD = (
     "", " ", "\x00", "\x1b[2J\x07", "\u202egnp.exe\u202c", "?" * 50, "-" * 50, "\ud800", "a\u0300" * 200, "%s%n{0}${x}",
     "' OR 1=1 --", '{"$gt": ""}', "AND OR NOT ((", "title:* ~ ^5 \\", "../../etc/passwd", "<script>alert(1)</script>",
@@ -94,6 +120,30 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
     return bytes(found)
 
 
+def odd_json(content: bytes, chance: random.Random) -> bytes:
+    """JSON with one to three of its values replaced, doubled or taken away; it stays JSON."""
+    value = json.loads(content)
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        places: list[tuple[Any, Any]] = []
+        todo = [value]
+        while todo:
+            one = todo.pop()
+            keys = list(one) if isinstance(one, dict) else list(range(len(one))) if isinstance(one, list) else []
+            places += [(one, key) for key in keys]
+            todo += [one[key] for key in keys]
+        if not places:
+            break
+        inside, key = chance.choice(places)
+        kind = chance.randrange(4)
+        if kind == 0:
+            del inside[key]
+        elif kind == 1:
+            inside["odd" if isinstance(inside, dict) else slice(0, 0)] = [inside[key]]
+        else:
+            inside[key] = chance.choice(ODD)
+    return json.dumps(value).encode()
+
+
 def pdfs(cases: int, seed: int = SEED) -> Tried:
     """Mutated PDFs, built as any folder is: each is read or listed with its problem, the good ones answer."""
     chance, faults = random.Random(seed), []
@@ -106,6 +156,9 @@ def pdfs(cases: int, seed: int = SEED) -> Tried:
             folder / "whole.pdf", sections=[("1 Method", text)], columns=2, references=["A. B. 2020. C."]
         )
         content, unreadable = whole.read_bytes(), 0
+        shutil.copy(whole, folder / "corpus" / "whole.pdf")
+        if build(settings_for(folder), WordEmbedder()).failed:
+            faults.append(UNREAD)
         for start in range(0, cases, 100):
             for number in range(start, min(start + 100, cases)):
                 (folder / "corpus" / f"m{number}.pdf").write_bytes(mutated(content, chance))
@@ -130,9 +183,14 @@ def pdfs(cases: int, seed: int = SEED) -> Tried:
 
 
 def _each(what: str, cases: int, content: bytes, read: Callable[[bytes], object], seed: int = SEED) -> Tried:
-    chance, faults, refused = random.Random(seed), [], 0
+    """Mutants of a file that is read as it is: each is read, or refused in words."""
+    chance, faults, refused, is_json = random.Random(seed), [], 0, content.startswith(b"{")
+    try:
+        read(content)
+    except RagError as error:
+        faults.append(f"{UNREAD}: {error}")
     for number in range(cases):
-        given = mutated(content, chance)
+        given = odd_json(content, chance) if is_json and number % 2 else mutated(content, chance)
         try:
             read(given)
         except RagError as error:
@@ -141,7 +199,20 @@ def _each(what: str, cases: int, content: bytes, read: Callable[[bytes], object]
                 faults.append(f"case {number}: an empty message")
         except Exception as error:
             faults.append(f"case {number}, seed {seed}: {type(error).__name__}: {error}")
+    if refused == cases >= 100:
+        faults.append("not one mutant was read: this says little")
     return Tried(what, cases, f"{cases - refused} read, {refused} refused in words", tuple(faults))
+
+
+def _into(path: Path, read: Callable[[], object]) -> Callable[[bytes], object]:
+    """Reads content from a file of its own, which is there with it while it is read."""
+
+    def written(content: bytes) -> object:
+        path.write_bytes(content)
+        path.chmod(0o600)
+        return read()
+
+    return written
 
 
 def files(cases: int) -> list[Tried]:
@@ -150,43 +221,51 @@ def files(cases: int) -> list[Tried]:
         folder = Path(temporary)
         write_corpus(folder / "corpus", 2)
         settings = settings_for(folder)
-        build(settings, WordEmbedder())
-        generation = open_current(settings.index_folder)
-        manifest, pointer = generation.folder / "manifest.json", settings.index_folder / "current"
-        kept = manifest.read_bytes(), pointer.read_bytes()
-
-        def into(path: Path, read: Callable[[], object]) -> Callable[[bytes], object]:
-            def written(content: bytes) -> object:
-                path.write_bytes(content)
-                path.chmod(0o600)
-                return read()
-
-            return written
-
+        assistant = Assistant(settings, embedder=WordEmbedder())
+        assistant.build()
+        rows = [_evidence(cases, assistant), *_of_index(cases, settings.index_folder)]
         toml, own, users = folder / "corpus" / "papers.toml", folder / "rag_app.toml", folder / "users.json"
         Accounts(users).add("ada", "a long password")
-        rows = [
-            _each("mutated papers.toml", cases, TOML, into(toml, lambda: read_manifest(toml.parent))),
-            _each(
-                "mutated manifest of an index",
-                cases,
-                kept[0],
-                into(manifest, lambda: open_current(settings.index_folder)),
-            ),
+        rows += [
+            _each("mutated papers.toml", cases, TOML, _into(toml, lambda: read_manifest(toml.parent))),
+            _each("mutated users file", cases, users.read_bytes(), _into(users, lambda: Accounts(users).names())),
         ]
-        manifest.write_bytes(kept[0])
-        rows.append(
-            _each("mutated pointer", cases, kept[1], into(pointer, lambda: open_current(settings.index_folder)))
-        )
-        pointer.write_bytes(kept[1])
-        rows.append(
-            _each("mutated users file", cases, users.read_bytes(), into(users, lambda: Accounts(users).names()))
-        )
-        value = json.dumps({"format": 1, "papers": {}, "answers": []}).encode()
-        rows.append(_each("mutated evidence file", cases, value, lambda content: read_evidence(content, "e.json")))
         with contextlib.chdir(folder):
-            rows.append(_each("mutated rag_app.toml", cases, SETTINGS, into(own, settings_module.load_settings)))
+            rows.append(_each("mutated rag_app.toml", cases, SETTINGS, _into(own, settings_module.load_settings)))
         return rows
+
+
+def _of_index(cases: int, folder: Path) -> list[Tried]:
+    """The two small files that say what an index is."""
+    rows, manifest = [], open_current(folder).folder / "manifest.json"
+    for what, path in (("mutated manifest of an index", manifest), ("mutated pointer", folder / "current")):
+        kept = path.read_bytes()
+        rows.append(_each(what, cases, kept, _into(path, lambda: _answered(folder))))
+        path.write_bytes(kept)
+    return rows
+
+
+def _answered(folder: Path) -> int:
+    with contextlib.closing(open_current(folder)) as opened:
+        return len(Retriever(opened, WordEmbedder().embed_question).find("Which points does the otter reach?", 3))
+
+
+def _evidence(cases: int, assistant: Assistant) -> Tried:
+    """An answer that was taken away: what of its mutants can be read is looked for in the papers."""
+    corpus, claims = assistant.settings.corpus, list[Claimed]()
+    file = corpus.parent / "evidence.json"
+    save_answers(assistant, assistant.ask("Which points does the otter reach?"), file)
+    content = file.read_bytes()
+    unread = [one.message for one in verify(read_evidence(content, "e.json"), corpus) if not one.holds]
+
+    def read(given: bytes) -> None:
+        claims.extend(read_evidence(given, "e.json"))
+
+    tried = _each("mutated evidence file", cases, content, read)
+    checked = verify(claims, corpus)  # of all mutants at once: the papers are read in processes of their own
+    holds = sum(one.holds for one in checked)
+    happened = f"{tried.happened}; of their {len(checked):,} quotes {holds:,} stand there, {len(checked) - holds:,} not"
+    return replace(tried, happened=happened, faults=(*tried.faults, *(f"{UNREAD}: {one}" for one in unread)))
 
 
 def questions(cases: int) -> Tried:
@@ -207,15 +286,16 @@ def questions(cases: int) -> Tried:
             except Exception as error:
                 faults.append(f"question {number}: {type(error).__name__}: {error}")
         batch = folder / "batch.jsonl"
-        batch.write_bytes(b"".join(mutated(QUESTION, chance) + b"\n" for _ in range(cases)) + QUESTION)
+        lines = (odd_json(QUESTION, chance) if n % 2 else mutated(QUESTION, chance) for n in range(cases))
+        batch.write_bytes(b"".join(line + b"\n" for line in lines) + QUESTION)
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             run_batch(
                 str(batch), lambda asked: {"status": "good"}, lambda asked, why: {"status": "error", "error": why}
             )
-        lines = [json.loads(line) for line in said.getvalue().splitlines()]
-        faults += [str(line["error"]) for line in lines if "fault of the program" in line.get("error", "")]
-        if lines[-1]["status"] != "good":
+        told = [json.loads(line) for line in said.getvalue().splitlines()]
+        faults += [str(one["error"]) for one in told if "fault of the program" in one.get("error", "")]
+        if told[-1]["status"] != "good":
             faults.append("the good line after bad ones was not answered")
     happened = (
         f"{answered} answered or not in the papers, {cases - answered} refused in words; a bad line costs only itself"
@@ -252,10 +332,10 @@ def names() -> Tried:
 
 
 def section(short: bool) -> Section:
-    """Bad input, for the report: about 2,000 cases in the long version."""
-    few = 12 if short else 160
-    rows = [pdfs(24 if short else 700), *files(few), questions(len(WEIRD) if short else 120), names()]
+    """Bad input, for the report."""
+    rows = [pdfs(24 if short else 2000), *files(12 if short else 500), questions(len(WEIRD) if short else 600), names()]
     about = (
-        f"By chance, from seed {SEED}. An answer or a message of ours is good; a traceback or a dead process is not."
+        f"By chance, from seed {SEED}, each beginning with what is read as it is. An answer or a message of ours is "
+        "good; a traceback or a dead process is not."
     )
     return Section("Bad input", about, rows)

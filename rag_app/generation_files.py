@@ -75,8 +75,17 @@ def _write_rows(folder: Path, contents: Contents) -> None:
     if contents.vectors is not None:
         parts.write_array(folder / "vectors.npy", contents.vectors)
         vector_search.write(folder, contents.vectors)
-        before = _before(folder.parent.parent, contents)
-        store.write(folder / "chroma", contents.passages, contents.vectors, before)
+        _write_store(folder / "chroma", contents, contents.vectors, _before(folder.parent.parent, contents))
+
+
+def _write_store(folder: Path, contents: Contents, vectors: np.ndarray, before: store.Before | None) -> None:
+    if before is not None:
+        try:
+            store.write(folder, contents.passages, vectors, before)
+            return
+        except IndexFault:  # the earlier collection is damaged, or not ours: all of it anew
+            shutil.rmtree(folder, ignore_errors=True)
+    store.write(folder, contents.passages, vectors)
 
 
 def _before(root: Path, contents: Contents) -> store.Before | None:

@@ -42,7 +42,35 @@ def _client(folder: Path) -> Any:
     from chromadb.config import Settings  # noqa: PLC0415
 
     with _OPENING:
-        return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+        # No .env of the folder that we happen to be started in: it could name a host that Chroma reports to.
+        settings = Settings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]  # pydantic takes it
+        return chromadb.PersistentClient(str(folder), settings=settings)
+
+
+def _collection(client: Any, folder: Path) -> Any:
+    """The passages' collection. Raises IndexFault when it names a program of its own.
+
+    Chroma keeps the name and settings of an embedding function beside a collection, and builds it when something is
+    added: a stranger's index could so have a model loaded, with its code. Ours name none, since we hand over vectors.
+    """
+    found = client.get_collection(COLLECTION, embedding_function=None)
+    model = found._model  # what Chroma goes by from here on, whatever its database says next time
+    for function in _values("embedding_function", [model.configuration_json, model.serialized_schema]):
+        if function is not None and function != {"type": "legacy"} and function != {"type": "unknown"}:
+            raise IndexFault(f"{folder}: this index was not written by us, it asks for a program to be run. {_REBUILD}")
+    return found
+
+
+def _values(name: str, value: Any) -> Iterator[Any]:
+    """Each value of that name, however deep it lies."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield inner
+            yield from _values(name, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _values(name, inner)
 
 
 def load_library() -> None:
@@ -93,7 +121,7 @@ def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before
             if before is None:
                 collection = client.create_collection(COLLECTION, embedding_function=None, configuration=_HNSW)
             else:
-                collection = client.get_collection(COLLECTION, embedding_function=None)
+                collection = _collection(client, before.folder)
             batch = min(2000, client.get_max_batch_size())  # above the maximum Chroma raises
             for start in range(0, len(before.gone) if before else 0, batch):
                 collection.delete(ids=list(before.gone[start : start + batch]))  # type: ignore[union-attr]
@@ -193,7 +221,7 @@ class PassageStore:
                 _copy(folder, place)
             client = _client(place)
             try:
-                return cls(client, client.get_collection(COLLECTION, embedding_function=None), folder, copy)
+                return cls(client, _collection(client, folder), folder, copy)
             except Exception:
                 _close(client)
                 raise

@@ -1,11 +1,15 @@
 """The harness that tries to break it, with a few cases of each kind. Kills are in test_index."""
 
 import errno
+import json
 
 import pytest
 
-from benchmarks import crowds, fuzz, reliability, strains
-from benchmarks.tried import Section, Tried
+from benchmarks import crowds, fuzz, hostile, reliability, strains
+from benchmarks.tried import Section, Tried, section_of
+from rag_app.attack_archive import REACHES, Trial
+from rag_app.attack_documents import Attack
+from rag_app.command_redteam_run import Outcome
 
 
 @pytest.mark.parametrize(("name", "number", "code"), [("fsync", 4, errno.ENOSPC), ("replace", 7, errno.EROFS)])
@@ -42,16 +46,43 @@ def test_odd_questions_and_lines_and_names():
 
 
 def test_a_fault_is_counted_named_and_kept(monkeypatch, tmp_path):
-    row = Tried("x", 3, "nothing", ("it broke",))
-    monkeypatch.setattr(fuzz, "section", lambda short: Section("Bad input", "About.", [row]))
-    text, faults = reliability.run("fuzz", short=True)
-    assert faults == ["x: it broke"] and "| x | 3 | nothing | 1 |" in text and "**fault**: x: it broke" in text
+    row = Tried("x", 3, "nothing | much", ("it broke",))
+    found = Section("Bad input", "About.", [row], ("A note.",))
+    monkeypatch.setattr(fuzz, "section", lambda short: found)
+    text = reliability.run("fuzz", short=True).text()
+    assert (
+        found.faults == ["x: it broke"]
+        and "| x | 3 | nothing / much | 1 |" in text
+        and "**fault**: x: it broke" in text
+    )
+    assert text.endswith("\nA note.\n") and section_of(json.loads(json.dumps(found.value()))) == found
     monkeypatch.setattr(reliability, "KEPT", tmp_path / "kept.json")
     monkeypatch.setattr(reliability, "REPORT", tmp_path / "report.md")
-    reliability.keep("kills", "## Kills\n")
-    reliability.keep("fuzz", text)
+    reliability.keep("fuzz", found, "Short version.")
+    reliability.keep("kills", Section("Kills", "About.", []), "Long version.")
     written = (tmp_path / "report.md").read_text()
     assert written.startswith("# Reliability") and written.index("## Kills") < written.index("## Bad input")
+    assert text in written and "_Short version._" in written
+
+
+def test_the_report_is_what_its_figures_give():
+    """No line of docs/reliability.md was written by hand."""
+    kept = json.loads(reliability.KEPT.read_text(encoding="utf-8"))
+    assert reliability.report(kept) == reliability.REPORT.read_text(encoding="utf-8")
+    assert set(kept) <= {"machine", *reliability.MODULES}
+
+
+def test_a_model_that_is_misled_is_counted_and_a_broken_promise_is_a_fault():
+    trials = [
+        Trial(Attack(name, "command", "terse", "x"), REACHES[3], (why,))
+        for name, why in (("a", "live on the page"), ("b", "honest answer withheld"))
+    ]
+    refused = Trial(Attack("c", "command", "terse", "x", benign="?"), REACHES[1], denied=True)
+    outcome = Outcome(tuple(trials), (refused,), "small")
+    strict, believing = (hostile.rows_of(outcome, believes) for believes in (False, True))
+    assert strict[0].faults == ("a: live on the page", "b: honest answer withheld")
+    assert believing[0].faults == ("a: live on the page",) and "1 misled it" in believing[0].happened
+    assert strict[1].faults == ("c: not answered",) and believing[1].happened == "0 answered, 1 not"
 
 
 def test_a_harness_that_sees_no_fault_would_see_one(monkeypatch):

@@ -24,10 +24,10 @@ KNOWN = re.compile(
 STRONG = re.compile(r"(?<!L)(?<!LESSER )\b(AGPL|GPL)", re.I)  # what would bind whoever passes the whole on
 
 
-def needed(package: str = "rag-app") -> set[str]:
-    """The canonical names of all packages that an installation of `package` without extras needs here."""
+def needed(*asked: Requirement) -> set[str]:
+    """The canonical names of all packages that are installed here and that an installation of these needs."""
     found: set[str] = set()
-    todo: list[tuple[str, frozenset[str]]] = [(package, frozenset())]
+    todo = [(canonicalize_name(one.name), frozenset(one.extras)) for one in asked]
     seen: set[tuple[str, frozenset[str]]] = set()
     while todo:
         name, extras = todo.pop()
@@ -38,20 +38,19 @@ def needed(package: str = "rag-app") -> set[str]:
             lines = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
             continue  # for another system
-        found.add(canonicalize_name(name))
-        for line in lines:
-            asked = Requirement(line)
+        found.add(name)
+        for one in map(Requirement, lines):
             where = [{"extra": extra} for extra in (*extras, "")]
-            if asked.marker is None or any(asked.marker.evaluate(one) for one in where):
-                todo.append((canonicalize_name(asked.name), frozenset(asked.extras)))
-    return found - {canonicalize_name(package)}
+            if one.marker is None or any(one.marker.evaluate(each) for each in where):
+                todo.append((canonicalize_name(one.name), frozenset(one.extras)))
+    return found
 
 
 def licences() -> list[tuple[str, str, str]]:
     """Name, version and licence of each needed package."""
     command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json"]
     listed = json.loads(subprocess.check_output(command, encoding="utf-8"))
-    names = needed()
+    names = needed(Requirement("rag-app")) - {"rag-app"}
     rows = [(one["Name"], one["Version"], " ".join(one["License"].split())[:80]) for one in listed]
     return sorted((row for row in rows if canonicalize_name(row[0]) in names), key=lambda row: row[0].casefold())
 
