@@ -63,9 +63,26 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def index_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for indexes, one per test; the converted embedder that they share lies beside them and is made once."""
-    return tmp_path_factory.mktemp("indexes")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the real embedder lies converted: once for all processes of a run of the tests, as that takes seconds."""
+    from filelock import FileLock  # noqa: PLC0415
+
+    from rag_app.embedder import open_embedder  # noqa: PLC0415
+    from rag_app.settings import Settings  # noqa: PLC0415
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
+    with FileLock(f"{folder}.lock"):
+        open_embedder(Settings(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """A folder for indexes, one per test, with the converted embedder beside them."""
+    home = tmp_path_factory.mktemp("indexes")
+    shutil.copytree(models, home / "models", copy_function=os.link)
+    return home
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
@@ -95,11 +94,6 @@ class FirstSentenceReader:
             yield f"{piece.text.split('.')[0].strip()} [{piece.number}]. "
 
 
-def models_folder(factory: pytest.TempPathFactory) -> Path:
-    """Where the real embedder keeps its converted model during one run of the tests: converting takes seconds."""
-    return factory.getbasetemp() / "models"
-
-
 # -- a small library of Markdown papers ---------------------------------------------------------------------------
 
 ANIMALS = (
@@ -145,5 +139,5 @@ def write_corpus(folder: Path, papers: int = 4, sections: int = 2) -> Path:
 
 def settings_for(folder: Path, **more: object) -> Settings:
     """Settings for the corpus `folder`/corpus with its index beside it, and no language model."""
-    values: dict[str, object] = {"corpus": folder / "corpus", "index": folder / "index", "llm": "none", "workers": 2}
+    values: dict[str, object] = {"corpus": folder / "corpus", "index": folder / "index", "llm": "none", "workers": 1}
     return Settings(**{**values, **more})  # type: ignore[arg-type]

@@ -62,7 +62,7 @@ def size_of(folder: Path) -> int:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
     write_corpus(folder / "corpus")
-    run(folder)
+    build(settings_for(folder, workers=2), WordEmbedder())
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import socket
 from pathlib import Path
@@ -137,6 +138,15 @@ def test_a_package_that_cannot_be_imported_is_wrong() -> None:
     assert "no-such-package-of-ours" in found[0].message
 
 
+def test_the_modules_of_every_package_are_known_by_name() -> None:
+    """Found, not imported: other tests import them, and all at once take half a minute."""
+    for requirement in map(Requirement, packages._declared()):
+        if requirement.marker is None:
+            name = requirement.name.lower()
+            module = packages.MODULES.get(name, name.replace("-", "_"))
+            assert importlib.util.find_spec(module), f"{name}: no module {module}"
+
+
 def test_no_check_can_stop_the_others(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(settings: Settings) -> Any:
         raise ZeroDivisionError("by accident")
@@ -149,6 +159,9 @@ def test_no_check_can_stop_the_others(settings: Settings, monkeypatch: pytest.Mo
 def test_the_whole_with_wrong_settings(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(
+        packages, "_declared", lambda: ["numpy>=2", "markdown-it-py>=3", "no-such-package; extra == 'x'"]
+    )
     monkeypatch.setenv("RAG_LLM_WINDOW", "large")
     monkeypatch.setenv("RAG_CORPSU", "x")
     assert main(["doctor", "--json"]) == 1
@@ -157,6 +170,8 @@ def test_the_whole_with_wrong_settings(
     settings_told = [check["message"].split(":")[0] for check in value["checks"] if check["name"] == "settings"]
     assert settings_told == ["RAG_CORPSU", "RAG_LLM_WINDOW"]
     assert [check["name"] for check in value["checks"] if check["state"] == "wrong"] == ["settings", "settings"]
+    [told] = [check["message"] for check in value["checks"] if check["name"] == "packages"]
+    assert told.startswith("2 packages, all importable")
     assert {check["name"] for check in value["checks"]} >= {"python", "sqlite", "corpus", "index", "embedder", "disk"}
 
 

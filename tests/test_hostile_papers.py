@@ -33,7 +33,7 @@ from rag_app.records import Evidence
 from rag_app.saving import save_answers
 from rag_app.sentence_ranking import Unit
 from rag_app.settings import Settings
-from tests.doubles import models_folder, settings_for
+from tests.doubles import settings_for
 from tests.provider import Provider, Reply
 
 PLAIN = Case(Attack("plain", "command", "terse", ""), "", "41.7", "88.8", "ZEPHYR1234", "Ours", "a.md", "b.md")
@@ -55,9 +55,9 @@ class WorstModel:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+def real(models: Path) -> Embedder:
     """The embedder that users have: by it the quoting reader knows what answers a question."""
-    return open_embedder(Settings(), models_folder(tmp_path_factory))
+    return open_embedder(Settings(), models)
 
 
 @pytest.fixture(scope="module")

@@ -317,6 +317,7 @@ def test_the_children_of_a_killed_build_end(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while not children and process.poll() is None and time.monotonic() < deadline:
         children = _children(process.pid)
+        time.sleep(0.02)  # the build needs the processor too
     process.kill()
     process.communicate()
     assert children

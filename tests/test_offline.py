@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles import models_folder, write_corpus, write_paper
+from tests.doubles import write_corpus, write_paper
 from tests.pdfs import make_paper
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +20,8 @@ QUESTION = "How many stones does the quokka of Rottnest weigh in winter?"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = models_folder(tmp_path_factory).parent / "offline"  # the models are looked for beside the index
+def folder(index_home: Path) -> Path:
+    folder = index_home / "offline"  # the models are looked for beside the index
     write_corpus(folder / "corpus", 2)
     write_paper(folder / "corpus", "quokka.md", "quokka", secret=SECRET)
     make_paper(
@@ -53,16 +53,24 @@ def test_the_wall_stands(folder: Path) -> None:
     (folder / "tried").unlink()
 
 
+TYPED = """
+import sys
+from rag_app.commands import main
+for typed in (["build"], ["search", sys.argv[1]], ["ask", sys.argv[1]], ["papers"]):
+    assert main([*typed, "--json"]) == 0, typed
+"""
+
+
 def test_build_search_and_ask_reach_for_nothing_outside(folder: Path) -> None:
     built = run(folder, "-m", "rag_app", "build", "--json")
     assert built.returncode == 0, built.stderr
-    assert run(folder, "-m", "rag_app", "build").returncode == 0
-    found = json.loads(run(folder, "-m", "rag_app", "search", QUESTION, "--json").stdout)
+    said = run(folder, "-c", TYPED, QUESTION)
+    assert said.returncode == 0, said.stderr
+    again, found, answer, papers = map(json.loads, said.stdout.splitlines())
+    assert not again["changed"]
     assert found["hits"][0]["paper"] == "quokka.md"
-    answer = json.loads(run(folder, "-m", "rag_app", "ask", QUESTION, "--json").stdout)
     assert answer["status"] == "answered" and "98.76" in answer["answer"]
     assert all(citation["verified"] for citation in answer["citations"])
-    papers = json.loads(run(folder, "-m", "rag_app", "papers", "--json").stdout)
     assert {paper["state"] for paper in papers["papers"]} == {"full text"}
     assert not (folder / "tried").exists(), (folder / "tried").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ from rag_app.pages import read_paper
 from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Block, Page, Passage, Reading
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, models_folder
+from tests.doubles import WordEmbedder
 
 count = WordEmbedder().count_tokens
 INDEXED = ("body", "table", "caption")
@@ -140,8 +140,8 @@ def test_a_wall_of_digits_is_cut_and_kept() -> None:
 
 
 @pytest.fixture(scope="module")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> object:
-    return open_embedder(Settings(), models_folder(tmp_path_factory))
+def minilm(models: Path) -> object:
+    return open_embedder(Settings(), models)
 
 
 HARD = [

@@ -20,7 +20,7 @@ from rag_app.reader import ModelReader
 from rag_app.records import Answer
 from rag_app.semantic_entropy import meanings, semantic_entropy
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, models_folder, settings_for
+from tests.doubles import WordEmbedder, settings_for
 from tests.test_comparison import HERON, OTTER
 
 SAME = ("The batch size is 512 fish [1].", "A batch size of 512 fish [2].", "Batch size: 512 fish.")
@@ -46,8 +46,8 @@ def test_it_lies_between_none_and_all_different(samples: list[str]) -> None:
     assert sorted(place for group in meanings(samples) for place in group) == list(range(len(samples)))
 
 
-def test_the_real_embedder_sees_paraphrases(tmp_path_factory: pytest.TempPathFactory) -> None:
-    embed = open_embedder(Settings(llm="none"), models_folder(tmp_path_factory)).embed_passages
+def test_the_real_embedder_sees_paraphrases(models: Path) -> None:
+    embed = open_embedder(Settings(llm="none"), models).embed_passages
     paraphrased = [
         "The retriever was trained with contrastive learning.",
         "Contrastive learning was used to train the retriever.",
