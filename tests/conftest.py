@@ -15,7 +15,23 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 PROVIDED = re.compile(r"chromium|playwright|shared|papers|smollm|xllamacpp", re.IGNORECASE)
+# Files of tests that take longest, measured: they come first, so that all processes end together.
+LONGEST = (
+    "test_embedder", "test_page", "test_command_eval", "test_index", "test_access", "test_growing", "test_reload",
+    "test_assistant", "test_build", "test_alignment", "test_hostile_papers", "test_commands", "test_strangers",
+    "test_local_server", "test_whole_papers", "test_comfort", "test_talk", "test_choosing", "test_pages", "test_offline",
+    "test_whole", "test_crowd", "test_login", "test_completion", "test_reliability", "test_verification", "test_app",
+)  # fmt: skip
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
+
+# Several processes share the processor: torch's threads would mostly wait for each other, which costs three times as much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file and among the others all stays in order."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 @pytest.fixture(autouse=True)

@@ -356,7 +356,7 @@ def in_threads(count: int, work: Callable[[int], None]) -> list[BaseException]:
 
 def test_sixteen_ask_while_builds_swap_the_index(library: Path) -> None:
     live = assistant(library, FirstSentenceReader())
-    rounds = 5
+    rounds = 3
     finished = threading.Event()
 
     def work(number: int) -> None:

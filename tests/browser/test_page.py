@@ -22,7 +22,11 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 QUOTE = "The reader has 220 million parameters."
 LAST = "Training took eleven hours on one card."
 HOSTILE = "<img src=http://evil.example/a.png onerror=\"document.title='hit'\"> ${alert(1)} {{7}} \\(x\\)"
-ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"]
+# Without its address line's pop-ups, two pages of Chromium's own, a new window costs half as much.
+FEATURES = "WebUIOmniboxPopup,WebUIOmniboxAimPopup,Translate,MediaRouter,OptimizationHints"
+ARGUMENTS = [
+    "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking", f"--disable-features={FEATURES}"
+]  # fmt: skip
 FILLER = [f"Filler sentence {number} says nothing of interest to anybody." for number in range(60)]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from pdfs import make_paper
+from test_page import ARGUMENTS
 
 from rag_app.assistant import Assistant
 from rag_app.settings import Settings
@@ -13,16 +14,16 @@ FACT = "The Quokka reader has 220 million parameters and reads one hundred passa
 OTHER = "The Numbat encoder was trained on 61,904 questions from the Bandicoot corpus."
 
 
-def test_from_a_folder_of_papers_to_the_marked_words(tmp_path, chromium):
+def test_from_a_folder_of_papers_to_the_marked_words(tmp_path, index_home, chromium):
     folder = tmp_path / "papers"
     folder.mkdir()
     make_paper(folder / "quokka.pdf", title="Quokka: Reading Many Passages", sections=[("1 Method", [FACT])])
     make_paper(folder / "numbat.pdf", title="Numbat: Encoding Questions", sections=[("1 Data", [OTHER])])
-    settings = Settings(corpus=folder, index=tmp_path / "index", llm="none", port=0)
+    settings = Settings(corpus=folder, index=index_home / "whole", llm="none", port=0)
     page = serve(Assistant(settings), settings, block=False)
     try:
         with playwright.sync_playwright() as library:
-            browser = library.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            browser = library.chromium.launch(executable_path=chromium, args=ARGUMENTS)
             walk(browser.new_page(viewport={"width": 1440, "height": 900}), page.url)
             browser.close()
     finally:
