@@ -17,6 +17,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -85,13 +87,9 @@ def usage() -> tuple[int, int]:
 
 def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[str, object]]:
     """So many askers for so long, a build that adds a paper every `pause` seconds; the finding, and its figures."""
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 3)
+    with _library(port=0) as (folder, assistant):
         for number in range(2):
             Accounts(folder / "users.json").add(f"user{number}", PASSWORD)
-        assistant = Assistant(settings_for(folder, port=0), embedder=WordEmbedder())
-        assistant.build()
         page = serve(assistant, assistant.settings, block=False)
         crowd = _Crowd(page.url)
         threads = [threading.Thread(target=_asker, args=(crowd, number), daemon=True) for number in range(askers)]
@@ -126,6 +124,18 @@ def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[
     return Tried(f"{askers} askers at once for {seconds:.0f} s", crowd.asked, happened, tuple(crowd.failed)), figures
 
 
+@contextmanager
+def _library(build_it: bool = True, **settings: object) -> Iterator[tuple[Path, Assistant]]:
+    """A folder with a few papers in corpus/, and an assistant of it."""
+    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
+        folder = Path(temporary) / "library"
+        write_corpus(folder / "corpus", 3)
+        assistant = Assistant(settings_for(folder, **settings), embedder=WordEmbedder())
+        if build_it:
+            assistant.build()
+        yield folder, assistant
+
+
 def _ask(assistant: Assistant) -> str:
     return str(assistant.ask("Which points does the otter reach?").answer)
 
@@ -133,9 +143,7 @@ def _ask(assistant: Assistant) -> str:
 def two_builds() -> Tried:
     """A second build while one runs."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
+    with _library(build_it=False) as (folder, _):
 
         def second(_: int) -> None:
             try:
@@ -152,11 +160,7 @@ def two_builds() -> Tried:
 def deleted() -> Tried:
     """The index of an assistant that answers is deleted, and built again."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
-        assistant = Assistant(settings_for(folder), embedder=WordEmbedder())
-        assistant.build()
+    with _library() as (folder, assistant):
         if "otter" not in _ask(assistant).casefold():
             faults.append("it did not answer before")
         shutil.rmtree(folder / "index")
@@ -173,10 +177,8 @@ def deleted() -> Tried:
 def copied() -> Tried:
     """An index that was copied or moved to another place."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        one, other = Path(temporary) / "one", Path(temporary) / "other"
-        write_corpus(one / "corpus", 2)
-        Assistant(settings_for(one), embedder=WordEmbedder()).build()
+    with _library() as (one, _):
+        other = one.with_name("other")
         shutil.copytree(one, other)
         shutil.rmtree(one)
         assistant = Assistant(settings_for(other), embedder=WordEmbedder())
@@ -191,10 +193,7 @@ def copied() -> Tried:
 def other_makers() -> Tried:
     """An index of another embedder, and of another version's format."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
-        Assistant(settings_for(folder), embedder=WordEmbedder()).build()
+    with _library() as (folder, _):
         other = Assistant(settings_for(folder), embedder=WordEmbedder("others"))
         notes = " ".join(other.ask("Which points does the otter reach?").notes)
         if "python -m rag_app build" not in notes or not other.is_stale():
