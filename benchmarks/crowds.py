@@ -9,6 +9,7 @@ own that adds a paper. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.build import build
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
+from rag_app.store import PassageStore
 from rag_app.ui import serve
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.visitor import Visitor
@@ -136,6 +138,31 @@ def _library(build_it: bool = True, **settings: object) -> Iterator[tuple[Path, 
         yield folder, assistant
 
 
+def swapped(builds: int) -> Tried:
+    """What was opened is let go when a build has swapped it: questions of one process, a build before each."""
+    faults, used = [], []
+    with _library() as (folder, assistant):
+        for number in range(1, builds + 1):
+            write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, _fact(number))
+            build(settings_for(folder), WordEmbedder())
+            if f"{number}77 stones" not in assistant.ask(f"How many stones does the yak{number} weigh?").answer:
+                faults.append(f"build {number} does not answer")
+            gc.collect()
+            for kind in (index.Generation, PassageStore):
+                there = sum(isinstance(one, kind) for one in gc.get_objects())
+                if there > 1:
+                    faults.append(f"after build {number} there are {there} of {kind.__name__}")
+            used.append(usage())
+    middle = used[len(used) // 2]
+    if used[-1][1] > middle[1] + 4:
+        faults.append(f"open files grew from {middle[1]} to {used[-1][1]}")
+    happened = (
+        f"each build answers, and only the newest index is open; from the middle to the end memory {middle[0]} to "
+        f"{used[-1][0]} MB, open files {middle[1]} to {used[-1][1]}"
+    )
+    return Tried("builds under one who asks after each", builds, happened, tuple(faults))
+
+
 def _ask(assistant: Assistant) -> str:
     return str(assistant.ask("Which points does the otter reach?").answer)
 
@@ -225,7 +252,7 @@ def other_makers() -> Tried:
 def section(short: bool) -> Section:
     """Crowds, for the report."""
     rows = [crowd(8 if short else MINUTES * 60, 4 if short else 16, 1.0 if short else 5.0)[0]]
-    rows += [two_builds(), deleted(), copied(), other_makers()]
+    rows += [swapped(4 if short else 60), two_builds(), deleted(), copied(), other_makers()]
     about = (
         "A page with a log-in on loopback, asked by its own requests, while builds of other processes add a paper "
         "each. The stated delay is none: what was built when a question is asked is in its answer."
