@@ -9,6 +9,7 @@ own that adds a paper. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.build import build
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
+from rag_app.store import PassageStore
 from rag_app.ui import serve
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.visitor import Visitor
@@ -85,13 +89,9 @@ def usage() -> tuple[int, int]:
 
 def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[str, object]]:
     """So many askers for so long, a build that adds a paper every `pause` seconds; the finding, and its figures."""
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 3)
+    with _library(port=0) as (folder, assistant):
         for number in range(2):
             Accounts(folder / "users.json").add(f"user{number}", PASSWORD)
-        assistant = Assistant(settings_for(folder, port=0), embedder=WordEmbedder())
-        assistant.build()
         page = serve(assistant, assistant.settings, block=False)
         crowd = _Crowd(page.url)
         threads = [threading.Thread(target=_asker, args=(crowd, number), daemon=True) for number in range(askers)]
@@ -126,6 +126,43 @@ def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[
     return Tried(f"{askers} askers at once for {seconds:.0f} s", crowd.asked, happened, tuple(crowd.failed)), figures
 
 
+@contextmanager
+def _library(build_it: bool = True, **settings: object) -> Iterator[tuple[Path, Assistant]]:
+    """A folder with a few papers in corpus/, and an assistant of it."""
+    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
+        folder = Path(temporary) / "library"
+        write_corpus(folder / "corpus", 3)
+        assistant = Assistant(settings_for(folder, **settings), embedder=WordEmbedder())
+        if build_it:
+            assistant.build()
+        yield folder, assistant
+
+
+def swapped(builds: int) -> Tried:
+    """What was opened is let go when a build has swapped it: questions of one process, a build before each."""
+    faults, used = [], []
+    with _library() as (folder, assistant):
+        for number in range(1, builds + 1):
+            write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, _fact(number))
+            build(settings_for(folder), WordEmbedder())
+            if f"{number}77 stones" not in assistant.ask(f"How many stones does the yak{number} weigh?").answer:
+                faults.append(f"build {number} does not answer")
+            gc.collect()
+            for kind in (index.Generation, PassageStore):
+                there = sum(isinstance(one, kind) for one in gc.get_objects())
+                if there > 1:
+                    faults.append(f"after build {number} there are {there} of {kind.__name__}")
+            used.append(usage())
+    middle = used[len(used) // 2]
+    if used[-1][1] > middle[1] + 4:
+        faults.append(f"open files grew from {middle[1]} to {used[-1][1]}")
+    happened = (
+        f"each build answers, and only the newest index is open; from the middle to the end memory {middle[0]} to "
+        f"{used[-1][0]} MB, open files {middle[1]} to {used[-1][1]}"
+    )
+    return Tried("builds under one who asks after each", builds, happened, tuple(faults))
+
+
 def _ask(assistant: Assistant) -> str:
     return str(assistant.ask("Which points does the otter reach?").answer)
 
@@ -133,9 +170,7 @@ def _ask(assistant: Assistant) -> str:
 def two_builds() -> Tried:
     """A second build while one runs."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
+    with _library(build_it=False) as (folder, _):
 
         def second(_: int) -> None:
             try:
@@ -152,11 +187,7 @@ def two_builds() -> Tried:
 def deleted() -> Tried:
     """The index of an assistant that answers is deleted, and built again."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
-        assistant = Assistant(settings_for(folder), embedder=WordEmbedder())
-        assistant.build()
+    with _library() as (folder, assistant):
         if "otter" not in _ask(assistant).casefold():
             faults.append("it did not answer before")
         shutil.rmtree(folder / "index")
@@ -173,10 +204,8 @@ def deleted() -> Tried:
 def copied() -> Tried:
     """An index that was copied or moved to another place."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        one, other = Path(temporary) / "one", Path(temporary) / "other"
-        write_corpus(one / "corpus", 2)
-        Assistant(settings_for(one), embedder=WordEmbedder()).build()
+    with _library() as (one, _):
+        other = one.with_name("other")
         shutil.copytree(one, other)
         shutil.rmtree(one)
         assistant = Assistant(settings_for(other), embedder=WordEmbedder())
@@ -191,10 +220,7 @@ def copied() -> Tried:
 def other_makers() -> Tried:
     """An index of another embedder, and of another version's format."""
     faults = []
-    with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
-        Assistant(settings_for(folder), embedder=WordEmbedder()).build()
+    with _library() as (folder, _):
         other = Assistant(settings_for(folder), embedder=WordEmbedder("others"))
         notes = " ".join(other.ask("Which points does the otter reach?").notes)
         if "python -m rag_app build" not in notes or not other.is_stale():
@@ -226,7 +252,7 @@ def other_makers() -> Tried:
 def section(short: bool) -> Section:
     """Crowds, for the report."""
     rows = [crowd(8 if short else MINUTES * 60, 4 if short else 16, 1.0 if short else 5.0)[0]]
-    rows += [two_builds(), deleted(), copied(), other_makers()]
+    rows += [swapped(4 if short else 60), two_builds(), deleted(), copied(), other_makers()]
     about = (
         "A page with a log-in on loopback, asked by its own requests, while builds of other processes add a paper "
         "each. The stated delay is none: what was built when a question is asked is in its answer."

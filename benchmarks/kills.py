@@ -11,9 +11,12 @@ few kills of each kind with the same code.
 from __future__ import annotations
 
 import argparse
+import atexit
+import functools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +53,19 @@ class Outcome:
 
 def prepare(folder: Path) -> None:
     """An index of OLD papers, and NEW more papers in its corpus that are not indexed yet."""
+    shutil.copytree(_prepared(), folder, dirs_exist_ok=True)
+
+
+@functools.cache
+def _prepared() -> Path:
+    """Made once for each process; everybody works in a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _make(folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
     write_corpus(folder / "corpus", OLD, sections=6)
     build(settings_for(folder), WordEmbedder())
     for number in range(NEW):

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import crowds, fuzz, hostile, reliability, strains
 from benchmarks.tried import Section, Tried, section_of
+from rag_app import shared_index
 from rag_app.attack_archive import REACHES, Trial
 from rag_app.attack_documents import Attack
 from rag_app.command_redteam_run import Outcome
@@ -24,6 +25,13 @@ def test_a_cut_download_leaves_nothing():
 @pytest.mark.parametrize("trouble", [crowds.deleted, crowds.copied, crowds.other_makers])
 def test_an_index_deleted_copied_or_of_other_makers(trouble):
     assert trouble().faults == ()
+
+
+def test_what_was_opened_is_let_go_after_a_build(monkeypatch):
+    assert crowds.swapped(3).faults == ()
+    kept: list[object] = []
+    monkeypatch.setattr(shared_index, "_close_unused", kept.append)  # whoever keeps them open is found out
+    assert any("of PassageStore" in fault for fault in crowds.swapped(3).faults)
 
 
 def test_askers_and_builds_at_once():
