@@ -140,6 +140,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
     )
+    doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_attacking(_command(commands, "redteam", "try papers that attack on the configured reader"))
     _add_serving(_command(commands, "serve", "open the page in the browser"))
     user = _command(commands, "user", "add, remove and list who may log in to the page")

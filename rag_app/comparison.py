@@ -298,7 +298,8 @@ def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
                 break
             if not any(alike(unit, other) for other in units):
                 units.append(unit)
-        chosen.append(units)
+        # "X is highly effective" is no statement to begin a cell with.
+        chosen.append(sorted(units, key=lambda unit: statement(unit.text)["praise"]))
     return chosen
 
 

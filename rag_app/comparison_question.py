@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag_app.called import Mention
 from rag_app.claims import content_words
-from rag_app.facets import also_said
+from rag_app.facets import also_said, facets_of
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
 LONGEST_LABEL = 60  # characters of a column's head
@@ -53,6 +53,19 @@ _LEAD = re.compile(
 )
 _TAIL = re.compile(r"(?:\s+(?:and|or|in|of|for|from|by|with|to|the|as|each|respectively))+$", re.IGNORECASE)
 _BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?:the|its|their)\s", re.IGNORECASE)
+# A question that needs nothing more: "where X comes from", "how X is trained", "how many X each uses", "what is the X".
+_COMPLETE = re.compile(
+    r"\b(?:from|for|on|in|with|by|at|to|is|are|was|were|\w+ed|built|chosen|made|drawn|split|fed|taken|given|"
+    r"(?:each|it|they|both|one)\s+\w+s?)$|^(?:what|which) (?:is|are|was|were) the \w+(?: \w+)?$",
+    re.IGNORECASE,
+)
+# "how X is trained and the queries are encoded", "where X comes from and the documents go to": one more question.
+_OWN_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|do|does|did|has|have|had|can|comes?|goes?|go|gets?|uses?|works?)\b"
+    r"|\b(?:from|for|on|in|with|by|at|to)$|^(?:(?:the|its|their)\s+)?(?:\w+\s+)*\w+ed$",
+    re.IGNORECASE,
+)
 # Said of the comparison itself, not of what is compared.
 _NOTHING = frozenset(
     content_words(
@@ -146,8 +159,21 @@ def _pieces(sentence: str) -> list[str]:
             found[-1] += f", {clause.strip()}"
             continue
         text = _ORDER.sub("", _RESPECT.sub("", clause.strip()))
-        found += [text] if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
+        found += _beside(text) if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
     return [_without_names(piece) for piece in found]
+
+
+def _beside(clause: str) -> list[str]:
+    """A clause that asks by itself, and a respect named behind it: "where the text comes from and the batch size".
+
+    Divided only where the clause is complete before "and" and what follows has no verb of its own.
+    """
+    for joint in reversed(list(re.finditer(r"\band\b", clause, re.IGNORECASE))):
+        left, right = clause[: joint.start()].strip(), clause[joint.end() :].strip()
+        named = _ARTICLE.match(right) is not None or bool(facets_of(right))
+        if named and _COMPLETE.search(left) and not _OWN_VERB.search(right):
+            return [*_beside(left), right]
+    return [clause]
 
 
 def _without_names(piece: str) -> str:

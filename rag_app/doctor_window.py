@@ -5,12 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rag_app.command_terminal import ProgressLine, harmless, note, print_json
-from rag_app.errors import CorpusError, ModelError
+from rag_app.errors import CorpusError, ModelError, SettingsError
 from rag_app.index import open_current
 from rag_app.language_model import open_language_model
 from rag_app.settings import Settings, load_settings
+from rag_app.window_page import page
 from rag_app.window_probe import DEPTHS, Probe, lengths_for, probes, proposed, table
 
 MOST_PAPERS = 40  # whose text is mixed
@@ -22,6 +24,8 @@ def run(options: Namespace) -> int:
     model = open_language_model(settings)
     if model is None:
         raise ModelError("doctor --window measures a language model, and none is set. Set RAG_LLM, see docs/manual.md.")
+    if options.html and not Path(options.html).absolute().parent.is_dir():
+        raise SettingsError(f"{options.html}: no file can be written there. Correct the path after --html.")
     texts = papers(settings)
     lengths = lengths_for(model.window, options.longest)
     tokens = sum(lengths) * len(DEPTHS)
@@ -33,9 +37,15 @@ def run(options: Namespace) -> int:
         for probe in probes(model, texts, lengths):
             found.append(probe)
             progress.show(f"{probe.tokens} tokens, depth {probe.depth:.0%}: {'found' if probe.found else 'not found'}")
+    except ModelError as error:
+        if not found:
+            raise
+        note(f"ended early: {error}")  # what was measured before is worth showing
     finally:
         progress.close()
     budget = proposed(found)
+    if options.html:
+        _write(Path(options.html), page(model.name, model.window, found, budget, advice(found, budget)))
     if options.json:
         print_json({"model": model.name, "window": model.window, "budget": budget, "probes": [*map(asdict, found)]})
     else:
@@ -54,6 +64,13 @@ def advice(found: Sequence[Probe], budget: int) -> str:
         shortest = min(probe.tokens for probe in found)
         return f"Not even in {shortest} tokens were four of five facts found. Answers will be poor: use another model."
     return f"Set RAG_LLM_BUDGET={budget}: up to there at least four of five facts of every length were found."
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:  # what was measured is printed all the same
+        note(f"not written: {path} ({error.strerror}). Correct the path after --html.")
 
 
 def papers(settings: Settings) -> list[str]:

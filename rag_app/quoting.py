@@ -114,11 +114,13 @@ def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
     for unit in ranked:
         table = (unit.evidence.number, unit.frame)
         if unit.row and table in tables:
-            if len(tables[table]) < ROWS:
+            if len(tables[table]) < ROWS and unit.score >= WORTH * items[0][0].score:
                 tables[table].append(unit)
             continue
         if len(items) == count or (items and unit.score < WORTH * items[0][0].score):
             continue  # later rows may still belong to a table that was picked
+        if items and unit.row and unit.evidence.paper != items[0][0].evidence.paper:
+            continue  # a row says little without its paper: those of other papers than the best one's only distract
         if any(_alike(unit, other) for item in items for other in item):
             continue
         items.append([unit])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from rag_app.claims import names, squash
+from rag_app.claims import content_words, names, squash
 
 _OWN = re.compile(r"\b(?:we|our|ours|us)\b|\bthis (?:paper|work)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d[a-z]?"
@@ -30,6 +30,14 @@ _ABOUT_TEXT = re.compile(
     r"summari[sz]es|illustrates?|depicts?)\b|\bfuture (?:work|research)\b",
     re.IGNORECASE,
 )
+# "X is highly effective": says that something is good and not what it is.
+_PRAISE = re.compile(
+    r"\b(?:effective(?:ness|ly)?|powerful|robust(?:ness)?|flexib\w+|promising|superior(?:ity)?|competitive|impressive|"
+    r"remarkabl[ey]|significant(?:ly)?|substantial(?:ly)?|strong(?:ly)?|excellent|outstanding|novel|elegant|versatile|"
+    r"state-of-the-art|well-suited|great)\b",
+    re.IGNORECASE,
+)
+_TELLING_WORDS = 8  # a praise with so many other content words says something besides
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _SECTIONS = (
     ("related", re.compile(r"related|background|previous|prior work|preliminar", re.IGNORECASE)),
@@ -53,6 +61,11 @@ def without_citations(text: str) -> str:
     return _CITATION.sub(" ", text)
 
 
+def _is_praise(bare: str) -> bool:
+    """Whether a sentence praises and has few other words."""
+    return _PRAISE.search(bare) is not None and len(content_words(_PRAISE.sub(" ", bare))) <= _TELLING_WORDS
+
+
 def section_kind(section: str) -> str:
     """What a section is for, one of the names in _SECTIONS; empty when its heading does not say."""
     return next((kind for kind, pattern in _SECTIONS if pattern.search(section)), "")
@@ -62,8 +75,8 @@ def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict
     """Features of one sentence, each 0 to 1. `known` are names of the question, squashed: they are not news.
 
     own: the authors speak of themselves; others: somebody else is the subject; cites: how much of it is citations;
-    about_text: it tells where something stands; values, named: numbers and names that are no citation's; then the
-    kind of its section.
+    about_text: it tells where something stands; praise: it says that something is good, and little else; values, named:
+    numbers and names that are no citation's; then the kind of its section.
     """
     bare = without_citations(text)
     fresh = [name for name in names(bare) if squash(name) not in known]
@@ -74,6 +87,7 @@ def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict
         "others": float(bool(_OTHERS.search(text)) and not _OWN.search(bare)),
         "cites": min(1.0, len(_CITATION.findall(text)) / 4),
         "about_text": float(bool(_ABOUT_TEXT.search(bare))),
+        "praise": float(not figures and _is_praise(bare)),
         "values": min(1.0, len(figures) / 2),
         "named": min(1.0, len(fresh) / 2),
         "lost": float(

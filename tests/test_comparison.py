@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag_app.asked import take_apart
 from rag_app.assistant import Assistant
 from rag_app.called import mentions
-from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, clipped, escaped, markdown, plain
+from rag_app.claims import content_words
+from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown, plain
 from rag_app.comparison_question import MOST_ASPECTS, aspects_given, aspects_of, compared
 from rag_app.formats import answer_json
 from rag_app.quoting import QuotingReader
-from rag_app.records import Answer, Cell, Progress, Row, Table
-from rag_app.sentence_ranking import Asked
+from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
+from rag_app.sentence_ranking import Asked, Unit
 from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for
 
@@ -38,6 +40,19 @@ def labels(question: str) -> list[str]:
         (
             "Compare OtterNet and HeronRank: how many layers each has, and where positives and negatives come from.",
             ["how many layers each has", "where positives and negatives come from"],
+        ),
+        (
+            "Compare OtterNet and HeronRank: where the text comes from and the batch size, what the fins are of.",
+            ["where the text comes from", "batch size", "what the fins are of"],
+        ),
+        (
+            "For OtterNet and HeronRank, how many fish each uses and its vocabulary, how it is trained and evaluated?",
+            ["how many fish each uses", "vocabulary", "how it is trained and evaluated"],
+        ),
+        ("What are the loss and the optimizer of OtterNet and HeronRank?", ["loss", "optimizer"]),
+        (
+            "Compare OtterNet and HeronRank: what judges fish and the frogs, how fish are fed and the frogs are kept.",
+            ["what judges fish and the frogs", "how fish are fed and the frogs are kept"],
         ),
         ("How does OtterNet's encoder differ from HeronRank's?", ["encoder"]),
         ("OtterNet and HeronRank both swim. Compare the fins.", ["fins"]),
@@ -250,3 +265,15 @@ def test_the_page_shows_a_table_with_numbers_to_press(assistant: Assistant) -> N
     assert 'value="place-1"' in html
     assert "<b>" not in html
     assert "| ---" not in html
+
+
+def test_a_cell_does_not_begin_with_empty_praise() -> None:
+    def unit(text: str, score: float) -> Unit:
+        piece = Evidence(1, "otter.md", "Otter", 1, "1", "Method", 0, len(text), text)
+        features = {"own": 1.0, "near": 0.0, "meaning": 0.0}
+        return Unit(piece, 0, len(text), terms=frozenset(text.split()), features=features, score=score)
+
+    praise, fact = unit("OtterNet is highly effective.", 1.0), unit("OtterNet is trained on 512 fish.", 0.95)
+    asked = take_apart("training", content_words, None, [praise.evidence])
+    assert choose([Ranked(asked, [praise, fact])]) == [[fact, praise]]
+    assert choose([Ranked(asked, [praise])]) == [[praise]], "better than nothing"

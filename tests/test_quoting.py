@@ -15,7 +15,7 @@ from rag_app.claims import content_words
 from rag_app.naming import mentions
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
 from rag_app.records import Block, Draft, Evidence, Page
-from rag_app.sentence_ranking import is_row, rank_units, units_of
+from rag_app.sentence_ranking import Unit, is_row, rank_units, units_of
 from rag_app.sufficiency import USUAL_FOCUS, WEIGHTS, chance_of_answer, signs
 from tests.doubles import WordEmbedder
 
@@ -185,6 +185,29 @@ def test_the_same_sentence_is_not_said_twice() -> None:
     twice = [_evidence(1, LYNX), _evidence(2, LYNX, page=5)]
     text, _ = answer("What batch size is the Lynx retriever trained with?", twice)
     assert text.count("batch size of 128") == 1
+
+
+def unit_of(piece: Evidence, line: str, score: float, *, row: bool = False) -> Unit:
+    start = piece.text.index(line)
+    frame = ((0, piece.text.index("\n")),) if row else ()
+    return Unit(piece, start, start + len(line), row=row, frame=frame, score=score)
+
+
+def test_rows_come_from_the_best_unit_s_paper_only_and_are_worth_reading() -> None:
+    own, other = EVIDENCE[1], _evidence(4, TABLE, "otter.pdf", 7, "Otter")
+    ranked = [
+        unit_of(own, "Lynx 66.3 79.4", 10.0, row=True),
+        unit_of(other, "BM25 41.0 59.1", 9.9, row=True),
+        unit_of(own, "Ferret 60.2 70.8", 6.0, row=True),
+        unit_of(own, "BM25 41.0 59.1", 1.0, row=True),
+    ]
+    asked = take_apart("What accuracy does the Lynx retriever reach?", content_words, None, EVIDENCE)
+    assert [(u.evidence.paper, u.text) for u in choose(asked, ranked)] == [
+        ("lynx.pdf", "Lynx 66.3 79.4"),
+        ("lynx.pdf", "Ferret 60.2 70.8"),
+    ]
+    sentence = unit_of(_evidence(5, FERRET, "ferret.pdf"), FERRET, 9.0)
+    assert len(choose(asked, [ranked[0], sentence])) == 2, "a sentence of another paper tells what it speaks of"
 
 
 # -- units ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,24 @@ from rag_app.facets import FACETS, also_said, facets_of, looks_like
 from rag_app.statements import section_kind, statement, without_citations
 
 
+@pytest.mark.parametrize(
+    ("text", "praise"),
+    [
+        ("OtterNet is highly effective.", 1.0),
+        ("Our approach is flexible and shows superior results on many tasks.", 1.0),
+        ("OtterNet is highly effective: it finds 9 of 10 fish.", 0.0),  # says how much
+        ("OtterNet swims upstream with a paddle.", 0.0),
+        (
+            "A strong current turns the paddle of the boat towards the bank where reeds grow, otters sleep, herons "
+            "fish, frogs sing, beavers build, and children throw random stones into cold water.",
+            0.0,
+        ),
+    ],
+)
+def test_praise_that_says_little_else(text: str, praise: float) -> None:
+    assert statement(text)["praise"] == praise
+
+
 def test_whose_voice_a_sentence_speaks_with() -> None:
     own = statement("We train OtterNet on 512 fish.")
     others = statement("Lutra et al. (2019) propose a swimmer without fins.")

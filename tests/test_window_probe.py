@@ -13,15 +13,17 @@ from pathlib import Path
 import pytest
 from provider import Provider, Reply, error_body
 
+from rag_app import doctor_window
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.doctor_window import advice
-from rag_app.errors import ModelWindowExceeded
+from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.language_model import OpenAIModel
 from rag_app.model_servers import Endpoint
 from rag_app.prompts import tokens_of
 from rag_app.reader import LARGEST, ModelReader
 from rag_app.settings import Settings
+from rag_app.window_page import page, plot
 from rag_app.window_probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 
@@ -112,7 +114,9 @@ def test_the_command(library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert re.search(r"(?m)^   600 +- +- +- +- +-$", shown.out)
         assert len(provider.requests) == 10
         assert "points in trial" in provider.requests[0].body["messages"][1]["content"], "the user's own papers"
-        assert main(["doctor", "--window", "--longest", "500", "--json"]) == 1
+        written = library / "window.html"
+        assert main(["doctor", "--window", "--longest", "500", "--json", "--html", str(written)]) == 1
+        assert written.read_text(encoding="utf-8").count('class="lost"') == 5
         value = json.loads(capsys.readouterr().out)
         assert value["budget"] == 0 and len(value["probes"]) == 5
     with Provider(Reply(status=400, body=error_body("maximum context length", "context_length_exceeded"))) as provider:
@@ -123,6 +127,42 @@ def test_the_command(library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setenv("RAG_LLM", "none")
     assert main(["doctor", "--window"]) == 1
     assert "none is set" in capsys.readouterr().err
+
+
+def test_the_plot_shows_what_was_found_and_the_budget() -> None:
+    found = [
+        *probes(Forgetful(2000), TEXTS, [500, 1000, 4000]),
+        Probe(8000, 0.0, False, "<b>no</b> & \u201cidea\u201d"),
+    ]
+    drawn = plot(found, proposed(found))
+    assert drawn.count('class="found"') == 12 and drawn.count('class="lost"') == 4
+    assert drawn.count('class="none"') == 4, "depths of the last length that were not asked"
+    assert "2 of 5: too few" in drawn and "budget: 1,000" in drawn
+    rows = [float(y) for y in re.findall(r'y="(\d+)" text-anchor="end"', drawn)]
+    (line,) = re.findall(r'<line class="budget"[^>]* y1="(\d+)"', drawn)
+    assert rows[1] < float(line) < rows[2], "between the last length that is good and the first that is not"
+    shown = page("a <model>", 8192, found, 0, "Use another.")
+    assert (
+        "&lt;b&gt;no" in shown
+        and "a &lt;model&gt;" in shown
+        and "<b>no" not in shown
+        and "budget" not in plot(found, 0)
+    )
+
+
+def test_what_was_measured_before_the_model_failed_is_shown(
+    library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(Forgetful):
+        def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, None]:
+            if tokens_of(user) > 700:
+                raise ModelError("the server is away")
+            yield from super().stream(system, user, stop)
+
+    monkeypatch.setattr(doctor_window, "open_language_model", lambda settings: Failing(10**6))
+    assert main(["doctor", "--window", "--longest", "1000"]) == 0
+    shown = capsys.readouterr()
+    assert "ended early: the server is away" in shown.err and "RAG_LLM_BUDGET=500" in shown.out
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
