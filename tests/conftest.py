@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PROVIDED = re.compile(r"chromium|playwright|shared|papers|smollm|xllamacpp", re.IGNORECASE)
+PROVIDED = re.compile(r"chromium|playwright|nginx|shared|papers|smollm|xllamacpp", re.IGNORECASE)
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
 
 
