@@ -146,7 +146,7 @@ def _text(answer: Answer, name: NamePlace) -> str:
 
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
-        rest = answer.answer.partition("\n\n")[2]
+        rest = "\n\n".join(map(core_words, answer.answer.partition("\n\n")[2].split("\n\n")))
         return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
     write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
     return write(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
@@ -163,7 +163,7 @@ def _cite(citation: Citation, name: NamePlace) -> str:
 
 def _table(table: Table, cite: Callable[[int], str]) -> str:
     """A comparison. It scrolls sideways within the answer, also by the keyboard."""
-    head = "".join(f'<th scope="col">{shown(aspect)}</th>' for aspect in table.aspects)
+    head = "".join(f'<th scope="col">{shown(core_words(aspect))}</th>' for aspect in table.aspects)
     rows = []
     for row in table.rows:
         cells = "".join(
@@ -191,7 +191,7 @@ def _plan(plan: AnswerPlan | None) -> str:
     """How the question was understood; the fields below the conversation, opened by its button, correct it."""
     if plan is None:
         return ""
-    aspects, names, papers = "; ".join(plan.aspects), ", ".join(plan.names), plan.searched
+    aspects, names, papers = "; ".join(map(core_words, plan.aspects)), ", ".join(plan.names), plan.searched
     if plan.kind == "survey":
         words = say("answer.surveyed", papers=papers, aspects=aspects)
     elif plan.kind == "chain":

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PROVIDED = re.compile(r"chromium|playwright|shared|papers|smollm|xllamacpp", re.IGNORECASE)
+PROVIDED = re.compile(r"chromium|playwright|nginx|shared|papers|smollm|xllamacpp", re.IGNORECASE)
 # Files of tests that take longest, measured: they come first, so that all processes end together.
 LONGEST = (
     "test_embedder", "test_page", "test_command_eval", "test_index", "test_access", "test_growing", "test_reload",

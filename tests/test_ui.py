@@ -26,7 +26,7 @@ def served(tmp_path_factory):
     page = serve(
         assistant, Settings(corpus=folder, index=tmp_path_factory.mktemp("index") / "one", port=0), block=False
     )
-    with httpx.Client(base_url=page.url, trust_env=False) as client:
+    with httpx.Client(base_url=page.url, trust_env=False, timeout=60) as client:
         yield SimpleNamespace(page=page, client=client, assistant=assistant)
     page.stop()
 
