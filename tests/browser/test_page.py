@@ -25,7 +25,8 @@ HOSTILE = "<img src=http://evil.example/a.png onerror=\"document.title='hit'\"> 
 # Without its address line's pop-ups, two pages of Chromium's own, a new window costs half as much.
 FEATURES = "WebUIOmniboxPopup,WebUIOmniboxAimPopup,Translate,MediaRouter,OptimizationHints"
 ARGUMENTS = [
-    "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking", f"--disable-features={FEATURES}"
+    "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking",
+    f"--disable-features={FEATURES}",
 ]  # fmt: skip
 FILLER = [f"Filler sentence {number} says nothing of interest to anybody." for number in range(60)]
 
