@@ -50,12 +50,12 @@ def test_a_file_named_by_its_stem_is_known_again(known: ArxivId) -> None:
     assert (arxiv_id_of_file(f"{known.file_stem}7777") or (None, True))[0] != known
 
 
-@given(st.text())
+@given(st.text() | st.from_regex(r"[0-9]{4}[./][0-9]{4,7}(v[0-9]+)?"))
 def test_any_text_is_an_id_or_none_and_never_an_error(text: str) -> None:
     found = parse_arxiv_id(text)
-    if found is not None:
-        assert parse_arxiv_id(str(found)) == found
-    arxiv_id_of_file(text)
+    assert found is None or parse_arxiv_id(str(found)) == found
+    of_file = arxiv_id_of_file(text)
+    assert of_file is None or parse_arxiv_id(str(of_file[0])) == of_file[0]
 
 
 @given(ids)

@@ -219,8 +219,10 @@ def test_a_batch_that_is_not_there(library: Path, run: Run) -> None:
 
 @given(st.text())
 def test_any_line_is_a_question_or_refused(line: str) -> None:
-    with contextlib.suppress(QuestionError):
-        read_line(line, 1)
+    try:
+        assert read_line(line, 1).question.strip()
+    except QuestionError as error:
+        assert "line 1" in str(error)
 
 
 @given(st.one_of(st.text(), st.integers()), st.text())
