@@ -20,7 +20,8 @@ LONGEST = (
     "test_embedder", "test_page", "test_command_eval", "test_index", "test_access", "test_growing", "test_reload",
     "test_assistant", "test_build", "test_alignment", "test_hostile_papers", "test_commands", "test_strangers",
     "test_local_server", "test_whole_papers", "test_comfort", "test_talk", "test_choosing", "test_pages",
-    "test_offline", "test_whole", "test_crowd", "test_login", "test_completion", "test_reliability", "test_verification", "test_app",
+    "test_offline", "test_whole", "test_crowd", "test_login", "test_completion", "test_reliability",
+    "test_verification", "test_app",
 )  # fmt: skip
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
 
