@@ -186,6 +186,7 @@ def ask(real: Path, folder: Path) -> dict[str, Any]:
     embedder.embed_question("warm")
     began = time.perf_counter()
     generation = open_current(folder)
+    _ = generation.store  # these papers have no parts that passages could be read from
     retriever = Retriever(generation, embedder.embed_question, None, embedder.embed_questions)
     asked = [question["question"] for question in questions()]
     retriever.find(asked[0], TOP)

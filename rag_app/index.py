@@ -40,6 +40,8 @@ from rag_app.vector_search import VectorSearch
 from rag_app.word_index import WordIndex
 
 READINGS_KEPT = 128  # in memory, of one generation
+FEW_FETCHES = 6  # of passages, before Chroma is opened for them: importing and opening it takes a second
+FEW_PAPERS = 64  # whose passages are read as a whole, a few milliseconds each
 
 
 class Generation:
@@ -56,6 +58,7 @@ class Generation:
         self._readings: OrderedDict[str, Reading] = OrderedDict()
         self._lock = threading.RLock()
         self._store: PassageStore | None = None
+        self._fetches = 0
 
     @cached_property
     def words(self) -> WordIndex:
@@ -135,9 +138,13 @@ class Generation:
     def passages(self, rows: Sequence[int]) -> list[Passage]:
         """The passages at these rows, in this order."""
         places = [self._place(int(row)) for row in rows]
-        if self.manifest.has_meaning:
+        papers = {entry.paper for entry, _ in places}
+        self._fetches += 1
+        # A program that asks once is done before Chroma would be there.
+        few = self._store is None and self._fetches <= FEW_FETCHES and len(papers) <= FEW_PAPERS
+        if self.manifest.has_meaning and not few:
             return self.store.get([passage_id(entry.digest, number) for entry, number in places])
-        of_paper = {paper: self.passages_of(paper) for paper in {entry.paper for entry, _ in places}}
+        of_paper = {paper: self.passages_of(paper) for paper in papers}
         return [of_paper[entry.paper][number] for entry, number in places]
 
     def rows_of(self, identifiers: Sequence[str]) -> np.ndarray:

@@ -488,6 +488,7 @@ def test_damage_anywhere_is_a_clear_error_and_fresh_repairs_it(library: Path, pa
         opened = generation(library)
         hits = Retriever(opened, WordEmbedder().embed_question).find("otter trial series")
         opened.page(hits[0].passage.paper, hits[0].passage.page)
+        _ = opened.store  # which the first questions do without
     run(library, fresh=True)
     assert "otter" in found(library, "otter trial series")[0].lower()
     opened = generation(library)
@@ -501,6 +502,20 @@ def test_a_missing_chroma_folder_is_an_error_and_not_an_empty_index(library: Pat
     with pytest.raises(IndexFault, match="--fresh"):
         _ = opened.store
     assert not (opened.folder / "chroma").exists()
+
+
+def test_the_first_fetches_read_the_papers_own_passages_and_later_ones_chroma(library: Path) -> None:
+    opened = generation(library)
+    rows = list(range(len(opened.rows)))
+    first = [opened.passages(rows) for _ in range(index.FEW_FETCHES)]
+    assert all(one == opened.store.get([passage.id for passage in first[0]]) for one in first)
+    opened.close()
+    opened = generation(library)
+    shutil.move(opened.folder / "chroma", library / "away")
+    assert opened.passages(rows) == first[0]
+    with pytest.raises(IndexFault, match="--fresh"):
+        for _ in range(index.FEW_FETCHES):
+            opened.passages(rows)
 
 
 def test_damaged_vectors_of_a_part_are_made_again(library: Path) -> None:
