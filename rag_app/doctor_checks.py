@@ -22,7 +22,8 @@ from rag_app.doctor_packages import packages
 from rag_app.embedder import open_embedder
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.library import list_papers
-from rag_app.settings import Settings
+from rag_app.reader_choice import choice_of, is_kept, key_source, overriding
+from rag_app.settings import Settings, reader_file
 
 OLDEST_SQLITE = (3, 35, 0)  # chromadb refuses to be imported with an older one
 LEAST_SPACE = 1024**3  # bytes: a generation of ten thousand passages and the models fit twice
@@ -136,6 +137,20 @@ def language(settings: Settings) -> Iterator[Finding]:
         yield Finding("language model", "note", offer)
 
 
+def kept_reader(settings: Settings) -> Iterator[Finding]:
+    """The reader that was chosen in the page or by `reader --keep`, and what goes before it. Never its key."""
+    if not is_kept():
+        return
+    choice = choice_of(settings)
+    parts = [choice.name, choice.base_url, choice.model]
+    key = key_source(settings, choice.name, choice.base_url)
+    told = ", ".join([part for part in parts if part] + ([f"key {key}"] if key else []))
+    yield Finding("kept reader", "good", f"{reader_file()}; in use: {told}")
+    if overriding():
+        remedy = "Unset them to use what is kept, or forget it: python -m rag_app reader --forget"
+        yield Finding("kept reader", "note", f"{', '.join(overriding())} of the environment go before it", remedy)
+
+
 # -- the machine ------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +217,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "index": index_state,
     "embedder": embedder,
     "language model": language,
+    "kept reader": kept_reader,
     "disk": disk,
     "lock": lock,
     "port": port,

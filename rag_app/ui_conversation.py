@@ -32,6 +32,7 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     watcher: object = None  # which handler shows the answer that is being made; a later one takes over
     seen: str = ""  # the list of papers as this tab last got it
+    seen_examples: str = ""  # of what papers, and while what was built, its example questions are
     seen_runs: int = -1  # how many answers had been begun or ended when it last got the list of conversations
     id: str = ""  # under which it is kept; empty while the tab has not been opened, or was forgotten
     sought: str = ""  # in the list of conversations

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError
-from rag_app.texts import Later, later, say
+from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_markdown import shown
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def progress_words(progress: BuildProgress) -> str:
     """Where a build is: "Reading 12 of 47 · 2004.04906v3.pdf"."""
     stage = say(_STAGES[progress.stage]) if progress.stage in _STAGES else progress.stage.capitalize()
     count = say("build.count", stage=stage, done=progress.done, total=progress.total) if progress.total else stage
-    return f"{count} · {progress.message}" if progress.message else count
+    return f"{count} · {core_words(progress.message)}" if progress.message else count
 
 
 def searchable(status: Status, building: bool, known: int) -> str:

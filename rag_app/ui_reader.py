@@ -48,8 +48,8 @@ class ReaderNote:
         elif not self.name:
             line = say("reader.ready")
         elif self.name in VERBATIM_READERS:
-            line = f"{say('reader.name')} <b>{say('reader.quoting')}</b>{say('reader.no-model')}"
+            line = f"{say('reader.name')}<b>{say('reader.quoting')}</b>{say('reader.no-model')}"
         else:
-            line = f"{say('reader.name')} <b>{shown(self.name)}</b>"
+            line = f"{say('reader.name')}<b>{shown(self.name)}</b>"
         change = f'<button type="button" class="text-button open-settings">{say("settings.open")}</button>'
         return f'<p class="reader">{line}</p>{change}'

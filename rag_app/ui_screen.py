@@ -104,10 +104,23 @@ class Screen:
 
     # -- library ------------------------------------------------------------------------------------------------
 
-    def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any]:
-        """As `look`, and the list of conversations when it changed."""
-        rows = self.asking.news(self.asking.conversation(request.session_hash, kept))
-        return *self.look(request), gr.skip() if rows is None else rows
+    def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
+        """As `look`, the list of conversations when it changed, and other examples when the papers did."""
+        conversation = self.asking.conversation(request.session_hash, kept)
+        rows = self.asking.news(conversation)
+        looked = self.look(request)
+        seen = f"{self.job.running}{conversation.seen}"  # the two papers most alike are known when a build has ended
+        old = seen == conversation.seen_examples or conversation.watcher is not None
+        if not old:
+            conversation.seen_examples = seen
+        return *looked, gr.skip() if rows is None else rows, gr.skip() if old else gr.Chatbot(examples=self._examples())
+
+    def _examples(self) -> Any:
+        try:
+            questions = example_questions(self.assistant.papers(), alike(self.assistant))
+        except RagError:
+            questions = []  # look() shows what is wrong
+        return [{"text": question} for question in questions] or None
 
     def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The list of papers if it changed, what can be searched, and who reads."""
@@ -126,14 +139,11 @@ class Screen:
         conversation = self._conversation(request)
         conversation.seen, talks = "", self.asking.talks
         talks.open(conversation, kept)
-        try:
-            questions = example_questions(self.assistant.papers(), alike(self.assistant))
-        except RagError:
-            questions = []  # look() shows what is wrong
-        examples: Any = [{"text": question} for question in questions] or None
         messages: Any = conversation.messages()
-        chat = gr.Chatbot(value=messages, examples=examples)
-        return (*self.look(request), chat, talks.rows(conversation))
+        chat = gr.Chatbot(value=messages, examples=self._examples())
+        looked = self.look(request)
+        conversation.seen_examples = f"{self.job.running}{conversation.seen}"
+        return (*looked, chat, talks.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
@@ -347,5 +357,5 @@ def _wire(
     example.then(screen.plan, None, shown, **AT_ONCE)
     box.stop(screen.stop, [said], None, js=f"() => [{KEPT}]", **AT_ONCE)
     rebuild.click(screen.rebuild, None, library, **AT_ONCE)
-    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept], js=f"() => [{KEPT}]", **AT_ONCE)
+    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, chat], js=f"() => [{KEPT}]", **AT_ONCE)
     page.unload(screen.leave)

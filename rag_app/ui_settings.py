@@ -83,9 +83,17 @@ class SettingsPanel:
         return {"works": trial.works, "message": core_words(message), "models": list(trial.models)}
 
     def use(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Have new questions answered by what was typed; kept on this machine only where that was ticked."""
+        """Have new questions answered by what was typed; kept on this machine only where that was ticked.
+
+        It is tried first. What does not work is used only when the user, told so, says "anyway".
+        """
         wanted = with_choice(self._settings, _choice(value))
         key = wanted.llm_api_key.get_secret_value()
+        if value.get("anyway") is not True:
+            trial = try_reader(wanted)
+            if not trial.works:
+                said = f"{for_the_form(trial.message, key)} {say('settings.not-used')}"
+                return {"works": False, "message": said, "models": list(trial.models), "anyway": True}
         self._history.hide(key)  # before the first answer could repeat it
         with self._lock:
             try:

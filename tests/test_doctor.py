@@ -17,7 +17,8 @@ from rag_app import index
 from rag_app.commands import main
 from rag_app.doctor import examine, finding_text
 from rag_app.doctor_checks import Finding
-from rag_app.settings import Settings
+from rag_app.reader_choice import Choice, forget, keep, with_choice
+from rag_app.settings import Settings, reader_file
 
 PAPER = "# Sea Otters\n\nSea otters used stones as anvils in 21 percent of the dives.\n"
 
@@ -180,3 +181,17 @@ def test_text_of_a_finding() -> None:
         "WRONG  disk: full [2J",
         "       -> Free some.",
     ]
+
+
+def test_a_kept_reader_is_told_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(checks.kept_reader(Settings())) == []
+    keep(with_choice(Settings(), Choice("own", "http://127.0.0.1:9/v1", "later", "sk-otter-secret")))
+    try:
+        (found,) = checks.kept_reader(Settings())
+        assert found.state == "good" and "sk-otter" not in found.message
+        assert all(word in found.message for word in (str(reader_file()), "own", "127.0.0.1:9", "later", "key kept in"))
+        monkeypatch.setenv("RAG_LLM", "none")
+        assert states(checks.kept_reader(Settings())) == [("kept reader", "good"), ("kept reader", "note")]
+        assert "RAG_LLM" in list(checks.kept_reader(Settings()))[1].message
+    finally:
+        forget()

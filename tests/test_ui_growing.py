@@ -203,6 +203,16 @@ def test_a_key_that_a_model_repeats_is_not_written_into_the_history(served) -> N
     assert KEY.encode() not in file.read_bytes()
 
 
+def test_what_does_not_work_is_used_only_when_the_user_insists(served) -> None:
+    silent = {"name": "own", "base_url": "http://127.0.0.1:9/v1", "model": "later", "key": KEY}
+    refused = choose(served, "use", **silent, keep=True).json()
+    assert not refused["works"] and refused["anyway"]
+    assert "no server listens there" in refused["message"] and "nothing was changed" in refused["message"]
+    assert served.assistant.reader.name == "quoting" and not reader_file().exists()
+    assert choose(served, "use", **silent, anyway=True).json()["works"]
+    assert served.assistant.reader.name == "later"
+
+
 def test_a_reader_that_cannot_be_opened_leaves_the_old_one(served) -> None:
     said = choose(served, "use", name="openai").json()
     assert not said["works"] and "OpenAI needs a key" in said["message"] and "RAG_" not in said["message"]

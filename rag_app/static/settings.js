@@ -44,12 +44,13 @@
     box.innerHTML = markup(); // ours, and the same for everybody
     document.body.append(box);
     box.addEventListener("keydown", (event) => { if (event.key === "Escape") event.stopPropagation(); });
-    box.addEventListener("close", () => { field("key").value = ""; asked += 1; wait(false); });
+    box.addEventListener("close", () => { field("key").value = ""; asked += 1; wait(false); insist(false); });
     find("form").addEventListener("submit", (event) => { event.preventDefault(); send("use"); });
     find(".close-settings").addEventListener("click", () => box.close());
     find(".try-settings").addEventListener("click", () => send("try"));
     find(".forget-settings").addEventListener("click", () => send("forget"));
-    find("#reader-choice").addEventListener("change", () => { choose(false); tell(""); });
+    find("#reader-choice").addEventListener("change", () => { choose(false); tell(""); insist(false); });
+    find(".fields").addEventListener("input", () => insist(false));
     field("base_url").addEventListener("input", hint);
     field("language").value = (document.cookie.match(/(?:^|; )rag_app_language=(auto|en|zh)/) || [])[1] || "auto";
     field("language").addEventListener("change", (event) => speak(event.target.value));
@@ -128,6 +129,13 @@
     note.className = kind || "";
   }
 
+  // What was tried in vain can be used all the same, for instance a server that is started later.
+  function insist(on) {
+    const use = find(".use-settings");
+    use.classList.toggle("anyway", on);
+    use.textContent = on ? say("settings.anyway") : say("settings.use");
+  }
+
   function wait(on) {
     waiting = on;
     for (const name of [".try-settings", ".use-settings", ".forget-settings"]) find(name).disabled = on;
@@ -136,15 +144,17 @@
   async function send(what) {
     if (waiting) return;
     const request = ++asked;
-    const value = { name: chosen(), keep: field("keep").checked };
+    const value = { name: chosen(), keep: field("keep").checked, anyway: find(".use-settings").classList.contains("anyway") };
+    insist(false);
     for (const name of ["base_url", "model", "key"]) value[name] = find(`[data-field=${name}]`).hidden ? "" : field(name).value;
     wait(true);
-    tell(what === "try" ? say("settings.trying") : what === "use" ? say("settings.opening") : "", "waiting");
+    tell(what === "forget" ? "" : say("settings.trying"), "waiting");
     try {
       const said = await post(`settings/${what}`, value);
       if (request !== asked) return;
       if (said.works && what !== "try") draw(said.state);
       tell(said.message, said.works ? "good" : "bad");
+      insist(said.anyway === true);
       if (said.models) find("#model-list").replaceChildren(...said.models.map((name) => { const one = element("option"); one.value = name; return one; }));
     } catch (error) {
       if (request === asked) tell(error.message, "bad");

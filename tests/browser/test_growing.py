@@ -207,3 +207,16 @@ def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
     assert tab.evaluate(drop) is False
     arrival(tab, "in", "Dropped: A Note")
     assert (served.corpus / "dropped.md").is_file()
+
+
+def test_the_examples_follow_the_papers_that_come_and_go(tab, served):  # noqa: F811
+    assert "Numbat" not in tab.inner_text("#chat")
+    for paper in list(served.corpus.iterdir()):
+        paper.unlink()
+    tab.click(".open-adding")
+    add(tab, served.numbat)
+    arrival(tab, "in", "Numbat")
+    tab.wait_for_selector("#chat .example:has-text('Numbat')", timeout=60_000)
+    tab.click("#paper-rows li:has-text('Numbat') .remove-paper")
+    tab.click("dialog.asking .danger")
+    tab.wait_for_selector("#chat .example", state="detached", timeout=60_000)
