@@ -176,6 +176,7 @@ def answer_from(
         chance = chance_in(found, quoting_reader(found, meaning))
         near = nearest(found.question, found.evidence, found.page_of)
         answer = settled(answer, chance, near, whole=not draft.problem and not stop.is_set())
+        answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.told(shown)])))
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
             answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from rag_app.answer_filter import AnswerFilter, ThoughtFilter
 from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
+from rag_app.demonstrations import examples, reserved
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.language_model import Ending, answer_tokens
 from rag_app.model_calls import LOOK_EVERY, LanguageModel, said
-from rag_app.prompts import Size, fitting, halved, parameters_of, prompt, size_of
+from rag_app.prompts import Size, fitting, halved, parameters_of, prompt, size_of, tokens_of
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -80,7 +81,8 @@ class ModelReader:
         """Tokens of evidence that one prompt holds at most."""
         window = self.model.window
         room = window - PROMPT_TOKENS - answer_tokens(self._max_tokens, window)
-        return max(200, room if self._unlimited else min(room, self._settings.llm_budget or LARGEST[self.size]))
+        most = room if self._unlimited else min(room, self._settings.llm_budget or LARGEST[self.size])
+        return max(200, most - reserved(self._settings.demonstrations, self.size))
 
     def unlimited(self) -> ModelReader:
         """The same for evidence that fills the window: nothing of it is left out, and too much is an error."""
@@ -93,7 +95,23 @@ class ModelReader:
 
     def prompt(self, question: str, evidence: Sequence[Evidence]) -> tuple[str, str]:
         """System and user message for as much of the evidence as is read."""
-        return prompt(question, list(evidence) if self._unlimited else fitting(evidence, self.room), self.size)
+        kept = list(evidence) if self._unlimited else fitting(evidence, self.room)
+        return prompt(question, kept, self.size, self.examples(kept))
+
+    def examples(self, evidence: Sequence[Evidence]) -> list[tuple[str, str]]:
+        """Questions with answers, made of the evidence, to be imitated; as many as RAG_DEMONSTRATIONS says."""
+        return examples(evidence, self._settings.demonstrations, self.size)
+
+    def told(self, evidence: Sequence[Evidence]) -> str:
+        """A note on the examples that the model was shown and their cost; empty where there were none."""
+        made = self.examples(list(evidence) if self._unlimited else fitting(evidence, self.room))
+        tokens = sum(tokens_of(asked + said) for asked, said in made)
+        shown = "1 example" if len(made) == 1 else f"{len(made)} examples"
+        return (
+            f"{shown} of an answer, made of the passages, went before the question: about {tokens} tokens."
+            if made
+            else ""
+        )
 
     def say(self, system: str, user: str, stop: threading.Event) -> str:
         """A line or two outside of an answer, without thoughts; empty where the model is too small for it.
@@ -122,7 +140,7 @@ class ModelReader:
                 kept = smaller
 
     def _write(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
-        system, user = prompt(question, evidence, self.size)
+        system, user = prompt(question, evidence, self.size, self.examples(evidence))
         page = _Page(question, system, evidence, self.size)
         pieces = self.model.stream(system, user, stop)
         ending: Ending | None = None

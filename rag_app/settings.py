@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     samples: int = Field(
         default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
     )
+    demonstrations: int = Field(
+        default=0, ge=0, le=5, description="examples made of the evidence that a model is shown; 0: none"
+    )
     whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
     repair: Literal["auto", "on", "off"] = Field(
         default="auto",

@@ -14,7 +14,7 @@ from rag_app.answering import Found, answer_from, papers_in
 from rag_app.errors import ModelWindowExceeded
 from rag_app.index import Generation
 from rag_app.language_model import answer_tokens
-from rag_app.prompts import prompt, tokens_of
+from rag_app.prompts import tokens_of
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Event, Evidence, Progress
 from rag_app.retrieval import Scope
@@ -75,7 +75,7 @@ def pages_of(generation: Generation, scope: Scope) -> list[Evidence]:
 
 def sending(question: str, pages: Sequence[Evidence], reader: ModelReader, settings: Settings) -> Sending:
     """What asking the reader's model this question of these pages would send."""
-    system, user = prompt(question, pages, reader.size)
+    system, user = reader.unlimited().prompt(question, pages)
     window = reader.model.window
     tokens, answer = tokens_of(system + user), answer_tokens(settings.llm_max_tokens, window)
     cost = (tokens * settings.llm_price_in + answer * settings.llm_price_out) / 1e6
