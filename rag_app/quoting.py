@@ -138,7 +138,7 @@ def _alike(one: Unit, other: Unit) -> bool:
 
 
 def compose(chosen: Sequence[Unit]) -> Iterator[str]:
-    """The answer's text: a heading per paper when there are several, table rows below their caption, one mark each."""
+    """The answer's text: a heading per paper when there are several, table rows below their caption, a mark a line."""
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
     for paper in papers:
@@ -148,7 +148,9 @@ def compose(chosen: Sequence[Unit]) -> Iterator[str]:
             gap = "\n\n"
         frame = ""
         for unit in _in_reading_order(units):
-            head = unmarked("\n".join(unit.evidence.text[a:b] for a, b in unit.frame))
+            # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
+            lines = [unit.evidence.text[a:b] for a, b in unit.frame]
+            head = "\n".join(f"{unmarked(line)} [{unit.evidence.number}]" for line in lines)
             if head and head != frame:
                 yield f"{gap}{head}"
                 gap = "\n"
