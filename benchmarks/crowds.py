@@ -145,8 +145,9 @@ def swapped(builds: int) -> Tried:
         for number in range(1, builds + 1):
             write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, _fact(number))
             build(settings_for(folder), WordEmbedder())
-            if f"{number}77 stones" not in assistant.ask(f"How many stones does the yak{number} weigh?").answer:
-                faults.append(f"build {number} does not answer")
+            for _ in range(index.FEW_FETCHES + 1):  # the last one opens Chroma
+                if f"{number}77 stones" not in assistant.ask(f"How many stones does the yak{number} weigh?").answer:
+                    faults.append(f"build {number} does not answer")
             gc.collect()
             for kind in (index.Generation, PassageStore):
                 there = sum(isinstance(one, kind) for one in gc.get_objects())
