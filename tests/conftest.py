@@ -71,7 +71,7 @@ def papers_folder(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of a Chromium that can be run without a screen; the one without a window's own pages costs half as much."""
+    """The path of a Chromium that needs no screen; the one without a window costs half as much."""
     for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"):
         found = shutil.which(name)
         if found:
