@@ -28,7 +28,7 @@ from benchmarks.report import Measured, Section, Target, plain
 BROWSERS = 8
 SECONDS = 120.0
 PATIENCE = 300_000.0  # milliseconds for one step; more is an error
-ARGUMENTS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STEPS = ("shown", "first text", "answer", "waited", "citation to mark", "page up")
 
 # Milliseconds since Enter at which the turn was shown, had its first text, and was complete; and its own seconds.
@@ -164,7 +164,7 @@ def crowd(url: str, chromium: str, asked: Sequence[str], browsers: int, seconds:
 
 
 def _chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"):
         if found := shutil.which(name):
             return found
     raise RuntimeError("needs Chromium (Debian: apt-get install chromium)")

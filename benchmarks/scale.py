@@ -24,7 +24,7 @@ from typing import Any, overload
 import numpy as np
 
 from benchmarks import plots
-from benchmarks.common import PAPERS, ROOT, questions
+from benchmarks.common import PAPERS, ROOT, paper_index, questions
 from benchmarks.report import Section, Target
 from rag_app.assistant import Assistant
 from rag_app.generation_files import Contents, write_generation
@@ -287,13 +287,9 @@ def _resident() -> int:
 # -- for python -m benchmarks ----------------------------------------------------------------------------------------
 
 
-def main(index: Path | None = None, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """For each size what it costs to write, to hold and to ask. `index`: a built one of PAPERS; default: build anew."""
-    with tempfile.TemporaryDirectory() as scratch:
-        real = index or Path(scratch) / "real"
-        if index is None:
-            Assistant(load_settings(corpus=PAPERS, index=real, llm="none")).build()
-        return {"sizes": {str(size): _measure(real, size) for size in sizes}}
+def main(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
+    """For each size what it costs to write, to hold and to ask."""
+    return {"sizes": {str(size): _measure(paper_index(), size) for size in sizes}}
 
 
 def _measure(real: Path, size: int) -> dict[str, Any]:
@@ -393,7 +389,7 @@ SECTIONS = (Section("scale", "A growing library", main, render, plot, targets),)
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("step", nargs="?", choices=("all", "write", "ask"), default="all")
-    parser.add_argument("--index", type=Path, help="a built index of the real papers; default: build one")
+    parser.add_argument("--index", type=Path, help="of write and ask: a built index of the real papers")
     parser.add_argument("--folder", type=Path, help="of write and ask: where the made library lies")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="passages")
     return parser.parse_args()
@@ -407,4 +403,4 @@ if __name__ == "__main__":
     elif given.step == "ask":
         print(json.dumps(ask(given.index, given.folder)))
     else:
-        print(json.dumps(main(given.index, given.sizes), indent=1))
+        print(json.dumps(main(given.sizes), indent=1))
