@@ -17,7 +17,6 @@ from rag_app.evaluation_summary import SCORES, summary
 from rag_app.settings import load_settings
 from rag_app.text import sentences
 
-
 SMALL_MODEL_EVERY = 3  # questions: a small model on two cores takes half a minute for one, and minutes for a comparison
 
 
@@ -74,8 +73,8 @@ def _invented(measured: dict[str, Any]) -> str:
     told = measured["sentences"]
     return (
         f"\n{measured['questions']} questions, every {SMALL_MODEL_EVERY}rd of the set, in its order. Of about "
-        f"{told['written']} sentences in {told['answers']} answers {told['marked']} are marked as not supported by what "
-        f"they cite, in {told['with marks']} answers.\n"
+        f"{told['written']} sentences in {told['answers']} answers {told['marked']} are marked as not supported by "
+        f"what they cite, in {told['with marks']} answers.\n"
     )
 
 
