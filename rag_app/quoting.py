@@ -23,6 +23,7 @@ NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
 USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
 MOST = 12  # items at most, however many papers are asked for
+OF_NAMED = 2  # items of the only paper that a question names, before the others
 PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
@@ -98,9 +99,22 @@ def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> l
         items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
     else:
         items = _pick(ranked, USUAL)
+        if named and items:
+            items = _of_named(_of(named[0], ranked), items)
     units = [unit for item in items for unit in item]
     framed = {(unit.evidence.number, span) for unit in units for span in unit.frame}  # shown above the rows anyway
     return [unit for unit in units if (unit.evidence.number, (unit.start, unit.end)) not in framed]
+
+
+def _of_named(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
+    """The items with the best ones of the only paper that the question names in front, be they among them or not.
+
+    "What batch size does RoBERTa use?" asks RoBERTa's paper first, though another has more tables of batch sizes.
+    """
+    worth = [unit for unit in ranked if unit.score >= WORTH * items[0][0].score]
+    own = _pick(worth, OF_NAMED)
+    shown = {id(unit) for item in own for unit in item}
+    return own + [item for item in items if not any(id(unit) in shown for unit in item)]
 
 
 def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:

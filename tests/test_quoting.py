@@ -113,6 +113,19 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
     assert text.count("Lynx:") == text.count("Ferret:") == 1
 
 
+def test_the_only_paper_that_is_named_speaks_first() -> None:
+    """Others that have more to say about it follow."""
+    asked = take_apart("What batch size does Lynx use for training?", content_words, Shelf(), EVIDENCE)
+    sentence = " We fine-tune Lynx with a batch size of {} questions for training in the {} domain."
+    others = "".join(sentence.format(number, name) for number, name in ((16, "legal"), (32, "medical"), (48, "news")))
+    evidence = [_evidence(1, others, "otter.pdf", title="Otter"), _evidence(2, LYNX)]
+    ranked = rank_units(asked, evidence, content_words, None)
+    assert ranked[0].evidence.paper == "otter.pdf"
+    plain, named = choose(asked, ranked), choose(asked, ranked, ["lynx.pdf"])
+    assert plain[0].evidence.paper == "otter.pdf"
+    assert "batch size of 128" in named[0].text and {unit.text for unit in plain} <= {unit.text for unit in named}
+
+
 def test_a_paper_s_own_reference_is_never_taken_for_a_mark() -> None:
     text, _ = answer("How was training done in earlier work?")
     assert "Training was done as in earlier work ［12］. [1]" in text
