@@ -147,7 +147,7 @@ def targets(measured: dict[str, Any]) -> list[Target]:
             6,
             measured["searchable by words, seconds"],
             at_most=True,
-            why="all papers are read and split before the first answer",
+            why="all papers are read, with the places of their words, before the first answer",
         ),
         Target("nothing to do, own seconds", 1, measured["nothing to do, own time"], at_most=True),
         Target(
