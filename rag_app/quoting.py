@@ -163,7 +163,8 @@ def compose(chosen: Sequence[Unit]) -> Iterator[str]:
         frame = ""
         for unit in _in_reading_order(units):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
-            lines = [unit.evidence.text[a:b] for a, b in unit.frame]
+            # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
+            lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
             head = "\n".join(f"{unmarked(line)} [{unit.evidence.number}]" for line in lines)
             if head and head != frame:
                 yield f"{gap}{head}"

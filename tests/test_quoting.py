@@ -113,6 +113,14 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
     assert text.count("Lynx:") == text.count("Ferret:") == 1
 
 
+def test_a_lone_word_above_a_table_is_not_quoted() -> None:
+    text = "Method\nBM25 41.0 59.1\nLynx 66.3 79.4"
+    unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((0, 6),))
+    assert "".join(compose([unit])) == "Lynx 66.3 79.4 [1]"
+    unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((7, 21),))
+    assert "".join(compose([unit])).startswith("BM25 41.0 59.1 [1]\nLynx")
+
+
 def test_the_only_paper_that_is_named_speaks_first() -> None:
     """Others that have more to say about it follow."""
     asked = take_apart("What batch size does Lynx use for training?", content_words, Shelf(), EVIDENCE)
