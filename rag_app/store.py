@@ -37,8 +37,8 @@ _OPENING = threading.Lock()
 
 
 def _client(folder: Path) -> Any:
-    os.environ["ANONYMIZED_TELEMETRY"] = "False"
-    import chromadb  # noqa: PLC0415  # half a second, needed only with an index at hand
+    load_library()
+    import chromadb  # noqa: PLC0415
     from chromadb.config import Settings  # noqa: PLC0415
 
     with _OPENING:
