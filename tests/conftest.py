@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,9 @@ def _fail_if_provided(report: pytest.TestReport | pytest.CollectReport) -> None:
     if os.environ.get("NO_SKIPS") and PROVIDED.search(reason):
         report.outcome = "failed"
         report.longrepr = f"skipped where everything is provided (NO_SKIPS is set): {reason}"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a failed test at once: a run that is cut short never comes to its summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nfailed: {report.nodeid}", file=sys.__stderr__, flush=True)
