@@ -31,6 +31,11 @@ PATIENCE = 200.0  # seconds for one step; more is an error
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STEPS = ("shown", "first text", "answer", "waited", "citation to mark", "page up")
 
+# To look at every frame would draw every frame: eight browsers would be busy with being watched. Changes are looked at.
+_WATCH = """(look) => { const watch = new MutationObserver(look);
+  watch.observe(document.body, { childList: true, subtree: true, attributeFilter: ['class', 'src'] });
+  const every = setInterval(look, 50);
+  return () => { watch.disconnect(); clearInterval(every); }; }"""
 # Milliseconds since Enter at which the turn was shown, had its first text, and was complete; and its own seconds.
 _TURN = """(turns) => new Promise((done) => {
   const began = performance.now(), seen = {};
@@ -40,18 +45,18 @@ _TURN = """(turns) => new Promise((done) => {
     if (asked.length > turns && answers.length > turns) {
       const answer = answers[answers.length - 1], coming = answer.classList.contains('coming');
       seen.shown ??= now;
-      if (answer.innerText.trim() && (!coming || answer.querySelector('.answer-text'))) seen.text ??= now;
+      if (answer.textContent.trim() && (!coming || answer.querySelector('.answer-text'))) seen.text ??= now;
       if (!coming) {
+        end();
         const own = (answer.innerText.match(/([\\d.]+) s\\b/) || [])[1];
         done({ ...seen, answer: now, own: own ? own * 1000 : null, failed: answer.classList.contains('failed'),
                question: asked[asked.length - 1].innerText });
-        return;
       }
     }
-    requestAnimationFrame(look);
   };
+  const end = (WATCH)(look);
   look();
-})"""
+})""".replace("WATCH", _WATCH)
 # Milliseconds from the press until the page's picture is there with its marks.
 _MARKED = """(number) => new Promise((done) => {
   const began = performance.now();
@@ -60,12 +65,14 @@ _MARKED = """(number) => new Promise((done) => {
     const picture = document.getElementById('reading-picture');
     const there = picture.complete && picture.naturalWidth > 0 && !picture.classList.contains('loading');
     const open = document.querySelector('#chat button.cite.now-open');
-    if (open && there && document.querySelector('#reading-marks .mark')) done(performance.now() - began);
-    else if (performance.now() - began > 20000) done(null);
-    else requestAnimationFrame(look);
+    const marked = open && there && document.querySelector('#reading-marks .mark');
+    if (!marked && performance.now() - began < 20000) return;
+    end();
+    done(marked ? performance.now() - began : null);
   };
+  const end = (WATCH)(look);
   look();
-})"""
+})""".replace("WATCH", _WATCH)
 
 
 @dataclass

@@ -99,17 +99,20 @@ class History:
 
     # -- conversations --------------------------------------------------------------------------------------------
 
-    def save_turn(self, conversation: str, answer: Answer) -> int:
-        """Keep a question and its answer, at the end of its conversation, which is begun if need be. Returns its id."""
+    def save_turn(self, conversation: str, answer: Answer, began: float | None = None) -> int:
+        """Keep a question and its answer, at the end of its conversation, which is begun if need be. Returns its id.
+
+        `began`: when it was asked, in seconds since 1970; conversations stand in the order of their last question.
+        """
         value = self._clean(json.dumps(answer_json(answer), ensure_ascii=False))
         question, asked = self._clean(answer.question), self._clean(answer.asked)
         words = self._clean(f"{answer.question}\n{answer.asked}\n{answer.answer}").casefold()
-        now = time.time()
+        now = time.time() if began is None else began
         title = question if len(question) <= LONGEST_TITLE else question[: LONGEST_TITLE - 1].rstrip() + "…"
         with self._writing() as database:
             database.execute(
                 "INSERT INTO conversations VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET updated = excluded.updated",
+                " ON CONFLICT (id) DO UPDATE SET updated = MAX(updated, excluded.updated)",
                 (conversation, title, now, now),
             )
             row = database.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ class Turn:
     record: Answer | None = None  # once the answer is complete
     conversation: str = ""  # that it is kept in
     saved: int = 0  # its id there; 0 while it is not kept
+    began: float = field(default_factory=time.time)  # when it was asked, in seconds since 1970
 
 
 @dataclass

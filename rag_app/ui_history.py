@@ -6,6 +6,7 @@ import html
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rag_app.errors import HistoryFault
@@ -46,7 +47,7 @@ class Talks:
         """The turn is complete: show it whole, and write it down."""
         turn.record = answer
         try:
-            turn.saved = self._history.save_turn(turn.conversation, answer)
+            turn.saved = self._history.save_turn(turn.conversation, answer, turn.began)
         except HistoryFault:
             turn.saved = 0  # rows_html says what is wrong
         turn.answer = self._html(answer, turn.saved)
@@ -87,11 +88,14 @@ class Talks:
             coming = {run.conversation: run for run in self.runs.all()}
             known = {one.id for one in saved}
             begun = [
-                Saved(run.conversation, run.question, run.began, run.began, 0)
+                Saved(run.conversation, run.question, run.turn.began, run.turn.began, 0)
                 for run in coming.values()
                 if run.conversation not in known and not conversation.sought
             ]
-            return rows_html([*begun, *saved], conversation.id, time.time(), coming)
+            again = [replace(one, updated=coming[one.id].turn.began) if one.id in coming else one for one in saved]
+            # By the last question: an answer that ends moves nothing, or a press would meet another row than was meant.
+            listed = sorted([*begun, *again], key=lambda one: one.updated, reverse=True)
+            return rows_html(listed, conversation.id, time.time(), coming)
         except HistoryFault as error:
             return f'<p class="problem">{shown(str(error))}</p>'
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextvars
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
 from http.cookies import CookieError, SimpleCookie
+from importlib import resources
 from typing import TypeVar
 
 from rag_app.texts import LANGUAGES, filled, page_texts, preferred, speak, spoken
@@ -101,8 +103,14 @@ def _with_texts(page: str) -> str:
     table = json.dumps(page_texts(), ensure_ascii=False)
     own = LANGUAGES[spoken()]
     page = filled(page).replace('lang="en"', f'lang="{own}"', 1)
-    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}"
+    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}{_frames()}"
     return page.replace("<head>", f"<head><script>{script}</script>", 1)
+
+
+@cache
+def _frames() -> str:
+    """It has to run before Gradio's own scripts, and so stands here."""
+    return (resources.files("rag_app") / "static" / "frames.js").read_text(encoding="utf-8")
 
 
 # As texts.say, for the page's scripts.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -32,7 +31,6 @@ class Run:
     question: str
     turn: Turn
     stop: threading.Event = field(default_factory=threading.Event)
-    began: float = field(default_factory=time.time)
     ended: bool = False
     forgotten: bool = False  # its conversation was deleted: nothing of it is kept
     _watchers: int = 0

@@ -39,9 +39,14 @@ if TYPE_CHECKING:
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
 SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every handler
-ANSWERING = PRIVATE | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
-AT_ONCE = PRIVATE | {"queue": False}
+# Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
+# are none: the page says in words what is happening.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
+# Else what is pressed while the same button's last press has not come to its end would be dropped without a word.
+PRESSED: dict[str, Any] = PRIVATE | {"trigger_mode": "multiple"}
+ANSWERING = PRESSED | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+AT_ONCE = PRESSED | {"queue": False}
+LOOKING = PRIVATE | {"queue": False, "trigger_mode": "once"}  # one look at the library at a time
 KEPT = "window.talk ? window.talk.kept() : ''"  # in the browser: the conversation that the tab shows
 TICK = 1.5  # seconds between two looks at the build
 
@@ -268,11 +273,11 @@ def _wire_talks(
     plan: Any,
     library: list[Any],
 ) -> None:
-    turn, again = [chat, box, kept], ANSWERING | {"trigger_mode": "multiple"}
+    turn = [chat, box, kept]
     wished = wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
     for shown in (wished.then, opened.then, resume.click):
-        resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **again)
+        resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
         resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 
 
@@ -356,6 +361,6 @@ def _wire(
     example = chat.example_select(screen.ask_example, [ticked, said], turn, js=f"() => [{scope}]", **ANSWERING)
     example.then(screen.plan, None, shown, **AT_ONCE)
     box.stop(screen.stop, [said], None, js=f"() => [{KEPT}]", **AT_ONCE)
-    rebuild.click(screen.rebuild, None, library, **AT_ONCE)
-    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, chat], js=f"() => [{KEPT}]", **AT_ONCE)
+    rebuild.click(screen.rebuild, None, library, **LOOKING)
+    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, chat], js=f"() => [{KEPT}]", **LOOKING)
     page.unload(screen.leave)

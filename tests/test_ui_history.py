@@ -1,6 +1,7 @@
 """The kept conversations on the page, without a browser."""
 
 import json
+import re
 
 import pytest
 
@@ -48,6 +49,30 @@ def test_a_conversation_is_opened_with_its_answers_for_follow_ups(talks):
     wish(talks, other, do="open", id=conversation.id)
     assert other.history()[0].asked == "How does A work?"
     assert "Understood as" in other.messages()[1]["content"]
+
+
+def test_the_list_stands_in_the_order_of_the_last_questions_whichever_answer_ends_first(talks):
+    slow, quick = Conversation(), Conversation()
+    run = talks.runs.begin(talks.begin(slow, "Slow?", "…"), "Slow?", lambda stop: wait(stop), talks.keep)
+    answered(talks, quick, "Quick?")
+
+    def titles():
+        return re.findall(r'class="title">([^<]*)', talks.rows(quick))
+
+    assert titles() == ["Quick?", "Slow?"]
+    run.stop.set()
+    for _ in run.watch(lambda: True):
+        pass
+    assert titles() == ["Quick?", "Slow?"]
+    again = talks.begin(slow, "Slow again?", "…")
+    run = talks.runs.begin(again, "Slow again?", lambda stop: wait(stop), talks.keep)
+    assert titles() == ["Slow?", "Quick?"]
+    run.stop.set()
+
+
+def wait(stop):
+    stop.wait(20)
+    yield "", Answer("", "Slow?", "answered", "So.", "quoting")
 
 
 def test_only_turns_on_the_screen_are_rated(talks, history):

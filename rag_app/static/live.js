@@ -4,6 +4,7 @@
 (() => {
   "use strict";
   const PATIENCE = 8000; // milliseconds without a change; a slow model is taken up again in vain, which shows nothing
+  const LOOK = 10000; // milliseconds between two looks at whether it is still the same program
   let seen = "", since = Date.now();
 
   const DRAFT = "draft", PENDING = "pending"; // in the tab's own storage
@@ -24,17 +25,29 @@
     } catch { /* storage is switched off */ }
   }
 
+  let looked = Date.now();
   setInterval(async () => {
     keepDraft();
-    const coming = document.querySelector("#chat .answer.coming");
+    const coming = document.querySelector("#chat .answer.coming"), time = Date.now();
     const now = coming ? coming.innerHTML : "";
-    if (now !== seen) { seen = now; since = Date.now(); }
-    if (!coming || document.hidden || Date.now() - since < PATIENCE) return;
-    since = Date.now();
-    const root = new URL((window.gradio_config && window.gradio_config.root) || "./", document.baseURI).href;
+    if (now !== seen) { seen = now; since = time; }
+    const still = coming && time - since >= PATIENCE;
+    if (document.hidden || (!still && time - looked < LOOK)) return;
+    looked = time;
+    if (still) since = time;
+    const config = window.gradio_config || {};
+    const root = new URL(config.root || "./", document.baseURI).href;
     try {
       const there = await fetch(new URL("gradio_api/app_id", root.replace(/\/?$/, "/")));
-      if (there.ok) document.getElementById("resume").click();
+      if (!there.ok) return;
+      const id = (await there.json()).app_id;
+      if (config.app_id && id && String(id) !== String(config.app_id)) {
+        // The program was started anew between two requests: this tab's stream is dead, and nobody would say so.
+        keepDraft();
+        location.reload();
+      } else if (still) {
+        document.getElementById("resume").click();
+      }
     } catch { /* still out of reach: looked for again after the same time */ }
   }, 1000);
 })();

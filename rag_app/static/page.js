@@ -358,6 +358,34 @@
   document.addEventListener("pointerover", foresee);
   document.addEventListener("focusin", foresee);
 
+  // -- lists and answers change while a button is pressed: what is meant is what stood there when it went down ---------
+  const nameOf = (button) => [button.classList[0], button.value || button.textContent].join(" ");
+  const LISTS = "#chat, #history-rows, #paper-rows";
+  let down = null; // the button, and its name then
+
+  const buttonOf = (event) => event.target.closest && event.target.closest(`:is(${LISTS}) button`);
+  document.addEventListener("pointerdown", (event) => {
+    const button = buttonOf(event);
+    down = button && { button, name: nameOf(button), list: button.closest(LISTS) };
+  }, true);
+  function pressMeant(meant) {
+    Array.from(meant.list.querySelectorAll("button")).find((one) => nameOf(one) === meant.name)?.click();
+  }
+  document.addEventListener("pointerup", (event) => {
+    if (!down || down.button.isConnected) return; // what is gone gets no click
+    const meant = down, on = buttonOf(event);
+    down = null;
+    if (on && nameOf(on) === meant.name) pressMeant(meant);
+  }, true);
+  document.addEventListener("click", (event) => {
+    const meant = down;
+    down = null;
+    if (!event.isTrusted || !meant || buttonOf(event) !== meant.button || nameOf(meant.button) === meant.name) return;
+    event.stopPropagation(); // the button has become another's
+    event.preventDefault();
+    pressMeant(meant);
+  }, true);
+
   // -- what changes by itself ----------------------------------------------------------------------------------
   let questions = 0;
   let watched = null;

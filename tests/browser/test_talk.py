@@ -105,6 +105,32 @@ def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa
     assert rows(tab) == ["What is the weather?"]
 
 
+SWAPPED = """() => { const [one, two] = document.querySelectorAll('#history-rows li');
+  for (const of of ['.title', '.facts']) {
+    const [first, second] = [one.querySelector(of), two.querySelector(of)];
+    [first.textContent, second.textContent] = [second.textContent, first.textContent];
+  }
+  const [first, second] = [one.querySelector('.open-conversation'), two.querySelector('.open-conversation')];
+  [first.value, second.value] = [second.value, first.value]; }"""
+REPLACED = "() => { const list = document.querySelector('#history-rows ul'); list.innerHTML += ''; }"
+
+
+@pytest.mark.parametrize("change", [SWAPPED, REPLACED], ids=["changed in place", "replaced"])
+def test_a_press_means_what_stood_there_when_it_began(tab, change):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.wait_for_selector("#history-rows [aria-current]")
+    tab.click(".new-conversation")
+    tab.wait_for_selector("#chat .answer", state="detached")
+    ask(tab, "What is the weather?")
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+    tab.hover("#history-rows .open-conversation:has-text('How many parameters?')")
+    tab.mouse.down()
+    tab.evaluate(change)
+    tab.mouse.up()
+    tab.wait_for_selector("#chat .answer-text:has-text('220 million')")
+    assert tab.locator("#chat .answer").count() == 1
+
+
 def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
     ask(tab, "How many parameters?")
     tab.locator("#chat .thumb.down").focus()
