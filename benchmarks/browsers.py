@@ -187,6 +187,8 @@ def main(browsers: int = BROWSERS, seconds: float = SECONDS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"  # a copy: what is asked here belongs into nobody's conversations
         shutil.copytree(paper_index(), index)
+        if (models := paper_index().parent / "models").is_dir():  # the converted embedder: no part of what is claimed
+            shutil.copytree(models, Path(folder) / "models")
         settings = {"RAG_CORPUS": str(PAPERS), "RAG_INDEX": str(index), "RAG_LLM": "none", "RAG_PORT": str(port)}
         server = subprocess.Popen(
             [sys.executable, "app.py", "--no-browser"],

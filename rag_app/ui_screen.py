@@ -6,6 +6,7 @@ It holds no logic that the command line lacks: it asks the Assistant and shows w
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,7 @@ class Screen:
     # -- library ------------------------------------------------------------------------------------------------
 
     def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
-        """As `look`, the list of conversations when it changed, and other examples when the papers did."""
+        """As `look`, the list of conversations when it changed, and a new word when there are other examples."""
         conversation = self.asking.conversation(request.session_hash, kept)
         rows = self.asking.news(conversation)
         looked = self.look(request)
@@ -118,7 +119,11 @@ class Screen:
         old = seen == conversation.seen_examples or conversation.watcher is not None
         if not old:
             conversation.seen_examples = seen
-        return *looked, gr.skip() if rows is None else rows, gr.skip() if old else gr.Chatbot(examples=self._examples())
+        return *looked, gr.skip() if rows is None else rows, gr.skip() if old else str(time.time())
+
+    def examples(self) -> Any:
+        """Other examples. Not of `tick`: it takes Gradio 10 ms to say even that a conversation stays as it is."""
+        return gr.Chatbot(examples=self._examples())
 
     def _examples(self) -> Any:
         try:
@@ -362,5 +367,7 @@ def _wire(
     example.then(screen.plan, None, shown, **AT_ONCE)
     box.stop(screen.stop, [said], None, js=f"() => [{KEPT}]", **AT_ONCE)
     rebuild.click(screen.rebuild, None, library, **LOOKING)
-    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, chat], js=f"() => [{KEPT}]", **LOOKING)
+    exampled = gr.Textbox(visible=False)
+    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, exampled], js=f"() => [{KEPT}]", **LOOKING)
+    exampled.change(screen.examples, None, chat, **AT_ONCE)
     page.unload(screen.leave)

@@ -25,11 +25,18 @@
     } catch { /* storage is switched off */ }
   }
 
+  // The ring before what is being done. As an animation of CSS it would draw the page sixty times a second.
+  const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+  setInterval(() => {
+    if (document.hidden || STILL.matches) return;
+    document.querySelectorAll("#chat .doing").forEach((one) => one.style.setProperty("--turn", `${(Date.now() / 1000) % 1}turn`));
+  }, 200);
+
   let looked = Date.now();
   setInterval(async () => {
     keepDraft();
     const coming = document.querySelector("#chat .answer.coming"), time = Date.now();
-    const now = coming ? coming.innerHTML : "";
+    const now = coming ? coming.textContent : "";
     if (now !== seen) { seen = now; since = time; }
     const still = coming && time - since >= PATIENCE;
     if (document.hidden || (!still && time - looked < LOOK)) return;
