@@ -17,11 +17,9 @@ from rag_app.evaluation_summary import SCORES, summary
 from rag_app.settings import load_settings
 from rag_app.text import sentences
 
-SMALL_MODEL_EVERY = 3  # questions: a small model on two cores takes half a minute for one, and minutes for a comparison
 
-
-def main(index: Path | None = None, llm: str = "none", path: Path = QUESTIONS, every: int = 1) -> dict[str, Any]:
-    """The report of evaluation_summary.summary, without the line of each question; of every n-th question.
+def main(index: Path | None = None, llm: str = "none", path: Path = QUESTIONS) -> dict[str, Any]:
+    """The report of evaluation_summary.summary, without the line of each question.
 
     Besides, where a model wrote: how many sentences it wrote, and how many of these are marked as unsupported.
     """
@@ -29,7 +27,7 @@ def main(index: Path | None = None, llm: str = "none", path: Path = QUESTIONS, e
         assistant = Assistant(load_settings(corpus=PAPERS, index=index or Path(folder), llm=llm))
         if assistant.is_stale():
             assistant.build()
-        outcomes = list(measure(assistant, read_questions(path)[::every]))
+        outcomes = list(measure(assistant, read_questions(path)))
     report = {name: value for name, value in summary(outcomes).items() if name != "each"}
     answers = [outcome.answer for outcome in outcomes if outcome.answer.status == "answered"]
     if llm != "none":
@@ -72,9 +70,8 @@ def _invented(measured: dict[str, Any]) -> str:
         return ""
     told = measured["sentences"]
     return (
-        f"\n{measured['questions']} questions, every {SMALL_MODEL_EVERY}rd of the set, in its order. Of about "
-        f"{told['written']} sentences in {told['answers']} answers {told['marked']} are marked as not supported by "
-        f"what they cite, in {told['with marks']} answers.\n"
+        f"\nOf about {told['written']} sentences in {told['answers']} answers {told['marked']} are marked as not "
+        f"supported by what they cite, in {told['with marks']} answers.\n"
     )
 
 
@@ -96,7 +93,7 @@ def targets(measured: dict[str, Any]) -> list[Target]:
 
 
 def _small_model() -> dict[str, Any]:
-    return main(paper_index(), llm="local", every=SMALL_MODEL_EVERY)
+    return main(paper_index(), llm="local")
 
 
 SECTIONS = (

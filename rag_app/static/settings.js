@@ -17,7 +17,7 @@
         <label data-field="model">${say("settings.model")}<input name="model" maxlength="2000" list="model-list" spellcheck="false" autocomplete="off"></label>
         <datalist id="model-list"></datalist>
         <label data-field="key">${say("settings.key")}<input name="key" type="password" maxlength="2000" autocomplete="new-password"><span class="hint"></span></label>
-        <label class="tick"><input name="keep" type="checkbox"><span></span></label>
+        <label class="tick" hidden><input name="keep" type="checkbox"><span></span></label>
       </div>
       <div class="settle"><p id="settings-said" role="status" aria-live="polite"></p>
       <footer>
@@ -91,7 +91,7 @@
     }
     find(".forget-settings").hidden = !said.kept;
     find(".tick span").textContent = say("settings.keep", { file: said.file });
-    field("keep").checked = false;
+    field("keep").checked = find(".tick").hidden = false;
     choose(true);
   }
 
