@@ -40,6 +40,15 @@ def rows(tab):  # noqa: F811
     return tab.locator("#history-rows .open-conversation .title").all_inner_texts()
 
 
+def two_conversations(tab):  # noqa: F811
+    ask(tab, "How many parameters?")
+    tab.wait_for_selector("#history-rows [aria-current]")
+    tab.click(".new-conversation")
+    tab.wait_for_selector("#chat .answer", state="detached")
+    ask(tab, "What is the weather?")
+    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+
+
 def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, served):  # noqa: F811
     ask(tab, "How many parameters?")
     ask(tab, "and how many of them are new?")
@@ -75,12 +84,7 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F
 
 
 def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa: F811
-    ask(tab, "How many parameters?")
-    tab.wait_for_selector("#history-rows [aria-current]")
-    tab.click(".new-conversation")
-    tab.wait_for_selector("#chat .answer", state="detached")
-    ask(tab, "What is the weather?")
-    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+    two_conversations(tab)
     assert rows(tab) == ["What is the weather?", "How many parameters?"]
 
     tab.fill("#history-search", "220 million")
@@ -117,12 +121,7 @@ REPLACED = "() => { const list = document.querySelector('#history-rows ul'); lis
 
 @pytest.mark.parametrize("change", [SWAPPED, REPLACED], ids=["changed in place", "replaced"])
 def test_a_press_means_what_stood_there_when_it_began(tab, change):  # noqa: F811
-    ask(tab, "How many parameters?")
-    tab.wait_for_selector("#history-rows [aria-current]")
-    tab.click(".new-conversation")
-    tab.wait_for_selector("#chat .answer", state="detached")
-    ask(tab, "What is the weather?")
-    tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
+    two_conversations(tab)
     tab.hover("#history-rows .open-conversation:has-text('How many parameters?')")
     tab.mouse.down()
     tab.evaluate(change)
