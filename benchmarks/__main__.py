@@ -22,6 +22,7 @@ MODULES = (
     "ablation",
     "long_units",
     "answers",
+    "natural",
     "embedding",
     "browsers",
 )
@@ -56,12 +57,15 @@ def main() -> None:
     for name in names:
         print(f"measuring: {name}", file=sys.stderr)
         measured[name] = {"date": datetime.date.today().isoformat(), **known[name].measure()}
-    if names:
         measured["machine"] = machine()
         measured["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
-    JSON_FILE.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        _keep(measured)  # at once: a later benchmark may fail, and some take an hour
     REPORT.write_text(report(list(known.values()), measured), encoding="utf-8")
     print(f"{REPORT} written")
+
+
+def _keep(measured: dict[str, Any]) -> None:
+    JSON_FILE.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

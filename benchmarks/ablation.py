@@ -77,8 +77,7 @@ class WordFeedback(Retriever):
 
 
 def _first_rows(retriever: Retriever, query: retrieval._Query, text: str) -> np.ndarray:
-    scope = np.ones(retriever.generation.manifest.passages, dtype=bool)
-    return retriever._ranking(query, retriever.plan(text), scope, EVERYTHING).rows[:FEEDBACK]
+    return retriever._ranking(query, retriever.plan(text), None).rows[:FEEDBACK]
 
 
 class Capped(Retriever):
@@ -108,11 +107,11 @@ class Different(Retriever):
         return [hits[place] for place in kept]
 
 
-def _by_rank(scores: np.ndarray) -> np.ndarray:
-    """In place of normalised scores: reciprocal ranks, the best 1 (Cormack et al., 2009)."""
-    places = np.empty(len(scores))
-    places[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
-    return 61.0 / (60.0 + places)
+def _by_rank(scores: np.ndarray, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """In place of normalised scores: reciprocal ranks, the best 1 (Cormack et al., 2009); of all, those at `places`."""
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return (61.0 / (60.0 + ranks))[places]
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,14 @@ def _squad(folder: Path) -> tuple[Assistant, Sets]:
     return _library(folder / "squad", folder / "squad-index"), sets
 
 
-def _qasper(folder: Path) -> tuple[Assistant, Sets]:
-    papers = _lines(DATASETS / "qasper_mini" / "papers.jsonl")
+def qasper_library(folder: Path) -> Assistant:
+    """The papers of `qasper_mini` as Markdown files, built."""
+    papers = lines(DATASETS / "qasper_mini" / "papers.jsonl")
     _write(folder / "qasper", ((p["paper_id"], p.get("arxiv_or_title", ""), p["paragraphs"]) for p in papers))
+    return _library(folder / "qasper", folder / "qasper-index")
+
+
+def _qasper(folder: Path) -> tuple[Assistant, Sets]:
     asked = [
         Asking(
             q["question"],
@@ -120,7 +125,7 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
             (f"{q['paper_id']}.md",),
             (*q["extractive_spans"], *q["highlighted"]),
         )
-        for q in _lines(DATASETS / "qasper_mini" / "questions.jsonl")
+        for q in lines(DATASETS / "qasper_mini" / "questions.jsonl")
         if q["unanswerable"] or q["evidence_idx"]
     ]
     chance = random.Random(3)
@@ -132,7 +137,7 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
         "QASPER unanswerable": [a for a in asked if not a.answerable],
         "QASPER, names swapped": list(_swapped(good, pool, chance))[:SAMPLE],
     }
-    return _library(folder / "qasper", folder / "qasper-index"), sets
+    return qasper_library(folder), sets
 
 
 def _papers(folder: Path) -> tuple[Assistant, Sets]:
@@ -172,5 +177,6 @@ def _absent(generation: index.Generation, entry: index.Entry, term: str) -> bool
     return not ((entry.rows.start <= rows) & (rows < entry.rows.stop)).any()
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The values of a JSON lines file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

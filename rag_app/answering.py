@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
-from itertools import zip_longest
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
-from rag_app.evidence import PageOf, gather
+from rag_app.evidence import PageOf, gather, in_turns
 from rag_app.evidence_step import weighed
 from rag_app.index import Entry, Generation
 from rag_app.model_table import filled, in_turn
@@ -23,12 +22,13 @@ from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Draft, Event, Evidence, Hit, Piece, Progress, Searched
+from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
 from rag_app.sentence_ranking import Meaning
 from rag_app.settling import settled
+from rag_app.subject import Subject, hits_about, subject_of
 from rag_app.sufficiency import THRESHOLD, chance_of_answer
 from rag_app.word_index import terms
 
@@ -49,6 +49,7 @@ class Found:
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
     comparison: Comparison | None = None  # to be answered as a table
     cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
+    subject: Subject | None = None  # the one paper that the question is about
     clear: float = 0.0  # how clearly retrieval found it: confidence.clearness
 
     def names_of(self, paper: str) -> Sequence[str]:
@@ -102,12 +103,15 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         return entry.title, entry.state == "digest only"
 
     ranked = retriever.find(question, HITS_READ, scope)
-    evidence, clear = gather(ranked, page_of, title_of, budget), clearness(ranked)
-    enough = budget == QuotingReader.budget
-    wide = evidence if enough else gather(ranked, page_of, title_of, QuotingReader.budget)
+    clear = clearness(ranked)
+    wide = gather(ranked, page_of, title_of, QuotingReader.budget)
     comparison = compares(question, retriever, scope)
+    subject = subject_of(question, retriever, scope, WordsOf(generation), terms) if comparison is None else None
+    read = hits_about(subject, retriever, scope, ranked) if subject is not None else ranked
+    enough = budget == QuotingReader.budget and subject is None
+    evidence = wide if enough else gather(read, page_of, title_of, budget)
     if comparison is None:
-        return Found(question, scope, generation, evidence, wide, page_of, clear=clear)
+        return Found(question, scope, generation, evidence, wide, page_of, subject=subject, clear=clear)
     searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
@@ -117,13 +121,7 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells, clear)
-
-
-def in_turns(*lists: Sequence[Hit]) -> list[Hit]:
-    """The lists' hits, taking turns; each passage once."""
-    turns = [hit for hits in zip_longest(*lists) for hit in hits if hit is not None]
-    return list({hit.passage.id: hit for hit in reversed(turns)}.values())[::-1]
+    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells, clear=clear)
 
 
 class WordsOf:
@@ -152,6 +150,8 @@ def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
         found.page_of,
         lambda paper: by_paper[paper].short_names,
         one_paper=len(papers_in(found.generation, found.scope)) == 1,
+        subject=found.subject,
+        wide=found.wide,
     )
 
 

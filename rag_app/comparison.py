@@ -33,7 +33,7 @@ from rag_app.sentence_ranking import (
     score_units,
     take_apart,
 )
-from rag_app.statements import statement
+from rag_app.statements import STATEMENT_WEIGHTS, statement, statement_of
 
 NOT_REPORTED = "not reported"
 STATEMENTS = 3  # in a cell, at most
@@ -51,18 +51,8 @@ SAME = 0.8  # share of words that makes two sentences one
 CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
-    "own_voice": 0.4,
-    "others": -0.6,
-    "cites": -0.5,
-    "about_text": -0.6,
-    "values": 0.3,
-    "named": 0.3,
-    "lost": -0.3,
-    "in_related": -0.5,
-    "in_closing": -0.2,
-    "in_doing": 0.2,
-    "in_abstract": 0.3,
     "looks": 1.0,
+    **STATEMENT_WEIGHTS,
 }
 
 
@@ -227,9 +217,7 @@ class CellRanker:
 
     def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
-        place = unit.evidence.start + unit.start
-        section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
-        found = statement(unit.text, section, self._names)
+        found = statement_of(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
         found["looks"] = looks_like(facets, unit.text)

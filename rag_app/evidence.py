@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rag_app.records import Block, Evidence, Hit, Page
 
@@ -58,6 +59,12 @@ def gather(hits: Sequence[Hit], page_of: PageOf, title_of: TitleOf, budget: int)
         else:
             touching.start, touching.end = min(start, touching.start), max(end, touching.end)
     return [_evidence(number, window, title_of) for number, window in enumerate(windows, start=1)]
+
+
+def in_turns(*lists: Sequence[Hit]) -> list[Hit]:
+    """The hits of all lists, taking turns; each passage once, at its last turn: what one list alone has comes first."""
+    turns = [hit for hits in zip_longest(*lists) for hit in hits if hit is not None]
+    return list({hit.passage.id: hit for hit in reversed(turns)}.values())[::-1]
 
 
 def neighbourhood(page: Page, start: int, end: int, unit: int) -> tuple[int, int]:

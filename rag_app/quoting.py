@@ -14,6 +14,7 @@ from rag_app.claims import content_words
 from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
 from rag_app.sentence_ranking import Meaning, PageOf, Unit, rank_units
+from rag_app.subject import Subject, rank_about
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, signs
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
@@ -37,7 +38,8 @@ class QuotingReader:
 
     `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
     with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. With
-    `one_paper` no other was searched.
+    `one_paper` no other was searched. `subject` is the one paper that the question is about; whether there is an answer
+    is then judged by `wide`, what was found without knowing that.
     """
 
     name = "quoting"
@@ -51,6 +53,8 @@ class QuotingReader:
         page_of: PageOf | None = None,
         names_of: NamesOf = lambda paper: (),
         one_paper: bool = False,
+        subject: Subject | None = None,
+        wide: Sequence[Evidence] = (),
     ) -> None:
         self._terms = terms
         self._library = library
@@ -58,14 +62,20 @@ class QuotingReader:
         self._page_of = page_of
         self._names_of = names_of
         self._one_paper = one_paper
+        self._subject = subject
+        self._wide = wide
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
-        asked, ranked, found = self.weigh(question, evidence)
+        asked, ranked, found = self.weigh(question, self._wide or evidence)
         chance = chance_of_answer(found)
         if chance < THRESHOLD:
             yield NOT_IN_PAPERS
             return Draft(NOT_IN_PAPERS, refused=True, chance=chance)
+        if self._subject is not None and self._page_of is not None:
+            asked, ranked = rank_about(
+                self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
+            )
         text = ""
         for piece in compose(choose(asked, ranked, self._named(question, evidence))):
             if stop.is_set():

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 
 from rag_app.claims import content_words, names, squash
+from rag_app.records import Page
 
 _OWN = re.compile(r"\b(?:we|our|ours|us)\b|\bthis (?:paper|work)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d[a-z]?"
@@ -55,6 +56,22 @@ _SECTIONS = (
     ),
 )
 
+# Added to the score of a sentence, of which it says how much its authors tell there of their own work.
+# Measured in docs/choices.md, "Cells of a comparison" and "Questions about one paper".
+STATEMENT_WEIGHTS = {
+    "own_voice": 0.4,
+    "others": -0.6,
+    "cites": -0.5,
+    "about_text": -0.6,
+    "values": 0.3,
+    "named": 0.3,
+    "lost": -0.3,
+    "in_related": -0.5,
+    "in_closing": -0.2,
+    "in_doing": 0.2,
+    "in_abstract": 0.3,
+}
+
 
 def without_citations(text: str) -> str:
     """The text without "(Lee et al., 2019)" and "[12]", whose names and numbers say nothing of the matter."""
@@ -95,3 +112,9 @@ def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict
         ),
     }
     return found | {f"in_{name}": float(kind == name) for name, _ in _SECTIONS}
+
+
+def statement_of(text: str, page: Page, place: int, known: Collection[str] = ()) -> dict[str, float]:
+    """`statement` of a sentence that stands at `place` on its page, which knows the section."""
+    section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
+    return statement(text, section, known)
