@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.chain import chain_of
 from rag_app.command_terminal import answer_text
 from rag_app.disagreement import Claimed, asks_for_disagreement, claims_in, direction_of, pairs
 from rag_app.formats import answer_json
+from rag_app.language_model import OpenAIModel
+from rag_app.model_servers import Endpoint
 from rag_app.quoting import QuotingReader
+from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from rag_app.sentence_ranking import Unit
 from rag_app.survey import topic_of
@@ -223,3 +227,31 @@ def test_no_disagreement_is_said(assistant: Assistant) -> None:
     answer = assistant.ask("Where do the papers disagree about fresh snow?")
     assert answer.status == "not_in_papers"
     assert not answer.citations
+
+
+# -- with a model ---------------------------------------------------------------------------------------------------
+
+
+def with_model(assistant: Assistant, provider: Provider, question: str, name: str) -> Answer:
+    settings = assistant.settings
+    model = OpenAIModel(Endpoint("test", provider.url, name, window=16_000), settings)
+    return Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings)).ask(question)
+
+
+@pytest.mark.parametrize("name", ["tiny-135m", "large-70b"])
+def test_a_list_of_papers_is_complete_with_any_model(assistant: Assistant, name: str) -> None:
+    with Provider() as provider:
+        answer = with_model(assistant, provider, "Which papers mention FishQA?", name)
+        assert not provider.requests
+    assert {citation.paper for citation in answer.citations} == {"otter.md", "lynx.md"}
+    assert any(name in note and "quoted" in note for note in answer.notes)
+
+
+def test_a_larger_model_writes_where_passages_suffice_and_a_tiny_one_is_spared(assistant: Assistant) -> None:
+    asked = "What do the papers say about fresh snow?"
+    with Provider(Reply(pieces=("LynxReader reads tracks in fresh snow [1].",))) as provider:
+        assert with_model(assistant, provider, asked, "large-70b").reader == "large-70b"
+        assert provider.requests
+    with Provider() as provider:
+        assert with_model(assistant, provider, asked, "tiny-135m").reader == "quoting"
+        assert not provider.requests
