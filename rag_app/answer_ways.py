@@ -27,14 +27,21 @@ def answered(
     if whole and isinstance(reader, ModelReader):
         return (yield from answer_whole(found, reader, settings, stop, meaning))
     quoting = quoting_reader(found, meaning)
+    model = reader if isinstance(reader, ModelReader) else None
     special = None
-    if isinstance(reader, QuotingReader) and not demanded:
-        special = yield from special_answer(desk)
+    if not demanded and (model is not None or isinstance(reader, QuotingReader)):
+        special = yield from special_answer(desk, complete_only=model is not None and model.trust != "none")
     if special is not None:
-        answer = special
+        answer = special if model is None else replace(special, notes=(*special.notes, _why_quoted(model)))
     elif found.comparison is not None and (demanded or is_answered(found, quoting)):
         answer = yield from table_from(found, meaning, stop, reader, cells)
     else:
-        asked = balanced(found) if isinstance(reader, ModelReader) else found
+        asked = balanced(found) if model is not None else found
         answer = yield from answer_from(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
     return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
+
+
+def _why_quoted(model: ModelReader) -> str:
+    if model.trust == "none":
+        return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
+    return f"Every paper was looked at, which no prompt of {model.name} holds: the papers are quoted."

@@ -27,9 +27,9 @@ from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
 from rag_app.sentence_ranking import Meaning
-from rag_app.settling import settled
+from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of
-from rag_app.sufficiency import THRESHOLD, chance_of_answer
+from rag_app.sufficiency import chance_of_answer
 from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
@@ -160,6 +160,9 @@ def answer_from(
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
     yield Progress("reading", f"reading {len(found.evidence)} passages")
+    quoting = quoting_reader(found, meaning)
+    if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
+        return (yield from _refused(found))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
         shown, spent = yield from _weighed(found, reader, stop)
@@ -173,14 +176,23 @@ def answer_from(
     )
     chance = draft.chance
     if isinstance(reader, ModelReader):
-        chance = chance_in(found, quoting_reader(found, meaning))
+        chance = chance_in(found, quoting)
         near = nearest(found.question, found.evidence, found.page_of)
-        answer = settled(answer, chance, near, whole=not draft.problem and not stop.is_set())
+        whole = not draft.problem and not stop.is_set()
+        answer = settled(answer, chance, near, trust=reader.trust, whole=whole)
         answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.told(shown)])))
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
             answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
     return _told(found, answer, chance)
+
+
+def _refused(found: Found) -> Generator[Event, None, Answer]:
+    """What is said in place of a model that is not believed where the passages do not look as if they answered."""
+    yield Piece(NOT_IN_PAPERS)
+    near = nearest(found.question, found.wide, found.page_of)
+    answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=(NOT_ASKED,), nearest=near)
+    return _told(found, answer)
 
 
 def _weighed(
@@ -219,7 +231,7 @@ def chance_in(found: Found, reader: QuotingReader) -> float:
 
 def is_answered(found: Found, reader: QuotingReader) -> bool:
     """Whether the evidence seems to hold an answer."""
-    return chance_in(found, reader) >= THRESHOLD
+    return is_likely(chance_in(found, reader))
 
 
 def table_from(

@@ -95,6 +95,7 @@ def chain_of(question: str, named: Sequence[str], spans: Sequence[tuple[int, int
         return None
     link = _EMPTY.sub(" ", " ".join(telling).replace(name, " "))
     asks = _BACK.sub(" ", " ".join(asking))
+    link = re.sub(r"(?:\s+(?:of|from|by|in|with))*\s*[.,;]*\s*$", "", link)  # "uses the retriever of ." is no question
     return Chain(first, " ".join(link.split()), " ".join(asks.split()))
 
 

@@ -20,6 +20,7 @@ PageOf = Callable[[str, int], Page]
 QUOTING = "quoting"  # the name of the reader that only quotes
 REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
 LONGEST_MARK = 40  # characters that are held back while they may become a mark
+FEWEST_WORDS = 3  # in small letters that a nearest quote has, where there is another
 LOOKED_AT = 12  # pieces of evidence among which the nearest words are looked for
 
 _MARK = re.compile(r"\[\s*\d+(?:\s*(?:[,;–-]|and)\s*\d+)*\s*\]")
@@ -208,6 +209,11 @@ def with_citations(
     )
 
 
+def _says_little(words: str) -> bool:
+    """Whether a quote has hardly a word in small letters: "Top-1 Top-5 Top-20"."""
+    return sum(word.isalpha() and word.islower() for word in words.split()) < FEWEST_WORDS
+
+
 def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
     """The words that come closest to a question that nothing answers: of the best pieces the `top` sentences.
 
@@ -221,5 +227,6 @@ def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: i
         words = page.text[start:end]
         shared = wanted & {*content_words(words), *map(squash, names(words))}
         found.append((len(shared) / (len(wanted) or 1), piece, page, (start, end)))
-    found.sort(key=lambda one: -one[0])
+    # The head of a table shares its words, and says nothing.
+    found.sort(key=lambda one: (_says_little(one[2].text[slice(*one[3])]), -one[0]))
     return tuple(citation_at(n, piece, page, *span) for n, (_, piece, page, span) in enumerate(found[:top], start=1))

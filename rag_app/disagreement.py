@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag_app.claims import content_words, names, number_values, squash
+from rag_app.claims import content_words, names, number_values, root, squash
 from rag_app.sentence_ranking import Unit
 from rag_app.statements import statement, without_citations
 
@@ -31,7 +31,8 @@ _DOWN = re.compile(
     re.IGNORECASE,
 )
 _NOT = re.compile(
-    r"\b(?:not|no|never|cannot|without|hardly|little|less|least|neither|nor|fails? to|does ?n[o’']t|do ?n[o’']t)\b",
+    r"\b(?:not(?! only)|no|never|cannot|without|hardly|little|less|least|neither|nor|fails? to|does ?n[o’']t|"
+    r"do ?n[o’']t)\b",
     re.I,
 )
 # "contexts that are unhelpful": the word tells which ones are meant, and not what is claimed of them.
@@ -55,6 +56,14 @@ _COSTS = re.compile(
     r"redundan\w+|complexity|effort|ambigu\w+|uncertain\w*|expens\w+)\b",
     re.I,
 )
+# "removing the NSP loss slightly improves": what is done, to what, and shortly after what comes of it.
+_ACT = re.compile(r"\b(?P<done>[a-z]{3,}ing)\s+(?=(?P<rest>(?:[\w-]+\s+){1,9}[\w-]+))")
+# "In Table 5", "in contrast to Devlin et al.", "SQuAD 1.1": no condition of a claim.
+_ELSEWHERE = re.compile(
+    r"\b(?:Table|Figure|Fig\.|Section|Appendix)\s?[\dA-Z][\d.]*|\b[A-Z][\w-]+(?:\s+and\s+[A-Z][\w-]+)?(?=\s+et al\b)"
+    r"|(?<=[a-z][A-Z]\s)\d+\.\d+\b"
+)
+_NAMED_LOSS = re.compile(r"\b[A-Z][A-Z\d]+ loss(?:es)?\b")  # "removing the NSP loss": a part of the method
 _GUARDED = re.compile(
     r"\b(?:may|might|could|whether|if|would|hypothes\w+|expect\w*|assum\w+|question|misconceptions?|myth|"
     r"beliefs?|believed?|suppos\w+|intuiti\w+|goal|aim\w*|in order to|designed to)\b",
@@ -62,6 +71,7 @@ _GUARDED = re.compile(
 )
 
 LEAST_SHARED = 3  # words of the matter that both claims hold, beside the words of direction
+LONGEST_OBJECT = 4  # words behind "removing" that may name what is removed
 LEAST_ALIKE = 0.62  # cosine of the two claims
 MOST_PAIRS = 5
 
@@ -74,6 +84,7 @@ class Claimed:
     direction: int
     words: frozenset[str]
     against: frozenset[str] = frozenset()  # what it is better or worse than, by name
+    acts: frozenset[tuple[str, str]] = frozenset()  # what was done to what, by name, that is said to help or to hurt
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ def topic_of(question: str) -> str:
 def direction_of(text: str) -> int:
     """1 when a claim says better, -1 when worse, 0 when it says both, neither, or only perhaps."""
     bare = without_citations(text)
-    if _GUARDED.search(bare) or _COSTS.search(bare):
+    if _GUARDED.search(bare) or _COSTS.search(_NAMED_LOSS.sub(" ", bare)):
         return 0
     bare = _CHANGED.sub(" ", bare)
     up, down = _said(_UP, bare), _said(_DOWN, bare)
@@ -133,8 +144,18 @@ def claims_in(units: Sequence[Unit]) -> list[Claimed]:
         direction = direction_of(unit.text)
         if direction:
             bare = _DOWN.sub(" ", _UP.sub(" ", without_citations(unit.text)))
-            found.append(Claimed(unit, direction, _words(bare), measured_against(unit.text)))
+            found.append(Claimed(unit, direction, _words(bare), measured_against(unit.text), acts_in(unit.text)))
     return found
+
+
+def acts_in(text: str) -> frozenset[tuple[str, str]]:
+    """What is done to what by name, with a word of direction shortly behind: ("remov", "nsp")."""
+    found = set()
+    for match in _ACT.finditer(without_citations(text)):
+        said = _said(_UP, match["rest"]) or _said(_DOWN, match["rest"])
+        what = match["rest"][: said.start()].split()[:LONGEST_OBJECT] if said else []
+        found |= {(root(match["done"]), squash(name)) for name in names(f"x {' '.join(what)}")}
+    return frozenset(found)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -144,7 +165,9 @@ def _words(text: str) -> frozenset[str]:
 
 def pairs(claims: Sequence[Claimed], topic: str) -> list[Pair]:
     """Opposed claims of different papers about the topic, the surest first, at most MOST_PAIRS; each claim once."""
-    wanted = _words(_VERSUS.sub(" ", topic))
+    bare = _VERSUS.sub(" ", topic)
+    # "whether removing NSP hurts": that it hurts is what they disagree on, and one of them says the opposite.
+    wanted = _words(_DOWN.sub(" ", _UP.sub(" ", bare))) or _words(bare)
     found = sorted(_opposed(claims, wanted), key=lambda one: -one[0])
     used: set[int] = set()
     kept: list[Pair] = []
@@ -162,18 +185,23 @@ def _opposed(claims: Sequence[Claimed], wanted: frozenset[str]) -> Iterator[tupl
             if one.unit.evidence.paper == other.unit.evidence.paper or one.direction == other.direction:
                 continue
             shared = one.words & other.words
-            if one.against & other.against and _about(one, wanted) and _about(other, wanted):
+            same = one.acts & other.acts or _measured_alike(one, other, wanted)
+            if same and _about(one, wanted) and _about(other, wanted):
                 yield 1.0 + 0.05 * len(shared), one, other
                 continue
-            if len(shared) < LEAST_SHARED or not wanted <= shared | (wanted - one.words - other.words):
-                continue
-            if len(shared & wanted) < max(1, min(2, len(wanted & (one.words | other.words)))):
+            if len(shared) < LEAST_SHARED or not wanted or not wanted <= shared:
                 continue
             if one.unit.vector is None or other.unit.vector is None:
                 continue
             alike = float(one.unit.vector @ other.unit.vector)
             if alike >= LEAST_ALIKE:
                 yield alike + 0.05 * len(shared), one, other
+
+
+def _measured_alike(one: Claimed, other: Claimed, wanted: frozenset[str]) -> bool:
+    """Whether both are measured against the same, and the topic says what is: "GPT-3" alone does not."""
+    same = one.against & other.against
+    return bool(same) and not all(any(squash(word) in name for name in same) for word in wanted)
 
 
 def _about(claim: Claimed, wanted: frozenset[str]) -> bool:
@@ -183,7 +211,7 @@ def _about(claim: Claimed, wanted: frozenset[str]) -> bool:
 
 def _only(one: Unit, other: Unit) -> str:
     """The names and numbers by which one claim's conditions differ from the other's."""
-    bare, against = without_citations(one.text), without_citations(other.text)
+    bare, against = (without_citations(_ELSEWHERE.sub(" ", unit.text)) for unit in (one, other))
     held = squash(against)
     own = [name for name in names(bare) if squash(name) not in held]
     numbers = [

@@ -166,7 +166,8 @@ def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
         if int(mark[1]) in known:
             pieces += [inert(line[done : mark.start()]), _mark(mark, known, prefix, "")]
             done = mark.end()
-    return " ".join(piece for piece in (*pieces, inert(line[done:])) if piece).replace(" [^", "[^")
+    whole = " ".join(piece for piece in (*pieces, inert(line[done:])) if piece).replace(" [^", "[^")
+    return re.sub(r"(?<=\]) (?=[,;.:](?:\s|$))", "", whole)
 
 
 def _table(table: Table, prefix: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 from rag_app import local_server
@@ -22,7 +23,8 @@ from rag_app.model_faults import (
     pause_before_retry,
     refused_parameter,
 )
-from rag_app.model_servers import Endpoint, is_loopback, list_models, window_of
+from rag_app.model_servers import Endpoint, is_loopback, list_models, parameters_told, window_of
+from rag_app.prompts import parameters_of
 from rag_app.providers import PRESETS, choose, offers
 from rag_app.settings import Settings
 from rag_app.streaming import pieces_of
@@ -31,6 +33,7 @@ CONNECT_SECONDS = 10.0
 RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice
 ROOMY_WINDOW = 32_768  # tokens; from here on a model may think before it answers
 THINKING_TOKENS = 4096
+HOSTED_PARAMETERS = 8e9  # providers that sell answers name the size of a smaller model
 STOPS = ["\nQuestion:", "\n\nAnswer:", "\n==="]  # where a base model would go on with questions of its own
 CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server that ignores max_tokens
 
@@ -136,13 +139,24 @@ class OpenAIModel:
         """The same model, which does not always say the same; what was learned about the server is kept."""
         warm = OpenAIModel(self.endpoint, self._settings, first_pause=self._first_pause, temperature=temperature)
         warm._refused, warm._completes = self._refused, self._completes
-        warm.__dict__["window"] = self.window
+        warm.__dict__["window"], warm.__dict__["parameters"] = self.window, self.parameters
         return warm
 
     @cached_property
     def window(self) -> int:
         """Tokens of prompt and answer together. Asks the server once."""
         return window_of(self.endpoint)
+
+    @cached_property
+    def parameters(self) -> float:
+        """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells.
+
+        A named provider's model that does not say has HOSTED_PARAMETERS at least.
+        """
+        known = parameters_of(self.name)
+        if known == inf and self.endpoint.key_variable:
+            return HOSTED_PARAMETERS
+        return known if known < inf else parameters_told(self.endpoint)
 
     def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending]:
         """The answer's text as it comes. Returns how it ended.

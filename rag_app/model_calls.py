@@ -23,6 +23,10 @@ class LanguageModel(Protocol):
     def window(self) -> int:
         """Tokens of prompt and answer together."""
 
+    @property
+    def parameters(self) -> float:
+        """How many parameters it has; infinity where neither its name nor its server tells."""
+
     def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Any]:
         """The answer as it comes; closing the generator or setting `stop` closes the connection.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.client import HTTPException
 from ipaddress import ip_address
+from math import inf
 from typing import IO, Any
 from urllib.parse import urlsplit
 
@@ -99,7 +100,7 @@ def _ollama_window(endpoint: Endpoint) -> int:
     Not what the model was trained for: Ollama cuts the front off a longer prompt without a word, and its
     OpenAI-compatible side takes no num_ctx (ollama/ollama#2722, #6286).
     """
-    if "ollama" not in endpoint.title.lower() and urlsplit(endpoint.base_url).port != 11434:
+    if not _is_ollama(endpoint):
         return 0
     running = get_json(endpoint, f"{_root(endpoint)}/api/ps")
     models = running.get("models") if isinstance(running, Mapping) else None
@@ -148,6 +149,45 @@ def _window_in(entry: Mapping[str, Any]) -> int:
         nested.get("n_ctx_train"),
     ]
     return next((_positive(value) for value in values if _positive(value)), 0)
+
+
+# -- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def parameters_told(endpoint: Endpoint) -> float:
+    """How many parameters the model has by what its server tells; infinity where it does not.
+
+    llama.cpp says it in its list of models, Ollama where it shows a model. Servers elsewhere than on this machine or
+    at a port of their own are not asked: no hosted provider tells.
+    """
+    if not is_loopback(endpoint.base_url) and not urlsplit(endpoint.base_url).port:
+        return inf
+    for ask in (_listed_parameters, _ollama_parameters):
+        with suppress(ModelError):  # what is wrong with the server is said when it is asked a question
+            told = ask(endpoint)
+            if told:
+                return float(told)
+    return inf
+
+
+def _listed_parameters(endpoint: Endpoint) -> int:
+    for entry in _entries(get_json(endpoint, f"{endpoint.base_url}/models")):
+        meta = entry.get("meta")
+        if entry.get("id") == endpoint.model and isinstance(meta, Mapping):
+            return _positive(meta.get("n_params"))
+    return 0
+
+
+def _ollama_parameters(endpoint: Endpoint) -> int:
+    if not _is_ollama(endpoint):
+        return 0
+    shown = get_json(endpoint, f"{_root(endpoint)}/api/show", body={"model": endpoint.model})
+    told = shown.get("model_info") if isinstance(shown, Mapping) else None
+    return _positive(told.get("general.parameter_count")) if isinstance(told, Mapping) else 0
+
+
+def _is_ollama(endpoint: Endpoint) -> bool:
+    return "ollama" in endpoint.title.lower() or urlsplit(endpoint.base_url).port == 11434
 
 
 def _positive(value: object) -> int:

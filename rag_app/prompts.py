@@ -43,9 +43,8 @@ _TURNS = re.compile(
 _CITED_NUMBERS = re.compile(r"\[(\s*[1-9]\d{0,3}(?:\s*[,;–-]\s*[1-9]\d{0,3})*\s*)\]")
 
 
-def size_of(name: str, window: int) -> Size:
-    """How much a model can be asked to do, by the parameters that its name tells and its window in tokens."""
-    parameters = parameters_of(name)
+def size_of(parameters: float, window: int) -> Size:
+    """How much a model can be asked to do, by the number of its parameters and its window in tokens."""
     if parameters < TINY_PARAMETERS:
         return "tiny"
     return "small" if parameters <= SMALL_PARAMETERS or window <= SMALL_WINDOW else "full"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Sequence
+from math import inf
 from typing import Protocol
 
 from rag_app.answer_filter import AnswerFilter, ThoughtFilter
@@ -12,9 +13,10 @@ from rag_app.demonstrations import examples, reserved
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.language_model import Ending, answer_tokens
 from rag_app.model_calls import LOOK_EVERY, LanguageModel, said
-from rag_app.prompts import Size, fitting, halved, parameters_of, prompt, size_of, tokens_of
+from rag_app.prompts import Size, fitting, halved, prompt, size_of, tokens_of
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
+from rag_app.settling import Trust
 
 NOT_FOUND = "Not in these papers."  # what a refused draft says
 # Tokens of evidence at most. More costs money and buries the answer; small models lose the question behind it.
@@ -63,8 +65,15 @@ class ModelReader:
     @property
     def weighs(self) -> bool:
         """Whether each passage is weighed first. An unknown size counts as too small: it costs a call per passage."""
-        known = LARGE_PARAMETERS <= parameters_of(self.name) < float("inf")
+        known = LARGE_PARAMETERS <= self.model.parameters < inf
         return self._settings.evidence_step == "on" or (self._settings.evidence_step == "auto" and known)
+
+    @property
+    def trust(self) -> Trust:
+        """How far its answer is believed where the passages do not look as if they held one."""
+        if self.size == "tiny":
+            return "none"
+        return "checked" if self.model.parameters < inf else "wholly checked"
 
     @property
     def samples(self) -> int:
@@ -91,7 +100,7 @@ class ModelReader:
     @property
     def size(self) -> Size:
         """How much the model can be asked to do."""
-        return size_of(self.name, self.model.window)
+        return size_of(self.model.parameters, self.model.window)
 
     def prompt(self, question: str, evidence: Sequence[Evidence]) -> tuple[str, str]:
         """System and user message for as much of the evidence as is read."""

@@ -87,6 +87,11 @@ def topic_of(question: str) -> Topic | None:
     return Topic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
 
 
+def asks_for_list(question: str) -> bool:
+    """Whether the papers themselves are asked for: "which papers use X", and not what they say of it."""
+    return _WHICH.search(question) is not None and _SAY.search(question) is None
+
+
 def holds(topic: Topic, text: str) -> bool:
     """Whether a text has the topic's names, in any spelling; true where the topic has none."""
     if not topic.names:

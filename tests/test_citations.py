@@ -414,3 +414,14 @@ def test_a_citation_is_verified_by_the_matcher_and_by_nothing_else() -> None:
     piece = Evidence(1, "a.pdf", "A", 1, "1", "", 0, len(text), text)
     assert citations.citation_at(1, piece, page, 0, 38).verified
     assert not citations.citation_at(1, piece, page, 38, 39).verified  # nothing but a blank is no quote
+
+
+def test_the_head_of_a_table_is_not_the_nearest_where_a_sentence_is() -> None:
+    texts = ["Top-1 Top-5 Top-20 Accuracy", "The accuracy of the top passages is not given for this set of questions."]
+    pages = {number: Page(number, str(number), 600, 800, text) for number, text in enumerate(texts, start=1)}
+    pieces = [
+        Evidence(number, "p.pdf", "P", number, str(number), "", 0, len(page.text), page.text)
+        for number, page in pages.items()
+    ]
+    near = nearest("What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n])
+    assert [citation.page for citation in near] == [2, 1]

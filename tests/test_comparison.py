@@ -277,3 +277,17 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
     asked = take_apart("training", content_words, None, [praise.evidence])
     assert choose([Ranked(asked, [praise, fact])]) == [[fact, praise]]
     assert choose([Ranked(asked, [praise])]) == [[praise]], "better than nothing"
+
+
+def test_what_differs_is_said_below_the_table_where_the_numbers_are_certain(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    for name, title, size in (("otter.md", "OtterNet", "512"), ("heron.md", "HeronRank", "1,024")):
+        text = f"# {title}: Finding Fish\n\n## Training\n\nWe train {title} with a batch size of {size} on the river.\n"
+        (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    assistant.build()
+    answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size")
+    check(answer, assistant)
+    below = answer.answer.split("\n\n")[1]
+    assert below == "Batch size: 512 in OtterNet [1], 1,024 in HeronRank [2]."
+    assert "1,024 in HeronRank" in answer_html(answer, lambda citation: f"place-{citation.number}")

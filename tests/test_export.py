@@ -260,3 +260,9 @@ def test_every_form_says_what_it_is():
     assert {suffix: form.media_type.partition(";")[0] for suffix, form in FORMS.items()} == {
         "md": "text/markdown", "bib": "application/x-bibtex", "csv": "text/csv", "json": "application/json",
     }  # fmt: skip
+
+
+def test_no_blank_stands_between_a_footnote_and_a_comma() -> None:
+    cited = tuple(Citation(number, "p.pdf", "P", 1, "1", "", "words", True) for number in (1, 2))
+    answer = Answer("", "Q?", "answered", "128 in DPR [1], 256 in BERT [2]; none in RAG.", "quoting", cited)
+    assert "128 in DPR[^1], 256 in BERT[^2]; none in RAG." in markdown(Exported((answer,), {}, "p", "now"))

@@ -43,6 +43,7 @@ class WorstModel:
     """Says what it is told to say, whatever it is asked, in pieces of three characters."""
 
     window = 8192
+    parameters = 70e9
 
     def __init__(self, says: str, name: str = "worst-70b") -> None:
         self.says, self.name = says, name

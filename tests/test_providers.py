@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from math import inf
 from typing import Any
 
 import pytest
@@ -10,7 +11,16 @@ from provider import Provider
 
 from rag_app import providers
 from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
-from rag_app.model_servers import DEFAULT_WINDOW, OLLAMA_WINDOW, Endpoint, is_loopback, list_models, window_of
+from rag_app.language_model import HOSTED_PARAMETERS, OpenAIModel
+from rag_app.model_servers import (
+    DEFAULT_WINDOW,
+    OLLAMA_WINDOW,
+    Endpoint,
+    is_loopback,
+    list_models,
+    parameters_told,
+    window_of,
+)
 from rag_app.providers import PRESETS, Preset, choose, find_loopback, offers
 from rag_app.settings import Settings
 
@@ -176,6 +186,29 @@ def test_windows(title: str, told: dict[str, Any], window: int) -> None:
     with Provider(get=told) as server:
         assert window_of(Endpoint(title, server.url, "m")) == window
         assert window_of(Endpoint(title, server.url, "m", window=1234)) == 1234
+
+
+@pytest.mark.parametrize(
+    ("title", "told", "parameters"),
+    [
+        ("llama.cpp", _listing(meta={"n_params": 134_515_008}), 134_515_008),
+        ("Ollama", {"/api/show": {"model_info": {"general.parameter_count": 8_030_261_312}}}, 8_030_261_312),
+        ("silent", _listing(), inf),
+        ("odd", {"/v1/models": {"data": [3, {"id": "m", "meta": {"n_params": "many"}}]}}, inf),
+    ],
+)
+def test_how_large_a_model_is(title: str, told: dict[str, Any], parameters: float) -> None:
+    with Provider(get=told) as server:
+        assert parameters_told(Endpoint(title, server.url, "m")) == parameters
+        assert OpenAIModel(Endpoint(title, server.url, "m"), settings()).parameters == parameters
+        asked = len(server.asked)
+        assert OpenAIModel(Endpoint(title, server.url, "m-7b"), settings()).parameters == 7e9
+        assert len(server.asked) == asked, "a name that tells is enough"
+
+
+def test_a_named_providers_model_is_no_tiny_one() -> None:
+    endpoint = Endpoint("OpenAI", "https://api.openai.com/v1", "gpt-5.4-mini", KEY, "OPENAI_API_KEY")
+    assert OpenAIModel(endpoint, settings()).parameters == HOSTED_PARAMETERS
 
 
 def test_a_preset_window_stands_in() -> None:

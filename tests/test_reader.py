@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Generator, Sequence
+from math import inf
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ class Scripted:
     ) -> None:
         self.name = name
         self.window = window
+        self.parameters = parameters_of(name)
         self.prompts: list[tuple[str, str]] = []
         self.closed = False
         self._pieces = pieces
@@ -277,10 +279,11 @@ def test_sizes_by_name(name: str, parameters: float) -> None:
 
 
 def test_small_models_get_less_and_simpler() -> None:
-    assert [size_of(*of) for of in (("x-135m", 8192), ("x-3b", 8192), ("x-70b", 4096), ("x-70b", 32_000))] == [
+    assert [size_of(*of) for of in ((135e6, 8192), (3e9, 8192), (70e9, 4096), (70e9, 32_000), (inf, 32_000))] == [
         "tiny",
         "small",
         "small",
+        "full",
         "full",
     ]
     lengths = [len(prompt(QUESTION, EVIDENCE, size)[0]) for size in ("tiny", "small", "full")]
@@ -310,7 +313,7 @@ def test_prompt_and_answer_fit_into_the_window(window: int, name: str) -> None:
     evidence = [piece(number, words) for number in range(1, 60)]
     model = Scripted(["Yes [1]."], name=name, window=window)
     reader = ModelReader(model, Settings(llm="none"))
-    assert 0 < reader.budget <= LARGEST[size_of(name, window)]
+    assert 0 < reader.budget <= LARGEST[size_of(parameters_of(name), window)]
     read(model, evidence)
     ((system, user),) = model.prompts
     assert tokens_of(system) + tokens_of(user) < max(window * 0.8, 900)

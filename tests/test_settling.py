@@ -13,7 +13,17 @@ from rag_app.language_model import OpenAIModel
 from rag_app.model_servers import Endpoint
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Citation, Support, Verdict
-from rag_app.settling import FOUND, NOT_BACKED, UNLIKELY, WITHHELD, is_backed, settled
+from rag_app.settling import (
+    FOUND,
+    NOT_ASKED,
+    NOT_BACKED,
+    PARTLY_WITHHELD,
+    UNLIKELY,
+    WITHHELD,
+    Trust,
+    is_backed,
+    settled,
+)
 from tests.doubles import WordEmbedder, settings_for
 from tests.test_comparison import HERON, OTTER
 
@@ -53,6 +63,24 @@ def test_a_model_that_found_nothing_is_believed() -> None:
     assert settled(refused, LIKELY, ()).status == "not_in_papers"
 
 
+@pytest.mark.parametrize(
+    ("trust", "said", "status"),
+    [
+        ("checked", answer(), "answered"),
+        ("wholly checked", answer(), "answered"),
+        ("none", answer(), "not_in_papers"),
+        ("checked", answer(unsupported=("So it is.",)), "answered"),
+        ("wholly checked", answer(unsupported=("So it is.",)), "not_in_papers"),
+    ],
+)
+def test_against_the_signs_a_model_is_believed_by_its_size(trust: Trust, said: Answer, status: str) -> None:
+    unlikely = settled(said, UNLIKELY_CHANCE, (CITED,), trust=trust)
+    assert unlikely.status == status
+    assert unlikely.notes == ((UNLIKELY,) if status == "answered" else ())
+    assert settled(said, LIKELY, (CITED,), trust=trust) == said, "with the signs it is believed"
+    assert settled(said, UNLIKELY_CHANCE, (CITED,), trust=trust, whole=False).status == "answered"
+
+
 # -- whole answers --------------------------------------------------------------------------------------------------
 
 
@@ -66,9 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def ask(folder: Path, provider: Provider, question: str) -> Answer:
+def ask(folder: Path, provider: Provider, question: str, name: str = "test-model") -> Answer:
     settings = settings_for(folder)
-    model = OpenAIModel(Endpoint("test", provider.url, "test-model", window=16_000), settings, first_pause=0.01)
+    model = OpenAIModel(Endpoint("test", provider.url, name, window=16_000), settings, first_pause=0.01)
     return Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings)).ask(question)
 
 
@@ -96,3 +124,38 @@ def test_what_is_repaired_is_said_and_checked(folder: Path) -> None:
     assert repaired.repaired and repaired.unsupported == ()
     assert "512 fish" in repaired.answer and "999" not in repaired.answer
     assert any("Repaired" in note for note in repaired.notes)
+
+
+def test_a_tiny_model_is_not_asked_what_the_passages_do_not_answer(folder: Path) -> None:
+    with Provider(Reply(pieces=(INVENTED,))) as provider:
+        refused = ask(folder, provider, UNKNOWN, name="tiny-135m")
+        assert not provider.requests
+    assert (refused.status, refused.reader, refused.citations) == ("not_in_papers", "quoting", ())
+    assert NOT_ASKED in refused.notes
+    assert refused.nearest
+    with Provider(Reply(pieces=("OtterNet has a batch size of 512 fish for every step.",))) as provider:
+        assert ask(folder, provider, ASKED, name="tiny-135m").reader == "tiny-135m"
+        assert len(provider.requests) == 1
+
+
+BACKED = "OtterNet has a batch size of 512 fish for every step [1]."
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "status", "said"),
+    [
+        ("test-model", 0, "not_in_papers", PARTLY_WITHHELD),  # nobody tells its size: all has to be backed
+        ("test-model", 7_000_000_000, "answered", ""),
+        ("test-model", 100_000_000, "not_in_papers", ""),  # the server tells that it is tiny
+        ("test-7b", 0, "answered", ""),
+    ],
+)
+def test_how_far_a_model_is_believed(folder: Path, name: str, parameters: int, status: str, said: str) -> None:
+    listed = {"/v1/models": {"data": [{"id": name, "meta": {"n_params": parameters}}]}}
+    with Provider(Reply(pieces=(f"{BACKED} {INVENTED}",)), get=listed) as provider:
+        got = ask(folder, provider, f"{UNKNOWN} Was it OtterNet with a batch size of 512?", name=name)
+        assert bool(provider.requests) == (parameters != 100_000_000)
+    assert got.status == status
+    if status == "answered":
+        assert UNLIKELY in got.notes
+    assert said in got.answer

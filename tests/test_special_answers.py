@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.chain import chain_of
 from rag_app.command_terminal import answer_text
 from rag_app.disagreement import Claimed, asks_for_disagreement, claims_in, direction_of, pairs
 from rag_app.formats import answer_json
+from rag_app.language_model import OpenAIModel
+from rag_app.model_servers import Endpoint
 from rag_app.quoting import QuotingReader
+from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from rag_app.sentence_ranking import Unit
 from rag_app.survey import topic_of
@@ -82,6 +86,9 @@ def test_a_name_in_the_description_names_nobody() -> None:
         ("The gain brought by stones stays the same.", 1),
         ("We draw negative stones from the same river.", 0),
         ("Random stones reduce the disparity between rivers.", 0),
+        ("Random stones not only outperform sand, they are cheap.", 1),
+        ("Removing the NSP loss improves swimming.", 1),  # a loss by its name is a part of the method
+        ("Random stones improve the loss.", 0),
     ],
 )
 def test_the_direction_of_a_claim(text: str, direction: int) -> None:
@@ -105,6 +112,32 @@ def test_claims_measured_against_the_same_oppose_each_other_in_unlike_words() ->
     assert {pair.one.evidence.paper, pair.other.evidence.paper} == {"a.pdf", "b.pdf"}
     assert not pairs(better + other, "stone paddling versus BM25")
     assert not pairs(better + worse, "swimming versus BM25")  # neither says so, nor does its title
+
+
+def test_the_same_act_by_name_is_what_they_disagree_on() -> None:
+    worse = claims_of("In Table 5, we show that removing NSP hurts performance on FishQA significantly.", "a.pdf")
+    better = claims_of("We find that removing the NSP loss matches or slightly improves swimming in ponds.", "b.pdf")
+    other = claims_of("We find that keeping the NSP loss matches or slightly improves swimming in ponds.", "b.pdf")
+    assert [claim.acts for claim in worse + better] == [{("remov", "nsp")}] * 2
+    assert pairs(worse + better, "NSP")[0].conditions == ("FishQA", "")
+    assert pairs(worse + better, "whether removing NSP hurts")
+    assert not pairs(worse + other, "NSP")
+
+
+def test_claims_that_do_not_speak_of_the_topic_are_no_pair() -> None:
+    vector = np.array([1.0, 0.0])
+    better = claims_of("Long river contexts improve the swimming accuracy of otters in ponds.", "a.pdf")
+    worse = claims_of("Long river contexts degrade the swimming accuracy of otters in ponds.", "b.pdf")
+    better[0].unit.vector = worse[0].unit.vector = vector
+    assert pairs(better + worse, "long contexts")
+    assert not pairs(better + worse, "otters as judges"), "neither speaks of judges"
+    assert not pairs(better + worse, "the number of stones")
+
+
+def test_a_name_alone_does_not_say_what_is_measured_against_it() -> None:
+    better = claims_of("LynxNet outperforms GPT-3 on most benchmarks.", "a.pdf")
+    worse = claims_of("Our small swimmer performs slightly worse than GPT-3 on fish.", "b.pdf")
+    assert not pairs(better + worse, "GPT-3")
 
 
 def test_what_asks_for_disagreement() -> None:
@@ -223,3 +256,47 @@ def test_no_disagreement_is_said(assistant: Assistant) -> None:
     answer = assistant.ask("Where do the papers disagree about fresh snow?")
     assert answer.status == "not_in_papers"
     assert not answer.citations
+
+
+def test_another_number_for_the_same_is_shown_with_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    for name, title, split, figure in (("a.md", "OtterNet", "test ", "71.5"), ("b.md", "HeronRank", "", "68.2")):
+        table = f"| Model | FishQA | PondQA |\n|---|---|---|\n| OtterNet | {figure} | 11.0 |\n"
+        text = f"# {title}: Finding Fish\n\nWe swim in rivers.\n\nTable 1: Accuracy on the {split}sets.\n\n{table}"
+        (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    assistant.build()
+    answer = assistant.ask("Where do the papers disagree about OtterNet's accuracy on FishQA?")
+    check(answer, assistant)
+    assert "OtterNet, FishQA, accuracy: 71.5 against 68.2:" in answer.answer
+    assert "(only here: test set)" in answer.answer
+    assert [citation.paper for citation in answer.citations] == ["a.md", "b.md"]
+    assert assistant.ask("Where do the papers disagree about OtterNet on PondQA?").status == "not_in_papers"
+
+
+# -- with a model ---------------------------------------------------------------------------------------------------
+
+
+def with_model(assistant: Assistant, provider: Provider, question: str, name: str) -> Answer:
+    settings = assistant.settings
+    model = OpenAIModel(Endpoint("test", provider.url, name, window=16_000), settings)
+    return Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings)).ask(question)
+
+
+@pytest.mark.parametrize("name", ["tiny-135m", "large-70b"])
+def test_a_list_of_papers_is_complete_with_any_model(assistant: Assistant, name: str) -> None:
+    with Provider() as provider:
+        answer = with_model(assistant, provider, "Which papers mention FishQA?", name)
+        assert not provider.requests
+    assert {citation.paper for citation in answer.citations} == {"otter.md", "lynx.md"}
+    assert any(name in note and "quoted" in note for note in answer.notes)
+
+
+def test_a_larger_model_writes_where_passages_suffice_and_a_tiny_one_is_spared(assistant: Assistant) -> None:
+    asked = "What do the papers say about fresh snow?"
+    with Provider(Reply(pieces=("LynxReader reads tracks in fresh snow [1].",))) as provider:
+        assert with_model(assistant, provider, asked, "large-70b").reader == "large-70b"
+        assert provider.requests
+    with Provider() as provider:
+        assert with_model(assistant, provider, asked, "tiny-135m").reader == "quoting"
+        assert not provider.requests

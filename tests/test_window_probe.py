@@ -8,6 +8,7 @@ import random
 import re
 import threading
 from collections.abc import Generator, Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(
 class Forgetful:
     """Sees only the first and the last `reach` characters of what it is told."""
 
-    name, window = "forgetful", 8_000
+    name, window, parameters = "forgetful", 8_000, inf
 
     def __init__(self, reach: int, refuses: int = 10**9) -> None:
         self._reach, self._refuses = reach, refuses
