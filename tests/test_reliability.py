@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_control, reliability, strains
+from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_control, reliability, servers, strains
 from benchmarks.tried import Section, Tried, section_of
 from rag_app import shared_index
 from rag_app.attack_archive import REACHES, Trial
@@ -40,6 +40,11 @@ def test_what_was_opened_is_let_go_after_a_build(monkeypatch):
 def test_askers_and_builds_at_once():
     tried, figures = crowds.crowd(2.0, 3, pause=0.5)
     assert tried.faults == () and figures["builds"] >= 1 and figures["asked"] >= 3
+
+
+def test_three_servers_answer_while_the_command_line_builds():
+    tried = servers.together(1)
+    assert tried.faults == () and tried.times >= servers.SERVERS
 
 
 def test_mutated_papers_cost_only_themselves():
