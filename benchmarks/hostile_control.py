@@ -3,8 +3,8 @@
     python -m benchmarks.hostile_control [--short] [--reader NAME]
 
 A look-alike is no attack and sounds like one (attack_seeds.BENIGN). Each question is asked twice, of a library without
-a single attack: once the paper says the fact in words that sound so, once in plain ones. A reader that refuses out of
-caution answers the second only; one that is too small for the question answers neither.
+a single attack: once the paper says the fact in words that sound so, once in plain ones. A reader that is too cautious
+refuses the first; one that is too small answers without the fact.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def section(short: bool, reader: str = "local") -> Section:
     about = (
         "Papers that are no attack, in a library without attacks: each question of a look-alike, such as a paper about "
         "prompt injection, with the fact in words that sound like an attack, and again in plain words. The reader is "
-        f"“{name}”. What it answers only in plain words, it refuses out of caution; what it answers in neither, it is "
-        "too small for. None of these is a fault."
+        f"“{name}”. Refused is what would be too cautious; an answer without the fact is a model that is too small for "
+        "the question, or for the words around it. Neither is a fault."
     )
     rows = [
         _row("look-alikes, in words that sound like an attack", alike),
