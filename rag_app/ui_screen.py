@@ -1,4 +1,4 @@
-"""The screen itself, and the one door of gradio: what stands where, and which press calls what.
+"""The screen itself, in gradio: what stands where, and which press calls what.
 
 It holds no logic that the command line lacks: it asks the Assistant and shows what comes back.
 """
@@ -134,7 +134,7 @@ class Screen:
             questions = example_questions(self.assistant.papers(), alike(self.assistant))
         except RagError:
             questions = []  # look() shows what is wrong
-        return [{"text": question} for question in questions] or None
+        return [{"text": question} for question in questions]  # none is not None, which would leave the old ones
 
     def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The list of papers if it changed, what can be searched, and who reads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gradio.state_holder import StateHolder
@@ -71,3 +72,16 @@ def test_tabs_that_never_say_goodbye_are_few(page: Page) -> None:
         assert parts_of(visitor.session) and not parts_of(first)
         visitor.session = first
         assert visitor.call("wish", "{}")[0] == [], "a tab that was forgotten begins anew"
+
+
+def test_examples_go_with_the_papers(tmp_path: Path) -> None:
+    """An update that says None would leave the old ones standing."""
+    (tmp_path / "corpus").mkdir()
+    page = serve(
+        Assistant(settings_for(tmp_path, port=0), embedder=WordEmbedder()), settings_for(tmp_path, port=0), block=False
+    )
+    try:
+        with Visitor(page.url) as visitor:
+            assert visitor.call("examples")[0]["examples"] == []
+    finally:
+        page.stop()
