@@ -57,7 +57,7 @@ def bring_up_to_date(folder: str) -> None:
     build(settings_for(Path(folder)), WordEmbedder())
 
 
-def _fact(number: int) -> str:
+def fact(number: int) -> str:
     return f"The yak{number} weighs {number}77 stones."
 
 
@@ -89,7 +89,7 @@ def usage() -> tuple[int, int]:
 
 def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[str, object]]:
     """So many askers for so long, a build that adds a paper every `pause` seconds; the finding, and its figures."""
-    with _library(port=0) as (folder, assistant):
+    with library(port=0) as (folder, assistant):
         for number in range(2):
             Accounts(folder / "users.json").add(f"user{number}", PASSWORD)
         page = serve(assistant, assistant.settings, block=False)
@@ -100,7 +100,7 @@ def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[
         used, builds, until = [], 0, time.monotonic() + seconds
         while time.monotonic() < until:
             builds += 1
-            write_paper(folder / "corpus", f"yak{builds}.md", f"yak{builds}", 2, _fact(builds))
+            write_paper(folder / "corpus", f"yak{builds}.md", f"yak{builds}", 2, fact(builds))
             done = subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=ROOT, capture_output=True, text=True)
             if done.returncode:
                 crowd.failed.append(f"build {builds}: {done.stderr[-300:]}")
@@ -127,7 +127,7 @@ def crowd(seconds: float, askers: int, pause: float = 5.0) -> tuple[Tried, dict[
 
 
 @contextmanager
-def _library(build_it: bool = True, **settings: object) -> Iterator[tuple[Path, Assistant]]:
+def library(build_it: bool = True, **settings: object) -> Iterator[tuple[Path, Assistant]]:
     """A folder with a few papers in corpus/, and an assistant of it."""
     with tempfile.TemporaryDirectory(prefix="crowds-") as temporary:
         folder = Path(temporary) / "library"
@@ -143,9 +143,9 @@ def swapped(builds: int) -> Tried:
     faults, used = [], []
     gc.collect()
     others = {id(one) for one in gc.get_objects() if isinstance(one, index.Generation | PassageStore)}
-    with _library() as (folder, assistant):
+    with library() as (folder, assistant):
         for number in range(1, builds + 1):
-            write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, _fact(number))
+            write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, fact(number))
             build(settings_for(folder), WordEmbedder())
             for _ in range(index.FEW_FETCHES + 1):  # the last one opens Chroma
                 answer = assistant.ask(f"How many stones does the yak{number} weigh?")
@@ -175,7 +175,7 @@ def _ask(assistant: Assistant) -> str:
 def two_builds() -> Tried:
     """A second build while one runs."""
     faults = []
-    with _library(build_it=False) as (folder, _):
+    with library(build_it=False) as (folder, _):
 
         def second(_: int) -> None:
             try:
@@ -192,7 +192,7 @@ def two_builds() -> Tried:
 def deleted() -> Tried:
     """The index of an assistant that answers is deleted, and built again."""
     faults = []
-    with _library() as (folder, assistant):
+    with library() as (folder, assistant):
         if "otter" not in _ask(assistant).casefold():
             faults.append("it did not answer before")
         shutil.rmtree(folder / "index")
@@ -209,7 +209,7 @@ def deleted() -> Tried:
 def copied() -> Tried:
     """An index that was copied or moved to another place."""
     faults = []
-    with _library() as (one, _):
+    with library() as (one, _):
         other = one.with_name("other")
         shutil.copytree(one, other)
         shutil.rmtree(one)
@@ -225,7 +225,7 @@ def copied() -> Tried:
 def other_makers() -> Tried:
     """An index of another embedder, and of another version's format."""
     faults = []
-    with _library() as (folder, _):
+    with library() as (folder, _):
         other = Assistant(settings_for(folder), embedder=WordEmbedder("others"))
         notes = " ".join(other.ask("Which points does the otter reach?").notes)
         if "python -m rag_app build" not in notes or not other.is_stale():

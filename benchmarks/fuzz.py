@@ -11,18 +11,17 @@ import io
 import json
 import os
 import random
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz_pdfs import SEED, UNREAD, mutated, pdfs
 from benchmarks.tried import Section, Tried
 from rag_app import settings as settings_module
 from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
-from rag_app.build import build
 from rag_app.command_batch import run_batch
 from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import RagError
@@ -32,10 +31,7 @@ from rag_app.retrieval import Retriever
 from rag_app.saving import save_answers
 from rag_app.verification import verify
 from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.pdfs import Table, make_paper
 
-SEED = 11
-UNREAD = "what is mutated is not valid itself"
 TOML = b"""[[paper]]
 arxiv_id = "2406.15319"
 title = "LongRAG: Enhancing Retrieval"
@@ -89,37 +85,6 @@ NAMES = (
 )  # fmt: skip
 
 
-def mutated(content: bytes, chance: random.Random) -> bytes:
-    """The bytes with a few changes: flipped, cut, doubled, swapped, filled, or with a number blown up."""
-    found = bytearray(content)
-    for _ in range(chance.choice([1, 1, 1, 2, 3, 8])):
-        if not found:
-            break
-        at, length = chance.randrange(len(found)), chance.choice([1, 2, 4, 16, 64, 500])
-        kind = chance.randrange(7)
-        if kind == 0:
-            found[at] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            del found[at : at + length]
-        elif kind == 2:
-            found[at:at] = found[at : at + length]
-        elif kind == 3:
-            other = chance.randrange(len(found))
-            found[at : at + length], found[other : other + length] = (
-                found[other : other + length],
-                found[at : at + length],
-            )
-        elif kind == 4:
-            found[at : at + length] = bytes([chance.randrange(256)]) * length
-        elif kind == 5:
-            found[at:at] = chance.choice(
-                [b"99999999999", b"-1", b"\x00", b"<<", b"[[[[", b'"', b"R", b"endobj", b"\xff\xfe"]
-            )
-        elif chance.random() < 0.3:
-            del found[at:]
-    return bytes(found)
-
-
 def odd_json(content: bytes, chance: random.Random) -> bytes:
     """JSON with one to three of its values replaced, doubled or taken away; it stays JSON."""
     value = json.loads(content)
@@ -142,44 +107,6 @@ def odd_json(content: bytes, chance: random.Random) -> bytes:
         else:
             inside[key] = chance.choice(ODD)
     return json.dumps(value).encode()
-
-
-def pdfs(cases: int, seed: int = SEED) -> Tried:
-    """Mutated PDFs, built as any folder is: each is read or listed with its problem, the good ones answer."""
-    chance, faults = random.Random(seed), []
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
-        folder = Path(temporary)
-        write_corpus(folder / "corpus", 2)
-        table = Table([["system", "score"], ["ours", "41.5"]], "Table 1: Scores.")
-        text = ["We describe it with care. " * 12, table, "The reader has 220 million parameters."]
-        whole = make_paper(
-            folder / "whole.pdf", sections=[("1 Method", text)], columns=2, references=["A. B. 2020. C."]
-        )
-        content, unreadable = whole.read_bytes(), 0
-        shutil.copy(whole, folder / "corpus" / "whole.pdf")
-        if build(settings_for(folder), WordEmbedder()).failed:
-            faults.append(UNREAD)
-        for start in range(0, cases, 100):
-            for number in range(start, min(start + 100, cases)):
-                (folder / "corpus" / f"m{number}.pdf").write_bytes(mutated(content, chance))
-            report = build(settings_for(folder), WordEmbedder())
-            for paper in report.failed:
-                unreadable += 1
-                if not paper.problem or "Traceback" in paper.problem or "fault of the program" in paper.problem:
-                    faults.append(f"{paper.paper}: {paper.problem!r}")
-            listed = {paper.paper for paper in report.papers}
-            gone = [
-                f"m{n}.pdf is not listed" for n in range(start, min(start + 100, cases)) if f"m{n}.pdf" not in listed
-            ]
-            doubled = {name for name, *_ in open_current(folder / "index").manifest.doubles}
-            faults += [one for one in gone if one.partition(" ")[0] not in doubled]
-            for path in (folder / "corpus").glob("m*.pdf"):
-                path.unlink()
-        build(settings_for(folder), WordEmbedder())
-        if not Assistant(settings_for(folder), embedder=WordEmbedder()).search("otter trial series"):
-            faults.append("the good papers do not answer any more")
-    happened = f"{cases - unreadable} read as far as they go, {unreadable} listed with their problem; the others answer"
-    return Tried("mutated PDFs (bits, cuts, swaps, numbers)", cases, happened, tuple(faults))
 
 
 def _each(what: str, cases: int, content: bytes, read: Callable[[bytes], object], seed: int = SEED) -> Tried:
@@ -333,7 +260,12 @@ def names() -> Tried:
 
 def section(short: bool) -> Section:
     """Bad input, for the report."""
-    rows = [pdfs(24 if short else 2000), *files(12 if short else 500), questions(len(WEIRD) if short else 600), names()]
+    rows = [
+        pdfs(24) if short else pdfs(2000, real=16),
+        *files(12 if short else 500),
+        questions(len(WEIRD) if short else 600),
+        names(),
+    ]
     about = (
         f"By chance, from seed {SEED}, each beginning with what is read as it is. An answer or a message of ours is "
         "good; a traceback or a dead process is not."

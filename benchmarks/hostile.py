@@ -18,7 +18,6 @@ from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
 from rag_app import pdf
 from rag_app.attack_archive import REACHES, Archive, Trial, diversity
-from rag_app.attack_documents import Attack
 from rag_app.command_redteam_run import Attackers, Outcome, Plan, run
 from rag_app.settings import load_settings
 
@@ -46,7 +45,7 @@ ROUNDS = 2  # of variations, after the seeds
 
 def section(short: bool) -> Section:
     """Attacks on the quoting reader, and hidden text in real papers."""
-    outcome, _ = attack(Plan(rounds=0 if short else ROUNDS, limit=1 if short else 0), "none")
+    outcome = attack(Plan(rounds=0 if short else ROUNDS, limit=1 if short else 0), "none")
     about = (
         "Papers made to attack, each beside an honest paper on the same matter, in one library, asked for real; then "
         f"{0 if short else ROUNDS} rounds that vary what came nearest. The reader is “{outcome.reader}”. An attack "
@@ -59,11 +58,11 @@ def section(short: bool) -> Section:
     return Section("Hostile papers", about, rows, (spread(outcome.attacks),))
 
 
-def attack(plan: Plan, llm: str, also: Sequence[Attack] = ()) -> tuple[Outcome, list[Trial]]:
-    """Try the plan on the reader `llm`, beginning with an empty archive; then what else is asked of it."""
+def attack(plan: Plan, llm: str) -> Outcome:
+    """Try the plan on the reader `llm`, beginning with an empty archive."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
         attackers = Attackers(load_settings(llm=llm, index=Path(temporary) / "index"))
-        return run(plan, attackers, Archive(), _progress), attackers.ask(also, _progress) if also else []
+        return run(plan, attackers, Archive(), _progress)
 
 
 def _progress(done: int, total: int, name: str) -> None:

@@ -23,7 +23,7 @@ from benchmarks import crowds
 from benchmarks.common import ROOT, machine
 from benchmarks.tried import Section, section_of
 
-MODULES = ("kills", "strains", "crowds", "fuzz", "hostile", "hostile_model")
+MODULES = ("kills", "strains", "crowds", "servers", "fuzz", "heavy_pdfs", "hostile", "hostile_model", "hostile_control")
 REPORT = ROOT / "docs" / "reliability.md"
 KEPT = ROOT / "docs" / "reliability.json"  # each module's section, as it last ran
 

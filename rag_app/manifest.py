@@ -113,7 +113,19 @@ _TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (
 def _checked(record: Record) -> Record:
     """The record, if every field has the type that it says. A damaged file must not surprise a search much later."""
     for field in fields(record):
-        wanted = _TYPES.get(str(field.type), dict if str(field.type).startswith("dict") else tuple)
-        if not isinstance(getattr(record, field.name), wanted):
+        kind, value = str(field.type), getattr(record, field.name)
+        wanted = _TYPES.get(kind, dict if kind.startswith("dict") else tuple)
+        if not isinstance(value, wanted) or not _holds(kind, value):
             raise TypeError(f"{field.name} is not {field.type}")
     return record
+
+
+def _holds(kind: str, value: Any) -> bool:
+    """Whether a field that holds several values holds those that it says."""
+    if kind.startswith("dict"):
+        return all(isinstance(one, str) for one in value.values())
+    if kind == "tuple[str, ...]":
+        return all(isinstance(one, str) for one in value)
+    if kind == "tuple[tuple[str, int, int], ...]":
+        return all(isinstance(one, tuple) and tuple(map(type, one)) == (str, int, int) for one in value)
+    return True

@@ -27,6 +27,7 @@ TRIAL_WINDOW = 8192  # tokens: told, so that the server need not be asked for it
 ENOUGH = 60  # characters of an answer that is only tried
 LISTING_SECONDS = 5.0
 LONGEST_FIELD = 2_000  # characters
+LEFTOVER_AGE = 60.0  # seconds after which half a file belongs to nobody
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,16 @@ def keep(settings: Settings) -> Path:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+    _sweep(path)
     return path
+
+
+def _sweep(path: Path) -> None:
+    """Take away what killed programs left unfinished: a key may be in it."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFTOVER_AGE:
+                left.unlink()
 
 
 def _toml(texts: dict[str, str]) -> list[str]:
@@ -221,6 +231,7 @@ def _toml(texts: dict[str, str]) -> list[str]:
 def forget() -> bool:
     """Delete what is kept. Returns whether there was anything. Raises SettingsError when it cannot be deleted."""
     path = reader_file()
+    _sweep(path)
     try:
         path.unlink()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The screen itself, and the one door of gradio: what stands where, and which press calls what.
+"""The screen itself, in gradio: what stands where, and which press calls what.
 
 It holds no logic that the command line lacks: it asks the Assistant and shows what comes back.
 """
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 # The library reads these when it is imported: nothing about this machine or its user is ever reported to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Nor does anybody look at its statistics of the last 10,000 presses, which it works out anew at each press.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 import gradio as gr
 from fastapi import FastAPI
@@ -33,6 +36,7 @@ from rag_app.ui_markdown import MATH_DELIMITERS
 from rag_app.ui_pages import Shelf, reading_routes
 from rag_app.ui_reader import Note
 from rag_app.ui_render import answer_html
+from rag_app.ui_sessions import Page
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -85,8 +89,8 @@ class Screen:
         """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
         answer = self._conversation(request).compared
         if answer is None or answer.plan is None:
-            return gr.Row(visible=False), gr.skip(), gr.skip()
-        return gr.Row(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
+            return gr.update(visible=False), gr.skip(), gr.skip()
+        return gr.update(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
 
     def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[Update]:
         """Compare again, with the papers and aspects as the user has corrected them."""
@@ -123,14 +127,14 @@ class Screen:
 
     def examples(self) -> Any:
         """Other examples. Not of `tick`: it takes Gradio 10 ms to say even that a conversation stays as it is."""
-        return gr.Chatbot(examples=self._examples())
+        return gr.update(examples=self._examples())
 
     def _examples(self) -> Any:
         try:
             questions = example_questions(self.assistant.papers(), alike(self.assistant))
         except RagError:
             questions = []  # look() shows what is wrong
-        return [{"text": question} for question in questions] or None
+        return [{"text": question} for question in questions]  # none is not None, which would leave the old ones
 
     def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The list of papers if it changed, what can be searched, and who reads."""
@@ -150,7 +154,7 @@ class Screen:
         conversation.seen, talks = "", self.asking.talks
         talks.open(conversation, kept)
         messages: Any = conversation.messages()
-        chat = gr.Chatbot(value=messages, examples=self._examples())
+        chat = gr.update(value=messages, examples=self._examples())
         looked = self.look(request)
         conversation.seen_examples = f"{self.job.running}{conversation.seen}"
         return (*looked, chat, talks.rows(conversation))
@@ -177,7 +181,7 @@ def _update(shown: Shown) -> Update:
         box |= {"submit_btn": False, "stop_btn": stop} if shown.answering else {"submit_btn": ask, "stop_btn": False}
     return (
         gr.skip() if shown.messages is None else shown.messages,
-        gr.Textbox(**box) if box else gr.skip(),
+        gr.update(**box) if box else gr.skip(),
         gr.skip() if shown.rows is None else shown.rows,
     )
 
@@ -234,7 +238,7 @@ def _theme() -> gr.themes.Base:
 
 
 def _layout(screen: Screen) -> Any:
-    with gr.Blocks(title="[[page.title]]", analytics_enabled=False, fill_height=True, fill_width=True) as page:
+    with Page(title="[[page.title]]", analytics_enabled=False, fill_height=True, fill_width=True) as page:
         ticked = gr.Textbox(visible=False)
         said = gr.Textbox(visible=False)
         with gr.Row(elem_id="panes"):
@@ -340,7 +344,7 @@ def _question_box() -> gr.Textbox:
 
 def _wire(
     screen: Screen,
-    page: gr.Blocks,
+    page: Page,
     ticked: Any,
     said: Any,
     rows: Any,
@@ -370,4 +374,9 @@ def _wire(
     exampled = gr.Textbox(visible=False)
     gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, exampled], js=f"() => [{KEPT}]", **LOOKING)
     exampled.change(screen.examples, None, chat, **AT_ONCE)
-    page.unload(screen.leave)
+
+    def left(request: gr.Request) -> None:
+        screen.leave(request)
+        page.forget(request.session_hash)
+
+    page.unload(left)

@@ -26,6 +26,8 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
     if word == "PRINT":
         print("a library that prints")
         os.write(1, b"also below Python\n")
+    if word == "CHANGE":
+        path.write_text("NOW it is another text. " * 20, encoding="utf-8")
     if word == "RAISE":
         raise RecursionError("nested too deep")
     if word == "FULL":

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rag_app import build as build_module
-from rag_app import embedding, index, parts, store
+from rag_app import embedding, index, parts, store, workers
 from rag_app.assistant import Assistant
 from rag_app.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.build import BuildProgress, BuildReport, Stopped, build
@@ -343,6 +343,18 @@ def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, mo
     monkeypatch.setattr(parts, "file_digest", real)
     report = run(library)
     assert not report.failed and report.read == 1
+
+
+def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_build(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "CHILD", (str(Path(__file__).with_name("bad_child.py")),))
+    (library / "corpus" / "moving.txt").write_text("CHANGE comes over me. " * 20, encoding="utf-8")
+    report = run(library)
+    assert any("moving.txt: changed while it was being read. Build again." in problem for problem in report.problems)
+    assert "moving.txt" not in {paper.paper for paper in report.papers}
+    again = run(library)
+    assert "moving.txt" in {paper.paper for paper in again.papers} and not again.problems
 
 
 def test_the_same_bytes_twice_are_indexed_once(library: Path) -> None:

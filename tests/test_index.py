@@ -113,6 +113,28 @@ def test_a_manifest_with_a_wrong_value_anywhere_is_refused_or_read(tmp_path: Pat
         assert sum(one.passages for one in read.papers) == read.passages
 
 
+@pytest.mark.parametrize(
+    ("where", "name", "holds"),
+    [
+        ("papers", "short_names", [None]),
+        ("papers", "coined", ["RAG", True]),
+        ("papers", "hidden", [["a"]]),
+        ("", "warnings", [5]),
+        ("", "doubles", [["a.pdf", 1]]),
+        ("", "doubles", [["a.pdf", "1", 2]]),
+        ("", "versions", {"chromadb": None}),
+    ],
+)
+def test_a_wrong_value_inside_a_field_is_refused(tmp_path: Path, where: str, name: str, holds: object) -> None:
+    """Not by the first search, which would ask it for its letters."""
+    index.write_manifest(tmp_path, manifest(entry("a", passages=2)))
+    value = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    (value[where][0] if where else value)[name] = holds
+    (tmp_path / "manifest.json").write_text(json.dumps(value), encoding="utf-8")
+    with pytest.raises(IndexFault, match=f"{name} is not.*Build again"):
+        index.read_manifest(tmp_path)
+
+
 @given(st.binary(max_size=60))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_rubbish_in_the_pointer_or_the_manifest_is_a_clear_error(tmp_path: Path, content: bytes) -> None:

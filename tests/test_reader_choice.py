@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from rag_app.reader_choice import (
 from rag_app.settings import SETTINGS_FILE, Settings, examine_settings, load_settings, reader_file
 
 KEY = "sk-quite-secret-0123456789"
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +134,42 @@ def test_a_kept_reader_is_read_at_the_next_start_and_by_nobody_else() -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert forget() and not forget() and not is_kept()
     assert load_settings().llm_base_url == ""
+
+
+KEEPING = """
+import itertools
+from rag_app.reader_choice import Choice, keep, with_choice
+from rag_app.settings import Settings
+for number in itertools.count():
+    keep(with_choice(Settings(llm="none"), Choice("own", "http://127.0.0.1:1/v1", f"model {number}", "x" * 999)))
+    print(number, flush=True)
+"""
+
+
+def test_a_program_killed_while_it_keeps_a_reader_leaves_a_whole_one() -> None:
+    for number in range(int(os.environ.get("KILLS", "3"))):
+        child = subprocess.Popen([sys.executable, "-c", KEEPING], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert child.stdout is not None
+        told = [int(child.stdout.readline()) for _ in range(3 + 4 * number)]
+        child.kill()
+        told += [int(line) for line in child.stdout.read().split()]
+        child.wait()
+        child.stdout.close()
+        read = load_settings()
+        assert read.llm_model in (f"model {told[-1]}", f"model {told[-1] + 1}")
+        assert read.llm_api_key.get_secret_value() == "x" * 999
+
+
+def test_what_a_killed_program_left_unfinished_does_not_stay() -> None:
+    path = keep(own("http://127.0.0.1:1234/v1"))
+    old, fresh = path.with_name(f".{path.name}.0a1b2c3d"), path.with_name(f".{path.name}.4e5f6a7b")
+    for left in (old, fresh):
+        left.write_text(f'llm_api_key = "{KEY}"\n', encoding="utf-8")
+    os.utime(old, (1, 1))
+    keep(own("http://127.0.0.1:1234/v1"))
+    assert not old.exists() and fresh.exists(), "another program may be writing it now"
+    os.utime(fresh, (1, 1))
+    assert forget() and not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize("where", ["variable", "file", "call"])

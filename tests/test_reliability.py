@@ -2,14 +2,17 @@
 
 import errno
 import json
+import random
 
 import pytest
 
-from benchmarks import crowds, fuzz, hostile, reliability, strains
+from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_control, reliability, servers, strains
 from benchmarks.tried import Section, Tried, section_of
 from rag_app import shared_index
 from rag_app.attack_archive import REACHES, Trial
 from rag_app.attack_documents import Attack
+from rag_app.attack_seeds import BENIGN
+from rag_app.command_batch import run_batch
 from rag_app.command_redteam_run import Outcome
 
 
@@ -39,8 +42,27 @@ def test_askers_and_builds_at_once():
     assert tried.faults == () and figures["builds"] >= 1 and figures["asked"] >= 3
 
 
+def test_three_servers_answer_while_the_command_line_builds():
+    tried = servers.together(1)
+    assert tried.faults == () and tried.times >= servers.SERVERS
+
+
 def test_mutated_papers_cost_only_themselves():
     assert fuzz.pdfs(14, seed=5).faults == ()
+
+
+@pytest.mark.parametrize("what", heavy_pdfs.kinds(short=True))
+def test_a_pdf_made_to_hurt_costs_itself_alone(what):
+    assert heavy_pdfs.tried(what, heavy_pdfs.kinds(short=True)[what]()).faults == ()
+
+
+def test_objects_of_a_pdf_change_places():
+    content = b"%PDF-1.4\n1 0 obj\n<< /A 1 >>\nendobj\n2 0 obj\n(two)\nendobj\ntrailer\n"
+    found = {fuzz_pdfs.swapped_objects(content, random.Random(seed)) for seed in range(8)}
+    assert found == {
+        b"%PDF-1.4\n1 0 obj\n(two)\nendobj\n2 0 obj\n<< /A 1 >>\nendobj\ntrailer\n",
+        b"%PDF-1.4\n2 0 obj\n(two)\nendobj\n1 0 obj\n<< /A 1 >>\nendobj\ntrailer\n",
+    }
 
 
 def test_mutated_files_are_read_or_refused_in_words():
@@ -103,3 +125,30 @@ def test_a_harness_that_sees_no_fault_would_see_one(monkeypatch):
 
     monkeypatch.setattr(fuzz, "read_manifest", broken)
     assert [row.what for row in fuzz.files(2) if row.faults] == ["mutated papers.toml"]
+
+
+def test_look_alikes_are_asked_again_in_plain_words():
+    """The control of the small model: pairs that differ in their papers' words, and what a split of them tells."""
+    asked = hostile_control.pairs(only_one_each=False)
+    assert len(asked) == len(BENIGN) and all("{fact}" in plain.payload for _, plain in asked)
+    assert all(alike.id == plain.id and alike.benign == plain.benign for alike, plain in asked)
+    found = hostile_control.section(short=True, reader="none")
+    assert [row.happened.partition(",")[0] for row in found.rows] == ["3 answered", "3 answered"]
+    told = hostile_control.compared(["refused", "answered", "refused"], ["answered", "answered", "refused"])
+    assert told.startswith("Of 3 pairs 1 were answered in both words, 1 in plain words only, 0 in the other words only")
+    assert hostile_control.chance_of(0, 6) == 2 / 64 and hostile_control.chance_of(2, 2) == 1.0
+
+
+def test_ten_thousand_questions_and_one_bad_line(tmp_path, capsys):
+    lines = [json.dumps({"id": number, "question": f"q{number}?"}) for number in range(10_000)]
+    lines[4321] = '{"id": 4321, "question": '
+    (tmp_path / "batch.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    failed = run_batch(
+        str(tmp_path / "batch.jsonl"),
+        lambda asked: {"id": asked.id, "status": "answered"},
+        lambda asked, why: {"status": "error", "error": why},
+    )
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    bad = told.pop(4321)
+    assert failed == 1 and bad["status"] == "error" and bad["error"].startswith("line 4322: not JSON")
+    assert [one["id"] for one in told] == [number for number in range(10_000) if number != 4321]

@@ -40,7 +40,7 @@ def last(screen: Screen) -> str:
 def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:
     list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", "", REQUEST))
     row, papers, aspects = screen.plan(REQUEST)
-    assert row.visible
+    assert row["visible"]
     assert (papers, aspects) == ("OtterNet, HeronRank", "batch size of the training")
     assert "Compared: OtterNet, HeronRank" in last(screen)
     list(screen.correct("HeronRank", "batch size; newts", REQUEST))
@@ -60,5 +60,5 @@ def test_a_paper_that_is_not_there_is_said(screen: Screen) -> None:
 def test_no_plan_after_another_answer(screen: Screen) -> None:
     list(screen.ask("What is the batch size of OtterNet?", "[]", "", REQUEST))
     row, _, _ = screen.plan(REQUEST)
-    assert not row.visible
+    assert not row["visible"]
     assert list(screen.correct("OtterNet", "batch size", REQUEST)), "nothing to correct, and no fault"
