@@ -172,3 +172,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name a failed test at once: a run that is cut short never comes to its summary."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
         print(f"\nfailed: {report.nodeid}", file=sys.__stderr__, flush=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process that died is written down for tools/suite.py: what it ran may pass alone, and it has still died."""
+    if error:
+        node.config.cache.set("suite/died", [str(error)])
