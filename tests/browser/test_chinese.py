@@ -17,7 +17,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Every text and label that is shown, but for what papers, files and people wrote.
 STRANGERS = (
     ".title, .quote, .answer-text, .question, #reading-text, #reading-title, #reading-place, #reading-picture, "
-    "#reading-references, blockquote, .place, .cite, .problem, table, option, .conversations, .footer b"
+    "#reading-references, blockquote, .place, .cite, table, option, .conversations, .footer b"
 )
 SHOWN = """(strangers) => { const found = [];
   const walk = document.createTreeWalker(document.querySelector('#panes'), NodeFilter.SHOW_TEXT);
@@ -85,7 +85,8 @@ def test_the_page_and_an_answer_are_in_chinese_and_the_papers_words_are_not(tab)
 def test_the_panels_are_in_chinese(tab):
     tab.click(".open-adding")
     tab.set_input_files("#file-choice", [{"name": "x.pdf", "mimeType": "application/pdf", "buffer": b"no PDF"}])
-    tab.wait_for_selector("#arrivals .arrival.failed")
+    says(tab.locator("#arrivals .arrival.failed"), "开头不是 PDF 的标记")
+    says(tab.locator("#paper-rows .problem"), "有密码保护")
     tab.click(".open-map")
     tab.wait_for_selector("#map svg .point")
     expect(tab.locator("#map-title")).to_have_text("论文地图")
