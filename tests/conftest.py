@@ -19,11 +19,12 @@ SHARED = ROOT.parent / "shared"
 PROVIDED = re.compile(r"chromium|playwright|nginx|shared|papers|smollm|xllamacpp", re.IGNORECASE)
 # Files of tests that take longest, measured: they come first, so that all processes end together.
 LONGEST = (
-    "test_embedder", "test_page", "test_command_eval", "test_index", "test_access", "test_growing", "test_reload",
-    "test_assistant", "test_build", "test_alignment", "test_hostile_papers", "test_commands", "test_strangers",
-    "test_local_server", "test_whole_papers", "test_comfort", "test_talk", "test_choosing", "test_pages",
-    "test_offline", "test_whole", "test_crowd", "test_login", "test_completion", "test_reliability",
-    "test_verification", "test_app",
+    "test_embedder", "test_commands", "test_comfort", "test_assistant", "test_growing", "test_talk", "test_reload",
+    "test_reliability", "test_hostile_papers", "test_build", "test_offline", "test_local_server", "test_access",
+    "test_whole", "test_choosing", "test_page", "test_command_eval", "test_alignment", "test_chinese",
+    "test_foreign_index", "test_verification", "test_proxy", "test_ui_growing", "test_pages", "test_index",
+    "test_suite", "test_app", "test_workers", "test_completion", "test_crowd", "test_whole_papers",
+    "test_ui_arrivals", "test_login", "test_window_probe", "test_eval_feedback", "test_strangers", "test_conftest",
 )  # fmt: skip
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
 

@@ -209,6 +209,7 @@ def test_the_core_still_says_what_the_page_translates() -> None:
     ("english", "chinese"),
     [
         ("reading 12 passages", "正在阅读 12 个段落"),
+        ("reading 1 passage", "正在阅读 1 个段落"),
         ("comparing 2 papers on 4 aspects", "正在比较 2 篇论文的 4 个方面"),
         ("Nothing that was found answers this question.", "找到的内容都没有回答这个问题。"),
         (
