@@ -171,6 +171,15 @@ def test_the_answer_streams_and_the_question_stands_at_the_top(tab, served):
 def test_a_citation_opens_its_page_with_the_quoted_words_marked(tab, served):
     ask(tab, "How many parameters?")
     open_first(tab)
+    marked(tab, served.folder / "ours.pdf", 0, "220")
+    says(tab.locator("#reading-title"), "Ours: A Method")
+    says(tab.locator("#reading-page"), "(printed iii)")
+    says(tab.locator("#reading-note"), "Verified")
+    expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
+
+
+def marked(tab, path, index, words):
+    """The marks cover the words where pdfium itself finds them on that page, and not much else."""
     marks = tab.evaluate(
         """() => { const sheet = document.getElementById('reading-picture').getBoundingClientRect();
         return [...document.querySelectorAll('#reading-marks .mark')].map((mark) => {
@@ -178,13 +187,9 @@ def test_a_citation_opens_its_page_with_the_quoted_words_marked(tab, served):
           return [(box.left - sheet.left) / sheet.width, (box.top - sheet.top) / sheet.height,
                   (box.right - sheet.left) / sheet.width, (box.bottom - sheet.top) / sheet.height]; }); }"""
     )
-    left, top, right, bottom = words_on_page(served.folder / "ours.pdf", 0, "220")
+    left, top, right, bottom = words_on_page(path, index, words)
     assert any(m[0] <= left and m[1] <= top and m[2] >= right and m[3] >= bottom for m in marks), (marks, left, top)
     assert sum((m[2] - m[0]) * (m[3] - m[1]) for m in marks) < 0.05  # the quote, not the page
-    says(tab.locator("#reading-title"), "Ours: A Method")
-    says(tab.locator("#reading-page"), "(printed iii)")
-    says(tab.locator("#reading-note"), "Verified")
-    expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
 
 
 def words_on_page(path, index, words):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from pdfs import make_broken, make_paper
-from test_page import ask, chromium_browser, expect, says  # noqa: F401  # fixture
+from test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 
 from rag_app import local_server
 from rag_app.assistant import Assistant
@@ -77,6 +77,7 @@ def test_from_a_folder_of_papers_to_the_marked_words(quoting):
     says(tab.locator("#chat .footer"), "quoting reader")
     open_first(tab)
     expect(tab.locator("#reading-title")).to_have_text("Quokka: Reading Many Passages")
+    marked(tab, quoting.aside / "papers" / "quokka.pdf", 0, "220 million")
     expect(tab.locator("#reading-quote blockquote")).to_contain_text("220 million")
     says(tab.locator("#reading-note"), "Verified")
 
@@ -131,6 +132,7 @@ def test_a_small_model_streams_stops_and_is_checked(small_model):
     if answer.locator("button.cite:not(.unverified)").count():
         open_first(tab)
         says(tab.locator("#reading-note"), "Verified")
+        expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
 
     tab.evaluate(WATCHED)
     ask(tab, LONG)
