@@ -99,9 +99,9 @@ class Seen:
 
 
 async def _person(page: Any, number: int, asked: Sequence[str], until: float, patience: float, seen: Seen) -> None:
-    """Ask, read, open two citations, and again, until the time is over."""
+    """Ask, read, open two citations, and again, twice at least and until the time is over."""
     turn = 0
-    while time.monotonic() < until:
+    while turn < 2 or time.monotonic() < until:
         # Where the box is ready, also after an answer that failed: what is pressed before is not asked.
         await page.wait_for_function("document.querySelector('#question button')?.innerText.trim() === 'Ask'")
         question = asked[(number * 7 + turn) % len(asked)]

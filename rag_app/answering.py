@@ -159,7 +159,8 @@ def answer_from(
     found: Found, reader: Reader, stop: threading.Event, meaning: Meaning | None = None
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
-    yield Progress("reading", f"reading {len(found.evidence)} passages")
+    many = len(found.evidence) != 1
+    yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
         return (yield from _refused(found))
@@ -247,7 +248,8 @@ def table_from(
     """
     comparison = found.comparison
     assert comparison is not None
-    yield Progress("reading", f"comparing {len(comparison.papers)} papers on {len(comparison.aspects)} aspects")
+    papers, aspects = len(comparison.papers), len(comparison.aspects)
+    yield Progress("reading", f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}")
     index = found.generation.folder.name
     rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of, memory, index)
     cells = Tabulation(comparison, found.page_of)

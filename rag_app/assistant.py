@@ -327,7 +327,8 @@ class Assistant:
                 yield Progress("planning", f"understood as: {told.asked}")
             if told.note:
                 yield Progress("planning", f"searching for: {told.search}")
-            yield Progress("searching", f"searching {len(self._papers_in(scope))} papers")
+            searched = len(self._papers_in(scope))
+            yield Progress("searching", f"searching {searched} paper{'' if searched == 1 else 's'}")
             _, found = self._index.do(
                 lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )

@@ -129,7 +129,7 @@ class Build:
             self._tell("reading", clock.count, len(todo), name, clock.eta())
 
         if todo:
-            self._tell("reading", 0, len(todo), f"{len(todo)} papers to read")
+            self._tell("reading", 0, len(todo), f"{len(todo)} paper{'' if len(todo) == 1 else 's'} to read")
             for file in todo:
                 if file.problem:
                     closed = Reading(title="", pages=(), state="unreadable", problem=file.problem)

@@ -69,7 +69,7 @@ class Embedding:
                 todo.append(entry)
         clock = Clock(sum(entry.passages for entry in todo))
         if todo:
-            self._tell(clock, f"{clock.total} passages to embed")
+            self._tell(clock, f"{clock.total} passage{'' if clock.total == 1 else 's'} to embed")
         for group in _groups(todo):
             self._embed(group, vectors)
             clock.count += sum(entry.passages for entry in group)

@@ -14,7 +14,7 @@ from rag_app.arxiv import parse_arxiv_id, split_ids
 from rag_app.build_report import FAILED_STATES
 from rag_app.errors import FetchError, RagError
 from rag_app.fetch import Fetched, FetchProgress, fetch
-from rag_app.texts import Later, later, say
+from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_library import BuildJob, duration
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ class Arrivals:
     def rows(self) -> list[Arrival]:
         """Every paper on its way or arrived, the latest first, each with its words."""
         with self._lock:
-            return [replace(row, words=str(row.words or self._words(row))) for row in reversed(self._rows.values())]
+            rows = reversed(self._rows.values())
+            return [replace(row, words=core_words(str(row.words or self._words(row)))) for row in rows]
 
     def summary(self) -> str:
         """How far all of them are together, in words; empty when nothing is under way."""

@@ -142,7 +142,7 @@ def status_html(status: Status, job: BuildJob, known: int) -> str:
         parts.append(f'<progress aria-label="{label}"{value}></progress><p class="building">{words}{left}</p>')
     elif job.outcome:
         kind = "outcome failed" if job.failed else "outcome"
-        parts.append(f'<p class="{kind}">{shown(str(job.outcome))}</p>')
+        parts.append(f'<p class="{kind}">{shown(core_words(str(job.outcome)))}</p>')
     return "".join(parts)
 
 
@@ -182,7 +182,7 @@ def _row(row: PaperRow, name: str) -> str:
     facts = [str(row.year) if row.year else "", say("library.pages", pages=row.pages) if row.pages else "", row.topic]
     words = " · ".join(shown(fact) for fact in facts if fact)
     state = f'<span class="state {_slug(row.state)}">{say(_STATES[row.state])}</span>' if row.state in _STATES else ""
-    problem = f'<span class="problem">{shown(row.problem)}</span>' if row.problem else ""
+    problem = f'<span class="problem">{shown(core_words(row.problem))}</span>' if row.problem else ""
     for place in row.hidden:
         problem += f'<span class="problem hidden-text">{shown(say("library.hidden", place=place))}</span>'
     search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)

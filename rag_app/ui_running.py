@@ -33,12 +33,13 @@ class Run:
     stop: threading.Event = field(default_factory=threading.Event)
     ended: bool = False
     forgotten: bool = False  # its conversation was deleted: nothing of it is kept
+    keeping: threading.Lock = field(default_factory=threading.Lock)  # what is kept is not forgotten meanwhile
     _watchers: int = 0
     _changes: int = 0
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     def watch(self, wanted: Callable[[], bool]) -> Iterator[None]:
-        """Yield when the answer has changed, until it has ended or is not `wanted` any more."""
+        """Yield when the answer has changed, until it has ended (what it is then, is not told) or is not `wanted`."""
         with self._news:
             self._watchers += 1
             seen = self._changes
@@ -47,10 +48,10 @@ class Run:
                 with self._news:
                     self._news.wait_for(lambda: self._changes != seen or self.ended, timeout=LOOK)  # noqa: B023
                     changed, seen, ended = self._changes != seen, self._changes, self.ended
-                if changed:
-                    yield
                 if ended:
                     return
+                if changed:
+                    yield
         finally:
             with self._news:
                 self._watchers -= 1
@@ -114,16 +115,20 @@ class Runs:
         """The conversation was deleted: end its answer and keep nothing of it."""
         run = self.of(conversation)
         if run is not None:
-            run.forgotten = True
+            with run.keeping:
+                run.forgotten = True
             run.stop.set()
 
     def _make(self, run: Run, pictures: Pictures, keep: Callable[[Turn, Answer], None]) -> None:
         try:
             for html, answer in pictures(run.stop):
                 run.turn.answer = html
-                if answer is not None and not run.forgotten:
-                    keep(run.turn, answer)
-                run.tell()
+                if answer is None:
+                    run.tell()
+                    continue
+                with run.keeping:
+                    if not run.forgotten:
+                        keep(run.turn, answer)
         except Exception:  # the outermost edge of this thread: what came stays, and whoever watches is let go
             _log.exception("an answer could not be shown")
         finally:
@@ -131,4 +136,4 @@ class Runs:
                 if self._runs.get(run.conversation) is run:
                     del self._runs[run.conversation]
                 self.changes += 1
-            run.tell(ended=True)
+            run.tell(ended=True)  # whoever sees the whole answer can ask again: nothing is in the making any more

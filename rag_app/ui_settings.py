@@ -68,7 +68,7 @@ class SettingsPanel:
             "readers": [_reader(name, settings) for name in ("none", "auto", *PRESETS, OWN, "local")],
             "key": core_words(key_source(settings, choice.name, choice.base_url)),
             "answering": "" if self._reader.name in VERBATIM_READERS else self._reader.name,
-            "problem": for_the_form(str(self._reader.problem), choice.key),
+            "problem": for_the_form(core_words(str(self._reader.problem)), choice.key),
             "kept": is_kept(),
             "file": str(reader_file()),
             "overridden": list(overriding()),
@@ -79,8 +79,8 @@ class SettingsPanel:
         choice = _choice(value)
         wanted = with_choice(self._settings, choice)
         trial = try_reader(wanted)
-        message = for_the_form(trial.message, wanted.llm_api_key.get_secret_value())
-        return {"works": trial.works, "message": core_words(message), "models": list(trial.models)}
+        message = for_the_form(core_words(trial.message), wanted.llm_api_key.get_secret_value())
+        return {"works": trial.works, "message": message, "models": list(trial.models)}
 
     def use(self, value: dict[str, Any]) -> dict[str, Any]:
         """Have new questions answered by what was typed; kept on this machine only where that was ticked.
@@ -92,7 +92,7 @@ class SettingsPanel:
         if value.get("anyway") is not True:
             trial = try_reader(wanted)
             if not trial.works:
-                said = f"{for_the_form(trial.message, key)} {say('settings.not-used')}"
+                said = f"{for_the_form(core_words(trial.message), key)} {say('settings.not-used')}"
                 return {"works": False, "message": said, "models": list(trial.models), "anyway": True}
         self._history.hide(key)  # before the first answer could repeat it
         with self._lock:

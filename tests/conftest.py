@@ -12,22 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 PROVIDED = re.compile(r"chromium|playwright|nginx|shared|papers|smollm|xllamacpp", re.IGNORECASE)
 # Files of tests that take longest, measured: they come first, so that all processes end together.
 LONGEST = (
-    "test_embedder", "test_page", "test_command_eval", "test_index", "test_access", "test_growing", "test_reload",
-    "test_assistant", "test_build", "test_alignment", "test_hostile_papers", "test_commands", "test_strangers",
-    "test_local_server", "test_whole_papers", "test_comfort", "test_talk", "test_choosing", "test_pages",
-    "test_offline", "test_whole", "test_crowd", "test_login", "test_completion", "test_reliability",
-    "test_verification", "test_app",
+    "test_embedder", "test_commands", "test_comfort", "test_assistant", "test_growing", "test_talk", "test_reload",
+    "test_reliability", "test_hostile_papers", "test_build", "test_offline", "test_local_server", "test_access",
+    "test_whole", "test_choosing", "test_page", "test_command_eval", "test_alignment", "test_chinese",
+    "test_foreign_index", "test_verification", "test_proxy", "test_ui_growing", "test_pages", "test_index",
+    "test_suite", "test_app", "test_workers", "test_completion", "test_crowd", "test_whole_papers",
+    "test_ui_arrivals", "test_login", "test_window_probe", "test_eval_feedback", "test_strangers", "test_conftest",
 )  # fmt: skip
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
 
 # Several processes share the processor: threads of torch would mostly wait for each other, at three times the cost.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is: a law that holds has failed for taking 0.36 s.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -167,3 +173,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Name a failed test at once: a run that is cut short never comes to its summary."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
         print(f"\nfailed: {report.nodeid}", file=sys.__stderr__, flush=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process that died is written down for tools/suite.py: what it ran may pass alone, and it has still died."""
+    if error:
+        node.config.cache.set("suite/died", [str(error)])

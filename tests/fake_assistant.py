@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +53,15 @@ class FakeAssistant:
         self.may_end.set()
         self._readings: dict[str, Reading] = {}
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile an answer stands still before its last word."""
+        self.may_end.clear()
+        try:
+            yield
+        finally:
+            self.may_end.set()
+
     def reading(self, paper: str) -> Reading:
         if paper not in self._readings:
             path = self.path(paper)
@@ -87,7 +97,7 @@ class FakeAssistant:
     def build(self, *, fresh: bool = False, on_progress=lambda progress: None, stop=None):
         self.building.set()
         on_progress(SimpleNamespace(stage="reading", done=1, total=4, message="a.pdf", eta=12.0))
-        self.may_build.wait(20)
+        self.may_build.wait(240)
         self.building.clear()
         self.built.set()
         return SimpleNamespace(changed=True, papers=self.papers(), failed=(), passages=18)

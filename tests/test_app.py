@@ -120,15 +120,15 @@ def test_the_page_opens_and_says_where(tmp_path, monkeypatch):
     try:
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert found, process.stderr.read()
-        assert httpx.get(found[0], trust_env=False).status_code == 200
+        assert httpx.get(found[0], trust_env=False, timeout=60).status_code == 200
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(("name", "value"), [("RAG_HOST", "0.0.0.0"), ("RAG_PROT", "1")])
 def test_a_wrong_setting_ends_with_a_sentence(tmp_path, monkeypatch, name, value):
     process = start(tmp_path, monkeypatch, **{name: value})
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 1
     assert name in said and "Traceback" not in said

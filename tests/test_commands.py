@@ -398,7 +398,7 @@ def test_ctrl_c_is_130_without_a_traceback(library: Path) -> None:
         running.stdin.flush()
         running.stdout.readline()  # it works, and now waits for more
         running.send_signal(signal.SIGINT)
-        running.wait(timeout=30)
+        running.wait(timeout=120)
         complaints = running.stderr.read()
     assert running.returncode == 130
     assert complaints == b"rag-app: stopped\n"

@@ -209,6 +209,7 @@ def test_the_core_still_says_what_the_page_translates() -> None:
     ("english", "chinese"),
     [
         ("reading 12 passages", "正在阅读 12 个段落"),
+        ("reading 1 passage", "正在阅读 1 个段落"),
         ("comparing 2 papers on 4 aspects", "正在比较 2 篇论文的 4 个方面"),
         ("Nothing that was found answers this question.", "找到的内容都没有回答这个问题。"),
         (
@@ -216,10 +217,24 @@ def test_the_core_still_says_what_the_page_translates() -> None:
             "论文谈到了 DPR，但找到的内容没有提及 coffee。",
         ),
         ("What the paper says itself.", "What the paper says itself."),
+        ("a.pdf: the file is empty. Fetch or export it again.", "a.pdf：文件是空的。请重新下载或导出。"),
+        (
+            '"x" is no arXiv id. Write one like 2406.15319, hep-th/9901001 or a link to arxiv.org.',
+            "“x”不是 arXiv 编号。",
+        ),
+        (
+            "not tried: arxiv.org cannot be reached (no route). Check the network or proxy, then fetch again.",
+            "没有尝试：",
+        ),
+        ("Ollama (127.0.0.1:1) did not accept the key (401). Check RAG_LLM_API_KEY.", "没有接受这个密钥。请检查"),
+        (
+            "H cannot be reached: x. Start it, or set RAG_LLM=none to read without a model.",
+            "无法连接 H。请确认地址正确",
+        ),
     ],
 )
 def test_what_the_core_says_is_translated_and_what_papers_say_is_not(english: str, chinese: str) -> None:
-    assert core_words(english) == chinese
+    assert chinese in core_words(english)
 
 
 def test_in_english_the_core_is_left_alone() -> None:

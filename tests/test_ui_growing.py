@@ -61,7 +61,7 @@ def settled(served) -> dict:
 
 
 def eventually(holds) -> bool:
-    for _ in range(400):
+    for _ in range(1200):
         if holds():
             return True
         time.sleep(0.05)

@@ -77,6 +77,44 @@ def test_a_forgotten_one_is_stopped_and_not_kept():
     assert kept == []
 
 
+def test_what_is_being_kept_is_kept_before_it_is_forgotten():
+    """Or it would be written down after its conversation was deleted, and bring it back."""
+    runs, may_end, entered, order = Runs(), threading.Event(), threading.Event(), []
+
+    def keep(turn, answer):
+        entered.set()
+        release.wait(30)
+        order.append("kept")
+
+    def forget():
+        runs.forget("c")
+        order.append("forgotten")
+
+    release = threading.Event()
+    may_end.set()
+    run = begun(runs, may_end, keep=keep)
+    assert entered.wait(30)
+    other = threading.Thread(target=forget)
+    other.start()
+    other.join(0.2)
+    release.set()
+    other.join(30)
+    until_ended(run)
+    assert order == ["kept", "forgotten"]
+
+
+def test_whoever_sees_the_whole_answer_can_ask_again_at_once():
+    def pictures(stop):
+        yield "first", None
+        yield "whole", WHOLE
+        stop.wait(0.3)  # what is left to do takes its time
+
+    runs = Runs()
+    run = runs.begin(Turn("q", "", conversation="c"), "q", pictures, lambda turn, answer: None)
+    seen = [(run.turn.answer, runs.of("c")) for _ in run.watch(lambda: True)]
+    assert ("whole", run) not in seen and run.turn.answer == "whole" and runs.of("c") is None
+
+
 def test_beyond_the_most_the_oldest_that_nobody_watches_is_stopped():
     runs, never = Runs(most_unwatched=2), threading.Event()
     made = [begun(runs, never, f"c{number}") for number in range(4)]

@@ -1,7 +1,7 @@
 """The page for everybody: what axe finds in each state, in light and in dark, and on a small screen."""
 
 import pytest
-from test_page import QUOTE, ask, chromium_browser, open_first, script, served  # noqa: F401  # fixtures
+from test_page import QUOTE, ask, chromium_browser, expect, left, open_first, script, served  # noqa: F401  # fixtures
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python, of [test]")
 
@@ -10,7 +10,11 @@ OF_GRADIO: dict[str, str] = {}
 
 
 def findings(tab):
-    """Serious and critical findings, each with what it is about."""
+    """Serious and critical findings that stay, each with what it is about."""
+    return left(tab, lambda: found_now(tab))
+
+
+def found_now(tab):
     found = axe.Axe().run(tab).response["violations"]
     return {
         f"{one['id']}: {node['html'][:160]} {node['any'][0]['message'][:160] if node['any'] else ''}"
@@ -49,7 +53,6 @@ def test_an_answer_that_is_coming(tab):
 
 def test_an_answer_with_its_page(tab):
     ask(tab, "How many parameters?")
-    tab.wait_for_timeout(300)
     assert findings(tab) == set()
     open_first(tab)
     tab.click("#reading-quote summary")
@@ -66,7 +69,6 @@ def test_an_answer_with_its_page(tab):
 @pytest.mark.parametrize("question", ["What is the weather?", "compare them", "This fails"])
 def test_other_answers(tab, question):
     ask(tab, question)
-    tab.wait_for_timeout(300)
     assert findings(tab) == set()
 
 
@@ -101,5 +103,5 @@ def test_a_small_screen(served, chromium_browser):  # noqa: F811
     page.locator("#chat button.cite").first.tap()
     page.wait_for_selector("#reading-marks .mark")
     assert findings(page) == set()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
     context.close()

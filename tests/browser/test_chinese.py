@@ -6,7 +6,7 @@ import pytest
 from fake_assistant import FakeAssistant
 from pdfs import make_paper
 from test_access import findings
-from test_page import QUOTE, ask, chromium_browser, open_first, served  # noqa: F401  # fixtures
+from test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
@@ -17,7 +17,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Every text and label that is shown, but for what papers, files and people wrote.
 STRANGERS = (
     ".title, .quote, .answer-text, .question, #reading-text, #reading-title, #reading-place, #reading-picture, "
-    "#reading-references, blockquote, .place, .cite, .problem, table, option, .conversations, .footer b"
+    "#reading-references, blockquote, .place, .cite, table, option, .conversations, .footer b"
 )
 SHOWN = """(strangers) => { const found = [];
   const walk = document.createTreeWalker(document.querySelector('#panes'), NodeFilter.SHOW_TEXT);
@@ -43,15 +43,19 @@ def tab(served, chromium_browser):  # noqa: F811
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.goto(served.url)
-    page.wait_for_selector("#paper-rows li", timeout=90_000)
-    page.wait_for_selector("#chat .example", timeout=90_000)
+    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#chat .example")
     yield page
     assert page.problems == []
     context.close()
 
 
 def english(tab):
-    """What is still English on the page."""
+    """What stays English on the page."""
+    return left(tab, lambda: english_now(tab))
+
+
+def english_now(tab):
     return [
         text
         for text in tab.evaluate(SHOWN, STRANGERS)
@@ -60,34 +64,37 @@ def english(tab):
 
 
 def test_the_page_and_an_answer_are_in_chinese_and_the_papers_words_are_not(tab):
-    assert tab.get_attribute("html", "lang") == "zh-CN" and tab.title() == "问问论文"
-    assert tab.get_attribute("#question textarea", "placeholder") == "就这些论文提问"
-    assert "在哪些数据集上" in tab.inner_text("#chat .example >> nth=0")
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(tab).to_have_title("问问论文")
+    expect(tab.locator("#question textarea")).to_have_attribute("placeholder", "就这些论文提问")
+    says(tab.locator("#chat .example >> nth=0"), "在哪些数据集上")
     assert english(tab) == []
     ask(tab, "How many parameters?")
-    assert "检索 3 篇" in tab.inner_text("#chat .footer") and "另存为" in tab.inner_text("#chat .footer")
+    says(tab.locator("#chat .footer"), "检索 3 篇", "另存为")
     open_first(tab)
-    assert tab.inner_text("#reading-note") == "已核对：这些词句就在本页。"
-    assert tab.inner_text("#reading-citation") == "引文 1 / 4"
-    assert QUOTE in tab.text_content("#reading-quote blockquote"), "a paper's words stay as they are"
+    expect(tab.locator("#reading-note")).to_have_text("已核对：这些词句就在本页。")
+    expect(tab.locator("#reading-citation")).to_have_text("引文 1 / 4")
+    expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)  # a paper's words stay as they are
     assert english(tab) == []
     assert findings(tab) == set()
     ask(tab, "What of the weather?")
-    assert tab.inner_text("#chat .verdict") == "这些论文中没有答案"
+    expect(tab.locator("#chat .verdict").first).to_have_text("这些论文中没有答案")
     assert english(tab) == []
 
 
 def test_the_panels_are_in_chinese(tab):
     tab.click(".open-adding")
     tab.set_input_files("#file-choice", [{"name": "x.pdf", "mimeType": "application/pdf", "buffer": b"no PDF"}])
-    tab.wait_for_selector("#arrivals .arrival.failed", timeout=90_000)
+    says(tab.locator("#arrivals .arrival.failed"), "开头不是 PDF 的标记")
+    says(tab.locator("#paper-rows .problem"), "有密码保护")
     tab.click(".open-map")
-    tab.wait_for_selector("#map svg .point", timeout=90_000)
-    assert tab.inner_text("#map-title") == "论文地图" and "分组" in tab.get_attribute("#map .point", "aria-label")
+    tab.wait_for_selector("#map svg .point")
+    expect(tab.locator("#map-title")).to_have_text("论文地图")
+    expect(tab.locator("#map .point").first).to_have_attribute("aria-label", re.compile("分组"))
     assert findings(tab) == set()
     tab.click(".close-map")
     tab.click(".open-settings")
-    tab.wait_for_selector("#settings .reader-card", timeout=90_000)
+    tab.wait_for_selector("#settings .reader-card")
     cards = tab.locator("#settings .reader-card .about").all_inner_texts()
     assert len(cards) >= 8 and all(CHINESE.search(card) for card in cards)
     assert findings(tab) == set()
@@ -96,29 +103,30 @@ def test_the_panels_are_in_chinese(tab):
 def test_the_language_is_changed_in_the_settings_and_the_conversation_stays(tab):
     ask(tab, "How many parameters?")
     tab.click(".open-settings")
-    tab.wait_for_selector("#settings .reader-card", timeout=90_000)
+    tab.wait_for_selector("#settings .reader-card")
     with tab.expect_navigation():
         tab.select_option("#settings [name=language]", "en")
-    tab.wait_for_selector("#chat .answer .footer", timeout=90_000)
-    assert tab.get_attribute("html", "lang") == "en" and "searched 3 papers" in tab.inner_text("#chat .footer")
-    assert tab.inner_text("#rebuild") == "Rebuild"
+    tab.wait_for_selector("#chat .answer .footer")
+    expect(tab.locator("html")).to_have_attribute("lang", "en")
+    says(tab.locator("#chat .footer"), "searched 3 papers")
+    expect(tab.locator("#rebuild")).to_have_text("Rebuild")
     tab.click(".open-settings")
-    tab.wait_for_selector("#settings .reader-card", timeout=90_000)
-    assert tab.input_value("#settings [name=language]") == "en"
+    tab.wait_for_selector("#settings .reader-card")
+    expect(tab.locator("#settings [name=language]")).to_have_value("en")
 
 
 def test_two_tabs_speak_two_languages_at_once(tab, served, chromium_browser):  # noqa: F811
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     other = context.new_page()
     other.goto(served.url)
-    other.wait_for_selector("#chat .example", timeout=90_000)
+    other.wait_for_selector("#chat .example")
     for page in (tab, other):
         page.fill("#question textarea", "How many parameters?")
     for page in (tab, other):
         page.press("#question textarea", "Enter")
     for page, words in ((tab, "复制"), (other, "Copy")):
-        page.wait_for_selector("#chat .answer:not(.coming)", timeout=90_000)
-        assert page.inner_text("#chat .copy-answer") == words
+        page.wait_for_selector("#chat .answer:not(.coming)")
+        expect(page.locator("#chat .copy-answer")).to_have_text(words)
     context.close()
 
 
@@ -134,16 +142,17 @@ def test_the_log_in_is_in_chinese(tmp_path, chromium_browser, monkeypatch):  # n
     tab = context.new_page()
     try:
         tab.goto(page.url)
-        assert tab.get_attribute("html", "lang") == "zh-CN" and tab.inner_text("button") == "登录"
+        expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
+        expect(tab.locator("button")).to_have_text("登录")
         assert findings(tab) == set()
         tab.fill("input[name=name]", "ada")
         tab.fill("input[name=password]", "wrong password")
         tab.press("input[name=password]", "Enter")
-        tab.wait_for_selector("text=用户名或密码不正确。", timeout=90_000)
+        tab.wait_for_selector("text=用户名或密码不正确。")
         tab.fill("input[name=name]", "ada")
         tab.fill("input[name=password]", "correct horse battery")
         tab.press("input[name=password]", "Enter")
-        tab.wait_for_selector("text=当前用户", timeout=90_000)
+        tab.wait_for_selector("text=当前用户")
     finally:
         context.close()
         page.stop()

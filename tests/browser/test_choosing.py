@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from doubles import WordEmbedder, settings_for, write_corpus
 from provider import Provider, Reply, error_body
-from test_page import ask, chromium_browser, tab  # noqa: F401  # fixtures
+from test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
 
 from rag_app.assistant import Assistant
 from rag_app.settings import reader_file
@@ -39,7 +39,7 @@ def fill(tab, url, key, model="test-model"):  # noqa: F811
 
 def said(tab, press, kind):  # noqa: F811
     tab.click(press)
-    tab.wait_for_selector(f"#settings-said.{kind}", timeout=60_000)
+    tab.wait_for_selector(f"#settings-said.{kind}")
     return tab.inner_text("#settings-said")
 
 
@@ -57,25 +57,25 @@ def test_a_wrong_key_is_said_and_a_right_one_answers(tab, served):  # noqa: F811
         assert "did not accept the key (401)" in said(tab, ".try-settings", "bad")
         fill(tab, good.url, KEY)
         assert "It works: test-model" in said(tab, ".try-settings", "good")
-        assert tab.locator("#model-list option").count() == 2
-        assert "no model" in tab.inner_text("#settings .now")  # tried is not used
+        expect(tab.locator("#model-list option")).to_have_count(2)
+        says(tab.locator("#settings .now"), "no model")  # tried is not used
         assert "answered by test-model" in said(tab, ".use-settings", "good")
-        assert tab.inner_text("#settings .now") == "Now: test-model"
-        assert tab.input_value("#settings [name=key]") == ""
-        assert "set, in memory only" in tab.inner_text("#settings [data-field=key] .hint")
+        expect(tab.locator("#settings .now").first).to_have_text("Now: test-model")
+        expect(tab.locator("#settings [name=key]")).to_have_value("")
+        says(tab.locator("#settings [data-field=key] .hint"), "set, in memory only")
         assert KEY not in tab.content()
         tab.keyboard.press("Escape")
         tab.wait_for_selector("#settings", state="hidden")
         tab.wait_for_selector("#reader-note:has-text('test-model')")
         answer = ask(tab, "How many points does the otter reach?")
-        assert "7.0 points" in answer.inner_text() and "test-model" in answer.inner_text()
+        says(answer, "7.0 points", "test-model")
         assert good.requests[-1].headers["Authorization"] == f"Bearer {KEY}"
         assert bodies and not [answer.url for answer in bodies if KEY in answer.text()]
-        tab.reload()
+        tab.again()
         tab.wait_for_selector("#reader-note:has-text('test-model')")
         tab.click(".open-settings")
         tab.wait_for_selector("#settings [value=own]:checked")
-        assert tab.input_value("#settings [name=key]") == ""
+        expect(tab.locator("#settings [name=key]")).to_have_value("")
         assert KEY not in tab.content()
     assert not reader_file().exists()
 
@@ -98,6 +98,6 @@ def test_a_server_that_is_not_there_and_going_back_to_no_model(tab, served):  # 
     assert "no server listens there" in said(tab, ".use-settings", "bad")
     assert served.assistant.reader.name == "quoting"
     tab.check("#settings [value=none]")
-    assert tab.is_hidden("#settings [name=key]")
+    expect(tab.locator("#settings [name=key]").first).to_be_hidden()
     assert "own sentences" in said(tab, ".use-settings", "good")
     assert served.assistant.reader.name == "quoting"

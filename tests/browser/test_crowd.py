@@ -8,7 +8,7 @@ ASKED = ["How many parameters?", "What is the weather?", "compare them"]
 
 
 def test_two_browsers_ask_and_open_pages_without_an_error(served, chromium):  # noqa: F811
-    seen = crowd(served.url, chromium, ASKED, browsers=2, seconds=6.0, patience=60.0)
+    seen = crowd(served.url, chromium, ASKED, browsers=2, seconds=1.0, patience=120.0)
     assert seen["errors"] == 0, seen["what"]
     assert seen["asked"] >= 4
     assert seen["shown"]["times"] == seen["first text"]["times"] == seen["answer"]["times"] == seen["asked"]
@@ -17,7 +17,7 @@ def test_two_browsers_ask_and_open_pages_without_an_error(served, chromium):  # 
 
 
 def test_what_goes_wrong_is_counted(served, chromium):  # noqa: F811
-    seen = crowd(served.url, chromium, ["This fails"], browsers=1, seconds=1.5, patience=60.0)
+    seen = crowd(served.url, chromium, ["This fails"], browsers=1, seconds=1.0, patience=120.0)
     assert seen["errors"] >= 1 and "This fails" in seen["what"][0]
 
 

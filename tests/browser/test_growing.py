@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from doubles import WordEmbedder, settings_for, write_corpus
 from pdfs import make_broken, make_paper
 from test_fetch import Server
-from test_page import ask, chromium_browser, tab  # noqa: F401  # fixtures
+from test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
 
 from rag_app.adding import REMOVED
 from rag_app.assistant import Assistant
@@ -34,7 +35,7 @@ def served(tmp_path):
 
     def hold(count):
         if threading.current_thread().name == "build":  # a question embeds too, and never waits
-            held.wait(60)
+            held.wait(240)
 
     assistant = Assistant(settings, embedder=WordEmbedder(on_group=hold))
     assistant.build()
@@ -57,12 +58,12 @@ def add(tab, *files):  # noqa: F811
 
 def arrival(tab, state, name=""):  # noqa: F811
     row = tab.locator(f"#arrivals .arrival.{state}:has-text('{name}')")
-    row.wait_for(timeout=60_000)
+    row.wait_for()
     return row
 
 
 def listed(tab, count):  # noqa: F811
-    tab.wait_for_function(f"document.querySelectorAll('#paper-rows li').length === {count}", timeout=60_000)
+    tab.wait_for_function(f"document.querySelectorAll('#paper-rows li').length === {count}")
 
 
 def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served):  # noqa: F811
@@ -71,18 +72,18 @@ def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served
     add(tab, served.numbat)
     row = arrival(tab, "building", "numbat.pdf")
     tab.wait_for_selector("#arrivals .words:has-text('embedded')")
-    assert "1 to take into the library" in tab.inner_text("#adding-sum")
-    assert tab.locator(".cancel-build").is_visible()
-    assert "points in trial" in ask(tab, "How many points does the otter reach in trial 1?").inner_text()
-    assert "61,904" not in ask(tab, QUESTION).inner_text()
+    says(tab.locator("#adding-sum"), "1 to take into the library")
+    expect(tab.locator(".cancel-build").first).to_be_visible()
+    says(ask(tab, "How many points does the otter reach in trial 1?"), "points in trial")
+    expect(ask(tab, QUESTION)).not_to_contain_text("61,904")
     served.held.set()
     row = arrival(tab, "in", "Numbat: Encoding Questions")
-    assert "1 page" in row.inner_text()
+    says(row, "1 page")
     listed(tab, 4)
-    assert "61,904" in ask(tab, QUESTION).inner_text()
+    says(ask(tab, QUESTION), "61,904")
     row.locator(".open-paper").click()
     tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
-    assert tab.inner_text("#reading-title") == "Numbat: Encoding Questions"
+    expect(tab.locator("#reading-title")).to_have_text("Numbat: Encoding Questions")
 
 
 def other_word_file(path):
@@ -94,17 +95,17 @@ def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):  # n
     make_broken(served.folder / "bad.pdf")
     (served.folder / "letter.docx").write_bytes(b"PK\x03\x04 words")
     add(tab, served.folder / "bad.pdf", served.folder / "letter.docx", served.numbat)
-    assert "numbat" in arrival(tab, "in", "Numbat").inner_text().casefold()
+    says(arrival(tab, "in", "Numbat"), re.compile("numbat", re.IGNORECASE))
     bad = arrival(tab, "failed", "bad.pdf")
-    assert "bad.pdf:" in bad.locator(".words").inner_text()
-    assert "print it as PDF" in arrival(tab, "failed", "letter.docx").inner_text()
+    says(bad.locator(".words"), "bad.pdf:")
+    says(arrival(tab, "failed", "letter.docx"), "print it as PDF")
     assert not (served.corpus / "letter.docx").exists()
     for number in range(20):
         add(tab, other_word_file(served.folder / f"letter-{number}.docx"))
     arrival(tab, "failed", "letter-19.docx")
-    panes = "[...document.querySelectorAll('#library, #panes')].map((pane) => pane.scrollHeight - pane.clientHeight)"
-    assert tab.evaluate(panes) == [0, 0]  # the panel scrolls, and what is below it stays in sight
-    tab.reload()
+    panes = "[...document.querySelectorAll('#library, #panes')]"  # what is below the panel stays in sight
+    tab.wait_for_function(f"{panes}.length === 2 && {panes}.every((pane) => pane.scrollHeight === pane.clientHeight)")
+    tab.again()
     arrival(tab, "failed", "bad.pdf").locator(".remove-paper").click()
     tab.click("dialog .danger")
     tab.wait_for_selector("#arrivals .arrival:has-text('bad.pdf')", state="detached")
@@ -117,8 +118,9 @@ def test_the_same_bytes_twice_are_said_and_stored_once(tab, served):  # noqa: F8
     again = served.folder / "another <b>name.pdf"
     again.write_bytes(served.numbat.read_bytes())
     add(tab, again)
-    assert "Already here as numbat.pdf" in arrival(tab, "twice").inner_text()
-    assert "<b>name" in arrival(tab, "twice").inner_text() and tab.locator("#arrivals b").count() == 0
+    says(arrival(tab, "twice"), "Already here as numbat.pdf")
+    says(arrival(tab, "twice"), "<b>name")
+    expect(tab.locator("#arrivals b")).to_have_count(0)
     assert len(list(served.corpus.glob("*.pdf"))) == 1
     other = make_paper(served.folder / "sub.pdf", title="Quoll: Other", sections=[("1 Data", ["Quolls are other."])])
     (served.folder / "x").mkdir()
@@ -131,7 +133,7 @@ def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):  # noqa:
     row = tab.locator("#paper-rows li:has-text('Otter')")
     row.hover()
     row.locator(".remove-paper").click()
-    assert "The Otter" in tab.inner_text("dialog.asking")
+    says(tab.locator("dialog.asking"), "The Otter")
     tab.keyboard.press("Escape")
     tab.wait_for_selector("dialog.asking", state="detached")
     assert (served.corpus / "otter.md").is_file()
@@ -139,7 +141,7 @@ def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):  # noqa:
     tab.keyboard.press("Enter")
     tab.click("dialog .danger")
     listed(tab, 2)
-    assert "can be put back" in tab.inner_text("#adding-said")
+    says(tab.locator("#adding-said"), "can be put back")
     assert (served.corpus / REMOVED / "otter.md").is_file()
     tab.click("#adding-said .put-back")
     listed(tab, 3)
@@ -151,7 +153,7 @@ def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):  # noqa: F
     tab.wait_for_selector("#build-status:has-text('Nothing had changed')")
     served.held.clear()
     tab.click(".rebuild-all")
-    assert "All 3 papers" in tab.inner_text("dialog.asking")
+    says(tab.locator("dialog.asking"), "All 3 papers")
     tab.click("dialog.asking .text-button >> nth=0")
     tab.wait_for_selector("dialog.asking", state="detached")
     assert not served.page.job.running
@@ -161,8 +163,8 @@ def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):  # noqa: F
     tab.click(".cancel-build")
     served.held.set()
     tab.wait_for_selector("#build-status:has-text('Stopped')")
-    assert tab.locator(".cancel-build").is_hidden()
-    assert "points" in ask(tab, "How many points does the otter reach in trial 1?").inner_text()
+    expect(tab.locator(".cancel-build").first).to_be_hidden()
+    says(ask(tab, "How many points does the otter reach in trial 1?"), "points")
     tab.click(".rebuild-all")
     tab.click("dialog .danger")
     tab.wait_for_selector("#build-status:has-text('Built in')")
@@ -174,13 +176,14 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
     tab.click(".open-adding")
     tab.fill("#arxiv-ids", "https://arxiv.org/abs/2406.15319v2\n2501.99999, not an id")
     tab.press("#arxiv-ids", "Enter")
-    assert "1 page" in arrival(tab, "in", "Numbat").inner_text()
-    assert "is no arXiv id" in arrival(tab, "failed", "not an id").inner_text()
+    says(arrival(tab, "in", "Numbat"), "1 page")
+    says(arrival(tab, "failed", "not an id"), "is no arXiv id")
     missing = arrival(tab, "failed", "2501.99999")
-    assert "no such paper" in missing.inner_text() and missing.locator(".again").is_visible()
+    says(missing, "no such paper")
+    expect(missing.locator(".again")).to_be_visible()
     assert (served.corpus / "2406.15319v2.pdf").read_bytes() == data
-    assert tab.input_value("#arxiv-ids") == ""
-    assert "61,904" in ask(tab, QUESTION).inner_text()
+    expect(tab.locator("#arxiv-ids")).to_have_value("")
+    says(ask(tab, QUESTION), "61,904")
     tab.click(".clear-arrivals")
     tab.wait_for_selector("#arrivals .arrival", state="detached")
 
@@ -188,14 +191,14 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
 def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F811
     served.page.arrivals._url = "http://127.0.0.1:9"
     tab.click(".open-adding")
-    tab.click("#arxiv-form button")
+    with tab.expect_console_message(lambda said: said.type == "error"):  # the browser notes the refused request
+        tab.click("#arxiv-form button")
     tab.wait_for_selector("#adding-said.bad")
-    assert "Nothing was typed" in tab.inner_text("#adding-said")
-    tab.errors.clear()  # the browser notes the refused request
+    says(tab.locator("#adding-said"), "Nothing was typed")
+    tab.errors.clear()
     tab.fill("#arxiv-ids", "2406.15319")
     tab.click("#arxiv-form button")
-    words = arrival(tab, "failed", "2406.15319").inner_text()
-    assert "cannot be reached" in words and "Check the network" in words and "Try again" in words
+    says(arrival(tab, "failed", "2406.15319"), "cannot be reached", "Check the network", "Try again")
 
 
 def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
@@ -210,13 +213,14 @@ def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
 
 
 def test_the_examples_follow_the_papers_that_come_and_go(tab, served):  # noqa: F811
-    assert "Numbat" not in tab.inner_text("#chat")
+    tab.wait_for_selector("#chat .example")
+    expect(tab.locator("#chat")).not_to_contain_text("Numbat")
     for paper in list(served.corpus.iterdir()):
         paper.unlink()
     tab.click(".open-adding")
     add(tab, served.numbat)
     arrival(tab, "in", "Numbat")
-    tab.wait_for_selector("#chat .example:has-text('Numbat')", timeout=60_000)
+    tab.wait_for_selector("#chat .example:has-text('Numbat')")
     tab.click("#paper-rows li:has-text('Numbat') .remove-paper")
     tab.click("dialog.asking .danger")
-    tab.wait_for_selector("#chat .example", state="detached", timeout=60_000)
+    tab.wait_for_selector("#chat .example", state="detached")

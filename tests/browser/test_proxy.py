@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fake_assistant import FakeAssistant
 from pdfs import make_paper
-from test_page import QUOTE, chromium_browser, script  # noqa: F401  # fixture
+from test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
@@ -21,7 +21,6 @@ from rag_app.settings import Settings
 from rag_app.ui import serve
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
-PATIENCE = 120_000  # milliseconds
 CONFIGURATION = """{user}
 daemon off;
 pid {folder}/nginx.pid;
@@ -108,7 +107,6 @@ def _wait_for(url, running):
 def tab(proxied, chromium_browser):  # noqa: F811
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(PATIENCE)
     page.problems, page.outside = [], []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("request", lambda one: page.outside.append(one.url) if not _inside(one.url, proxied.url) else None)
@@ -141,7 +139,7 @@ def test_behind_nginx_one_asks_reads_adds_a_paper_and_comes_back(tab, proxied, t
     tab.locator("#chat button.cite").first.click()
     tab.wait_for_selector("#reading-marks .mark")
     tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
-    assert QUOTE in tab.text_content("#reading-quote blockquote")
+    expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)
     href = tab.get_attribute("#reading-file", "href")
     assert href.startswith(proxied.url) and tab.request.get(href).body()[:5] == b"%PDF-"
 
@@ -156,7 +154,7 @@ def test_behind_nginx_one_asks_reads_adds_a_paper_and_comes_back(tab, proxied, t
 
     tab.reload()
     tab.wait_for_selector("#chat .answer:not(.coming)")
-    assert "220 million" in tab.inner_text("#chat .answer-text")
+    says(tab.locator("#chat .answer-text"), "220 million")
 
     with tab.expect_download() as download:
         tab.click("#chat .export-menu summary")
@@ -176,8 +174,9 @@ def test_behind_nginx_an_answer_is_stopped_and_the_settings_open(tab, proxied):
     with tab.expect_navigation():
         tab.select_option("#settings [name=language]", "zh")
     tab.wait_for_selector("#chat .example, #chat .answer")
-    assert tab.get_attribute("html", "lang") == "zh-CN"
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     if proxied.users:
         tab.click("form.account button")
         tab.wait_for_selector("input[name=password]")
-        assert tab.url == proxied.url and tab.title() == "问问论文：登录"
+        expect(tab).to_have_url(proxied.url)
+        expect(tab).to_have_title("问问论文：登录")

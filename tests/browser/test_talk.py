@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from fake_assistant import FakeAssistant
 from pdfs import make_paper
-from test_page import LAST, QUOTE, ask, chromium_browser, script, tab  # noqa: F401  # fixtures
+from test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
 
 from rag_app.history import History, history_file
 from rag_app.settings import Settings
@@ -36,8 +36,8 @@ def nothing_kept(served):
         served.kept.delete(saved.id)
 
 
-def rows(tab):  # noqa: F811
-    return tab.locator("#history-rows .open-conversation .title").all_inner_texts()
+def listed(tab, *titles):  # noqa: F811
+    expect(tab.locator("#history-rows .open-conversation .title")).to_have_text(list(titles))
 
 
 def two_conversations(tab):  # noqa: F811
@@ -53,10 +53,10 @@ def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, 
     ask(tab, "How many parameters?")
     ask(tab, "and how many of them are new?")
     assert served.assistant.histories[-1] == ["How many parameters?"]
-    assert "Understood as: How many parameters does Ours have?" in tab.inner_text("#chat .understood")
+    says(tab.locator("#chat .understood"), "Understood as: How many parameters does Ours have?")
     tab.locator("#chat .understood .edit-question").focus()
     tab.keyboard.press("Enter")
-    assert tab.input_value("#question textarea") == "How many parameters does Ours have?"
+    expect(tab.locator("#question textarea")).to_have_value("How many parameters does Ours have?")
     tab.keyboard.type(" Really, parameters?")
     tab.keyboard.press("Enter")
     tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 3")
@@ -66,8 +66,8 @@ def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, 
 def test_a_question_is_changed_and_asked_again(tab):  # noqa: F811
     ask(tab, "What is the weather?")
     tab.locator("#chat .asked-question .edit-question").first.click()
-    assert tab.input_value("#question textarea") == "What is the weather?"
-    assert tab.evaluate("document.activeElement.tagName") == "TEXTAREA"
+    expect(tab.locator("#question textarea")).to_have_value("What is the weather?")
+    expect(tab.locator("#question textarea")).to_be_focused()
 
 
 def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F811
@@ -76,16 +76,16 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F
     tab.wait_for_selector("#history-rows [aria-current]")
     tab.again()
     tab.wait_for_selector("#chat .answer.absent")
-    assert tab.locator("#chat .answer").count() == 2
+    expect(tab.locator("#chat .answer")).to_have_count(2)
     tab.locator("#chat button.cite").first.click()
     tab.wait_for_selector("#reading-marks .mark")
-    assert QUOTE in tab.text_content("#reading-quote blockquote")
-    assert "How many parameters?" in rows(tab)
+    expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)
+    listed(tab, "How many parameters?")
 
 
 def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa: F811
     two_conversations(tab)
-    assert rows(tab) == ["What is the weather?", "How many parameters?"]
+    listed(tab, "What is the weather?", "How many parameters?")
 
     tab.fill("#history-search", "220 million")
     tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 1")
@@ -98,15 +98,15 @@ def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa
     tab.keyboard.type("<b>Sizes</b>")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#history-rows .title:has-text('<b>Sizes</b>')")
-    assert tab.locator("#history-rows b").count() == 0
+    expect(tab.locator("#history-rows b")).to_have_count(0)
 
     mine = tab.locator("#history-rows li:has-text('Sizes') .delete-conversation")
     mine.click()
-    assert mine.inner_text() == "Delete?"
+    expect(mine).to_have_text("Delete?")
     mine.click()
     tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 1")
-    assert tab.locator("#chat .answer").count() == 0
-    assert rows(tab) == ["What is the weather?"]
+    expect(tab.locator("#chat .answer")).to_have_count(0)
+    listed(tab, "What is the weather?")
 
 
 SWAPPED = """() => { const [one, two] = document.querySelectorAll('#history-rows li');
@@ -127,7 +127,7 @@ def test_a_press_means_what_stood_there_when_it_began(tab, change):  # noqa: F81
     tab.evaluate(change)
     tab.mouse.up()
     tab.wait_for_selector("#chat .answer-text:has-text('220 million')")
-    assert tab.locator("#chat .answer").count() == 1
+    expect(tab.locator("#chat .answer")).to_have_count(1)
 
 
 def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
@@ -137,7 +137,7 @@ def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
     tab.keyboard.type("99 GB is <i>wrong</i>")
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#chat .thumb.down[aria-pressed=true]")
-    assert tab.inner_text("#chat .thumbs .said") == "99 GB is <i>wrong</i>"
+    expect(tab.locator("#chat .thumbs .said").first).to_have_text("99 GB is <i>wrong</i>")
     (question,) = served.kept.feedback_questions()
     assert question["verdict"] == "down" and question["note"] == "99 GB is <i>wrong</i>"
     tab.again()
@@ -155,15 +155,14 @@ def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, ser
     other = context.new_page()
     other.goto(served.url)
     other.wait_for_selector("#history-rows .open-conversation")
-    assert other.locator("#chat .answer").count() == 0
+    expect(other.locator("#chat .answer")).to_have_count(0)
     other.click("#history-rows .open-conversation")
     other.wait_for_selector("#chat .answer-text:has-text('220 million')")
     context.close()
 
 
 def test_the_whole_conversation_is_saved_by_one_press(tab, served):  # noqa: F811
-    tab.click(".take-conversation")
-    tab.wait_for_selector(".take-conversation:has-text('Nothing to save yet')")
+    pressed(tab.locator(".take-conversation"), "Nothing to save yet")
     ask(tab, "How many parameters?")
     ask(tab, "What is the weather?")
     tab.wait_for_selector(".take-conversation:text-is('Save')")

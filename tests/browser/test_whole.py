@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from pdfs import make_broken, make_paper
-from test_page import ask, chromium_browser  # noqa: F401  # fixture
+from test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 
 from rag_app import local_server
 from rag_app.assistant import Assistant
@@ -72,20 +72,22 @@ def open_first(tab):
 def test_from_a_folder_of_papers_to_the_marked_words(quoting):
     tab = quoting.tab
     tab.wait_for_selector("#build-status .outcome", timeout=180_000)
-    assert "2 papers" in tab.inner_text("#build-status")
-    assert "220 million" in ask(tab, "How many parameters does the Quokka reader have?").inner_text()
-    assert "quoting reader" in tab.inner_text("#chat .footer")
+    says(tab.locator("#build-status"), "2 papers")
+    says(ask(tab, "How many parameters does the Quokka reader have?"), "220 million")
+    says(tab.locator("#chat .footer"), "quoting reader")
     open_first(tab)
-    assert tab.inner_text("#reading-title") == "Quokka: Reading Many Passages"
-    assert "220 million" in tab.text_content("#reading-quote blockquote")
-    assert "Verified" in tab.inner_text("#reading-note")
+    expect(tab.locator("#reading-title")).to_have_text("Quokka: Reading Many Passages")
+    marked(tab, quoting.aside / "papers" / "quokka.pdf", 0, "220 million")
+    expect(tab.locator("#reading-quote blockquote")).to_contain_text("220 million")
+    says(tab.locator("#reading-note"), "Verified")
 
 
 def test_then_a_follow_up_and_a_comparison_to_csv(quoting):
     tab = quoting.tab
-    assert "66 million" in ask(tab, "And how many does the Numbat encoder have?").inner_text()
+    says(ask(tab, "And how many does the Numbat encoder have?"), "66 million")
     compared = ask(tab, "Compare Quokka and Numbat on parameters.")
-    assert {"Quokka", "Numbat"} <= set(compared.locator("th").all_inner_texts())
+    for paper in ("Quokka", "Numbat"):
+        expect(compared.locator(f"th:text-is('{paper}')")).not_to_have_count(0)
     compared.locator(".export-menu summary").click()
     with tab.expect_download() as download:
         compared.locator("button.export:has-text('CSV')").click()
@@ -100,10 +102,10 @@ def test_then_papers_come_and_one_is_broken(quoting):
     wombat = make_paper(quoting.aside / "wombat.pdf", title="Wombat: Retrieving", sections=[("1 Cost", [NEW])])
     broken = make_broken(quoting.aside / "broken.pdf")
     tab.set_input_files("#file-choice", [str(wombat), str(broken)])
-    tab.wait_for_selector("#arrivals .arrival:has-text('Wombat'):has(button)", timeout=60_000)
-    tab.wait_for_function("document.querySelectorAll('#paper-rows li').length >= 3", timeout=60_000)
-    assert "eleven days" in ask(tab, "How long was the Wombat retriever trained?").inner_text()
-    assert "broken.pdf" in tab.inner_text("#arrivals")
+    tab.wait_for_selector("#arrivals .arrival:has-text('Wombat'):has(button)")
+    tab.wait_for_function("document.querySelectorAll('#paper-rows li').length >= 3")
+    says(ask(tab, "How long was the Wombat retriever trained?"), "eleven days")
+    says(tab.locator("#arrivals"), "broken.pdf")
 
 
 def test_then_a_reload_and_the_conversation_is_kept(quoting):
@@ -112,7 +114,7 @@ def test_then_a_reload_and_the_conversation_is_kept(quoting):
     tab.reload()
     tab.wait_for_function(f"document.querySelectorAll('#chat .answer').length === {asked}")
     open_first(tab)
-    assert "Wombat" in tab.inner_text("#reading-title")
+    says(tab.locator("#reading-title"), "Wombat")
     tab.click(".open-adding")  # what came is shown again until it is put away
     tab.locator("#history-rows .delete-conversation").first.click()
     tab.locator("#history-rows .delete-conversation").first.click()
@@ -121,15 +123,16 @@ def test_then_a_reload_and_the_conversation_is_kept(quoting):
 
 def test_a_small_model_streams_stops_and_is_checked(small_model):
     tab = small_model.tab
-    tab.wait_for_selector("#reader-note:has-text('SmolLM2')", timeout=60_000)
+    tab.wait_for_selector("#reader-note:has-text('SmolLM2')")
     tab.wait_for_selector("#build-status:has-text('papers can be searched')", timeout=180_000)
     # Each of its sentences leads to words on a page, or is marked.
     answer = ask(tab, "How many parameters does the Quokka reader have?")
-    assert "SmolLM2" in answer.locator(".footer").inner_text()
-    assert answer.locator("button.cite, .unsupported").count() >= 1
+    says(answer.locator(".footer"), "SmolLM2")
+    expect(answer.locator("button.cite, .unsupported")).not_to_have_count(0)
     if answer.locator("button.cite:not(.unverified)").count():
         open_first(tab)
-        assert "Verified" in tab.inner_text("#reading-note")
+        says(tab.locator("#reading-note"), "Verified")
+        expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
 
     tab.evaluate(WATCHED)
     ask(tab, LONG)
@@ -139,6 +142,6 @@ def test_a_small_model_streams_stops_and_is_checked(small_model):
     tab.press("#question textarea", "Enter")
     tab.wait_for_selector("#chat .answer.coming")
     tab.get_by_role("button", name="Stop", exact=True).click()
-    tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 3", timeout=10_000)
-    assert "Stopped" in tab.locator("#chat .answer >> nth=-1").inner_text()
+    tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 3")
+    says(tab.locator("#chat .answer >> nth=-1"), "Stopped")
     tab.get_by_role("button", name="Ask", exact=True).wait_for()
