@@ -18,7 +18,7 @@ from rag_app.claims import squash
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.differences import Stated, difference
 from rag_app.errors import QuestionError
-from rag_app.facets import Facet, facets_of, looks_like
+from rag_app.facets import Facet, facets_of, is_told, looks_like
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, Row, Table
 from rag_app.retrieval import Retriever, Scope
@@ -284,7 +284,8 @@ def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
     chosen: list[list[Unit]] = []
     for one in ranked:
         # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
-        good = [u for u in one.units if not _TORN.search(u.text)] if any(map(reported, one.units)) else []
+        speaks = any(reported(u) or is_told(one.facets, u.text) for u in one.units)
+        good = [u for u in one.units if not _TORN.search(u.text)] if speaks else []
         taken = [unit for units in chosen for unit in units]
         fresh = [unit for unit in good if not any(alike(unit, other) for other in taken)]
         if not good:

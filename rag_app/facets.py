@@ -26,10 +26,11 @@ class Facet:
     asks: re.Pattern[str]
     also: str
     looks: re.Pattern[str]
+    alone: bool = False  # such a look is an answer whatever else the sentence says: "V100", not a mere number
 
 
-def _facet(name: str, asks: str, also: str, looks: str) -> Facet:
-    return Facet(name, re.compile(rf"\b(?:{asks})\b", re.IGNORECASE), also, re.compile(looks))
+def _facet(name: str, asks: str, also: str, looks: str, alone: bool = False) -> Facet:
+    return Facet(name, re.compile(rf"\b(?:{asks})\b", re.IGNORECASE), also, re.compile(looks), alone)
 
 
 FACETS = (
@@ -38,6 +39,7 @@ FACETS = (
         r"hardware|gpus?|tpus?|devices?|machines?|comput(?:e|ing)|accelerators?",
         "GPU GPUs TPU memory server NVIDIA",
         r"\b(?:GPUs?|TPUs?|CPUs?|NVIDIA|Tesla|Xeon|RTX|[AVHPTL]\d{1,3}0G?|\d+\s?GB|VRAM)\b",
+        alone=True,
     ),
     _facet(
         "duration",
@@ -52,6 +54,7 @@ FACETS = (
         r"optimi[sz]ers?|learning rate|schedule|warm-?up|hyper-?parameters?",
         "Adam AdamW learning rate warmup decay",
         r"\b(?:Adam\w*|SGD|Adafactor|LAMB|Shampoo|warm-?up|learning rate|weight decay)\b",
+        alone=True,
     ),
     _facet(
         "loss",
@@ -173,3 +176,8 @@ def also_said(text: str) -> str:
 def looks_like(facets: tuple[Facet, ...], text: str) -> float:
     """How many of the facets a sentence looks like an answer to, 0 to 1."""
     return sum(bool(facet.looks.search(text)) for facet in facets) / len(facets) if facets else 0.0
+
+
+def is_told(facets: tuple[Facet, ...], text: str) -> bool:
+    """Whether a sentence answers one of the facets by its look alone."""
+    return any(facet.alone and facet.looks.search(text) for facet in facets)

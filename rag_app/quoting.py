@@ -15,7 +15,7 @@ from rag_app.naming import mentions
 from rag_app.records import Draft, Evidence
 from rag_app.sentence_ranking import Meaning, PageOf, Unit, rank_units
 from rag_app.subject import Subject, rank_about
-from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, signs
+from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
 STOPPED = "Stopped before the answer was complete."
@@ -28,6 +28,7 @@ OF_NAMED = 2  # items of the only paper that a question names, before the others
 PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
+LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
 SAME = 0.8  # share of words that makes two sentences one
 
 Item = list[Unit]  # one sentence, or rows of one table
@@ -76,6 +77,11 @@ class QuotingReader:
             asked, ranked = rank_about(
                 self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
             )
+        else:
+            without = lacking(asked, evidence, self._terms, self._library, self._names_of)
+            for unit in ranked:
+                unit.score -= LACKING * (unit.evidence.paper in without)
+            ranked = sorted(ranked, key=lambda unit: -unit.score)
         text = ""
         for piece in compose(choose(asked, ranked, self._named(question, evidence))):
             if stop.is_set():

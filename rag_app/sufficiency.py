@@ -103,6 +103,16 @@ def signs(
     }
 
 
+def lacking(
+    asked: Asked, evidence: Sequence[Evidence], terms: Terms, library: Library | None, names_of: NamesOf
+) -> set[str]:
+    """Papers of the evidence that never use a name which the question has and which is not their own."""
+    holds = _Holdings(evidence, terms, library)
+    names = {name: [term for part in _core(name) for term in terms(part)] for name in asked.names}
+    papers = dict.fromkeys(piece.paper for piece in evidence)
+    return {paper for paper in papers if _missing_name(names, [paper], holds, names_of)}
+
+
 def _likeness(top: Sequence[Unit]) -> float:
     if all(unit.vector is None for unit in top):
         return USUAL_MEANING

@@ -17,6 +17,7 @@ from rag_app.called import mentions
 from rag_app.claims import content_words
 from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown, plain
 from rag_app.comparison_question import MOST_ASPECTS, aspects_given, aspects_of, compared
+from rag_app.facets import facets_of
 from rag_app.formats import answer_json
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
@@ -277,6 +278,19 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
     asked = take_apart("training", content_words, None, [praise.evidence])
     assert choose([Ranked(asked, [praise, fact])]) == [[fact, praise]]
     assert choose([Ranked(asked, [praise])]) == [[praise]], "better than nothing"
+
+
+def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
+    asked = take_apart("What is the hardware?", content_words, None, [])
+    piece = Evidence(
+        1, "otter.md", "OtterNet", 1, "1", "", 0, 60, "We trained on 8 V100 GPUs. We trained on all of our rivers."
+    )
+    gpus, rivers = Unit(piece, 0, 26), Unit(piece, 27, 60)
+    for unit in (gpus, rivers):
+        unit.features = {"own": 0.0, "near": 0.0, "meaning": 0.2}
+        unit.score = 1.0
+    assert choose([Ranked(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
+    assert choose([Ranked(asked, [rivers], facets_of("hardware"))]) == [[]]
 
 
 def test_what_differs_is_said_below_the_table_where_the_numbers_are_certain(tmp_path: Path) -> None:

@@ -333,3 +333,14 @@ def test_focus_tells_nothing_in_one_paper_or_when_several_are_asked_for() -> Non
     one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
     assert reader(one_paper=True).weigh("What batch size is used?", one)[2]["focus"] == USUAL_FOCUS
     assert reader().weigh("Which papers use a batch size of 128?", one)[2]["focus"] == USUAL_FOCUS
+
+
+def test_a_paper_that_never_uses_a_name_of_the_question_comes_last() -> None:
+    both = "The search has one limitation, which is that it is slow on long questions."
+    evidence = [
+        _evidence(1, both, "ferret.pdf", title="Ferret"),
+        _evidence(2, f"We call our search Stoat. {both}", "stoat.pdf", title="A search"),
+    ]
+    text, _ = answer("What limitation does the Stoat search have?", evidence, library=None, names_of=lambda paper: ())
+    assert "[2]" in text
+    assert "[1]" not in text or text.index("[2]") < text.index("[1]")

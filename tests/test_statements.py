@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.facets import FACETS, also_said, facets_of, looks_like
+from rag_app.facets import FACETS, also_said, facets_of, is_told, looks_like
 from rag_app.statements import section_kind, statement, without_citations
 
 
@@ -91,3 +91,9 @@ def test_a_facet_is_searched_in_the_words_of_papers() -> None:
     assert also_said("otters") == ""
     assert looks_like(facets_of("otters"), "8 V100 GPUs") == 0.0
     assert len({facet.name for facet in FACETS}) == len(FACETS)
+
+
+def test_some_looks_are_an_answer_by_themselves() -> None:
+    assert is_told(facets_of("What is the hardware?"), "Our code runs on 2048 A100 GPUs.")
+    assert not is_told(facets_of("What is the hardware?"), "Our code runs on 2048 machines of our own.")
+    assert not is_told(facets_of("how long is the training"), "We show 300 examples in Table 3.")
