@@ -336,11 +336,11 @@ def test_focus_tells_nothing_in_one_paper_or_when_several_are_asked_for() -> Non
 
 
 def test_a_paper_that_never_uses_a_name_of_the_question_comes_last() -> None:
-    both = "The search has one limitation, which is that it is slow on long questions."
     evidence = [
-        _evidence(1, both, "ferret.pdf", title="Ferret"),
-        _evidence(2, f"We call our search Stoat. {both}", "stoat.pdf", title="A search"),
+        _evidence(1, "The search has a limitation: it is slow.", "ferret.pdf", title="Ferret"),
+        _evidence(2, "Its limitation is a slow search.", "stoat.pdf", title="Digging"),
+        _evidence(3, "We call it Stoat, after the animal that digs.", "stoat.pdf", page=2, title="Digging"),
     ]
     text, _ = answer("What limitation does the Stoat search have?", evidence, library=None, names_of=lambda paper: ())
+    assert text.startswith("Digging:")
     assert "[2]" in text
-    assert "[1]" not in text or text.index("[2]") < text.index("[1]")
