@@ -29,7 +29,6 @@ from rag_app.sampling import resampled
 from rag_app.sentence_ranking import Meaning
 from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of
-from rag_app.sufficiency import chance_of_answer
 from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
@@ -227,7 +226,7 @@ def _mended(found: Found, draft: Draft, reader: ModelReader, stop: threading.Eve
 
 def chance_in(found: Found, reader: QuotingReader) -> float:
     """How likely the evidence holds an answer, by the quoting reader's own measure, 0..1."""
-    return chance_of_answer(reader.weigh(found.question, found.wide)[2])
+    return reader.chance(found.question, found.wide)
 
 
 def is_answered(found: Found, reader: QuotingReader) -> bool:

@@ -69,7 +69,7 @@ class QuotingReader:
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
         asked, ranked, found = self.weigh(question, self._wide or evidence)
-        chance = chance_of_answer(found)
+        chance = self._chance(found)
         if chance < THRESHOLD:
             yield NOT_IN_PAPERS
             return Draft(NOT_IN_PAPERS, refused=True, chance=chance)
@@ -89,6 +89,15 @@ class QuotingReader:
             text += piece
             yield piece
         return Draft(text, chance=chance)
+
+    def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
+        """How likely the evidence holds an answer, 0..1."""
+        return self._chance(self.weigh(question, evidence)[2])
+
+    def _chance(self, found: dict[str, float]) -> float:
+        chance = chance_of_answer(found)
+        # What a paper is about it always tells itself.
+        return max(chance, THRESHOLD) if self._subject is not None and self._subject.overview else chance
 
     def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""

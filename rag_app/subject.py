@@ -31,7 +31,7 @@ _NOTHING_ELSE = frozenset(
         "work works propose proposes proposed introduce introduces present presents do does about idea ideas main key "
         "core paper method approach contribution contributions explain describe summary summarize summarise overview "
         "tell purpose goal aim help helps useful mean means stand define definition basically short brief simple terms "
-        "problem problems solve solves address addresses motivation motivated"
+        "problem problems solve solves address addresses motivation motivated everything detail details"
     )
 )
 _FOOTNOTE = re.compile(r"\W*\d+[A-Z]")  # "1Language Technologies Institute, Carnegie Mellon University"

@@ -145,3 +145,7 @@ def test_the_papers_own_training_comes_before_that_of_others(generation: Generat
     place = {text: at for at, text in enumerate(unit.text for unit in ranked)}
     own = next(at for text, at in place.items() if text.startswith("We train on two rivers"))
     assert all(own < at for text, at in place.items() if "bird on the lake" in text or "HeronRank is trained" in text)
+
+
+def test_what_a_paper_is_about_is_never_refused(assistant: Assistant) -> None:
+    assert assistant.ask("Tell me everything about HeronRank in detail").status == "answered"

@@ -22,7 +22,7 @@ FACT = "The Quokka reader has 220 million parameters and reads one hundred passa
 OTHER = "The Numbat encoder has 66 million parameters and was trained on 61,904 questions from the Bandicoot corpus."
 NEW = "The Wombat retriever was trained for eleven days on 64 accelerators."
 
-LONG = "Tell everything about the Quokka reader, in twenty sentences."
+LONG = "Explain the main idea of Quokka."
 WATCHED = """() => { window.came = [];
   new MutationObserver(() => {
     const text = document.querySelector('#chat .answer.coming .answer-text')?.innerText || '';
