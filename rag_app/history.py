@@ -242,7 +242,7 @@ class History:
     def _check_format(self, database: sqlite3.Connection) -> None:
         version = _version(database)
         if version == 0:
-            database.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(database)
             database.execute("BEGIN IMMEDIATE")
             if _version(database) == 0:  # no other process was quicker
                 for table in _TABLES:
@@ -258,3 +258,20 @@ class History:
 
 def _version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Give a new file its write-ahead log.
+
+    Where another does the same at this moment, SQLite says at once that the file is locked; elsewhere it waits. So it is
+    asked again.
+    """
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+        time.sleep(0.005)

@@ -159,6 +159,26 @@ def test_threads_write_at_once_and_nothing_is_lost(history):
     assert sorted((saved.id, saved.turns) for saved in history.listed()) == [(f"c{n}", 20) for n in range(4)]
 
 
+def test_many_begin_a_new_file_at_once(tmp_path):
+    for number in range(25):
+        history, start, faults = History(tmp_path / f"{number}.sqlite"), threading.Barrier(8), []
+
+        def write(name, history=history, start=start, faults=faults):
+            start.wait()
+            try:
+                history.save_turn(name, answer(name))
+            except HistoryFault as fault:
+                faults.append(fault)
+
+        threads = [threading.Thread(target=write, args=(f"c{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not faults
+        assert len(history.listed()) == 8
+
+
 def writer(file, name):
     return subprocess.Popen(
         [sys.executable, str(ROOT / "tests" / "history_writer.py"), str(file), name],
