@@ -263,8 +263,8 @@ def _version(database: sqlite3.Connection) -> int:
 def _write_ahead(database: sqlite3.Connection) -> None:
     """Give a new file its write-ahead log.
 
-    Where another does the same at this moment, SQLite says at once that the file is locked, though it waits elsewhere. So
-    it is asked again.
+    Where another does the same at this moment, SQLite says at once that the file is locked, though elsewhere it waits:
+    so it is asked again.
     """
     ends = time.monotonic() + PATIENCE
     while True:
