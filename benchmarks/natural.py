@@ -22,6 +22,7 @@ from rag_app import answering
 from rag_app.assistant import Assistant
 from rag_app.claims import content_words, numbers
 from rag_app.evaluation import folded
+from rag_app.records import Answer
 from rag_app.settings import load_settings
 
 WAYS = {"ours": True, "without": False}  # whether the one paper that a question is about is looked for
@@ -62,7 +63,7 @@ def aragog(assistant: Assistant) -> dict[str, float]:
     for question, gold in zip(material["questions"], material["ground_truths"], strict=True):
         answer = assistant.ask(question)
         refused += answer.status == "not_in_papers"
-        quoted = " ".join(citation.quote for citation in answer.citations) if answer.status == "answered" else ""
+        quoted = _quoted(answer)
         wanted = set(content_words(gold)) - set(content_words(question))
         words.append(len(wanted & set(content_words(quoted))) / max(1, len(wanted)))
         if figures := set(numbers(gold)) - set(numbers(question)):
@@ -86,7 +87,7 @@ def marked(assistant: Assistant) -> dict[str, float]:
             continue
         answer = assistant.ask(one["question"], papers=[f"{one['paper_id']}.md"])
         refused += answer.status == "not_in_papers"
-        quoted = " ".join(citation.quote for citation in answer.citations) if answer.status == "answered" else ""
+        quoted = _quoted(answer)
         held = [text in folded(quoted) for text in gold]
         some.append(any(held))
         share.append(mean(held))
@@ -98,6 +99,10 @@ def marked(assistant: Assistant) -> dict[str, float]:
         "refused": round(refused / len(some), 3),
         "words an answer": round(mean(said)),
     }
+
+
+def _quoted(answer: Answer) -> str:
+    return " ".join(citation.quote for citation in answer.citations) if answer.status == "answered" else ""
 
 
 def render(measured: dict[str, Any]) -> str:
