@@ -45,6 +45,15 @@ class Library(Protocol):
         ...
 
 
+def owned_share(paper: str, terms: Sequence[str], library: Library) -> float:
+    """The share of the passages that hold the terms (the rarest of them) which is the paper's.
+
+    1 where the paper itself never uses them: then only others call it so.
+    """
+    here = library.together(paper, terms)
+    return here / max(1, min((library.frequency(term) for term in terms), default=0)) if here else 1.0
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question taken apart: its terms with their weight, the names in it, and the kinds of answer it wants."""

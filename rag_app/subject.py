@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_app.asked import Asked, Library, Terms, is_filler, take_apart
+from rag_app.asked import Asked, Library, Terms, is_filler, owned_share, take_apart
 from rag_app.claims import content_words, squash
 from rag_app.claims import names as names_in
 from rag_app.evidence import in_turns
@@ -59,7 +59,7 @@ def subject_of(question: str, retriever: Retriever, scope: Scope, library: Libra
     paper, asked = plan.named[0], question
     mentions = [one for one in retriever.mentions(question) if one.paper == paper]
     called = [terms(question[one.start : one.end]) for one in mentions]
-    if not any(_share(paper, words, library) >= OWNED for words in called if words):
+    if not any(owned_share(paper, words, library) >= OWNED for words in called if words):
         return None  # "the RAG scorer" speaks of a field
     for mention in reversed(mentions):
         asked = f"{asked[: mention.start]} {asked[mention.end :]}"
@@ -69,12 +69,6 @@ def subject_of(question: str, retriever: Retriever, scope: Scope, library: Libra
 
 def _is_overview(asked: str) -> bool:
     return all(word in _NOTHING_ELSE for word in content_words(asked) if not is_filler(word))
-
-
-def _share(paper: str, words: Sequence[str], library: Library) -> float:
-    """The share of the passages that hold the words which is the paper's; 1 where only others call it so."""
-    here = library.together(paper, words)
-    return here / max(1, min(library.frequency(word) for word in words)) if here else 1.0
 
 
 def hits_about(subject: Subject, retriever: Retriever, scope: Scope, ranked: Sequence[Hit]) -> list[Hit]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from math import exp
 
-from rag_app.asked import Asked, Library, Terms
+from rag_app.asked import Asked, Library, Terms, owned_share
 from rag_app.claims import squash
 from rag_app.naming import mentions
 from rag_app.records import Evidence
@@ -168,12 +168,7 @@ class _Holdings:
 
     def owned(self, paper: str, wanted: Sequence[str]) -> float:
         """Which share of the passages that hold the (rarest of the) terms belongs to the paper."""
-        if self.library is None:
-            return 1.0
-        here = self.library.together(paper, wanted)
-        if not here:  # others call the paper so; it does not use the name itself
-            return 1.0
-        return here / max(1, min((self.library.frequency(term) for term in wanted), default=0))
+        return 1.0 if self.library is None else owned_share(paper, wanted, self.library)
 
 
 def _subjects(
