@@ -203,8 +203,8 @@ def render(measured: dict[str, Any]) -> str:
     return (
         f"{measured['texts']} texts, {measured['tokens']:,} tokens; padding adds {measured['padding'] - 1:.1%}. "
         f"A token costs {measured['operations_per_token'] / 1e6:.1f} million operations; the limit is what one "
-        "processor's measured peak at matrix products in that precision allows. Weights are read once for a batch of about a "
-        f"thousand tokens, so that memory is not the limit. A question takes "
+        "processor's measured peak at matrix products in that precision allows. Weights are read once for a batch of "
+        "about a thousand tokens, so that memory is not the limit. A question takes "
         f"{measured['question_milliseconds_p50']:.1f} ms; opening the model {measured['seconds_cold_open']:.2f} s, the "
         f"very first time {measured['seconds_first_open']:.1f} s.\n\n{table(head, rows)}"
     )
