@@ -29,6 +29,7 @@ OtterNet is a network. OtterNet is compared with OtterNet variants, and OtterNet
 ## 2 Related work
 
 Heron et al. (2019) train their bird on the lake for 90 days. Others train swimmers on ponds.
+Earlier swimmers of Heron et al. (2019) were trained on three rivers.
 
 ## 3 Training
 
@@ -145,6 +146,15 @@ def test_the_papers_own_training_comes_before_that_of_others(generation: Generat
     place = {text: at for at, text in enumerate(unit.text for unit in ranked)}
     own = next(at for text, at in place.items() if text.startswith("We train on two rivers"))
     assert all(own < at for text, at in place.items() if "bird on the lake" in text or "HeronRank is trained" in text)
+
+
+def test_the_authors_own_voice_outweighs_a_word_more(generation: Generation) -> None:
+    question = "On how many rivers was OtterNet trained?"
+    found = find(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
+    assert found.subject is not None
+    _, ranked = rank_about(found.subject, question, found.evidence, terms, WordsOf(generation), None, found.page_of)
+    texts = [unit.text for unit in ranked if "rivers" in unit.text and "train" in unit.text]
+    assert [text.split()[0] for text in texts] == ["We", "Earlier"]
 
 
 def test_what_a_paper_is_about_is_never_refused(assistant: Assistant) -> None:
