@@ -63,8 +63,8 @@ class QuotingReader:
         self._page_of = page_of
         self._names_of = names_of
         self._one_paper = one_paper
-        self._subject = subject
-        self._wide = wide
+        self._subject = subject if page_of is not None else None
+        self._wide = wide if self._subject is not None else ()  # else marks would name pieces of other evidence
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""

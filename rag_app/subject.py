@@ -34,6 +34,10 @@ _NOTHING_ELSE = frozenset(
         "problem problems solve solves address addresses motivation motivated everything detail details"
     )
 )
+# "How many authors does it have?": also where no word of it tells papers apart.
+_ASKS_MORE = re.compile(
+    r"\b(?:how (?:many|much|long|often|far|fast|large|big|old|well)|who|whom|whose|when|where|which)\b", re.IGNORECASE
+)
 _FOOTNOTE = re.compile(r"\W*\d+[A-Z]")  # "1Language Technologies Institute, Carnegie Mellon University"
 
 
@@ -68,7 +72,9 @@ def subject_of(question: str, retriever: Retriever, scope: Scope, library: Libra
 
 
 def _is_overview(asked: str) -> bool:
-    return all(word in _NOTHING_ELSE for word in content_words(asked) if not is_filler(word))
+    return not _ASKS_MORE.search(asked) and all(
+        word in _NOTHING_ELSE for word in content_words(asked) if not is_filler(word)
+    )
 
 
 def hits_about(subject: Subject, retriever: Retriever, scope: Scope, ranked: Sequence[Hit]) -> list[Hit]:

@@ -344,3 +344,11 @@ def test_a_paper_that_never_uses_a_name_of_the_question_comes_last() -> None:
     text, _ = answer("What limitation does the Stoat search have?", evidence, library=None, names_of=lambda paper: ())
     assert text.startswith("Digging:")
     assert "[2]" in text
+
+
+def test_marks_name_the_evidence_that_is_read_and_not_what_the_chance_is_judged_by() -> None:
+    text, _ = answer("What batch size is the Lynx retriever trained with?", wide=[EVIDENCE[2], *EVIDENCE[:2]])
+    assert "128 questions for 40 epochs. [1]" in text
+    other = [_evidence(7, LYNX, "copy.pdf"), *EVIDENCE[1:]]
+    text, _ = answer("What batch size is the Lynx retriever trained with?", wide=other)
+    assert "[7]" not in text
