@@ -14,7 +14,7 @@ from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
-from rag_app.evidence import PageOf, gather, in_turns
+from rag_app.evidence import gather, in_turns
 from rag_app.evidence_step import weighed
 from rag_app.index import Entry, Generation
 from rag_app.model_table import filled, in_turn
@@ -22,7 +22,7 @@ from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
+from rag_app.records import Answer, Draft, Event, Evidence, PageOf, Piece, Progress, Searched
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled

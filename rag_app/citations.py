@@ -7,15 +7,13 @@ goes through the same class, so what was streamed and what is kept are the same 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rag_app.claims import content_words, names, squash
 from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
-from rag_app.records import Answer, Citation, Draft, Evidence, Page
+from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text import sentences
 from rag_app.verdicts import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
-
-PageOf = Callable[[str, int], Page]
 
 QUOTING = "quoting"  # the name of the reader that only quotes
 REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."

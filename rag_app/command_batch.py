@@ -12,7 +12,7 @@ from typing import TextIO
 
 from rag_app.command_terminal import print_json
 from rag_app.errors import QuestionError, RagError
-from rag_app.formats import Json
+from rag_app.records import Json
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from rag_app.assistant import Assistant
 from rag_app.command_feedback import feedback_file
@@ -20,9 +19,9 @@ from rag_app.evaluation_questions import KINDS, Question, read_questions
 from rag_app.evaluation_summary import SCORES, Change, changes, faults, read_accepted, summary
 from rag_app.language_model import OpenAIModel, open_language_model
 from rag_app.pdf import raw_text
+from rag_app.records import Json
 from rag_app.settings import Settings, load_settings
 
-Json = dict[str, Any]
 RETRIEVED = 100  # passages that are asked for: enough for ten distinct pages
 VERDICT_TOKENS = 32  # that a judge may write
 

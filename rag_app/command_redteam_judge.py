@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from rag_app.attack_documents import Case
@@ -12,7 +12,7 @@ from rag_app.citations import QUOTING
 from rag_app.command_terminal import answer_text, harmless
 from rag_app.export import FORMS, forms_of
 from rag_app.matching import matching_form
-from rag_app.records import Answer, Citation, Page
+from rag_app.records import Answer, Citation, PageOf
 from rag_app.saving import Library, exported
 from rag_app.ui_markdown import shown_elsewhere
 from rag_app.ui_render import answer_html
@@ -32,8 +32,6 @@ OUR_ATTRIBUTES = frozenset(_OUR_ATTRIBUTES.split())
 
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _ADDRESS = re.compile(r"\b(?:https?|ftp)://|\bwww\.", re.IGNORECASE)  # what renderers make links of by themselves
-
-PageOf = Callable[[str, int], Page]
 
 
 def broken_promises(

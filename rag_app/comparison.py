@@ -16,18 +16,16 @@ from rag_app.called import title_head
 from rag_app.claims import names as names_in
 from rag_app.claims import squash
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
-from rag_app.differences import Stated, difference
 from rag_app.errors import QuestionError
 from rag_app.facets import Facet, facets_of, is_told, looks_like
 from rag_app.quoted_units import QuotedUnits, head_of, plain
-from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, Row, Table
+from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import (
     SENTENCE_WEIGHTS,
     Asked,
     Library,
     Meaning,
-    PageOf,
     Terms,
     Unit,
     rank_units,
@@ -245,24 +243,15 @@ class Tabulation:
         the papers that are left get empty rows.
         """
         rows, beside = [], []
-        stated: list[list[Stated]] = []  # of each row, of each cell
         for paper, name in zip(self._comparison.papers, self._comparison.names, strict=True):
             given = {} if stop is not None and stop.is_set() else evidence
             ranked = [rank(aspect, given.get((paper, aspect.label), ())) for aspect in self._comparison.aspects]
             chosen = choose(ranked)
             rows.append(Row(paper, name, tuple(map(self._cell, ranked, chosen))))
-            stated.append([self._stated(one, units) for one, units in zip(ranked, chosen, strict=True)])
             beside.append((name, ranked, further(ranked, [unit for units in chosen for unit in units])))
         table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
-        names = [plain(name) for name in self._comparison.names]
-        differ = [difference(plain(label), names, cells) for label, *cells in zip(table.aspects, *stated, strict=True)]
         quoted = [self._sentences(*one) for one in beside if one[2]]
-        return table, "\n\n".join([markdown(table), *filter(None, [" ".join(filter(None, differ))]), *quoted])
-
-    def _stated(self, ranked: Ranked, units: Sequence[Unit]) -> Stated:
-        """What the statements of a cell say, rows of tables left out: their numbers stand for more than one thing."""
-        quoted = [(unit, *self._quotes.quote(unit, ranked.asked.text)) for unit in units if not unit.row]
-        return [(text, unit.evidence.section, number) for unit, text, number in quoted]
+        return table, "\n\n".join([markdown(table), *quoted])
 
     def _cell(self, ranked: Ranked, units: Sequence[Unit]) -> Cell:
         if not units:

@@ -10,29 +10,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from rag_app import parts
 from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
+from rag_app.embedder import Embedder
 from rag_app.errors import IndexFault
 from rag_app.manifest import Entry
 from rag_app.packing import unit
 
 GROUP = 768  # passages embedded between two commits: what a kill can cost
-
-
-class Embedder(Protocol):
-    """Turns passages into vectors. `identity` names everything that decides the vectors' values."""
-
-    identity: str
-    dimension: int
-    window: int
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
-
-    def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

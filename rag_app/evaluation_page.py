@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 from rag_app.evaluation_summary import SCORES, Change
+from rag_app.records import Json
 
-Json = dict[str, Any]
 Bars = Sequence[tuple[str, float]]  # label, share 0..1
 
 _STYLE = """

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,8 @@ from rag_app.errors import QuestionError
 from rag_app.evaluation import Outcome
 from rag_app.evaluation_questions import KINDS
 from rag_app.feedback import same_answer
+from rag_app.records import Json
 
-Json = dict[str, Any]
 SCORES = (
     "recall@5",
     "recall@10",

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from rag_app.records import Block, Evidence, Hit, Page
+from rag_app.records import Block, Evidence, Hit, Page, PageOf
 
 CHARACTERS_PER_TOKEN = 4  # the usual rate of English prose; only for budgets, never for what an embedder reads
 UNIT_CHARACTERS = 2400  # of one piece of evidence: a long paragraph with its neighbours
 
-PageOf = Callable[[str, int], Page]
 TitleOf = Callable[[str], tuple[str, bool]]  # paper -> title, and whether it is a digest
 
 

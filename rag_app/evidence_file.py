@@ -12,14 +12,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag_app.errors import EvidenceError
-from rag_app.records import Answer, Citation, Source
+from rag_app.records import Answer, Citation, Json, Source
 
 FORMAT = "rag-app evidence"
 VERSION = 1
 LARGEST = 64 * 1024 * 1024  # bytes
 MOST_QUOTES, LONGEST_QUOTE, LONGEST_NAME, MOST_PAGES = 100_000, 5_000, 1_000, 1_000_000
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

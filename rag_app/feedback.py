@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rag_app.claims import names, numbers, squash
-from rag_app.records import Answer, Citation
+from rag_app.records import Answer, Citation, Json
 
-Json = dict[str, Any]
 Verdict = Literal["up", "down"]
 LONGEST_QUOTE = 30  # words of a fact's quote
 MOST_WORDS = 3  # that tell a fact which has neither number nor name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
-from typing import Any
 
 from rag_app.build_report import BuildReport
 from rag_app.fetch import Fetched
@@ -17,6 +16,7 @@ from rag_app.records import (
     Cell,
     Citation,
     Hit,
+    Json,
     PaperRow,
     Reference,
     Row,
@@ -25,8 +25,6 @@ from rag_app.records import (
     Table,
     Verdict,
 )
-
-Json = dict[str, Any]
 
 
 def answer_json(answer: Answer) -> Json:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rag_app.citations import PageOf, citation_at, unmarked
+from rag_app.citations import citation_at, unmarked
 from rag_app.quotes import Claim, best_quote
-from rag_app.records import Citation
+from rag_app.records import Citation, PageOf
 from rag_app.sentence_ranking import Unit
 
 LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows

@@ -12,8 +12,8 @@ from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.citations import unmarked
 from rag_app.claims import content_words
 from rag_app.naming import mentions
-from rag_app.records import Draft, Evidence
-from rag_app.sentence_ranking import Meaning, PageOf, Unit, rank_units
+from rag_app.records import Draft, Evidence, PageOf
+from rag_app.sentence_ranking import Meaning, Unit, rank_units
 from rag_app.subject import Subject, rank_about
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
 

@@ -5,11 +5,15 @@ Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Dr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+
+Json = dict[str, Any]
+"""A JSON object."""
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in PDF points from the page's top left corner."""
@@ -82,6 +86,10 @@ class Reading:
     bibliography: tuple[str, ...] = ()  # entries in order, one string each
     abbreviations: tuple[str, ...] = ()  # names the paper gives its own method, from title and abstract
     hidden: tuple[str, ...] = ()  # where text stands that nobody can see, how, and its beginning; a line for each page
+
+
+PageOf = Callable[[str, int], Page]
+"""Gives the page of a paper by its number, from 1."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from rag_app.manifest import Entry
 from rag_app.planning import Plan, names_of, plan
 from rag_app.question_vectors import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
+from rag_app.reranker import Reranker
 from rag_app.vector_search import dot, highest
 from rag_app.word_index import terms
 
@@ -44,12 +44,6 @@ class Scope:
     papers: tuple[str, ...] = ()
     years: tuple[int, int] | None = None  # first and last, both included
     section: str = ""  # part of a section's heading, any case
-
-
-class Reranker(Protocol):
-    """Scores texts against a question; higher is better, only comparable within one call."""
-
-    def score(self, question: str, texts: Sequence[str]) -> list[float]: ...
 
 
 EVERYTHING = Scope()

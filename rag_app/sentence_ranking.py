@@ -7,7 +7,7 @@ weights were fitted by benchmarks/calibrate_refusal.py on sentences that people 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,12 +15,11 @@ import numpy as np
 
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.claims import names, numbers, squash
-from rag_app.records import BlockKind, Evidence, Page
+from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.text import sentences
 
 __all__ = ["SENTENCE_WEIGHTS", "Asked", "Library", "Meaning", "PageOf", "Terms", "Unit", "rank_units", "take_apart"]
 
-PageOf = Callable[[str, int], Page]
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank

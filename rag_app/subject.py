@@ -15,9 +15,9 @@ from rag_app.claims import content_words, squash
 from rag_app.claims import names as names_in
 from rag_app.evidence import in_turns
 from rag_app.facets import also_said, facets_of, looks_like
-from rag_app.records import Evidence, Hit
+from rag_app.records import Evidence, Hit, PageOf
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import Meaning, PageOf, Unit, rank_units
+from rag_app.sentence_ranking import Meaning, Unit, rank_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement_of
 
 HITS = 24  # passages of the paper, for the question and for the words in which papers answer such questions

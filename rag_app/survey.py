@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.claims import names, squash
-from rag_app.records import Evidence
-from rag_app.sentence_ranking import Meaning, PageOf, Unit, score_units, units_of
+from rag_app.records import Evidence, PageOf
+from rag_app.sentence_ranking import Meaning, Unit, score_units, units_of
 from rag_app.statements import section_kind, statement
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
