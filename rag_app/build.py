@@ -23,8 +23,8 @@ from rag_app.build_report import BuildReport as BuildReport
 from rag_app.build_report import Clock, OnProgress, paper_reports
 from rag_app.build_report import Stopped as Stopped
 from rag_app.called import USAGE_VERSION, Usage, call, usage
+from rag_app.embedder import Embedder as Embedder
 from rag_app.embedding import GROUP, Embedding, Texts
-from rag_app.embedding import Embedder as Embedder
 from rag_app.errors import IndexFault
 from rag_app.generation_files import Contents, write_generation
 from rag_app.index import Entry, Generation, Manifest
