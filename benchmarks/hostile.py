@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
-from rag_app import pdf
+from rag_app import pdf, visibility
 from rag_app.attack_archive import REACHES, Archive, Trial, diversity
 from rag_app.command_redteam_run import Attackers, Outcome, Plan, run
 from rag_app.settings import load_settings
@@ -128,14 +128,14 @@ def false_alarms(folder: Path, every: int = 1) -> dict[str, Any]:
 
 def _plainly(path: Path) -> float:
     """Seconds of processor time to read the pages without looking for hidden text."""
-    looking = pdf.hidden_words
-    pdf.hidden_words = lambda *parts: None
+    looking = visibility.hidden_words
+    visibility.hidden_words = lambda *parts: None
     try:
         began = time.process_time()
         pdf.read_pages(path)
         return time.process_time() - began
     finally:
-        pdf.hidden_words = looking
+        visibility.hidden_words = looking
 
 
 def main() -> int:

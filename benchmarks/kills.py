@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.tried import Section, Tried
-from rag_app import embedding, index
+from rag_app import embedding, index, manifest
 from rag_app.build import build
 from rag_app.index import Generation
 from rag_app.retrieval import Retriever
@@ -205,7 +205,7 @@ def orphans(folder: Path) -> list[str]:
     current = index.current_name(root)
     if generations[-1] != current or len(generations) > 2:
         faults.append(f"generations {generations} stay beside {current}")
-    used = {entry.part for name in generations for entry in index.read_manifest(root / "generations" / name).papers}
+    used = {entry.part for name in generations for entry in manifest.read_manifest(root / "generations" / name).papers}
     faults += [f"part {path.name} stays" for path in (root / "parts").iterdir() if path.name not in used]
     return faults
 

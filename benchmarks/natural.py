@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.common import PAPERS, paper_index
 from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
-from rag_app import answering
+from rag_app import subject
 from rag_app.assistant import Assistant
 from rag_app.claims import content_words, numbers
 from rag_app.evaluation import folded
@@ -49,11 +49,11 @@ def _with(sought: bool, measure: Any) -> dict[str, float]:
 @contextlib.contextmanager
 def _nobodys() -> Iterator[None]:
     """No question is about one paper."""
-    before, answering.subject_of = answering.subject_of, lambda *about: None
+    before, subject.subject_of = subject.subject_of, lambda *about: None
     try:
         yield
     finally:
-        answering.subject_of = before
+        subject.subject_of = before
 
 
 def aragog(assistant: Assistant) -> dict[str, float]:

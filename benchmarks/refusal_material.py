@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PAPERS, SHARED, questions
-from rag_app import index
+from rag_app import index as index_module
+from rag_app import manifest
 from rag_app.assistant import Assistant
 from rag_app.claims import names
 from rag_app.settings import load_settings
@@ -61,7 +62,7 @@ def libraries(folder: Path) -> Iterator[tuple[Assistant, Sets]]:
 
 
 def _library(corpus: Path, index: Path) -> Assistant:
-    assistant = Assistant(load_settings(corpus=corpus, index=index, llm="none"))
+    assistant = Assistant(load_settings(corpus=corpus, index=index_module, llm="none"))
     if assistant.is_stale():
         assistant.build()
     return assistant
@@ -161,7 +162,7 @@ def _papers(folder: Path) -> tuple[Assistant, Sets]:
 
 def _quantities(assistant: Assistant) -> Iterator[Asking]:
     """Quantities of which a paper has not even the words."""
-    generation = index.open_current(assistant.settings.index_folder)
+    generation = index_module.open_current(assistant.settings.index_folder)
     try:
         for place, entry in enumerate(generation.manifest.papers):
             for quantity in (QUANTITIES[place % 10], QUANTITIES[(place + 3) % 10]) if entry.short_names else ():
@@ -172,7 +173,7 @@ def _quantities(assistant: Assistant) -> Iterator[Asking]:
         generation.close()
 
 
-def _absent(generation: index.Generation, entry: index.Entry, term: str) -> bool:
+def _absent(generation: index_module.Generation, entry: manifest.Entry, term: str) -> bool:
     rows = generation.words.rows_with(term)
     return not ((entry.rows.start <= rows) & (rows < entry.rows.stop)).any()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rag_app.records import Answer, Citation, Hit
     from rag_app.saving import save_answers
 
+
 __all__ = ["Answer", "Assistant", "Citation", "Hit", "open_library", "save_answers"]
 
 _HOME = {

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rag_app import parts
 from rag_app.errors import CorpusError, PaperError
+from rag_app.files import file_digest
 from rag_app.library import list_papers
 from rag_app.records import Paper
 
@@ -147,7 +147,7 @@ def add_file(corpus: Path, source: Path) -> Added:
 def _same_bytes(corpus: Path, size: int, digest: str) -> Paper | None:
     for paper in list_papers(corpus).papers:
         with suppress(OSError):  # removed meanwhile, or closed to us: then it cannot be compared
-            if paper.path.stat().st_size == size and parts.file_digest(paper.path) == digest:
+            if paper.path.stat().st_size == size and file_digest(paper.path) == digest:
                 return paper
     return None
 

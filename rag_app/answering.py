@@ -16,7 +16,8 @@ from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import gather, in_turns
 from rag_app.evidence_step import weighed
-from rag_app.index import Entry, Generation
+from rag_app.index import Generation
+from rag_app.manifest import Entry
 from rag_app.model_table import filled, in_turn
 from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
@@ -26,7 +27,7 @@ from rag_app.records import Answer, Draft, Event, Evidence, PageOf, Piece, Progr
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
-from rag_app.sentence_ranking import Meaning
+from rag_app.sentence_ranking import TextEmbedder
 from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of
 from rag_app.word_index import terms
@@ -139,7 +140,7 @@ class WordsOf:
         return len(reduce(np.intersect1d, holding)) if holding else 0
 
 
-def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
+def quoting_reader(found: Found, embedder: TextEmbedder | None) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
@@ -155,7 +156,7 @@ def quoting_reader(found: Found, embedder: Meaning | None) -> QuotingReader:
 
 
 def answer_from(
-    found: Found, reader: Reader, stop: threading.Event, meaning: Meaning | None = None
+    found: Found, reader: Reader, stop: threading.Event, meaning: TextEmbedder | None = None
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
     many = len(found.evidence) != 1
@@ -236,7 +237,7 @@ def is_answered(found: Found, reader: QuotingReader) -> bool:
 
 def table_from(
     found: Found,
-    meaning: Meaning | None,
+    meaning: TextEmbedder | None,
     stop: threading.Event,
     reader: Reader | None = None,
     memory: CellMemory | None = None,

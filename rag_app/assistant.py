@@ -11,16 +11,18 @@ from pathlib import Path
 
 from rag_app.answer_ways import answered
 from rag_app.answering import Compares, checked, find, milliseconds, papers_in
-from rag_app.build import BuildProgress, BuildReport, build
+from rag_app.build import build
+from rag_app.build_report import BuildProgress, BuildReport
 from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
 from rag_app.desk import Desk
 from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
-from rag_app.index import Entry, Generation, Manifest, open_current
+from rag_app.index import Generation, open_current
 from rag_app.inventory import files_there, reading_key
 from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
+from rag_app.manifest import Entry, Manifest
 from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
@@ -395,6 +397,3 @@ def open_library(folder: str | Path | None = None, **settings: object) -> Assist
     if assistant.is_stale():
         assistant.build()
     return assistant
-
-
-__all__ = ["Assistant", "PaperRow", "Status", "open_library"]

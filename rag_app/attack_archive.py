@@ -15,7 +15,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
-from rag_app import parts
+from rag_app import files
 from rag_app.attack_documents import Attack
 from rag_app.attack_seeds import PLACES, STYLES
 from rag_app.errors import RagError
@@ -96,7 +96,7 @@ def write_archive(path: Path, archive: Archive) -> None:
         for (category, style), trials in sorted(archive.cells.items())
     ]
     value = {"format": FORMAT, "version": VERSION, "reaches": REACHES, "cells": cells}
-    parts.write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+    files.write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _trial(value: dict[str, Any]) -> Trial:

@@ -17,19 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from rag_app import index, parts, store
-from rag_app.build_report import BuildProgress as BuildProgress
-from rag_app.build_report import BuildReport as BuildReport
-from rag_app.build_report import Clock, OnProgress, paper_reports
-from rag_app.build_report import Stopped as Stopped
+from rag_app import files as files_module
+from rag_app import index, store
+from rag_app.build_report import BuildProgress, BuildReport, Clock, OnProgress, Stopped, paper_reports
 from rag_app.called import USAGE_VERSION, Usage, call, usage
-from rag_app.embedder import Embedder as Embedder
+from rag_app.embedder import Embedder
 from rag_app.embedding import GROUP, Embedding, Texts
 from rag_app.errors import IndexFault
 from rag_app.generation_files import Contents, write_generation
-from rag_app.index import Entry, Generation, Manifest
+from rag_app.index import Generation
 from rag_app.inventory import File, Inventory, is_made_of, take_inventory
 from rag_app.library import list_papers
+from rag_app.manifest import Entry, Manifest, read_manifest, write_manifest
 from rag_app.pages import READING_VERSION
 from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Passage, Reading, indexed_text
@@ -79,7 +78,7 @@ class Build:
         index.tidy(self.index)
         self._tell("done", len(entries), len(entries), f"{len(entries)} papers, {len(passages)} passages")
         self.changed = True
-        manifest = index.read_manifest(self.index / "generations" / name)
+        manifest = read_manifest(self.index / "generations" / name)
         there = {entry.paper for entry in manifest.papers}
         self.removed = tuple(paper for paper in (answering.by_paper if answering else ()) if paper not in there)
         return self._report(manifest, name, problems + changed, began)
@@ -107,7 +106,7 @@ class Build:
         )
         manifest = replace(generation.manifest, papers=entries, doubles=inventory.doubles)
         if manifest != generation.manifest:
-            index.write_manifest(generation.folder, manifest)
+            write_manifest(generation.folder, manifest)
         return manifest
 
     # -- the steps ----------------------------------------------------------------------------------------------
@@ -133,7 +132,7 @@ class Build:
             for file in todo:
                 if file.problem:
                     closed = Reading(title="", pages=(), state="unreadable", problem=file.problem)
-                    parts.save_reading(self.parts / file.part, closed)
+                    files_module.save_reading(self.parts / file.part, closed)
             jobs = [
                 Job(file.paper.path.resolve(), file.paper.kind, file.digest, self.parts / file.part, file.keep_hidden)
                 for file in todo
@@ -164,16 +163,16 @@ class Build:
     def _split_one(self, file: File, first: int) -> tuple[Entry, list[Passage], Usage]:
         folder = self.parts / file.part
         paper = file.paper
-        reading = parts.load_reading(folder)
+        reading = files_module.load_reading(folder)
         title = paper.title or reading.title or paper.paper
         key = hashlib.sha256(f"{title}\n{self.splitter.key()}\n{self.embedder.identity}".encode()).hexdigest()[:16]
         place = folder / f"passages-{key}.json"
         if place.is_file() and not self.fresh:
-            found = parts.load_passages(place, paper.paper)
+            found = files_module.load_passages(place, paper.paper)
         else:
             count = self.embedder.count_tokens
             found = list(split(replace(reading, title=title), paper.paper, file.digest, self.splitter, count))
-            parts.save_passages(place, found)
+            files_module.save_passages(place, found)
         entry = Entry(
             paper=paper.paper,
             title=title,
@@ -204,8 +203,8 @@ class Build:
         """How the paper uses names; counted once and kept with its part."""
         place = folder / f"usage-{USAGE_VERSION}.json"
         if self.fresh or not place.is_file():
-            parts.write_json(place, asdict(usage(reading)))
-        value = parts.read_json(place)
+            files_module.write_json(place, asdict(usage(reading)))
+        value = files_module.read_json(place)
         try:
             fields: dict[str, Any] = {name: tuple(p) if isinstance(p, list) else p for name, p in value.items()}
             return Usage(**fields)

@@ -274,7 +274,7 @@ class Mention:
     end: int
 
 
-def mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Mention]:
+def find_mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Mention]:
     """Papers that a question names, in order. `names` maps folded names to papers.
 
     A name must hold a capital letter or a digit in the question, or be several words long; the longest match wins.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.called import folded, mentions
+from rag_app.called import find_mentions, folded
 from rag_app.statements import statement
 
 # The paper that is asked about is not named: "another paper here", "the retriever that A uses was introduced by B".
@@ -114,7 +114,7 @@ def links_in(
     """
     alone = {name: papers for name, papers in names.items() if len(set(papers)) == 1 and papers[0] != first}
     for number, text in enumerate(passages):
-        for mention in mentions(text, alone):
+        for mention in find_mentions(text, alone):
             name = text[mention.start : mention.end]
             if not ignore(name, mention.paper):
                 yield Link(mention.paper, text, number, name, folded(name) in sure)

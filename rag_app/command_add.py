@@ -17,7 +17,7 @@ from rag_app.fetch import Fetched, fetch
 from rag_app.formats import build_json
 
 
-def run(options: Namespace) -> int:
+def run_add(options: Namespace) -> int:
     """Do what was typed. Returns 1 when a file or paper could not be taken, moved or read."""
     assistant = open_assistant()
     done = _removed(options, assistant) if options.command == "remove" else _added(options, assistant)
@@ -27,7 +27,7 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
     else:
-        print("\n".join(harmless(_line(one)) for one in done) or "nothing was removed so far")
+        print("\n".join(harmless(_addition_line(one)) for one in done) or "nothing was removed so far")
         if report:
             print(build_text(report))
     return int(failed or bool(report and report.failed))
@@ -93,7 +93,7 @@ def _built(assistant: Assistant) -> Any:
         progress.close()
 
 
-def _line(one: dict[str, Any]) -> str:
+def _addition_line(one: dict[str, Any]) -> str:
     where = f" → {one['paper']}" if one["paper"] and one["paper"] != one["name"] else ""
     why = f": {one['problem']}" if one["problem"] else ""
     return f"{one['name']}: {one['state']}{where}{why}"

@@ -20,7 +20,7 @@ from rag_app.saving import checked_files, save_answers
 from rag_app.whole_papers import NEEDS_MODEL
 
 
-def run(options: Namespace) -> int:
+def run_ask(options: Namespace) -> int:
     """Answer, print and export. Returns 1 when a question was answered with an error."""
     files = checked_files(options.export)  # before anything that takes long
     assistant = ready_assistant()

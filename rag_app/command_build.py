@@ -11,7 +11,7 @@ from rag_app.command_terminal import ProgressLine, build_text, print_json
 from rag_app.formats import build_json
 
 
-def run(options: Namespace) -> int:
+def run_build(options: Namespace) -> int:
     """Build and report. Returns 1 when a paper cannot be searched, and names it."""
     assistant = open_assistant()
     if options.rollback:

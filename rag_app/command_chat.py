@@ -33,7 +33,7 @@ class _Talk:
     history: list[Answer] = field(default_factory=list)
 
 
-def run(options: Namespace) -> int:
+def run_chat(options: Namespace) -> int:
     """Ask until the input ends. Returns 1 when a question was answered with an error and nobody sat in front."""
     assistant = ready_assistant()
     talk = _Talk(assistant, options, chosen_papers(options, assistant))

@@ -26,7 +26,7 @@ RETRIEVED = 100  # passages that are asked for: enough for ten distinct pages
 VERDICT_TOKENS = 32  # that a judge may write
 
 
-def run(options: Namespace) -> int:
+def run_eval(options: Namespace) -> int:
     """Measure and print. Returns 1 when the report is not acceptable beside --baseline."""
     if options.check_judge:
         return _check_judge(options)
@@ -176,6 +176,3 @@ def _figure(value: object) -> str:
 def _lines(values: Json, between: str = "\n") -> str:
     told: Callable[[object], str] = lambda value: "unknown" if value is None else str(value)  # noqa: E731  # a short name
     return between.join(f"{name}: {told(value)}" for name, value in values.items() if value != "")
-
-
-__all__ = ["measure", "raw_text_of", "report_text", "run"]

@@ -12,7 +12,7 @@ from rag_app.formats import fetched_json
 from rag_app.settings import Settings, load_settings
 
 
-def run(options: Namespace) -> int:
+def run_fetch(options: Namespace) -> int:
     """Download the named papers, or all of the manifest. Returns 1 when one could not be had."""
     settings = load_settings()
     progress = ProgressLine()
@@ -21,7 +21,7 @@ def run(options: Namespace) -> int:
             options.ids or _all_of_manifest(settings),
             settings.corpus,
             base_url=settings.arxiv_url,
-            on_progress=lambda step: progress.show(_line(step), step.id),
+            on_progress=lambda step: progress.show(_progress_line(step), step.id),
         )
     finally:
         progress.close()
@@ -39,7 +39,7 @@ def _all_of_manifest(settings: Settings) -> list[str]:
     return ids
 
 
-def _line(step: FetchProgress) -> str:
+def _progress_line(step: FetchProgress) -> str:
     size = ""
     if step.received:
         size = f", {step.received / 2**20:.1f} MB" + (f" of {step.size / 2**20:.1f}" if step.size else "")

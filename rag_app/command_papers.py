@@ -9,7 +9,7 @@ from rag_app.command_terminal import papers_text, print_json
 from rag_app.formats import papers_json
 
 
-def run(options: Namespace) -> int:
+def run_papers(options: Namespace) -> int:
     """Print every paper. Before the first build: what lies in the folder."""
     rows = open_assistant().papers()
     if options.json:

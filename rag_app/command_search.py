@@ -13,7 +13,7 @@ from rag_app.formats import error_json, hits_json
 from rag_app.records import Hit, Json
 
 
-def run(options: Namespace) -> int:
+def run_search(options: Namespace) -> int:
     """Search and print. Returns 1 when a line of a batch was answered with an error."""
     assistant = ready_assistant()
     papers = chosen_papers(options, assistant)
@@ -27,7 +27,7 @@ def run(options: Namespace) -> int:
         return hits_json(asked.question, hits, assistant.title, (time.perf_counter() - began) * 1000, id=asked.id)
 
     if options.batch is not None:
-        return run_batch(options.batch, find_json, _error_json)
+        return run_batch(options.batch, find_json, _search_error_json)
     if options.json:
         print_json(find_json(Asked("", options.question)))
     else:
@@ -35,5 +35,5 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _error_json(asked: Asked, message: str) -> Json:
+def _search_error_json(asked: Asked, message: str) -> Json:
     return {"id": asked.id, "question": asked.question, "hits": [], "milliseconds": 0.0, **error_json(message)}

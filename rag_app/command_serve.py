@@ -11,7 +11,7 @@ from rag_app.command_terminal import print_json
 from rag_app.ui import open_in_browser, serve
 
 
-def run(options: Namespace) -> int:
+def run_serve(options: Namespace) -> int:
     """Serve until Ctrl-C, which is the usual end and so no failure."""
     given = {"port": options.port, "host": options.host, "root_path": options.root_path}
     assistant = open_assistant(**{name: value for name, value in given.items() if value is not None})

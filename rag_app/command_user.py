@@ -12,7 +12,7 @@ from rag_app.errors import AccountError
 from rag_app.settings import load_settings
 
 
-def run(options: Namespace) -> int:
+def run_user(options: Namespace) -> int:
     """Add or remove a user, or list them. A running page follows at once."""
     accounts = Accounts(load_settings().users_file)
     told = f"users in {accounts.file}: {', '.join(accounts.names()) or 'none; nobody needs to log in'}"

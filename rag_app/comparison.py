@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.called import title_head
 from rag_app.claims import names as names_in
 from rag_app.claims import squash
@@ -21,17 +22,7 @@ from rag_app.facets import Facet, facets_of, is_told, looks_like
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import (
-    SENTENCE_WEIGHTS,
-    Asked,
-    Library,
-    Meaning,
-    Terms,
-    Unit,
-    rank_units,
-    score_units,
-    take_apart,
-)
+from rag_app.sentence_ranking import SENTENCE_WEIGHTS, TextEmbedder, Unit, rank_units, score_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement, statement_of
 
 NOT_REPORTED = "not reported"
@@ -172,7 +163,7 @@ class CellRanker:
         question: str,
         terms: Terms,
         library: Library | None,
-        meaning: Meaning | None,
+        meaning: TextEmbedder | None,
         page_of: PageOf,
         memory: CellMemory | None = None,
         index: str = "",

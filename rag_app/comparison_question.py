@@ -159,11 +159,11 @@ def _pieces(sentence: str) -> list[str]:
             found[-1] += f", {clause.strip()}"
             continue
         text = _ORDER.sub("", _RESPECT.sub("", clause.strip()))
-        found += _beside(text) if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
+        found += _split_clause(text) if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
     return [_without_names(piece) for piece in found]
 
 
-def _beside(clause: str) -> list[str]:
+def _split_clause(clause: str) -> list[str]:
     """A clause that asks by itself, and a respect named behind it: "where the text comes from and the batch size".
 
     Divided only where the clause is complete before "and" and what follows has no verb of its own.
@@ -172,7 +172,7 @@ def _beside(clause: str) -> list[str]:
         left, right = clause[: joint.start()].strip(), clause[joint.end() :].strip()
         named = _ARTICLE.match(right) is not None or bool(facets_of(right))
         if named and _COMPLETE.search(left) and not _OWN_VERB.search(right):
-            return [*_beside(left), right]
+            return [*_split_clause(left), right]
     return [clause]
 
 

@@ -12,10 +12,11 @@ from rag_app.answering import Found
 from rag_app.build_report import FAILED_STATES
 from rag_app.called import title_head
 from rag_app.evidence import gather
-from rag_app.index import Entry, Generation
+from rag_app.index import Generation
+from rag_app.manifest import Entry
 from rag_app.records import Answer, Evidence, Hit, Searched
 from rag_app.retrieval import Retriever
-from rag_app.sentence_ranking import Meaning
+from rag_app.sentence_ranking import TextEmbedder
 from rag_app.survey import Topic
 from rag_app.word_index import terms
 
@@ -29,7 +30,7 @@ class Desk:
 
     found: Found
     retriever: Retriever
-    meaning: Meaning
+    meaning: TextEmbedder
     stop: threading.Event
 
     @property

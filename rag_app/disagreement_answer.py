@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from rag_app.answering import WordsOf, papers_in
+from rag_app.asked import take_apart
 from rag_app.citations import QUOTING, unmarked
 from rag_app.claims import squash
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, rows_naming, searched_for, short_name
@@ -15,10 +16,10 @@ from rag_app.disagreement import MOST_PAIRS, claims_in, pairs
 from rag_app.disagreement import topic_of as disputed
 from rag_app.figure_pairs import figure_pairs, things_in
 from rag_app.figures import Figure, capitals, figures_of
-from rag_app.index import Entry
+from rag_app.manifest import Entry
 from rag_app.quoted_units import QuotedUnits, plain
 from rag_app.records import Answer, AnswerPlan, Evidence
-from rag_app.sentence_ranking import Unit, rank_units, take_apart, units_of
+from rag_app.sentence_ranking import Unit, rank_units, units_of
 from rag_app.survey import Topic
 from rag_app.word_index import terms
 

@@ -17,8 +17,7 @@ import numpy as np
 
 from rag_app import index, language_model, providers
 from rag_app.assistant import Assistant
-from rag_app.doctor_packages import Finding as Finding
-from rag_app.doctor_packages import packages
+from rag_app.doctor_packages import Finding, packages
 from rag_app.embedder import open_embedder
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.library import list_papers

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import parts
+from rag_app import files
 from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
 from rag_app.embedder import Embedder
 from rag_app.errors import IndexFault
@@ -77,7 +77,7 @@ class Embedding:
         for entry in group:
             vectors[entry.rows] = made[at : at + entry.passages]
             at += entry.passages
-            parts.write_array(self._place(entry), vectors[entry.rows])
+            files.write_array(self._place(entry), vectors[entry.rows])
 
     def _tell(self, clock: Clock, message: str) -> None:
         self.on_progress(BuildProgress("embedding", clock.count, clock.total, message, clock.eta()))
@@ -89,7 +89,7 @@ class Embedding:
         if not self._place(entry).is_file():
             return None
         try:
-            kept = parts.read_array(self._place(entry))
+            kept = files.read_array(self._place(entry))
         except IndexFault:  # damaged: made anew
             return None
         return kept if kept.shape == (entry.passages, self.embedder.dimension) else None

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from rag_app.arxiv import ArxivId, parse_arxiv_id
-from rag_app.arxiv_client import ARXIV, Again, ArxivClient, Body, Unreachable, reachable
+from rag_app.arxiv_client import ARXIV, Again, ArxivClient, Body, Unreachable
 from rag_app.errors import FetchError
 from rag_app.library import fetched
-
-__all__ = ["FetchProgress", "Fetched", "fetch", "reachable"]
 
 TEMPORARY = ".fetching-"  # hidden, so that a half file never counts as a paper
 _LIMIT = 200 * 1024 * 1024  # bytes; the largest papers of arXiv are well below

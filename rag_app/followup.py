@@ -208,6 +208,3 @@ def _plain(rest: str, term: str, led: re.Match[str] | None, turns: Sequence[_Bef
 
 def _appended(question: str, condition: str) -> str:
     return f"{question} {condition}"
-
-
-__all__ = ["depends", "stand_alone"]

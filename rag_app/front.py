@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag_app.layout import Line
+from rag_app.matching import find_quote
 from rag_app.names import own_names
 from rag_app.raw_page import Document
 from rag_app.records import Page
-from rag_app.text import find_quote, normalise, words_of
+from rag_app.text import normalise, words_of
 
 _STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?\s+\[.*?\]\s+\d{1,2} \w{3} (\d{4})")
 _FILE_ID = re.compile(r"(?<!\d)(\d{2})(\d{2}\.\d{4,5})(?:v\d+)?(?!\d)")
@@ -105,7 +106,7 @@ _AFFILIATION = re.compile(
     r"equal contribution|version|anonymous|hugging|github|\d{4}",
     re.IGNORECASE,
 )
-_NAME = re.compile(
+_PERSON = re.compile(
     r"(?:[A-ZÀ-Þ][\w’'.-]*\s+){1,3}(?:(?:van|von|der|de|den|di|da|del|la|le|el|al|bin|ben)\s+){0,2}[A-ZÀ-Þ][\w’'-]+$"
 )
 
@@ -113,7 +114,7 @@ _NAME = re.compile(
 def _authors(document: Document, parts: Sequence[Line], lines: Sequence[Line], title: str) -> tuple[str, ...]:
     """The authors as far as they can be told: the file's metadata, else the names between title and abstract."""
     told = [name.strip() for name in re.split(r"[,;]|\band\b", document.author) if name.strip()]
-    if told and all(_NAME.match(name) for name in told) and not _AFFILIATION.search(document.author):
+    if told and all(_PERSON.match(name) for name in told) and not _AFFILIATION.search(document.author):
         return tuple(told)
     if not parts:
         return ()
@@ -128,6 +129,6 @@ def _authors(document: Document, parts: Sequence[Line], lines: Sequence[Line], t
         clean = re.sub(r"[∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{}]+", " , ", plain)
         for piece in re.split(r"\s*,\s*|\s+and\s+|\s*&\s*", clean):
             name = " ".join(piece.split())
-            if _NAME.match(name) and name not in found and name not in title and len(name.split()) <= 4:
+            if _PERSON.match(name) and name not in found and name not in title and len(name.split()) <= 4:
                 found.append(name)
     return tuple(found)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import index, parts, store, vector_search
+from rag_app import files, index, store, vector_search
 from rag_app.errors import IndexFault
 from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
 from rag_app.pages import READING_VERSION
@@ -71,9 +71,9 @@ def _write_words(folder: Path, contents: Contents, source: Path | None) -> None:
 def _write_rows(folder: Path, contents: Contents) -> None:
     owner = [number for number, entry in enumerate(contents.entries) for _ in range(entry.passages)]
     rows = np.array([owner, [passage.page for passage in contents.passages]], dtype=np.int32).T
-    parts.write_array(folder / "rows.npy", np.ascontiguousarray(rows))
+    files.write_array(folder / "rows.npy", np.ascontiguousarray(rows))
     if contents.vectors is not None:
-        parts.write_array(folder / "vectors.npy", contents.vectors)
+        files.write_array(folder / "vectors.npy", contents.vectors)
         vector_search.write(folder, contents.vectors)
         _write_store(folder / "chroma", contents, contents.vectors, _before(folder.parent.parent, contents))
 

@@ -26,14 +26,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from rag_app import parts
+from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.library_map import library_map, paper_vectors
-from rag_app.manifest import FORMAT as FORMAT
-from rag_app.manifest import Entry as Entry
-from rag_app.manifest import Manifest as Manifest
-from rag_app.manifest import read_manifest as read_manifest
-from rag_app.manifest import write_manifest as write_manifest
+from rag_app.manifest import Entry, Manifest, read_manifest
 from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
 from rag_app.store import PassageStore
 from rag_app.vector_search import VectorSearch
@@ -85,7 +81,7 @@ class Generation:
     @cached_property
     def rows(self) -> np.ndarray:
         """int32 (passages, 2): for each passage the number of its paper in the manifest, and its page."""
-        rows = parts.read_array(self.folder / "rows.npy")
+        rows = files.read_array(self.folder / "rows.npy")
         self._check("rows.npy", rows.shape, (self.manifest.passages, 2))
         counts = np.array([entry.passages for entry in self.manifest.papers], dtype=np.int64)
         owners = np.repeat(np.arange(len(counts)), counts)
@@ -96,7 +92,7 @@ class Generation:
     @cached_property
     def vectors(self) -> np.ndarray:
         """float32 (passages, dimension), unit length, read from disk as needed."""
-        vectors = parts.read_array(self.folder / "vectors.npy", mapped=True)
+        vectors = files.read_array(self.folder / "vectors.npy", mapped=True)
         self._check("vectors.npy", vectors.shape, (self.manifest.passages, self.manifest.dimension))
         return vectors
 
@@ -161,7 +157,7 @@ class Generation:
         entry = self.by_paper[paper]
         if not entry.passages:
             return []
-        return parts.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
+        return files.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
 
     def reading(self, paper: str) -> Reading:
         """What was read from the paper. Raises KeyError for a paper that is not in this generation."""
@@ -170,7 +166,7 @@ class Generation:
             if entry.part in self._readings:
                 self._readings.move_to_end(entry.part)
                 return self._readings[entry.part]
-        reading = parts.load_reading(self._parts / entry.part)
+        reading = files.load_reading(self._parts / entry.part)
         with self._lock:
             self._readings[entry.part] = reading
             while len(self._readings) > READINGS_KEPT:
@@ -228,8 +224,8 @@ def open_current(index: Path) -> Generation:
 
 def publish(index: Path, name: str) -> None:
     """Make `name` the generation that answers: one atomic replacement of one small file."""
-    parts.flush(index / "generations" / name)  # a power cut must not find the pointer without what it points to
-    parts.write_bytes(index / "current", f"{name}\n".encode())
+    files.flush(index / "generations" / name)  # a power cut must not find the pointer without what it points to
+    files.write_bytes(index / "current", f"{name}\n".encode())
 
 
 def new_generation(index: Path) -> Path:
@@ -279,7 +275,7 @@ def tidy(index: Path) -> None:
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
     used = [(entry.part, entry.key) for one in kept.values() for entry in one.papers]
-    parts.remove_unused(index / "parts", used)
+    files.remove_unused(index / "parts", used)
     for leftover in index.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
@@ -323,7 +319,7 @@ def writer_lock(index: Path) -> Iterator[None]:
         ) from error
     try:
         with contextlib.suppress(OSError):  # only for the message of who comes second
-            parts.write_bytes(holder, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            files.write_bytes(holder, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
     finally:
         lock.release()

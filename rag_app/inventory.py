@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app import parts
+from rag_app.files import file_digest
 from rag_app.index import Generation
 from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
@@ -76,7 +76,7 @@ def _identified(paper: Paper, entry: Entry | None) -> File:
     if entry and (entry.size, entry.modified) == (size, modified) and not entry.digest.startswith(CLOSED):
         return File(paper, entry.digest, size, modified)
     try:
-        return File(paper, parts.file_digest(paper.path), size, modified)
+        return File(paper, file_digest(paper.path), size, modified)
     except FileNotFoundError:
         raise
     except OSError as error:

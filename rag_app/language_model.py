@@ -25,7 +25,7 @@ from rag_app.model_faults import (
 )
 from rag_app.model_servers import Endpoint, is_loopback, list_models, parameters_told, window_of
 from rag_app.prompts import parameters_of
-from rag_app.providers import PRESETS, choose, offers
+from rag_app.providers import PRESETS, choose
 from rag_app.settings import Settings
 from rag_app.streaming import pieces_of
 
@@ -321,6 +321,3 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
             trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
         ),
     )
-
-
-__all__ = ["Diagnosis", "Ending", "OpenAIModel", "check", "offers", "open_language_model"]

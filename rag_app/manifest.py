@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rag_app import parts
+from rag_app import files
 from rag_app.errors import IndexFault, IndexMismatch
 
 FORMAT = 1  # of the index folder's layout; another number asks for a rebuild
@@ -69,7 +69,7 @@ class Manifest:
 
 def read_manifest(folder: Path) -> Manifest:
     """Read a generation's manifest. Raises IndexMismatch for another format, IndexFault when it is damaged."""
-    value = parts.read_json(folder / "manifest.json")
+    value = files.read_json(folder / "manifest.json")
     try:
         if value["format"] != FORMAT:
             raise IndexMismatch(
@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    parts.write_json(folder / "manifest.json", asdict(manifest))
+    files.write_json(folder / "manifest.json", asdict(manifest))
 
 
 def _tuples(value: dict[str, Any]) -> dict[str, Any]:

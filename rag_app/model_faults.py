@@ -10,14 +10,7 @@ import re
 import time
 from email.utils import parsedate_to_datetime
 
-from rag_app.errors import (
-    ModelBusy,
-    ModelDenied,
-    ModelError,
-    ModelInterrupted,
-    ModelUnreachable,
-    ModelWindowExceeded,
-)
+from rag_app.errors import ModelBusy, ModelDenied, ModelError, ModelInterrupted, ModelUnreachable, ModelWindowExceeded
 from rag_app.model_servers import Endpoint, address_remedy, denied, list_models, unreachable
 
 LONGEST_PAUSE = 30.0  # seconds; a provider that wants more is reported instead of waited for

@@ -19,8 +19,8 @@ _COMMON = word_set(
 _CLEAR = r"(?:[A-Z][a-z]+ )?(?:[A-Z]\w*[A-Z0-9]\w*|[A-Z][a-z]+[A-Z]\w*)(?:-[A-Za-z0-9]+)*"
 # "Fusion-in-Decoder" is a name where nothing else follows that it could describe.
 _ALONE = r"(?=\s*[,.;:()”\"'’]|\s+(?:that|which|to|for|is|an?|by|in|with|on|and)\b|\s*$)"
-_NAME = rf"(?:{_CLEAR}|[A-Z]\w*(?:-[A-Za-z0-9]+)+{_ALONE})"
-_DEFINED = re.compile(rf"(?<=[\w-][ \n])\((?P<name>{_NAME})s?\)")
+_SHORT_NAME = rf"(?:{_CLEAR}|[A-Z]\w*(?:-[A-Za-z0-9]+)+{_ALONE})"
+_DEFINED = re.compile(rf"(?<=[\w-][ \n])\((?P<name>{_SHORT_NAME})s?\)")
 _ABOUT_US = re.compile(r"\b(?:[Ww]e|[Oo]ur|[Tt]his (?:paper|work))\b")
 _PRESENTED = re.compile(
     r"\b(?:we|this (?:paper|work)|our (?:paper|work))\b[^.;]{0,80}?\b(?:propos\w+|present\w*|introduc\w+|develop\w*|"
@@ -30,10 +30,10 @@ _PRESENTED = re.compile(
 _KIND = r"(?:model|method|approach|system|retriever|framework|benchmark|dataset|architecture|technique|algorithm)s?"
 _NAMED = re.compile(
     rf"(?:\b(?:call(?:ed|s)?|nam(?:ed?|ely)|dub(?:bed)?|term(?:ed)?|as|introduc\w+|present|propose|{_KIND})|,)"
-    rf"\s+[“\"‘']?(?P<name>{_NAME})"
+    rf"\s+[“\"‘']?(?P<name>{_SHORT_NAME})"
 )
 _CALLED = re.compile(r"\b(?:called|named|dubbed|termed)\s+(?P<name>[A-Z][\w-]{3,}\w)")
-_OWN = re.compile(rf"\b[Oo]ur (?:\w+ )?{_KIND},? [“\"]?(?P<name>{_NAME})")
+_OWN = re.compile(rf"\b[Oo]ur (?:\w+ )?{_KIND},? [“\"]?(?P<name>{_SHORT_NAME})")
 _PREFIX = re.compile(r"(?P<name>[^:–—]{2,40}?)\s*(?::|\s[–—]|,\s+an?\s)\s*\S")
 
 
@@ -48,7 +48,7 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
     prefix = _PREFIX.match(title)
     if prefix and len(prefix["name"].split()) <= 3 and "?" not in prefix["name"]:
         found[_as_used(prefix["name"].strip(), pages)] += 100
-    for name in re.findall(rf"\(({_NAME})\)", title):
+    for name in re.findall(rf"\(({_SHORT_NAME})\)", title):
         found[name] += 100
     opening = " ".join(page.text for page in pages[:8])
     for name, weight in _introduced(opening, title):

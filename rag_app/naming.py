@@ -15,7 +15,7 @@ def _pattern(name: str) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", re.IGNORECASE)
 
 
-def mentions(question: str, name: str) -> bool:
+def holds_name(question: str, name: str) -> bool:
     """Whether the question holds the name as words of its own; hyphens and blanks are one."""
     name = name.strip()
     pattern = _pattern(name)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_app.called import Mention, folded, mentions
+from rag_app.called import Mention, find_mentions, folded
 from rag_app.comparison_question import aspects_of
 from rag_app.manifest import Entry
 
@@ -89,15 +89,17 @@ def _certain(entry: Entry) -> Iterable[str]:
 def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
     """Decide how to search. `allowed` are the papers that the question may be asked of."""
     there = set(allowed)
-    certain = [mention for mention in mentions(question, names.sure) if mention.paper in there]
-    likely = [mention for mention in mentions(question, names.all) if mention.paper in there]
+    certain = [mention for mention in find_mentions(question, names.sure) if mention.paper in there]
+    likely = [mention for mention in find_mentions(question, names.all) if mention.paper in there]
     named = tuple(dict.fromkeys(mention.paper for mention in certain))
     possible = tuple(dict.fromkeys(mention.paper for mention in likely))
     if _SURVEY.search(question) and len(named) < 2:
         return Plan("survey", named)
     asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
     comparing = bool(named) and len(possible) >= 2
-    comparing = comparing and (_COMPARING.search(question) is not None or (asking and _beside(question, likely, named)))
+    comparing = comparing and (
+        _COMPARING.search(question) is not None or (asking and _stand_together(question, likely, named))
+    )
     if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
         papers = possible if comparing else named
         spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
@@ -106,7 +108,7 @@ def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
     return Plan("single", named)
 
 
-def _beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
+def _stand_together(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
     """Whether a paper that is named for certain stands in one list with another: "ColBERTv2 and Contriever"."""
     return any(
         one.paper != other.paper

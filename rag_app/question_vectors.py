@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-REMEMBERED = 256  # texts
+QUESTIONS_REMEMBERED = 256  # texts
 
 EmbedQuestion = Callable[[str], np.ndarray]
 EmbedQuestions = Callable[[Sequence[str]], np.ndarray]
@@ -42,6 +42,6 @@ class QuestionVectors:
     def _keep(self, text: str, vector: np.ndarray) -> np.ndarray:
         with self._lock:
             self._known[text] = vector
-            while len(self._known) > REMEMBERED:
+            while len(self._known) > QUESTIONS_REMEMBERED:
                 self._known.popitem(last=False)
         return vector

@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.citations import unmarked
 from rag_app.claims import content_words
-from rag_app.naming import mentions
+from rag_app.naming import holds_name
 from rag_app.records import Draft, Evidence, PageOf
-from rag_app.sentence_ranking import Meaning, Unit, rank_units
+from rag_app.sentence_ranking import TextEmbedder, Unit, rank_units
 from rag_app.subject import Subject, rank_about
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
 
@@ -50,7 +50,7 @@ class QuotingReader:
         self,
         terms: Terms = content_words,
         library: Library | None = None,
-        meaning: Meaning | None = None,
+        meaning: TextEmbedder | None = None,
         page_of: PageOf | None = None,
         names_of: NamesOf = lambda paper: (),
         one_paper: bool = False,
@@ -112,7 +112,7 @@ class QuotingReader:
     def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""
         papers = dict.fromkeys(piece.paper for piece in evidence)
-        return [paper for paper in papers if any(mentions(question, name) for name in self._names_of(paper))]
+        return [paper for paper in papers if any(holds_name(question, name) for name in self._names_of(paper))]
 
 
 def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from rag_app import parts
+from rag_app import files
 from rag_app.pages import read_paper
 
 
@@ -57,7 +57,7 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
         reading = read_paper(path, request["kind"], keep_hidden=keep)  # type: ignore[arg-type]  # the parent sends a Kind
         if _digest(path) != request["digest"]:
             return {**reply, "changed": True}
-        parts.save_reading(Path(request["folder"]), reading)
+        files.save_reading(Path(request["folder"]), reading)
     except MemoryError:
         reply["problem"] = f"{path.name}: needs more memory than a paper may take. Split it, then build again."
     except OSError as error:  # a full disk is not the paper's fault
@@ -71,7 +71,7 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
 
 def _digest(path: Path) -> str:
     try:
-        return parts.file_digest(path)
+        return files.file_digest(path)
     except OSError:
         return ""  # it has gone
 

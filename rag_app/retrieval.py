@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.called import Mention, mentions
+from rag_app.called import Mention, find_mentions
 from rag_app.index import Generation
 from rag_app.manifest import Entry
 from rag_app.planning import Plan, names_of, plan
@@ -104,7 +104,7 @@ class Retriever:
 
     def mentions(self, question: str) -> list[Mention]:
         """Where the question names papers, also by names that a paper only coined."""
-        return mentions(question, self._names.all)
+        return find_mentions(question, self._names.all)
 
     def aspect_hits(
         self, papers: Sequence[str], aspects: Sequence[str], question: str, top: int, scope: Scope = EVERYTHING

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from rag_app import parts
 from rag_app.bundle import SUFFIX, bundle
 from rag_app.errors import ExportError
 from rag_app.export import FORMS, Exported
+from rag_app.files import write_bytes
 from rag_app.records import Answer, Source
 
 PathLike = str | Path
@@ -56,7 +56,7 @@ def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: P
     made = [_made(content, path) for path in paths]
     for path, data in zip(paths, made, strict=True):
         try:
-            parts.write_bytes(path, data)
+            write_bytes(path, data)
         except OSError as error:
             raise ExportError(f"{path}: cannot be written ({error.strerror}). Name another file.") from error
     return paths

@@ -13,13 +13,10 @@ from typing import Protocol
 
 import numpy as np
 
-from rag_app.asked import Asked, Library, Terms, take_apart
+from rag_app.asked import Asked, Terms
 from rag_app.claims import names, numbers, squash
 from rag_app.records import BlockKind, Evidence, Page, PageOf
-from rag_app.text import sentences
-
-__all__ = ["SENTENCE_WEIGHTS", "Asked", "Library", "Meaning", "PageOf", "Terms", "Unit", "rank_units", "take_apart"]
-
+from rag_app.sentences import sentences
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
@@ -42,7 +39,7 @@ SENTENCE_WEIGHTS = {
 }
 
 
-class Meaning(Protocol):
+class TextEmbedder(Protocol):
     """The part of an embedder that is needed here."""
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
@@ -157,7 +154,7 @@ def rank_units(
     asked: Asked,
     evidence: Sequence[Evidence],
     terms: Terms,
-    meaning: Meaning | None,
+    meaning: TextEmbedder | None,
     page_of: PageOf | None = None,
 ) -> list[Unit]:
     """All units of the evidence with features and score, best first. Only the likeliest are compared by meaning."""

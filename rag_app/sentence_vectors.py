@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rag_app.sentence_ranking import Meaning
+from rag_app.sentence_ranking import TextEmbedder
 
-REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
+SENTENCES_REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
 
 
 class SentenceVectors:
@@ -19,7 +19,7 @@ class SentenceVectors:
     `embedder` gives the one that embeds, which is opened when it is first needed.
     """
 
-    def __init__(self, embedder: Callable[[], Meaning], remembered: int = REMEMBERED) -> None:
+    def __init__(self, embedder: Callable[[], TextEmbedder], remembered: int = SENTENCES_REMEMBERED) -> None:
         self._embedder = embedder
         self._most = remembered
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()

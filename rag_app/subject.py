@@ -17,7 +17,7 @@ from rag_app.evidence import in_turns
 from rag_app.facets import also_said, facets_of, looks_like
 from rag_app.records import Evidence, Hit, PageOf
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import Meaning, Unit, rank_units
+from rag_app.sentence_ranking import TextEmbedder, Unit, rank_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement_of
 
 HITS = 24  # passages of the paper, for the question and for the words in which papers answer such questions
@@ -98,7 +98,7 @@ def rank_about(
     evidence: Sequence[Evidence],
     terms: Terms,
     library: Library | None,
-    meaning: Meaning | None,
+    meaning: TextEmbedder | None,
     page_of: PageOf,
 ) -> tuple[Asked, list[Unit]]:
     """The question as it was taken apart, and the units of the evidence, best first.

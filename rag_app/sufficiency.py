@@ -13,7 +13,7 @@ from math import exp
 
 from rag_app.asked import Asked, Library, Terms, owned_share
 from rag_app.claims import squash
-from rag_app.naming import mentions
+from rag_app.naming import holds_name
 from rag_app.records import Evidence
 from rag_app.sentence_ranking import Unit
 
@@ -178,7 +178,7 @@ def _subjects(
     return [
         paper
         for paper in dict.fromkeys(piece.paper for piece in evidence)
-        if any(mentions(asked.text, name) and holds.owned(paper, terms(name)) >= OWNED for name in names_of(paper))
+        if any(holds_name(asked.text, name) and holds.owned(paper, terms(name)) >= OWNED for name in names_of(paper))
     ]
 
 

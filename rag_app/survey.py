@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.claims import names, squash
 from rag_app.records import Evidence, PageOf
-from rag_app.sentence_ranking import Meaning, Unit, score_units, units_of
+from rag_app.sentence_ranking import TextEmbedder, Unit, score_units, units_of
 from rag_app.statements import section_kind, statement
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
@@ -105,7 +105,7 @@ class Surveyor:
     """Looks at one paper after the other."""
 
     def __init__(
-        self, topic: Topic, terms: Terms, library: Library | None, meaning: Meaning | None, page_of: PageOf
+        self, topic: Topic, terms: Terms, library: Library | None, meaning: TextEmbedder | None, page_of: PageOf
     ) -> None:
         self.topic = topic
         bare = _FRAME.sub(" ", topic.text)

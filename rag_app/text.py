@@ -13,11 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, compatible
-from rag_app.matching import find_quote, matching_form
 from rag_app.records import Page
-from rag_app.sentences import sentences, word_set
-
-__all__ = ["Normalised", "checkable", "find_quote", "matching_form", "normalise", "sentences", "words_of"]
+from rag_app.sentences import word_set
 
 _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 

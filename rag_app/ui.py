@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rag_app.assistant import Assistant
     from rag_app.ui_reader import ReaderNote
 
+
 START_PATIENCE = 60.0  # seconds
 END_PATIENCE = 15.0  # seconds
 

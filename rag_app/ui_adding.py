@@ -31,6 +31,7 @@ from rag_app.ui_arrivals import UNDERWAY, Arrival, Arrivals
 if TYPE_CHECKING:
     from rag_app.ui_pages import Shelf
 
+
 PREFIX = "/adding"
 MOST_REMOVED_SHOWN = 50
 

@@ -18,8 +18,9 @@ from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_library import BuildJob, duration
 
 if TYPE_CHECKING:
-    from rag_app.build import BuildProgress, BuildReport
+    from rag_app.build_report import BuildProgress, BuildReport
     from rag_app.settings import Settings
+
 
 State = Literal["waiting", "fetching", "stored", "building", "in", "twice", "kept", "cancelled", "failed"]
 UNDERWAY: tuple[State, ...] = ("waiting", "fetching", "stored", "building")

@@ -25,6 +25,7 @@ from rag_app.ui_stream import snapshots
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
+
 Begin = Callable[[threading.Event], Iterator[Event]]
 
 

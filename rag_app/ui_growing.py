@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag_app.ui_pages import Shelf
     from rag_app.ui_reader import ReaderNote
 
+
 FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
 Growing = Callable[["Shelf"], APIRouter]
 

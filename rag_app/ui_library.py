@@ -14,8 +14,9 @@ from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_markdown import shown
 
 if TYPE_CHECKING:
-    from rag_app.build import BuildProgress, BuildReport
+    from rag_app.build_report import BuildProgress, BuildReport
     from rag_app.records import PaperRow, Status
+
 
 _log = logging.getLogger(__name__)
 

@@ -20,14 +20,15 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.errors import RagError
 from rag_app.export import FORMS, Form, safe_name
+from rag_app.matching import find_quote
 from rag_app.pdf import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
 from rag_app.saving import exported
-from rag_app.text import find_quote
 from rag_app.texts import say
 
 if TYPE_CHECKING:
     from rag_app.records import PaperRow
+
 
 PREFIX = "/reading"
 SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of pictures would never be hit

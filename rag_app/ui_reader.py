@@ -13,6 +13,7 @@ from rag_app.ui_render import VERBATIM_READERS
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
+
 _log = logging.getLogger(__name__)
 
 

@@ -11,13 +11,6 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-# The library reads these when it is imported: nothing about this machine or its user is ever reported to anyone.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-# Nor does anybody look at its statistics of the last 10,000 presses, which it works out anew at each press.
-os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
-os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
-
 import gradio as gr
 from fastapi import FastAPI
 
@@ -40,6 +33,14 @@ from rag_app.ui_sessions import Page
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
+
+
+# The library reads these when it is imported: nothing about this machine or its user is ever reported to anyone.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Nor does anybody look at its statistics of the last 10,000 presses, which it works out anew at each press.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
 SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")

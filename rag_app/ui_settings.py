@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rag_app.history import History
     from rag_app.ui_reader import ReaderNote
 
+
 PREFIX = "/settings"
 TITLES = {
     "none": ("settings.none", "settings.none-about"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rag_app.accounts import Accounts
     from rag_app.ui_reader import ReaderNote
 
+
 THREADS_PER_USER = 24  # as many answers may come at once in one user's page
 MOST_THREADS = 400
 _log = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """What a question means: a follow-up made to stand alone, and a question in another language than the papers' made
-searchable; by the language model, or without one."""
+searchable; by the language model, or without one.
+"""
 
 from __future__ import annotations
 
@@ -142,6 +143,3 @@ def _is_rewriting(said: str, question: str, before: str) -> bool:
 
 def _keeps_names(said: str, question: str) -> bool:
     return all(name.text.casefold() in said.casefold() for name in names_in(question, []))
-
-
-__all__ = ["LibraryNames", "Meant", "Writer", "meant", "understood"]

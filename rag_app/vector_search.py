@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import parts
+from rag_app import files
 from rag_app.errors import IndexFault
 
 WHOLE = 100_000  # vectors: up to here each is compared in full (docs/choices.md: times and recall by size)
@@ -35,7 +35,7 @@ def write(folder: Path, vectors: np.ndarray) -> None:
     for start in range(0, len(vectors), _BLOCK):
         short[start : start + _BLOCK] = vectors[start : start + _BLOCK] @ axes
     short.flush()
-    parts.write_array(folder / _AXES, axes)
+    files.write_array(folder / _AXES, axes)
 
 
 def principal_axes(vectors: np.ndarray, count: int) -> np.ndarray:
@@ -62,7 +62,7 @@ class VectorSearch:
         """Searches `vectors`, by the shorter copy where `folder` has one. Raises IndexFault when that is damaged."""
         if not (folder / _AXES).is_file():
             return cls(vectors)
-        short, axes = parts.read_array(folder / _COPY, mapped=True), parts.read_array(folder / _AXES)
+        short, axes = files.read_array(folder / _COPY, mapped=True), files.read_array(folder / _AXES)
         if axes.shape[:1] != vectors.shape[1:] or short.shape != (len(vectors), *axes.shape[1:]):
             raise IndexFault(f"{folder / _COPY}: does not fit the vectors. Build again with --fresh.")
         return cls(vectors, short, axes)

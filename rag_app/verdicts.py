@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag_app.claims import STOPWORDS, Ground, content_words, missing_claims
 from rag_app.records import Evidence, Support, Verdict
-from rag_app.text import sentences
+from rag_app.sentences import sentences
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 

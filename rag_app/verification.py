@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from rag_app import parts
 from rag_app.evidence_file import Claimed
+from rag_app.files import file_digest, load_reading
 from rag_app.library import list_papers
 from rag_app.quotes import is_verified
 from rag_app.records import Page, Paper
@@ -111,7 +111,7 @@ def _files(wanted: dict[str, str], listed: Sequence[Paper]) -> dict[str, _File]:
 
 def _digest(file: Paper) -> str:
     try:
-        return parts.file_digest(file.path)
+        return file_digest(file.path)
     except OSError:
         return ""  # closed to us, or gone since the folder was listed
 
@@ -126,7 +126,7 @@ def _check(claims: Sequence[Claimed], file: Paper, digest: str, part: Path) -> l
         return [
             Checked(claim, "file unreadable", problem="it changed while it was read. Run again.") for claim in claims
         ]
-    reading = parts.load_reading(part)
+    reading = load_reading(part)
     other = file.paper if file.paper != claims[0].paper else ""
     found = _pages_with([claim.quote for claim in claims], reading.pages)
     results = []

@@ -18,7 +18,7 @@ from rag_app.prompts import tokens_of
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Event, Evidence, Progress
 from rag_app.retrieval import Scope
-from rag_app.sentence_ranking import Meaning
+from rag_app.sentence_ranking import TextEmbedder
 from rag_app.settings import Settings
 
 LEFT_OUT = ("bibliography", "furniture")
@@ -83,7 +83,7 @@ def sending(question: str, pages: Sequence[Evidence], reader: ModelReader, setti
 
 
 def answer_whole(
-    found: Found, reader: ModelReader, settings: Settings, stop: threading.Event, meaning: Meaning | None
+    found: Found, reader: ModelReader, settings: Settings, stop: threading.Event, meaning: TextEmbedder | None
 ) -> Generator[Event, None, Answer]:
     """As answer_from, with the whole papers as evidence where they fit, else with what was found; a note says which."""
     pages = pages_of(found.generation, found.scope)

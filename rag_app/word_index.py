@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import Stemmer
 
-from rag_app import postings
 from rag_app.errors import IndexFault
-from rag_app.postings import Postings
+from rag_app.postings import Postings, write
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -160,7 +159,7 @@ class WordIndex:
         """
         vocabulary: dict[str, int] = {}
         numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts)
-        frequency, size = postings.write(numbered, folder, k1, b)
+        frequency, size = write(numbered, folder, k1, b)
         np.save(folder / "frequency.npy", frequency)
         words = {"vocabulary": list(vocabulary), "size": size}
         (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")

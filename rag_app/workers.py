@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from rag_app import parts
+from rag_app import files
 from rag_app.errors import IndexFault
 from rag_app.records import Kind, Reading
 
@@ -115,7 +115,7 @@ def _serve(
             changed = bool(reply["changed"])
             if reply["problem"] and not changed:
                 reading = Reading(title="", pages=(), state="unreadable", problem=str(reply["problem"]))
-                parts.save_reading(job.folder, reading)
+                files.save_reading(job.folder, reading)
             finished.put(Done(job, time.perf_counter() - began, changed))
     except BaseException as error:  # handed to the thread that asked, which raises it
         finished.put(error)
@@ -220,7 +220,7 @@ class _Child:
 
 def _is_same(job: Job) -> bool:
     try:
-        return parts.file_digest(job.path) == job.digest
+        return files.file_digest(job.path) == job.digest
     except OSError:
         return False
 

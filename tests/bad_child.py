@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from rag_app import reading_child
+from rag_app import pages
+from rag_app.reading_child import main
 from rag_app.records import Kind, Reading
 
-real = reading_child.read_paper
+real = pages.read_paper
 
 
 def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
@@ -38,5 +39,5 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 if __name__ == "__main__":
     if len(sys.argv) > 2:
         sys.exit("ModuleNotFoundError: no parser here")
-    reading_child.read_paper = read_paper
-    reading_child.main(int(sys.argv[1]))
+    pages.read_paper = read_paper
+    main(int(sys.argv[1]))

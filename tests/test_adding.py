@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pdfs import make_paper
 
 from rag_app.adding import (
     REMOVED,
@@ -26,6 +25,7 @@ from rag_app.adding import (
 )
 from rag_app.errors import CorpusError, PaperError
 from rag_app.library import list_papers
+from tests.pdfs import make_paper
 
 
 @pytest.fixture

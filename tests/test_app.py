@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from pdfs import make_paper
 
 from rag_app.settings import Settings
+from tests.pdfs import make_paper
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = """

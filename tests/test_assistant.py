@@ -25,7 +25,7 @@ from rag_app.settings import Settings
 from rag_app.shared_index import SharedIndex
 from tests.doubles import FirstSentenceReader, WordEmbedder, settings_for, write_corpus, write_paper
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SECRET = "The quokka of Rottnest weighs 98.76 stones in winter."
 ASKED = "How many stones does the quokka of Rottnest weigh in winter?"
 

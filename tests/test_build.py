@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from rag_app import build as build_module
-from rag_app import embedding, index, parts, store, workers
+from rag_app import embedding, files, index, manifest, store, workers
 from rag_app.assistant import Assistant
 from rag_app.attack_pdf import WHITE, lines, paragraphs, write_pdf
-from rag_app.build import BuildProgress, BuildReport, Stopped, build
+from rag_app.build import build
+from rag_app.build_report import BuildProgress, BuildReport, Stopped
 from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
 from rag_app.index import Generation
 from rag_app.retrieval import Retriever
@@ -121,7 +122,7 @@ def test_a_touched_paper_is_not_built_again_and_not_hashed_twice(
 ) -> None:
     os.utime(library / "corpus" / "otter.md", (1, 1))
     assert not run(library).changed
-    monkeypatch.setattr(parts, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(files, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
     assert not run(library).changed
 
 
@@ -327,20 +328,20 @@ def test_bad_papers_are_listed_with_their_problem_and_the_rest_goes_on(tmp_path:
 
 
 def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = parts.file_digest
+    real = files.file_digest
 
     def closed(path: Path) -> str:
         if path.name == "closed.md":
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(parts, "file_digest", closed)
+    monkeypatch.setattr(files, "file_digest", closed)
     write_paper(library / "corpus", "closed.md", "quokka")
     report = run(library)
     assert [(paper.paper, paper.state) for paper in report.failed] == [("closed.md", "unreadable")]
     assert "Permission denied" in report.failed[0].problem
     assert not run(library).changed
-    monkeypatch.setattr(parts, "file_digest", real)
+    monkeypatch.setattr(files, "file_digest", real)
     report = run(library)
     assert not report.failed and report.read == 1
 
@@ -374,7 +375,7 @@ def test_a_paper_that_changes_while_it_is_read_is_left_for_the_next_build(tmp_pa
         if progress.stage == "reading" and progress.done == 0:
             write_paper(tmp_path / "corpus", "otter.md", "otter", secret=SECRET)
 
-    digest = parts.file_digest(otter)
+    digest = files.file_digest(otter)
     report = run(tmp_path, on_progress=change)
     assert [paper.paper for paper in report.papers] == ["heron.md"]
     assert report.problems == ("otter.md: changed while it was being read. Build again.",)
@@ -545,7 +546,7 @@ def test_an_index_of_another_format_asks_for_a_build_and_gets_it(library: Path) 
     with pytest.raises(IndexFault, match="format 99"):
         generation(library)
     assert run(library).changed
-    assert generation(library).manifest.format == index.FORMAT
+    assert generation(library).manifest.format == manifest.FORMAT
 
 
 # -- the disk ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.called import call, mentions, usage
+from rag_app.called import call, find_mentions, usage
 from rag_app.records import Block, Page, Reading
 
 
@@ -55,7 +55,7 @@ def test_an_acronym_that_many_use_more_than_the_paper_whose_title_spells_it_mean
 
 def test_mentions_need_a_capital_or_several_words() -> None:
     names = {"otternet": ["one.md"], "heron": ["two.md"]}
-    assert [mention.paper for mention in mentions("Does OtterNet eat more than a heron?", names)] == ["one.md"]
+    assert [mention.paper for mention in find_mentions("Does OtterNet eat more than a heron?", names)] == ["one.md"]
 
 
 def test_dashes_of_any_kind_part_the_words_that_initials_are_made_of() -> None:

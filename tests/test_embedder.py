@@ -22,7 +22,7 @@ from rag_app.reranker import open_reranker
 from rag_app.sentence_model import find_model
 from rag_app.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 TEXTS = [
     "Retrieval-augmented generation gives a language model passages to read.",
     "BM25 ranks documents by the words of the question.",

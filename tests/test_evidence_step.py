@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.evidence_step import Weighed, weighed
@@ -17,6 +16,7 @@ from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, settings_for
+from tests.provider import Provider, Reply
 from tests.test_comparison import HERON, OTTER
 
 QUESTION = "What is the batch size of OtterNet in the training?"

@@ -3,11 +3,9 @@
 import threading
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_paper
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
-from rag_app.called import mentions
+from rag_app.called import find_mentions
 from rag_app.ellipsis import depends
 from rag_app.errors import ModelUnreachable
 from rag_app.followup import stand_alone
@@ -15,6 +13,8 @@ from rag_app.formats import answer_json
 from rag_app.name_kinds import names_in, used_as_dataset
 from rag_app.records import Answer, Cell, Citation, Progress, Row, Table
 from rag_app.understanding import understood
+from tests.doubles import WordEmbedder, settings_for, write_paper
+from tests.provider import Provider, Reply
 
 NAMES = {"alpha": ("a.pdf",), "betanet": ("b.pdf",), "gammarag": ("g.pdf",)}
 CALLED = {"a.pdf": "Alpha", "b.pdf": "BetaNet", "g.pdf": "GammaRAG"}
@@ -24,7 +24,7 @@ class Library:
     """Three papers and two data sets."""
 
     def mentions(self, question):
-        return mentions(question, NAMES)
+        return find_mentions(question, NAMES)
 
     def name(self, paper):
         return CALLED[paper]

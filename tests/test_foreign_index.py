@@ -25,7 +25,7 @@ from rag_app.build import build
 from rag_app.errors import IndexFault, RagError
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 QUESTION = "Which points does the otter reach?"
 
 

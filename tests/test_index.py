@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import kills
-from rag_app import index, parts
+from rag_app import files, index
 from rag_app.build import build
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
-from rag_app.index import Entry, Manifest
+from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> Entry:
@@ -34,16 +34,16 @@ def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> En
 
 def manifest(*entries: Entry, embedder: str = "words@64") -> Manifest:
     total = sum(entry.passages for entry in entries)
-    return Manifest(index.FORMAT, "2026-01-01T00:00:00Z", embedder, 64, "s1", 1, {"chromadb": "1"}, entries, total)
+    return Manifest(FORMAT, "2026-01-01T00:00:00Z", embedder, 64, "s1", 1, {"chromadb": "1"}, entries, total)
 
 
 def publish(root: Path, *papers: str, embedder: str = "words@64") -> str:
     """A generation with a manifest only, made current."""
     folder = index.new_generation(root)
-    index.write_manifest(folder, manifest(*(entry(paper) for paper in papers), embedder=embedder))
+    write_manifest(folder, manifest(*(entry(paper) for paper in papers), embedder=embedder))
     for paper in papers:
         (root / "parts" / f"{paper}-text-r1").mkdir(parents=True, exist_ok=True)
-        parts.write_json(root / "parts" / f"{paper}-text-r1" / "passages-key.json", [])
+        files.write_json(root / "parts" / f"{paper}-text-r1" / "passages-key.json", [])
     index.publish(root, folder.name)
     return folder.name
 
@@ -81,8 +81,8 @@ def in_rows(found: list[Entry]) -> tuple[Entry, ...]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path, papers: tuple[Entry, ...], doubles: object) -> None:
     written = dataclasses.replace(manifest(*papers), doubles=doubles)
-    index.write_manifest(tmp_path, written)
-    assert index.read_manifest(tmp_path) == written
+    write_manifest(tmp_path, written)
+    assert read_manifest(tmp_path) == written
 
 
 junk = st.recursive(
@@ -95,7 +95,7 @@ junk = st.recursive(
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 def test_a_manifest_with_a_wrong_value_anywhere_is_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
-    index.write_manifest(tmp_path, manifest(entry("a", passages=2), entry("b", first=2)))
+    write_manifest(tmp_path, manifest(entry("a", passages=2), entry("b", first=2)))
     value = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     holder = data.draw(st.sampled_from([value, value["papers"][0], value["papers"][1], value["versions"]]))
     key = data.draw(st.sampled_from(sorted(holder)))
@@ -105,7 +105,7 @@ def test_a_manifest_with_a_wrong_value_anywhere_is_refused_or_read(tmp_path: Pat
         del holder[key]
     (tmp_path / "manifest.json").write_text(json.dumps(value), encoding="utf-8")
     try:
-        read = index.read_manifest(tmp_path)
+        read = read_manifest(tmp_path)
     except IndexFault as error:
         assert "Build again" in str(error)
     else:
@@ -127,12 +127,12 @@ def test_a_manifest_with_a_wrong_value_anywhere_is_refused_or_read(tmp_path: Pat
 )
 def test_a_wrong_value_inside_a_field_is_refused(tmp_path: Path, where: str, name: str, holds: object) -> None:
     """Not by the first search, which would ask it for its letters."""
-    index.write_manifest(tmp_path, manifest(entry("a", passages=2)))
+    write_manifest(tmp_path, manifest(entry("a", passages=2)))
     value = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     (value[where][0] if where else value)[name] = holds
     (tmp_path / "manifest.json").write_text(json.dumps(value), encoding="utf-8")
     with pytest.raises(IndexFault, match=f"{name} is not.*Build again"):
-        index.read_manifest(tmp_path)
+        read_manifest(tmp_path)
 
 
 @given(st.binary(max_size=60))

@@ -4,7 +4,6 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_paper
 
 from rag_app.assistant import Assistant
 from rag_app.language import english_words, language_of, spaced
@@ -12,6 +11,7 @@ from rag_app.records import Draft, Progress
 from rag_app.retrieval import Retriever
 from rag_app.understanding import meant
 from rag_app.word_index import terms
+from tests.doubles import WordEmbedder, settings_for, write_paper
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import traceback
 from typing import Any
 
 import pytest
-from provider import Provider, Reply, error_body
 
 from rag_app.errors import (
     ModelBusy,
@@ -26,6 +25,7 @@ from rag_app.errors import (
 from rag_app.language_model import RETRIES, Ending, OpenAIModel, answer_tokens, check, open_language_model
 from rag_app.model_servers import Endpoint
 from rag_app.settings import Settings
+from tests.provider import Provider, Reply, error_body
 
 KEY = "sk-secret-0123456789"
 PATIENCE = 60.0  # seconds until a test gives up waiting; nothing is measured

@@ -17,8 +17,8 @@ from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import CorpusError
 from rag_app.library import fetched, list_papers
 
-CORPUS = Path(__file__).parents[1] / "corpus"
-PAPERS = Path(__file__).parents[2] / "shared" / "papers"
+CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+PAPERS = Path(__file__).resolve().parents[2] / "shared" / "papers"
 LONGRAG = """
 [[paper]]
 arxiv_id = "2406.15319"

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.language_model import OpenAIModel
@@ -17,6 +16,7 @@ from rag_app.model_table import in_turn
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from tests.doubles import WordEmbedder, settings_for
+from tests.provider import Provider, Reply
 from tests.test_comparison import HERON, OTTER
 
 QUESTION = "Compare OtterNet and HeronRank: the batch size of the training, and the rivers or ponds."

@@ -14,7 +14,7 @@ import pytest
 from tests.doubles import write_corpus, write_paper
 from tests.pdfs import make_paper
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SECRET = "The quokka of Rottnest weighs 98.76 stones in winter."
 QUESTION = "How many stones does the quokka of Rottnest weigh in winter?"
 

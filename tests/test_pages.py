@@ -15,13 +15,15 @@ import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
+from rag_app.matching import find_quote
 from rag_app.pages import read_paper
 from rag_app.records import Page, Reading
-from rag_app.text import checkable, find_quote, sentences
+from rag_app.sentences import sentences
+from rag_app.text import checkable
+from tests.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
-SHARED = Path(__file__).parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 PAPERS = SHARED / "papers"
 needs_papers = pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
 

@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from pdfs import HEIGHT, WIDTH, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 from PIL import Image
 
 from rag_app import pdf
 from rag_app.errors import PaperError
 from rag_app.raw_page import RawPage
+from tests.pdfs import HEIGHT, WIDTH, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
 
 def _word(page: RawPage, word: str) -> tuple[float, ...]:

@@ -7,7 +7,6 @@ from math import inf
 from typing import Any
 
 import pytest
-from provider import Provider
 
 from rag_app import providers
 from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
@@ -23,6 +22,7 @@ from rag_app.model_servers import (
 )
 from rag_app.providers import PRESETS, Preset, choose, find_loopback, offers
 from rag_app.settings import Settings
+from tests.provider import Provider
 
 KEY = "sk-secret-0123456789"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag_app.asked import take_apart
 from rag_app.claims import content_words
-from rag_app.naming import mentions
+from rag_app.naming import holds_name
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
 from rag_app.records import Block, Draft, Evidence, Page
 from rag_app.sentence_ranking import Unit, is_row, rank_units, units_of
@@ -317,7 +317,7 @@ def test_signs(question: str, sign: str, value: float) -> None:
     ],
 )
 def test_names_of_papers_in_questions(question: str, name: str, named: bool) -> None:
-    assert mentions(question, name) is named
+    assert holds_name(question, name) is named
 
 
 def test_what_is_found_a_little_in_many_papers_is_less_likely_an_answer() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from provider import Provider, Reply, error_body
 
 from rag_app.errors import ModelBusy, ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.language_model import Ending, OpenAIModel
@@ -20,6 +19,7 @@ from rag_app.prompts import fitting, parameters_of, prompt, size_of, tokens_of
 from rag_app.reader import LARGEST, NOT_FOUND, ModelReader
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
+from tests.provider import Provider, Reply, error_body
 
 QUESTION = "How long are the units?"
 

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from provider import Provider, Reply, error_body
 
 from rag_app.errors import SettingsError
 from rag_app.reader_choice import (
@@ -26,9 +25,10 @@ from rag_app.reader_choice import (
     with_choice,
 )
 from rag_app.settings import SETTINGS_FILE, Settings, examine_settings, load_settings, reader_file
+from tests.provider import Provider, Reply, error_body
 
 KEY = "sk-quite-secret-0123456789"
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)

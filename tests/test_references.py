@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pdfs import make_paper
 
 from rag_app.assistant import Assistant
 from rag_app.command_terminal import answer_text
@@ -15,6 +14,7 @@ from rag_app.pages import read_paper
 from rag_app.records import Answer, Citation
 from rag_app.references import Known, Shelf, may_refer, references
 from tests.doubles import WordEmbedder, settings_for
+from tests.pdfs import make_paper
 
 NUMBERED = (
     "[1] A. Vaswani, N. Shazeer, and N. Parmar. Attention is all you need. In NIPS, 2017.",

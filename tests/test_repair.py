@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from provider import Provider, Reply
 
 from rag_app.errors import ModelError
 from rag_app.language_model import OpenAIModel
@@ -15,6 +14,7 @@ from rag_app.reader import ModelReader
 from rag_app.records import Draft, Evidence
 from rag_app.repair import mended
 from rag_app.settings import Settings
+from tests.provider import Provider, Reply
 
 TEXTS = (
     "LongRAG groups related documents into units of 4K tokens. This reduces the corpus from 22M units to 600K units.",

@@ -6,9 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_corpus
-from provider import Provider, Reply, error_body
-from visitor import Visitor
 
 from rag_app.assistant import Assistant
 from rag_app.commands import main
@@ -16,6 +13,9 @@ from rag_app.errors import SettingsError
 from rag_app.saving import save_answers
 from rag_app.settings import SETTINGS_FILE, load_settings
 from rag_app.ui import serve
+from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.provider import Provider, Reply, error_body
+from tests.visitor import Visitor
 
 CANARY = "sk-canary-8b1f0c77d2"
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes of files are not Windows'")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.embedder import open_embedder
@@ -21,6 +20,7 @@ from rag_app.records import Answer
 from rag_app.semantic_entropy import meanings, semantic_entropy
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, settings_for
+from tests.provider import Provider, Reply
 from tests.test_comparison import HERON, OTTER
 
 SAME = ("The batch size is 512 fish [1].", "A batch size of 512 fish [2].", "Batch size: 512 fish.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from doubles import WordEmbedder
 
 from rag_app.sentence_vectors import SentenceVectors
+from tests.doubles import WordEmbedder
 
 
 class Counting(WordEmbedder):

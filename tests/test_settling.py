@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.language_model import OpenAIModel
@@ -25,6 +24,7 @@ from rag_app.settling import (
     settled,
 )
 from tests.doubles import WordEmbedder, settings_for
+from tests.provider import Provider, Reply
 from tests.test_comparison import HERON, OTTER
 
 CITED = Citation(1, "p.pdf", "P", 1, "1", "", "words", True)

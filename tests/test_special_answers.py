@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from provider import Provider, Reply
 
 from rag_app.assistant import Assistant
 from rag_app.chain import chain_of
@@ -24,6 +23,7 @@ from rag_app.sentence_ranking import Unit
 from rag_app.survey import topic_of
 from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for
+from tests.provider import Provider, Reply
 
 
 @pytest.mark.parametrize(

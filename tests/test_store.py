@@ -18,7 +18,7 @@ from rag_app.errors import IndexFault
 from rag_app.records import Passage
 from rag_app.store import PassageStore
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def passages(count: int) -> list[Passage]:

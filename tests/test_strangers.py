@@ -13,9 +13,6 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from fake_assistant import FakeAssistant, Row
-from pdfs import make_paper
-from visitor import Visitor
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
@@ -25,6 +22,9 @@ from rag_app.records import Answer
 from rag_app.settings import Settings
 from rag_app.ui import serve
 from rag_app.ui_login import TRIES, TRIES_OF_NAME, WINDOW, Brake, LogIns
+from tests.fake_assistant import FakeAssistant, Row
+from tests.pdfs import make_paper
+from tests.visitor import Visitor
 
 ADA, BOB = "correct horse battery", "purple monkey dishwasher"
 QUOTE = "The reader has 220 million parameters."

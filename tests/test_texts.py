@@ -16,7 +16,7 @@ from rag_app.texts import LANGUAGES, catalogue, core_words, filled, later, patte
 from rag_app.ui_language import in_language, language_for
 from rag_app.ui_library import rows_html
 
-PACKAGE = Path(__file__).resolve().parent.parent / "rag_app"
+PACKAGE = Path(__file__).resolve().parents[1] / "rag_app"
 STATIC = PACKAGE / "static"
 PAGE_MODULES = sorted(PACKAGE.glob("ui*.py"))
 CORE_MODULES = [path for path in PACKAGE.glob("*.py") if path not in PAGE_MODULES]

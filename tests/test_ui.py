@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from fake_assistant import FakeAssistant, Row
-from pdfs import make_paper
 
 from rag_app.errors import SettingsError
 from rag_app.settings import Settings
 from rag_app.ui import open_in_browser, serve
+from tests.fake_assistant import FakeAssistant, Row
+from tests.pdfs import make_paper
 
 OTHER_HOST = re.compile(r"(?:src|href|url|@import)\s*[=(]?\s*[\"'(]?\s*(?:https?:)?//[^\s\"')]+", re.IGNORECASE)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_corpus, write_paper
-from pdfs import make_broken, make_paper
 from test_fetch import PDF, Server, status
 
 from rag_app.adding import Added, add_file
@@ -17,6 +15,8 @@ from rag_app.errors import FetchError, IndexBusy
 from rag_app.fetch import Fetched, FetchProgress
 from rag_app.quoting import QuotingReader
 from rag_app.ui_arrivals import Arrivals
+from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.pdfs import make_broken, make_paper
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from doubles import WordEmbedder, settings_for, write_corpus
-from pdfs import make_broken, make_paper
-from provider import Provider, Reply, error_body
 
 from rag_app.assistant import Assistant
 from rag_app.history import history_file
 from rag_app.settings import reader_file
 from rag_app.ui import serve
+from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.pdfs import make_broken, make_paper
+from tests.provider import Provider, Reply, error_body
 
 KEY = "sk-quite-secret-0123456789"
 

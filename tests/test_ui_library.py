@@ -4,10 +4,10 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from fake_assistant import Row
 
 from rag_app.errors import IndexBusy
 from rag_app.ui_library import BuildJob, duration, example_questions, rows_html, searchable, short_name, status_html
+from tests.fake_assistant import Row
 
 REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
 

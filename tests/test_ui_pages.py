@@ -4,13 +4,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from fake_assistant import FakeAssistant
 from hypothesis import given
 from hypothesis import strategies as st
-from pdfs import make_paper
 
 from rag_app.records import Citation
 from rag_app.ui_pages import Shelf, marked_text, percent_boxes, place_note
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 QUOTE = "The reader has 220 million parameters."
 

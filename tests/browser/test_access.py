@@ -1,7 +1,8 @@
 """The page for everybody: what axe finds in each state, in light and in dark, and on a small screen."""
 
 import pytest
-from test_page import QUOTE, ask, chromium_browser, expect, left, open_first, script, served  # noqa: F401  # fixtures
+
+from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, script, served  # noqa: F401  # fixtures
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python, of [test]")
 

@@ -3,15 +3,15 @@
 import re
 
 import pytest
-from fake_assistant import FakeAssistant
-from pdfs import make_paper
-from test_access import findings
-from test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from tests.browser.test_access import findings
+from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Every text and label that is shown, but for what papers, files and people wrote.

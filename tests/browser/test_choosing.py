@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from doubles import WordEmbedder, settings_for, write_corpus
-from provider import Provider, Reply, error_body
-from test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
 
 from rag_app.assistant import Assistant
 from rag_app.settings import reader_file
 from rag_app.ui import serve
+from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
+from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.provider import Provider, Reply, error_body
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 

@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from test_page import (  # noqa: F401  # fixtures
+
+from rag_app.records import Answer
+from tests.browser.test_page import (  # noqa: F401  # fixtures
     LAST,
     QUOTE,
     ask,
@@ -16,8 +18,6 @@ from test_page import (  # noqa: F401  # fixtures
     served,
     tab,
 )
-
-from rag_app.records import Answer
 
 SHIFTS = """window.shifts = [];
   new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push([one.value,

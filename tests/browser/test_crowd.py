@@ -1,8 +1,7 @@
 """A short crowd of real browsers: the benchmark's own way, two of them for a few seconds."""
 
-from test_page import QUOTE, served  # noqa: F401  # fixture
-
 from benchmarks.browsers import SECTIONS, crowd, targets
+from tests.browser.test_page import QUOTE, served  # noqa: F401  # fixture
 
 ASKED = ["How many parameters?", "What is the weather?", "compare them"]
 

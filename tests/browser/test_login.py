@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from fake_assistant import FakeAssistant
-from pdfs import make_paper
-from test_page import ask, chromium_browser  # noqa: F401
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from tests.browser.test_page import ask, chromium_browser  # noqa: F401
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 PASSWORDS = {"ada": "correct horse battery", "bob": "purple monkey dishwasher"}
 

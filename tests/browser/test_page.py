@@ -7,15 +7,15 @@ from types import SimpleNamespace
 
 import pypdfium2
 import pytest
-from fake_assistant import FakeAssistant
-from fake_assistant import Row as LibraryRow
-from pdfs import make_encrypted, make_paper
 
 from rag_app.evidence_file import read_evidence
 from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, Searched, Table
 from rag_app.settings import Settings
 from rag_app.ui import serve
 from rag_app.verification import verify
+from tests.fake_assistant import FakeAssistant
+from tests.fake_assistant import Row as LibraryRow
+from tests.pdfs import make_encrypted, make_paper
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 expect = playwright.expect

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from fake_assistant import FakeAssistant
-from pdfs import make_paper
-from test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
 
 from rag_app import accounts
 from rag_app.accounts import Accounts
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from tests.browser.test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
 CONFIGURATION = """{user}

@@ -3,9 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-from fake_assistant import FakeAssistant
-from pdfs import make_paper
-from test_page import QUOTE, ask, chromium_browser, expect, says, script  # noqa: F401  # fixtures
 from test_ui_growing import eventually
 
 from rag_app import ui_screen
@@ -14,6 +11,9 @@ from rag_app.records import Answer, Searched
 from rag_app.settings import Settings
 from rag_app.ui import serve
 from rag_app.ui_screen import Screen
+from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, says, script  # noqa: F401  # fixtures
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 WORDS = 120
 COMING, DONE = "#chat .answer.coming .answer-text", "#chat .answer:not(.coming)"

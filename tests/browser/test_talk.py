@@ -5,13 +5,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fake_assistant import FakeAssistant
-from pdfs import make_paper
-from test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
 
 from rag_app.history import History, history_file
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
+from tests.fake_assistant import FakeAssistant
+from tests.pdfs import make_paper
 
 
 @pytest.fixture(scope="module")

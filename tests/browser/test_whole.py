@@ -8,13 +8,13 @@ import io
 from types import SimpleNamespace
 
 import pytest
-from pdfs import make_broken, make_paper
-from test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 
 from rag_app import local_server
 from rag_app.assistant import Assistant
 from rag_app.settings import Settings
 from rag_app.ui import serve
+from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
+from tests.pdfs import make_broken, make_paper
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 

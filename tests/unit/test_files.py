@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag_app import parts
+from rag_app import files
 from rag_app.errors import IndexFault
 from rag_app.records import Block, Page, Passage, Reading, Words
 
@@ -70,16 +70,16 @@ def plain(reading: Reading) -> object:
 @given(readings)
 @RELAXED
 def test_a_reading_comes_back_as_it_was_saved(tmp_path: Path, reading: Reading) -> None:
-    parts.save_reading(tmp_path / "part", reading)
-    assert plain(parts.load_reading(tmp_path / "part")) == plain(reading)
+    files.save_reading(tmp_path / "part", reading)
+    assert plain(files.load_reading(tmp_path / "part")) == plain(reading)
 
 
 @given(st.lists(passages, max_size=4))
 @RELAXED
 def test_passages_come_back_under_whatever_name_the_paper_has_now(tmp_path: Path, found: list[Passage]) -> None:
-    parts.save_passages(tmp_path / "passages.json", found)
-    assert parts.load_passages(tmp_path / "passages.json", "p.pdf") == found
-    renamed = parts.load_passages(tmp_path / "passages.json", "q.pdf")
+    files.save_passages(tmp_path / "passages.json", found)
+    assert files.load_passages(tmp_path / "passages.json", "p.pdf") == found
+    renamed = files.load_passages(tmp_path / "passages.json", "q.pdf")
     assert [dataclasses.replace(one, paper="p.pdf") for one in renamed] == found
     assert all(one.paper == "q.pdf" for one in renamed)
 
@@ -92,7 +92,7 @@ def reading_with_words() -> Reading:
 @given(st.sampled_from(["reading.json", "places.npy", "boxes.npy"]), st.data())
 @RELAXED
 def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: str, data: st.DataObject) -> None:
-    parts.save_reading(tmp_path, reading_with_words())
+    files.save_reading(tmp_path, reading_with_words())
     content = bytearray((tmp_path / name).read_bytes())
     cut = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -101,7 +101,7 @@ def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: s
         content[cut] ^= data.draw(st.integers(1, 255))
     (tmp_path / name).write_bytes(content)
     try:
-        reading = parts.load_reading(tmp_path)
+        reading = files.load_reading(tmp_path)
     except IndexFault as error:
         assert "--fresh" in str(error)
     else:
@@ -110,16 +110,16 @@ def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: s
 
 @pytest.mark.parametrize("name", ["reading.json", "places.npy", "boxes.npy"])
 def test_a_missing_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
-    parts.save_reading(tmp_path, reading_with_words())
+    files.save_reading(tmp_path, reading_with_words())
     (tmp_path / name).unlink()
     with pytest.raises(IndexFault, match=f"{name}.*--fresh"):
-        parts.load_reading(tmp_path)
+        files.load_reading(tmp_path)
 
 
 def test_no_array_may_run_code(tmp_path: Path) -> None:
     np.save(tmp_path / "evil.npy", np.array([print], dtype=object), allow_pickle=True)
     with pytest.raises(IndexFault):
-        parts.read_array(tmp_path / "evil.npy")
+        files.read_array(tmp_path / "evil.npy")
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
@@ -127,14 +127,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     path = tmp_path / "file"
-    parts.write_bytes(path, b"old")
+    files.write_bytes(path, b"old")
 
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, moment, full)
     with pytest.raises(OSError, match="No space left"):
-        parts.write_bytes(path, b"new")
+        files.write_bytes(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_being_read_elsewhere_is_replaced_a_moment_later(
         real(source, target)
 
     monkeypatch.setattr(os, "replace", busy)
-    parts.write_bytes(tmp_path / "file", b"new")
+    files.write_bytes(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
@@ -159,7 +159,7 @@ def test_unused_parts_go_and_used_ones_stay(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "a" / ".reading.json.12ab.tmp").write_bytes(b"")
-    assert parts.remove_unused(tmp_path, [("a", "k1"), ("a", "k3")]) == 3
+    assert files.remove_unused(tmp_path, [("a", "k1"), ("a", "k3")]) == 3
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["a/passages-k1.json", "a/reading.json", "a/vectors-k1.npy"]
-    assert parts.remove_unused(tmp_path / "absent", []) == 0
+    assert files.remove_unused(tmp_path / "absent", []) == 0

@@ -1,9 +1,4 @@
-"""Finished work, kept per paper: what was read from a file, its passages, their vectors.
-
-A part is named by what made it (the file's bytes, the versions and settings of the steps), so it never changes and is
-shared by generations: a killed build loses nothing, an unchanged paper is never read or embedded again. Building a part
-needs nothing but the file and the settings, so it can run anywhere. Formats are JSON and NumPy arrays without pickle.
-"""
+"""Files on disk: atomic writes, digests, and the JSON and NumPy forms that this project keeps. No pickle."""
 
 from __future__ import annotations
 
