@@ -14,8 +14,8 @@ from rag_app.assistant import Assistant
 from rag_app.command_eval import measure
 from rag_app.evaluation_questions import read_questions
 from rag_app.evaluation_summary import SCORES, summary
-from rag_app.sentences import sentences
 from rag_app.settings import load_settings
+from rag_app.text.sentences import sentences
 
 
 def main(index: Path | None = None, llm: str = "none", path: Path = QUESTIONS) -> dict[str, Any]:

@@ -26,10 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common import SHARED as MATERIAL
-from rag_app.claims import Ground, content_words, names, numbers
 from rag_app.embedder import Embedder, open_embedder
-from rag_app.sentences import sentences
 from rag_app.settings import load_settings
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import Ground, content_words, names, numbers
 from rag_app.verdicts import SHARED, Cited, covered_words
 
 DATASETS = MATERIAL / "datasets"

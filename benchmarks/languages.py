@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rag_app.assistant import Assistant
 from rag_app.index import open_current
-from rag_app.language import english_words
 from rag_app.records import Hit
 from rag_app.retrieval import Retriever
 from rag_app.settings import load_settings
+from rag_app.text.language import english_words
 
 OWN = Path(__file__).with_name("chinese_questions.jsonl")
 HITS = 5

@@ -20,10 +20,10 @@ from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
 from rag_app import subject
 from rag_app.assistant import Assistant
-from rag_app.claims import content_words, numbers
 from rag_app.evaluation import folded
 from rag_app.records import Answer
 from rag_app.settings import load_settings
+from rag_app.text.terms import content_words, numbers
 
 WAYS = {"ours": True, "without": False}  # whether the one paper that a question is about is looked for
 

@@ -21,8 +21,8 @@ from benchmarks.common import PAPERS, SHARED, questions
 from rag_app import index as index_module
 from rag_app import manifest
 from rag_app.assistant import Assistant
-from rag_app.claims import names
 from rag_app.settings import load_settings
+from rag_app.text.terms import names
 from rag_app.word_index import terms
 
 DATASETS = SHARED / "datasets"

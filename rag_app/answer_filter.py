@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Generator
 from typing import TypeVar
 
-from rag_app.characters import UNSEEN_ONE
+from rag_app.text.characters import UNSEEN_ONE
 
 LONGEST_MARK = 60  # characters between brackets that are looked at for a mark
 LONGEST_WORD = 200  # characters held back at most

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal, Protocol
 
-from rag_app.claims import content_words, names
 from rag_app.records import Evidence
+from rag_app.text.terms import content_words, names
 
 Terms = Callable[[str], list[str]]
 Kind = Literal["number", "name", "date", "description"]

@@ -19,7 +19,6 @@ from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Generation, open_current
 from rag_app.inventory import files_there, reading_key
-from rag_app.language import ENGLISH, language_of
 from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
@@ -33,6 +32,7 @@ from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_vectors import SentenceVectors
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
+from rag_app.text.language import ENGLISH, language_of
 from rag_app.understanding import Meant, meant
 from rag_app.whole_papers import Sending, pages_of, sending
 

@@ -12,7 +12,6 @@ from rag_app.answering import Found, WordsOf, answer_from, find, papers_in, quot
 from rag_app.asked import take_apart
 from rag_app.chain import Chain, chain_of, links_in, second_paper
 from rag_app.citations import unmarked
-from rag_app.claims import squash
 from rag_app.desk import Desk, rows_naming, searched_for, short_name
 from rag_app.index import Generation
 from rag_app.planning import names_of
@@ -20,6 +19,7 @@ from rag_app.quoted_units import QuotedUnits
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
 from rag_app.retrieval import Scope
 from rag_app.sentence_ranking import Unit, rank_units
+from rag_app.text.terms import squash
 from rag_app.word_index import terms
 
 WIDESPREAD = 0.3  # of all papers: a coined name that more of them use leads to no paper

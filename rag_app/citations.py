@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_app.claims import content_words, names, squash
 from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
 from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
-from rag_app.sentences import sentences
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import content_words, names, squash
 from rag_app.verdicts import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
 
 QUOTING = "quoting"  # the name of the reader that only quotes

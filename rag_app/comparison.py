@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.called import title_head
-from rag_app.claims import names as names_in
-from rag_app.claims import squash
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
 from rag_app.facets import Facet, facets_of, is_told, looks_like
@@ -24,6 +22,8 @@ from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageO
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import SENTENCE_WEIGHTS, TextEmbedder, Unit, rank_units, score_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement, statement_of
+from rag_app.text.terms import names as names_in
+from rag_app.text.terms import squash
 
 NOT_REPORTED = "not reported"
 STATEMENTS = 3  # in a cell, at most

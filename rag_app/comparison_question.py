@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag_app.called import Mention
-from rag_app.claims import content_words
 from rag_app.facets import also_said, facets_of
+from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
 LONGEST_LABEL = 60  # characters of a column's head

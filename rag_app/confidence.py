@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal
 
-from rag_app.claims import content_words
 from rag_app.records import Answer, Hit
+from rag_app.text.terms import content_words
 
 Level = Literal["high", "medium", "low"]
 Quote = tuple[str, int, str]  # paper, page, words

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_app.claims import names, numbers
 from rag_app.records import Evidence
-from rag_app.sentences import sentences
 from rag_app.statements import statement
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import names, numbers
 
 LONGEST = {"tiny": 130, "small": 220, "full": 300}  # characters of an example's sentence, by the model's size
 FEWEST_WORDS = 7

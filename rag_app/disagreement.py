@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag_app.claims import content_words, names, number_values, root, squash
 from rag_app.sentence_ranking import Unit
 from rag_app.statements import statement, without_citations
+from rag_app.text.terms import content_words, names, number_values, root, squash
 
 _ASKS = re.compile(
     r"\b(?:disagree\w*|contradict\w*|conflict(?:ing|s)?|inconsisten\w+|(?:say|claim|report|find) (?:the )?opposite)\b",

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from rag_app.claims import names, numbers, squash
 from rag_app.records import Answer, Citation, Json
+from rag_app.text.terms import names, numbers, squash
 
 Verdict = Literal["up", "down"]
 LONGEST_QUOTE = 30  # words of a fact's quote

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from rag_app.claims import is_name
 from rag_app.figures import Figure, is_measure, measure_of, same_name
+from rag_app.text.terms import is_name
 
 LEAST_APART = 0.005  # of the larger: below, it is rounding or another run
 NEAR = 0.05  # of the larger: so near, figures of which a table tells no measure are taken to have the same

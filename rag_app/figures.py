@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rag_app.claims import is_name, squash
 from rag_app.records import Page
 from rag_app.sentence_ranking import Unit
-from rag_app.sentences import sentences, word_set
+from rag_app.text.sentences import sentences, word_set
+from rag_app.text.terms import is_name, squash
 
 _CITED = re.compile(r"\s*(?:\([^()]*\b(?:19|20)\d\d[a-z]?[^()]*\)|\[\d+(?:\s*[,;–-]\s*\d+)*\]|［[^］]*］)")
 _FIGURE = r"\d{1,3}(?:\.\d+)?%?"

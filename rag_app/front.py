@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag_app.layout import Line
-from rag_app.matching import find_quote
 from rag_app.names import own_names
 from rag_app.raw_page import Document
 from rag_app.records import Page
-from rag_app.text import normalise, words_of
+from rag_app.text.normalize import normalise, words_of
+from rag_app.text.quote_matching import find_quote
 
 _STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?\s+\[.*?\]\s+\d{1,2} \w{3} (\d{4})")
 _FILE_ID = re.compile(r"(?<!\d)(\d{2})(\d{2}\.\d{4,5})(?:v\d+)?(?!\d)")

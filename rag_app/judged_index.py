@@ -7,8 +7,8 @@ from typing import Any
 
 from rag_app.index import Generation
 from rag_app.judged import Judged
-from rag_app.matching import find_quote
 from rag_app.records import Hit, Passage, indexed_text
+from rag_app.text.quote_matching import find_quote
 
 _SEARCHED = 50  # passages that are looked through for wrong ones
 _WRONG = 10  # kept of those

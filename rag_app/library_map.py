@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag_app.claims import content_words
 from rag_app.records import LibraryMap, MapPoint
+from rag_app.text.terms import content_words
 
 MOST_GROUPS = 6  # that colours and a legend can still tell apart
 ROUNDS = 50

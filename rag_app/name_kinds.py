@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag_app.called import Mention
-from rag_app.sentences import word_set
+from rag_app.text.sentences import word_set
 
 NameKind = Literal["paper", "dataset", "metric", "number", "other"]
 

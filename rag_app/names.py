@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rag_app.records import Page
-from rag_app.sentences import sentences, word_set
+from rag_app.text.sentences import sentences, word_set
 
 # Known to everybody, so no paper's own.
 _COMMON = word_set(

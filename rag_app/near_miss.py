@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rag_app.asked import is_filler
-from rag_app.claims import Ground, content_words, names, squash
 from rag_app.records import Evidence
+from rag_app.text.terms import Ground, content_words, names, squash
 
 MOST = 3  # things that are listed on either side
 SHORTEST = 4  # letters: a shorter word alone says little about what a question wants

@@ -10,7 +10,6 @@ import numpy as np
 
 from rag_app import pdf
 from rag_app.bibliography import entries, mark_entries, release
-from rag_app.characters import LOST
 from rag_app.errors import PaperError
 from rag_app.front import front_matter, title_lines
 from rag_app.layout import Line, body_size, mark_breaks, visual_lines
@@ -19,7 +18,8 @@ from rag_app.raw_page import RawPage
 from rag_app.reading_order import in_reading_order
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.structure import mark_kinds
-from rag_app.text import Normalised, normalise, words_of
+from rag_app.text.characters import LOST
+from rag_app.text.normalize import Normalised, normalise, words_of
 
 READING_VERSION = 3
 """Raised whenever the same file would give another Reading: what was read before is then read again."""

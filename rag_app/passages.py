@@ -11,7 +11,7 @@ from typing import Literal
 
 from rag_app.errors import IndexFault
 from rag_app.records import Block, Page, Passage, Reading, passage_id
-from rag_app.sentences import sentences
+from rag_app.text.sentences import sentences
 
 SPLITTER_VERSION = 3
 SPECIAL_TOKENS = 8  # that an embedder may add around a text

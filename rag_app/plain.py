@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rag_app.characters import INVISIBLE, LOST, without_invisible
 from rag_app.errors import PaperError
 from rag_app.records import Block, BlockKind, Kind, Page, Reading
+from rag_app.text.characters import INVISIBLE, LOST, without_invisible
 
 _LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
 EXCERPT = 80  # characters of hidden text that are told

@@ -14,10 +14,10 @@ from math import log
 
 import numpy as np
 
-from rag_app.claims import content_words, names, number_values, numbers, squash
-from rag_app.matching import find_quote
 from rag_app.records import Box, Page
-from rag_app.sentences import sentences
+from rag_app.text.quote_matching import find_quote
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import content_words, names, number_values, numbers, squash
 
 LONGEST_QUOTE = 60  # words
 SHORTEST_QUOTE = 2  # words: below that a match on the page proves nothing

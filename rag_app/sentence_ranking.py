@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from rag_app.asked import Asked, Terms
-from rag_app.claims import names, numbers, squash
 from rag_app.records import BlockKind, Evidence, Page, PageOf
-from rag_app.sentences import sentences
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import names, numbers, squash
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank

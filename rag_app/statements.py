@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from rag_app.claims import content_words, names, squash
 from rag_app.records import Page
+from rag_app.text.terms import content_words, names, squash
 
 _OWN = re.compile(r"\b(?:we|our|ours|us)\b|\bthis (?:paper|work)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d[a-z]?"

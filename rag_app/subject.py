@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_app.asked import Asked, Library, Terms, is_filler, owned_share, take_apart
-from rag_app.claims import content_words, squash
-from rag_app.claims import names as names_in
 from rag_app.evidence import in_turns
 from rag_app.facets import also_said, facets_of, looks_like
 from rag_app.records import Evidence, Hit, PageOf
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sentence_ranking import TextEmbedder, Unit, rank_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement_of
+from rag_app.text.terms import content_words, squash
+from rag_app.text.terms import names as names_in
 
 HITS = 24  # passages of the paper, for the question and for the words in which papers answer such questions
 OWNED = 0.1  # of the passages with a name are the paper's: then the name means the paper

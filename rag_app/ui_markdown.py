@@ -16,7 +16,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
-from rag_app.characters import without_invisible
+from rag_app.text.characters import without_invisible
 from rag_app.texts import say
 
 Cite = Callable[[int], str]

@@ -17,11 +17,11 @@ from rag_app.called import Mention, title_head
 from rag_app.ellipsis import Library, depends
 from rag_app.errors import ModelError
 from rag_app.followup import stand_alone
-from rag_app.language import ENGLISH, NAMES, english_words, language_of, spaced
 from rag_app.name_kinds import names_in, used_as_dataset
 from rag_app.prompts import rewriting_prompt, translation_prompt
 from rag_app.records import Answer
 from rag_app.retrieval import Retriever
+from rag_app.text.language import ENGLISH, NAMES, english_words, language_of, spaced
 from rag_app.word_index import terms
 
 LOOKED_AT = 80  # passages that hold a name, to see how it is used

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_app.claims import STOPWORDS, Ground, content_words, missing_claims
 from rag_app.records import Evidence, Support, Verdict
-from rag_app.sentences import sentences
+from rag_app.text.sentences import sentences
+from rag_app.text.terms import STOPWORDS, Ground, content_words, missing_claims
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 

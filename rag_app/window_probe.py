@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rag_app.errors import ModelWindowExceeded
 from rag_app.model_calls import LanguageModel, said
 from rag_app.prompts import tokens_of
-from rag_app.sentences import sentences
+from rag_app.text.sentences import sentences
 
 SHORTEST = 500  # tokens; then twice as many, up to the window
 SPARE = 300  # tokens of the window for the question, the answer and a wrong estimate

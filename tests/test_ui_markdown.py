@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.characters import without_invisible
+from rag_app.text.characters import without_invisible
 from rag_app.ui_markdown import is_clean_formula, markdown_html, plain_html, shown
 
 TABLES = {"table", "thead", "tbody", "tr", "th", "td"}

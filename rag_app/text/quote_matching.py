@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rag_app.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, compatible
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, compatible
 
 _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}

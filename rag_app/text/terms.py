@@ -1,6 +1,6 @@
-"""What a sentence claims: its numbers, its names, its content words; and which of them a text does not hold.
+"""Content words, numbers and names of a text. Pure.
 
-Pure. Numbers are compared by value ("1,000" is 1000, "73.0 %" is 73, "13 million" is 13M), names without case, hyphens
+Numbers are compared by value ("1,000" is 1000, "73.0 %" is 73, "13 million" is 13M), names without case, hyphens
 and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from rag_app.sentences import word_set
+from rag_app.text.sentences import word_set
 
 STOPWORDS = word_set(
     "a about above after again against all also am an and any are as at be because been before being below "

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag_app.matching import find_quote
 from rag_app.records import Page, Words
-from rag_app.sentences import sentences
-from rag_app.text import checkable, normalise, words_of
+from rag_app.text.normalize import checkable, normalise, words_of
+from rag_app.text.quote_matching import find_quote
+from rag_app.text.sentences import sentences
 
 # --- normalising -----------------------------------------------------------------------------------------------------
 

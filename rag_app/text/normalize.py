@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, compatible
 from rag_app.records import Page
-from rag_app.sentences import word_set
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, compatible
+from rag_app.text.sentences import word_set
 
 _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 

@@ -1,0 +1,1 @@
+"""Language tools without papers: characters, sentences, normalisation, terms, quote matching, language."""
