@@ -23,11 +23,11 @@ import numpy as np
 import openvino
 
 from benchmarks.report import Section, table
-from rag_app.conversion import check_texts, quantise
-from rag_app.embedder import Embedder, open_embedder
-from rag_app.openvino_model import open_converted
-from rag_app.packing import pack
-from rag_app.sentence_model import find_model
+from rag_app.models.batching import pack
+from rag_app.models.embedder import Embedder, open_embedder
+from rag_app.models.openvino import open_converted
+from rag_app.models.openvino_convert import check_texts, quantise
+from rag_app.models.weights import find_model
 from rag_app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,7 +174,7 @@ def seconds_cold(cache: Path) -> float:
     code = (
         "import sys, time; began = time.perf_counter()\n"
         "from pathlib import Path\n"
-        "from rag_app.embedder import open_embedder\n"
+        "from rag_app.models.embedder import open_embedder\n"
         "from rag_app.settings import Settings\n"
         "open_embedder(Settings(), Path(sys.argv[1])).embed_question('What is it?')\n"
         "print(time.perf_counter() - began)"

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.library_sets import Asked, LibrarySet
 from rag_app.assistant import Assistant
-from rag_app.embedder import Embedder
 from rag_app.index import Generation, open_current
+from rag_app.models.embedder import Embedder
 from rag_app.retrieval import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
 from rag_app.word_index import terms

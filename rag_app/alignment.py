@@ -19,11 +19,11 @@ import numpy as np
 
 from rag_app.errors import ModelError
 from rag_app.judged import Judged, Parted, all_texts
+from rag_app.models.reranker import Reranker
+from rag_app.models.torch_models import TorchEmbedder, TorchReranker
+from rag_app.models.weights import SentenceModel, find_folder, find_model
 from rag_app.ranking_measures import Gain, ndcg, paired_gain, recall
-from rag_app.reranker import Reranker
 from rag_app.retrieval import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
-from rag_app.sentence_model import SentenceModel, find_folder, find_model
-from rag_app.torch_models import TorchEmbedder, TorchReranker
 from rag_app.torch_training import Example, Training, train_embedder, train_reranker
 from rag_app.word_index import WordIndex, terms
 

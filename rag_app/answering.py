@@ -19,6 +19,7 @@ from rag_app.evidence_step import weighed
 from rag_app.index import Generation
 from rag_app.manifest import Entry
 from rag_app.model_table import filled, in_turn
+from rag_app.models.embedder import TextEmbedder
 from rag_app.near_miss import near_miss
 from rag_app.prompts import fitting
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
@@ -27,7 +28,6 @@ from rag_app.records import Answer, Draft, Event, Evidence, PageOf, Piece, Progr
 from rag_app.repair import mended
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
-from rag_app.sentence_ranking import TextEmbedder
 from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of
 from rag_app.word_index import terms

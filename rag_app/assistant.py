@@ -15,21 +15,21 @@ from rag_app.build import build
 from rag_app.build_report import BuildProgress, BuildReport
 from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
 from rag_app.desk import Desk
-from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Generation, open_current
 from rag_app.inventory import files_there, reading_key
-from rag_app.language_model import open_language_model
 from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
+from rag_app.models.embedder import Embedder, open_embedder
+from rag_app.models.llm.client import open_language_model
+from rag_app.models.reranker import Reranker, open_reranker
+from rag_app.models.vector_cache import SentenceVectors
 from rag_app.pages import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.referring import referring, sources_in
-from rag_app.reranker import Reranker, open_reranker
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_vectors import SentenceVectors
 from rag_app.settings import Settings, load_settings
 from rag_app.shared_index import SharedIndex
 from rag_app.text.language import ENGLISH, language_of

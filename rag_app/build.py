@@ -21,7 +21,6 @@ from rag_app import files as files_module
 from rag_app import index, store
 from rag_app.build_report import BuildProgress, BuildReport, Clock, OnProgress, Stopped, paper_reports
 from rag_app.called import USAGE_VERSION, Usage, call, usage
-from rag_app.embedder import Embedder
 from rag_app.embedding import GROUP, Embedding, Texts
 from rag_app.errors import IndexFault
 from rag_app.generation_files import Contents, write_generation
@@ -29,6 +28,7 @@ from rag_app.index import Generation
 from rag_app.inventory import File, Inventory, is_made_of, take_inventory
 from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest, read_manifest, write_manifest
+from rag_app.models.embedder import Embedder
 from rag_app.pages import READING_VERSION
 from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Passage, Reading, indexed_text

@@ -17,10 +17,11 @@ from rag_app.called import title_head
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
 from rag_app.facets import Facet, facets_of, is_told, looks_like
+from rag_app.models.embedder import TextEmbedder
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
 from rag_app.retrieval import Retriever, Scope
-from rag_app.sentence_ranking import SENTENCE_WEIGHTS, TextEmbedder, Unit, rank_units, score_units
+from rag_app.sentence_ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement, statement_of
 from rag_app.text.terms import names as names_in
 from rag_app.text.terms import squash

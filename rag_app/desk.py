@@ -14,9 +14,9 @@ from rag_app.called import title_head
 from rag_app.evidence import gather
 from rag_app.index import Generation
 from rag_app.manifest import Entry
+from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Answer, Evidence, Hit, Searched
 from rag_app.retrieval import Retriever
-from rag_app.sentence_ranking import TextEmbedder
 from rag_app.survey import Topic
 from rag_app.word_index import terms
 

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import index, language_model, providers
+from rag_app import index
 from rag_app.assistant import Assistant
 from rag_app.doctor_packages import Finding, packages
-from rag_app.embedder import open_embedder
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.library import list_papers
-from rag_app.reader_choice import choice_of, is_kept, key_source, overriding
+from rag_app.models.embedder import open_embedder
+from rag_app.models.llm import client, providers
+from rag_app.models.llm.choice import choice_of, is_kept, key_source, overriding
 from rag_app.settings import Settings, reader_file
 
 OLDEST_SQLITE = (3, 35, 0)  # chromadb refuses to be imported with an older one
@@ -127,7 +128,7 @@ def embedder(settings: Settings) -> Iterator[Finding]:
 
 def language(settings: Settings) -> Iterator[Finding]:
     """The language model: what was chosen, whether it answers, and what else there would be."""
-    diagnosis = language_model.check(settings)
+    diagnosis = client.check(settings)
     told = diagnosis.message
     if diagnosis.works and diagnosis.window:
         told += f" Its window: {diagnosis.window} tokens."

@@ -15,10 +15,10 @@ import numpy as np
 
 from rag_app import files
 from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
-from rag_app.embedder import Embedder
 from rag_app.errors import IndexFault
 from rag_app.manifest import Entry
-from rag_app.packing import unit
+from rag_app.models.batching import unit
+from rag_app.models.embedder import Embedder
 
 GROUP = 768  # passages embedded between two commits: what a kill can cost
 

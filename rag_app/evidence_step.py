@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.model_calls import LanguageModel, said
+from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced
 from rag_app.records import Evidence
 from rag_app.text.terms import Ground, missing_claims

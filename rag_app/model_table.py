@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rag_app.citations import MarkStream
 from rag_app.comparison import Comparison, markdown
 from rag_app.errors import RagError
-from rag_app.model_calls import LanguageModel, said
+from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced, fitting
 from rag_app.records import Cell, Citation, Evidence, PageOf, Row, Table, Verdict
 from rag_app.verdicts import NamesOf, no_names, verdicts

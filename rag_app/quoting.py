@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.citations import unmarked
+from rag_app.models.embedder import TextEmbedder
 from rag_app.naming import holds_name
 from rag_app.records import Draft, Evidence, PageOf
-from rag_app.sentence_ranking import TextEmbedder, Unit, rank_units
+from rag_app.sentence_ranking import Unit, rank_units
 from rag_app.subject import Subject, rank_about
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
 from rag_app.text.terms import content_words

@@ -7,13 +7,14 @@ from collections.abc import Generator, Sequence
 from math import inf
 from typing import Protocol
 
-from rag_app.answer_filter import AnswerFilter, ThoughtFilter
-from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
 from rag_app.demonstrations import examples, reserved
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.language_model import Ending, answer_tokens
-from rag_app.model_calls import LOOK_EVERY, LanguageModel, said
-from rag_app.prompts import Size, fitting, halved, prompt, size_of, tokens_of
+from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, said
+from rag_app.models.llm.client import Ending, answer_tokens
+from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
+from rag_app.models.llm.output_guards import Attributor, Opening, is_refusal, loop_start
+from rag_app.models.llm.prompt_safety import Size, size_of, tokens_of
+from rag_app.prompts import fitting, halved, prompt
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 from rag_app.settling import Trust

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag_app.model_calls import LanguageModel, said
+from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced, fitting
 from rag_app.records import Draft, Evidence, Verdict
 from rag_app.verdicts import NamesOf, no_names, unsupported, verdicts

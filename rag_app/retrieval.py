@@ -14,10 +14,10 @@ import numpy as np
 from rag_app.called import Mention, find_mentions
 from rag_app.index import Generation
 from rag_app.manifest import Entry
+from rag_app.models.reranker import Reranker
+from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.planning import Plan, names_of, plan
-from rag_app.question_vectors import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
-from rag_app.reranker import Reranker
 from rag_app.vector_search import dot, highest
 from rag_app.word_index import terms
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag_app.errors import RagError
-from rag_app.language_model import OpenAIModel
-from rag_app.model_calls import said
+from rag_app.models.llm.call import said
+from rag_app.models.llm.client import OpenAIModel
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from rag_app.semantic_entropy import Embed, meanings, semantic_entropy

@@ -13,7 +13,7 @@ from math import log
 
 import numpy as np
 
-from rag_app.answer_guards import REFUSAL
+from rag_app.models.llm.output_guards import REFUSAL
 from rag_app.text.terms import content_words, number_values
 
 Embed = Callable[[Sequence[str]], np.ndarray]  # texts -> float32 (n, dimension), unit length

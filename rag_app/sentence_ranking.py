@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from rag_app.asked import Asked, Terms
+from rag_app.models.embedder import TextEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import names, numbers, squash
@@ -37,14 +37,6 @@ SENTENCE_WEIGHTS = {
     "meaning": 2.0,
     "around": 1.0,
 }
-
-
-class TextEmbedder(Protocol):
-    """The part of an embedder that is needed here."""
-
-    def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
-
-    def embed_question(self, text: str) -> np.ndarray: ...
 
 
 @dataclass(eq=False)

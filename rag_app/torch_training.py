@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import ModelError
-from rag_app.sentence_model import SentenceModel
-from rag_app.torch_models import load_sentence_model
+from rag_app.models.torch_models import load_sentence_model
+from rag_app.models.weights import SentenceModel
 
 OnStep = Callable[[int, int], None]
 """Called after each step with the number of steps done and of all."""

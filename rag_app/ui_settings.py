@@ -14,8 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from rag_app.errors import RagError, SettingsError
-from rag_app.providers import PRESETS
-from rag_app.reader_choice import (
+from rag_app.models.llm.choice import (
     OWN,
     Choice,
     choice_of,
@@ -28,6 +27,7 @@ from rag_app.reader_choice import (
     try_reader,
     with_choice,
 )
+from rag_app.models.llm.providers import PRESETS
 from rag_app.settings import Settings, reader_file
 from rag_app.texts import core_words, say
 from rag_app.ui_adding import read_json, said

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from rag_app.answering import Found, answer_from, papers_in
 from rag_app.errors import ModelWindowExceeded
 from rag_app.index import Generation
-from rag_app.language_model import answer_tokens
-from rag_app.prompts import tokens_of
+from rag_app.models.embedder import TextEmbedder
+from rag_app.models.llm.client import answer_tokens
+from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Event, Evidence, Progress
 from rag_app.retrieval import Scope
-from rag_app.sentence_ranking import TextEmbedder
 from rag_app.settings import Settings
 
 LEFT_OUT = ("bibliography", "furniture")

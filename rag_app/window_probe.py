@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_app.errors import ModelWindowExceeded
-from rag_app.model_calls import LanguageModel, said
-from rag_app.prompts import tokens_of
+from rag_app.models.llm.call import LanguageModel, said
+from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.text.sentences import sentences
 
 SHORTEST = 500  # tokens; then twice as many, up to the window

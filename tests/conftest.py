@@ -91,7 +91,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the real embedder lies converted: once for all processes of a run of the tests, as that takes seconds."""
     from filelock import FileLock  # noqa: PLC0415
 
-    from rag_app.embedder import open_embedder  # noqa: PLC0415
+    from rag_app.models.embedder import open_embedder  # noqa: PLC0415
     from rag_app.settings import Settings  # noqa: PLC0415
 
     base = tmp_path_factory.getbasetemp()

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from rag_app import command_eval, local_server
+from rag_app import command_eval
 from rag_app.commands import main
+from rag_app.models.llm import local_server
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCEPTED = ROOT / "benchmarks" / "accepted" / "three_papers.json"

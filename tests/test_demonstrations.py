@@ -8,7 +8,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.demonstrations import LONGEST, examples, reserved
-from rag_app.prompts import prompt, tokens_of
+from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.prompts import prompt
 from rag_app.reader import ModelReader
 from rag_app.records import Evidence
 from rag_app.settings import Settings
@@ -122,7 +123,7 @@ def test_the_answer_says_that_examples_were_shown_and_what_they_cost(tmp_path: P
 
 @pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
 def test_smollm2_reads_them():
-    from rag_app.language_model import open_language_model  # noqa: PLC0415
+    from rag_app.models.llm.client import open_language_model  # noqa: PLC0415
 
     settings = Settings(llm="local", llm_max_tokens=48, demonstrations=2)
     model = open_language_model(settings)

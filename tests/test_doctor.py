@@ -17,7 +17,7 @@ from rag_app import index
 from rag_app.commands import main
 from rag_app.doctor import examine, finding_text
 from rag_app.doctor_packages import Finding
-from rag_app.reader_choice import Choice, forget, keep, with_choice
+from rag_app.models.llm.choice import Choice, forget, keep, with_choice
 from rag_app.settings import Settings, reader_file
 
 PAPER = "# Sea Otters\n\nSea otters used stones as anvils in 21 percent of the dives.\n"

@@ -10,8 +10,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.evidence_step import Weighed, weighed
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence
 from rag_app.settings import Settings

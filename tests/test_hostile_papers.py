@@ -23,9 +23,9 @@ from rag_app.citations import MarkStream, unmarked
 from rag_app.command_redteam import outcome_json, outcome_text
 from rag_app.command_redteam_judge import broken_promises
 from rag_app.command_redteam_run import CANARY, Attackers, Plan, run
-from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import RagError
 from rag_app.history import History, new_conversation
+from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.prompts import fenced
 from rag_app.quoting import compose
 from rag_app.reader import ModelReader

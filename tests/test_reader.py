@@ -13,9 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag_app.errors import ModelBusy, ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.language_model import Ending, OpenAIModel
-from rag_app.model_servers import Endpoint
-from rag_app.prompts import fitting, parameters_of, prompt, size_of, tokens_of
+from rag_app.models.llm.client import Ending, OpenAIModel
+from rag_app.models.llm.prompt_safety import parameters_of, size_of, tokens_of
+from rag_app.models.llm.servers import Endpoint
+from rag_app.prompts import fitting, prompt
 from rag_app.reader import LARGEST, NOT_FOUND, ModelReader
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings

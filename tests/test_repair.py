@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from rag_app.errors import ModelError
-from rag_app.language_model import OpenAIModel
-from rag_app.model_calls import said
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.call import said
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.reader import ModelReader
 from rag_app.records import Draft, Evidence
 from rag_app.repair import mended

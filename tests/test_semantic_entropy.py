@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
-from rag_app.embedder import open_embedder
 from rag_app.formats import answer_json
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
+from rag_app.models.embedder import open_embedder
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.reader import ModelReader
 from rag_app.records import Answer
 from rag_app.semantic_entropy import meanings, semantic_entropy

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Citation, Support, Verdict
 from rag_app.settling import (

@@ -14,8 +14,8 @@ from rag_app.chain import chain_of
 from rag_app.command_terminal import answer_text
 from rag_app.disagreement import Claimed, asks_for_disagreement, claims_in, direction_of, pairs
 from rag_app.formats import answer_json
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Evidence

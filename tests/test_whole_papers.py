@@ -13,8 +13,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.commands import main
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.prompts import prompt
 from rag_app.reader import ModelReader
 from rag_app.records import Answer
@@ -83,7 +83,7 @@ def test_two_questions_share_all_but_the_question(folder: Path) -> None:
 
 @pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
 def test_llama_cpp_does_not_read_the_papers_again(folder: Path) -> None:
-    from rag_app import local_server  # noqa: PLC0415
+    from rag_app.models.llm import local_server  # noqa: PLC0415
 
     endpoint = local_server.start()
     with Provider() as provider:

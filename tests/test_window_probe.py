@@ -18,9 +18,9 @@ from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.doctor_window import advice
 from rag_app.errors import ModelError, ModelWindowExceeded
-from rag_app.language_model import OpenAIModel
-from rag_app.model_servers import Endpoint
-from rag_app.prompts import tokens_of
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.models.llm.servers import Endpoint
 from rag_app.reader import LARGEST, ModelReader
 from rag_app.settings import Settings
 from rag_app.window_page import page, plot
@@ -168,7 +168,7 @@ def test_what_was_measured_before_the_model_failed_is_shown(
 
 @pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
 def test_smollm2_finds_a_fact_in_a_short_text() -> None:
-    from rag_app.language_model import open_language_model  # noqa: PLC0415
+    from rag_app.models.llm.client import open_language_model  # noqa: PLC0415
 
     model = open_language_model(Settings(llm="local", llm_max_tokens=32))
     assert model is not None

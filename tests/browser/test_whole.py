@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag_app import local_server
 from rag_app.assistant import Assistant
+from rag_app.models.llm import local_server
 from rag_app.settings import Settings
 from rag_app.ui import serve
 from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture

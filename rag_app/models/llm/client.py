@@ -12,10 +12,10 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from rag_app import local_server
-from rag_app.answer_filter import without_secrets
 from rag_app.errors import ModelError, RagError
-from rag_app.model_faults import (
+from rag_app.models.llm import local_server
+from rag_app.models.llm.async_bridge import pieces_of
+from rag_app.models.llm.failures import (
     fault_of,
     is_busy,
     is_unreadable,
@@ -23,11 +23,11 @@ from rag_app.model_faults import (
     pause_before_retry,
     refused_parameter,
 )
-from rag_app.model_servers import Endpoint, is_loopback, list_models, parameters_told, window_of
-from rag_app.prompts import parameters_of
-from rag_app.providers import PRESETS, choose
+from rag_app.models.llm.output_filter import without_secrets
+from rag_app.models.llm.prompt_safety import parameters_of
+from rag_app.models.llm.providers import PRESETS, choose
+from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, parameters_told, window_of
 from rag_app.settings import Settings
-from rag_app.streaming import pieces_of
 
 CONNECT_SECONDS = 10.0
 RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice

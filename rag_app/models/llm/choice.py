@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from rag_app.errors import ModelError, RagError, SettingsError
-from rag_app.language_model import open_language_model
-from rag_app.model_servers import Endpoint, is_loopback, list_models
-from rag_app.providers import PRESETS, chat_models
+from rag_app.models.llm.client import open_language_model
+from rag_app.models.llm.providers import PRESETS, chat_models
+from rag_app.models.llm.servers import Endpoint, is_loopback, list_models
 from rag_app.settings import READER_FIELDS, Settings, reader_file
 
 OWN = "own"  # a server of the user's, by its address

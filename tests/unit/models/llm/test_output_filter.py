@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.answer_filter import WITHHELD, AnswerFilter, ThoughtFilter, without_secrets
+from rag_app.models.llm.output_filter import WITHHELD, AnswerFilter, ThoughtFilter, without_secrets
 
 
 def filtered(text: str, numbers: tuple[int, ...] = (1, 2, 3)) -> str:

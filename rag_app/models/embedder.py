@@ -1,6 +1,11 @@
 """Texts -> vectors. Chooses how a model runs: converted for this processor, or on torch.
 
 sentence_model.py knows which model is meant, openvino_model.py runs it fast, torch_models.py runs it plainly.
+
+Which sentences and table rows of the evidence speak to a question, and how strongly. Pure but for its parts.
+
+Every unit gets a few plain features (words shared, meaning, the kind of answer asked for, rank of its passage); their
+weights were fitted by benchmarks/calibrate_refusal.py on sentences that people marked as answers.
 """
 
 from __future__ import annotations
@@ -13,10 +18,10 @@ from typing import Protocol
 import numpy as np
 
 from rag_app.errors import ModelError, SettingsError
-from rag_app.openvino_model import open_converted
-from rag_app.sentence_model import find_model
+from rag_app.models.openvino import open_converted
+from rag_app.models.torch_models import TorchEmbedder
+from rag_app.models.weights import find_model
 from rag_app.settings import Settings
-from rag_app.torch_models import TorchEmbedder
 
 BACKENDS = ("auto", "openvino", "torch")
 
@@ -72,3 +77,11 @@ def open_embedder(settings: Settings, cache: Path) -> Embedder:
             raise
         _log.warning("%s The embedder runs on torch instead, which is slower.", error)
         return TorchEmbedder(model)
+
+
+class TextEmbedder(Protocol):
+    """The part of an embedder that is needed here."""
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...
+
+    def embed_question(self, text: str) -> np.ndarray: ...

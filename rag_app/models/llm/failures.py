@@ -11,7 +11,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from rag_app.errors import ModelBusy, ModelDenied, ModelError, ModelInterrupted, ModelUnreachable, ModelWindowExceeded
-from rag_app.model_servers import Endpoint, address_remedy, denied, list_models, unreachable
+from rag_app.models.llm.servers import Endpoint, address_remedy, denied, list_models, unreachable
 
 LONGEST_PAUSE = 30.0  # seconds; a provider that wants more is reported instead of waited for
 LONGEST_MESSAGE = 300  # characters of what the provider says

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.errors import SettingsError
-from rag_app.reader_choice import (
+from rag_app.models.llm.choice import (
     Choice,
     choice_of,
     for_the_form,
@@ -28,7 +28,7 @@ from rag_app.settings import SETTINGS_FILE, Settings, examine_settings, load_set
 from tests.provider import Provider, Reply, error_body
 
 KEY = "sk-quite-secret-0123456789"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_a_server_that_is_not_there_or_is_something_else() -> None:
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_app.reader_choice.TRIAL_SECONDS", 0.3)
+    monkeypatch.setattr("rag_app.models.llm.choice.TRIAL_SECONDS", 0.3)
     with Provider(Reply(hang_before_headers=True)) as server:
         trial = try_reader(own(server.url))
         assert not trial.works and "did not answer in time" in trial.message

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from rag_app.conversion import Converted, Embed, choose_precision, convert_any, convert_default, quantise
 from rag_app.errors import ModelError
-from rag_app.packing import Batch, pack, pad, unit
-from rag_app.sentence_model import SentenceModel
-from rag_app.word_pieces import WordPieces, treats_words_alone
+from rag_app.models.batching import Batch, pack, pad, unit
+from rag_app.models.openvino_convert import Converted, Embed, choose_precision, convert_any, convert_default, quantise
+from rag_app.models.tokenizer_cache import WordPieces, treats_words_alone
+from rag_app.models.weights import SentenceModel
 
 FORMAT = 2  # of the cache folder
 _FASTER = {"bf16": "BF16", "f16": "FP16", "int8": "INT8"}  # precisions, and how a processor says that it has them

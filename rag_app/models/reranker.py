@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from rag_app.sentence_model import find_folder
+from rag_app.models.torch_models import TorchReranker
+from rag_app.models.weights import find_folder
 from rag_app.settings import Settings
-from rag_app.torch_models import TorchReranker
 
 
 class Reranker(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag_app.sentence_vectors import SentenceVectors
+from rag_app.models.vector_cache import SentenceVectors
 from tests.doubles import WordEmbedder
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.packing import unit
-from rag_app.sentence_model import SentenceModel
+from rag_app.models.batching import unit
+from rag_app.models.weights import SentenceModel
 
 _CHARACTERS_PER_TOKEN = 64  # nothing readable has longer tokens; a string without a blank may hold megabytes
 _ENDLESS = 100_000  # tokens: the window of a model that reads any length, such as a static one

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.errors import ModelError
-from rag_app.sentence_model import SentenceModel, find_model
+from rag_app.models.weights import SentenceModel, find_model
 
 
 def folder_with(path: Path, **files: object) -> Path:

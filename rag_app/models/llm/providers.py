@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from rag_app.errors import ModelError, SettingsError
-from rag_app.model_servers import Endpoint, host_of, list_models
+from rag_app.models.llm.servers import Endpoint, host_of, list_models
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 0.2  # to this machine; Windows takes two seconds to refuse, so the limit is ours

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from rag_app import local_server
 from rag_app.citations import with_citations
 from rag_app.errors import ModelError
-from rag_app.language_model import Ending, OpenAIModel, check, open_language_model
+from rag_app.models.llm import local_server
+from rag_app.models.llm.client import Ending, OpenAIModel, check, open_language_model
 from rag_app.reader import ModelReader
 from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
@@ -137,7 +137,7 @@ def test_what_it_invents_is_caught(model: OpenAIModel) -> None:
 @needs_model
 def test_it_ends_with_its_process() -> None:
     code = (
-        "from rag_app.language_model import open_language_model; from rag_app.settings import Settings;"
+        "from rag_app.models.llm.client import open_language_model; from rag_app.settings import Settings;"
         "m = open_language_model(Settings(llm='local')); import threading;"
         "g = m.stream('s', 'Tell me a long story.', threading.Event()); next(g); print(m.endpoint.base_url)"
     )

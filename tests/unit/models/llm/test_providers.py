@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from rag_app import providers
 from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
-from rag_app.language_model import HOSTED_PARAMETERS, OpenAIModel
-from rag_app.model_servers import (
+from rag_app.models.llm import providers
+from rag_app.models.llm.client import HOSTED_PARAMETERS, OpenAIModel
+from rag_app.models.llm.providers import PRESETS, Preset, choose, find_loopback, offers
+from rag_app.models.llm.servers import (
     DEFAULT_WINDOW,
     OLLAMA_WINDOW,
     Endpoint,
@@ -20,7 +21,6 @@ from rag_app.model_servers import (
     parameters_told,
     window_of,
 )
-from rag_app.providers import PRESETS, Preset, choose, find_loopback, offers
 from rag_app.settings import Settings
 from tests.provider import Provider
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app.conversion import DEFAULT_COSINES, check_texts, choose_precision, neighbour_cosines
-from rag_app.embedder import Embedder, open_embedder
 from rag_app.errors import ModelError, SettingsError
-from rag_app.openvino_model import open_converted
-from rag_app.reranker import open_reranker
-from rag_app.sentence_model import find_model
+from rag_app.models.embedder import Embedder, open_embedder
+from rag_app.models.openvino import open_converted
+from rag_app.models.openvino_convert import DEFAULT_COSINES, check_texts, choose_precision, neighbour_cosines
+from rag_app.models.reranker import open_reranker
+from rag_app.models.weights import find_model
 from rag_app.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = [
     "Retrieval-augmented generation gives a language model passages to read.",
     "BM25 ranks documents by the words of the question.",

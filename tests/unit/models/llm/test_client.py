@@ -22,8 +22,8 @@ from rag_app.errors import (
     ModelWindowExceeded,
     RagError,
 )
-from rag_app.language_model import RETRIES, Ending, OpenAIModel, answer_tokens, check, open_language_model
-from rag_app.model_servers import Endpoint
+from rag_app.models.llm.client import RETRIES, Ending, OpenAIModel, answer_tokens, check, open_language_model
+from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.provider import Provider, Reply, error_body
 
@@ -308,7 +308,7 @@ def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_client_is_only_loaded_for_a_model() -> None:
     code = (
-        "import sys; from rag_app.language_model import open_language_model, check, offers;"
+        "import sys; from rag_app.models.llm.client import open_language_model, check, offers;"
         "from rag_app.settings import Settings; s = Settings(llm='none');"
         "assert open_language_model(s) is None; check(s); offers();"
         "print([n for n in ('llama_index', 'openai', 'httpx', 'xllamacpp') if n in sys.modules])"

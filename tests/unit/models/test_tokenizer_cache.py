@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.word_pieces import WordPieces, treats_words_alone
+from rag_app.models.tokenizer_cache import WordPieces, treats_words_alone
 
 
 def _specification() -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.answer_guards import Attributor, Opening, is_refusal, loop_start
+from rag_app.models.llm.output_guards import Attributor, Opening, is_refusal, loop_start
 from rag_app.records import Evidence
 
 QUESTION = "What pressure does espresso need?"

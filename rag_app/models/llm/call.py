@@ -7,8 +7,8 @@ from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rag_app.answer_filter import AnswerFilter, ThoughtFilter
-from rag_app.answer_guards import loop_start
+from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
+from rag_app.models.llm.output_guards import loop_start
 
 LOOK_EVERY = 64  # characters between two looks for a loop
 

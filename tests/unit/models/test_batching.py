@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.packing import pack, pad, unit
+from rag_app.models.batching import pack, pad, unit
 
 lengths = st.lists(st.integers(0, 256), max_size=200)
 
