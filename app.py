@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 
 from rag_app.assistant import Assistant
-from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import RagError
-from rag_app.fetch import fetch
 from rag_app.index import current_name
-from rag_app.library import fetched
+from rag_app.papers.corpus import fetched
+from rag_app.papers.fetch import fetch
+from rag_app.papers.manifest import read_manifest
 from rag_app.settings import Settings, load_settings
 from rag_app.ui import Page, open_in_browser, serve
 

@@ -23,10 +23,10 @@ from rag_app import settings as settings_module
 from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.command_batch import run_batch
-from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import RagError
 from rag_app.evidence_file import Claimed, read_evidence
 from rag_app.index import open_current
+from rag_app.papers.manifest import read_manifest
 from rag_app.retrieval import Retriever
 from rag_app.saving import save_answers
 from rag_app.verification import verify

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.tried import Section, Tried
-from rag_app import workers
 from rag_app.assistant import Assistant
 from rag_app.build import build
+from rag_app.papers import worker_pool
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 
 CHUNK = 1 << 20
@@ -130,7 +130,7 @@ def kinds(short: bool) -> dict[str, Callable[[], bytes]]:
 
 def section(short: bool) -> Section:
     """PDFs made to hurt, for the report."""
-    seconds, memory = f"{workers.SECONDS_PER_PAPER:.0f} s", f"{workers.MEMORY_BYTES / 2**30:.0f} GB"
+    seconds, memory = f"{worker_pool.SECONDS_PER_PAPER:.0f} s", f"{worker_pool.MEMORY_BYTES / 2**30:.0f} GB"
     about = (
         f"Each lies beside a good paper and is read in a process that may take {seconds} and {memory}. It is "
         "read or listed with its problem; the good paper answers."
@@ -151,7 +151,7 @@ def tried(what: str, content: bytes) -> Tried:
         row = next(paper for paper in report.papers if paper.paper == "heavy.pdf")
         if "Traceback" in row.problem or "fault of the program" in row.problem:
             faults.append(row.problem)
-        if seconds > 3 * workers.SECONDS_PER_PAPER:
+        if seconds > 3 * worker_pool.SECONDS_PER_PAPER:
             faults.append(f"the build took {seconds:.0f} s")
         if not Assistant(settings_for(folder), embedder=WordEmbedder()).search("otter trial series"):
             faults.append("the good paper does not answer")

@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
-from rag_app import pdf, visibility
 from rag_app.attack_archive import REACHES, Archive, Trial, diversity
 from rag_app.command_redteam_run import Attackers, Outcome, Plan, run
+from rag_app.papers.pdf import file, hidden_text
 from rag_app.settings import load_settings
 
 MEANS = {
@@ -116,7 +116,7 @@ def false_alarms(folder: Path, every: int = 1) -> dict[str, Any]:
     _plainly(paths[0])  # the first pays for what is loaded once
     for path in paths:
         began = time.process_time()
-        read = pdf.read_pages(path)
+        read = file.read_pages(path)
         spent += time.process_time() - began
         pages += len(read)
         found += [
@@ -128,14 +128,14 @@ def false_alarms(folder: Path, every: int = 1) -> dict[str, Any]:
 
 def _plainly(path: Path) -> float:
     """Seconds of processor time to read the pages without looking for hidden text."""
-    looking = visibility.hidden_words
-    visibility.hidden_words = lambda *parts: None
+    looking = hidden_text.hidden_words
+    hidden_text.hidden_words = lambda *parts: None
     try:
         began = time.process_time()
-        pdf.read_pages(path)
+        file.read_pages(path)
         return time.process_time() - began
     finally:
-        visibility.hidden_words = looking
+        hidden_text.hidden_words = looking
 
 
 def main() -> int:

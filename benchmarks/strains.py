@@ -21,7 +21,7 @@ from benchmarks.tried import Section, Tried
 from rag_app import index
 from rag_app.build import build
 from rag_app.errors import IndexFault, RagError
-from rag_app.fetch import fetch
+from rag_app.papers.fetch import fetch
 from tests.doubles import WordEmbedder, settings_for
 
 PDF = b"%PDF-1.5\n" + b"x" * 200_000 + b"\ntrailer\n%%EOF\n"

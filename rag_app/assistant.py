@@ -18,13 +18,13 @@ from rag_app.desk import Desk
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index import Generation, open_current
 from rag_app.inventory import files_there, reading_key
-from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
-from rag_app.pages import READING_VERSION
+from rag_app.papers.corpus import list_papers
+from rag_app.papers.read import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status

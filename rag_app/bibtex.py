@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from rag_app.arxiv import parse_arxiv_id
+from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Source
 
 HEAD = "% Titles and authors as papers.toml and the papers' first pages give them: look them over before you publish."

@@ -26,14 +26,15 @@ from rag_app.errors import IndexFault
 from rag_app.generation_files import Contents, write_generation
 from rag_app.index import Generation
 from rag_app.inventory import File, Inventory, is_made_of, take_inventory
-from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest, read_manifest, write_manifest
 from rag_app.models.embedder import Embedder
-from rag_app.pages import READING_VERSION
+from rag_app.papers import reading_store
+from rag_app.papers.corpus import list_papers
+from rag_app.papers.read import READING_VERSION
+from rag_app.papers.worker_pool import Done, Job, read_all
 from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
-from rag_app.workers import Done, Job, read_all
 
 
 class Build:
@@ -132,7 +133,7 @@ class Build:
             for file in todo:
                 if file.problem:
                     closed = Reading(title="", pages=(), state="unreadable", problem=file.problem)
-                    files_module.save_reading(self.parts / file.part, closed)
+                    reading_store.save_reading(self.parts / file.part, closed)
             jobs = [
                 Job(file.paper.path.resolve(), file.paper.kind, file.digest, self.parts / file.part, file.keep_hidden)
                 for file in todo
@@ -163,7 +164,7 @@ class Build:
     def _split_one(self, file: File, first: int) -> tuple[Entry, list[Passage], Usage]:
         folder = self.parts / file.part
         paper = file.paper
-        reading = files_module.load_reading(folder)
+        reading = reading_store.load_reading(folder)
         title = paper.title or reading.title or paper.paper
         key = hashlib.sha256(f"{title}\n{self.splitter.key()}\n{self.embedder.identity}".encode()).hexdigest()[:16]
         place = folder / f"passages-{key}.json"

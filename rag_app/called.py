@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from rag_app.names import is_common
+from rag_app.papers.front_matter import is_common
 from rag_app.records import Reading
 
 USAGE_VERSION = 4  # of what usage() counts, which is kept per paper

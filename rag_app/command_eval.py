@@ -18,7 +18,7 @@ from rag_app.evaluation_page import page
 from rag_app.evaluation_questions import KINDS, Question, read_questions
 from rag_app.evaluation_summary import SCORES, Change, changes, faults, read_accepted, summary
 from rag_app.models.llm.client import OpenAIModel, open_language_model
-from rag_app.pdf import raw_text
+from rag_app.papers.pdf.file import raw_text
 from rag_app.records import Json
 from rag_app.settings import Settings, load_settings
 

@@ -19,10 +19,10 @@ from rag_app import index
 from rag_app.assistant import Assistant
 from rag_app.doctor_packages import Finding, packages
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
-from rag_app.library import list_papers
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm import client, providers
 from rag_app.models.llm.choice import choice_of, is_kept, key_source, overriding
+from rag_app.papers.corpus import list_papers
 from rag_app.settings import Settings, reader_file
 
 OLDEST_SQLITE = (3, 35, 0)  # chromadb refuses to be imported with an older one

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
 from rag_app.build_report import BuildReport
-from rag_app.fetch import Fetched
+from rag_app.papers.fetch import Fetched
 from rag_app.records import (
     Answer,
     AnswerPlan,

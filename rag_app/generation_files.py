@@ -16,7 +16,7 @@ import numpy as np
 from rag_app import files, index, store, vector_search
 from rag_app.errors import IndexFault
 from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
-from rag_app.pages import READING_VERSION
+from rag_app.papers.read import READING_VERSION
 from rag_app.records import Passage, passage_id
 from rag_app.word_index import WordIndex
 

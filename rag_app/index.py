@@ -30,6 +30,7 @@ from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.library_map import library_map, paper_vectors
 from rag_app.manifest import Entry, Manifest, read_manifest
+from rag_app.papers import reading_store
 from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
 from rag_app.store import PassageStore
 from rag_app.vector_search import VectorSearch
@@ -166,7 +167,7 @@ class Generation:
             if entry.part in self._readings:
                 self._readings.move_to_end(entry.part)
                 return self._readings[entry.part]
-        reading = files.load_reading(self._parts / entry.part)
+        reading = reading_store.load_reading(self._parts / entry.part)
         with self._lock:
             self._readings[entry.part] = reading
             while len(self._readings) > READINGS_KEPT:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rag_app.files import file_digest
 from rag_app.index import Generation
-from rag_app.library import list_papers
 from rag_app.manifest import Entry, Manifest
-from rag_app.pages import READING_VERSION
+from rag_app.papers.corpus import list_papers
+from rag_app.papers.read import READING_VERSION
 from rag_app.records import Paper
 
 CLOSED = "closed-"  # in front of the digest of a file that could not be opened

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from rag_app.arxiv import parse_arxiv_id
+from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Reference
 
 MOST_IN_RANGE = 30  # "[3-40]" is rather an interval than that many works

@@ -12,7 +12,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from rag_app.adding import (
+from rag_app.errors import PaperError, RagError
+from rag_app.papers.add_remove import (
     LARGEST_PDF,
     MOST_AT_ONCE,
     REMOVED,
@@ -23,8 +24,7 @@ from rag_app.adding import (
     removed_papers,
     restore_paper,
 )
-from rag_app.arxiv import parse_arxiv_id
-from rag_app.errors import PaperError, RagError
+from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.texts import say
 from rag_app.ui_arrivals import UNDERWAY, Arrival, Arrivals
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag_app.adding import MOST_AT_ONCE, Added
-from rag_app.arxiv import parse_arxiv_id, split_ids
 from rag_app.build_report import FAILED_STATES
 from rag_app.errors import FetchError, RagError
-from rag_app.fetch import Fetched, FetchProgress, fetch
+from rag_app.papers.add_remove import MOST_AT_ONCE, Added
+from rag_app.papers.arxiv_ids import parse_arxiv_id, split_ids
+from rag_app.papers.fetch import Fetched, FetchProgress, fetch
 from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_library import BuildJob, duration
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from rag_app.evidence_file import Claimed
-from rag_app.files import file_digest, load_reading
-from rag_app.library import list_papers
+from rag_app.files import file_digest
+from rag_app.papers import reading_store
+from rag_app.papers.corpus import list_papers
+from rag_app.papers.worker_pool import Done, Job, read_all
 from rag_app.quotes import is_verified
 from rag_app.records import Page, Paper
-from rag_app.workers import Done, Job, read_all
 
 State = Literal["found", "other page", "not found", "file changed", "file missing", "file unreadable"]
 MOST_PAGES_NAMED = 5
@@ -126,7 +127,7 @@ def _check(claims: Sequence[Claimed], file: Paper, digest: str, part: Path) -> l
         return [
             Checked(claim, "file unreadable", problem="it changed while it was read. Run again.") for claim in claims
         ]
-    reading = load_reading(part)
+    reading = reading_store.load_reading(part)
     other = file.paper if file.paper != claims[0].paper else ""
     found = _pages_with([claim.quote for claim in claims], reading.pages)
     results = []

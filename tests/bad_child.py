@@ -7,11 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from rag_app import pages
-from rag_app.reading_child import main
+from rag_app.papers import read, worker
 from rag_app.records import Kind, Reading
 
-real = pages.read_paper
+real = read.read_paper
 
 
 def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
@@ -39,5 +38,5 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 if __name__ == "__main__":
     if len(sys.argv) > 2:
         sys.exit("ModuleNotFoundError: no parser here")
-    pages.read_paper = read_paper
-    main(int(sys.argv[1]))
+    read.read_paper = read_paper
+    worker.main(int(sys.argv[1]))

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from rag_app import build as build_module
-from rag_app import embedding, files, index, manifest, store, workers
+from rag_app import embedding, files, index, manifest, store
 from rag_app.assistant import Assistant
 from rag_app.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.build import build
 from rag_app.build_report import BuildProgress, BuildReport, Stopped
 from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
 from rag_app.index import Generation
+from rag_app.papers import worker_pool
 from rag_app.retrieval import Retriever
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
@@ -349,7 +350,7 @@ def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, mo
 def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_build(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "CHILD", (str(Path(__file__).with_name("bad_child.py")),))
+    monkeypatch.setattr(worker_pool, "CHILD", (str(Path(__file__).with_name("bad_child.py")),))
     (library / "corpus" / "moving.txt").write_text("CHANGE comes over me. " * 20, encoding="utf-8")
     report = run(library)
     assert any("moving.txt: changed while it was being read. Build again." in problem for problem in report.problems)

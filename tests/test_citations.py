@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rag_app import citations
 from rag_app.citations import MarkStream, nearest, with_citations
-from rag_app.pages import read_paper
+from rag_app.papers.read import read_paper
 from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text.sentences import sentences

@@ -8,12 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_fetch import Server
 
 from rag_app.commands import main
 from rag_app.settings import load_settings, reader_file
 from tests.pdfs import make_broken, make_paper
 from tests.provider import Provider, Reply, error_body
+from tests.unit.papers.test_fetch import Server
 
 KEY = "sk-quite-secret-0123456789"
 

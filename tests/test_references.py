@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rag_app.assistant import Assistant
 from rag_app.command_terminal import answer_text
 from rag_app.formats import answer_json, citation_json
-from rag_app.pages import read_paper
+from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Citation
 from rag_app.references import Known, Shelf, may_refer, references
 from tests.doubles import WordEmbedder, settings_for

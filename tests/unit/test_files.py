@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rag_app import files
 from rag_app.errors import IndexFault
+from rag_app.papers import reading_store
 from rag_app.records import Block, Page, Passage, Reading, Words
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
@@ -70,8 +71,8 @@ def plain(reading: Reading) -> object:
 @given(readings)
 @RELAXED
 def test_a_reading_comes_back_as_it_was_saved(tmp_path: Path, reading: Reading) -> None:
-    files.save_reading(tmp_path / "part", reading)
-    assert plain(files.load_reading(tmp_path / "part")) == plain(reading)
+    reading_store.save_reading(tmp_path / "part", reading)
+    assert plain(reading_store.load_reading(tmp_path / "part")) == plain(reading)
 
 
 @given(st.lists(passages, max_size=4))
@@ -92,7 +93,7 @@ def reading_with_words() -> Reading:
 @given(st.sampled_from(["reading.json", "places.npy", "boxes.npy"]), st.data())
 @RELAXED
 def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: str, data: st.DataObject) -> None:
-    files.save_reading(tmp_path, reading_with_words())
+    reading_store.save_reading(tmp_path, reading_with_words())
     content = bytearray((tmp_path / name).read_bytes())
     cut = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -101,7 +102,7 @@ def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: s
         content[cut] ^= data.draw(st.integers(1, 255))
     (tmp_path / name).write_bytes(content)
     try:
-        reading = files.load_reading(tmp_path)
+        reading = reading_store.load_reading(tmp_path)
     except IndexFault as error:
         assert "--fresh" in str(error)
     else:
@@ -110,10 +111,10 @@ def test_damage_at_any_byte_is_a_clear_error_or_harmless(tmp_path: Path, name: s
 
 @pytest.mark.parametrize("name", ["reading.json", "places.npy", "boxes.npy"])
 def test_a_missing_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
-    files.save_reading(tmp_path, reading_with_words())
+    reading_store.save_reading(tmp_path, reading_with_words())
     (tmp_path / name).unlink()
     with pytest.raises(IndexFault, match=f"{name}.*--fresh"):
-        files.load_reading(tmp_path)
+        reading_store.load_reading(tmp_path)
 
 
 def test_no_array_may_run_code(tmp_path: Path) -> None:

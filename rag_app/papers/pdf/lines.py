@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.raw_page import SOFT_HYPHEN, RawPage
+from rag_app.papers.pdf.raw_page import SOFT_HYPHEN, RawPage
 from rag_app.records import BlockKind, Box
 
 _GAP = 0.95  # of the type size: justified prose stays below, cells of a table stand wider apart

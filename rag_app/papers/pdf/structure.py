@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag_app.headings import mark_headings, numbered_heading
-from rag_app.layout import Line
-from rag_app.raw_page import OutlineEntry, RawPage
+from rag_app.papers.pdf.headings import mark_headings, numbered_heading
+from rag_app.papers.pdf.lines import Line
+from rag_app.papers.pdf.raw_page import OutlineEntry, RawPage
 
 _STAMP = re.compile(r"arXiv:\d{4}\.\d{4,5}v\d+\s+\[")
 _PAGE_NUMBER = re.compile(

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from rag_app import files
-from rag_app.pages import read_paper
+from rag_app.papers import reading_store
+from rag_app.papers.read import read_paper
 
 
 def main(memory: int) -> None:
@@ -57,7 +58,7 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
         reading = read_paper(path, request["kind"], keep_hidden=keep)  # type: ignore[arg-type]  # the parent sends a Kind
         if _digest(path) != request["digest"]:
             return {**reply, "changed": True}
-        files.save_reading(Path(request["folder"]), reading)
+        reading_store.save_reading(Path(request["folder"]), reading)
     except MemoryError:
         reply["problem"] = f"{path.name}: needs more memory than a paper may take. Split it, then build again."
     except OSError as error:  # a full disk is not the paper's fault

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_app.layout import Line
-from rag_app.raw_page import SOFT_HYPHEN, OutlineEntry
+from rag_app.papers.pdf.lines import Line
+from rag_app.papers.pdf.raw_page import SOFT_HYPHEN, OutlineEntry
 
 _NUMBERED = re.compile(
     r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z](?:\.\d{1,2}){0,3}|[IVX]{1,5}(?=\.)|Appendix\s+[A-Z](?:\.\d{1,2}){0,3})"

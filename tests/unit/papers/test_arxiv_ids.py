@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.arxiv import ArxivId, arxiv_id_of_file, parse_arxiv_id, split_ids
+from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file, parse_arxiv_id, split_ids
 
 OLD_ARCHIVES = ["hep-th", "astro-ph", "math", "math-ph", "cs", "cond-mat", "quant-ph"]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import pdf
-from rag_app.bibliography import entries, mark_entries, release
 from rag_app.errors import PaperError
-from rag_app.front import front_matter, title_lines
-from rag_app.layout import Line, body_size, mark_breaks, visual_lines
-from rag_app.plain import hidden_line, read_plain
-from rag_app.raw_page import RawPage
-from rag_app.reading_order import in_reading_order
+from rag_app.papers.front_matter import front_matter, title_lines
+from rag_app.papers.pdf import file
+from rag_app.papers.pdf.bibliography import entries, mark_entries, release
+from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
+from rag_app.papers.pdf.raw_page import RawPage
+from rag_app.papers.pdf.reading_order import in_reading_order
+from rag_app.papers.pdf.structure import mark_kinds
+from rag_app.papers.plain_text import hidden_line, read_plain
 from rag_app.records import Block, Kind, Page, Reading, Words
-from rag_app.structure import mark_kinds
 from rag_app.text.characters import LOST
 from rag_app.text.normalize import Normalised, normalise, words_of
 
@@ -49,8 +49,8 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
-    document = pdf.read_document(path)
-    raw = [in_reading_order(page) for page in pdf.read_pages(path, keep_hidden=keep_hidden)]
+    document = file.read_document(path)
+    raw = [in_reading_order(page) for page in file.read_pages(path, keep_hidden=keep_hidden)]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]

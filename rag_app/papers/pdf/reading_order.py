@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rag_app.raw_page import RawPage
+from rag_app.papers.pdf.raw_page import RawPage
 
 _FEWEST = 8  # rows that jump the gutter before the order counts as broken
 _WIDEST_LABEL = 0.22  # of the page's width: a side of a row narrower than that may be a cell of a table

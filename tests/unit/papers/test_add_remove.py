@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.adding import (
+from rag_app.errors import CorpusError, PaperError
+from rag_app.papers.add_remove import (
     REMOVED,
     TEMPORARY,
     Incoming,
@@ -23,8 +24,7 @@ from rag_app.adding import (
     safe_name,
     shown_name,
 )
-from rag_app.errors import CorpusError, PaperError
-from rag_app.library import list_papers
+from rag_app.papers.corpus import list_papers
 from tests.pdfs import make_paper
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from rag_app.arxiv import parse_arxiv_id
 from rag_app.errors import CorpusError
+from rag_app.papers.arxiv_ids import parse_arxiv_id
 
 MANIFEST = "papers.toml"
 YEARS = range(1900, 2101)

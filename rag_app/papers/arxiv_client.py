@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from rag_app.arxiv import HOSTS
 from rag_app.errors import FetchError
+from rag_app.papers.arxiv_ids import HOSTS
 
 ARXIV = "https://arxiv.org"
 _PIECE = 128 * 1024  # bytes

@@ -21,12 +21,13 @@ from typing import IO, Any
 
 from rag_app import files
 from rag_app.errors import IndexFault
+from rag_app.papers import reading_store
 from rag_app.records import Kind, Reading
 
 SECONDS_PER_PAPER = 120.0
 SECONDS_TO_START = 60.0
 MEMORY_BYTES = 3 * 1024**3
-CHILD = ("-P", "-m", "rag_app.reading_child")  # -P: a file in the current folder must not pass for a module
+CHILD = ("-P", "-m", "rag_app.papers.worker")  # -P: a file in the current folder must not pass for a module
 _LOOK = 0.2  # seconds between two looks at whether the build was stopped
 
 
@@ -115,7 +116,7 @@ def _serve(
             changed = bool(reply["changed"])
             if reply["problem"] and not changed:
                 reading = Reading(title="", pages=(), state="unreadable", problem=str(reply["problem"]))
-                files.save_reading(job.folder, reading)
+                reading_store.save_reading(job.folder, reading)
             finished.put(Done(job, time.perf_counter() - began, changed))
     except BaseException as error:  # handed to the thread that asked, which raises it
         finished.put(error)
@@ -179,7 +180,7 @@ class _Child:
         return None
 
     def _start(self) -> None:
-        package_root = str(Path(__file__).resolve().parent.parent)
+        package_root = str(Path(__file__).resolve().parents[2])
         inherited = os.environ.get("PYTHONPATH", "")
         path = os.pathsep.join(part for part in (package_root, inherited) if part)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child

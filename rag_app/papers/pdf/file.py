@@ -21,8 +21,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
-from rag_app.raw_page import Document, OutlineEntry, RawPage, blanked, empty_page, physical_lines, word_spans
-from rag_app.visibility import hidden_words
+from rag_app.papers.pdf.hidden_text import hidden_words
+from rag_app.papers.pdf.raw_page import Document, OutlineEntry, RawPage, blanked, empty_page, physical_lines, word_spans
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag_app.layout import Line
+from rag_app.papers.pdf.lines import Line
 from rag_app.records import Page
 
 _NUMBERED = re.compile(r"\[\d{1,3}\]|\[[A-Z][\w+]{1,9}\]")

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from rag_app.arxiv import ArxivId, parse_arxiv_id
-from rag_app.arxiv_client import ARXIV, Again, ArxivClient, Body, Unreachable
 from rag_app.errors import FetchError
-from rag_app.library import fetched
+from rag_app.papers.arxiv_client import ARXIV, Again, ArxivClient, Body, Unreachable
+from rag_app.papers.arxiv_ids import ArxivId, parse_arxiv_id
+from rag_app.papers.corpus import fetched
 
 TEMPORARY = ".fetching-"  # hidden, so that a half file never counts as a paper
 _LIMIT = 200 * 1024 * 1024  # bytes; the largest papers of arXiv are well below

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rag_app import pdf
 from rag_app.errors import PaperError
-from rag_app.raw_page import RawPage
+from rag_app.papers.pdf import file
+from rag_app.papers.pdf.raw_page import RawPage
 from tests.pdfs import HEIGHT, WIDTH, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
 
@@ -24,7 +24,7 @@ def _word(page: RawPage, word: str) -> tuple[float, ...]:
 
 def test_words_have_boxes_from_the_top_left(tmp_path: Path) -> None:
     path = make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello"), (300, 700, "world")]])
-    (page,) = pdf.read_pages(path)
+    (page,) = file.read_pages(path)
     x0, y0, x1, y1 = _word(page, "Hello")
     assert x0 == pytest.approx(100, abs=1)
     assert y0 < 200 < y1 + 1
@@ -35,7 +35,7 @@ def test_words_have_boxes_from_the_top_left(tmp_path: Path) -> None:
 
 
 def test_a_cropped_page_is_measured_from_what_is_shown(tmp_path: Path) -> None:
-    (page,) = pdf.read_pages(make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], crop=36))
+    (page,) = file.read_pages(make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], crop=36))
     x0, y0, _, _ = _word(page, "Hello")
     assert x0 == pytest.approx(64, abs=1)
     assert y0 == pytest.approx(200 - 36 - 9, abs=4)
@@ -43,7 +43,7 @@ def test_a_cropped_page_is_measured_from_what_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_turned_page_is_measured_as_it_is_shown(tmp_path: Path) -> None:
-    (page,) = pdf.read_pages(make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], rotate=90))
+    (page,) = file.read_pages(make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], rotate=90))
     x0, y0, x1, y1 = _word(page, "Hello")
     assert (page.width, page.height) == (HEIGHT, WIDTH)
     assert y0 == pytest.approx(100, abs=1)  # what was left is now at the top
@@ -53,8 +53,8 @@ def test_a_turned_page_is_measured_as_it_is_shown(tmp_path: Path) -> None:
 
 def test_the_boxes_lie_on_the_ink_of_the_picture(tmp_path: Path) -> None:
     path = make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], size=20)
-    (page,) = pdf.read_pages(path)
-    data, width, height = pdf.render_page(path, 1, scale=2)
+    (page,) = file.read_pages(path)
+    data, width, height = file.render_page(path, 1, scale=2)
     picture = Image.open(io.BytesIO(data)).convert("L")
     assert picture.size == (width, height) == (round(2 * WIDTH), round(2 * HEIGHT))
     ink = picture.point(lambda value: 255 if value < 128 else 0).getbbox()
@@ -65,7 +65,7 @@ def test_the_boxes_lie_on_the_ink_of_the_picture(tmp_path: Path) -> None:
 
 def test_lines_carry_their_type_size_and_weight(tmp_path: Path) -> None:
     path = make_paper(tmp_path / "a.pdf", "A Title of the Paper", [("1 Introduction", ["Some words in a row."])])
-    (page,) = pdf.read_pages(path)
+    (page,) = file.read_pages(path)
     found = {}
     for row, (first, end) in enumerate(page.lines.tolist()):
         text = page.text[page.words[first, 0] : page.words[end - 1, 1]]
@@ -84,41 +84,41 @@ def test_labels_outline_and_metadata(tmp_path: Path) -> None:
         metadata_title="From the Metadata",
         outline=True,
     )
-    assert [page.label for page in pdf.read_pages(path)][:3] == ["iii", "1", "2"]
-    document = pdf.read_document(path)
+    assert [page.label for page in file.read_pages(path)][:3] == ["iii", "1", "2"]
+    document = file.read_document(path)
     assert document.title == "From the Metadata"
     assert [(entry.title, entry.level) for entry in document.outline] == [("1 Introduction", 0), ("1.1 Setup", 1)]
     assert document.outline[0].page == 1
 
 
 def test_a_page_without_labels_is_numbered(tmp_path: Path) -> None:
-    assert [page.label for page in pdf.read_pages(make_scanned(tmp_path / "a.pdf"))] == ["1", "2"]
+    assert [page.label for page in file.read_pages(make_scanned(tmp_path / "a.pdf"))] == ["1", "2"]
 
 
 def test_a_password_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     path = make_encrypted(tmp_path / "locked.pdf")
-    for read in (pdf.read_document, pdf.read_pages, lambda path: pdf.render_page(path, 1)):
+    for read in (file.read_document, file.read_pages, lambda path: file.render_page(path, 1)):
         with pytest.raises(PaperError, match=r"locked\.pdf: encrypted .* without the password"):
             read(path)
 
 
 def test_a_file_that_anybody_may_open_is_read_though_encrypted(tmp_path: Path) -> None:
     path = make_encrypted(tmp_path / "open.pdf", password="")
-    assert "Nobody reads this." in pdf.read_pages(path)[0].text
-    assert pdf.read_document(path).warnings == ()
+    assert "Nobody reads this." in file.read_pages(path)[0].text
+    assert file.read_document(path).warnings == ()
 
 
 def test_a_broken_file_is_an_error_for_pages_and_a_warning_for_metadata(tmp_path: Path) -> None:
     path = make_broken(tmp_path / "broken.pdf")
     with pytest.raises(PaperError, match=r"broken\.pdf: not a readable PDF"):
-        pdf.read_pages(path)
-    assert "could not be read" in pdf.read_document(path).warnings[0]
+        file.read_pages(path)
+    assert "could not be read" in file.read_document(path).warnings[0]
 
 
 def test_a_page_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     path = make_scanned(tmp_path / "a.pdf")
     with pytest.raises(PaperError, match="no page 3; its pages are 1 to 2"):
-        pdf.render_page(path, 3)
+        file.render_page(path, 3)
 
 
 def test_many_threads_may_draw_and_read_at_once(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_many_threads_may_draw_and_read_at_once(tmp_path: Path) -> None:
     def work() -> None:
         try:
             for _ in range(5):
-                results.append(pdf.render_page(path, 1)[0])
-                pdf.read_pages(path)
+                results.append(file.render_page(path, 1)[0])
+                file.read_pages(path)
         except BaseException as error:
             errors.append(error)
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from rag_app.errors import CorpusError, PaperError
 from rag_app.files import file_digest
-from rag_app.library import list_papers
+from rag_app.papers.corpus import list_papers
 from rag_app.records import Paper
 
 LARGEST_PDF = 200 * 1024 * 1024  # bytes, as for fetching

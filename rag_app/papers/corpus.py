@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag_app.arxiv import ArxivId, arxiv_id_of_file
-from rag_app.corpus_manifest import MANIFEST, Entry, read_manifest
 from rag_app.errors import CorpusError
+from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file
+from rag_app.papers.manifest import MANIFEST, Entry, read_manifest
 from rag_app.records import Kind, Paper
 
 NOTES = "notes"

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from rag_app.arxiv_client import _retry_after, reachable
 from rag_app.errors import CorpusError, FetchError
-from rag_app.fetch import TEMPORARY, Fetched, FetchProgress, fetch
+from rag_app.papers.arxiv_client import _retry_after, reachable
+from rag_app.papers.fetch import TEMPORARY, Fetched, FetchProgress, fetch
 
 PDF = b"%PDF-1.5\n" + b"x" * 300_000 + b"\ntrailer\n%%EOF\n"
 Reply = Callable[["Handler"], None]

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.corpus_manifest import read_manifest
 from rag_app.errors import CorpusError
-from rag_app.library import fetched, list_papers
+from rag_app.papers.corpus import fetched, list_papers
+from rag_app.papers.manifest import read_manifest
 
-CORPUS = Path(__file__).resolve().parents[1] / "corpus"
-PAPERS = Path(__file__).resolve().parents[2] / "shared" / "papers"
+CORPUS = Path(__file__).resolve().parents[3] / "corpus"
+PAPERS = Path(__file__).resolve().parents[4] / "shared" / "papers"
 LONGRAG = """
 [[paper]]
 arxiv_id = "2406.15319"

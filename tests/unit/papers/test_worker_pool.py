@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from rag_app import files, workers
+from rag_app import files
 from rag_app.errors import IndexFault
-from rag_app.workers import Done, Job, read_all
+from rag_app.papers import reading_store, worker_pool
+from rag_app.papers.worker_pool import Done, Job, read_all
 
 BAD_CHILD = str(Path(__file__).with_name("bad_child.py"))
 
 
 @pytest.fixture
 def bad_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "CHILD", (BAD_CHILD,))
+    monkeypatch.setattr(worker_pool, "CHILD", (BAD_CHILD,))
 
 
 def job(folder: Path, name: str, content: str) -> Job:
@@ -32,7 +33,7 @@ def read(*jobs: Job, count: int = 2) -> dict[str, Done]:
 
 
 def problem(one: Job) -> str:
-    reading = files.load_reading(one.folder)
+    reading = reading_store.load_reading(one.folder)
     assert (reading.state == "unreadable") == bool(reading.problem)
     return reading.problem
 
@@ -42,7 +43,7 @@ def test_every_file_is_read_once_and_reported(tmp_path: Path) -> None:
     done = read(*jobs, count=3)
     assert set(done) == {f"{number}.txt" for number in range(7)}
     for number, one in enumerate(jobs):
-        assert f"Otter number {number}" in files.load_reading(one.folder).pages[0].text
+        assert f"Otter number {number}" in reading_store.load_reading(one.folder).pages[0].text
         assert done[one.path.name].seconds >= 0 and not done[one.path.name].changed
 
 
@@ -62,7 +63,7 @@ def test_a_crash_costs_that_file_alone(tmp_path: Path, count: int) -> None:
 
 @pytest.mark.usefixtures("bad_child")
 def test_a_hang_is_ended_and_costs_that_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "SECONDS_PER_PAPER", 1.0)
+    monkeypatch.setattr(worker_pool, "SECONDS_PER_PAPER", 1.0)
     bad, good = job(tmp_path, "bad.txt", "HANG " * 40), job(tmp_path, "good.txt", "All is well.")
     read(bad, good, count=1)
     assert "bad.txt" in problem(bad) and "took longer than 1 s" in problem(bad)
@@ -72,7 +73,7 @@ def test_a_hang_is_ended_and_costs_that_file_alone(tmp_path: Path, monkeypatch: 
 @pytest.mark.usefixtures("bad_child")
 def test_a_paper_that_swells_costs_that_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("resource", reason="Windows has no limit on a process's memory to test")
-    monkeypatch.setattr(workers, "MEMORY_BYTES", 2**30)
+    monkeypatch.setattr(worker_pool, "MEMORY_BYTES", 2**30)
     bad, good = job(tmp_path, "bad.txt", "SWELL " * 40), job(tmp_path, "good.txt", "All is well.")
     read(bad, good, count=1)
     assert "bad.txt" in problem(bad) and "memory" in problem(bad)
@@ -102,7 +103,7 @@ def test_a_full_disk_is_not_the_papers_fault(tmp_path: Path) -> None:
 
 
 def test_children_that_do_not_start_blame_no_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "CHILD", (BAD_CHILD, "unwanted"))
+    monkeypatch.setattr(worker_pool, "CHILD", (BAD_CHILD, "unwanted"))
     one = job(tmp_path, "good.txt", "All is well.")
     with pytest.raises(IndexFault, match=r"does not start \(ModuleNotFoundError: no parser here\)"):
         read(one)
@@ -110,7 +111,7 @@ def test_children_that_do_not_start_blame_no_paper(tmp_path: Path, monkeypatch: 
 
 
 def test_a_child_that_the_system_ended_meanwhile_is_replaced(tmp_path: Path) -> None:
-    child = workers._Child(threading.Event())
+    child = worker_pool._Child(threading.Event())
     first, second = job(tmp_path, "1.txt", "First."), job(tmp_path, "2.txt", "Second.")
     assert not child.read(first)["problem"]
     assert child._process is not None

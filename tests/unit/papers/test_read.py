@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.pages import read_paper
+from rag_app.papers.read import read_paper
 from rag_app.records import Page, Reading
 from rag_app.text.normalize import checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 from tests.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 PAPERS = SHARED / "papers"
 needs_papers = pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
 

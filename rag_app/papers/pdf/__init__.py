@@ -1,0 +1,1 @@
+"""PDF pages -> words with boxes, in reading order, with their structure."""
