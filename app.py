@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from rag_app.assistant import Assistant
 from rag_app.errors import RagError
-from rag_app.index import current_name
+from rag_app.index.generations import current_name
 from rag_app.papers.corpus import fetched
 from rag_app.papers.fetch import fetch
 from rag_app.papers.manifest import read_manifest

@@ -28,11 +28,11 @@ from benchmarks.retrieval import recall
 from benchmarks.set_index import SetIndex, open_set
 from rag_app import retrieval
 from rag_app.assistant import Assistant
-from rag_app.index import open_current
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import open_current
 from rag_app.records import Hit
 from rag_app.retrieval import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
-from rag_app.word_index import terms
 
 # Where steps are judged: the set, its split, the measure, and how many questions at most.
 CHOOSING = {

@@ -24,11 +24,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.refusal_material import Asking, libraries
-from rag_app import index, sentence_ranking
+from rag_app import sentence_ranking
 from rag_app.answering import find, quoting_reader
 from rag_app.assistant import Assistant
 from rag_app.confidence import CONFIDENCE_WEIGHTS, grounds, level
 from rag_app.evaluation import folded
+from rag_app.index import generations
 from rag_app.quoting import QuotingReader, choose
 from rag_app.retrieval import Retriever, Scope
 from rag_app.sufficiency import LOOKED_AT, WEIGHTS
@@ -67,7 +68,7 @@ def main(folder: Path) -> dict[str, Any]:
 def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
     """Search for each question and weigh what was found. Questions that find nothing are left out."""
     result: list[Seen] = []
-    generation = index.open_current(assistant.settings.index_folder)
+    generation = generations.open_current(assistant.settings.index_folder)
     try:
         retriever = Retriever(generation, assistant.embedder.embed_question)
         for asking in asked:

@@ -24,12 +24,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.tried import Section, Tried
-from rag_app import index
 from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
-from rag_app.build import build
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
-from rag_app.store import PassageStore
+from rag_app.index import generations
+from rag_app.index.build import build
+from rag_app.index.chroma import PassageStore
 from rag_app.ui import serve
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.visitor import Visitor
@@ -156,13 +156,13 @@ def swapped(builds: int) -> Tried:
         for number in range(1, builds + 1):
             write_paper(folder / "corpus", f"yak{number}.md", f"yak{number}", 2, fact(number))
             build(settings_for(folder), WordEmbedder())
-            for _ in range(index.FEW_FETCHES + 1):  # the last one opens Chroma
+            for _ in range(generations.FEW_FETCHES + 1):  # the last one opens Chroma
                 answer = assistant.ask(f"How many stones does the yak{number} weigh?")
                 shown = [answer.answer, *(one.quote for one in (*answer.citations, *answer.nearest))]
                 if not any(f"{number}77 stones" in text for text in shown):  # refused, it is shown as the nearest
                     faults.append(f"build {number} is not found")
             gc.collect()
-            for kind in (index.Generation, PassageStore):
+            for kind in (generations.Generation, PassageStore):
                 there = sum(type(one) is kind for one in gc.get_objects())
                 if there > 1:
                     faults.append(f"after build {number} there are {there} of {kind.__name__}")
@@ -242,7 +242,7 @@ def other_makers() -> Tried:
         other.build()
         if other.ask("Which points does the otter reach?").notes:
             faults.append("a build does not mend it")
-        file = folder / "index" / "generations" / index.current_name(folder / "index") / "manifest.json"
+        file = folder / "index" / "generations" / generations.current_name(folder / "index") / "manifest.json"
         value = json.loads(file.read_text(encoding="utf-8"))
         file.write_text(json.dumps(value | {"format": 99}), encoding="utf-8")
         later = Assistant(settings_for(folder), embedder=WordEmbedder("others"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.followup import stand_alone
-from rag_app.index import open_current
+from rag_app.index.generations import open_current
 from rag_app.records import Answer, Citation
 from rag_app.retrieval import Retriever
 from rag_app.understanding import LibraryNames

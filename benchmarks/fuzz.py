@@ -25,7 +25,7 @@ from rag_app.assistant import Assistant
 from rag_app.command_batch import run_batch
 from rag_app.errors import RagError
 from rag_app.evidence_file import Claimed, read_evidence
-from rag_app.index import open_current
+from rag_app.index.generations import open_current
 from rag_app.papers.manifest import read_manifest
 from rag_app.retrieval import Retriever
 from rag_app.saving import save_answers

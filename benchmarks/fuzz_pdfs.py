@@ -14,8 +14,8 @@ import pypdf
 from benchmarks.common import PAPERS
 from benchmarks.tried import Tried
 from rag_app.assistant import Assistant
-from rag_app.build import build
-from rag_app.index import open_current
+from rag_app.index.build import build
+from rag_app.index.generations import open_current
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 from tests.pdfs import Table, make_paper
 

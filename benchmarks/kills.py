@@ -28,9 +28,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.tried import Section, Tried
-from rag_app import embedding, index, manifest
-from rag_app.build import build
-from rag_app.index import Generation
+from rag_app.index import embed, manifest
+from rag_app.index.build import build
+from rag_app.index.generations import Generation, current_name, open_current
 from rag_app.retrieval import Retriever
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.pdfs import make_paper
@@ -84,7 +84,7 @@ def _make(folder: Path) -> None:
 
 def victim(folder: Path, commit: int, after: bool) -> None:
     """Build, and die right before or after the given commit (a file's replacement); 0: never. Prints their number."""
-    embedding.GROUP = 8
+    embed.GROUP = 8
     with _dying(commit, after) as commits:
         build(settings_for(folder), WordEmbedder(on_group=lambda _: time.sleep(0.02)))
         print(commits[0])
@@ -127,7 +127,7 @@ def commits_of(folder: Path) -> int:
 
 
 def kill_at_commit(folder: Path, commit: int, after: bool) -> Outcome:
-    before = index.current_name(folder / "index")
+    before = current_name(folder / "index")
     process = start(folder, commit, after)
     asked, missed = _ask_during(folder, process, 120.0)
     process.communicate(timeout=120)
@@ -136,7 +136,7 @@ def kill_at_commit(folder: Path, commit: int, after: bool) -> Outcome:
 
 
 def kill_after(folder: Path, seconds: float) -> Outcome:
-    before = index.current_name(folder / "index")
+    before = current_name(folder / "index")
     process = start(folder)
     asked, missed = _ask_during(folder, process, seconds)
     process.kill()
@@ -160,7 +160,7 @@ def examine(
 ) -> Outcome:
     """Look at the index as the kill left it, then build once more and look again."""
     faults = list(missed)
-    name = index.current_name(folder / "index")
+    name = current_name(folder / "index")
     published = name != before
     faults += answers(folder, new=published)
     finished = _finished(folder)
@@ -181,7 +181,7 @@ def _finished(folder: Path) -> int:
 
 def answers(folder: Path, new: bool) -> list[str]:
     """What is wrong with the answers to questions about an old paper, and about each new one where `new`."""
-    opened = index.open_current(folder / "index")
+    opened = open_current(folder / "index")
     try:
         wanted = {"otter trial series": "otter"}
         if new:
@@ -202,7 +202,7 @@ def orphans(folder: Path) -> list[str]:
     root = folder / "index"
     generations = sorted(path.name for path in (root / "generations").iterdir())
     faults = [f"{path} stays" for path in root.rglob("*.tmp")]
-    current = index.current_name(root)
+    current = current_name(root)
     if generations[-1] != current or len(generations) > 2:
         faults.append(f"generations {generations} stay beside {current}")
     used = {entry.part for name in generations for entry in manifest.read_manifest(root / "generations" / name).papers}

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from rag_app.assistant import Assistant
-from rag_app.index import open_current
+from rag_app.index.generations import open_current
 from rag_app.records import Hit
 from rag_app.retrieval import Retriever
 from rag_app.settings import load_settings

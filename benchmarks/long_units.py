@@ -23,7 +23,7 @@ from benchmarks.common import PAPERS, SHARED, paper_index, questions
 from benchmarks.report import Section, table
 from rag_app.assistant import Assistant
 from rag_app.evidence import CHARACTERS_PER_TOKEN, gather
-from rag_app.index import Generation, open_current
+from rag_app.index.generations import Generation, open_current
 from rag_app.records import Hit
 from rag_app.retrieval import Retriever
 from rag_app.settings import load_settings

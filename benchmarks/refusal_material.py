@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PAPERS, SHARED, questions
-from rag_app import index as index_module
-from rag_app import manifest
 from rag_app.assistant import Assistant
+from rag_app.index import generations, manifest
+from rag_app.index.bm25 import terms
 from rag_app.settings import load_settings
 from rag_app.text.terms import names
-from rag_app.word_index import terms
 
 DATASETS = SHARED / "datasets"
 SAMPLE = 60  # questions of each kind of a large set
@@ -62,7 +61,7 @@ def libraries(folder: Path) -> Iterator[tuple[Assistant, Sets]]:
 
 
 def _library(corpus: Path, index: Path) -> Assistant:
-    assistant = Assistant(load_settings(corpus=corpus, index=index_module, llm="none"))
+    assistant = Assistant(load_settings(corpus=corpus, index=generations, llm="none"))
     if assistant.is_stale():
         assistant.build()
     return assistant
@@ -162,7 +161,7 @@ def _papers(folder: Path) -> tuple[Assistant, Sets]:
 
 def _quantities(assistant: Assistant) -> Iterator[Asking]:
     """Quantities of which a paper has not even the words."""
-    generation = index_module.open_current(assistant.settings.index_folder)
+    generation = generations.open_current(assistant.settings.index_folder)
     try:
         for place, entry in enumerate(generation.manifest.papers):
             for quantity in (QUANTITIES[place % 10], QUANTITIES[(place + 3) % 10]) if entry.short_names else ():
@@ -173,7 +172,7 @@ def _quantities(assistant: Assistant) -> Iterator[Asking]:
         generation.close()
 
 
-def _absent(generation: index_module.Generation, entry: manifest.Entry, term: str) -> bool:
+def _absent(generation: generations.Generation, entry: manifest.Entry, term: str) -> bool:
     rows = generation.words.rows_with(term)
     return not ((entry.rows.start <= rows) & (rows < entry.rows.stop)).any()
 

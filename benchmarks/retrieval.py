@@ -20,10 +20,10 @@ from benchmarks import plots
 from benchmarks.common import PAPERS, paper_index, questions
 from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
-from rag_app.index import Generation, open_current
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval import Retriever
 from rag_app.settings import load_settings
-from rag_app.word_index import terms
 
 DEPTHS = (5, 10, 20)
 Place = tuple[str, int]

@@ -27,13 +27,13 @@ from benchmarks import plots
 from benchmarks.common import PAPERS, ROOT, paper_index, questions
 from benchmarks.report import Section, Target
 from rag_app.assistant import Assistant
-from rag_app.generation_files import Contents, write_generation
-from rag_app.index import Generation, open_current
-from rag_app.manifest import Entry
+from rag_app.index.generations import Generation, open_current
+from rag_app.index.manifest import Entry
+from rag_app.index.vector_search import VectorSearch
+from rag_app.index.writer import Contents, write_generation
 from rag_app.records import Passage, indexed_text
 from rag_app.retrieval import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
-from rag_app.vector_search import VectorSearch
 
 SIZES = (3_000, 50_000, 500_000)
 PER_PAPER, PER_PAGE = 140, 7  # passages; the 47 real papers have 143 each

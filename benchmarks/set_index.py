@@ -12,11 +12,11 @@ import numpy as np
 
 from benchmarks.library_sets import Asked, LibrarySet
 from rag_app.assistant import Assistant
-from rag_app.index import Generation, open_current
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import Generation, open_current
 from rag_app.models.embedder import Embedder
 from rag_app.retrieval import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
-from rag_app.word_index import terms
 
 STARTER_CHUNK, STARTER_OVERLAP = 1024, 20  # LlamaIndex's defaults, in its tokens
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.common import PAPERS, ROOT, median_of, starter
 from benchmarks.report import Section, Target, plain
-from rag_app.index import open_current
+from rag_app.index.generations import open_current
 
 RUNS = 3
 

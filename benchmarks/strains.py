@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks.kills import OLD, answers, orphans, prepare
 from benchmarks.tried import Section, Tried
-from rag_app import index
-from rag_app.build import build
 from rag_app.errors import IndexFault, RagError
+from rag_app.index import generations
+from rag_app.index.build import build
 from rag_app.papers.fetch import fetch
 from tests.doubles import WordEmbedder, settings_for
 
@@ -47,10 +47,10 @@ def failing(name: str, number: int, code: int) -> Iterator[list[int]]:
 
 
 def strain(folder: Path, name: str, number: int, code: int) -> list[str]:
-    """Build with a fault injected, look at the index, build again without it: what was not as promised."""
+    """Build with a fault injected, look at the generations, build again without it: what was not as promised."""
     prepare(folder)
     settings = settings_for(folder)
-    before = index.current_name(folder / "index")
+    before = generations.current_name(folder / "index")
     faults: list[str] = []
     with failing(name, number, code):
         try:
@@ -60,7 +60,7 @@ def strain(folder: Path, name: str, number: int, code: int) -> list[str]:
             if os.strerror(code) not in str(error):
                 faults.append(f"the message does not say why: {error}")
         faults += [f"meanwhile {fault}" for fault in answers(folder, new=False)]
-    if index.current_name(folder / "index") != before:
+    if generations.current_name(folder / "index") != before:
         faults.append("an index that is not whole was published")
     report = build(settings, WordEmbedder())
     if not report.changed or report.failed:

@@ -9,15 +9,16 @@ from functools import cache, reduce
 
 import numpy as np
 
-from rag_app.build_report import FAILED_STATES
 from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
 from rag_app.evidence import gather, in_turns
 from rag_app.evidence_step import weighed
-from rag_app.index import Generation
-from rag_app.manifest import Entry
+from rag_app.index.bm25 import terms
+from rag_app.index.build_report import FAILED_STATES
+from rag_app.index.generations import Generation
+from rag_app.index.manifest import Entry
 from rag_app.model_table import filled, in_turn
 from rag_app.models.embedder import TextEmbedder
 from rag_app.near_miss import near_miss
@@ -30,7 +31,6 @@ from rag_app.retrieval import Retriever, Scope
 from rag_app.sampling import resampled
 from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of
-from rag_app.word_index import terms
 
 LONGEST_QUESTION = 8_000  # characters
 CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one cell of a comparison

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rag_app.answer_ways import answered
 from rag_app.answering import Compares, checked, find, milliseconds, papers_in
-from rag_app.build import build
-from rag_app.build_report import BuildProgress, BuildReport
 from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
 from rag_app.desk import Desk
 from rag_app.errors import IndexFault, IndexMissing, RagError
-from rag_app.index import Generation, open_current
-from rag_app.inventory import files_there, reading_key
-from rag_app.manifest import Entry, Manifest
+from rag_app.index.build import build
+from rag_app.index.build_report import BuildProgress, BuildReport
+from rag_app.index.generations import Generation, SharedIndex, open_current
+from rag_app.index.inventory import files_there, reading_key
+from rag_app.index.manifest import Entry, Manifest
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
@@ -31,7 +31,6 @@ from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Prog
 from rag_app.referring import referring, sources_in
 from rag_app.retrieval import Retriever, Scope
 from rag_app.settings import Settings, load_settings
-from rag_app.shared_index import SharedIndex
 from rag_app.text.language import ENGLISH, language_of
 from rag_app.understanding import Meant, meant
 from rag_app.whole_papers import Sending, pages_of, sending

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.called import find_mentions, folded
+from rag_app.index.paper_names import find_mentions, folded
 from rag_app.statements import statement
 
 # The paper that is asked about is not named: "another paper here", "the retriever that A uses was introduced by B".

@@ -13,14 +13,14 @@ from rag_app.asked import take_apart
 from rag_app.chain import Chain, chain_of, links_in, second_paper
 from rag_app.citations import unmarked
 from rag_app.desk import Desk, rows_naming, searched_for, short_name
-from rag_app.index import Generation
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import Generation
 from rag_app.planning import names_of
 from rag_app.quoted_units import QuotedUnits
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
 from rag_app.retrieval import Scope
 from rag_app.sentence_ranking import Unit, rank_units
 from rag_app.text.terms import squash
-from rag_app.word_index import terms
 
 WIDESPREAD = 0.3  # of all papers: a coined name that more of them use leads to no paper
 EVERYWHERE = 0.5  # the same for a name that means a paper ("LLM")

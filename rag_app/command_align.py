@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rag_app import index
 from rag_app.alignment import Measured, Outcome, Trial, check_free
 from rag_app.command_library import ready_assistant
 from rag_app.command_terminal import ProgressLine, count, note, print_json
+from rag_app.index import generations
 from rag_app.judged import Judged, Parted, hold_out, read_judged
 from rag_app.judged_index import judged_of
 from rag_app.settings import load_settings
@@ -57,7 +57,7 @@ def _read(file: Path) -> list[Judged]:
     def of_facts(question: str, facts: Sequence[dict[str, Any]]) -> Judged | None:
         if not opened:
             assistant = ready_assistant()
-            opened.extend((assistant, index.open_current(assistant.settings.index_folder)))
+            opened.extend((assistant, generations.open_current(assistant.settings.index_folder)))
         assistant, generation = opened
         return judged_of(question, facts, generation, lambda text, top: assistant.search(text, top=top))
 

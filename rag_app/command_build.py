@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from rag_app import index
 from rag_app.assistant import Assistant
 from rag_app.command_library import open_assistant
 from rag_app.command_terminal import ProgressLine, build_text, print_json
 from rag_app.formats import build_json
+from rag_app.index import generations
 
 
 def run_build(options: Namespace) -> int:
@@ -29,7 +29,7 @@ def run_build(options: Namespace) -> int:
 
 
 def _rolled_back(assistant: Assistant, options: Namespace) -> int:
-    name = index.rollback(assistant.settings.index_folder)
+    name = generations.rollback(assistant.settings.index_folder)
     if options.json:
         print_json({"status": "rolled back", "generation": name})
     else:

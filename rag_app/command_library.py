@@ -6,10 +6,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from rag_app import index
 from rag_app.assistant import Assistant
 from rag_app.command_terminal import ProgressLine, note
 from rag_app.errors import QuestionError
+from rag_app.index import generations
 from rag_app.records import PaperRow
 from rag_app.settings import load_settings
 
@@ -22,7 +22,7 @@ def open_assistant(**overrides: object) -> Assistant:
 def ready_assistant() -> Assistant:
     """An assistant with an index to ask: built first where there is none, with a note where the folder has changed."""
     assistant = open_assistant()
-    if not index.current_name(assistant.settings.index_folder):
+    if not generations.current_name(assistant.settings.index_folder):
         _build_first(assistant)
     elif assistant.is_stale():
         note("the folder has changed since the index was built. Bring it up to date with: python -m rag_app build")

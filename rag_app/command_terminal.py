@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-from rag_app.build_report import BuildProgress, BuildReport, PaperReport
+from rag_app.index.build_report import BuildProgress, BuildReport, PaperReport
 from rag_app.records import Answer, AnswerPlan, Citation, Hit, PaperRow, Reference, Table
 
 WIDEST = 100  # characters: longer lines read badly

@@ -13,10 +13,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.asked import Asked, Library, Terms, take_apart
-from rag_app.called import title_head
 from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
 from rag_app.facets import Facet, facets_of, is_told, looks_like
+from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import TextEmbedder
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table

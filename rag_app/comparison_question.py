@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rag_app.called import Mention
 from rag_app.facets import also_said, facets_of
+from rag_app.index.paper_names import Mention
 from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other

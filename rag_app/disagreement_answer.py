@@ -15,13 +15,13 @@ from rag_app.disagreement import MOST_PAIRS, claims_in, pairs
 from rag_app.disagreement import topic_of as disputed
 from rag_app.figure_pairs import figure_pairs, things_in
 from rag_app.figures import Figure, capitals, figures_of
-from rag_app.manifest import Entry
+from rag_app.index.bm25 import terms
+from rag_app.index.manifest import Entry
 from rag_app.quoted_units import QuotedUnits, plain
 from rag_app.records import Answer, AnswerPlan, Evidence
 from rag_app.sentence_ranking import Unit, rank_units, units_of
 from rag_app.survey import Topic
 from rag_app.text.terms import squash
-from rag_app.word_index import terms
 
 
 def disagreement_answer(desk: Desk) -> Answer:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import index
 from rag_app.assistant import Assistant
 from rag_app.doctor_packages import Finding, packages
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
+from rag_app.index import generations
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm import client, providers
 from rag_app.models.llm.choice import choice_of, is_kept, key_source, overriding
@@ -71,7 +71,7 @@ def index_state(settings: Settings) -> Iterator[Finding]:
     """The index: there, whole, of this format, and up to date."""
     folder = settings.index_folder
     try:
-        generation = index.open_current(folder)
+        generation = generations.open_current(folder)
     except IndexMissing:
         yield Finding("index", "note", f"{folder}: nothing has been built yet", "python -m rag_app build")
         return
@@ -115,7 +115,7 @@ def embedder(settings: Settings) -> Iterator[Finding]:
     told = f"{model.identity}, {model.dimension} numbers, reads {model.window} tokens, ready in {spent:.1f} s"
     yield Finding("embedder", "good", told)
     try:
-        built_with = index.open_current(settings.index_folder).manifest.embedder
+        built_with = generations.open_current(settings.index_folder).manifest.embedder
     except IndexFault:
         return  # told above
     if built_with and built_with != model.identity:
@@ -155,7 +155,7 @@ def kept_reader(settings: Settings) -> Iterator[Finding]:
 
 
 def disk(settings: Settings) -> Iterator[Finding]:
-    """Room for the index, and the right to write it."""
+    """Room for the generations, and the right to write it."""
     folder = settings.index_folder
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
@@ -177,7 +177,7 @@ def lock(settings: Settings) -> Iterator[Finding]:
         yield Finding("lock", "good", "no build runs")
         return
     try:
-        with index.writer_lock(settings.index_folder):
+        with generations.writer_lock(settings.index_folder):
             yield Finding("lock", "good", "no build runs")
     except IndexBusy as error:
         yield Finding("lock", "note", str(error))

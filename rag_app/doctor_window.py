@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rag_app.command_terminal import ProgressLine, harmless, note, print_json
 from rag_app.errors import CorpusError, ModelError, SettingsError
-from rag_app.index import open_current
+from rag_app.index.generations import open_current
 from rag_app.models.llm.client import open_language_model
 from rag_app.settings import Settings, load_settings
 from rag_app.window_page import page

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from rag_app.called import Mention
+from rag_app.index.paper_names import Mention
 from rag_app.name_kinds import Name, names_in
 
 LONGEST_FRAGMENT = 8  # words of a question without a verb

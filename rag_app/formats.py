@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
-from rag_app.build_report import BuildReport
+from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import Fetched
 from rag_app.records import (
     Answer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rag_app.index import Generation
+from rag_app.index.generations import Generation
 from rag_app.judged import Judged
 from rag_app.records import Hit, Passage, indexed_text
 from rag_app.text.quote_matching import find_quote

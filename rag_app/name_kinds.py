@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_app.called import Mention
+from rag_app.index.paper_names import Mention
 from rag_app.text.sentences import word_set
 
 NameKind = Literal["paper", "dataset", "metric", "number", "other"]

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_app.called import Mention, find_mentions, folded
 from rag_app.comparison_question import aspects_of
-from rag_app.manifest import Entry
+from rag_app.index.manifest import Entry
+from rag_app.index.paper_names import Mention, find_mentions, folded
 
 # Words that ask for a comparison when two papers are named.
 _COMPARING = re.compile(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rag_app.errors import IndexFault
-from rag_app.index import Generation
+from rag_app.index.generations import Generation
 from rag_app.records import Answer, Citation, Source
 from rag_app.references import Known, Shelf, may_refer, references
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.called import Mention, find_mentions
-from rag_app.index import Generation
-from rag_app.manifest import Entry
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import Generation
+from rag_app.index.manifest import Entry
+from rag_app.index.paper_names import Mention, find_mentions
+from rag_app.index.vector_search import dot, highest
 from rag_app.models.reranker import Reranker
 from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.planning import Plan, names_of, plan
 from rag_app.records import Hit
-from rag_app.vector_search import dot, highest
-from rag_app.word_index import terms
 
 CANDIDATES = 300  # taken from each list before fusion
 MEANING_WEIGHT = 0.45  # of the normalised cosine; the rest is the passage's normalised BM25

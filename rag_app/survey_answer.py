@@ -8,12 +8,12 @@ from dataclasses import replace
 from rag_app.answering import Found, WordsOf, papers_in
 from rag_app.citations import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, searched_for, short_name
-from rag_app.manifest import Entry
+from rag_app.index.bm25 import terms
+from rag_app.index.manifest import Entry
 from rag_app.quoted_units import QuotedUnits
 from rag_app.quoting import NOT_IN_PAPERS
 from rag_app.records import Answer, AnswerPlan
 from rag_app.survey import LONGEST_LIST, Finding, Surveyor, Topic
-from rag_app.word_index import terms
 
 
 def survey_answer(desk: Desk, topic: Topic) -> Answer:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag_app.build_report import FAILED_STATES
 from rag_app.errors import FetchError, RagError
+from rag_app.index.build_report import FAILED_STATES
 from rag_app.papers.add_remove import MOST_AT_ONCE, Added
 from rag_app.papers.arxiv_ids import parse_arxiv_id, split_ids
 from rag_app.papers.fetch import Fetched, FetchProgress, fetch
@@ -18,7 +18,7 @@ from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_library import BuildJob, duration
 
 if TYPE_CHECKING:
-    from rag_app.build_report import BuildProgress, BuildReport
+    from rag_app.index.build_report import BuildProgress, BuildReport
     from rag_app.settings import Settings
 
 

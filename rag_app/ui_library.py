@@ -14,7 +14,7 @@ from rag_app.texts import Later, core_words, later, say
 from rag_app.ui_markdown import shown
 
 if TYPE_CHECKING:
-    from rag_app.build_report import BuildProgress, BuildReport
+    from rag_app.index.build_report import BuildProgress, BuildReport
     from rag_app.records import PaperRow, Status
 
 

@@ -13,16 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
-from rag_app.called import Mention, title_head
 from rag_app.ellipsis import Library, depends
 from rag_app.errors import ModelError
 from rag_app.followup import stand_alone
+from rag_app.index.bm25 import terms
+from rag_app.index.paper_names import Mention, title_head
 from rag_app.name_kinds import names_in, used_as_dataset
 from rag_app.prompts import rewriting_prompt, translation_prompt
 from rag_app.records import Answer
 from rag_app.retrieval import Retriever
 from rag_app.text.language import ENGLISH, NAMES, english_words, language_of, spaced
-from rag_app.word_index import terms
 
 LOOKED_AT = 80  # passages that hold a name, to see how it is used
 PAPERS_LOOKED_AT = 12  # to know the papers' languages

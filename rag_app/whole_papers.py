@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from rag_app.answering import Found, answer_from, papers_in
 from rag_app.errors import ModelWindowExceeded
-from rag_app.index import Generation
+from rag_app.index.generations import Generation
 from rag_app.models.embedder import TextEmbedder
 from rag_app.models.llm.client import answer_tokens
 from rag_app.models.llm.prompt_safety import tokens_of

@@ -13,7 +13,7 @@ from rag_app.alignment import Trial, with_negatives
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.errors import ModelError, QuestionError
-from rag_app.index import current_name, open_current
+from rag_app.index.generations import current_name, open_current
 from rag_app.judged import Judged, all_texts, hold_out, read_judged
 from rag_app.judged_index import evidence_passages, judged_of
 from rag_app.models.embedder import open_embedder

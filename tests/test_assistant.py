@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app import build as build_module
-from rag_app import embedding, index, open_library
+from rag_app import open_library
 from rag_app.assistant import Assistant
-from rag_app.build import build
 from rag_app.errors import IndexFault, IndexMissing, ModelUnreachable, QuestionError
-from rag_app.index import Generation
+from rag_app.index import build as build_module
+from rag_app.index import embed, generations
+from rag_app.index.build import build
+from rag_app.index.generations import Generation, SharedIndex
 from rag_app.records import Answer, Piece, Progress
 from rag_app.settings import Settings
-from rag_app.shared_index import SharedIndex
 from tests.doubles import FirstSentenceReader, WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -236,7 +236,7 @@ def test_vectors_of_another_embedder_are_never_compared(library: Path) -> None:
 
 def test_before_the_embedding_has_finished_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_module, "GROUP", 4)
-    monkeypatch.setattr(embedding, "GROUP", 4)
+    monkeypatch.setattr(embed, "GROUP", 4)
     write_corpus(tmp_path / "corpus")
     reader = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=FirstSentenceReader())
     notes: list[tuple[str, ...]] = []
@@ -309,7 +309,7 @@ def test_a_search_starts_anew_when_its_generation_is_removed_under_it(library: P
 
 def test_a_damaged_index_is_not_tried_for_ever(library: Path) -> None:
     live = assistant(library, FirstSentenceReader())
-    folder = index.open_current(library / "index").folder
+    folder = generations.open_current(library / "index").folder
     (folder / "words" / "words.json").write_bytes(b"{")
     with pytest.raises(IndexFault, match="--fresh"):
         live.search("otter")

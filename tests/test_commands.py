@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app import command_terminal
-from rag_app.build_report import BuildProgress
 from rag_app.command_batch import Asked, read_line
 from rag_app.command_terminal import ProgressLine, answer_text, duration, harmless
 from rag_app.commands import main
 from rag_app.errors import QuestionError
 from rag_app.formats import answer_json
+from rag_app.index.build_report import BuildProgress
 from rag_app.records import Answer, Citation, Searched, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]

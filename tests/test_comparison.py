@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from rag_app.asked import Asked, take_apart
 from rag_app.assistant import Assistant
-from rag_app.called import find_mentions
 from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
 from rag_app.comparison_question import MOST_ASPECTS, aspects_given, aspects_of, compared
 from rag_app.facets import facets_of
 from rag_app.formats import answer_json
+from rag_app.index.paper_names import find_mentions
 from rag_app.quoted_units import plain
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table

@@ -13,10 +13,10 @@ from packaging.requirements import Requirement
 
 from rag_app import doctor_checks as checks
 from rag_app import doctor_packages as packages
-from rag_app import index
 from rag_app.commands import main
 from rag_app.doctor import examine, finding_text
 from rag_app.doctor_packages import Finding
+from rag_app.index import generations
 from rag_app.models.llm.choice import Choice, forget, keep, with_choice
 from rag_app.settings import Settings, reader_file
 
@@ -52,7 +52,7 @@ def test_the_index_from_missing_to_stale_to_damaged(settings: Settings, capsys: 
     (settings.corpus / "scan.pdf").write_bytes(b"%PDF-1.4\n")
     assert main(["build"]) == 1
     assert ("papers", "wrong") in states(checks.index_state(settings))
-    manifest = settings.index_folder / "generations" / index.current_name(settings.index_folder) / "manifest.json"
+    manifest = settings.index_folder / "generations" / generations.current_name(settings.index_folder) / "manifest.json"
     content = manifest.read_text(encoding="utf-8")
     manifest.write_text(content[: len(content) // 2], encoding="utf-8")
     [damaged] = checks.index_state(settings)
@@ -62,7 +62,7 @@ def test_the_index_from_missing_to_stale_to_damaged(settings: Settings, capsys: 
 def test_an_index_of_another_embedder_is_wrong(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build"]) == 0
     assert states(checks.embedder(settings)) == [("embedder", "good")]
-    manifest = settings.index_folder / "generations" / index.current_name(settings.index_folder) / "manifest.json"
+    manifest = settings.index_folder / "generations" / generations.current_name(settings.index_folder) / "manifest.json"
     value = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps({**value, "embedder": "another"}), encoding="utf-8")
     assert states(checks.embedder(settings)) == [("embedder", "good"), ("index", "wrong")]
@@ -121,7 +121,7 @@ def test_a_taken_port_is_a_note(settings: Settings) -> None:
 
 def test_a_running_build_is_a_note(settings: Settings) -> None:
     assert states(checks.lock(settings)) == [("lock", "good")]
-    with index.writer_lock(settings.index_folder):
+    with generations.writer_lock(settings.index_folder):
         assert states(checks.lock(settings)) == [("lock", "note")]
     assert states(checks.lock(settings)) == [("lock", "good")]
 

@@ -87,7 +87,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Full names of what a piece of code imports; `from rag_app import index` counts as rag_app.index."""
+    """Full names of what a piece of code imports; `from rag_app import index` counts as rag_app.index.generations."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

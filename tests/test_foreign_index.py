@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from chromadb.utils import embedding_functions
 
-from rag_app import index, store
 from rag_app.assistant import Assistant
-from rag_app.build import build
 from rag_app.errors import IndexFault, RagError
+from rag_app.index import generations
+from rag_app.index.build import build
+from rag_app.index.chroma import _client
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +54,7 @@ def try_all(folder: Path) -> list[str]:
             raise RagError(answer.answer)
 
     def nearest() -> None:
-        opened = index.open_current(folder / "index")
+        opened = generations.open_current(folder / "index")
         try:
             opened.store.nearest(WordEmbedder().embed_question(QUESTION), 3)
         finally:
@@ -127,7 +128,7 @@ def test_an_index_that_names_a_program_is_refused(library: Path, column: str, mo
     monkeypatch.setitem(embedding_functions.known_embedding_functions, "sentence_transformer", Asked)
     monkeypatch.setattr(Asked, "times", 0)
     named = {"type": "known", "name": "sentence_transformer", "config": {"kwargs": {"trust_remote_code": True}}}
-    chroma = library / "index" / "generations" / index.current_name(library / "index") / "chroma"
+    chroma = library / "index" / "generations" / generations.current_name(library / "index") / "chroma"
     with closing(sqlite3.connect(chroma / "chroma.sqlite3")) as database, database:
         (text,) = database.execute(f"SELECT {column} FROM collections").fetchone()
         value = json.loads(text)
@@ -149,14 +150,14 @@ def test_an_index_that_names_a_program_is_refused(library: Path, column: str, mo
 def test_an_array_that_is_a_pickle_is_refused(library: Path, tmp_path: Path) -> None:
     trace, content = tmp_path / "trace", io.BytesIO()
     np.save(content, np.array([Leaves(trace)], dtype=object), allow_pickle=True)
-    generation = library / "index" / "generations" / index.current_name(library / "index")
+    generation = library / "index" / "generations" / generations.current_name(library / "index")
     arrays = list(generation.rglob("*.npy"))
     assert len(arrays) >= 5
     for array in arrays:
         kept = array.read_bytes()
         array.write_bytes(content.getvalue())
         with pytest.raises(IndexFault, match="uild again"):
-            opened = index.open_current(library / "index")
+            opened = generations.open_current(library / "index")
             try:
                 _touch(opened)
             finally:
@@ -165,7 +166,7 @@ def test_an_array_that_is_a_pickle_is_refused(library: Path, tmp_path: Path) -> 
     assert not trace.exists()
 
 
-def _touch(opened: index.Generation) -> None:
+def _touch(opened: generations.Generation) -> None:
     assert opened.words and opened.page_words and len(opened.rows) and opened.vectors is not None
     opened.words.scores(["otter"])
 
@@ -249,5 +250,5 @@ def test_no_env_file_of_the_current_folder_steers_chroma(
     assert chromadb.config.Settings().chroma_otel_collection_endpoint == host  # by itself it does
     given = []
     monkeypatch.setattr(chromadb, "PersistentClient", lambda folder, settings: given.append(settings))
-    store._client(library)
+    _client(library)
     assert given[0].chroma_otel_collection_endpoint in (None, "")

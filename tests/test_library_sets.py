@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.library_sets import Asked, LibrarySet, is_heading
 from benchmarks.set_index import SetIndex
-from rag_app.build import build
-from rag_app.index import open_current
+from rag_app.index.build import build
+from rag_app.index.generations import open_current
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.asked import take_apart
-from rag_app.naming import holds_name
+from rag_app.index.paper_names import holds_name
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
 from rag_app.records import Block, Draft, Evidence, Page
 from rag_app.sentence_ranking import Unit, is_row, rank_units, units_of

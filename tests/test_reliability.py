@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_control, reliability, servers, strains
 from benchmarks.tried import Section, Tried, section_of
-from rag_app import shared_index
 from rag_app.attack_archive import REACHES, Trial
 from rag_app.attack_documents import Attack
 from rag_app.attack_seeds import BENIGN
 from rag_app.command_batch import run_batch
 from rag_app.command_redteam_run import Outcome
+from rag_app.index import generations
 
 
 @pytest.mark.parametrize(("name", "number", "code"), [("fsync", 4, errno.ENOSPC), ("replace", 7, errno.EROFS)])
@@ -33,7 +33,7 @@ def test_an_index_deleted_copied_or_of_other_makers(trouble):
 def test_what_was_opened_is_let_go_after_a_build(monkeypatch):
     assert crowds.swapped(3).faults == ()
     kept: list[object] = []
-    monkeypatch.setattr(shared_index, "_close_unused", kept.append)  # whoever keeps them open is found out
+    monkeypatch.setattr(generations, "_close_unused", kept.append)  # whoever keeps them open is found out
     assert any("of PassageStore" in fault for fault in crowds.swapped(3).faults)
 
 

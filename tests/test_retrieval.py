@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app import index
-from rag_app.build import build
-from rag_app.index import Generation
+from rag_app.index import generations
+from rag_app.index.build import build
+from rag_app.index.generations import Generation
 from rag_app.planning import Names, plan
 from rag_app.records import Hit
 from rag_app.retrieval import ASPECT_PAGE_WEIGHT, MEANING_WEIGHT, Retriever, Scope, _paper_scores
@@ -60,7 +60,7 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generation]
         write_paper(corpus / "notes" if name[0] == "2" else corpus, name, topic, 4, f"Only the {topic} eats at dawn.")
     (corpus / "papers.toml").write_text(MANIFEST, encoding="utf-8")
     build(settings_for(folder), WordEmbedder())
-    opened = index.open_current(folder / "index")
+    opened = generations.open_current(folder / "index")
     yield opened
     opened.close()
 
@@ -230,7 +230,7 @@ def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words
 def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     build(settings_for(tmp_path), WordEmbedder())
-    opened = index.open_current(tmp_path / "index")
+    opened = generations.open_current(tmp_path / "index")
     for embed in (WordEmbedder().embed_question, None):
         assert Retriever(opened, embed).find("anything") == []
         assert Retriever(opened, embed).find("anything", 5, Scope(papers=("a",), years=(1, 2), section="s")) == []
@@ -245,7 +245,7 @@ def test_stop_words_only(retriever: Retriever, by_words: Retriever) -> None:
 def test_more_papers_than_one_filter_usually_has(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", 2)
     build(settings_for(tmp_path), WordEmbedder())
-    opened = index.open_current(tmp_path / "index")
+    opened = generations.open_current(tmp_path / "index")
     names = tuple(f"absent{number}.md" for number in range(3000))
     assert Retriever(opened, WordEmbedder().embed_question).find("otter", 3, Scope(papers=(*names, "otter.md")))
     opened.close()

@@ -9,10 +9,10 @@ import pytest
 
 from rag_app.answering import WordsOf, find
 from rag_app.assistant import Assistant
-from rag_app.index import Generation, open_current
+from rag_app.index.bm25 import terms
+from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval import Retriever, Scope
 from rag_app.subject import Subject, rank_about, subject_of
-from rag_app.word_index import terms
 from tests.doubles import WordEmbedder, settings_for
 
 OTTER = """# OtterNet: A Network that Swims

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rag_app import files
 from rag_app.errors import IndexFault
+from rag_app.index import passage_store
 from rag_app.papers import reading_store
 from rag_app.records import Block, Page, Passage, Reading, Words
 
@@ -78,9 +79,9 @@ def test_a_reading_comes_back_as_it_was_saved(tmp_path: Path, reading: Reading) 
 @given(st.lists(passages, max_size=4))
 @RELAXED
 def test_passages_come_back_under_whatever_name_the_paper_has_now(tmp_path: Path, found: list[Passage]) -> None:
-    files.save_passages(tmp_path / "passages.json", found)
-    assert files.load_passages(tmp_path / "passages.json", "p.pdf") == found
-    renamed = files.load_passages(tmp_path / "passages.json", "q.pdf")
+    passage_store.save_passages(tmp_path / "passages.json", found)
+    assert passage_store.load_passages(tmp_path / "passages.json", "p.pdf") == found
+    renamed = passage_store.load_passages(tmp_path / "passages.json", "q.pdf")
     assert [dataclasses.replace(one, paper="p.pdf") for one in renamed] == found
     assert all(one.paper == "q.pdf" for one in renamed)
 
@@ -160,7 +161,7 @@ def test_unused_parts_go_and_used_ones_stay(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "a" / ".reading.json.12ab.tmp").write_bytes(b"")
-    assert files.remove_unused(tmp_path, [("a", "k1"), ("a", "k3")]) == 3
+    assert passage_store.remove_unused(tmp_path, [("a", "k1"), ("a", "k3")]) == 3
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["a/passages-k1.json", "a/reading.json", "a/vectors-k1.npy"]
-    assert files.remove_unused(tmp_path / "absent", []) == 0
+    assert passage_store.remove_unused(tmp_path / "absent", []) == 0

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.assistant import Assistant
+from rag_app.index.bm25 import terms
 from rag_app.records import Draft, Progress
 from rag_app.retrieval import Retriever
 from rag_app.text.language import english_words, language_of, spaced
 from rag_app.understanding import meant
-from rag_app.word_index import terms
 from tests.doubles import WordEmbedder, settings_for, write_paper
 
 

@@ -18,13 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import kills
-from rag_app import files, index
-from rag_app.build import build
+from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
-from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
+from rag_app.index import generations as generations_module
+from rag_app.index.build import build
+from rag_app.index.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> Entry:
@@ -39,12 +40,12 @@ def manifest(*entries: Entry, embedder: str = "words@64") -> Manifest:
 
 def publish(root: Path, *papers: str, embedder: str = "words@64") -> str:
     """A generation with a manifest only, made current."""
-    folder = index.new_generation(root)
+    folder = generations_module.new_generation(root)
     write_manifest(folder, manifest(*(entry(paper) for paper in papers), embedder=embedder))
     for paper in papers:
         (root / "parts" / f"{paper}-text-r1").mkdir(parents=True, exist_ok=True)
         files.write_json(root / "parts" / f"{paper}-text-r1" / "passages-key.json", [])
-    index.publish(root, folder.name)
+    generations_module.publish(root, folder.name)
     return folder.name
 
 
@@ -141,45 +142,45 @@ def test_rubbish_in_the_pointer_or_the_manifest_is_a_clear_error(tmp_path: Path,
     name = publish(tmp_path, "a")
     (tmp_path / "generations" / name / "manifest.json").write_bytes(content)
     with pytest.raises(IndexFault, match="Build again"):
-        index.open_current(tmp_path)
+        generations_module.open_current(tmp_path)
     (tmp_path / "current").write_bytes(content)
     with pytest.raises(IndexFault, match=r"Build again|nothing has been built"):
-        index.open_current(tmp_path)
+        generations_module.open_current(tmp_path)
 
 
 def test_the_pointer_names_no_other_folder(tmp_path: Path) -> None:
     for name in ("../elsewhere", "a/b", "a\\b", ".", "..", ".hidden", ""):
         (tmp_path / "current").write_text(name, encoding="utf-8")
         with pytest.raises(IndexFault):
-            index.open_current(tmp_path)
+            generations_module.open_current(tmp_path)
 
 
 # -- generations ----------------------------------------------------------------------------------------------------
 
 
 def test_nothing_built_is_said_with_the_remedy(tmp_path: Path) -> None:
-    assert index.current_name(tmp_path) == ""
+    assert generations_module.current_name(tmp_path) == ""
     with pytest.raises(IndexMissing, match="python -m rag_app build"):
-        index.open_current(tmp_path)
+        generations_module.open_current(tmp_path)
 
 
 def test_names_sort_by_age_and_never_come_twice(tmp_path: Path) -> None:
-    names = [index.new_generation(tmp_path).name for _ in range(12)]
+    names = [generations_module.new_generation(tmp_path).name for _ in range(12)]
     assert names == sorted(names)
     first = names[0]
     for name in names:
         (tmp_path / "generations" / name).rmdir()
-    assert index.new_generation(tmp_path).name != first
+    assert generations_module.new_generation(tmp_path).name != first
 
 
 def test_tidy_keeps_the_current_generation_and_the_one_before(tmp_path: Path) -> None:
     names = [publish(tmp_path, "a"), publish(tmp_path, "a"), publish(tmp_path, "a", "b")]
-    index.new_generation(tmp_path)  # begun, never finished
+    generations_module.new_generation(tmp_path)  # begun, never finished
     (tmp_path / "parts" / "gone-text-r1").mkdir()
     (tmp_path / "parts" / "a-text-r1" / ".vectors-key.npy.1234.tmp").write_bytes(b"half")
     (tmp_path / "parts" / "a-text-r1" / "vectors-otherkey.npy").write_bytes(b"of another embedder")
     (tmp_path / ".current.1234.tmp").write_bytes(b"half")
-    index.tidy(tmp_path)
+    generations_module.tidy(tmp_path)
     assert generations(tmp_path) == names[1:]
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["a-text-r1", "b-text-r1"]
     assert [path.name for path in (tmp_path / "parts" / "a-text-r1").iterdir()] == ["passages-key.json"]
@@ -190,7 +191,7 @@ def test_tidy_keeps_no_generation_with_a_removed_paper_and_none_of_words_only(tm
     publish(tmp_path, "a", "removed")
     publish(tmp_path, "a", embedder="")
     last = publish(tmp_path, "a")
-    index.tidy(tmp_path)
+    generations_module.tidy(tmp_path)
     assert generations(tmp_path) == [last]
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["a-text-r1"]
 
@@ -199,15 +200,15 @@ def test_tidy_without_a_readable_manifest_removes_nothing(tmp_path: Path) -> Non
     publish(tmp_path, "a")
     last = publish(tmp_path, "a", "b")
     (tmp_path / "generations" / last / "manifest.json").write_text("{", encoding="utf-8")
-    index.tidy(tmp_path)
+    generations_module.tidy(tmp_path)
     assert len(generations(tmp_path)) == 2 and len(list((tmp_path / "parts").iterdir())) == 2
 
 
 def test_rollback_returns_to_the_generation_before(tmp_path: Path) -> None:
     first, second = publish(tmp_path, "a"), publish(tmp_path, "a", "b")
-    assert index.rollback(tmp_path) == first == index.current_name(tmp_path)
+    assert generations_module.rollback(tmp_path) == first == generations_module.current_name(tmp_path)
     with pytest.raises(IndexMissing, match="no earlier generation"):
-        index.rollback(tmp_path)
+        generations_module.rollback(tmp_path)
     assert generations(tmp_path) == [first, second]
 
 
@@ -217,7 +218,7 @@ def test_rollback_skips_what_cannot_answer(tmp_path: Path) -> None:
     broken = publish(tmp_path, "a")
     (tmp_path / "generations" / broken / "manifest.json").unlink()
     publish(tmp_path, "a")
-    assert index.rollback(tmp_path) == first
+    assert generations_module.rollback(tmp_path) == first
 
 
 def test_after_a_rollback_the_old_words_answer_and_a_build_goes_forward_again(tmp_path: Path) -> None:
@@ -225,22 +226,22 @@ def test_after_a_rollback_the_old_words_answer_and_a_build_goes_forward_again(tm
     build(settings_for(tmp_path), WordEmbedder())
     write_paper(tmp_path / "corpus", "otter.md", "otter", secret="Quokka.")
     build(settings_for(tmp_path), WordEmbedder())
-    index.rollback(tmp_path / "index")
-    opened = index.open_current(tmp_path / "index")
+    generations_module.rollback(tmp_path / "index")
+    opened = generations_module.open_current(tmp_path / "index")
     assert "Quokka" not in opened.page("otter.md", 1).text
     assert opened.passages(range(opened.manifest.passages))
     opened.close()
     report = build(settings_for(tmp_path), WordEmbedder())
     assert report.changed and report.read == 0 and report.embedded == 0
-    opened = index.open_current(tmp_path / "index")
+    opened = generations_module.open_current(tmp_path / "index")
     assert "Quokka" in opened.page("otter.md", 1).text
     opened.close()
 
 
 def test_rollback_waits_for_no_build(tmp_path: Path) -> None:
     publish(tmp_path, "a"), publish(tmp_path, "a")
-    with index.writer_lock(tmp_path), pytest.raises(IndexBusy):
-        index.rollback(tmp_path)
+    with generations_module.writer_lock(tmp_path), pytest.raises(IndexBusy):
+        generations_module.rollback(tmp_path)
 
 
 def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
     def read() -> None:
         try:
             while not stop.is_set():
-                assert index.open_current(tmp_path).manifest.papers[0].paper == "a"
+                assert generations_module.open_current(tmp_path).manifest.papers[0].paper == "a"
         except BaseException as error:  # shown by the assertion below
             faults.append(error)
 
@@ -260,7 +261,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
         reader.start()
     for _ in range(60):
         publish(tmp_path, "a")
-        index.tidy(tmp_path)
+        generations_module.tidy(tmp_path)
     stop.set()
     for reader in readers:
         reader.join()
@@ -285,19 +286,19 @@ def test_the_lock_says_who_holds_it_and_is_free_after_kill_9(tmp_path: Path) -> 
     )
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        with pytest.raises(IndexBusy, match=f"process {holder.pid} on"), index.writer_lock(tmp_path):
+        with pytest.raises(IndexBusy, match=f"process {holder.pid} on"), generations_module.writer_lock(tmp_path):
             pytest.fail("two writers")
     finally:
         holder.kill()
         holder.communicate()
-    with index.writer_lock(tmp_path):
+    with generations_module.writer_lock(tmp_path):
         assert str(os.getpid()) in (tmp_path / "lock.holder").read_text(encoding="utf-8")
 
 
 def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), index.writer_lock(tmp_path):
+    with pytest.raises(ZeroDivisionError), generations_module.writer_lock(tmp_path):
         _ = 1 / 0
-    with index.writer_lock(tmp_path):
+    with generations_module.writer_lock(tmp_path):
         pass
 
 

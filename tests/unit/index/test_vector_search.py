@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app import vector_search
 from rag_app.errors import IndexFault
-from rag_app.vector_search import VectorSearch, dot, highest
+from rag_app.index import vector_search
+from rag_app.index.vector_search import VectorSearch, dot, highest
 
 
 def vectors(count: int, dimension: int = 32, seed: int = 5) -> np.ndarray:

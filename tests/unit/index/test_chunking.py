@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.index.chunking import Splitter, embedded_texts, headings, split
 from rag_app.models.embedder import open_embedder
 from rag_app.papers.read import read_paper
-from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Block, Page, Passage, Reading
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder

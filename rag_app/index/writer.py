@@ -13,15 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from rag_app import files, index, store, vector_search
+from rag_app import files
 from rag_app.errors import IndexFault
-from rag_app.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
+from rag_app.index import chroma as chroma_module
+from rag_app.index import generations, vector_search
+from rag_app.index.bm25 import WordIndex
+from rag_app.index.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Passage, passage_id
-from rag_app.word_index import WordIndex
 
 MOST_GONE = 0.2  # of a collection's passages: where more go, the new one is not made from its copy
-MOST_WEAR = 1.5  # and neither is it where that was changed often (store.wear)
+MOST_WEAR = 1.5  # and neither is it where that was changed often (chroma_module.wear)
 PACKAGES = ("chromadb", "PyStemmer", "pypdfium2", "pypdf")  # whose versions the manifest notes
 
 
@@ -45,14 +47,14 @@ def write_generation(root: Path, contents: Contents, words_from: str = "") -> st
     `words_from` names a generation of the same passages, whose word indexes are taken over.
     What was begun is removed when something fails. Raises OSError or IndexFault when it cannot be written.
     """
-    folder = index.new_generation(root)
+    folder = generations.new_generation(root)
     try:
         _write_words(folder, contents, folder.with_name(words_from) if words_from else None)
         _write_rows(folder, contents)
         write_manifest(folder, _manifest(contents))
-        index.publish(root, folder.name)
+        generations.publish(root, folder.name)
     except BaseException:
-        if not index.answers(root, folder.name):
+        if not generations.answers(root, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder.name
@@ -78,22 +80,22 @@ def _write_rows(folder: Path, contents: Contents) -> None:
         _write_store(folder / "chroma", contents, contents.vectors, _before(folder.parent.parent, contents))
 
 
-def _write_store(folder: Path, contents: Contents, vectors: np.ndarray, before: store.Before | None) -> None:
+def _write_store(folder: Path, contents: Contents, vectors: np.ndarray, before: chroma_module.Before | None) -> None:
     if before is not None:
         try:
-            store.write(folder, contents.passages, vectors, before)
+            chroma_module.write(folder, contents.passages, vectors, before)
             return
         except IndexFault:  # the earlier collection is damaged, or not ours: all of it anew
             shutil.rmtree(folder, ignore_errors=True)
-    store.write(folder, contents.passages, vectors)
+    chroma_module.write(folder, contents.passages, vectors)
 
 
-def _before(root: Path, contents: Contents) -> store.Before | None:
+def _before(root: Path, contents: Contents) -> chroma_module.Before | None:
     """The collection that answers now, where most of it stays as it is."""
     try:
-        manifest = read_manifest(root / "generations" / index.current_name(root))
-        chroma = root / "generations" / index.current_name(root) / "chroma"
-        if not manifest.has_meaning or store.wear(chroma) > MOST_WEAR:
+        manifest = read_manifest(root / "generations" / generations.current_name(root))
+        chroma = root / "generations" / generations.current_name(root) / "chroma"
+        if not manifest.has_meaning or chroma_module.wear(chroma) > MOST_WEAR:
             return None
     except (IndexFault, OSError, sqlite3.Error):  # none yet, or one that is not whole
         return None
@@ -102,7 +104,7 @@ def _before(root: Path, contents: Contents) -> store.Before | None:
     gone = [entry for entry in manifest.papers if _same(entry) not in now]
     if sum(entry.passages for entry in gone) > MOST_GONE * manifest.passages:
         return None
-    return store.Before(chroma, tuple(_ids(gone)), frozenset(_ids(kept)))
+    return chroma_module.Before(chroma, tuple(_ids(gone)), frozenset(_ids(kept)))
 
 
 def _same(entry: Entry) -> tuple[str, str, str, int]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag_app.files import file_digest
-from rag_app.index import Generation
-from rag_app.manifest import Entry, Manifest
+from rag_app.index.generations import Generation
+from rag_app.index.manifest import Entry, Manifest
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Paper

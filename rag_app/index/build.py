@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 
 from rag_app import files as files_module
-from rag_app import index, store
-from rag_app.build_report import BuildProgress, BuildReport, Clock, OnProgress, Stopped, paper_reports
-from rag_app.called import USAGE_VERSION, Usage, call, usage
-from rag_app.embedding import GROUP, Embedding, Texts
 from rag_app.errors import IndexFault
-from rag_app.generation_files import Contents, write_generation
-from rag_app.index import Generation
-from rag_app.inventory import File, Inventory, is_made_of, take_inventory
-from rag_app.manifest import Entry, Manifest, read_manifest, write_manifest
+from rag_app.index import chroma, generations, passage_store
+from rag_app.index.build_report import BuildProgress, BuildReport, Clock, OnProgress, Stopped, paper_reports
+from rag_app.index.chunking import Splitter, embedded_texts, headings, split
+from rag_app.index.embed import GROUP, Embedding, Texts
+from rag_app.index.generations import Generation
+from rag_app.index.inventory import File, Inventory, is_made_of, take_inventory
+from rag_app.index.manifest import Entry, Manifest, read_manifest, write_manifest
+from rag_app.index.paper_names import USAGE_VERSION, Usage, call, usage
+from rag_app.index.writer import Contents, write_generation
 from rag_app.models.embedder import Embedder
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.papers.worker_pool import Done, Job, read_all
-from rag_app.passages import Splitter, embedded_texts, headings, split
 from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
 
@@ -66,7 +66,7 @@ class Build:
         problems = listing.problems + inventory.problems
         if before is not None and self._is_current(before.manifest, inventory):
             manifest = self._touch(before, inventory)
-            index.tidy(self.index)  # a build that was killed may have left something
+            generations.tidy(self.index)  # a build that was killed may have left something
             return self._report(manifest, before.name, problems, began)
         files, changed = self._read(inventory.files)
         entries, passages = self._split(files)
@@ -76,7 +76,7 @@ class Build:
             words = self._write(entries, passages, None, inventory)
             self.seconds["searchable"] = time.perf_counter() - began
         name = self._write(entries, passages, self._embed(entries, passages), inventory, words)
-        index.tidy(self.index)
+        generations.tidy(self.index)
         self._tell("done", len(entries), len(entries), f"{len(entries)} papers, {len(passages)} passages")
         self.changed = True
         manifest = read_manifest(self.index / "generations" / name)
@@ -88,7 +88,7 @@ class Build:
 
     def _answering(self) -> Generation | None:
         try:
-            return index.open_current(self.index)
+            return generations.open_current(self.index)
         except IndexFault:  # none yet, or one that only a build can repair
             return None
 
@@ -169,11 +169,11 @@ class Build:
         key = hashlib.sha256(f"{title}\n{self.splitter.key()}\n{self.embedder.identity}".encode()).hexdigest()[:16]
         place = folder / f"passages-{key}.json"
         if place.is_file() and not self.fresh:
-            found = files_module.load_passages(place, paper.paper)
+            found = passage_store.load_passages(place, paper.paper)
         else:
             count = self.embedder.count_tokens
             found = list(split(replace(reading, title=title), paper.paper, file.digest, self.splitter, count))
-            files_module.save_passages(place, found)
+            passage_store.save_passages(place, found)
         entry = Entry(
             paper=paper.paper,
             title=title,
@@ -222,7 +222,7 @@ class Build:
             )
 
         embedding = Embedding(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
-        loading = threading.Thread(target=store.load_library, daemon=True)
+        loading = threading.Thread(target=chroma.load_library, daemon=True)
         loading.start()  # the embedder works outside Python most of the time
         try:
             vectors, self.embedded = embedding.run(entries, self.fresh)
@@ -309,7 +309,7 @@ def build(
     cannot be written, Stopped when `stop` was set. The index that was there answers until the new one is whole. One bad
     paper never stops it: the report names it.
     """
-    with index.writer_lock(settings.index_folder):
+    with generations.writer_lock(settings.index_folder):
         try:
             return Build(settings, embedder, fresh, on_progress, stop or threading.Event()).run()
         except BrokenPipeError:  # of whoever listens to the progress

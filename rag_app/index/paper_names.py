@@ -1,4 +1,6 @@
-"""What a paper is called among the papers of one library: names that mean it, and names that it coined.
+"""Whether a question calls a paper by one of its names. Pure.
+
+What a paper is called among the papers of one library: names that mean it, and names that it coined.
 
 A name means a paper when its title or its own introduction gives it ("ColBERTv2: ...", "we present TART"); where
 several papers give the same name, the one whose title holds it, else the earliest. Besides, a paper coins the names
@@ -11,10 +13,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from rag_app.papers.front_matter import is_common
 from rag_app.records import Reading
+
+
+@lru_cache(maxsize=4096)
+def _pattern(name: str) -> re.Pattern[str] | None:
+    parts = [re.escape(part) for part in re.split(r"[\s-]+", name) if part]
+    if not parts:
+        return None
+    words = r"[\s-]*".join(parts)
+    return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", re.IGNORECASE)
+
+
+def holds_name(question: str, name: str) -> bool:
+    """Whether the question holds the name as words of its own; hyphens and blanks are one."""
+    name = name.strip()
+    pattern = _pattern(name)
+    if pattern is None:
+        return False
+    found = (match.group() for match in pattern.finditer(question))
+    if len(name) <= 5 and name.isupper():  # "LoRA" is "LORA", but "are" is not "ARE", nor is "pal" "PAL"
+        return any(sum(letter.isupper() for letter in match) > 1 for match in found)
+    return any(found)
+
 
 USAGE_VERSION = 4  # of what usage() counts, which is kept per paper
 LEAST_USES = 6

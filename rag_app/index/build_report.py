@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rag_app.manifest import Manifest
+from rag_app.index.manifest import Manifest
 
 FAILED_STATES = ("unreadable", "no text")
 

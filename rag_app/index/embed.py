@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from rag_app import files
-from rag_app.build_report import BuildProgress, Clock, OnProgress, Stopped
 from rag_app.errors import IndexFault
-from rag_app.manifest import Entry
+from rag_app.index.build_report import BuildProgress, Clock, OnProgress, Stopped
+from rag_app.index.manifest import Entry
 from rag_app.models.batching import unit
 from rag_app.models.embedder import Embedder
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.called import call, find_mentions, usage
+from rag_app.index.paper_names import call, find_mentions, usage
 from rag_app.records import Block, Page, Reading
 
 

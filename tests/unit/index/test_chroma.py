@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app import store
 from rag_app.errors import IndexFault
+from rag_app.index import chroma
+from rag_app.index.chroma import PassageStore
 from rag_app.records import Passage
-from rag_app.store import PassageStore
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def passages(count: int) -> list[Passage]:
@@ -40,7 +40,7 @@ def rows_of(identifiers: list[str]) -> list[int]:
 
 
 def written(folder: Path, count: int = 60) -> Path:
-    store.write(folder, passages(count), vectors(count))
+    chroma.write(folder, passages(count), vectors(count))
     return folder
 
 
@@ -78,9 +78,9 @@ def test_more_than_there_are_gives_all_and_papers_limit(built: Path) -> None:
 
 
 def test_batches_above_what_chroma_takes_at_once(tmp_path: Path) -> None:
-    client = store._client(tmp_path / "probe")
+    client = chroma._client(tmp_path / "probe")
     count = client.get_max_batch_size() + 7
-    store._close(client)
+    chroma._close(client)
     assert count < 20_000, "this machine's Chroma takes more at once than a test should write"
     written(tmp_path / "chroma", count)
     opened = PassageStore.open(tmp_path / "chroma")
@@ -92,10 +92,10 @@ def test_batches_above_what_chroma_takes_at_once(tmp_path: Path) -> None:
 
 def test_a_copy_takes_in_and_lets_go_only_what_differs(built: Path, tmp_path: Path) -> None:
     reader = PassageStore.open(built)  # as a server would
-    before = store.Before(
+    before = chroma.Before(
         built, tuple(f"p-{row:05d}" for row in range(10)), frozenset(f"p-{r:05d}" for r in range(10, 60))
     )
-    store.write(tmp_path / "next", passages(70)[10:], vectors(70)[10:], before)
+    chroma.write(tmp_path / "next", passages(70)[10:], vectors(70)[10:], before)
     opened = PassageStore.open(tmp_path / "next")
     assert opened.count() == 60
     assert opened.get(["p-00010", "p-00069"]) == [passages(70)[10], passages(70)[69]]
@@ -103,8 +103,8 @@ def test_a_copy_takes_in_and_lets_go_only_what_differs(built: Path, tmp_path: Pa
         opened.get(["p-00003"])
     assert sorted(rows_of(opened.nearest(vectors(70)[69], 500)[0])) == list(range(10, 70))
     assert rows_of(opened.nearest(vectors(70)[69], 1)[0]) == [69]
-    store.write(tmp_path / "less", passages(60)[10:], vectors(60)[10:], before)
-    assert store.wear(built) == 1.0 and store.wear(tmp_path / "less") == 70 / 50
+    chroma.write(tmp_path / "less", passages(60)[10:], vectors(60)[10:], before)
+    assert chroma.wear(built) == 1.0 and chroma.wear(tmp_path / "less") == 70 / 50
     opened.close()
     assert reader.count() == 60 and reader.get(["p-00003"]) == [passages(60)[3]], "the earlier one is as it was"
     reader.close()
@@ -146,8 +146,8 @@ WRITE = """
 import sys
 from pathlib import Path
 from rag_app import store
-from tests.test_store import passages, vectors
-store.write(Path(sys.argv[1]), passages(20), vectors(20))
+from tests.unit.index.test_chroma import passages, vectors
+chroma.write(Path(sys.argv[1]), passages(20), vectors(20))
 """
 
 

@@ -6,6 +6,8 @@
     <index>/lock                      held by the process that builds
 
 A generation is complete before `current` names it and never changes afterwards; readers notice the swap and reopen.
+
+The generation that answers now: open once for all threads of a process, reopened when a build has swapped it.
 """
 
 from __future__ import annotations
@@ -18,23 +20,26 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
-from rag_app.library_map import library_map, paper_vectors
-from rag_app.manifest import Entry, Manifest, read_manifest
+from rag_app.index import passage_store
+from rag_app.index.bm25 import WordIndex
+from rag_app.index.chroma import PassageStore
+from rag_app.index.manifest import Entry, Manifest, read_manifest
+from rag_app.index.map import library_map, paper_vectors
+from rag_app.index.vector_search import VectorSearch
 from rag_app.papers import reading_store
 from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
-from rag_app.store import PassageStore
-from rag_app.vector_search import VectorSearch
-from rag_app.word_index import WordIndex
 
 READINGS_KEPT = 128  # in memory, of one generation
 FEW_FETCHES = 6  # of passages, before Chroma is opened for them: importing and opening it takes a second
@@ -158,7 +163,7 @@ class Generation:
         entry = self.by_paper[paper]
         if not entry.passages:
             return []
-        return files.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
+        return passage_store.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
 
     def reading(self, paper: str) -> Reading:
         """What was read from the paper. Raises KeyError for a paper that is not in this generation."""
@@ -276,7 +281,7 @@ def tidy(index: Path) -> None:
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
     used = [(entry.part, entry.key) for one in kept.values() for entry in one.papers]
-    files.remove_unused(index / "parts", used)
+    passage_store.remove_unused(index / "parts", used)
     for leftover in index.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
@@ -330,3 +335,70 @@ def _holder(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         return path.read_text(encoding="utf-8").strip() or "another process"
     return "another process"
+
+
+ATTEMPTS = 5  # builds that may swap the index during one search
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class _Opened:
+    generation: Generation
+    users: int = 0
+    retired: bool = False
+
+
+class SharedIndex:
+    """Safe to share between threads. Another process may build at any time."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+
+    @contextmanager
+    def using(self) -> Iterator[Generation]:
+        """The generation that answers now; it stays open while it is used, also when a build swaps it.
+
+        Raises IndexMissing when nothing was built, IndexFault when the index is damaged.
+        """
+        with self._lock:
+            opened = self._newest()
+            opened.users += 1
+        try:
+            yield opened.generation
+        finally:
+            with self._lock:
+                opened.users -= 1
+                _close_unused(opened)
+
+    def do(self, work: Callable[[Generation], Result], stack: ExitStack) -> tuple[Generation, Result]:
+        """Do `work` on the generation that answers now, which stays open until `stack` is closed.
+
+        A build of another process may remove the files of a generation before `work` has opened them: then it is done
+        again on the new one.
+        """
+        for _ in range(ATTEMPTS):
+            generation = stack.enter_context(self.using())
+            try:
+                return generation, work(generation)
+            except IndexFault:
+                if answers(self._root, generation.name):
+                    raise
+        raise IndexFault(f"{self._root}: changes faster than it can be read. Ask again when the build has finished.")
+
+    def _newest(self) -> _Opened:
+        if self._opened is not None and self._opened.generation.name == current_name(self._root):
+            return self._opened
+        opened = _Opened(open_current(self._root))
+        if self._opened is not None:
+            self._opened.retired = True
+            _close_unused(self._opened)
+        self._opened = opened
+        return opened
+
+
+def _close_unused(opened: _Opened) -> None:
+    if opened.retired and not opened.users:
+        opened.generation.close()

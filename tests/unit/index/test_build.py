@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app import build as build_module
-from rag_app import embedding, files, index, manifest, store
+from rag_app import files
 from rag_app.assistant import Assistant
 from rag_app.attack_pdf import WHITE, lines, paragraphs, write_pdf
-from rag_app.build import build
-from rag_app.build_report import BuildProgress, BuildReport, Stopped
 from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
-from rag_app.index import Generation
+from rag_app.index import build as build_module
+from rag_app.index import chroma, embed, generations, manifest
+from rag_app.index.build import build
+from rag_app.index.build_report import BuildProgress, BuildReport, Stopped
+from rag_app.index.generations import Generation
 from rag_app.papers import worker_pool
 from rag_app.retrieval import Retriever
 from rag_app.settings import Settings
@@ -33,7 +34,7 @@ def run(folder: Path, embedder: WordEmbedder | None = None, **more: object) -> B
 
 
 def generation(folder: Path) -> Generation:
-    return index.open_current(folder / "index")
+    return generations.open_current(folder / "index")
 
 
 def found(folder: Path, question: str, embedder: WordEmbedder | None = None) -> list[str]:
@@ -244,7 +245,7 @@ def test_a_large_first_index_answers_by_words_while_it_is_embedded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build_module, "GROUP", 4)
-    monkeypatch.setattr(embedding, "GROUP", 4)
+    monkeypatch.setattr(embed, "GROUP", 4)
     write_corpus(tmp_path / "corpus")
     seen: list[tuple[bool, int, str]] = []
 
@@ -292,7 +293,7 @@ def test_progress_reaches_the_end_of_each_stage(tmp_path: Path) -> None:
 
 
 def test_a_stopped_build_keeps_what_it_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "GROUP", 1)
+    monkeypatch.setattr(embed, "GROUP", 1)
     write_corpus(tmp_path / "corpus")
     stop = threading.Event()
     first = WordEmbedder(on_group=lambda _: stop.set())
@@ -521,14 +522,14 @@ def test_a_missing_chroma_folder_is_an_error_and_not_an_empty_index(library: Pat
 def test_the_first_fetches_read_the_papers_own_passages_and_later_ones_chroma(library: Path) -> None:
     opened = generation(library)
     rows = list(range(len(opened.rows)))
-    first = [opened.passages(rows) for _ in range(index.FEW_FETCHES)]
+    first = [opened.passages(rows) for _ in range(generations.FEW_FETCHES)]
     assert all(one == opened.store.get([passage.id for passage in first[0]]) for one in first)
     opened.close()
     opened = generation(library)
     shutil.move(opened.folder / "chroma", library / "away")
     assert opened.passages(rows) == first[0]
     with pytest.raises(IndexFault, match="--fresh"):
-        for _ in range(index.FEW_FETCHES):
+        for _ in range(generations.FEW_FETCHES):
             opened.passages(rows)
 
 
@@ -594,7 +595,7 @@ def test_chroma_on_a_full_disk(library: Path, monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("database or disk is full")
 
     with monkeypatch.context() as context:
-        context.setattr(store, "_client", full)
+        context.setattr(chroma, "_client", full)
         with pytest.raises(IndexFault, match="disk is full"):
             run(library)
     assert generation(library).name == before and run(library).changed

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag_app import postings
 from rag_app.errors import IndexFault
-from rag_app.word_index import WordIndex, stem, terms
+from rag_app.index import bm25 as bm25_module
+from rag_app.index.bm25 import WordIndex, stem, terms
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 K1, B = 1.2, 0.75
@@ -79,7 +79,7 @@ def test_written_in_blocks_it_is_the_same(tmp_path: Path, found: list[str], bloc
     opened(tmp_path, found)
     whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postings, "BLOCK", block)
+        patch.setattr(bm25_module, "BLOCK", block)
         opened(tmp_path, iter(found))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rag_app.library_map import OTHER, groups, library_map, nearest_pair, paper_vectors, plane
+from rag_app.index.map import OTHER, groups, library_map, nearest_pair, paper_vectors, plane
 
 SIZES = (4, 3, 5, 2, 6, 3)
 

@@ -1,0 +1,1 @@
+"""Readings -> passages, vectors, BM25 and Chroma, in generations on disk."""
