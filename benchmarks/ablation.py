@@ -26,12 +26,12 @@ from benchmarks.library_sets import SET_READERS, Asked
 from benchmarks.report import Section, table
 from benchmarks.retrieval import recall
 from benchmarks.set_index import SetIndex, open_set
-from rag_app import retrieval
 from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import open_current
 from rag_app.records import Hit
-from rag_app.retrieval import EVERYTHING, Retriever, Scope
+from rag_app.retrieval import hybrid
+from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
 
 # Where steps are judged: the set, its split, the measure, and how many questions at most.
@@ -49,7 +49,7 @@ SAME = 0.95  # cosine from which two passages count as the same
 class VectorFeedback(Retriever):
     """Rocchio on vectors: the question moves half-way to the mean of the first hits (Rocchio, 1971)."""
 
-    def _query(self, text: str, name_weight: float = 1.0) -> retrieval._Query:
+    def _query(self, text: str, name_weight: float = 1.0) -> hybrid._Query:
         query = super()._query(text, name_weight)
         if query.vector is None:
             return query
@@ -61,7 +61,7 @@ class VectorFeedback(Retriever):
 class WordFeedback(Retriever):
     """RM3: terms of the first hits beside the question's own, a fifth of the weight (Abdul-Jaleel et al., 2004)."""
 
-    def _query(self, text: str, name_weight: float = 1.0) -> retrieval._Query:
+    def _query(self, text: str, name_weight: float = 1.0) -> hybrid._Query:
         query = super()._query(text, name_weight)
         words, size = self.generation.words, self.generation.manifest.passages
         total: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class WordFeedback(Retriever):
         return replace(query, terms=[*query.terms, *(term for term, _ in best)], weights=[*query.weights, *added])
 
 
-def _first_rows(retriever: Retriever, query: retrieval._Query, text: str) -> np.ndarray:
+def _first_rows(retriever: Retriever, query: hybrid._Query, text: str) -> np.ndarray:
     return retriever._ranking(query, retriever.plan(text), None).rows[:FEEDBACK]
 
 
@@ -116,21 +116,21 @@ def _by_rank(scores: np.ndarray, places: np.ndarray | slice = slice(None)) -> np
 
 @dataclass(frozen=True)
 class Step:
-    """A change to the retriever: other values in rag_app.retrieval, or another class."""
+    """A change to the retriever: other values in rag_app.retrieval.hybrid, or another class."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     kind: type[Retriever] = Retriever
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        before = {name: getattr(retrieval, name) for name in self.values}
+        before = {name: getattr(hybrid, name) for name in self.values}
         try:
             for name, value in self.values.items():
-                setattr(retrieval, name, value)
+                setattr(hybrid, name, value)
             yield
         finally:
             for name, value in before.items():
-                setattr(retrieval, name, value)
+                setattr(hybrid, name, value)
 
 
 STEPS: dict[str, Step] = {

@@ -31,7 +31,7 @@ from rag_app.confidence import CONFIDENCE_WEIGHTS, grounds, level
 from rag_app.evaluation import folded
 from rag_app.index import generations
 from rag_app.quoting import QuotingReader, choose
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.sufficiency import LOOKED_AT, WEIGHTS
 
 FALSE_REFUSALS = 0.04  # of the answerable questions, averaged over their sets: the threshold's aim

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rag_app.followup import stand_alone
 from rag_app.index.generations import open_current
 from rag_app.records import Answer, Citation
-from rag_app.retrieval import Retriever
-from rag_app.understanding import LibraryNames
+from rag_app.retrieval.follow_ups import stand_alone
+from rag_app.retrieval.hybrid import Retriever
+from rag_app.retrieval.understanding import LibraryNames
 
 OWN = Path(__file__).with_suffix(".jsonl")
 

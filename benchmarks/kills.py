@@ -31,7 +31,7 @@ from benchmarks.tried import Section, Tried
 from rag_app.index import embed, manifest
 from rag_app.index.build import build
 from rag_app.index.generations import Generation, current_name, open_current
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.hybrid import Retriever
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.pdfs import make_paper
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rag_app.assistant import Assistant
 from rag_app.index.generations import open_current
 from rag_app.records import Hit
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import load_settings
 from rag_app.text.language import english_words
 

@@ -1,7 +1,7 @@
 """Claim: what the reader is handed holds the evidence at few tokens. Small windows beside LongRAG's long units.
 
 LongRAG (2406.15319, section 2) scores a long unit by the best of its small passages and reads few long units. Here a
-unit is a section or a whole page; beside them stand the hits alone, and their neighbourhoods as rag_app.evidence makes
+unit is a section or a whole page; beside them stand the hits alone, and their neighbourhoods as rag_app.retrieval.context makes
 them.
 A fact counts as read when the words that it needs stand in what was handed over from its page.
 """
@@ -22,10 +22,10 @@ from benchmarks import plots
 from benchmarks.common import PAPERS, SHARED, paper_index, questions
 from benchmarks.report import Section, table
 from rag_app.assistant import Assistant
-from rag_app.evidence import CHARACTERS_PER_TOKEN, gather
 from rag_app.index.generations import Generation, open_current
 from rag_app.records import Hit
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.context import CHARACTERS_PER_TOKEN, gather
+from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import load_settings
 
 BUDGETS = (500, 1000, 2000, 4000, 6000, 8000)  # tokens

@@ -22,7 +22,7 @@ from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation, open_current
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import load_settings
 
 DEPTHS = (5, 10, 20)

@@ -32,7 +32,7 @@ from rag_app.index.manifest import Entry
 from rag_app.index.vector_search import VectorSearch
 from rag_app.index.writer import Contents, write_generation
 from rag_app.records import Passage, indexed_text
-from rag_app.retrieval import EVERYTHING, Retriever, Scope
+from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
 
 SIZES = (3_000, 50_000, 500_000)

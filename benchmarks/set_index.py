@@ -15,7 +15,7 @@ from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.models.embedder import Embedder
-from rag_app.retrieval import EVERYTHING, Retriever, Scope
+from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
 
 STARTER_CHUNK, STARTER_OVERLAP = 1024, 20  # LlamaIndex's defaults, in its tokens

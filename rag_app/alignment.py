@@ -24,7 +24,7 @@ from rag_app.models.reranker import Reranker
 from rag_app.models.torch_models import TorchEmbedder, TorchReranker
 from rag_app.models.weights import SentenceModel, find_folder, find_model
 from rag_app.ranking_measures import Gain, ndcg, paired_gain, recall
-from rag_app.retrieval import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
+from rag_app.retrieval.hybrid import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
 from rag_app.torch_training import Example, Training, train_embedder, train_reranker
 
 NEGATIVES = 3  # for each question and positive

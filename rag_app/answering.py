@@ -13,7 +13,6 @@ from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError
-from rag_app.evidence import gather, in_turns
 from rag_app.evidence_step import weighed
 from rag_app.index.bm25 import terms
 from rag_app.index.build_report import FAILED_STATES
@@ -27,7 +26,8 @@ from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Draft, Event, Evidence, PageOf, Piece, Progress, Searched
 from rag_app.repair import mended
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.context import gather, in_turns
+from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.sampling import resampled
 from rag_app.settling import NOT_ASKED, is_likely, settled
 from rag_app.subject import Subject, hits_about, subject_of

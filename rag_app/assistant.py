@@ -29,10 +29,10 @@ from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.referring import referring, sources_in
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.understanding import Meant, meant
 from rag_app.settings import Settings, load_settings
 from rag_app.text.language import ENGLISH, language_of
-from rag_app.understanding import Meant, meant
 from rag_app.whole_papers import Sending, pages_of, sending
 
 

@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from rag_app.answering import Found, WordsOf, answer_from, find, papers_in, quoting_reader
-from rag_app.asked import take_apart
 from rag_app.chain import Chain, chain_of, links_in, second_paper
 from rag_app.citations import unmarked
 from rag_app.desk import Desk, rows_naming, searched_for, short_name
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation
-from rag_app.planning import names_of
 from rag_app.quoted_units import QuotedUnits
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
-from rag_app.retrieval import Scope
+from rag_app.retrieval.hybrid import Scope
+from rag_app.retrieval.plan import names_of
+from rag_app.retrieval.question import take_apart
 from rag_app.sentence_ranking import Unit, rank_units
 from rag_app.text.terms import squash
 

@@ -12,15 +12,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_app.asked import Asked, Library, Terms, take_apart
-from rag_app.comparison_question import Aspect, aspects_given, aspects_of, compared
 from rag_app.errors import QuestionError
-from rag_app.facets import Facet, facets_of, is_told, looks_like
 from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import TextEmbedder
 from rag_app.quoted_units import QuotedUnits, head_of, plain
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.facets import Facet, facets_of, is_told, looks_like
+from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.plan import Aspect, aspects_given, aspects_of, compared
+from rag_app.retrieval.question import Asked, Library, Terms, take_apart
 from rag_app.sentence_ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement, statement_of
 from rag_app.text.terms import names as names_in

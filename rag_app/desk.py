@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.answering import Found
-from rag_app.evidence import gather
 from rag_app.index.bm25 import terms
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.index.generations import Generation
@@ -17,7 +16,8 @@ from rag_app.index.manifest import Entry
 from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Answer, Evidence, Hit, Searched
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.context import gather
+from rag_app.retrieval.hybrid import Retriever
 from rag_app.survey import Topic
 
 NAMING, NEAR = 12, 6  # passages of one paper that are read: those that name the topic, or those nearest to it

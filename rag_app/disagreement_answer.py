@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from rag_app.answering import WordsOf, papers_in
-from rag_app.asked import take_apart
 from rag_app.citations import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, rows_naming, searched_for, short_name
 from rag_app.disagreement import MOST_PAIRS, claims_in, pairs
@@ -19,6 +18,7 @@ from rag_app.index.bm25 import terms
 from rag_app.index.manifest import Entry
 from rag_app.quoted_units import QuotedUnits, plain
 from rag_app.records import Answer, AnswerPlan, Evidence
+from rag_app.retrieval.question import take_apart
 from rag_app.sentence_ranking import Unit, rank_units, units_of
 from rag_app.survey import Topic
 from rag_app.text.terms import squash

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from rag_app.asked import is_filler
 from rag_app.records import Evidence
+from rag_app.retrieval.question import is_filler
 from rag_app.text.terms import Ground, content_words, names, squash
 
 MOST = 3  # things that are listed on either side

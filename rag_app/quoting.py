@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.citations import unmarked
 from rag_app.index.paper_names import holds_name
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Draft, Evidence, PageOf
+from rag_app.retrieval.question import Asked, Library, Terms, take_apart
 from rag_app.sentence_ranking import Unit, rank_units
 from rag_app.subject import Subject, rank_about
 from rag_app.sufficiency import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rag_app.asked import Asked, Terms
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
+from rag_app.retrieval.question import Asked, Terms
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import names, numbers, squash
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_app.asked import Asked, Library, Terms, is_filler, owned_share, take_apart
-from rag_app.evidence import in_turns
-from rag_app.facets import also_said, facets_of, looks_like
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Evidence, Hit, PageOf
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.context import in_turns
+from rag_app.retrieval.facets import also_said, facets_of, looks_like
+from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.question import Asked, Library, Terms, is_filler, owned_share, take_apart
 from rag_app.sentence_ranking import Unit, rank_units
 from rag_app.statements import STATEMENT_WEIGHTS, statement_of
 from rag_app.text.terms import content_words, squash

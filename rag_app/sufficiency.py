@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Sequence
 from math import exp
 
-from rag_app.asked import Asked, Library, Terms, owned_share
 from rag_app.index.paper_names import holds_name
 from rag_app.records import Evidence
+from rag_app.retrieval.question import Asked, Library, Terms, owned_share
 from rag_app.sentence_ranking import Unit
 from rag_app.text.terms import squash
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.asked import Asked, Library, Terms, take_apart
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Evidence, PageOf
+from rag_app.retrieval.question import Asked, Library, Terms, take_apart
 from rag_app.sentence_ranking import Unit, score_units, units_of
 from rag_app.statements import section_kind, statement
 from rag_app.text.terms import names, squash

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import QuestionError
 from rag_app.records import Answer, Event
-from rag_app.retrieval import Scope
+from rag_app.retrieval.hybrid import Scope
 from rag_app.texts import say
 from rag_app.ui_conversation import Conversation, Messages, Sessions
 from rag_app.ui_history import Talks

@@ -18,7 +18,7 @@ from rag_app.models.llm.client import answer_tokens
 from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.reader import ModelReader
 from rag_app.records import Answer, Event, Evidence, Progress
-from rag_app.retrieval import Scope
+from rag_app.retrieval.hybrid import Scope
 from rag_app.settings import Settings
 
 LEFT_OUT = ("bibliography", "furniture")

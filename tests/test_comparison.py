@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.asked import Asked, take_apart
 from rag_app.assistant import Assistant
 from rag_app.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
-from rag_app.comparison_question import MOST_ASPECTS, aspects_given, aspects_of, compared
-from rag_app.facets import facets_of
 from rag_app.formats import answer_json
 from rag_app.index.paper_names import find_mentions
 from rag_app.quoted_units import plain
 from rag_app.quoting import QuotingReader
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
+from rag_app.retrieval.facets import facets_of
+from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, compared
+from rag_app.retrieval.question import Asked, take_apart
 from rag_app.sentence_ranking import Unit
 from rag_app.text.terms import content_words
 from rag_app.ui_render import answer_html

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.asked import take_apart
 from rag_app.index.paper_names import holds_name
 from rag_app.quoting import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
 from rag_app.records import Block, Draft, Evidence, Page
+from rag_app.retrieval.question import take_apart
 from rag_app.sentence_ranking import Unit, is_row, rank_units, units_of
 from rag_app.sufficiency import USUAL_FOCUS, WEIGHTS, chance_of_answer, signs
 from rag_app.text.terms import content_words

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.facets import FACETS, also_said, facets_of, is_told, looks_like
+from rag_app.retrieval.facets import FACETS, also_said, facets_of, is_told, looks_like
 from rag_app.statements import section_kind, statement, without_citations
 
 

@@ -11,7 +11,7 @@ from rag_app.answering import WordsOf, find
 from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation, open_current
-from rag_app.retrieval import Retriever, Scope
+from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.subject import Subject, rank_about, subject_of
 from tests.doubles import WordEmbedder, settings_for
 

@@ -18,7 +18,7 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.prompts import prompt
 from rag_app.reader import ModelReader
 from rag_app.records import Answer
-from rag_app.retrieval import Scope
+from rag_app.retrieval.hybrid import Scope
 from rag_app.settings import Settings
 from rag_app.whole_papers import NEEDS_MODEL, Sending, pages_of
 from tests.doubles import WordEmbedder, settings_for, write_paper

@@ -21,7 +21,7 @@ from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport, Stopped
 from rag_app.index.generations import Generation
 from rag_app.papers import worker_pool
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.pdfs import make_broken, make_encrypted, make_paper, make_scanned

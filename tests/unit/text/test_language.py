@@ -8,9 +8,9 @@ import pytest
 from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.records import Draft, Progress
-from rag_app.retrieval import Retriever
+from rag_app.retrieval.hybrid import Retriever
+from rag_app.retrieval.understanding import meant
 from rag_app.text.language import english_words, language_of, spaced
-from rag_app.understanding import meant
 from tests.doubles import WordEmbedder, settings_for, write_paper
 
 

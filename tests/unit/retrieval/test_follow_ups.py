@@ -5,14 +5,13 @@ import threading
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.ellipsis import depends
 from rag_app.errors import ModelUnreachable
-from rag_app.followup import stand_alone
 from rag_app.formats import answer_json
 from rag_app.index.paper_names import find_mentions
-from rag_app.name_kinds import names_in, used_as_dataset
 from rag_app.records import Answer, Cell, Citation, Progress, Row, Table
-from rag_app.understanding import understood
+from rag_app.retrieval.follow_ups import depends, stand_alone
+from rag_app.retrieval.question_names import names_in, used_as_dataset
+from rag_app.retrieval.understanding import understood
 from tests.doubles import WordEmbedder, settings_for, write_paper
 from tests.provider import Provider, Reply
 

@@ -7,8 +7,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.evidence import CHARACTERS_PER_TOKEN, gather
 from rag_app.records import Block, Evidence, Hit, Page, Passage
+from rag_app.retrieval.context import CHARACTERS_PER_TOKEN, gather
 
 TEXTS = st.text(st.sampled_from("abc. "), min_size=1, max_size=900)
 

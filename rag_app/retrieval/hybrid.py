@@ -18,8 +18,8 @@ from rag_app.index.paper_names import Mention, find_mentions
 from rag_app.index.vector_search import dot, highest
 from rag_app.models.reranker import Reranker
 from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
-from rag_app.planning import Plan, names_of, plan
 from rag_app.records import Hit
+from rag_app.retrieval.plan import Plan, names_of, plan
 
 CANDIDATES = 300  # taken from each list before fusion
 MEANING_WEIGHT = 0.45  # of the normalised cosine; the rest is the passage's normalised BM25

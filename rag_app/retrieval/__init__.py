@@ -1,0 +1,1 @@
+"""What a question asks, and the passages that answer it."""
