@@ -1,4 +1,4 @@
-"""Claim: what an answer's sentences are marked with is mostly right. The check of rag_app/verdicts.py on public sets.
+"""Claim: what an answer's sentences are marked with is mostly right. The check of rag_app/citations/support.py on public sets.
 
 AttributionBench (2402.15089): claims of generated answers with the passages that they cite, attributable or not. WiCE
 (2303.01432): claims of Wikipedia with the page that they cite: supported, partly, not. Balanced accuracy is the mean of
@@ -26,11 +26,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common import SHARED as MATERIAL
+from rag_app.citations.support import SHARED, Cited, Ground, covered_words
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import Ground, content_words, names, numbers
-from rag_app.verdicts import SHARED, Cited, covered_words
+from rag_app.text.terms import content_words, names, numbers
 
 DATASETS = MATERIAL / "datasets"
 CLASSES = {"supported": 2, "partially_supported": 1, "not_supported": 0, "attributable": 2, "not attributable": 0}

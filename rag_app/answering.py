@@ -9,7 +9,7 @@ from functools import cache, reduce
 
 import numpy as np
 
-from rag_app.citations import QUOTING, MarkStream, nearest, with_citations
+from rag_app.citations.marks import QUOTING, MarkStream, nearest, with_citations
 from rag_app.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.confidence import clearness, confidence
 from rag_app.errors import QuestionError, RagError

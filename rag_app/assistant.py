@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rag_app.answer_ways import answered
 from rag_app.answering import Compares, checked, find, milliseconds, papers_in
+from rag_app.citations.references import referring, sources_in
 from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
 from rag_app.desk import Desk
 from rag_app.errors import IndexFault, IndexMissing, RagError
@@ -28,7 +29,6 @@ from rag_app.papers.read import READING_VERSION
 from rag_app.quoting import QuotingReader
 from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
-from rag_app.referring import referring, sources_in
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.understanding import Meant, meant
 from rag_app.settings import Settings, load_settings

@@ -10,7 +10,7 @@ import numpy as np
 
 from rag_app.answering import Found, WordsOf, answer_from, find, papers_in, quoting_reader
 from rag_app.chain import Chain, chain_of, links_in, second_paper
-from rag_app.citations import unmarked
+from rag_app.citations.marks import unmarked
 from rag_app.desk import Desk, rows_naming, searched_for, short_name
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from rag_app.attack_documents import Case
-from rag_app.citations import QUOTING
+from rag_app.citations.marks import QUOTING
 from rag_app.command_terminal import answer_text, harmless
 from rag_app.export import FORMS, forms_of
 from rag_app.records import Answer, Citation, PageOf

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from rag_app.answering import WordsOf, papers_in
-from rag_app.citations import QUOTING, unmarked
+from rag_app.citations.marks import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, rows_naming, searched_for, short_name
 from rag_app.disagreement import MOST_PAIRS, claims_in, pairs
 from rag_app.disagreement import topic_of as disputed

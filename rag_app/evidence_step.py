@@ -11,10 +11,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag_app.citations.support import Ground, missing_claims
 from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced
 from rag_app.records import Evidence
-from rag_app.text.terms import Ground, missing_claims
 
 HELPFUL = 3  # of ten: below, a passage is left out
 LONGEST_NOTE = 1_200  # characters

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.bibtex import bibtex
-from rag_app.citations import QUOTING
+from rag_app.citations.marks import QUOTING
 from rag_app.errors import ExportError
 from rag_app.evidence_file import evidence_value
 from rag_app.records import Answer, Citation, Source, Table

@@ -10,13 +10,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.citations import MarkStream
+from rag_app.citations.marks import MarkStream
+from rag_app.citations.support import NamesOf, no_names, verdicts
 from rag_app.comparison import Comparison, markdown
 from rag_app.errors import RagError
 from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced, fitting
 from rag_app.records import Cell, Citation, Evidence, PageOf, Row, Table, Verdict
-from rag_app.verdicts import NamesOf, no_names, verdicts
 
 LONGEST_CELL = 400  # characters
 NOTHING = "NOTHING"

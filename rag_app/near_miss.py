@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from rag_app.citations.support import Ground
 from rag_app.records import Evidence
 from rag_app.retrieval.question import is_filler
-from rag_app.text.terms import Ground, content_words, names, squash
+from rag_app.text.terms import content_words, names, squash
 
 MOST = 3  # things that are listed on either side
 SHORTEST = 4  # letters: a shorter word alone says little about what a question wants

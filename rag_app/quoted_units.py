@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rag_app.citations import citation_at, unmarked
-from rag_app.quotes import Claim, best_quote
+from rag_app.citations.marks import citation_at, unmarked
+from rag_app.citations.quotes import Claim, best_quote
 from rag_app.records import Citation, PageOf
 from rag_app.sentence_ranking import Unit
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.citations import unmarked
+from rag_app.citations.marks import unmarked
 from rag_app.index.paper_names import holds_name
 from rag_app.models.embedder import TextEmbedder
 from rag_app.records import Draft, Evidence, PageOf

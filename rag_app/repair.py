@@ -10,10 +10,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rag_app.citations.support import NamesOf, no_names, unsupported, verdicts
 from rag_app.models.llm.call import LanguageModel, said
 from rag_app.prompts import fenced, fitting
 from rag_app.records import Draft, Evidence, Verdict
-from rag_app.verdicts import NamesOf, no_names, unsupported, verdicts
 
 MOST_SENTENCES = 8  # sent back at once
 DROP = "DROP"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag_app.answering import Found, WordsOf, papers_in
-from rag_app.citations import QUOTING, unmarked
+from rag_app.citations.marks import QUOTING, unmarked
 from rag_app.desk import TOKENS, Desk, best_rows, papers_counted, searched_for, short_name
 from rag_app.index.bm25 import terms
 from rag_app.index.manifest import Entry

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from rag_app.citations.quotes import is_verified
 from rag_app.evidence_file import Claimed
 from rag_app.files import file_digest
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.worker_pool import Done, Job, read_all
-from rag_app.quotes import is_verified
 from rag_app.records import Page, Paper
 
 State = Literal["found", "other page", "not found", "file changed", "file missing", "file unreadable"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+from rag_app.citations.quotes import boxes
 from rag_app.files import file_digest
 from rag_app.papers.read import read_paper
-from rag_app.quotes import boxes
 from rag_app.records import Answer, Citation, LibraryMap, MapPoint, Page, Piece, Progress, Reading, Searched, Source
 from rag_app.text.quote_matching import find_quote
 

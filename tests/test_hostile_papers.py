@@ -19,7 +19,7 @@ from rag_app.assistant import Assistant
 from rag_app.attack_archive import REACHES, Archive, Trial, evenness, read_archive, simpson, variations, write_archive
 from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
 from rag_app.attack_seeds import ATTACKS, STYLES
-from rag_app.citations import MarkStream, unmarked
+from rag_app.citations.marks import MarkStream, unmarked
 from rag_app.command_redteam import outcome_json, outcome_text
 from rag_app.command_redteam_judge import broken_promises
 from rag_app.command_redteam_run import CANARY, Attackers, Plan, run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.citations import nearest
+from rag_app.citations.marks import nearest
 from rag_app.near_miss import near_miss
 from rag_app.records import Evidence, Page
 

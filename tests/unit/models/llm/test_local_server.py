@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.citations import with_citations
+from rag_app.citations.marks import with_citations
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.client import Ending, OpenAIModel, check, open_language_model

@@ -1,4 +1,9 @@
-"""Each sentence of an answer judged by the passages that it cites: supported, partly, or not. Pure.
+"""What a sentence claims: its numbers, its names, its content words; and which of them a text does not hold.
+
+Pure. Numbers are compared by value ("1,000" is 1000, "73.0 %" is 73, "13 million" is 13M), names without case, hyphens
+and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
+
+Each sentence of an answer judged by the passages that it cites: supported, partly, or not. Pure.
 
 Deterministic: its numbers and names have to occur there, and enough of its other words. How often that is right is
 measured by benchmarks/checking.py.
@@ -7,12 +12,51 @@ measured by benchmarks/checking.py.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import STOPWORDS, Ground, content_words, missing_claims
+from rag_app.text.terms import STOPWORDS, Number, content_words, names, number_values, numbers, squash
+
+
+class Ground:
+    """The texts that may back a sentence, prepared so that many sentences are checked quickly."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        joined = "\n".join(texts)
+        self.values = number_values(joined)
+        self._grams = _grams(joined)
+
+    def holds_name(self, name: str) -> bool:
+        """Whether the texts hold the name in any spelling: hyphens, case, blanks and a plural s do not matter."""
+        form = squash(name)
+        owner = squash(re.sub(r"['’]s$", "", name))
+        spellings = {form, owner, form.removesuffix("s"), form.removesuffix("es"), form + "s"}
+        if any(spelling in self._grams for spelling in spellings if spelling):
+            return True
+        parts = [part for part in re.split(r"[-/+]", name) if part]
+        # "LLaMA-based", "BM25/DPR": a made-up compound stands when each of its parts does.
+        return len(parts) > 1 and all(squash(part) in self._grams for part in parts)
+
+    def holds_number(self, number: Number) -> bool:
+        return not number.values.isdisjoint(self.values)
+
+
+def _grams(text: str, longest: int = 5) -> frozenset[str]:
+    """All runs of up to `longest` neighbouring words, written together: "llama 2 7b" gives llama27b among others."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    # Letters and digits part company ("llama2" is llama, 2), so that "Llama 2" and "Llama2" meet in the same run.
+    words = re.findall(r"[^\W\d_]+|\d+", folded)
+    return frozenset("".join(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1))
+
+
+def missing_claims(sentence: str, ground: Ground, allowed: Ground) -> list[str]:
+    """The numbers and names of a sentence that its ground does not hold, as written; names in `allowed` may pass."""
+    missing = [number.written for number in numbers(sentence) if not ground.holds_number(number)]
+    return missing + [name for name in names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)]
+
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 

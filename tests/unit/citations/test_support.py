@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rag_app.citations.support import covered_words, unsupported, verdicts
 from rag_app.records import Evidence, Verdict
-from rag_app.verdicts import covered_words, unsupported, verdicts
 
 TEXTS = {
     1: "LongRAG groups related documents into units of 4K tokens. This reduces the corpus from 22M to 600K units.",

@@ -11,16 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag_app import citations
-from rag_app.citations import MarkStream, nearest, with_citations
+from rag_app.citations.marks import MarkStream, citation_at, nearest, with_citations
+from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
+from rag_app.citations.support import Ground, unsupported, verdicts
 from rag_app.papers.read import read_paper
-from rag_app.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import Ground, names, number_values, numbers
-from rag_app.verdicts import unsupported, verdicts
+from rag_app.text.terms import names, number_values, numbers
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 BODY = (
     "DPR uses two independent BERT networks. "
@@ -412,8 +411,8 @@ def test_a_citation_is_verified_by_the_matcher_and_by_nothing_else() -> None:
     text = "The reader has 770 million parameters. "
     page = Page(1, "1", 600.0, 800.0, text, (Block(0, len(text), "body"),))
     piece = Evidence(1, "a.pdf", "A", 1, "1", "", 0, len(text), text)
-    assert citations.citation_at(1, piece, page, 0, 38).verified
-    assert not citations.citation_at(1, piece, page, 38, 39).verified  # nothing but a blank is no quote
+    assert citation_at(1, piece, page, 0, 38).verified
+    assert not citation_at(1, piece, page, 38, 39).verified  # nothing but a blank is no quote
 
 
 def test_the_head_of_a_table_is_not_the_nearest_where_a_sentence_is() -> None:

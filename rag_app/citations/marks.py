@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_app.quotes import Claim, best_quote, boxes, is_verified, section_at
+from rag_app.citations.quotes import Claim, best_quote, boxes, is_verified, section_at
+from rag_app.citations.support import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
 from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, names, squash
-from rag_app.verdicts import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
 
 QUOTING = "quoting"  # the name of the reader that only quotes
 REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
