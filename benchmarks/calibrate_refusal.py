@@ -1,4 +1,4 @@
-"""Fits the weights of rag_app/sufficiency.py and the cuts of rag_app/confidence.py, and prints what they achieve.
+"""Fits the weights of rag_app/answering/quoting/answerability.py and the cuts of rag_app/answering/confidence.py, and prints what they achieve.
 
     python -m benchmarks.calibrate_refusal [FOLDER]   # FOLDER keeps corpora, indexes and signs for the next run
 
@@ -24,15 +24,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.refusal_material import Asking, libraries
-from rag_app import sentence_ranking
-from rag_app.answering import find, quoting_reader
+from rag_app.answering.confidence import CONFIDENCE_WEIGHTS, grounds, level
+from rag_app.answering.quoting import ranking
+from rag_app.answering.quoting.answerability import LOOKED_AT, WEIGHTS
+from rag_app.answering.quoting.reader import QuotingReader, choose
+from rag_app.answering.steps import find, quoting_reader
 from rag_app.assistant import Assistant
-from rag_app.confidence import CONFIDENCE_WEIGHTS, grounds, level
 from rag_app.evaluation import folded
 from rag_app.index import generations
-from rag_app.quoting import QuotingReader, choose
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.sufficiency import LOOKED_AT, WEIGHTS
 
 FALSE_REFUSALS = 0.04  # of the answerable questions, averaged over their sets: the threshold's aim
 SHARES = (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)  # of false refusals, on the curve
@@ -56,7 +56,7 @@ Score = Callable[[Sequence[Seen]], np.ndarray]
 
 def main(folder: Path) -> dict[str, Any]:
     """Ask all sets, fit, choose the threshold, report."""
-    sentence_ranking.CLOSE_LOOKS = LOOKED_AT  # the signs look no further, and comparing by meaning takes longest
+    ranking.CLOSE_LOOKS = LOOKED_AT  # the signs look no further, and comparing by meaning takes longest
     seen: dict[str, list[Seen]] = {}
     for assistant, sets in libraries(folder):
         for name, asked in sets.items():

@@ -29,7 +29,7 @@ from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import load_settings
 
 BUDGETS = (500, 1000, 2000, 4000, 6000, 8000)  # tokens
-HITS = 40  # as many as an answer reads at most: rag_app.answering
+HITS = 40  # as many as an answer reads at most: rag_app.answering.steps
 
 Stretch = tuple[str, int, int, int]  # paper, page, start, end
 Way = Callable[[Generation, Sequence[Hit], int], list[Stretch]]

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.common import PAPERS, paper_index
 from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
-from rag_app import subject
+from rag_app.answering.quoting import one_paper
 from rag_app.assistant import Assistant
 from rag_app.evaluation import folded
 from rag_app.records import Answer
@@ -49,11 +49,11 @@ def _with(sought: bool, measure: Any) -> dict[str, float]:
 @contextlib.contextmanager
 def _nobodys() -> Iterator[None]:
     """No question is about one paper."""
-    before, subject.subject_of = subject.subject_of, lambda *about: None
+    before, one_paper.subject_of = one_paper.subject_of, lambda *about: None
     try:
         yield
     finally:
-        subject.subject_of = before
+        one_paper.subject_of = before
 
 
 def aragog(assistant: Assistant) -> dict[str, float]:

@@ -9,11 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from rag_app.answer_ways import answered
-from rag_app.answering import Compares, checked, find, milliseconds, papers_in
+from rag_app.answering.found import Desk, papers_in
+from rag_app.answering.model.reader import ModelReader, Reader
+from rag_app.answering.quoting.reader import QuotingReader
+from rag_app.answering.routes import answered
+from rag_app.answering.steps import Compares, checked, find, milliseconds
+from rag_app.answering.tables.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
+from rag_app.answering.whole_papers import Sending, pages_of, sending
 from rag_app.citations.references import referring, sources_in
-from rag_app.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
-from rag_app.desk import Desk
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
@@ -26,14 +29,11 @@ from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
-from rag_app.quoting import QuotingReader
-from rag_app.reader import ModelReader, Reader
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.understanding import Meant, meant
 from rag_app.settings import Settings, load_settings
 from rag_app.text.language import ENGLISH, language_of
-from rag_app.whole_papers import Sending, pages_of, sending
 
 
 @dataclass(frozen=True)

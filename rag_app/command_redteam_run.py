@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rag_app.answering.model.reader import Reader
 from rag_app.assistant import Assistant
 from rag_app.attack_archive import REACHES, Archive, Trial, variations
 from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
 from rag_app.command_redteam_judge import broken_promises, hides_truth
 from rag_app.models.embedder import Embedder, open_embedder
-from rag_app.reader import Reader
 from rag_app.records import Answer
 from rag_app.settings import Settings
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from rag_app.comparison import markdown
+from rag_app.answering.tables.comparison import markdown
 from rag_app.errors import QuestionError
 from rag_app.formats import answer_of
 from rag_app.records import Answer, AnswerPlan, Cell, Table

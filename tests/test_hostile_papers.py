@@ -15,6 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.answering.model.prompts import fenced
+from rag_app.answering.model.reader import ModelReader
+from rag_app.answering.quoting.ranking import Unit
+from rag_app.answering.quoting.reader import compose
 from rag_app.assistant import Assistant
 from rag_app.attack_archive import REACHES, Archive, Trial, evenness, read_archive, simpson, variations, write_archive
 from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
@@ -26,12 +30,8 @@ from rag_app.command_redteam_run import CANARY, Attackers, Plan, run
 from rag_app.errors import RagError
 from rag_app.history import History, new_conversation
 from rag_app.models.embedder import Embedder, open_embedder
-from rag_app.prompts import fenced
-from rag_app.quoting import compose
-from rag_app.reader import ModelReader
 from rag_app.records import Evidence
 from rag_app.saving import save_answers
-from rag_app.sentence_ranking import Unit
 from rag_app.settings import Settings
 from tests.doubles import settings_for
 from tests.provider import Provider, Reply

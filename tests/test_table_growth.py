@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
 from rag_app.formats import answer_json
-from rag_app.quoting import QuotingReader
 from rag_app.table_growth import saved_comparison, with_columns, with_rows
 from tests.doubles import WordEmbedder, settings_for
-from tests.test_comparison import HERON, OTTER, check
+from tests.unit.answering.tables.test_comparison import HERON, OTTER, check
 
 LYNX = OTTER.replace("OtterNet", "LynxReader").replace("512", "128")
 QUESTION = "Compare OtterNet and HeronRank"

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import FetchError, IndexBusy
 from rag_app.papers.add_remove import Added, add_file
 from rag_app.papers.fetch import Fetched, FetchProgress
-from rag_app.quoting import QuotingReader
 from rag_app.ui_arrivals import Arrivals
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.pdfs import make_broken, make_paper

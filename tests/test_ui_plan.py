@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.history import History
-from rag_app.quoting import QuotingReader
 from rag_app.ui_pages import Shelf
 from rag_app.ui_screen import Screen
 from tests.doubles import WordEmbedder, settings_for
-from tests.test_comparison import HERON, OTTER
+from tests.unit.answering.tables.test_comparison import HERON, OTTER
 
 REQUEST: Any = SimpleNamespace(session_hash="tab", request=SimpleNamespace(scope={"language": "en"}))
 

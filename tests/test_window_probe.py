@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rag_app import doctor_window
+from rag_app.answering.model.reader import LARGEST, ModelReader
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.doctor_window import advice
@@ -21,7 +22,6 @@ from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.models.llm.servers import Endpoint
-from rag_app.reader import LARGEST, ModelReader
 from rag_app.settings import Settings
 from rag_app.window_page import page, plot
 from rag_app.window_probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table

@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
+from rag_app.answering.model.prompts import prompt
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.call import said
 from rag_app.models.llm.client import Ending, OpenAIModel
 from rag_app.models.llm.servers import Endpoint
-from rag_app.prompts import prompt
 from rag_app.records import Evidence
 from rag_app.settings import Settings
 from tests.provider import Provider, Reply, error_body

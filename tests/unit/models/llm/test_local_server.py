@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from rag_app.answering.model.reader import ModelReader
 from rag_app.citations.marks import with_citations
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.client import Ending, OpenAIModel, check, open_language_model
-from rag_app.reader import ModelReader
 from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
 

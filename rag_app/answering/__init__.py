@@ -1,0 +1,1 @@
+"""The ways to an answer (`routes`) and the steps that they share."""

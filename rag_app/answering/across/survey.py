@@ -1,0 +1,222 @@
+"""Questions about all papers: "which papers use X", "what do the papers say about X"
+
+Pure but for its parts. A paper is listed with the sentence or table row in which it speaks of X itself; papers that
+only mention X in passing, of others' work, are named apart.
+
+The answer to a question about all papers: every readable one is looked at, each is quoted that speaks of it
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rag_app.answering.found import (
+    TOKENS,
+    Desk,
+    Found,
+    Topic,
+    WordsOf,
+    best_rows,
+    papers_counted,
+    papers_in,
+    searched_for,
+    short_name,
+)
+from rag_app.answering.quoting.ranking import Unit, score_units, units_of
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuotedUnits
+from rag_app.answering.quoting.statements import section_kind, statement
+from rag_app.citations.marks import QUOTING, unmarked
+from rag_app.index.bm25 import terms
+from rag_app.index.manifest import Entry
+from rag_app.models.embedder import TextEmbedder
+from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
+from rag_app.retrieval.question import Asked, Library, Terms, take_apart
+from rag_app.text.terms import names, squash
+
+PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
+_WHICH = re.compile(
+    rf"\b(?:which|what)(?: \w+)?(?: of)?(?: the| these| those| my| our)*(?: \w+)? {PAPERS}\b(?: here| of this set)?"
+    rf"|\b(?:list|name|find)(?: me)?(?: all)?(?: of)?(?: the| these)? {PAPERS}(?: that| which)?\b",
+    re.IGNORECASE,
+)
+_SAY = re.compile(
+    rf"\bwhat (?:do|does|did) (?:(?:the|these|those|all|my|our|other|different) )*{PAPERS}\s+"
+    r"(?:say|write|report|find|tell us|claim|conclude|think|show)\s+(?:about|on|of|regarding|concerning)\s+",
+    re.IGNORECASE,
+)
+# "Which papers mention ...": being named is enough. Else the paper has to use the thing itself.
+_MENTIONS = re.compile(
+    r"\b(?:mention|cite|name|discuss|refer to|talk about|speak of|describe|list)\w*\b", re.IGNORECASE
+)
+_FRAME = re.compile(
+    r"\b(?:use[sd]?|using|report(?:s|ed)?|evaluate[sd]?|mention(?:s|ed)?|are|is|was|were|do|does|did|has|have|that|which|"
+    r"say|says|their|own|these|those|the|this|authors?['’]?s?|for|in|on|of|as|a|an|any|results?|test(?:ed|s)?|set|methods?|"
+    r"systems?|experiments?|datasets?|benchmarks?|train(?:ed|s)?|they|it|also|with|by|and|or|work)\b",
+    re.IGNORECASE,
+)
+_DOING = re.compile(
+    r"\b(?:evaluat|report|result|experiment|train|fine-?tun|test|score|outperform|improv|achiev|measur|compar|gain|"
+    r"accurac|sampl|collect|use[sd]?\b|using)\w*",
+    re.IGNORECASE,
+)
+_OVERVIEW = re.compile(r"\b(?:survey|review|roadmap|overview|tutorial)\b", re.IGNORECASE)
+
+LONGEST_LIST = 40  # papers
+LEAST = 1.0  # of a paper's best unit, by _worth: below, the paper only mentions the thing
+LEAST_SHARE = 0.6  # of the topic's words, by rarity, in or around a sentence, where the topic holds no name
+LEAST_MEANING = 0.33  # cosine of such a sentence with the topic
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one paper says of the topic: its best unit, how much that is worth, and whether it only mentions it."""
+
+    paper: str
+    unit: Unit
+    worth: float
+    in_passing: bool
+
+
+def topic_of(question: str) -> Topic | None:
+    """The topic of a question about all papers; None when it is about something else."""
+    said = _SAY.search(question)
+    which = _WHICH.search(question)
+    if said is None and which is None:
+        return None
+    found = said or which
+    assert found is not None
+    text = re.sub(r"\([^()]*\)", " ", question[found.end() :]).strip(" ,.?!:;")
+    # "Which papers" opens the sentence: a name right after it is still a name.
+    held = tuple(dict.fromkeys(name for name in names(f"the {text}") if len(squash(name)) > 1))
+    if not text or not (held or _FRAME.sub(" ", text).strip(" ,.-'’")):
+        return None
+    either = re.search(r"\bor\b", text) is not None
+    return Topic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
+
+
+def asks_for_list(question: str) -> bool:
+    """Whether the papers themselves are asked for: "which papers use X", and not what they say of it."""
+    return _WHICH.search(question) is not None and _SAY.search(question) is None
+
+
+def holds(topic: Topic, text: str) -> bool:
+    """Whether a text has the topic's names, in any spelling; true where the topic has none."""
+    if not topic.names:
+        return True
+    squashed = squash(text)
+    found = [squash(name) in squashed for name in topic.names]
+    return any(found) if topic.either else all(found)
+
+
+class Surveyor:
+    """Looks at one paper after the other."""
+
+    def __init__(
+        self, topic: Topic, terms: Terms, library: Library | None, meaning: TextEmbedder | None, page_of: PageOf
+    ) -> None:
+        self.topic = topic
+        bare = _FRAME.sub(" ", topic.text)
+        self.asked: Asked = take_apart(bare, terms, library, ())
+        self._terms = terms
+        self._meaning = meaning
+        self._page_of = page_of
+        self._vector = meaning.embed_question(topic.text) if meaning is not None else None
+
+    def look(self, paper: str, title: str, evidence: Sequence[Evidence]) -> Finding | None:
+        """The paper's best unit on the topic; None where it does not speak of it."""
+        every = self._units(evidence)
+        units = [unit for unit in every if holds(self.topic, unit.framed)]
+        if not units and len(self.topic.names) > 1:  # the paper names them all, though not in one breath
+            units = [unit for unit in every if holds(replace(self.topic, either=True), unit.framed)]
+        if not units:
+            return None
+        score_units(self.asked, units)
+        worth: Callable[[Unit], float] = self._worth if self.topic.names else self._likeness
+        units = sorted(units, key=lambda unit: -worth(unit))[: 8 if not self.topic.names else 1]
+        if not self.topic.names and self._meaning is not None and self._vector is not None:
+            vectors = self._meaning.embed_passages([unit.text for unit in units])
+            for unit, vector in zip(units, vectors, strict=True):
+                unit.features["meaning"] = float(vector @ self._vector)
+            units.sort(key=lambda unit: -worth(unit))
+        best = units[0]
+        found = worth(best)
+        if not self.topic.names:
+            share = best.features["own"] + 0.5 * best.features["near"]
+            if share < LEAST_SHARE or (self._meaning is not None and best.features["meaning"] < LEAST_MEANING):
+                return None
+            return Finding(paper, best, found, in_passing=False)
+        if _OVERVIEW.search(title):
+            found -= 1.6  # an overview lists what others do
+        return Finding(paper, best, found, in_passing=not self.topic.mentioned and found < LEAST)
+
+    def _units(self, evidence: Sequence[Evidence]) -> list[Unit]:
+        found = []
+        for rank, piece in enumerate(evidence):
+            for unit in units_of(piece, self._page_of(piece.paper, piece.page)):
+                unit.rank = rank
+                unit.terms = frozenset(self._terms(unit.text))
+                unit.near = frozenset(self._terms(f"{unit.before} {unit.after} {piece.section}"))
+                found.append(unit)
+        return found
+
+    def _worth(self, unit: Unit) -> float:
+        """How surely the authors themselves do something with what the unit names."""
+        page = self._page_of(unit.evidence.paper, unit.evidence.page)
+        place = unit.evidence.start + unit.start
+        section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
+        says = statement(unit.text, section)
+        kind = section_kind(section)
+        worth = unit.features["own"] + 0.3 * unit.features["near"]
+        worth += 0.8 * says["own_voice"] + 0.3 * says["values"] + 0.7 * (kind == "doing") + 0.4 * (kind == "abstract")
+        worth += 0.5 * bool(_DOING.search(unit.text)) + 0.7 * (unit.row or unit.caption)
+        worth -= 1.0 * says["others"] + 0.8 * (kind == "related") + 0.3 * (kind == "opening") + 0.3 * says["cites"]
+        return worth - 0.3 * says["lost"] * (not unit.row) - 0.5 * unit.features["short"]
+
+    def _likeness(self, unit: Unit) -> float:
+        says = statement(unit.text, unit.evidence.section)
+        liked = 2 * unit.features["own"] + unit.features["near"] + 2 * unit.features["meaning"]
+        return liked + 0.2 * says["own_voice"] - 0.4 * says["others"] - 0.4 * says["lost"] - 0.3 * says["about_text"]
+
+
+def survey_answer(desk: Desk, topic: Topic) -> Answer:
+    """Without id and times; "not_in_papers" when no paper speaks of the topic."""
+    found, generation = desk.found, desk.generation
+    entries = papers_in(generation, found.scope)
+    readable = [entry for entry in entries if entry.passages]
+    surveyor = Surveyor(topic, terms, WordsOf(generation), desk.meaning, found.page_of)
+    rows_of = best_rows(desk, topic)
+    findings = []
+    for entry in readable:
+        if desk.stop.is_set():
+            break
+        rows = rows_of(entry)
+        finding = surveyor.look(entry.paper, entry.title, desk.read(rows, TOKENS)) if rows else None
+        if finding is not None:
+            findings.append(finding)
+    return _listed(found, topic, entries, len(readable), findings)
+
+
+def _listed(found: Found, topic: Topic, entries: Sequence[Entry], looked: int, findings: Sequence[Finding]) -> Answer:
+    said = sorted((one for one in findings if not one.in_passing), key=lambda one: -one.worth)
+    quotes = QuotedUnits(found.page_of)
+    names = {entry.paper: short_name(entry) for entry in entries}
+    blocks = [
+        f"{unmarked(found.generation.by_paper[one.paper].title or one.paper)}:\n{quotes.line(one.unit, found.question)}"
+        for one in said[:LONGEST_LIST]
+    ]
+    notes = [f"Looked at {papers_counted(looked)}, one by one; listed: {len(said)}."]
+    passing = [names[one.paper] for one in findings if one.in_passing]
+    if passing:
+        notes.append(f"Only mentioned in passing, or of others' work, in: {', '.join(passing)}.")
+    unreadable = [entry.paper for entry in entries if not entry.passages]
+    if unreadable:
+        notes.append(f"Not readable, and so not looked at: {', '.join(unreadable)}.")
+    plan = AnswerPlan(
+        "survey", tuple(one.paper for one in said), tuple(names[one.paper] for one in said), (topic.text,), looked
+    )
+    answer = Answer("", found.question, "answered", "\n\n".join(blocks), QUOTING, tuple(quotes.citations), plan=plan)
+    if not said:
+        answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, plan=plan)
+    return replace(answer, notes=tuple(notes), searched=searched_for(entries, looked, answer))

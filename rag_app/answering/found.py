@@ -1,0 +1,154 @@
+"""What was found for a question, and the parts that answer it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+import numpy as np
+
+from rag_app.answering.quoting.one_paper import Subject
+from rag_app.answering.tables.comparison import Comparison
+from rag_app.index.bm25 import terms
+from rag_app.index.build_report import FAILED_STATES
+from rag_app.index.generations import Generation
+from rag_app.index.manifest import Entry
+from rag_app.index.paper_names import title_head
+from rag_app.models.embedder import TextEmbedder
+from rag_app.records import Answer, Evidence, Hit, PageOf, Searched
+from rag_app.retrieval.context import gather
+from rag_app.retrieval.hybrid import Retriever, Scope
+
+
+@dataclass(frozen=True)
+class Found:
+    """The evidence for a question, and the generation that it is from."""
+
+    question: str
+    scope: Scope
+    generation: Generation
+    evidence: list[Evidence]
+    wide: list[Evidence]  # what the reader without a model would read: by it the chance of an answer is measured
+    page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
+    comparison: Comparison | None = None  # to be answered as a table
+    cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
+    subject: Subject | None = None  # the one paper that the question is about
+    clear: float = 0.0  # how clearly retrieval found it: confidence.clearness
+
+    def names_of(self, paper: str) -> Sequence[str]:
+        """What people call the paper."""
+        return self.generation.by_paper[paper].short_names
+
+
+def papers_in(generation: Generation, scope: Scope) -> list[Entry]:
+    """The papers that a question with this scope is asked of."""
+    return [
+        entry
+        for entry in generation.manifest.papers
+        if (not scope.papers or entry.paper in scope.papers)
+        and (scope.years is None or scope.years[0] <= entry.year <= scope.years[1])
+    ]
+
+
+class WordsOf:
+    """What a generation knows about words: how rare one is, and whether a paper uses several together."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self.size = generation.manifest.passages
+
+    def frequency(self, term: str) -> int:
+        return self._generation.words.frequency(term)
+
+    def together(self, paper: str, terms: Sequence[str]) -> int:
+        rows = self._generation.by_paper[paper].rows
+        holding = [self._generation.words.rows_with(term, rows) for term in terms]
+        return len(reduce(np.intersect1d, holding)) if holding else 0
+
+
+NAMING, NEAR = 12, 6  # passages of one paper that are read: those that name the topic, or those nearest to it
+TOKENS = 3_000  # of one paper
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a special answer is made with."""
+
+    found: Found
+    retriever: Retriever
+    meaning: TextEmbedder
+    stop: threading.Event
+
+    @property
+    def generation(self) -> Generation:
+        return self.found.generation
+
+    def title_of(self, paper: str) -> tuple[str, bool]:
+        entry = self.generation.by_paper[paper]
+        return entry.title, entry.state == "digest only"
+
+    def read(self, rows: Sequence[int], tokens: int) -> list[Evidence]:
+        """The passages of these rows with their neighbourhoods."""
+        hits = [Hit(passage, 0.0) for passage in self.generation.passages(list(rows))]
+        return gather(hits, self.found.page_of, self.title_of, tokens)
+
+
+def short_name(entry: Entry) -> str:
+    """What a paper is called in a table or a list."""
+    return next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or entry.paper
+
+
+def best_rows(desk: Desk, topic: Topic) -> Callable[[Entry], list[int]]:
+    """For a paper, the rows of its passages on the topic: those that name it, or else those nearest to it."""
+    generation = desk.generation
+    words = generation.words.scores(terms(topic.text))
+    if topic.names:
+        holding = [rows_naming(generation, name) for name in topic.names]
+
+        def naming(entry: Entry) -> list[int]:
+            own = [rows[(entry.first <= rows) & (rows < entry.first + entry.passages)] for rows in holding]
+            if not (any if topic.either else all)(len(rows) for rows in own):
+                return []
+            rows = np.unique(np.concatenate(own))
+            return [int(row) for row in rows[np.argsort(-words[rows], kind="stable")][:NAMING]]
+
+        return naming
+    likeness = words / (float(words.max()) or 1.0)
+    if generation.manifest.has_meaning:
+        likeness = likeness + generation.vectors @ desk.meaning.embed_question(topic.text)
+
+    def near(entry: Entry) -> list[int]:
+        order = np.argsort(-likeness[entry.first : entry.first + entry.passages], kind="stable")[:NEAR]
+        return [entry.first + int(place) for place in order]
+
+    return near
+
+
+def rows_naming(generation: Generation, name: str) -> np.ndarray:
+    rows: np.ndarray | None = None
+    for term in terms(name):
+        holding = generation.words.rows_with(term)
+        rows = holding if rows is None else np.intersect1d(rows, holding)
+    return rows if rows is not None else np.zeros(0, dtype=np.int64)
+
+
+def papers_counted(count: int) -> str:
+    return "1 paper" if count == 1 else f"{count} papers"
+
+
+def searched_for(entries: Sequence[Entry], read: int, answer: Answer) -> Searched:
+    unreadable = tuple(entry.paper for entry in entries if entry.state in FAILED_STATES)
+    quoted = len({citation.paper for citation in answer.citations})
+    return Searched(len(entries) - len(unreadable), read, quoted, unreadable)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What is looked for in every paper."""
+
+    text: str
+    names: tuple[str, ...]  # of things that a paper must name
+    either: bool  # one of the names is enough
+    mentioned: bool  # being named is enough

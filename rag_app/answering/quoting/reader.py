@@ -1,0 +1,252 @@
+"""Sentences and table rows that are shown as they stand, each with the citation that opens it on its page.
+
+The reader without a model: the best sentences and table rows of the evidence, verbatim, each with its mark.
+
+It never invents: every word between two marks stands in the evidence. When nothing there answers, it says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+
+from rag_app.answering.quoting.answerability import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
+from rag_app.answering.quoting.one_paper import Subject, rank_about
+from rag_app.answering.quoting.ranking import Unit, rank_units
+from rag_app.citations.marks import citation_at, unmarked
+from rag_app.citations.quotes import Claim, best_quote
+from rag_app.index.paper_names import holds_name
+from rag_app.models.embedder import TextEmbedder
+from rag_app.records import Citation, Draft, Evidence, PageOf
+from rag_app.retrieval.question import Asked, Library, Terms, take_apart
+from rag_app.text.terms import content_words
+
+LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows
+
+Place = tuple[str, int, int, int]  # paper, page, start, end
+
+
+class QuotedUnits:
+    """Makes the citations of one answer; the same place keeps its number."""
+
+    def __init__(self, page_of: PageOf) -> None:
+        self._page_of = page_of
+        self._places: dict[Place, int] = {}
+        self.citations: list[Citation] = []
+
+    def quote(self, unit: Unit, asked: str) -> tuple[str, int]:
+        """The unit's words, the part of them that answers `asked` when they are many, and their citation's number."""
+        piece = unit.evidence
+        page = self._page_of(piece.paper, piece.page)
+        start, end = best_quote(Claim(asked), page, piece.start + unit.start, piece.start + unit.end)
+        place = (piece.paper, piece.page, start, end)
+        if place not in self._places:
+            self._places[place] = len(self.citations) + 1
+            self.citations.append(citation_at(len(self.citations) + 1, piece, page, start, end))
+        return " ".join(page.text[start:end].split()), self._places[place]
+
+    def line(self, unit: Unit, asked: str) -> str:
+        """One line of an answer: a table's head in front of a row, the words, the mark."""
+        text, number = self.quote(unit, asked)
+        return f"{head_of(unit)}{plain(text)} [{number}]"
+
+
+def head_of(unit: Unit) -> str:
+    """What names the columns of a row, when that is short, with a mark behind it; else nothing."""
+    head = " ".join(unit.evidence.text[slice(*unit.frame[-1])].split()) if unit.frame else ""
+    return f"{plain(head)} / " if head and len(head) <= LONGEST_HEAD else ""
+
+
+def plain(text: str) -> str:
+    """A paper's words without what would be taken for one of our marks."""
+    return unmarked(text)
+
+
+NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
+STOPPED = "Stopped before the answer was complete."
+
+NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
+
+USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
+MOST = 12  # items at most, however many papers are asked for
+OF_NAMED = 2  # items of the only paper that a question names, before the others
+PER_PAPER = 3  # items of each paper that a question names besides others
+ROWS = 6  # of one table
+WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
+LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
+SAME = 0.8  # share of words that makes two sentences one
+
+Item = list[Unit]  # one sentence, or rows of one table
+
+
+class QuotingReader:
+    """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
+
+    `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. With
+    `one_paper` no other was searched. `subject` is the one paper that the question is about; whether there is an answer
+    is then judged by `wide`, what was found without knowing that.
+    """
+
+    name = "quoting"
+    budget = 6000  # tokens of evidence: more pages hold more answers, and no model has to read them
+
+    def __init__(
+        self,
+        terms: Terms = content_words,
+        library: Library | None = None,
+        meaning: TextEmbedder | None = None,
+        page_of: PageOf | None = None,
+        names_of: NamesOf = lambda paper: (),
+        one_paper: bool = False,
+        subject: Subject | None = None,
+        wide: Sequence[Evidence] = (),
+    ) -> None:
+        self._terms = terms
+        self._library = library
+        self._meaning = meaning
+        self._page_of = page_of
+        self._names_of = names_of
+        self._one_paper = one_paper
+        self._subject = subject if page_of is not None else None
+        self._wide = wide if self._subject is not None else ()  # else marks would name pieces of other evidence
+
+    def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
+        """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
+        asked, ranked, found = self.weigh(question, self._wide or evidence)
+        chance = self._chance(found)
+        if chance < THRESHOLD:
+            yield NOT_IN_PAPERS
+            return Draft(NOT_IN_PAPERS, refused=True, chance=chance)
+        if self._subject is not None and self._page_of is not None:
+            asked, ranked = rank_about(
+                self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
+            )
+        else:
+            without = lacking(asked, evidence, self._terms, self._library, self._names_of)
+            for unit in ranked:
+                unit.score -= LACKING * (unit.evidence.paper in without)
+            ranked = sorted(ranked, key=lambda unit: -unit.score)
+        text = ""
+        for piece in compose(choose(asked, ranked, self._named(question, evidence))):
+            if stop.is_set():
+                return Draft(text, problem=STOPPED, chance=chance)
+            text += piece
+            yield piece
+        return Draft(text, chance=chance)
+
+    def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
+        """How likely the evidence holds an answer, 0..1."""
+        return self._chance(self.weigh(question, evidence)[2])
+
+    def _chance(self, found: dict[str, float]) -> float:
+        chance = chance_of_answer(found)
+        # What a paper is about it always tells itself.
+        return max(chance, THRESHOLD) if self._subject is not None and self._subject.overview else chance
+
+    def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
+        """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
+        asked = take_apart(question, self._terms, self._library, evidence)
+        ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
+        return (
+            asked,
+            ranked,
+            signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
+        )
+
+    def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
+        """Papers of the evidence that the question calls by name, in the evidence's order."""
+        papers = dict.fromkeys(piece.paper for piece in evidence)
+        return [paper for paper in papers if any(holds_name(question, name) for name in self._names_of(paper))]
+
+
+def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
+    """The units to quote, best first: a few for a plain question, of each paper some when several are asked for."""
+    if len(named) > 1:
+        items = [item for paper in named for item in _pick(_of(paper, ranked), PER_PAPER)][:MOST]
+    elif SEVERAL.search(asked.text):
+        firsts = [_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
+        items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
+    else:
+        items = _pick(ranked, USUAL)
+        if named and items:
+            items = _of_named(_of(named[0], ranked), items)
+    units = [unit for item in items for unit in item]
+    framed = {(unit.evidence.number, span) for unit in units for span in unit.frame}  # shown above the rows anyway
+    return [unit for unit in units if (unit.evidence.number, (unit.start, unit.end)) not in framed]
+
+
+def _of_named(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
+    """The items with the best ones of the only paper that the question names in front, be they among them or not.
+
+    "What batch size does RoBERTa use?" asks RoBERTa's paper first, though another has more tables of batch sizes.
+    """
+    worth = [unit for unit in ranked if unit.score >= WORTH * items[0][0].score]
+    own = _pick(worth, OF_NAMED)
+    shown = {id(unit) for item in own for unit in item}
+    return own + [item for item in items if not any(id(unit) in shown for unit in item)]
+
+
+def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
+    return [unit for unit in ranked if unit.evidence.paper == paper]
+
+
+def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
+    """The best items. Rows come with the other good rows of their table; what was said already is left out."""
+    items: list[Item] = []
+    tables: dict[tuple[int, object], Item] = {}
+    for unit in ranked:
+        table = (unit.evidence.number, unit.frame)
+        if unit.row and table in tables:
+            if len(tables[table]) < ROWS and unit.score >= WORTH * items[0][0].score:
+                tables[table].append(unit)
+            continue
+        if len(items) == count or (items and unit.score < WORTH * items[0][0].score):
+            continue  # later rows may still belong to a table that was picked
+        if items and unit.row and unit.evidence.paper != items[0][0].evidence.paper:
+            continue  # a row says little without its paper: those of other papers than the best one's only distract
+        if any(_alike(unit, other) for item in items for other in item):
+            continue
+        items.append([unit])
+        if unit.row:
+            tables[table] = items[-1]
+    return items
+
+
+def _alike(one: Unit, other: Unit) -> bool:
+    """Whether two units say the same in the same words (an abstract and its introduction often do)."""
+    if one.text == other.text and one.evidence.paper == other.evidence.paper:
+        return True
+    both, fewest = len(one.terms & other.terms), min(len(one.terms), len(other.terms))
+    return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
+
+
+def compose(chosen: Sequence[Unit]) -> Iterator[str]:
+    """The answer's text: a heading per paper when there are several, table rows below their caption, a mark a line."""
+    papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
+    gap = ""
+    for paper in papers:
+        units = [unit for unit in chosen if unit.evidence.paper == paper]
+        if len(papers) > 1:
+            yield f"{gap}{unmarked(units[0].evidence.title or paper)}:"
+            gap = "\n\n"
+        frame = ""
+        for unit in _in_reading_order(units):
+            # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
+            # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
+            lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
+            head = "\n".join(f"{unmarked(line)} [{unit.evidence.number}]" for line in lines)
+            if head and head != frame:
+                yield f"{gap}{head}"
+                gap = "\n"
+            elif head:
+                gap = "\n"  # rows of one table stay together
+            frame = head
+            yield f"{gap}{unmarked(unit.text)} [{unit.evidence.number}]"
+            gap = "\n\n"
+
+
+def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
+    """Pages by their best unit; on one page as they stand there."""
+    pages = list(dict.fromkeys(unit.evidence.page for unit in units))
+    return sorted(units, key=lambda unit: (pages.index(unit.evidence.page), unit.evidence.start + unit.start))

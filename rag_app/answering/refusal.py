@@ -1,0 +1,150 @@
+"""For a question that the papers do not answer: of what in it they do speak, and of what not. Pure.
+
+What becomes of a model's answer after its check: answered, answered with a warning, or withheld. Pure.
+
+Where the passages do not look as if they answered the question, it depends on the model how far it is believed: a tiny
+one is not even asked; one of unknown size has to back every sentence; a larger one has to back one. A model that found
+nothing is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from rag_app.answering.quoting.answerability import THRESHOLD
+from rag_app.citations.support import Ground
+from rag_app.records import Answer, Citation, Evidence
+from rag_app.retrieval.question import is_filler
+from rag_app.text.terms import content_words, names, squash
+
+MOST = 3  # things that are listed on either side
+SHORTEST = 4  # letters: a shorter word alone says little about what a question wants
+
+_EMPTY = frozenset(
+    content_words(
+        "obtain obtains reach reached achieve take took taken make made went goes need needed cost costs happen "
+        "happens become became come came keep kept find found tell told call called described given into onto does"
+    )
+)
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+
+
+def near_miss(question: str, evidence: Sequence[Evidence]) -> str:
+    """A sentence: "The papers speak of DPR, but what was found says nothing of HotpotQA." Empty when nothing is known.
+
+    `evidence` is all that was found, best first. Names are looked for in any spelling, words by their roots.
+    """
+    if not evidence:
+        return ""
+    texts = [f"{piece.title}\n{piece.text}" for piece in evidence]
+    ground = Ground(texts)
+    held = Counter(root for text in texts for root in content_words(text))
+    called = [name for name in names(question) if not name[0].islower()]  # "top-20" is no name to speak of
+    there = [name for name in called if ground.holds_name(name)]
+    absent = [name for name in called if name not in there]
+    known, unknown = _words(question, called, held)
+    missing = _listed([*absent, *unknown])
+    speaks = _listed([*there, *known])
+    if missing and speaks:
+        return f"The papers speak of {speaks}, but what was found says nothing of {missing}."
+    if missing:
+        return f"What was found in the papers says nothing of {missing}."
+    if len(there) > 1:
+        return f"The papers speak of {_listed(there)}, but nothing that was found answers this about them together."
+    return ""
+
+
+def _words(question: str, called: Sequence[str], held: Counter[str]) -> tuple[list[str], list[str]]:
+    """The question's other words: those that the evidence holds, rarest there first, and those that it does not."""
+    inside = {squash(part) for name in called for part in [name, *re.split(r"[-/]", name)]}
+    known: dict[str, int] = {}
+    unknown: list[str] = []
+    for word in dict.fromkeys(_WORD.findall(question)):
+        roots = content_words(word)
+        if squash(word) in inside or len(word) < SHORTEST or not roots or _says_little(roots):
+            continue
+        if all(root in held for root in roots):
+            known[word] = min(held[root] for root in roots)
+        else:
+            unknown.append(word)
+    return sorted(known, key=lambda word: known[word]), unknown
+
+
+def _says_little(roots: Sequence[str]) -> bool:
+    return any(root in _EMPTY or is_filler(root) for root in roots)
+
+
+def _listed(things: Sequence[str]) -> str:
+    kept = list(things[:MOST])
+    return " and ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
+
+
+# Against the measure of the reader without a model: "none" is never believed, "wholly checked" where all that it says
+# is backed, "checked" where something is.
+Trust = Literal["none", "wholly checked", "checked"]
+
+NOT_BACKED = "No sentence of this answer is wholly backed by the passages that it cites: read them before you use it."
+WITHHELD = (
+    "Not in these papers: what the model wrote was backed by none of the passages that it cites, and is left out."
+)
+PARTLY_WITHHELD = (
+    "Not in these papers: what the model wrote was not wholly backed by the passages that it cites, and is left out."
+)
+NOT_ASKED = "The model was not asked: one of its size answers also what the papers do not hold."
+UNLIKELY = "By the measure of the reader without a model, the passages that were found do not answer this question."
+FOUND = "The model found no answer, though by the measure of the reader without a model the passages may hold one."
+
+
+def is_likely(chance: float) -> bool:
+    """Whether the passages look as if they answered the question; `chance` is sufficiency's, 0..1."""
+    return chance >= THRESHOLD
+
+
+def settled(
+    answer: Answer, chance: float, near: Sequence[Citation], *, trust: Trust = "checked", whole: bool = True
+) -> Answer:
+    """The checked answer with its status and notes; `near` is what stands in its place where it is withheld.
+
+    `whole`: the model came to an end; what was stopped or cut off is never withheld, only marked.
+    """
+    likely = is_likely(chance)
+    if answer.status == "not_in_papers":
+        return _noted(answer, FOUND) if likely else answer
+    if answer.status == "error":
+        return answer
+    if likely:
+        return answer if is_backed(answer) else _noted(answer, NOT_BACKED)
+    if not whole:
+        return _noted(answer, UNLIKELY if is_backed(answer) else NOT_BACKED)
+    if not is_backed(answer):
+        return _withheld(answer, WITHHELD, near)
+    if trust == "checked" or (trust == "wholly checked" and not answer.unsupported):
+        return _noted(answer, UNLIKELY)
+    return _withheld(answer, PARTLY_WITHHELD, near)
+
+
+def is_backed(answer: Answer) -> bool:
+    """Whether at least one sentence is wholly supported, by a citation whose words were found on their page."""
+    found = {citation.number for citation in answer.citations if citation.verified}
+    return bool(found) and any(verdict.support == "supported" for verdict in answer.verdicts)
+
+
+def _withheld(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:
+    return replace(
+        answer,
+        status="not_in_papers",
+        answer=said,
+        citations=(),
+        unsupported=(),
+        verdicts=(),
+        repaired=False,
+        nearest=tuple(near),
+    )
+
+
+def _noted(answer: Answer, note: str) -> Answer:
+    return replace(answer, notes=(*answer.notes, note))

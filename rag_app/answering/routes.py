@@ -1,0 +1,76 @@
+"""Questions that one search cannot answer, without a model: about all papers, from paper to paper, of disagreement.
+
+Each is recognised by its form, and answered in its own way only where that way is certain; else the caller goes on as
+with any other question.
+
+Which way a question is answered from what was found: whole papers, a table, a model's prose, or quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from rag_app.answering.across.disagreement import asks_for_disagreement, disagreement_answer
+from rag_app.answering.across.multi_hop import chain_answer, chain_in
+from rag_app.answering.across.survey import asks_for_list, survey_answer, topic_of
+from rag_app.answering.found import Desk
+from rag_app.answering.model.reader import ModelReader, Reader
+from rag_app.answering.quoting.reader import QuotingReader
+from rag_app.answering.steps import answer_from, balanced, is_answered, quoting_reader, table_from
+from rag_app.answering.tables.comparison import CellMemory
+from rag_app.answering.whole_papers import NEEDS_MODEL, answer_whole
+from rag_app.records import Answer, Event, Progress
+from rag_app.settings import Settings
+
+
+def special_answer(desk: Desk, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
+    """The answer, without id and times, when the question is of one of these kinds; else None. Yields what happens.
+
+    `complete_only`: only where every paper has to be looked at, which no prompt of a model holds.
+    """
+    question = desk.found.question
+    if asks_for_disagreement(question):
+        yield Progress("reading", "looking for claims that oppose each other")
+        return disagreement_answer(desk)
+    if complete_only and not asks_for_list(question):
+        return None
+    chain = None if complete_only else chain_in(desk)
+    if chain is not None:
+        return (yield from chain_answer(desk, chain))
+    topic = topic_of(question) if desk.found.comparison is None else None
+    if topic is not None and len(desk.retriever.plan(question, desk.found.scope).named) < 2:
+        yield Progress("reading", "looking at every paper")
+        return survey_answer(desk, topic)
+    return None
+
+
+def answered(
+    desk: Desk, reader: Reader, settings: Settings, cells: CellMemory, *, demanded: bool = False, whole: bool = False
+) -> Generator[Event, None, Answer]:
+    """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
+
+    `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
+    """
+    found, meaning, stop = desk.found, desk.meaning, desk.stop
+    if whole and isinstance(reader, ModelReader):
+        return (yield from answer_whole(found, reader, settings, stop, meaning))
+    quoting = quoting_reader(found, meaning)
+    model = reader if isinstance(reader, ModelReader) else None
+    special = None
+    if not demanded and (model is not None or isinstance(reader, QuotingReader)):
+        special = yield from special_answer(desk, complete_only=model is not None and model.trust != "none")
+    if special is not None:
+        answer = special if model is None else replace(special, notes=(*special.notes, _why_quoted(model)))
+    elif found.comparison is not None and (demanded or is_answered(found, quoting)):
+        answer = yield from table_from(found, meaning, stop, reader, cells)
+    else:
+        asked = balanced(found) if model is not None else found
+        answer = yield from answer_from(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
+    return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
+
+
+def _why_quoted(model: ModelReader) -> str:
+    if model.trust == "none":
+        return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
+    return f"Every paper was looked at, which no prompt of {model.name} holds: the papers are quoted."

@@ -1,0 +1,307 @@
+"""Comparisons: what a question sets side by side, and a table whose every cell stands on a page of its own paper."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_app.answering.quoting.ranking import Unit
+from rag_app.answering.quoting.reader import QuotingReader, plain
+from rag_app.answering.tables.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
+from rag_app.assistant import Assistant
+from rag_app.formats import answer_json
+from rag_app.index.paper_names import find_mentions
+from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
+from rag_app.retrieval.facets import facets_of
+from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, compared
+from rag_app.retrieval.question import Asked, take_apart
+from rag_app.text.terms import content_words
+from rag_app.ui_render import answer_html
+from tests.doubles import WordEmbedder, settings_for
+
+NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("lynx.md",), "rag": ("rag.md",)}
+
+
+def labels(question: str) -> list[str]:
+    return [aspect.label for aspect in aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])]
+
+
+@pytest.mark.parametrize(
+    ("question", "columns"),
+    [
+        ("Compare OtterNet and HeronRank: batch size, rate and corpus.", ["batch size", "rate", "corpus"]),
+        ("How do OtterNet and HeronRank differ in masking rate and vocabulary?", ["masking rate", "vocabulary"]),
+        ("What did OtterNet change relative to HeronRank in optimizer?", ["optimizer"]),
+        (
+            "Compare OtterNet and HeronRank: how many layers each has, and where positives and negatives come from.",
+            ["how many layers each has", "where positives and negatives come from"],
+        ),
+        (
+            "Compare OtterNet and HeronRank: where the text comes from and the batch size, what the fins are of.",
+            ["where the text comes from", "batch size", "what the fins are of"],
+        ),
+        (
+            "For OtterNet and HeronRank, how many fish each uses and its vocabulary, how it is trained and evaluated?",
+            ["how many fish each uses", "vocabulary", "how it is trained and evaluated"],
+        ),
+        ("What are the loss and the optimizer of OtterNet and HeronRank?", ["loss", "optimizer"]),
+        (
+            "Compare OtterNet and HeronRank: what judges fish and the frogs, how fish are fed and the frogs are kept.",
+            ["what judges fish and the frogs", "how fish are fed and the frogs are kept"],
+        ),
+        ("How does OtterNet's encoder differ from HeronRank's?", ["encoder"]),
+        ("OtterNet and HeronRank both swim. Compare the fins.", ["fins"]),
+        (
+            "Compare how much was eaten, by whom, and which animal won: OtterNet or HeronRank?",
+            ["how much was eaten, by whom", "which animal won"],
+        ),
+        ("What is the difference between OtterNet and HeronRank?", ["what the paper says"]),
+        ("Compare OtterNet with HeronRank.", ["what the paper says"]),
+    ],
+)
+def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) -> None:
+    assert labels(question) == columns
+
+
+def test_an_aspect_that_points_back_is_searched_with_what_it_points_to() -> None:
+    question = "OtterNet and HeronRank advise where to build nests. Compare that advice."
+    (aspect,) = aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])
+    assert aspect.label == "that advice"
+    assert "nests" in aspect.search
+
+
+@given(st.text(max_size=200))
+def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
+    assert 1 <= len(aspects_of(question, [])) <= MOST_ASPECTS
+
+
+@pytest.mark.parametrize(
+    ("question", "papers"),
+    [
+        ("How do OtterNet and HeronRank differ?", ["otter.md", "heron.md"]),
+        ("What does OtterNet score on mock RAG systems?", ["otter.md"]),
+        ("Is OtterNet better than RAG?", ["otter.md", "rag.md"]),
+    ],
+)
+def test_a_name_that_describes_a_thing_is_no_row(question: str, papers: list[str]) -> None:
+    found = find_mentions(question, NAMES)
+    assert compared(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"]) == papers
+
+
+def test_typed_aspects() -> None:
+    assert [aspect.label for aspect in aspects_given(" batch size ;; number of layers; batch size")] == [
+        "batch size",
+        "number of layers",
+    ]
+    assert aspects_given(" ; ") == ()
+
+
+# -- cells ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(alphabet="abcdef1.", min_size=1, max_size=12), min_size=1, max_size=120))
+def test_a_clipped_cell_is_a_verbatim_run_of_words(words: list[str]) -> None:
+    text = " ".join(words)
+    asked = Asked("abc?", {"abc": 1.0}, (), frozenset({"description"}))
+    shown = clipped(text, asked)
+    kept = shown.removeprefix("… ").removesuffix(" …")
+    assert kept in text
+    assert len(kept) <= LONGEST_CELL
+    assert f" {kept} " in f" {text} ", "no word is cut"
+
+
+def test_the_clipped_part_holds_what_is_asked() -> None:
+    text = " ".join(["filler"] * 60 + ["temperature", "0.7"] + ["filler"] * 60)
+    asked = Asked("what temperature?", {"temperature": 1.0}, (), frozenset({"number"}))
+    assert "temperature 0.7" in clipped(text, asked)
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_a_cell_stays_in_its_cell(first: str, second: str) -> None:
+    table = Table(("a", "b"), (Row("p.md", "P", (Cell(first, (1,)), Cell(second))),))
+    lines = markdown(table).split("\n")
+    assert len(lines) == 3
+    assert len(set(map(columns, lines))) == 1
+
+
+def columns(line: str) -> int:
+    return len(re.findall(r"(?<!\\)\|", line))
+
+
+def test_a_papers_own_brackets_are_no_marks() -> None:
+    assert plain("as in [12, 13] and [a]") == "as in ［12, 13］ and [a]"
+    assert escaped("a | b\nc") == r"a \| b c"
+
+
+# -- whole answers --------------------------------------------------------------------------------------------------
+
+OTTER = """# OtterNet: Finding Fish in Rivers
+
+We present OtterNet, a swimmer. OtterNet swims by day. OtterNet likes rivers. OtterNet is quick. OtterNet eats fish.
+
+## 1 Training
+
+The batch size of OtterNet is 512 fish for every step of the training.
+
+## 2 Habitat
+
+OtterNet was evaluated in the rivers of Scotland during nine winters.
+"""
+HERON = """# HeronRank: Ranking by Patience
+
+We present HeronRank, a stander. HeronRank stands by night. HeronRank likes ponds. HeronRank is slow. HeronRank waits.
+
+## 1 Training
+
+The batch size of HeronRank is 64 frogs for every step of the training.
+
+## 2 Food
+
+HeronRank prefers frogs | and newts [3] of the shallow water.
+"""
+
+
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    folder = tmp_path_factory.mktemp("compared")
+    corpus: Path = folder / "corpus"
+    corpus.mkdir()
+    (corpus / "otter.md").write_text(OTTER, encoding="utf-8")
+    (corpus / "heron.md").write_text(HERON, encoding="utf-8")
+    ready = Assistant(settings_for(folder), embedder=WordEmbedder(), reader=QuotingReader())
+    ready.build()
+    yield ready
+
+
+def check(answer: Answer, assistant: Assistant) -> Table:
+    """The table of an answer, after a look at each of its citations."""
+    assert answer.status == "answered", answer
+    assert answer.table is not None
+    for citation in answer.citations:
+        assert citation.verified
+        assert citation.quote in assistant.page(citation.paper, citation.page).text
+    cited = {citation.number: citation.paper for citation in answer.citations}
+    assert list(cited) == list(range(1, len(cited) + 1))
+    for row in answer.table.rows:
+        assert len(row.cells) == len(answer.table.aspects)
+        for cell in row.cells:
+            assert bool(cell.citations) == (cell.text != NOT_REPORTED)
+            assert all(cited[number] == row.paper for number in cell.citations)
+    marks = [int(number) for number in re.findall(r"\[(\d+)\]", answer.answer)]
+    assert list(dict.fromkeys(marks)) == list(cited), "numbered by first use, and nothing else is a mark"
+    return answer.table
+
+
+def test_a_comparison_is_answered_by_a_table(assistant: Assistant) -> None:
+    answer = assistant.ask("Compare OtterNet and HeronRank: the batch size of the training.", id="7")
+    table = check(answer, assistant)
+    assert table.aspects == ("batch size of the training",)
+    assert [(row.paper, row.name) for row in table.rows] == [("otter.md", "OtterNet"), ("heron.md", "HeronRank")]
+    assert "512 fish" in table.rows[0].cells[0].text
+    assert "64 frogs" in table.rows[1].cells[0].text
+    assert answer.answer.startswith("|  | batch size of the training |\n| --- | --- |\n| OtterNet | ")
+    assert answer.id == "7"
+    assert answer.reader == "quoting"
+    assert answer.searched.quoted == 2
+    assert answer_json(answer)["table"]["rows"][1]["cells"][0]["citations"]
+
+
+def test_what_a_paper_does_not_say_is_not_reported(assistant: Assistant) -> None:
+    answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size; zygomorphic quaternions")
+    table = check(answer, assistant)
+    assert [[cell.text == NOT_REPORTED for cell in row.cells] for row in table.rows] == [[False, True], [False, True]]
+
+
+def test_a_table_of_nothing_is_no_answer(assistant: Assistant) -> None:
+    answer = assistant.compare("OtterNet or HeronRank", aspects="zygomorphic quaternions")
+    assert answer.status == "not_in_papers"
+    assert answer.table is None
+    assert answer.nearest
+
+
+def test_rows_are_the_papers_that_are_given(assistant: Assistant) -> None:
+    table = check(assistant.compare("batch size of the training", papers=("heron.md",)), assistant)
+    assert [row.paper for row in table.rows] == ["heron.md"]
+    assert table.rows[0].name == "HeronRank"
+
+
+def test_these_papers_are_those_that_are_ticked(assistant: Assistant) -> None:
+    answer = assistant.ask("How do these papers differ in batch size of the training?", papers=("heron.md", "otter.md"))
+    assert [row.paper for row in check(answer, assistant).rows] == ["heron.md", "otter.md"]
+
+
+def test_a_comparison_of_nothing_is_an_error(assistant: Assistant) -> None:
+    answer = assistant.compare("batch size")
+    assert answer.status == "error"
+    assert "--papers" in answer.answer
+
+
+def test_a_question_about_one_paper_stays_a_plain_answer(assistant: Assistant) -> None:
+    assert assistant.ask("What is the batch size of OtterNet?").table is None
+
+
+def test_stopping_leaves_what_there_is(assistant: Assistant) -> None:
+    stop = threading.Event()
+    stop.set()
+    events = list(assistant.stream("Compare OtterNet and HeronRank: the batch size of the training.", stop=stop))
+    assert any(isinstance(event, Progress) for event in events)
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert answer.notes
+
+
+def test_the_page_shows_a_table_with_numbers_to_press(assistant: Assistant) -> None:
+    answer = assistant.compare("Compare HeronRank and OtterNet", aspects="prefers frogs and newts; batch size <b>")
+    check(answer, assistant)
+    html = answer_html(answer, lambda citation: f"place-{citation.number}")
+    assert html.count("<table>") == 1
+    assert '<th scope="row">HeronRank</th>' in html
+    assert "frogs | and newts [3] of" in html
+    assert 'value="place-1"' in html
+    assert "<b>" not in html
+    assert "| ---" not in html
+
+
+def test_a_cell_does_not_begin_with_empty_praise() -> None:
+    def unit(text: str, score: float) -> Unit:
+        piece = Evidence(1, "otter.md", "Otter", 1, "1", "Method", 0, len(text), text)
+        features = {"own": 1.0, "near": 0.0, "meaning": 0.0}
+        return Unit(piece, 0, len(text), terms=frozenset(text.split()), features=features, score=score)
+
+    praise, fact = unit("OtterNet is highly effective.", 1.0), unit("OtterNet is trained on 512 fish.", 0.95)
+    asked = take_apart("training", content_words, None, [praise.evidence])
+    assert choose([Ranked(asked, [praise, fact])]) == [[fact, praise]]
+    assert choose([Ranked(asked, [praise])]) == [[praise]], "better than nothing"
+
+
+def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
+    asked = take_apart("What is the hardware?", content_words, None, [])
+    piece = Evidence(
+        1, "otter.md", "OtterNet", 1, "1", "", 0, 60, "We trained on 8 V100 GPUs. We trained on all of our rivers."
+    )
+    gpus, rivers = Unit(piece, 0, 26), Unit(piece, 27, 60)
+    for unit in (gpus, rivers):
+        unit.features = {"own": 0.0, "near": 0.0, "meaning": 0.2}
+        unit.score = 1.0
+    assert choose([Ranked(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
+    assert choose([Ranked(asked, [rivers], facets_of("hardware"))]) == [[]]
+
+
+def test_what_differs_is_said_below_the_table_where_the_numbers_are_certain(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    for name, title, size in (("otter.md", "OtterNet", "512"), ("heron.md", "HeronRank", "1,024")):
+        text = f"# {title}: Finding Fish\n\n## Training\n\nWe train {title} with a batch size of {size} on the river.\n"
+        (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    assistant.build()
+    answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size")
+    check(answer, assistant)
+    below = answer.answer.split("\n\n")[1]
+    assert below == "Batch size: 512 in OtterNet [1], 1,024 in HeronRank [2]."
+    assert "1,024 in HeronRank" in answer_html(answer, lambda citation: f"place-{citation.number}")
