@@ -24,12 +24,12 @@ from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.command_batch import run_batch
 from rag_app.errors import RagError
-from rag_app.evidence_file import Claimed, read_evidence
 from rag_app.index.generations import open_current
+from rag_app.outputs.evidence_file import Claimed, read_evidence
+from rag_app.outputs.save import save_answers
+from rag_app.outputs.verify import verify
 from rag_app.papers.manifest import read_manifest
 from rag_app.retrieval.hybrid import Retriever
-from rag_app.saving import save_answers
-from rag_app.verification import verify
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 
 TOML = b"""[[paper]]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant, open_library
+    from rag_app.outputs.save import save_answers
     from rag_app.records import Answer, Citation, Hit
-    from rag_app.saving import save_answers
 
 
 __all__ = ["Answer", "Assistant", "Citation", "Hit", "open_library", "save_answers"]
@@ -23,7 +23,7 @@ _HOME = {
     "Answer": "records",
     "Citation": "records",
     "Hit": "records",
-    "save_answers": "saving",
+    "save_answers": "outputs.save",
 }
 
 

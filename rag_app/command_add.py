@@ -9,9 +9,9 @@ from typing import Any
 
 from rag_app.assistant import Assistant
 from rag_app.command_library import open_assistant
-from rag_app.command_terminal import ProgressLine, build_text, harmless, print_json
 from rag_app.errors import RagError
-from rag_app.formats import build_json
+from rag_app.outputs.json import build_json
+from rag_app.outputs.terminal import ProgressLine, build_text, harmless, print_json
 from rag_app.papers.add_remove import Added, add_file, digest_in_place_of, remove_paper, removed_papers, restore_paper
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.papers.fetch import Fetched, fetch

@@ -13,11 +13,11 @@ from rag_app.answering.whole_papers import NEEDS_MODEL
 from rag_app.assistant import Assistant
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import ProgressLine, answer_text, harmless, note, print_json
 from rag_app.errors import ExportError, QuestionError, RagError
-from rag_app.formats import answer_json
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.save import checked_files, save_answers
+from rag_app.outputs.terminal import ProgressLine, answer_text, harmless, note, print_json
 from rag_app.records import Answer, Event, Json, Piece, Progress
-from rag_app.saving import checked_files, save_answers
 
 
 def run_ask(options: Namespace) -> int:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from rag_app.command_terminal import print_json
 from rag_app.errors import QuestionError, RagError
+from rag_app.outputs.terminal import print_json
 from rag_app.records import Json
 
 

@@ -6,9 +6,9 @@ from argparse import Namespace
 
 from rag_app.assistant import Assistant
 from rag_app.command_library import open_assistant
-from rag_app.command_terminal import ProgressLine, build_text, print_json
-from rag_app.formats import build_json
 from rag_app.index import generations
+from rag_app.outputs.json import build_json
+from rag_app.outputs.terminal import ProgressLine, build_text, print_json
 
 
 def run_build(options: Namespace) -> int:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from rag_app.assistant import Assistant
 from rag_app.command_ask import shown
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import note, papers_text, print_json
 from rag_app.errors import RagError
-from rag_app.formats import answer_json
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.terminal import note, papers_text, print_json
 from rag_app.records import Answer
 
 PROMPT = "\n? "

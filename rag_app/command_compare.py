@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rag_app.assistant import Assistant
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import answer_text, harmless, note, print_json
 from rag_app.errors import QuestionError
-from rag_app.export import markdown
-from rag_app.formats import answer_json
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.markdown import markdown
+from rag_app.outputs.save import exported
+from rag_app.outputs.table_growth import saved_comparison, with_columns, with_rows
+from rag_app.outputs.tables import as_csv, as_latex
+from rag_app.outputs.terminal import answer_text, harmless, note, print_json
 from rag_app.records import Answer
-from rag_app.saving import exported
-from rag_app.table_growth import saved_comparison, with_columns, with_rows
-from rag_app.tables import as_csv, as_latex
 
 
 def run(options: Namespace) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from rag_app.assistant import Assistant
 from rag_app.command_feedback import feedback_file
 from rag_app.command_library import ready_assistant
-from rag_app.command_terminal import ProgressLine, harmless, print_json
 from rag_app.errors import QuestionError, SettingsError
 from rag_app.evaluation import Outcome, RawText, judge
 from rag_app.evaluation_judge import check_judge, judge_answers, read_pairs
@@ -18,6 +17,7 @@ from rag_app.evaluation_page import page
 from rag_app.evaluation_questions import KINDS, Question, read_questions
 from rag_app.evaluation_summary import SCORES, Change, changes, faults, read_accepted, summary
 from rag_app.models.llm.client import OpenAIModel, open_language_model
+from rag_app.outputs.terminal import ProgressLine, harmless, print_json
 from rag_app.papers.pdf.file import raw_text
 from rag_app.records import Json
 from rag_app.settings import Settings, load_settings

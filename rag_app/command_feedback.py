@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag_app.command_terminal import count, note
 from rag_app.errors import QuestionError
-from rag_app.feedback import latest, usable
-from rag_app.history import History, all_history_files
+from rag_app.outputs.feedback import latest, usable
+from rag_app.outputs.history import History, all_history_files
+from rag_app.outputs.terminal import count, note
 from rag_app.records import Json
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from rag_app.command_terminal import ProgressLine, harmless, print_json
 from rag_app.errors import FetchError
-from rag_app.formats import fetched_json
+from rag_app.outputs.json import fetched_json
+from rag_app.outputs.terminal import ProgressLine, harmless, print_json
 from rag_app.papers.fetch import Fetched, FetchProgress, fetch
 from rag_app.papers.manifest import MANIFEST, read_manifest
 from rag_app.settings import Settings, load_settings

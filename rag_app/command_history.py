@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rag_app.command_library import ready_assistant
-from rag_app.command_terminal import answer_text, count, harmless, note, print_json
 from rag_app.errors import HistoryFault
-from rag_app.formats import answer_json
-from rag_app.history import History, Saved, SavedTurn, all_history_files
-from rag_app.saving import checked_files, save_answers
+from rag_app.outputs.history import History, Saved, SavedTurn, all_history_files
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.save import checked_files, save_answers
+from rag_app.outputs.terminal import answer_text, count, harmless, note, print_json
 from rag_app.settings import Settings, load_settings
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from rag_app.assistant import Assistant
-from rag_app.command_terminal import ProgressLine, note
 from rag_app.errors import QuestionError
 from rag_app.index import generations
+from rag_app.outputs.terminal import ProgressLine, note
 from rag_app.records import PaperRow
 from rag_app.settings import load_settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from rag_app.command_library import open_assistant
-from rag_app.command_terminal import papers_text, print_json
-from rag_app.formats import papers_json
+from rag_app.outputs.json import papers_json
+from rag_app.outputs.terminal import papers_text, print_json
 
 
 def run_papers(options: Namespace) -> int:

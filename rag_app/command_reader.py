@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from rag_app.command_terminal import harmless, print_json
 from rag_app.models.llm.choice import choice_of, forget, keep, key_source, overriding, try_reader, with_choice
+from rag_app.outputs.terminal import harmless, print_json
 from rag_app.settings import load_settings, reader_file
 
 

@@ -11,8 +11,8 @@ from rag_app.attack_archive import REACHES, Trial, diversity, read_archive, writ
 from rag_app.attack_seeds import ATTACKS
 from rag_app.command_redteam_run import Attackers, Outcome, Plan
 from rag_app.command_redteam_run import run as attack
-from rag_app.command_terminal import harmless, note, print_json
 from rag_app.errors import QuestionError
+from rag_app.outputs.terminal import harmless, note, print_json
 from rag_app.settings import load_settings
 
 

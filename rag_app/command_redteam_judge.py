@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 
 from rag_app.attack_documents import Case
 from rag_app.citations.marks import QUOTING
-from rag_app.command_terminal import answer_text, harmless
-from rag_app.export import FORMS, forms_of
+from rag_app.outputs.markdown import FORMS, forms_of
+from rag_app.outputs.save import Library, exported
+from rag_app.outputs.terminal import answer_text, harmless
 from rag_app.records import Answer, Citation, PageOf
-from rag_app.saving import Library, exported
 from rag_app.text.characters import INVISIBLE, without_invisible
 from rag_app.text.quote_matching import matching_form
 from rag_app.ui_markdown import shown_elsewhere

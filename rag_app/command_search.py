@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from rag_app.command_batch import Asked, run_batch
 from rag_app.command_library import chosen_papers, ready_assistant
-from rag_app.command_terminal import hits_text, print_json
-from rag_app.formats import error_json, hits_json
+from rag_app.outputs.json import error_json, hits_json
+from rag_app.outputs.terminal import hits_text, print_json
 from rag_app.records import Hit, Json
 
 

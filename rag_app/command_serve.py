@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from rag_app.command_library import open_assistant
-from rag_app.command_terminal import print_json
+from rag_app.outputs.terminal import print_json
 from rag_app.ui import open_in_browser, serve
 
 

@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 
 from rag_app.accounts import Accounts
-from rag_app.command_terminal import print_json
 from rag_app.errors import AccountError
+from rag_app.outputs.terminal import print_json
 from rag_app.settings import load_settings
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag_app.command_terminal import ProgressLine, count, harmless, print_json
 from rag_app.errors import EvidenceError
-from rag_app.evidence_file import LARGEST, Claimed, read_evidence
+from rag_app.outputs.evidence_file import LARGEST, Claimed, read_evidence
+from rag_app.outputs.terminal import ProgressLine, count, harmless, print_json
+from rag_app.outputs.verify import Checked, verify
 from rag_app.settings import load_settings
-from rag_app.verification import Checked, verify
 
 
 def run(options: Namespace) -> int:

@@ -9,9 +9,9 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from rag_app import doctor_window
-from rag_app.command_terminal import ProgressLine, harmless, print_json
 from rag_app.doctor_checks import CHECKS
 from rag_app.doctor_packages import Finding
+from rag_app.outputs.terminal import ProgressLine, harmless, print_json
 from rag_app.settings import Settings, examine_settings
 
 MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rag_app.command_terminal import ProgressLine, harmless, note, print_json
 from rag_app.errors import CorpusError, ModelError, SettingsError
 from rag_app.index.generations import open_current
 from rag_app.models.llm.client import open_language_model
+from rag_app.outputs.terminal import ProgressLine, harmless, note, print_json
 from rag_app.settings import Settings, load_settings
 from rag_app.window_page import page
 from rag_app.window_probe import DEPTHS, Probe, lengths_for, probes, proposed, table

@@ -12,7 +12,7 @@ import numpy as np
 from rag_app.errors import QuestionError
 from rag_app.evaluation import Outcome
 from rag_app.evaluation_questions import KINDS
-from rag_app.feedback import same_answer
+from rag_app.outputs.feedback import same_answer
 from rag_app.records import Json
 
 SCORES = (

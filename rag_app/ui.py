@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rag_app.accounts import SHORTEST, Accounts
 from rag_app.errors import RagError, SettingsError
-from rag_app.history import History, history_file
+from rag_app.outputs.history import History, history_file
 from rag_app.settings import Settings
 from rag_app.ui_arrivals import Arrivals
 from rag_app.ui_language import Spoken

@@ -16,7 +16,7 @@ from rag_app.ui_take import take_routes
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
-    from rag_app.history import History
+    from rag_app.outputs.history import History
     from rag_app.ui_pages import Shelf
     from rag_app.ui_reader import ReaderNote
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from rag_app.errors import HistoryFault
-from rag_app.feedback import Verdict
-from rag_app.history import History, Saved, SavedTurn, new_conversation
+from rag_app.outputs.feedback import Verdict
+from rag_app.outputs.history import History, Saved, SavedTurn, new_conversation
 from rag_app.records import Answer, Citation
 from rag_app.texts import say
 from rag_app.ui_conversation import Conversation, Turn

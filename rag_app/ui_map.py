@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from rag_app.errors import HistoryFault, IndexMissing, RagError
-from rag_app.history import History
+from rag_app.outputs.history import History
 from rag_app.records import LibraryMap
 from rag_app.texts import say
 from rag_app.ui_pages import PREFIX, Library, Shelf

@@ -19,10 +19,10 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.errors import RagError
-from rag_app.export import FORMS, Form, safe_name
+from rag_app.outputs.markdown import FORMS, Form, safe_name
+from rag_app.outputs.save import exported
 from rag_app.papers.pdf.file import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
-from rag_app.saving import exported
 from rag_app.text.quote_matching import find_quote
 from rag_app.texts import say
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rag_app.export import FORMS, forms_of
+from rag_app.outputs.markdown import FORMS, forms_of
 from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
 from rag_app.texts import core_words, say
 from rag_app.ui_markdown import markdown_html, plain_html, shown

@@ -15,7 +15,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from rag_app.errors import RagError
-from rag_app.history import History
+from rag_app.outputs.history import History
 from rag_app.records import Answer
 from rag_app.texts import say
 from rag_app.ui_asking import Asking, Shown

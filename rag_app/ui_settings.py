@@ -35,7 +35,7 @@ from rag_app.ui_render import VERBATIM_READERS
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
-    from rag_app.history import History
+    from rag_app.outputs.history import History
     from rag_app.ui_reader import ReaderNote
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
-from rag_app.bundle import MEDIA_TYPE, SUFFIX, bundle
 from rag_app.errors import RagError
-from rag_app.export import safe_name
-from rag_app.history import History
-from rag_app.saving import Library, exported
+from rag_app.outputs.history import History
+from rag_app.outputs.markdown import safe_name
+from rag_app.outputs.save import MEDIA_TYPE, SUFFIX, Library, bundle, exported
 from rag_app.ui_pages import PREFIX
 
 

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from rag_app.history import History
+from rag_app.outputs.history import History
 from rag_app.records import Answer, Citation
 
 history = History(Path(sys.argv[1]))

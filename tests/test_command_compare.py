@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from rag_app import command_compare
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
-from rag_app.command_terminal import answer_text
 from rag_app.commands import main
+from rag_app.outputs.tables import as_csv, as_latex, latex
+from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Cell, Citation, Row, Table
-from rag_app.tables import as_csv, as_latex, latex
 from tests.doubles import WordEmbedder, settings_for
 
 ANSWER = Answer(

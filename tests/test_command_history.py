@@ -6,10 +6,10 @@ import zipfile
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.bundle import bundle
 from rag_app.commands import main
-from rag_app.export import Exported
-from rag_app.history import History, history_file
+from rag_app.outputs.history import History, history_file
+from rag_app.outputs.markdown import Exported
+from rag_app.outputs.save import bundle
 from rag_app.records import Answer
 from rag_app.settings import load_settings
 from tests.pdfs import make_paper

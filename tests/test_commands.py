@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app import command_terminal
 from rag_app.command_batch import Asked, read_line
-from rag_app.command_terminal import ProgressLine, answer_text, duration, harmless
 from rag_app.commands import main
 from rag_app.errors import QuestionError
-from rag_app.formats import answer_json
 from rag_app.index.build_report import BuildProgress
+from rag_app.outputs import terminal
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.terminal import ProgressLine, answer_text, duration, harmless
 from rag_app.records import Answer, Citation, Searched, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -474,7 +474,7 @@ def test_progress_is_sparse_where_lines_stay() -> None:
 
 
 def test_progress_rewrites_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_terminal, "width", lambda: 30)
+    monkeypatch.setattr(terminal, "width", lambda: 30)
     stream = Terminal(True)
     progress = ProgressLine(stream)
     for step in steps():

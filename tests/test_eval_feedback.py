@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from rag_app import feedback
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.evaluation_questions import read_questions
-from rag_app.history import History, history_file
+from rag_app.outputs import feedback
+from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, Table
 from rag_app.settings import load_settings
 from rag_app.ui_conversation import Conversation

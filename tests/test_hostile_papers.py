@@ -28,10 +28,10 @@ from rag_app.command_redteam import outcome_json, outcome_text
 from rag_app.command_redteam_judge import broken_promises
 from rag_app.command_redteam_run import CANARY, Attackers, Plan, run
 from rag_app.errors import RagError
-from rag_app.history import History, new_conversation
 from rag_app.models.embedder import Embedder, open_embedder
+from rag_app.outputs.history import History, new_conversation
+from rag_app.outputs.save import save_answers
 from rag_app.records import Evidence
-from rag_app.saving import save_answers
 from rag_app.settings import Settings
 from tests.doubles import settings_for
 from tests.provider import Provider, Reply

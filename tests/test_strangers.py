@@ -17,7 +17,7 @@ import pytest
 from rag_app import accounts
 from rag_app.accounts import Accounts
 from rag_app.errors import AccountError, SettingsError
-from rag_app.history import History, history_file
+from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer
 from rag_app.settings import Settings
 from rag_app.ui import serve

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.history import history_file
+from rag_app.outputs.history import history_file
 from rag_app.settings import reader_file
 from rag_app.ui import serve
 from tests.doubles import WordEmbedder, settings_for, write_corpus

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from rag_app.history import FORMAT, History
+from rag_app.outputs.history import FORMAT, History
 from rag_app.records import Answer
 from rag_app.ui_conversation import Conversation
 from rag_app.ui_history import Talks, rows_html, thumbs_html, understood_html

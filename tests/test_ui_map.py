@@ -1,7 +1,7 @@
 """What the browser gets to draw the map, and the names for the example questions."""
 
 from rag_app.errors import IndexFault, IndexMissing
-from rag_app.history import FORMAT, History
+from rag_app.outputs.history import FORMAT, History
 from rag_app.records import Answer, Citation, LibraryMap, MapPoint
 from rag_app.ui_map import MOST_PAGES, alike, map_json
 from rag_app.ui_pages import Shelf

@@ -11,7 +11,7 @@ import pytest
 
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
-from rag_app.history import History
+from rag_app.outputs.history import History
 from rag_app.ui_pages import Shelf
 from rag_app.ui_screen import Screen
 from tests.doubles import WordEmbedder, settings_for

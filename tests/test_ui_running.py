@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rag_app.history import History
+from rag_app.outputs.history import History
 from rag_app.records import Answer
 from rag_app.ui_asking import Asking
 from rag_app.ui_conversation import Turn

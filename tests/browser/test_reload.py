@@ -6,7 +6,7 @@ import pytest
 from test_ui_growing import eventually
 
 from rag_app import ui_screen
-from rag_app.history import History, history_file
+from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, Searched
 from rag_app.settings import Settings
 from rag_app.ui import serve

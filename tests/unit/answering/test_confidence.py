@@ -18,8 +18,8 @@ from rag_app.answering.confidence import (
     level,
     likely_right,
 )
-from rag_app.command_terminal import answer_text
-from rag_app.formats import answer_json
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Cell, Citation, Hit, Passage, Row, Table
 
 QUESTION = "What accuracy does the Lynx retriever reach on Meadow?"

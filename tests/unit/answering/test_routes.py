@@ -16,10 +16,10 @@ from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
-from rag_app.command_terminal import answer_text
-from rag_app.formats import answer_json
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Evidence
 from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for

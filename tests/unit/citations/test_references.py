@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
 from rag_app.citations.references import Known, Shelf, may_refer, references
-from rag_app.command_terminal import answer_text
-from rag_app.formats import answer_json, citation_json
+from rag_app.outputs.json import answer_json, citation_json
+from rag_app.outputs.terminal import answer_text
 from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Citation
 from tests.doubles import WordEmbedder, settings_for

@@ -6,8 +6,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.errors import ModelUnreachable
-from rag_app.formats import answer_json
 from rag_app.index.paper_names import find_mentions
+from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Citation, Progress, Row, Table
 from rag_app.retrieval.follow_ups import depends, stand_alone
 from rag_app.retrieval.question_names import names_in, used_as_dataset

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.model.uncertainty import meanings, semantic_entropy
 from rag_app.assistant import Assistant
-from rag_app.formats import answer_json
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
+from rag_app.outputs.json import answer_json
 from rag_app.records import Answer
 from rag_app.settings import Settings
 from tests.doubles import WordEmbedder, settings_for

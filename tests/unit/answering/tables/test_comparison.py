@@ -15,8 +15,8 @@ from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader, plain
 from rag_app.answering.tables.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
 from rag_app.assistant import Assistant
-from rag_app.formats import answer_json
 from rag_app.index.paper_names import find_mentions
+from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, compared

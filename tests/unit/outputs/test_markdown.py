@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import rag_app
-from rag_app.bibtex import bibtex, escaped, key_of
 from rag_app.errors import ExportError
-from rag_app.export import FORMS, Exported, bibliography, comparison, forms_of, inert, markdown, safe_name
+from rag_app.outputs.bibtex import bibtex, escaped, key_of
+from rag_app.outputs.markdown import FORMS, Exported, bibliography, comparison, forms_of, inert, markdown, safe_name
+from rag_app.outputs.save import checked_files, save_answers
+from rag_app.outputs.tables import as_csv, unrun
 from rag_app.records import Answer, Cell, Citation, Reference, Row, Source, Table
-from rag_app.saving import checked_files, save_answers
-from rag_app.tables import as_csv, unrun
 
 DPR = Source(
     "dpr.pdf",

@@ -12,8 +12,8 @@ import pytest
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
-from rag_app.formats import answer_json
-from rag_app.table_growth import saved_comparison, with_columns, with_rows
+from rag_app.outputs.json import answer_json
+from rag_app.outputs.table_growth import saved_comparison, with_columns, with_rows
 from tests.doubles import WordEmbedder, settings_for
 from tests.unit.answering.tables.test_comparison import HERON, OTTER, check
 

@@ -13,8 +13,8 @@ from rag_app import command_ask, save_answers
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.errors import EvidenceError
-from rag_app.evidence_file import read_evidence
-from rag_app.verification import verify
+from rag_app.outputs.evidence_file import read_evidence
+from rag_app.outputs.verify import verify
 from tests.doubles import FirstSentenceReader, WordEmbedder, settings_for
 from tests.pdfs import NewPage, make_paper
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import HistoryFault
-from rag_app.feedback import Verdict, as_question
-from rag_app.formats import answer_json, answer_of
+from rag_app.outputs.feedback import Verdict, as_question
+from rag_app.outputs.json import answer_json, answer_of
 from rag_app.records import Answer
 
 FORMAT = 1  # PRAGMA user_version of the file

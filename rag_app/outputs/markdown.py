@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_app.bibtex import bibtex
 from rag_app.citations.marks import QUOTING
 from rag_app.errors import ExportError
-from rag_app.evidence_file import evidence_value
+from rag_app.outputs.bibtex import bibtex
+from rag_app.outputs.evidence_file import evidence_value
+from rag_app.outputs.tables import as_csv
 from rag_app.records import Answer, Citation, Source, Table
-from rag_app.tables import as_csv
 
 _MARK = re.compile(r"\[(\d+)\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*:?")

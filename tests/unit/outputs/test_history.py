@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from rag_app.errors import HistoryFault
-from rag_app.formats import answer_json
-from rag_app.history import FORMAT, History, history_file, new_conversation
+from rag_app.outputs.history import FORMAT, History, history_file, new_conversation
+from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Reference, Row, Searched, Step, Table, Verdict
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 CITED = (
     Citation(1, "a.pdf", "A: Title", 3, "iii", "2", "It has 220 million parameters.", True, ((1.0, 2.0, 3.5, 4.0),),
              references=(Reference("[7]", "B. Author. Something. 2020.", "b.md"),)),

@@ -1,18 +1,48 @@
-"""Answers into files: the form by the file's suffix, all forms made before the first file is written."""
+"""Every form of some answers in one ZIP file: what a whole conversation is taken away as. Pure.
+
+Answers into files: the form by the file's suffix, all forms made before the first file is written.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
+import io
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from rag_app.bundle import SUFFIX, bundle
 from rag_app.errors import ExportError
-from rag_app.export import FORMS, Exported
 from rag_app.files import write_bytes
+from rag_app.outputs.markdown import FORMS, Exported
 from rag_app.records import Answer, Source
+
+MEDIA_TYPE = "application/zip"
+SUFFIX = "zip"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same answers give the same bytes; when they were taken away stands in each form
+
+
+def bundle(exported: Exported, name: str) -> bytes:
+    """A ZIP of the files name.md, .bib, .csv and .json; forms of which the answers hold nothing are left out."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as file:
+        for suffix, form in FORMS.items():
+            try:
+                text = form.make(exported)
+            except ExportError:  # no paper cited, or no table
+                continue
+            # Half characters, which a file's name may hold, are no UTF-8.
+            file.writestr(_entry(f"{name}.{suffix}"), text.encode("utf-8", "replace"))
+    return kept.getvalue()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
 
 PathLike = str | Path
 

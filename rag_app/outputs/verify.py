@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from rag_app.citations.quotes import is_verified
-from rag_app.evidence_file import Claimed
 from rag_app.files import file_digest
+from rag_app.outputs.evidence_file import Claimed
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.worker_pool import Done, Job, read_all

@@ -11,7 +11,7 @@ from typing import Any
 
 from rag_app.answering.tables.comparison import markdown
 from rag_app.errors import QuestionError
-from rag_app.formats import answer_of
+from rag_app.outputs.json import answer_of
 from rag_app.records import Answer, AnswerPlan, Cell, Table
 
 _SHOWN = re.compile(r"\[(\d+)\]")

@@ -1,0 +1,1 @@
+"""Answers outside the process: files, exports, history, the terminal."""
