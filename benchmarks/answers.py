@@ -12,8 +12,8 @@ from benchmarks.common import PAPERS, QUESTIONS, paper_index
 from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
 from rag_app.command_eval import measure
-from rag_app.evaluation_questions import read_questions
-from rag_app.evaluation_summary import SCORES, summary
+from rag_app.evaluation.questions import read_questions
+from rag_app.evaluation.report import SCORES, summary
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences
 

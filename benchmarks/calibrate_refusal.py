@@ -30,7 +30,7 @@ from rag_app.answering.quoting.answerability import LOOKED_AT, WEIGHTS
 from rag_app.answering.quoting.reader import QuotingReader, choose
 from rag_app.answering.steps import find, quoting_reader
 from rag_app.assistant import Assistant
-from rag_app.evaluation import folded
+from rag_app.evaluation.scoring import folded
 from rag_app.index import generations
 from rag_app.retrieval.hybrid import Retriever, Scope
 

@@ -20,7 +20,7 @@ from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
 from rag_app.answering.quoting import one_paper
 from rag_app.assistant import Assistant
-from rag_app.evaluation import folded
+from rag_app.evaluation.scoring import folded
 from rag_app.records import Answer
 from rag_app.settings import load_settings
 from rag_app.text.terms import content_words, numbers

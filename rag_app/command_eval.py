@@ -11,11 +11,11 @@ from rag_app.assistant import Assistant
 from rag_app.command_feedback import feedback_file
 from rag_app.command_library import ready_assistant
 from rag_app.errors import QuestionError, SettingsError
-from rag_app.evaluation import Outcome, RawText, judge
-from rag_app.evaluation_judge import check_judge, judge_answers, read_pairs
-from rag_app.evaluation_page import page
-from rag_app.evaluation_questions import KINDS, Question, read_questions
-from rag_app.evaluation_summary import SCORES, Change, changes, faults, read_accepted, summary
+from rag_app.evaluation.judge import check_judge, judge_answers, read_pairs
+from rag_app.evaluation.questions import KINDS, Question, read_questions
+from rag_app.evaluation.report import SCORES, Change, changes, faults, read_accepted, summary
+from rag_app.evaluation.report_html import page
+from rag_app.evaluation.scoring import Outcome, RawText, judge
 from rag_app.models.llm.client import OpenAIModel, open_language_model
 from rag_app.outputs.terminal import ProgressLine, harmless, print_json
 from rag_app.papers.pdf.file import raw_text

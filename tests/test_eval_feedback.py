@@ -7,7 +7,7 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.commands import main
-from rag_app.evaluation_questions import read_questions
+from rag_app.evaluation.questions import read_questions
 from rag_app.outputs import feedback
 from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, Table

@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.errors import QuestionError
-from rag_app.evaluation import f1, folded, holds, judge, recall
-from rag_app.evaluation_agreement import agreement, leniency
-from rag_app.evaluation_judge import NONE, Pair, check_judge, judge_answers, read_pairs, verdict_in
-from rag_app.evaluation_page import bars, page
-from rag_app.evaluation_questions import Fact, Question, read_questions
-from rag_app.evaluation_summary import calibration, changes, faults, read_accepted, summary
+from rag_app.evaluation.judge import NONE, Pair, agreement, check_judge, judge_answers, leniency, read_pairs, verdict_in
+from rag_app.evaluation.questions import Fact, Question, read_questions
+from rag_app.evaluation.report import calibration, changes, faults, read_accepted, summary
+from rag_app.evaluation.report_html import bars, page
+from rag_app.evaluation.scoring import f1, folded, holds, judge, recall
 from rag_app.records import Answer, Cell, Citation, Row, Table
 
 PAGES = {

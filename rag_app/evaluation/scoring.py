@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rag_app.evaluation_questions import Fact, Question
+from rag_app.evaluation.questions import Fact, Question
 from rag_app.records import Answer, Citation
 
 RawText = Callable[[str, int], str]

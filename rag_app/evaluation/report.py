@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rag_app.errors import QuestionError
-from rag_app.evaluation import Outcome
-from rag_app.evaluation_questions import KINDS
+from rag_app.evaluation.questions import KINDS
+from rag_app.evaluation.scoring import Outcome
 from rag_app.outputs.feedback import same_answer
 from rag_app.records import Json
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from rag_app.evaluation_summary import SCORES, Change
+from rag_app.evaluation.report import SCORES, Change
 from rag_app.records import Json
 
 Bars = Sequence[tuple[str, float]]  # label, share 0..1
