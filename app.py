@@ -13,8 +13,8 @@ from rag_app.index.generations import current_name
 from rag_app.papers.corpus import fetched
 from rag_app.papers.fetch import fetch
 from rag_app.papers.manifest import read_manifest
+from rag_app.server.app import Page, open_in_browser, serve
 from rag_app.settings import Settings, load_settings
-from rag_app.ui import Page, open_in_browser, serve
 
 PATIENCE = 60.0  # seconds to answer the offer; without an answer nothing is fetched
 

@@ -24,13 +24,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.tried import Section, Tried
-from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.index import generations
 from rag_app.index.build import build
 from rag_app.index.chroma import PassageStore
-from rag_app.ui import serve
+from rag_app.server.app import serve
+from rag_app.server.security.accounts import Accounts
 from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.visitor import Visitor
 

@@ -20,7 +20,6 @@ from typing import Any
 from benchmarks.fuzz_pdfs import SEED, UNREAD, mutated, pdfs
 from benchmarks.tried import Section, Tried
 from rag_app import settings as settings_module
-from rag_app.accounts import Accounts
 from rag_app.assistant import Assistant
 from rag_app.command_batch import run_batch
 from rag_app.errors import RagError
@@ -30,6 +29,7 @@ from rag_app.outputs.save import save_answers
 from rag_app.outputs.verify import verify
 from rag_app.papers.manifest import read_manifest
 from rag_app.retrieval.hybrid import Retriever
+from rag_app.server.security.accounts import Accounts
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 
 TOML = b"""[[paper]]

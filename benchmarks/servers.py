@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.crowds import BUILD, ROOT, fact, library
 from benchmarks.tried import Section, Tried
 from rag_app.assistant import Assistant
-from rag_app.ui import serve
+from rag_app.server.app import serve
 from tests.doubles import WordEmbedder, settings_for, write_paper
 from tests.visitor import Visitor
 

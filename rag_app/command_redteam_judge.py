@@ -12,10 +12,10 @@ from rag_app.outputs.markdown import FORMS, forms_of
 from rag_app.outputs.save import Library, exported
 from rag_app.outputs.terminal import answer_text, harmless
 from rag_app.records import Answer, Citation, PageOf
+from rag_app.server.web.markdown import shown_elsewhere
+from rag_app.server.web.render import answer_html
 from rag_app.text.characters import INVISIBLE, without_invisible
 from rag_app.text.quote_matching import matching_form
-from rag_app.ui_markdown import shown_elsewhere
-from rag_app.ui_render import answer_html
 
 _OUR_TAGS = """
     div p span ol ul li button strong em table thead tbody tr th td details summary br wbr pre code s blockquote hr

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from rag_app.command_library import open_assistant
 from rag_app.outputs.terminal import print_json
-from rag_app.ui import open_in_browser, serve
+from rag_app.server.app import open_in_browser, serve
 
 
 def run_serve(options: Namespace) -> int:

@@ -6,9 +6,9 @@ import getpass
 import sys
 from argparse import Namespace
 
-from rag_app.accounts import Accounts
 from rag_app.errors import AccountError
 from rag_app.outputs.terminal import print_json
+from rag_app.server.security.accounts import Accounts
 from rag_app.settings import load_settings
 
 

@@ -203,7 +203,7 @@ def port(settings: Settings) -> Iterator[Finding]:
 
 def project_files(settings: Settings) -> Iterator[Finding]:
     """The folder that the program was installed from."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent / "server" / "web"
     if not (package / "static").is_dir():
         yield Finding("installation", "wrong", f"{package}: static files are missing", "pip install -e .")
 

@@ -11,9 +11,9 @@ from rag_app.evaluation.questions import read_questions
 from rag_app.outputs import feedback
 from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, Table
+from rag_app.server.conversations import Conversation
+from rag_app.server.web.history_panel import Talks
 from rag_app.settings import load_settings
-from rag_app.ui_conversation import Conversation
-from rag_app.ui_history import Talks
 
 OTTER = "Sea otters used stones as anvils in 21 percent of the dives that were filmed in Monterey Bay."
 PAPERS = {

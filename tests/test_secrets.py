@@ -11,8 +11,8 @@ from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.errors import SettingsError
 from rag_app.outputs.save import save_answers
+from rag_app.server.app import serve
 from rag_app.settings import SETTINGS_FILE, load_settings
-from rag_app.ui import serve
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 from tests.provider import Provider, Reply, error_body
 from tests.visitor import Visitor

@@ -14,14 +14,14 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from rag_app import accounts
-from rag_app.accounts import Accounts
 from rag_app.errors import AccountError, SettingsError
 from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer
+from rag_app.server.app import serve
+from rag_app.server.security import accounts
+from rag_app.server.security.accounts import Accounts
+from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, Brake, LogIns
 from rag_app.settings import Settings
-from rag_app.ui import serve
-from rag_app.ui_login import TRIES, TRIES_OF_NAME, WINDOW, Brake, LogIns
 from tests.fake_assistant import FakeAssistant, Row
 from tests.pdfs import make_paper
 from tests.visitor import Visitor
@@ -212,7 +212,7 @@ def test_taking_the_last_user_away_opens_no_running_page(tmp_path, library):
 
 @pytest.mark.usefixtures("quick")
 def test_guessing_is_slowed_and_the_right_password_too(tmp_path, library, monkeypatch):
-    monkeypatch.setattr("rag_app.ui_login.TRIES", 3)
+    monkeypatch.setattr("rag_app.server.security.login.TRIES", 3)
     Accounts(tmp_path / "users.json").add("ada", ADA)
     page = serve(library, Settings(corpus=library.folder, index=tmp_path / "i", port=0), block=False)
     try:
@@ -236,7 +236,7 @@ def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_aft
         return [answer.status_code for answer in found]
 
     assert at_once(ADA) == [303] * 20
-    monkeypatch.setattr("rag_app.ui_login.TRIES", 3)
+    monkeypatch.setattr("rag_app.server.security.login.TRIES", 3)
     served.brake_is_on = sorted(at_once("a wrong guess"))
     assert served.brake_is_on.count(401) <= 3 + 1 and served.brake_is_on.count(429) >= 16
     monkeypatch.undo()
@@ -455,8 +455,8 @@ def test_large_requests_are_refused(ada, nobody, served):
 
 
 def test_slow_requests_are_cut_off_and_hold_up_nobody(served, ada, monkeypatch):
-    monkeypatch.setattr("rag_app.ui_patience.SECONDS_FOR_HEAD", 1.0)
-    monkeypatch.setattr("rag_app.ui_patience.SECONDS_FOR_BODY", 1.0)
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_HEAD", 1.0)
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_BODY", 1.0)
     host = httpx.URL(served.url).netloc
     body = b"POST /login HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 100\r\n\r\npassword="
     twice = b"GET /theme.css HTTP/1.1\r\nHost: " + host + b"\r\n\r\nGET /the"

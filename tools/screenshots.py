@@ -18,8 +18,8 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from rag_app.assistant import Assistant
+from rag_app.server.app import serve
 from rag_app.settings import load_settings
-from rag_app.ui import serve
 
 PATIENCE = 180_000  # milliseconds
 COLOURS = 128  # of a picture: small enough for a page that shows it, and the marks keep their colour

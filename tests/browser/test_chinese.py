@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from rag_app import accounts
-from rag_app.accounts import Accounts
+from rag_app.server.app import serve
+from rag_app.server.security import accounts
+from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from rag_app.ui import serve
 from tests.browser.test_access import findings
 from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
 from tests.fake_assistant import FakeAssistant

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.assistant import Assistant
+from rag_app.server.app import serve
 from rag_app.settings import reader_file
-from rag_app.ui import serve
 from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 from tests.provider import Provider, Reply, error_body

@@ -11,8 +11,8 @@ import pytest
 from rag_app.outputs.evidence_file import read_evidence
 from rag_app.outputs.verify import verify
 from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, Searched, Table
+from rag_app.server.app import serve
 from rag_app.settings import Settings
-from rag_app.ui import serve
 from tests.fake_assistant import FakeAssistant
 from tests.fake_assistant import Row as LibraryRow
 from tests.pdfs import make_encrypted, make_paper

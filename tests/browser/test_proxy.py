@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from rag_app import accounts
-from rag_app.accounts import Accounts
+from rag_app.server.app import serve
+from rag_app.server.security import accounts
+from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from rag_app.ui import serve
 from tests.browser.test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
 from tests.fake_assistant import FakeAssistant
 from tests.pdfs import make_paper

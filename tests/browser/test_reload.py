@@ -3,17 +3,17 @@
 from types import SimpleNamespace
 
 import pytest
-from test_ui_growing import eventually
 
-from rag_app import ui_screen
 from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, Searched
+from rag_app.server.app import serve
+from rag_app.server.web import screen
+from rag_app.server.web.screen import Screen
 from rag_app.settings import Settings
-from rag_app.ui import serve
-from rag_app.ui_screen import Screen
 from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, says, script  # noqa: F401  # fixtures
 from tests.fake_assistant import FakeAssistant
 from tests.pdfs import make_paper
+from tests.unit.server.web.test_routes import eventually
 
 WORDS = 120
 COMING, DONE = "#chat .answer.coming .answer-text", "#chat .answer:not(.coming)"
@@ -33,7 +33,7 @@ def served(tmp_path_factory):
     settings = Settings(corpus=folder, index=tmp_path_factory.mktemp("index") / "one", port=0)
     made = []  # the screen of the page that is served
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ui_screen, "Screen", lambda *parts: made.append(Screen(*parts)) or made[-1])
+        patch.setattr(screen, "Screen", lambda *parts: made.append(Screen(*parts)) or made[-1])
         page = serve(assistant, settings, block=False)
     kept = History(history_file(settings.index_folder))
     yield SimpleNamespace(url=page.url, assistant=assistant, page=page, kept=kept, sessions=made[0].asking.sessions)

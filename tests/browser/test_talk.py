@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.outputs.history import History, history_file
+from rag_app.server.app import serve
 from rag_app.settings import Settings
-from rag_app.ui import serve
 from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
 from tests.fake_assistant import FakeAssistant
 from tests.pdfs import make_paper

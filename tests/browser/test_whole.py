@@ -11,8 +11,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.models.llm import local_server
+from rag_app.server.app import serve
 from rag_app.settings import Settings
-from rag_app.ui import serve
 from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 from tests.pdfs import make_broken, make_paper
 

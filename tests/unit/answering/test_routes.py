@@ -21,7 +21,7 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Evidence
-from rag_app.ui_render import answer_html
+from rag_app.server.web.render import answer_html
 from tests.doubles import WordEmbedder, settings_for
 from tests.provider import Provider, Reply
 

@@ -21,8 +21,8 @@ from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, compared
 from rag_app.retrieval.question import Asked, take_apart
+from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
-from rag_app.ui_render import answer_html
 from tests.doubles import WordEmbedder, settings_for
 
 NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("lynx.md",), "rag": ("rag.md",)}

@@ -1,0 +1,198 @@
+"""Serve the page: on this machine, or to those who log in; up within seconds, usable while the index is being built."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from typing import TYPE_CHECKING
+
+from rag_app.errors import RagError, SettingsError
+from rag_app.outputs.history import History, history_file
+from rag_app.server.build_job import BuildJob
+from rag_app.server.security.accounts import SHORTEST, Accounts
+from rag_app.server.security.gate import Gate, address, allowed_hosts
+from rag_app.server.security.login import LOG_IN, LOG_OUT, LogIn
+from rag_app.server.uploads import Arrivals
+from rag_app.server.web.language import Spoken
+from rag_app.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from rag_app.assistant import Assistant
+    from rag_app.server.web.settings_panel import ReaderNote
+
+
+START_PATIENCE = 60.0  # seconds
+END_PATIENCE = 15.0  # seconds
+
+
+class Page:
+    """A page that is being served. `url` opens it; `stop()` ends it."""
+
+    def __init__(
+        self,
+        server: uvicorn.Server,
+        listener: socket.socket,
+        arrivals: Arrivals,
+        preparing: threading.Thread,
+        secure: bool = False,
+    ) -> None:
+        host, port = listener.getsockname()[:2]
+        self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+        self.arrivals = arrivals
+        self.job = arrivals.job
+        self._server = server
+        self._preparing = preparing
+        self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="page")
+
+    def start(self) -> None:
+        """Begin to serve. Returns once requests are answered; raises RagError when that fails."""
+        self._thread.start()
+        until = time.monotonic() + START_PATIENCE
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise RagError(f"The page could not be served at {self.url}. The log above says why; start it again.")
+            time.sleep(0.02)
+
+    def wait(self) -> None:
+        """Serve until the program is interrupted (Ctrl-C)."""
+        try:
+            while self._thread.is_alive():
+                self._thread.join(0.5)
+        except KeyboardInterrupt:
+            print("\nStopping.")
+        finally:
+            self.stop()
+
+    def rebuild(self) -> None:
+        """Bring the index up to date in the background, after a build that runs now."""
+        self.job.start(after_this_one=True)
+
+    def stop(self) -> None:
+        """End serving and a build that runs; what the build finished is kept."""
+        self.arrivals.cancel()
+        self.job.stop()
+        self._server.should_exit = True
+        self._thread.join(5.0)
+        self._preparing.join(END_PATIENCE)  # a program that ends while a model is being opened would crash
+
+
+def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Page:
+    """Serve the page for `assistant`; a missing or stale index is built meanwhile, in the background.
+
+    With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
+    other machines can reach while nobody needs to log in, and for a port that is taken; AccountError for a file of
+    users that cannot be used.
+    """
+    accounts = _accounts(settings)
+    host = address(settings.host, accounts.required)
+    listener = _listen(host, settings.port)
+    arrivals = Arrivals(assistant.build, settings)
+    secure = settings.tls_certificate is not None
+    try:
+        server, preparing = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
+        page = Page(server, listener, arrivals, preparing, secure)
+    except OSError as error:  # ssl's errors are some
+        listener.close()
+        raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
+    page.start()
+    print(f"Open {page.url} (Ctrl-C ends it)", flush=True)
+    if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
+        print("Passwords and papers go over the network unencrypted; RAG_TLS_CERTIFICATE and RAG_TLS_KEY change that.")
+    if block:
+        page.wait()
+    return page
+
+
+def kept_history(settings: Settings, user: str = "") -> History:
+    """The user's conversations about these papers; no key of the settings or the environment is ever written there."""
+    keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
+    own = [key.get_secret_value() for key in (settings.llm_api_key, settings.password)]
+    return History(history_file(settings.index_folder, user), (*keys, *own))
+
+
+def open_in_browser(url: str) -> bool:
+    """Open the page in the user's browser. Returns False where there is none: in CI, or with no display."""
+    has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return has_display and not os.environ.get("CI") and webbrowser.open(url)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    if os.name == "posix":  # a page that has just ended must not keep the port; on Windows this would steal it
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"RAG_PORT={port}: {host} port {port} cannot be used ({error.strerror}). Another page may run there; "
+            "end it, or choose another port: RAG_PORT=0 takes any free one."
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def _accounts(settings: Settings) -> Accounts:
+    password = settings.password.get_secret_value()
+    if password and len(password) < SHORTEST:
+        raise SettingsError(f"RAG_PASSWORD: too short. Take at least {SHORTEST} characters.")
+    return Accounts(settings.users_file, password)
+
+
+def _server(
+    assistant: Assistant, settings: Settings, arrivals: Arrivals, accounts: Accounts, host: str, port: int
+) -> tuple[uvicorn.Server, threading.Thread]:
+    """The server, and the thread that opens what the first question needs."""
+    import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
+    from fastapi import FastAPI  # noqa: PLC0415
+
+    from rag_app.server.security.slow_requests import server_options, with_patience  # noqa: PLC0415
+    from rag_app.server.web.per_user import OwnNote, Pages  # noqa: PLC0415
+    from rag_app.server.web.routes import growing_routes  # noqa: PLC0415
+    from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
+    from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
+
+    reader, job = ReaderNote(), arrivals.job
+
+    def make(user: str) -> FastAPI:
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        note, history = OwnNote(reader, user, settings.root_path, accounts), kept_history(settings, user)
+        growing = growing_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
+        mount_screen(app, assistant, job, note, history, settings.root_path, growing)
+        return app
+
+    log_in = LogIn(Pages(make), accounts, settings.root_path, port)
+    preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
+    preparing.start()
+    config = uvicorn.Config(
+        Gate(
+            Spoken(with_patience(log_in), settings.language), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)
+        ),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+        **server_options(settings.tls_certificate, settings.tls_key),
+    )
+    config.load()  # a certificate that cannot be read is said now
+    return uvicorn.Server(config), preparing
+
+
+def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:
+    """Open what the first question needs, and bring the index up to date."""
+    reader.open(assistant)
+    try:
+        if assistant.is_stale():
+            job.start()
+        else:
+            assistant.search("ready", top=1)  # opens the index and the embedder
+    except RagError as error:
+        job.failed, job.outcome = True, str(error)

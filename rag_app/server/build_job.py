@@ -1,0 +1,118 @@
+"""The build that runs behind the page: at most one at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rag_app.errors import RagError
+from rag_app.server.i18n import Later, later
+
+if TYPE_CHECKING:
+    from rag_app.index.build_report import BuildProgress, BuildReport
+
+
+_log = logging.getLogger(__name__)
+
+
+class BuildJob:
+    """At most one build at a time, in a thread of its own; the page asks it how far it is."""
+
+    def __init__(self, build: Callable[..., BuildReport]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._running = False
+        self._again = False
+        self._ending = False  # the page ends: nothing begins any more
+        self.progress: BuildProgress | None = None
+        self.outcome: str | Later = ""  # of the last build, in words
+        self.failed = False
+
+    @property
+    def running(self) -> bool:
+        return self._running
+
+    def start(self, *, after_this_one: bool = False, fresh: bool = False) -> bool:
+        """Begin a build unless one runs; a `fresh` one reads and embeds every paper anew.
+
+        Returns whether it began, or will, `after_this_one` that runs now.
+        """
+        with self._lock:
+            if self._running:
+                self._again = self._again or after_this_one
+                return after_this_one
+            self._running, self._again, self._ending = True, False, False
+            self._stop = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(fresh,), daemon=True, name="build")
+            self._thread.start()
+            return True
+
+    def cancel(self) -> None:
+        """Ask the build that runs to end; what it finished is kept. Returns at once."""
+        with self._lock:
+            self._again = False
+            self._stop.set()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ask the build to end, and begin no other; what it finished is kept. Waits at most `timeout` seconds."""
+        with self._lock:
+            self._ending = True
+            self._stop.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+
+    def _note(self, progress: BuildProgress) -> None:
+        self.progress = progress
+
+    def _work(self, fresh: bool) -> None:
+        while True:
+            self.progress, self.outcome, self.failed = None, "", False
+            self._run(self._stop, fresh)
+            fresh = False
+            with self._lock:
+                if not self._again or self._ending:
+                    self._running = False
+                    return
+                self._again, self._stop = False, threading.Event()
+
+    def _run(self, stop: threading.Event, fresh: bool) -> None:
+        began = time.monotonic()
+        more = {"fresh": True} if fresh else {}
+        try:
+            report = self._build(on_progress=self._note, stop=stop, **more)
+        except RagError as error:
+            self.failed, self.outcome = True, str(error)
+        except Exception as error:  # the outermost edge of this thread: the page must say it
+            if stop.is_set():
+                self.outcome = later("build.stopped")
+                return
+            _log.exception("the build failed")
+            self.failed, self.outcome = True, later("build.failed", why=f"{type(error).__name__}: {error}")
+        else:
+            self.outcome = report_words(report, time.monotonic() - began)
+
+
+def report_words(report: BuildReport, seconds: float) -> Later:
+    """A finished build in one line."""
+    if not report.changed:
+        return later("build.unchanged")
+    time, papers, passages, failed = duration(seconds), len(report.papers), report.passages, len(report.failed)
+    if failed:
+        return later("build.done-but", time=time, papers=papers, passages=passages, failed=failed)
+    return later("build.done", time=time, papers=papers, passages=passages)
+
+
+def duration(seconds: float) -> Later:
+    """Seconds in words: "40 s", "3 min", "1 h 20 min"."""
+    if seconds < 90:
+        return later("page.seconds", seconds=max(1, round(seconds)))
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return later("page.minutes", minutes=minutes)
+    return later("page.hours", hours=minutes // 60, minutes=minutes % 60)

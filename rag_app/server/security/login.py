@@ -1,0 +1,279 @@
+"""The log-in in front of the page: who asks is told by a cookie, and without one nothing but the form is served."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import html
+import math
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from rag_app.errors import AccountError
+from rag_app.server.i18n import LANGUAGES, say, spoken
+from rag_app.server.security.gate import Message, Receive, Scope, Send
+
+LOG_IN, LOG_OUT = "/login", "/logout"
+LONGEST_FORM = 8 * 1024  # bytes
+STAYS = 7 * 24 * 3600  # seconds that a log-in lasts
+LOG_INS_KEPT = 10_000
+TRIES, TRIES_OF_NAME, WINDOW = 8, 40, 600.0  # failures of one address, and at one name, within so many seconds
+CHECKS_AT_ONCE = 2  # each costs 16 MiB and a fifth of a second of one core
+MOST_WAITING = 100
+_OURS = ("/assets/", "/static/", "/svelte/", "/theme.css")  # the same for everybody
+_POLICY = (
+    b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    b"img-src 'self'"
+)
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:20rem;margin:14vh auto;"
+    "padding:0 1rem}h1{font-size:1.3rem}label{display:block;margin:.9rem 0}input{display:block;width:100%;"
+    "box-sizing:border-box;font:inherit;padding:.45rem .6rem;margin-top:.2rem}"
+    "button{font:inherit;padding:.4rem 1rem}"
+    "p{color:#b3261e}@media(prefers-color-scheme:dark){p{color:#ffb4ab}}"
+)
+
+
+class Users(Protocol):
+    """Who may log in (accounts.Accounts)."""
+
+    @property
+    def required(self) -> bool: ...
+    @property
+    def by_name(self) -> bool: ...
+    def check(self, name: str, password: str) -> str | None: ...
+    def stamp(self, user: str) -> str: ...
+
+
+class LogIn:
+    """Serves `app` to who has logged in, with scope["user"]; to everybody, as user "", where nobody needs to."""
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        users: Users,
+        root_path: str = "",
+        port: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.app = app
+        self.users = users
+        self._required = users.required
+        self.home = urlsplit(root_path).path.rstrip("/") + "/"
+        self.https = root_path.startswith("https://")
+        self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
+        self.log_ins = LogIns(clock)
+        self.brake = Brake(clock)
+        self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        scope["user"] = ""
+        try:
+            self._required = self._required or self.users.required  # removing the last user opens no door
+            if not self._required:
+                return await self.app(scope, receive, send)
+            user = self.log_ins.user(self._token(scope), self.users.stamp)
+            path = scope["path"].removeprefix(scope.get("root_path", "") or "")
+            if path == LOG_IN and scope["method"] == "POST":
+                return await self._log_in(scope, receive, send)
+            if path == LOG_OUT and scope["method"] == "POST":
+                self.log_ins.end(self._token(scope))
+                return await self._go_home(send, self._set(scope, "", 0))
+            if user is None:
+                return await self._refuse(scope, send, path)
+        except AccountError as error:
+            return await _say(send, 503, str(error))
+        scope["user"] = user
+        await self.app(scope, receive, send if path.startswith(_OURS) else _uncached(send))
+
+    async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = str((scope.get("client") or ("",))[0])
+        fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
+        name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
+        if self._waiting >= MOST_WAITING:
+            return await self._form(send, 429, say("login.crowd"))
+        self._waiting += 1
+        try:
+            async with self._checks:  # asked here: many tries at once are no way around it
+                wait = self.brake.wait(address, name)
+                user = None if wait else await asyncio.to_thread(self.users.check, name, password)
+                if not wait and user is None:
+                    self.brake.fail(address, name)
+        finally:
+            self._waiting -= 1
+        if wait:
+            words = say("login.too-often", minutes=math.ceil(wait / 60))
+            return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
+        if user is None:
+            return await self._form(send, 401, say("login.wrong"))
+        self.brake.forget(address, name)
+        token = self.log_ins.begin(user, self.users.stamp(user))
+        await self._go_home(send, self._set(scope, token, STAYS))
+
+    async def _refuse(self, scope: Scope, send: Send, path: str) -> None:
+        if path != "/" or scope["method"] not in ("GET", "HEAD"):
+            return await _say(send, 401, say("login.first"))
+        headers = dict(scope["headers"])
+        if headers.get(b"sec-fetch-site") == b"cross-site":
+            # A link from elsewhere comes without the cookie (SameSite=Strict); asked for by our own page it comes.
+            again = f'<!doctype html><meta http-equiv="refresh" content="0"><title>{say("page.title")}</title>'
+            return await _html(send, 200, again)
+        await self._form(send, 401)
+
+    async def _form(
+        self, send: Send, status: int, said: str = "", more: list[tuple[bytes, bytes]] | None = None
+    ) -> None:
+        first = ""
+        if self.users.by_name:
+            field = '<input name="name" autocomplete="username" autocapitalize="none" required autofocus>'
+            first = f"<label>{say('login.name')}{field}</label>"
+        focus = "" if first else " autofocus"
+        problem = f'<p role="alert">{html.escape(said)}</p>' if said else ""
+        password = f'<input name="password" type="password" autocomplete="current-password" required{focus}>'
+        page = (
+            f'<!doctype html><html lang="{LANGUAGES[spoken()]}"><meta charset="utf-8">'
+            f"<title>{say('login.title')}</title>"
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{say("page.title")}</h1>'
+            f'<form method="post" action="{html.escape(self.home, quote=True)}login">{first}'
+            f"<label>{say('login.password')}{password}</label>{problem}<button>{say('login.log-in')}</button></form></html>"
+        )
+        await _html(send, status, page, more)
+
+    async def _go_home(self, send: Send, cookie: bytes) -> None:
+        headers = [(b"location", self.home.encode()), (b"set-cookie", cookie), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 303, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _set(self, scope: Scope, token: str, seconds: int) -> bytes:
+        secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
+        kept = f"Path={self.home}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+        return f"{self.cookie}={token}; {kept}".encode()
+
+    def _token(self, scope: Scope) -> str:
+        jar: SimpleCookie = SimpleCookie()
+        try:
+            for name, value in scope["headers"]:
+                if name == b"cookie":
+                    jar.load(value.decode("latin-1"))
+        except CookieError:
+            return ""
+        return jar[self.cookie].value if self.cookie in jar else ""
+
+
+class LogIns:
+    """Who is logged in, by the hash of the cookie's value. In memory only: a restart asks for the password again."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._all: OrderedDict[bytes, tuple[str, str, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def begin(self, user: str, stamp: str) -> str:
+        """A new value for the cookie."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._all[_digest(token)] = user, stamp, self._clock() + STAYS
+            while len(self._all) > LOG_INS_KEPT:
+                self._all.popitem(last=False)
+        return token
+
+    def user(self, token: str, stamp: Callable[[str], str]) -> str | None:
+        """Whose log-in it is; None once it has ended, the user is gone or has another password."""
+        with self._lock:
+            found = self._all.get(_digest(token))
+        if found is None:
+            return None
+        user, of, until = found
+        if self._clock() < until and stamp(user) == of:
+            return user
+        self.end(token)
+        return None
+
+    def end(self, token: str) -> None:
+        with self._lock:
+            self._all.pop(_digest(token), None)
+
+
+class Brake:
+    """Failed log-ins of late, by address and by name; a name is slowed much later, lest one address lock others out."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failed: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def wait(self, address: str, name: str) -> float:
+        """Seconds until the next try; 0: now."""
+        return max(self._left(key, most) for key, most in self._keys(address, name))
+
+    def fail(self, address: str, name: str) -> None:
+        for key, most in self._keys(address, name):
+            self._failed.setdefault(key, deque(maxlen=most)).append(self._clock())
+            self._failed.move_to_end(key)
+        while len(self._failed) > LOG_INS_KEPT:
+            self._failed.popitem(last=False)
+
+    def forget(self, address: str, name: str) -> None:
+        for key, _ in self._keys(address, name):
+            self._failed.pop(key, None)
+
+    def _left(self, key: str, most: int) -> float:
+        times = self._failed.get(key, deque())
+        return max(0.0, times[0] + WINDOW - self._clock()) if len(times) >= most else 0.0
+
+    @staticmethod
+    def _keys(address: str, name: str) -> tuple[tuple[str, int], tuple[str, int]]:
+        return (f"address {address}", TRIES), (f"name {name.strip().casefold()[:64]}", TRIES_OF_NAME)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while len(body) <= LONGEST_FORM:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            break
+    return body[:LONGEST_FORM]
+
+
+def _uncached(send: Send) -> Send:
+    """What one user gets no cache may hand to another."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", []))
+            if not any(name.lower() == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = [*headers, (b"vary", b"cookie")]
+        await send(message)
+
+    return sent
+
+
+async def _html(send: Send, status: int, page: str, more: list[tuple[bytes, bytes]] | None = None) -> None:
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", _POLICY),
+        (b"cache-control", b"no-store"),
+        *(more or []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": page.encode()})
+
+
+async def _say(send: Send, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode("utf-8", "replace")})

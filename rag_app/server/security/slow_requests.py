@@ -1,0 +1,102 @@
+"""Slow requests: whoever takes too long over a request's head or body is cut off, and costs nobody else anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from rag_app.server.security.gate import Message, Receive, Scope, Send, TooSlow
+
+SECONDS_FOR_HEAD = 15.0  # from the first byte, or from connecting
+SECONDS_FOR_BODY = 60.0
+MOST_CONNECTIONS = 1000
+
+
+class PatientProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, which waits for ever for the head of a request, with an end to that."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()  # the next request may have begun already
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """A request's head is awaited, and some of it may be there: then it has so long to become whole."""
+        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0]):
+            if self._late is None:
+                self._late = self.loop.call_later(SECONDS_FOR_HEAD, self._end)
+        else:
+            self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _end(self) -> None:
+        self._late = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def with_patience(
+    app: Callable[[Scope, Receive, Send], Awaitable[None]],
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The app; a request whose body has not come in time ends with 408."""
+
+    async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            return await app(scope, receive, send)
+        until: float | None = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
+
+        async def received() -> Message:
+            nonlocal until
+            if until is None:  # the body is there: what comes now is that the client leaves
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError as error:
+                raise TooSlow from error
+            until = until if message.get("more_body") else None
+            return message
+
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await app(scope, received, sent)
+        except TooSlow:
+            if begun:
+                return
+            await send({"type": "http.response.start", "status": 408, "headers": [(b"connection", b"close")]})
+            await send({"type": "http.response.body", "body": b"Too slow."})
+
+    return patient
+
+
+def server_options(certificate: Any = None, key: Any = None) -> dict[str, Any]:
+    """What uvicorn is told about patience and https."""
+    secure = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key) if key else None} if certificate else {}
+    return {"http": PatientProtocol, "limit_concurrency": MOST_CONNECTIONS, **secure}

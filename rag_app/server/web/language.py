@@ -1,0 +1,125 @@
+"""In which language a browser is answered: its own, the settings', or the one that was chosen in the page."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
+from http.cookies import CookieError, SimpleCookie
+from importlib import resources
+from typing import TypeVar
+
+from rag_app.server.i18n import LANGUAGES, filled, page_texts, preferred, speak, spoken
+from rag_app.server.security.gate import Message, Receive, Scope, Send
+
+COOKIE = "rag_app_language"  # set by settings.js: a choice for one browser, of no use to anybody else
+AUTO = "auto"
+_FILLED = ("/", "/config")  # where the texts of the page's own parts are put in
+Item = TypeVar("Item")
+
+
+def language_for(headers: Mapping[str, str], configured: str = AUTO) -> str:
+    """One of LANGUAGES: what was chosen in the browser, else what is configured, else what the browser asks for."""
+    chosen = _cookie(headers.get("cookie", ""))
+    if chosen in LANGUAGES:
+        return chosen
+    return configured if configured in LANGUAGES else preferred(headers.get("accept-language", ""))
+
+
+def _cookie(header: str) -> str:
+    try:
+        jar: SimpleCookie = SimpleCookie(header)
+    except CookieError:
+        return ""
+    return jar[COOKIE].value if COOKIE in jar else ""
+
+
+def in_language(language: str, steps: Iterator[Item]) -> Iterator[Item]:
+    """`steps`, each of them made in that language, whatever context asks for it."""
+    context = contextvars.copy_context()
+    context.run(speak, language)
+    try:
+        while True:
+            try:
+                yield context.run(next, steps)
+            except StopIteration:
+                return
+    finally:
+        close = getattr(steps, "close", None)
+        if close is not None:
+            context.run(close)
+
+
+class Spoken:
+    """Serves `app` with the language of each request set, and the texts put into what the page is made of."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], configured: str = AUTO) -> None:
+        self.app = app
+        self.configured = configured
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        scope["language"] = language_for(headers, self.configured)
+        speak(scope["language"])
+        path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
+        if path not in _FILLED:
+            return await self.app(scope, receive, send)
+        # Compressed, the texts could not be put in.
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app(scope, receive, _filling(send, scope["method"] == "HEAD"))
+
+
+def _filling(send: Send, no_body: bool) -> Send:
+    """Holds the answer back until it is whole, fills it, and sends it."""
+    start: Message = {}
+    body = bytearray()
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        if message["type"] != "http.response.body":
+            return await send(message)
+        body.extend(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        whole = bytes(body) if no_body else _with_texts(body.decode("utf-8")).encode("utf-8")
+        kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+        kept += [(b"vary", b"accept-language, cookie"), (b"content-language", LANGUAGES[spoken()].encode())]
+        if not no_body:
+            kept.append((b"content-length", str(len(whole)).encode()))
+        await send({**start, "headers": kept})
+        await send({"type": "http.response.body", "body": whole})
+
+    return sent
+
+
+def _with_texts(page: str) -> str:
+    """The page with its texts: each [[key]], its language, and for its scripts the whole table."""
+    # No text of the catalogue holds a character that means something to HTML or JSON (tests/test_texts.py).
+    table = json.dumps(page_texts(), ensure_ascii=False)
+    own = LANGUAGES[spoken()]
+    page = filled(page).replace('lang="en"', f'lang="{own}"', 1)
+    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}{_frames()}"
+    return page.replace("<head>", f"<head><script>{script}</script>", 1)
+
+
+@cache
+def _frames() -> str:
+    """It has to run before Gradio's own scripts, and so stands here."""
+    return (resources.files("rag_app.server.web") / "static" / "frames.js").read_text(encoding="utf-8")
+
+
+# As texts.say, for the page's scripts.
+_SAY = r"""
+window.say = (key, values = {}) => window.texts[key].replace(/\{(\w+)(?:\|([^|}]*)\|([^|}]*))?\}/g,
+  (place, name, one, many) => one === undefined ? String(values[name]) : String(values[name]) === "1" ? one : many);
+"""
+# Gradio translates its own few texts, and names the language of the page, by what the browser says: it is told ours.
+_NAVIGATOR = """
+Object.defineProperty(navigator, "language", {{ value: "{0}" }});
+Object.defineProperty(navigator, "languages", {{ value: ["{0}"] }});
+"""

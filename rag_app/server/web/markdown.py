@@ -1,0 +1,221 @@
+"""Text that strangers wrote -> HTML that is safe to show. Pure, and the one door of markdown-it.
+
+What reaches the screen is built here from escaped text: no HTML, link or picture of a text survives, and mathematics
+is handed on only where it is clean. The page renders mathematics between backslash-brackets and nothing else, so a
+price such as $5 can never become a formula.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+
+from rag_app.server.i18n import say
+from rag_app.text.characters import without_invisible
+
+Cite = Callable[[int], str]
+"""A citation's number -> the HTML that stands for its mark."""
+
+MATH_DELIMITERS: tuple[dict[str, str | bool], ...] = (
+    {"left": r"\(", "right": r"\)", "display": False},
+    {"left": r"\[", "right": r"\]", "display": True},
+)
+LONGEST_FORMULA = 600  # characters
+
+_DELIMITER = re.compile(r"\\([()\[\]])")
+_MARK = re.compile(r"\[(\d{1,4})\]")
+_LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
+_BEGIN, _END, _PARTLY = "\ue000", "\ue001", "\ue002"  # private use: they can stand for nothing in a text
+_SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END, _PARTLY)))
+_BLOCK_TAG = re.compile(r"</?(?:p|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|blockquote|hr)\b")
+_LINE_START = re.compile(r"\s*(?:(?:[-*+>]|#{1,6}|\d{1,3}[.)])\s+)*")
+_FORMULA_STARTS = ((r"\(", r"\)", False), (r"\[", r"\]", True), ("$$", "$$", True), ("$", "$", False))
+# Macros could grow without end; the rest would load or link something.
+_FORBIDDEN = re.compile(
+    r"\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|href|url|includegraphics|html\w*|unicode|require|char)\b"
+)
+_WORDS = re.compile(r"[A-Za-z]{3,}\s+[A-Za-z]{3,}")
+_COMMAND = re.compile(r"\\(?:text|mathrm|mathit|mathbf|operatorname\*?)\s*\{[^{}]*\}|\\[A-Za-z]+")
+
+
+def shown(text: str) -> str:
+    """`text` as HTML that shows exactly its visible characters: escaped, and never taken for a formula."""
+    return _DELIMITER.sub(r"\\<wbr>\1", html.escape(without_invisible(text), quote=True))
+
+
+def is_clean_formula(content: str) -> bool:
+    """Whether the text between two delimiters is mathematics: balanced, short, no prose, no forbidden command."""
+    if not content.strip() or len(content) > LONGEST_FORMULA or "\n\n" in content or "$" in content:
+        return False
+    if _FORBIDDEN.search(content) or _DELIMITER.search(content):
+        return False
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", content):
+        depth += 1 if brace == "{" else -1
+        if depth < 0:
+            return False
+    return depth == 0 and not _WORDS.search(_COMMAND.sub(" ", content))
+
+
+def plain_html(
+    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+) -> str:
+    """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted."""
+    known = set(numbers)
+    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
+    paragraphs = []
+    for paragraph in re.split(r"\n\s*\n", source.strip()):
+        label = _LABEL.fullmatch(paragraph)
+        if label:
+            paragraphs.append(f'<p class="label"><strong>{shown(label[1])}</strong></p>')
+            continue
+        pieces, end = [], 0
+        for mark in _MARK.finditer(paragraph):
+            if int(mark[1]) in known:
+                pieces += [shown(paragraph[end : mark.start()]), cite(int(mark[1]))]
+                end = mark.end()
+        pieces.append(shown(paragraph[end:]))
+        paragraphs.append("<p>" + "".join(pieces).replace("\n", "<br>") + "</p>")
+    return _spans("\n".join(paragraphs))
+
+
+def markdown_html(
+    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+) -> str:
+    """Markdown with marks: emphasis, lists, tables, code and clean mathematics.
+
+    `marked` sentences get a span, those of them that are `partly` supported another look.
+    """
+    environment = {"cite": cite, "numbers": set(numbers)}
+    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
+    return _spans(str(_parser().render(source, environment)))
+
+
+def _with_sentinels(text: str, marked: Sequence[str], partly: Collection[str]) -> str:
+    """Put a sentinel before and after each marked sentence that stands in one line of the text."""
+    for sentence in sorted(set(marked), key=len, reverse=True):
+        wanted = sentence.strip()
+        if not wanted or "\n" in wanted or "|" in wanted or wanted not in text:
+            continue
+        head = _LINE_START.match(wanted)
+        skip = head.end() if head else 0
+        begin = _PARTLY if sentence in partly else _BEGIN
+        text = text.replace(wanted, wanted[:skip] + begin + wanted[skip:] + _END, 1)
+    return text
+
+
+def _spans(rendered: str) -> str:
+    """Sentinels -> spans, where the two of a pair enclose no border of a block."""
+
+    def span(match: re.Match[str]) -> str:
+        inner = match[2]
+        if _BLOCK_TAG.search(inner) or not _balanced(inner):
+            return inner
+        if match[1] == _PARTLY:
+            return f'<span class="unsupported partly" title="{say("answer.partly-hint")}">{inner}</span>'
+        return f'<span class="unsupported" title="{say("answer.unsupported-hint")}">{inner}</span>'
+
+    rendered = re.sub(f"([{_BEGIN}{_PARTLY}])([^{_BEGIN}{_PARTLY}{_END}]*){_END}", span, rendered)
+    return rendered.translate(_SENTINELS)
+
+
+def _balanced(fragment: str) -> bool:
+    depth = 0
+    for tag in re.findall(r"<(/?)(?:em|strong|s|code|span|button)\b", fragment):
+        depth += -1 if tag else 1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def shown_elsewhere(text: str) -> str:
+    """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
+    return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
+
+
+# -- the Markdown parser ----------------------------------------------------------------------------------------
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 20})
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["link", "image", "autolink", "html_inline", "html_block", "reference"])
+    parser.inline.ruler.before("escape", "formula", _formula)
+    parser.inline.ruler.before("escape", "citation", _citation)
+    parser.add_render_rule("formula", _render_formula)
+    parser.add_render_rule("citation", _render_citation)
+    parser.add_render_rule("text", _render_text)
+    parser.add_render_rule("fence", _render_code)
+    parser.add_render_rule("table_open", _render_table_open)
+    parser.add_render_rule("table_close", _render_table_close)
+    return parser
+
+
+def _formula(state: StateInline, silent: bool) -> bool:
+    for left, right, display in _FORMULA_STARTS:
+        if not state.src.startswith(left, state.pos):
+            continue
+        start = state.pos + len(left)
+        end = state.src.find(right, start, min(state.posMax, start + LONGEST_FORMULA + 1))
+        content = state.src[start:end] if end > start else ""
+        if not is_clean_formula(content) or (left == "$" and not _is_dollar_formula(state.src, start, end)):
+            continue
+        if not silent:
+            token = state.push("formula", "math", 0)
+            token.content, token.meta = content, {"display": display}
+        state.pos = end + len(right)
+        return True
+    return False
+
+
+def _is_dollar_formula(source: str, start: int, end: int) -> bool:
+    """Pandoc's rule: no blank inside either dollar, no digit after the second; and a bare amount is a price."""
+    content, after = source[start:end], source[end + 1 : end + 2]
+    if content[0].isspace() or content[-1].isspace() or after.isdigit():
+        return False
+    return re.match(r"\d[\d.,]*\s", content) is None
+
+
+def _citation(state: StateInline, silent: bool) -> bool:
+    mark = _MARK.match(state.src, state.pos, state.posMax)
+    if mark is None or int(mark[1]) not in state.env["numbers"]:
+        return False
+    if not silent:
+        token = state.push("citation", "", 0)
+        token.meta = {"number": int(mark[1])}
+    state.pos = mark.end()
+    return True
+
+
+def _render_formula(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    token = tokens[index]
+    left, right = (r"\[", r"\]") if token.meta["display"] else (r"\(", r"\)")
+    return f'<span class="formula">{left}{html.escape(token.content)}{right}</span>'
+
+
+def _render_citation(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    return str(environment["cite"](tokens[index].meta["number"]))
+
+
+def _render_text(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    return shown(tokens[index].content)
+
+
+def _render_code(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    # Without the language's class: nothing on the page may take a text for a diagram to draw.
+    return f"<pre><code>{html.escape(tokens[index].content)}</code></pre>\n"
+
+
+def _render_table_open(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    return '<div class="table"><table>\n'
+
+
+def _render_table_close(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    return "</table></div>\n"

@@ -1,0 +1,272 @@
+"""What the reading pane shows: pages, pictures and files, each behind a name that cannot be guessed.
+
+Nothing is served by path. A paper and a cited place get a name when the page first shows them; a name that was never
+given out opens nothing. The names are made anew by every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from rag_app.errors import RagError
+from rag_app.outputs.markdown import FORMS, Form, safe_name
+from rag_app.outputs.save import exported
+from rag_app.papers.pdf.file import render_page
+from rag_app.records import Answer, Box, Citation, Page, Source
+from rag_app.server.i18n import say
+from rag_app.text.quote_matching import find_quote
+
+if TYPE_CHECKING:
+    from rag_app.records import PaperRow
+
+
+PREFIX = "/reading"
+SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of pictures would never be hit
+PICTURES_BYTES = 96 * 1024 * 1024
+ANSWERS_KEPT = 4_000  # that can still be taken away
+PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
+
+LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
+
+Picture = tuple[bytes, int, int]  # PNG, width and height in pixels
+Found = TypeVar("Found")
+
+
+class Library(Protocol):
+    """Where pages come from."""
+
+    def papers(self) -> Sequence[PaperRow]: ...
+    def page(self, paper: str, number: int) -> Page: ...
+    def path(self, paper: str) -> Path: ...
+    def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
+
+
+class Shelf:
+    """The papers and places that the page may open, by name. Safe to share between threads."""
+
+    def __init__(self, library: Library, render: Callable[[Path, int, float], Picture] = render_page) -> None:
+        self._library = library
+        self._render = render
+        self._secret = secrets.token_bytes(32)
+        self._papers: dict[str, str] = {}
+        self._places: OrderedDict[str, Citation] = OrderedDict()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._pictures_size = 0
+        self._lock = threading.Lock()
+
+    def _name(self, *parts: object) -> str:
+        return hmac.new(self._secret, repr(parts).encode(), hashlib.sha256).hexdigest()[:32]
+
+    def name_paper(self, paper: str) -> str:
+        """The paper's name on the page."""
+        name = self._name("paper", paper)
+        with self._lock:
+            self._papers[name] = paper
+        return name
+
+    def name_place(self, citation: Citation) -> str:
+        """The cited place's name on the page."""
+        name = self._name("place", citation)
+        with self._lock:
+            self._places[name] = citation
+            self._places.move_to_end(name)
+            while len(self._places) > PLACES_KEPT:
+                self._places.popitem(last=False)
+        return name
+
+    def name_answer(self, answer: Answer) -> str:
+        """The answer's name on the page, for taking it away."""
+        name = self._name("answer", answer)
+        with self._lock:
+            self._answers[name] = answer
+            self._answers.move_to_end(name)
+            while len(self._answers) > ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+        return name
+
+    def take_away(self, name: str, suffix: str) -> tuple[str, Form, str]:
+        """The answer in the form of that suffix: its text, the form, and a file's name.
+
+        Raises KeyError when the name was never given out or there is no such form, ExportError when the answer has
+        nothing of the form.
+        """
+        with self._lock:
+            answer = self._answers[name]
+        form = FORMS[suffix]
+        return form.make(exported(self._library, [answer])), form, f"{safe_name(answer.question)}.{suffix}"
+
+    def paper(self, name: str) -> str:
+        """The paper behind a name. Raises KeyError when the name was never given out."""
+        with self._lock:
+            return self._papers[name]
+
+    def place(self, name: str) -> Citation:
+        """The place behind a name. Raises KeyError when the name was never given out or is too long ago."""
+        with self._lock:
+            return self._places[name]
+
+    def path(self, paper: str) -> Path:
+        """The paper's file. Raises KeyError when the library does not have it."""
+        return self._library.path(paper)
+
+    def describe(self, paper: str, number: int, citation: Citation | None = None) -> dict[str, object]:
+        """What the reading pane shows of one page. Raises KeyError when there is no such paper or page."""
+        page = self._library.page(paper, number)
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        section = next((block.section for block in page.blocks if block.section), "")
+        found: dict[str, object] = {
+            "paper": self.name_paper(paper),
+            "file": paper,
+            "title": citation.title if citation else (row.title if row else paper),
+            "page": page.number,
+            "label": page.label,
+            "pages": row.pages if row else page.number,
+            "section": citation.section if citation else section,
+            "width": page.width,
+            "height": page.height,
+            "picture": page.words is not None,
+            "marks": [],
+        }
+        if citation is not None:
+            marks = percent_boxes(citation.boxes, page.width, page.height) if citation.verified else []
+            located = bool(marks) or page.words is None
+            found |= {
+                "quote": citation.quote,
+                "verified": citation.verified,
+                "digest": citation.digest,
+                "marks": marks,
+                "located": located,
+                "note": place_note(citation, located),
+                "references": [
+                    {
+                        "mark": reference.mark,
+                        "entry": reference.entry,
+                        "paper": self.name_paper(reference.paper) if reference.paper else "",
+                    }
+                    for reference in citation.references
+                ],
+            }
+        found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
+        return found
+
+    def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:
+        """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
+        page = self._library.page(paper, number)
+        scale = min(scale, LONGEST_SIDE / max(page.width, page.height, 1.0))
+        path = self._library.path(paper)
+        status = path.stat()
+        key = self._name("picture", str(path), status.st_mtime_ns, status.st_size, number, scale)
+        with self._lock:
+            if key in self._pictures:
+                self._pictures.move_to_end(key)
+                return self._pictures[key], key
+        data = self._render(path, number, scale)[0]
+        with self._lock:
+            if key not in self._pictures:
+                self._pictures[key] = data
+                self._pictures_size += len(data)
+            while self._pictures_size > PICTURES_BYTES and len(self._pictures) > 1:
+                self._pictures_size -= len(self._pictures.popitem(last=False)[1])
+        return data, key
+
+
+def percent_boxes(boxes: Sequence[Box], width: float, height: float) -> list[list[float]]:
+    """Boxes in points -> left, top, width, height in percent of the page, so that zooming keeps them right."""
+    if width <= 0 or height <= 0:
+        return []
+    found = []
+    for x0, y0, x1, y1 in boxes:
+        left, right = (min(max(x / width * 100, 0.0), 100.0) for x in (x0, x1))
+        top, bottom = (min(max(y / height * 100, 0.0), 100.0) for y in (y0, y1))
+        if right > left and bottom > top:
+            found.append([round(value, 3) for value in (left, top, right - left, bottom - top)])
+    return found
+
+
+def place_note(citation: Citation, marked: bool) -> str:
+    """One or two sentences: how sure this place is, and why nothing is marked where nothing is."""
+    parts = []
+    if citation.digest:
+        parts.append(say("reading.digest"))
+    if not citation.verified:
+        parts.append(say("reading.not-verified"))
+    elif not marked:
+        parts.append(say("reading.not-placed"))
+    elif not citation.digest:
+        parts.append(say("reading.verified"))
+    return " ".join(parts)
+
+
+def marked_text(text: str, quote: str) -> list[str]:
+    """The text before, in and after the quote; the last two are empty when the quote is not in it."""
+    span = find_quote(quote, text) if quote else None
+    if span is None:
+        return [text, "", ""]
+    return [text[: span[0]], text[span[0] : span[1]], text[span[1] :]]
+
+
+# -- routes -----------------------------------------------------------------------------------------------------
+
+_KINDS = {".pdf": "application/pdf"}
+
+
+def reading_routes(shelf: Shelf) -> APIRouter:
+    """The routes of the reading pane: a place, a page, its picture, the file."""
+    routes = APIRouter(prefix=PREFIX, include_in_schema=False)
+
+    @routes.get("/place/{name}")
+    def place(name: str) -> JSONResponse:
+        citation = _found(lambda: shelf.place(name))
+        return _said(_found(lambda: shelf.describe(citation.paper, citation.page, citation)))
+
+    @routes.get("/paper/{name}/{number}")
+    def page(name: str, number: int) -> JSONResponse:
+        return _said(_found(lambda: shelf.describe(shelf.paper(name), number)))
+
+    @routes.get("/paper/{name}/{number}/picture")
+    def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
+        wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
+        data, tag = _found(lambda: shelf.picture(shelf.paper(name), number, wanted))
+        headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+        if f'"{tag}"' in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type="image/png", headers=headers)
+
+    @routes.get("/paper/{name}/{number}/file")
+    def file(name: str, number: int) -> FileResponse:
+        path = _found(lambda: shelf.path(shelf.paper(name)))
+        kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
+        return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
+
+    @routes.get("/answer/{name}/{suffix}")
+    def answer(name: str, suffix: str) -> Response:
+        text, form, file_name = _found(lambda: shelf.take_away(name, suffix))
+        headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
+        return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
+
+    return routes
+
+
+def _said(content: dict[str, object]) -> JSONResponse:
+    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+
+
+def _found(look: Callable[[], Found]) -> Found:
+    """The outermost edge of a request: what is not there is 404, what cannot be read says why."""
+    try:
+        return look()
+    except (KeyError, FileNotFoundError, IndexError) as error:
+        raise HTTPException(404, say("reading.no-place")) from error
+    except RagError as error:
+        raise HTTPException(422, str(error)) from error

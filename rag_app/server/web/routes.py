@@ -1,0 +1,55 @@
+"""What lets the library and its reader be changed from the page, in one piece: routes, styles and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from rag_app.server.uploads import Arrivals
+from rag_app.server.web.history_panel import take_routes
+from rag_app.server.web.settings_panel import SettingsPanel, settings_routes
+from rag_app.server.web.upload_routes import adding_routes
+from rag_app.settings import Settings
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+    from rag_app.outputs.history import History
+    from rag_app.server.web.reading_panel import Shelf
+    from rag_app.server.web.settings_panel import ReaderNote
+
+
+FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
+Growing = Callable[["Shelf"], APIRouter]
+
+
+def growing_routes(
+    arrivals: Arrivals,
+    assistant: Assistant,
+    settings: Settings,
+    reader: ReaderNote,
+    history: History,
+    shared: Callable[[], bool] = lambda: False,
+) -> Growing:
+    """What makes the routes of adding and of settings, once it is given the papers' names on the page.
+
+    `shared`: whether several users have the page, none of whom chooses the reader for the others.
+    """
+
+    def made(shelf: Shelf) -> APIRouter:
+        routes = APIRouter()
+        routes.include_router(adding_routes(arrivals, shelf))
+        routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history), shared))
+        routes.include_router(take_routes(assistant, history))
+        return routes
+
+    return made
+
+
+def growing_head() -> str:
+    """The styles and scripts of both, for the head of the page."""
+    static = resources.files("rag_app.server.web") / "static"
+    style, *scripts = ((static / name).read_text(encoding="utf-8") for name in FILES)
+    return f"<style>{style}</style>" + "".join(f"<script>{script}</script>" for script in scripts)

@@ -1,0 +1,232 @@
+"""Which reader answers, said on the page; the settings panel changes it.
+
+The settings panel of the page: which reader answers, tried with one tiny call and used from the next question on.
+
+A key goes in and never comes out: not into the page, a message, the history or a log.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from rag_app.errors import RagError
+from rag_app.server.i18n import Later, later, say
+from rag_app.server.web.markdown import shown
+from rag_app.server.web.render import VERBATIM_READERS
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from rag_app.errors import SettingsError
+from rag_app.models.llm.choice import (
+    OWN,
+    Choice,
+    choice_of,
+    for_the_form,
+    forget,
+    is_kept,
+    keep,
+    key_source,
+    overriding,
+    try_reader,
+    with_choice,
+)
+from rag_app.models.llm.providers import PRESETS
+from rag_app.server.i18n import core_words
+from rag_app.server.web.upload_routes import read_json, said
+from rag_app.settings import Settings, reader_file
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+    from rag_app.outputs.history import History
+
+
+_log = logging.getLogger(__name__)
+
+
+class Note(Protocol):
+    """What the screen shows of the reader."""
+
+    @property
+    def name(self) -> str: ...
+    def html(self) -> str: ...
+
+
+class ReaderNote:
+    """The reader's name once it is open, or why it cannot be opened."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.problem: str | Later = ""
+
+    def open(self, assistant: Assistant) -> None:
+        """Open the reader now, so that the first question does not wait for it. Never raises."""
+        try:
+            self.name = assistant.reader.name
+        except RagError as error:
+            self.problem = str(error)
+        except Exception as error:  # the outermost edge of its thread: the page must say it
+            _log.exception("the reader could not be opened")
+            self.problem = later("reader.not-opened", why=f"{type(error).__name__}: {error}")
+
+    def html(self) -> str:
+        """A line that says who answers, and what opens the settings."""
+        if self.problem:
+            line = f'<span class="failed">{shown(str(self.problem))}</span>'
+        elif not self.name:
+            line = say("reader.ready")
+        elif self.name in VERBATIM_READERS:
+            line = f"{say('reader.name')}<b>{say('reader.quoting')}</b>{say('reader.no-model')}"
+        else:
+            line = f"{say('reader.name')}<b>{shown(self.name)}</b>"
+        change = f'<button type="button" class="text-button open-settings">{say("settings.open")}</button>'
+        return f'<p class="reader">{line}</p>{change}'
+
+
+PREFIX = "/settings"
+TITLES = {
+    "none": ("settings.none", "settings.none-about"),
+    "auto": ("settings.auto", "settings.auto-about"),
+    "local": ("settings.local", "settings.local-about"),
+    OWN: ("settings.own", "settings.own-about"),
+}
+
+
+class SettingsPanel:
+    """What the panel shows and does. Safe to share between threads."""
+
+    def __init__(self, assistant: Assistant, settings: Settings, reader: ReaderNote, history: History) -> None:
+        self._assistant = assistant
+        self._settings = settings  # as they are in use now
+        self._reader = reader
+        self._history = history
+        self._lock = threading.Lock()
+
+    def state(self) -> dict[str, Any]:
+        """What is chosen and what can be chosen. Never a key; asks nobody."""
+        settings = self._settings
+        choice = choice_of(settings)
+        return {
+            "chosen": choice.name,
+            "base_url": choice.base_url,
+            "model": choice.model,
+            "readers": [_reader(name, settings) for name in ("none", "auto", *PRESETS, OWN, "local")],
+            "key": core_words(key_source(settings, choice.name, choice.base_url)),
+            "answering": "" if self._reader.name in VERBATIM_READERS else self._reader.name,
+            "problem": for_the_form(core_words(str(self._reader.problem)), choice.key),
+            "kept": is_kept(),
+            "file": str(reader_file()),
+            "overridden": list(overriding()),
+        }
+
+    def attempt(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Try what was typed with one tiny call; nothing is changed by it."""
+        choice = _choice(value)
+        wanted = with_choice(self._settings, choice)
+        trial = try_reader(wanted)
+        message = for_the_form(core_words(trial.message), wanted.llm_api_key.get_secret_value())
+        return {"works": trial.works, "message": message, "models": list(trial.models)}
+
+    def use(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Have new questions answered by what was typed; kept on this machine only where that was ticked.
+
+        It is tried first. What does not work is used only when the user, told so, says "anyway".
+        """
+        wanted = with_choice(self._settings, _choice(value))
+        key = wanted.llm_api_key.get_secret_value()
+        if value.get("anyway") is not True:
+            trial = try_reader(wanted)
+            if not trial.works:
+                said = f"{for_the_form(core_words(trial.message), key)} {say('settings.not-used')}"
+                return {"works": False, "message": said, "models": list(trial.models), "anyway": True}
+        self._history.hide(key)  # before the first answer could repeat it
+        with self._lock:
+            try:
+                reader = self._assistant.read_by(wanted)
+            except RagError as error:
+                raise SettingsError(for_the_form(str(error), key)) from None
+            self._settings = wanted
+            self._reader.name, self._reader.problem = reader.name, ""
+        words = [say("settings.by-quotes")]
+        if reader.name not in VERBATIM_READERS:
+            words = [say("settings.by-model", name=reader.name)]
+        if value.get("keep") is True:
+            words.append(say("settings.kept-in", file=keep(wanted)))
+            if overriding():
+                words.append(say("settings.overridden", names=", ".join(overriding())))
+        else:
+            words.append(say("settings.until-end"))
+        return {"works": True, "message": " ".join(words)}
+
+    def forget(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Delete the file in which a reader was kept; what is in use goes on."""
+        there = forget()
+        return {
+            "works": True,
+            "message": say("settings.deleted", file=reader_file()) if there else say("settings.nothing-kept"),
+        }
+
+
+def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: False) -> APIRouter:
+    """The routes of the settings panel. Nothing is changed and nobody asked while the page is `shared` by users.
+
+    The reader answers them all: who named the server would read what the others ask.
+    """
+    routes = APIRouter(prefix=PREFIX, include_in_schema=False)
+    actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "try": panel.attempt,
+        "use": panel.use,
+        "forget": panel.forget,
+    }
+
+    @routes.get("/state")
+    def state() -> JSONResponse:
+        return said(panel.state())
+
+    @routes.post("/{name}")
+    async def do(name: str, request: Request) -> JSONResponse:
+        if name not in actions:
+            raise HTTPException(404, say("adding.nothing-such"))
+        value = await read_json(request)
+        if shared():
+            return said({"works": False, "message": say("settings.shared"), "state": panel.state()})
+        try:
+            found = await run_in_threadpool(actions[name], value)
+        except RagError as error:
+            found = {"works": False, "message": for_the_form(str(error), str(value.get("key") or "").strip())}
+        return said(found | {"state": panel.state()})
+
+    return routes
+
+
+def _reader(name: str, settings: Settings) -> dict[str, str]:
+    if name in TITLES:
+        title, about = map(say, TITLES[name])
+        return {"name": name, "title": title, "about": about, "key": core_words(key_source(settings, name))}
+    preset = PRESETS[name]
+    here = not preset.key_variable
+    about = say("settings.here") if here else say("settings.goes-to", name=preset.title)
+    return {
+        "name": name,
+        "title": preset.title,
+        "about": about,
+        "base_url": preset.base_url,
+        "model": preset.model,
+        "variable": preset.key_variable,
+        "key": core_words(key_source(settings, name)),
+    }
+
+
+def _choice(value: dict[str, Any]) -> Choice:
+    text = {name: str(value.get(name) or "").strip() for name in ("name", "base_url", "model", "key")}
+    return Choice(**text)

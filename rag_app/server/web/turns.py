@@ -1,0 +1,159 @@
+"""What a tab asks and is shown: questions, corrected plans, Stop, and coming back to an answer that is being made.
+
+It knows nothing of gradio: what is shown is handed to the screen as `Shown`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rag_app.errors import QuestionError
+from rag_app.records import Answer, Event
+from rag_app.retrieval.hybrid import Scope
+from rag_app.server.conversations import Conversation, Messages, Sessions
+from rag_app.server.i18n import say
+from rag_app.server.runs import Run, snapshots
+from rag_app.server.web.history_panel import Talks
+from rag_app.server.web.reading_panel import Shelf
+from rag_app.server.web.render import VERBATIM_READERS, progress_html
+
+if TYPE_CHECKING:
+    from rag_app.assistant import Assistant
+
+
+Begin = Callable[[threading.Event], Iterator[Event]]
+
+
+class Named(Protocol):
+    """Who answers."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What changes on a tab's screen; None leaves a part as it is."""
+
+    messages: Messages | None = None
+    answering: bool | None = None  # the question box has Stop in place of Ask
+    asked: bool = False  # what stands in the question box has been asked: it is emptied
+    rows: str | None = None  # the list of conversations
+    notice: str = ""
+
+
+class Asking:
+    """The conversations of all tabs."""
+
+    def __init__(self, assistant: Assistant, shelf: Shelf, reader: Named, talks: Talks) -> None:
+        self.assistant = assistant
+        self.shelf = shelf
+        self.reader = reader
+        self.talks = talks
+        self.sessions = Sessions()
+
+    def conversation(self, session: str | None, kept: str = "") -> Conversation:
+        """The conversation of the tab; one that lost its connection goes on in the one that it shows, `kept`."""
+        conversation = self.sessions.of(session)
+        if not conversation.id:
+            self.talks.open(conversation, kept)
+        return conversation
+
+    def ask(self, conversation: Conversation, question: str, ticked: str) -> Iterator[Shown]:
+        """Answer as the words come, from the papers that are `ticked`: a JSON list of their names on the page."""
+        if not question.strip():
+            yield Shown()
+            return
+        history = conversation.history()
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            return self.assistant.stream(question, papers=self._ticked(ticked), history=history, stop=event)
+
+        yield from self._told(conversation, question, question, begin)
+
+    def correct(self, conversation: Conversation, papers: str, aspects: str) -> Iterator[Shown]:
+        """Compare again, with the papers and aspects as the user has corrected them."""
+        answer = conversation.compared
+        if answer is None or answer.plan is None:
+            yield Shown()
+            return
+        known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
+        question = answer.question
+        meant = say("question.said-papers", papers=papers), say("question.said-aspects", aspects=aspects)
+        said = "\n".join((question, *meant))
+
+        def begin(event: threading.Event) -> Iterator[Event]:
+            meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
+            scope = Scope(tuple(self.assistant.papers_meant(meant)))
+            return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
+
+        yield from self._told(conversation, question, said, begin)
+
+    def resume(self, conversation: Conversation) -> Iterator[Shown]:
+        """The tab has opened a conversation: show the answer that is being made in it."""
+        run = self.talks.runs.of(conversation.id)
+        if run is not None:
+            yield from self._watched(conversation, run)
+        else:
+            yield Shown(conversation.messages(), answering=False)
+
+    def wish(self, conversation: Conversation, wish: str) -> Shown:
+        """Something was pressed in the list of conversations or under an answer."""
+        shown = conversation.id
+        self.talks.do(wish, conversation)
+        if conversation.id != shown:
+            conversation.watcher = None  # what is still coming belongs to the conversation that was left
+        return Shown(conversation.messages(), rows=self.talks.rows(conversation))
+
+    def stop(self, conversation: Conversation) -> None:
+        """Stop the answer that is coming; what came stays."""
+        self.talks.runs.stop(conversation.id)
+
+    def news(self, conversation: Conversation) -> str | None:
+        """The list of conversations when an answer was begun or ended since the tab last asked for it."""
+        now = self.talks.runs.changes
+        changed, conversation.seen_runs = conversation.seen_runs != now, now
+        return self.talks.rows(conversation) if changed else None
+
+    def _told(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[Shown]:
+        """One turn: `said` is shown as the user's, `begin` answers, whether or not anybody watches."""
+        if self.talks.runs.of(conversation.id) is not None:
+            yield Shown(notice=say("question.busy"))
+            return
+        turn = self.talks.begin(conversation, said, progress_html("", say("question.planning")))
+        run = self.talks.runs.begin(turn, said, lambda stop: self._answer(question, begin, stop), self.talks.keep)
+        yield Shown(asked=True, answering=True)
+        yield from self._watched(conversation, run)
+
+    def _watched(self, conversation: Conversation, run: Run) -> Iterator[Shown]:
+        """Show an answer as it comes, until it has ended, the tab leaves it, or another handler of the tab does so."""
+        me = conversation.watcher = object()
+        yield Shown(conversation.messages(), answering=True, rows=self.talks.rows(conversation))
+        for _ in run.watch(lambda: conversation.watcher is me):
+            yield Shown(conversation.messages())
+        if conversation.watcher is me:
+            conversation.watcher = None
+            yield Shown(conversation.messages(), answering=False, rows=self.talks.rows(conversation))
+
+    def _answer(self, question: str, begin: Begin, stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
+        """What is shown meanwhile, and at last the answer."""
+        verbatim = self.reader.name in VERBATIM_READERS
+
+        def told(event: threading.Event) -> Iterator[Event]:
+            try:
+                yield from begin(event)
+            except QuestionError as error:
+                yield Answer("", question, "error", str(error), "")
+
+        for snapshot in snapshots(question, told, stop):
+            yield progress_html(snapshot.text, snapshot.doing, verbatim), snapshot.answer
+
+    def _ticked(self, names: str) -> list[str]:
+        try:
+            return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
+        except (KeyError, TypeError, ValueError) as error:
+            raise QuestionError(say("question.not-ticked")) from error

@@ -1,0 +1,177 @@
+"""The library's side of the page."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from rag_app.errors import IndexBusy
+from rag_app.server.build_job import BuildJob, duration
+from rag_app.server.web.library_panel import example_questions, rows_html, searchable, short_name, status_html
+from tests.fake_assistant import Row
+
+REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
+
+
+def waited(job):
+    job.stop()
+    assert not job.running
+    return job
+
+
+ETA = {"stage": "reading", "done": 12, "total": 47, "message": "2004.04906v3.pdf", "eta": 41.0}
+
+
+def test_a_build_tells_how_far_it_is_and_how_it_ended():
+    hold, begun = threading.Event(), threading.Event()
+
+    def build(on_progress, stop):
+        on_progress(SimpleNamespace(**ETA))
+        begun.set()
+        hold.wait(10)
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start() and not job.start()
+    assert begun.wait(10)
+    shown = status_html(SimpleNamespace(papers=12, by_words=300, by_meaning=0), job, 47)
+    assert (
+        'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
+    )
+    assert "12 of 47 papers can be searched, by words; meaning follows" in shown
+    hold.set()
+    assert "2 papers, 1,200 passages" in str(waited(job).outcome)
+
+
+@pytest.mark.parametrize("error", [IndexBusy("Process 7 is building. Wait for it."), OSError("disk full")])
+def test_a_build_that_fails_says_why(error):
+    def build(on_progress, stop):
+        raise error
+
+    job = BuildJob(build)
+    job.start()
+    waited(job)
+    assert job.failed and str(error) in str(job.outcome)
+
+
+def test_a_second_build_can_wait_for_the_first():
+    hold, runs, second = threading.Event(), [], threading.Event()
+
+    def build(on_progress, stop):
+        runs.append(1)
+        if len(runs) == 2:
+            second.set()
+        hold.wait(10)
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start()
+    assert job.start(after_this_one=True)
+    hold.set()
+    assert second.wait(10)
+    waited(job)
+    assert len(runs) == 2
+
+
+def test_a_build_is_cancelled_and_another_can_be_asked_for_meanwhile():
+    entered, release, runs = threading.Event(), threading.Event(), []
+
+    def build(on_progress, stop, **more):
+        runs.append((stop, more))
+        entered.set()
+        release.wait(10)
+        if stop.is_set():
+            raise RuntimeError("stopped")
+        return REPORT
+
+    job = BuildJob(build)
+    assert job.start(fresh=True) and not job.start(fresh=True)
+    assert entered.wait(10)
+    job.cancel()
+    assert runs[0][0].is_set() and job.start(after_this_one=True)
+    release.set()
+    job._thread.join(10)
+    assert [more for _, more in runs] == [{"fresh": True}, {}] and not runs[1][0].is_set()
+    assert "Built in" in str(job.outcome) and not job.running
+
+
+def test_after_a_cancel_nothing_begins_by_itself():
+    release, runs = threading.Event(), []
+
+    def build(on_progress, stop):
+        runs.append(1)
+        release.wait(10)
+        raise RuntimeError("stopped")
+
+    job = BuildJob(build)
+    job.start()
+    job.start(after_this_one=True)
+    job.cancel()
+    release.set()
+    job._thread.join(10)
+    assert runs == [1] and "kept" in str(job.outcome) and not job.failed
+
+
+@pytest.mark.parametrize(
+    ("status", "building", "known", "words"),
+    [
+        ((0, 0, 0), True, 0, "No papers yet"),
+        ((0, 0, 0), True, 9, "being built"),
+        ((0, 0, 0), False, 9, "Press Rebuild"),
+        ((9, 50, 50), False, 9, "9 papers can be searched, by words and meaning"),
+    ],
+)
+def test_what_can_be_searched_is_said(status, building, known, words):
+    papers, by_words, by_meaning = status
+    assert words in searchable(
+        SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning), building, known
+    )
+
+
+def test_rows_name_what_is_wrong_and_escape_everything():
+    rows = [
+        Row("a.pdf", "A <b>Title</b> ${1+1} {{x}}", 12, 80, year=2020, topic="retrieval"),
+        Row("b.pdf", "", 0, 0, "unreadable", "b.pdf: encrypted <i>. Remove the password."),
+    ]
+    shown = rows_html(rows, lambda paper: f"name-of-{paper}")
+    assert "<b>" not in shown and "<i>" not in shown
+    assert "2020 · 12 p. · retrieval" in shown
+    assert "encrypted" in shown and "state unreadable" in shown
+    assert shown.index("Title") < shown.index("b.pdf")
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("LongRAG: Enhancing Retrieval", "LongRAG"),
+        ("Dense Passage Retrieval", ""),
+        ("What Is It: A Very Odd One", "What Is It"),
+    ],
+)
+def test_short_names(title, name):
+    assert short_name(title) == name
+
+
+def test_examples_are_made_from_papers_that_are_in():
+    rows = [
+        Row("a", "Alpha: one", 1, topic="x"),
+        Row("b", "Beta: two", 1, topic="y"),
+        Row("c", "Gamma: three", 1, topic="x"),
+        Row("d", "Delta: four", 0, 0, "unreadable", "broken"),
+    ]
+    fact, comparison, absent = example_questions(rows)
+    assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "coffee" in absent
+    assert example_questions(rows[3:]) == []
+    assert "Which datasets is DPR" in example_questions(rows, ["DPR", "FiD"])[0]
+    assert len(example_questions([Row("e", "A title without a colon", 3)])) == 2
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (41, "41 s"), (200, "3 min"), (4800, "1 h 20 min")])
+def test_durations(seconds, words):
+    assert str(duration(seconds)) == words
+
+
+def test_hidden_text_is_told_on_the_papers_row():
+    rows = (Row("a.pdf", "A Title", 3, hidden=("page 2 (covered): “<b>praise us”",)),)
+    rendered = rows_html(rows, lambda paper: "name")
+    assert "Hidden text, page 2 (covered): “&lt;b&gt;praise us”" in rendered

@@ -1,0 +1,139 @@
+"""What is shown of an answer: each state looks different and says why."""
+
+import re
+
+import pytest
+
+from rag_app.records import Answer, Cell, Citation, Row, Searched, Table, Verdict
+from rag_app.server.web.render import answer_html, citation_html, place_words, progress_html, question_html
+
+HOSTILE = "<img src=x onerror=alert(1)> \" ' & $5"
+
+
+def citation(number=1, **changes):
+    facts = {"paper": "a.pdf", "title": "A Title", "page": 3, "label": "3", "section": "4 Results"}
+    facts |= {"quote": "it is 42", "verified": True}
+    return Citation(number=number, **(facts | changes))
+
+
+def name(place):
+    return f"name-of-{place.number}"
+
+
+def answer(**changes):
+    facts = {"id": "", "question": "q", "status": "answered", "answer": "It is 42 [1].", "reader": "some-model"}
+    facts |= {"citations": (citation(),)}
+    return Answer(**(facts | changes))
+
+
+def test_a_number_in_a_sentence_opens_its_place_and_tells_the_quote():
+    rendered = answer_html(answer(), name)
+    assert re.search(
+        r'<button type="button" class="cite" value="name-of-1" title="“it is 42” — A Title[^"]*">1</button>', rendered
+    )
+
+
+def test_verified_and_unverified_differ_at_a_glance_and_in_words():
+    good, bad = citation_html(citation(), name), citation_html(citation(verified=False), name)
+    assert 'class="verified"' in good and "✓ on the page" in good
+    assert 'class="unverified"' in bad and "! not found on the page" in bad and "✓" not in bad
+
+
+def test_a_digest_says_that_it_is_one():
+    assert "in the digest" in citation_html(citation(digest=True), name)
+    assert "not the paper" in citation_html(citation(digest=True), name)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"), [("3", "page\xa03 · 4 Results"), ("1245", "page\xa03 (printed\xa01245) · 4 Results")]
+)
+def test_the_printed_label_is_told_where_it_differs(label, words):
+    assert place_words(citation(label=label)) == words
+
+
+def test_unsupported_sentences_are_marked_and_counted():
+    rendered = answer_html(answer(unsupported=("It is 42 [1].",)), name)
+    assert 'class="unsupported"' in rendered
+    assert "1 sentence not supported" in rendered
+
+
+def test_what_is_partly_supported_is_told_apart_and_what_is_missing_is_named():
+    verdicts = (Verdict("It is 42 [1].", "partly", ("42", "<b>Name")),)
+    rendered = answer_html(answer(unsupported=("It is 42 [1].",), verdicts=verdicts), name)
+    assert 'class="unsupported partly"' in rendered
+    assert "<li>Partly: It is 42 [1]. <em>Missing there: 42, &lt;b&gt;Name.</em></li>" in rendered
+
+
+def test_not_in_these_papers_has_its_own_look_and_its_nearest_passages():
+    rendered = answer_html(
+        answer(status="not_in_papers", answer="Not in these papers.", citations=(), nearest=(citation(),)), name
+    )
+    assert 'class="answer absent"' in rendered
+    assert rendered.count("Not in these papers") == 1
+    assert "nearest" in rendered and "name-of-1" in rendered
+    longer = "Not in these papers: nothing that was found answers it."
+    rendered = answer_html(answer(status="not_in_papers", answer=longer, citations=()), name)
+    assert rendered.count("Not in these papers") == 1 and "Nothing that was found answers it." in rendered
+
+
+def test_a_quote_that_the_answer_repeats_takes_one_line():
+    assert "repeated" in answer_html(answer(answer="it is 42 [1]"), name)
+    assert "repeated" not in answer_html(answer(), name)
+
+
+def test_the_footer_tells_what_was_looked_at():
+    rendered = answer_html(
+        answer(searched=Searched(47, 9, 3, ("scan.pdf",)), milliseconds={"total": 2290.0}, tokens=1834), name
+    )
+    assert "searched 47 papers, read 9, quoted 3, unreadable 1" in rendered
+    assert "reader: some-model" in rendered and "2.3 s" in rendered and "1,834 tokens" in rendered
+    assert 'title="Unreadable: scan.pdf"' in rendered
+
+
+def test_an_error_says_what_and_is_no_answer():
+    rendered = answer_html(answer(status="error", answer="Ollama refused. Start it.", citations=()), name)
+    assert 'class="answer failed"' in rendered and "Ollama refused. Start it." in rendered
+
+
+def test_verbatim_text_is_not_read_as_markdown():
+    assert "<em>" not in answer_html(answer(reader="quoting", answer="a *b* c [1]"), name)
+    assert "<em>" in answer_html(answer(answer="a *b* c [1]"), name)
+
+
+@pytest.mark.parametrize("reader", ["quoting", "some-model"])
+@pytest.mark.parametrize("status", ["answered", "not_in_papers", "error"])
+def test_nothing_of_a_stranger_becomes_a_tag(reader, status):
+    bad = citation(title=HOSTILE, quote=HOSTILE, section=HOSTILE, label=HOSTILE)
+    shown = answer(
+        status=status, reader=reader, answer=HOSTILE + " [1]", citations=(bad,), nearest=(bad,), notes=(HOSTILE,),
+        unsupported=(HOSTILE,), searched=Searched(1, 1, 1, (HOSTILE,)),
+    )  # fmt: skip
+    for rendered in (answer_html(shown, name), question_html(HOSTILE), progress_html(HOSTILE, HOSTILE)):
+        assert "<img" not in rendered
+        assert not re.search(r"<[^>]*onerror", re.sub(r'"[^"]*"', '""', rendered))
+
+
+def test_while_it_comes_the_numbers_cannot_be_pressed_yet():
+    rendered = progress_html("It is 42 [1]", "reading 3 passages")
+    assert '<span class="cite waiting">1</span>' in rendered
+    assert "<button" not in rendered and "reading 3 passages" in rendered
+
+
+@pytest.mark.parametrize("level", ["high", "medium", "low"])
+def test_the_confidence_is_said_in_the_footer(level):
+    rendered = answer_html(answer(confidence=level), name)
+    assert f'<span class="confidence {level}" title="How sure' in rendered
+    assert f">{level} confidence</span>" in rendered
+
+
+def test_no_confidence_is_said_where_there_is_none():
+    assert "confidence" not in answer_html(answer(), name)
+
+
+def test_each_statement_of_a_cell_stands_beside_its_own_mark():
+    two, one = Cell("220M · 8 GPUs", (1, 2)), Cell("1 · 2", (1,))
+    table = Table(("size",), (Row("a.pdf", "A", (two,)), Row("b.pdf", "B", (one,))))
+    rendered = answer_html(answer(citations=(citation(), citation(2)), table=table), name)
+    first, second = re.findall(r"<p>(.*?)</p>", rendered[rendered.index("<tbody>") : rendered.index("</tbody>")])
+    assert first.startswith("220M <button") and ">1</button>" in first and ">2</button>" in second
+    assert "1 · 2 <button" in rendered, "marks that belong to no statement of their own stay together"
