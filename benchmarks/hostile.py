@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
-from rag_app.attack_archive import REACHES, Archive, Trial, diversity
-from rag_app.command_redteam_run import Attackers, Outcome, Plan, run
+from rag_app.lab.redteam.archive import REACHES, Archive, Trial, diversity
+from rag_app.lab.redteam.run import Attackers, Outcome, Plan, run
 from rag_app.papers.pdf import file, hidden_text
 from rag_app.settings import load_settings
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.tried import Section, Tried
 from rag_app.assistant import Assistant
-from rag_app.attack_documents import Attack, look_alikes, make_case
-from rag_app.command_redteam_judge import hides_truth
+from rag_app.lab.redteam.documents import Attack, look_alikes, make_case
+from rag_app.lab.redteam.judge import hides_truth
 from rag_app.models.embedder import open_embedder
 from rag_app.settings import Settings, load_settings
 

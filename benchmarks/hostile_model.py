@@ -13,8 +13,8 @@ import sys
 
 from benchmarks.hostile import MISLED, attack, rows_of, spread
 from benchmarks.tried import Section
-from rag_app.attack_seeds import ATTACKS
-from rag_app.command_redteam_run import Plan
+from rag_app.lab.redteam.run import Plan
+from rag_app.lab.redteam.seeds import ATTACKS
 
 VARIED = 9  # in the one round: 24 attacks with one seed of each kind
 

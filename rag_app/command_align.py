@@ -8,14 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rag_app.alignment import Measured, Outcome, Trial, check_free
 from rag_app.command_library import ready_assistant
 from rag_app.index import generations
-from rag_app.judged import Judged, Parted, hold_out, read_judged
-from rag_app.judged_index import judged_of
+from rag_app.lab.align.alignment import Measured, Outcome, Trial, check_free
+from rag_app.lab.align.judged import Judged, Parted, hold_out, read_judged
+from rag_app.lab.align.judged_index import judged_of
+from rag_app.lab.align.training import Training, check_installed
 from rag_app.outputs.terminal import ProgressLine, count, note, print_json
 from rag_app.settings import load_settings
-from rag_app.torch_training import Training, check_installed
 
 _FEW = 50  # held-out questions, under which a gain of some points cannot be told from chance
 

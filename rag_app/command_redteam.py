@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rag_app.attack_archive import REACHES, Trial, diversity, read_archive, write_archive
-from rag_app.attack_seeds import ATTACKS
-from rag_app.command_redteam_run import Attackers, Outcome, Plan
-from rag_app.command_redteam_run import run as attack
 from rag_app.errors import QuestionError
+from rag_app.lab.redteam.archive import REACHES, Trial, diversity, read_archive, write_archive
+from rag_app.lab.redteam.run import Attackers, Outcome, Plan
+from rag_app.lab.redteam.run import run as attack
+from rag_app.lab.redteam.seeds import ATTACKS
 from rag_app.outputs.terminal import harmless, note, print_json
 from rag_app.settings import load_settings
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from rag_app import doctor_window
 from rag_app.doctor_checks import CHECKS
 from rag_app.doctor_packages import Finding
+from rag_app.lab.window import measure
 from rag_app.outputs.terminal import ProgressLine, harmless, print_json
 from rag_app.settings import Settings, examine_settings
 
@@ -20,7 +20,7 @@ MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}
 def run(options: Namespace) -> int:
     """Print what was found. Returns 1 when something is wrong."""
     if options.window:
-        return doctor_window.run(options)
+        return measure.run(options)
     progress = ProgressLine()
     findings = []
     try:

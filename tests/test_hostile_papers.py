@@ -20,14 +20,23 @@ from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import compose
 from rag_app.assistant import Assistant
-from rag_app.attack_archive import REACHES, Archive, Trial, evenness, read_archive, simpson, variations, write_archive
-from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
-from rag_app.attack_seeds import ATTACKS, STYLES
 from rag_app.citations.marks import MarkStream, unmarked
 from rag_app.command_redteam import outcome_json, outcome_text
-from rag_app.command_redteam_judge import broken_promises
-from rag_app.command_redteam_run import CANARY, Attackers, Plan, run
 from rag_app.errors import RagError
+from rag_app.lab.redteam.archive import (
+    REACHES,
+    Archive,
+    Trial,
+    evenness,
+    read_archive,
+    simpson,
+    variations,
+    write_archive,
+)
+from rag_app.lab.redteam.documents import Attack, Case, look_alikes, make_case, seeds
+from rag_app.lab.redteam.judge import broken_promises
+from rag_app.lab.redteam.run import CANARY, Attackers, Plan, run
+from rag_app.lab.redteam.seeds import ATTACKS, STYLES
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.outputs.history import History, new_conversation
 from rag_app.outputs.save import save_answers

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_control, reliability, servers, strains
 from benchmarks.tried import Section, Tried, section_of
-from rag_app.attack_archive import REACHES, Trial
-from rag_app.attack_documents import Attack
-from rag_app.attack_seeds import BENIGN
 from rag_app.command_batch import run_batch
-from rag_app.command_redteam_run import Outcome
 from rag_app.index import generations
+from rag_app.lab.redteam.archive import REACHES, Trial
+from rag_app.lab.redteam.documents import Attack
+from rag_app.lab.redteam.run import Outcome
+from rag_app.lab.redteam.seeds import BENIGN
 
 
 @pytest.mark.parametrize(("name", "number", "code"), [("fsync", 4, errno.ENOSPC), ("replace", 7, errno.EROFS)])

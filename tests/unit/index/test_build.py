@@ -13,13 +13,13 @@ import pytest
 
 from rag_app import files
 from rag_app.assistant import Assistant
-from rag_app.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
 from rag_app.index import build as build_module
 from rag_app.index import chroma, embed, generations, manifest
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport, Stopped
 from rag_app.index.generations import Generation
+from rag_app.lab.redteam.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.papers import worker_pool
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import Settings

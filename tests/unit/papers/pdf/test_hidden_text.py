@@ -8,7 +8,7 @@ import pytest
 from fpdf import FPDF
 from PIL import Image, ImageDraw
 
-from rag_app.attack_pdf import BLACK, WHITE, Area, Mark, Text, lines, paragraphs, write_pdf
+from rag_app.lab.redteam.attack_pdf import BLACK, WHITE, Area, Mark, Text, lines, paragraphs, write_pdf
 from rag_app.papers.pdf import file
 from rag_app.papers.read import read_paper
 

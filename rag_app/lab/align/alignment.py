@@ -19,13 +19,13 @@ import numpy as np
 
 from rag_app.errors import ModelError
 from rag_app.index.bm25 import WordIndex, terms
-from rag_app.judged import Judged, Parted, all_texts
+from rag_app.lab.align.judged import Judged, Parted, all_texts
+from rag_app.lab.align.ranking_measures import Gain, ndcg, paired_gain, recall
+from rag_app.lab.align.training import Example, Training, train_embedder, train_reranker
 from rag_app.models.reranker import Reranker
 from rag_app.models.torch_models import TorchEmbedder, TorchReranker
 from rag_app.models.weights import SentenceModel, find_folder, find_model
-from rag_app.ranking_measures import Gain, ndcg, paired_gain, recall
 from rag_app.retrieval.hybrid import MEANING_WEIGHT, RERANKED, RERANKER_WEIGHT
-from rag_app.torch_training import Example, Training, train_embedder, train_reranker
 
 NEGATIVES = 3  # for each question and positive
 _NEAR_POSITIVE = 0.95  # of the positive's cosine: what lies nearer may well be an answer that nobody judged

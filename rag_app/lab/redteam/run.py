@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rag_app.answering.model.reader import Reader
 from rag_app.assistant import Assistant
-from rag_app.attack_archive import REACHES, Archive, Trial, variations
-from rag_app.attack_documents import Attack, Case, look_alikes, make_case, seeds
-from rag_app.command_redteam_judge import broken_promises, hides_truth
+from rag_app.lab.redteam.archive import REACHES, Archive, Trial, variations
+from rag_app.lab.redteam.documents import Attack, Case, look_alikes, make_case, seeds
+from rag_app.lab.redteam.judge import broken_promises, hides_truth
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.records import Answer
 from rag_app.settings import Settings

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from rag_app import doctor_window
 from rag_app.answering.model.reader import LARGEST, ModelReader
 from rag_app.assistant import Assistant
 from rag_app.commands import main
-from rag_app.doctor_window import advice
 from rag_app.errors import ModelError, ModelWindowExceeded
+from rag_app.lab.window import measure
+from rag_app.lab.window.measure import advice
+from rag_app.lab.window.probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
+from rag_app.lab.window.report_page import page, plot
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
-from rag_app.window_page import page, plot
-from rag_app.window_probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
 from tests.doubles import WordEmbedder, settings_for, write_corpus
 from tests.provider import Provider, Reply, error_body
 
@@ -160,7 +160,7 @@ def test_what_was_measured_before_the_model_failed_is_shown(
                 raise ModelError("the server is away")
             yield from super().stream(system, user, stop)
 
-    monkeypatch.setattr(doctor_window, "open_language_model", lambda settings: Failing(10**6))
+    monkeypatch.setattr(measure, "open_language_model", lambda settings: Failing(10**6))
     assert main(["doctor", "--window", "--longest", "1000"]) == 0
     shown = capsys.readouterr()
     assert "ended early: the server is away" in shown.err and "RAG_LLM_BUDGET=500" in shown.out

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from rag_app.window_probe import DEPTHS, ENOUGH, Probe
+from rag_app.lab.window.probe import DEPTHS, ENOUGH, Probe
 
 LEFT, TOP, WIDTH, HEIGHT = 110, 46, 84, 36  # of the plot: space for labels, and a field, in pixels
 _STYLE = """

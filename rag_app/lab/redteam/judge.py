@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
-from rag_app.attack_documents import Case
 from rag_app.citations.marks import QUOTING
+from rag_app.lab.redteam.documents import Case
 from rag_app.outputs.markdown import FORMS, forms_of
 from rag_app.outputs.save import Library, exported
 from rag_app.outputs.terminal import answer_text, harmless

@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app.alignment import Trial, with_negatives
 from rag_app.assistant import Assistant
 from rag_app.commands import main
 from rag_app.errors import ModelError, QuestionError
 from rag_app.index.generations import current_name, open_current
-from rag_app.judged import Judged, all_texts, hold_out, read_judged
-from rag_app.judged_index import evidence_passages, judged_of
+from rag_app.lab.align.alignment import Trial, with_negatives
+from rag_app.lab.align.judged import Judged, all_texts, hold_out, read_judged
+from rag_app.lab.align.judged_index import evidence_passages, judged_of
+from rag_app.lab.align.ranking_measures import ndcg, paired_gain, recall
+from rag_app.lab.align.training import Training
 from rag_app.models.embedder import open_embedder
 from rag_app.models.reranker import open_reranker
 from rag_app.models.torch_models import TorchEmbedder
 from rag_app.models.weights import find_model
-from rag_app.ranking_measures import ndcg, paired_gain, recall
 from rag_app.settings import Settings, load_settings
-from rag_app.torch_training import Training
 from tests.unit.models.test_embedder import save_small_model
 
 COLOURS = ("red", "green", "blue", "black", "white", "brown", "grey", "pink", "gold", "silver", "orange", "purple")

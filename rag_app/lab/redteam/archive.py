@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rag_app import files
-from rag_app.attack_documents import Attack
-from rag_app.attack_seeds import PLACES, STYLES
 from rag_app.errors import RagError
+from rag_app.lab.redteam.documents import Attack
+from rag_app.lab.redteam.seeds import PLACES, STYLES
 
 FORMAT = "rag-app redteam archive"
 VERSION = 1

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag_app.attack_pdf import BLACK, WHITE, Area, Mark, lines, paragraphs, write_pdf
-from rag_app.attack_seeds import ATTACKS, BENIGN, PLACES, STYLES, SUBJECTS
+from rag_app.lab.redteam.attack_pdf import BLACK, WHITE, Area, Mark, lines, paragraphs, write_pdf
+from rag_app.lab.redteam.seeds import ATTACKS, BENIGN, PLACES, STYLES, SUBJECTS
 
 HOMOGLYPHS = str.maketrans("aeopcyxiAEOPCTXB", "аеорсухіАЕОРСТХВ")  # Cyrillic
 LAYOUTS = ("white", "invisible", "tiny", "outside", "covered", "transparent", "bar", "banner", "small")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rag_app.errors import CorpusError, ModelError, SettingsError
 from rag_app.index.generations import open_current
+from rag_app.lab.window.probe import DEPTHS, Probe, lengths_for, probes, proposed, table
+from rag_app.lab.window.report_page import page
 from rag_app.models.llm.client import open_language_model
 from rag_app.outputs.terminal import ProgressLine, harmless, note, print_json
 from rag_app.settings import Settings, load_settings
-from rag_app.window_page import page
-from rag_app.window_probe import DEPTHS, Probe, lengths_for, probes, proposed, table
 
 MOST_PAPERS = 40  # whose text is mixed
 

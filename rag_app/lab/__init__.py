@@ -1,0 +1,1 @@
+"""What the papers teach, run by users on their own models and papers."""

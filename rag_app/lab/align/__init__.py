@@ -1,0 +1,1 @@
+"""Training an embedder on judged passages (DPA-RAG)."""

@@ -1,0 +1,1 @@
+"""How much of its window a model really uses (Loong)."""
