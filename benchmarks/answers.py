@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.common import PAPERS, QUESTIONS, paper_index
 from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
-from rag_app.command_eval import measure
+from rag_app.cli.evaluate import measure
 from rag_app.evaluation.questions import read_questions
 from rag_app.evaluation.report import SCORES, summary
 from rag_app.settings import load_settings

@@ -31,8 +31,8 @@ from rag_app.index.build import build
 from rag_app.index.chroma import PassageStore
 from rag_app.server.app import serve
 from rag_app.server.security.accounts import Accounts
-from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
-from tests.visitor import Visitor
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a password of the benchmark"

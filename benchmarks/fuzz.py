@@ -21,7 +21,7 @@ from benchmarks.fuzz_pdfs import SEED, UNREAD, mutated, pdfs
 from benchmarks.tried import Section, Tried
 from rag_app import settings as settings_module
 from rag_app.assistant import Assistant
-from rag_app.command_batch import run_batch
+from rag_app.cli.ask import run_batch
 from rag_app.errors import RagError
 from rag_app.index.generations import open_current
 from rag_app.outputs.evidence_file import Claimed, read_evidence
@@ -30,7 +30,7 @@ from rag_app.outputs.verify import verify
 from rag_app.papers.manifest import read_manifest
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.server.security.accounts import Accounts
-from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 
 TOML = b"""[[paper]]
 arxiv_id = "2406.15319"

@@ -16,8 +16,8 @@ from benchmarks.tried import Tried
 from rag_app.assistant import Assistant
 from rag_app.index.build import build
 from rag_app.index.generations import open_current
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.pdfs import Table, make_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.pdfs import Table, make_paper
 
 SEED = 11
 UNREAD = "what is mutated is not valid itself"

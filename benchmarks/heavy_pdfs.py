@@ -16,7 +16,7 @@ from benchmarks.tried import Section, Tried
 from rag_app.assistant import Assistant
 from rag_app.index.build import build
 from rag_app.papers import worker_pool
-from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 
 CHUNK = 1 << 20
 

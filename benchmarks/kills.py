@@ -32,8 +32,8 @@ from rag_app.index import embed, manifest
 from rag_app.index.build import build
 from rag_app.index.generations import Generation, current_name, open_current
 from rag_app.retrieval.hybrid import Retriever
-from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
-from tests.pdfs import make_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.pdfs import make_paper
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD, NEW, PDFS = 3, 5, 2  # papers that were indexed, that came since, and how many of those are PDFs

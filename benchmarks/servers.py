@@ -15,8 +15,8 @@ from benchmarks.crowds import BUILD, ROOT, fact, library
 from benchmarks.tried import Section, Tried
 from rag_app.assistant import Assistant
 from rag_app.server.app import serve
-from tests.doubles import WordEmbedder, settings_for, write_paper
-from tests.visitor import Visitor
+from tests.support.doubles import WordEmbedder, settings_for, write_paper
+from tests.support.visitor import Visitor
 
 SERVE = "import sys; from benchmarks.servers import serve_folder; serve_folder(sys.argv[1])"
 SERVERS = 3

@@ -22,7 +22,7 @@ from rag_app.errors import IndexFault, RagError
 from rag_app.index import generations
 from rag_app.index.build import build
 from rag_app.papers.fetch import fetch
-from tests.doubles import WordEmbedder, settings_for
+from tests.support.doubles import WordEmbedder, settings_for
 
 PDF = b"%PDF-1.5\n" + b"x" * 200_000 + b"\ntrailer\n%%EOF\n"
 

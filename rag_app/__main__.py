@@ -2,7 +2,7 @@
 
 import sys
 
-from rag_app.commands import main
+from rag_app.cli.main import main
 
 __all__ = ["main"]
 

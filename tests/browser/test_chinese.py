@@ -10,8 +10,8 @@ from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
 from tests.browser.test_access import findings
 from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Every text and label that is shown, but for what papers, files and people wrote.

@@ -10,8 +10,8 @@ from rag_app.assistant import Assistant
 from rag_app.server.app import serve
 from rag_app.settings import reader_file
 from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.provider import Provider, Reply, error_body
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.provider import Provider, Reply, error_body
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 

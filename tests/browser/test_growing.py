@@ -12,8 +12,8 @@ from rag_app.assistant import Assistant
 from rag_app.papers.add_remove import REMOVED
 from rag_app.server.app import serve
 from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.pdfs import make_broken, make_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.pdfs import make_broken, make_paper
 from tests.unit.papers.test_fetch import Server
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")

@@ -9,8 +9,8 @@ from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
 from tests.browser.test_page import ask, chromium_browser  # noqa: F401
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 
 PASSWORDS = {"ada": "correct horse battery", "bob": "purple monkey dishwasher"}
 

@@ -13,9 +13,9 @@ from rag_app.outputs.verify import verify
 from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, Searched, Table
 from rag_app.server.app import serve
 from rag_app.settings import Settings
-from tests.fake_assistant import FakeAssistant
-from tests.fake_assistant import Row as LibraryRow
-from tests.pdfs import make_encrypted, make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.fake_assistant import Row as LibraryRow
+from tests.support.pdfs import make_encrypted, make_paper
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 expect = playwright.expect

@@ -17,8 +17,8 @@ from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
 from tests.browser.test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
 CONFIGURATION = """{user}

@@ -11,8 +11,8 @@ from rag_app.server.web import screen
 from rag_app.server.web.screen import Screen
 from rag_app.settings import Settings
 from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, says, script  # noqa: F401  # fixtures
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 from tests.unit.server.web.test_routes import eventually
 
 WORDS = 120

@@ -10,8 +10,8 @@ from rag_app.outputs.history import History, history_file
 from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 
 
 @pytest.fixture(scope="module")

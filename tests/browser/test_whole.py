@@ -14,7 +14,7 @@ from rag_app.models.llm import local_server
 from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
-from tests.pdfs import make_broken, make_paper
+from tests.support.pdfs import make_broken, make_paper
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 

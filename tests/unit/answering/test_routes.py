@@ -22,8 +22,8 @@ from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Evidence
 from rag_app.server.web.render import answer_html
-from tests.doubles import WordEmbedder, settings_for
-from tests.provider import Provider, Reply
+from tests.support.doubles import WordEmbedder, settings_for
+from tests.support.provider import Provider, Reply
 
 
 @pytest.mark.parametrize(

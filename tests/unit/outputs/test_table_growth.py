@@ -14,7 +14,7 @@ from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.table_growth import saved_comparison, with_columns, with_rows
-from tests.doubles import WordEmbedder, settings_for
+from tests.support.doubles import WordEmbedder, settings_for
 from tests.unit.answering.tables.test_comparison import HERON, OTTER, check
 
 LYNX = OTTER.replace("OtterNet", "LynxReader").replace("512", "128")

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app import command_ask, save_answers
+from rag_app import save_answers
 from rag_app.assistant import Assistant
-from rag_app.commands import main
+from rag_app.cli import ask
+from rag_app.cli.main import main
 from rag_app.errors import EvidenceError
 from rag_app.outputs.evidence_file import read_evidence
 from rag_app.outputs.verify import verify
-from tests.doubles import FirstSentenceReader, WordEmbedder, settings_for
-from tests.pdfs import NewPage, make_paper
+from tests.support.doubles import FirstSentenceReader, WordEmbedder, settings_for
+from tests.support.pdfs import NewPage, make_paper
 
 FACT = "The Quokka reader has 220 million parameters and reads one hundred passages."
 LATER = "Training the Quokka took eleven hours on one single card in the basement."
@@ -32,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = Assistant(settings_for(folder), embedder=WordEmbedder(), reader=FirstSentenceReader())
     library.build()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command_ask, "ready_assistant", lambda: library)
+        patch.setattr(ask, "ready_assistant", lambda: library)
         asked = "How many parameters does the Quokka reader have?"
         files = [f"--export={folder / name}" for name in ("a.json", "a.md", "a.bib")]
         assert main(["ask", asked, *files]) == 0
@@ -237,7 +238,7 @@ def test_ask_writes_every_form(made: Path) -> None:
 def test_a_wrong_suffix_is_refused_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command_ask, "ready_assistant", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(ask, "ready_assistant", lambda: pytest.fail("asked"))
     assert main(["ask", "q", "--export", str(tmp_path / "a.docx")]) == 1
     assert ".bib" in capsys.readouterr().err
 
@@ -246,7 +247,7 @@ def test_what_cannot_be_written_does_not_cost_the_rest(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = Assistant(settings_for(made), embedder=WordEmbedder(), reader=FirstSentenceReader())
-    monkeypatch.setattr(command_ask, "ready_assistant", lambda: library)
+    monkeypatch.setattr(ask, "ready_assistant", lambda: library)
     files = [f"--export={tmp_path / name}" for name in ("a.csv", "a.md")]
     assert main(["ask", "How many parameters does the Quokka have?", *files]) == 1
     assert "no comparison table" in capsys.readouterr().err
@@ -255,7 +256,7 @@ def test_what_cannot_be_written_does_not_cost_the_rest(
 
 def test_a_batch_is_a_conversation(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = Assistant(settings_for(made), embedder=WordEmbedder(), reader=FirstSentenceReader())
-    monkeypatch.setattr(command_ask, "ready_assistant", lambda: library)
+    monkeypatch.setattr(ask, "ready_assistant", lambda: library)
     asked = [{"id": 1, "question": "How many parameters does the Quokka have?"}, {"id": 2, "question": " "}]
     asked.append({"id": 3, "question": "How long did training the Quokka take on one card?"})
     (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")

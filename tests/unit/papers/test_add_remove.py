@@ -25,7 +25,7 @@ from rag_app.papers.add_remove import (
     shown_name,
 )
 from rag_app.papers.corpus import list_papers
-from tests.pdfs import make_paper
+from tests.support.pdfs import make_paper
 
 
 @pytest.fixture

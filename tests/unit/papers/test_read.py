@@ -21,7 +21,7 @@ from rag_app.records import Page, Reading
 from rag_app.text.normalize import checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
-from tests.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
+from tests.support.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 PAPERS = SHARED / "papers"

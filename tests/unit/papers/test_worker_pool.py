@@ -12,7 +12,8 @@ from rag_app.errors import IndexFault
 from rag_app.papers import reading_store, worker_pool
 from rag_app.papers.worker_pool import Done, Job, read_all
 
-BAD_CHILD = str(Path(__file__).with_name("bad_child.py"))
+ROOT = Path(__file__).resolve().parents[3]
+BAD_CHILD = str(ROOT / "tests" / "support" / "bad_child.py")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from rag_app.records import Answer, Cell, Citation, Progress, Row, Table
 from rag_app.retrieval.follow_ups import depends, stand_alone
 from rag_app.retrieval.question_names import names_in, used_as_dataset
 from rag_app.retrieval.understanding import understood
-from tests.doubles import WordEmbedder, settings_for, write_paper
-from tests.provider import Provider, Reply
+from tests.support.doubles import WordEmbedder, settings_for, write_paper
+from tests.support.provider import Provider, Reply
 
 NAMES = {"alpha": ("a.pdf",), "betanet": ("b.pdf",), "gammarag": ("g.pdf",)}
 CALLED = {"a.pdf": "Alpha", "b.pdf": "BetaNet", "g.pdf": "GammaRAG"}

@@ -19,7 +19,7 @@ from rag_app.index.generations import Generation
 from rag_app.records import Hit
 from rag_app.retrieval.hybrid import ASPECT_PAGE_WEIGHT, MEANING_WEIGHT, Retriever, Scope, _paper_scores
 from rag_app.retrieval.plan import Names, plan
-from tests.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
 
 MANIFEST = """
 [[paper]]

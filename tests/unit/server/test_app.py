@@ -11,8 +11,8 @@ import pytest
 from rag_app.errors import SettingsError
 from rag_app.server.app import open_in_browser, serve
 from rag_app.settings import Settings
-from tests.fake_assistant import FakeAssistant, Row
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant, Row
+from tests.support.pdfs import make_paper
 
 OTHER_HOST = re.compile(r"(?:src|href|url|@import)\s*[=(]?\s*[\"'(]?\s*(?:https?:)?//[^\s\"')]+", re.IGNORECASE)
 

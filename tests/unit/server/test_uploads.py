@@ -14,8 +14,8 @@ from rag_app.errors import FetchError, IndexBusy
 from rag_app.papers.add_remove import Added, add_file
 from rag_app.papers.fetch import Fetched, FetchProgress
 from rag_app.server.uploads import Arrivals
-from tests.doubles import WordEmbedder, settings_for, write_corpus, write_paper
-from tests.pdfs import make_broken, make_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
+from tests.support.pdfs import make_broken, make_paper
 from tests.unit.papers.test_fetch import PDF, Server, status
 
 

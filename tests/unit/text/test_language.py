@@ -11,7 +11,7 @@ from rag_app.records import Draft, Progress
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.understanding import meant
 from rag_app.text.language import english_words, language_of, spaced
-from tests.doubles import WordEmbedder, settings_for, write_paper
+from tests.support.doubles import WordEmbedder, settings_for, write_paper
 
 
 @pytest.mark.parametrize(

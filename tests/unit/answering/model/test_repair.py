@@ -14,7 +14,7 @@ from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
-from tests.provider import Provider, Reply
+from tests.support.provider import Provider, Reply
 
 TEXTS = (
     "LongRAG groups related documents into units of 4K tokens. This reduces the corpus from 22M units to 600K units.",

@@ -15,8 +15,8 @@ from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Answer, Evidence
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, settings_for
-from tests.provider import Provider, Reply
+from tests.support.doubles import WordEmbedder, settings_for
+from tests.support.provider import Provider, Reply
 from tests.unit.answering.tables.test_comparison import HERON, OTTER
 
 QUESTION = "What is the batch size of OtterNet in the training?"

@@ -14,7 +14,7 @@ from rag_app.assistant import Assistant
 from rag_app.index.bm25 import terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval.hybrid import Retriever, Scope
-from tests.doubles import WordEmbedder, settings_for
+from tests.support.doubles import WordEmbedder, settings_for
 
 OTTER = """# OtterNet: A Network that Swims
 

@@ -17,7 +17,7 @@ from rag_app.index.paper_names import holds_name
 from rag_app.records import Block, Draft, Evidence, Page
 from rag_app.retrieval.question import take_apart
 from rag_app.text.terms import content_words
-from tests.doubles import WordEmbedder
+from tests.support.doubles import WordEmbedder
 
 LYNX = (
     "The Lynx retriever encodes each question with a small network. "

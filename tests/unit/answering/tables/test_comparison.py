@@ -23,7 +23,7 @@ from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, comp
 from rag_app.retrieval.question import Asked, take_apart
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
-from tests.doubles import WordEmbedder, settings_for
+from tests.support.doubles import WordEmbedder, settings_for
 
 NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("lynx.md",), "rag": ("rag.md",)}
 

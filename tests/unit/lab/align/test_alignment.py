@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.commands import main
+from rag_app.cli.main import main
 from rag_app.errors import ModelError, QuestionError
 from rag_app.index.generations import current_name, open_current
 from rag_app.lab.align.alignment import Trial, with_negatives

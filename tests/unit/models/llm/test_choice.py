@@ -25,7 +25,7 @@ from rag_app.models.llm.choice import (
     with_choice,
 )
 from rag_app.settings import SETTINGS_FILE, Settings, examine_settings, load_settings, reader_file
-from tests.provider import Provider, Reply, error_body
+from tests.support.provider import Provider, Reply, error_body
 
 KEY = "sk-quite-secret-0123456789"
 ROOT = Path(__file__).resolve().parents[4]

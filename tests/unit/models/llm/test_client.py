@@ -25,7 +25,7 @@ from rag_app.errors import (
 from rag_app.models.llm.client import RETRIES, Ending, OpenAIModel, answer_tokens, check, open_language_model
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
-from tests.provider import Provider, Reply, error_body
+from tests.support.provider import Provider, Reply, error_body
 
 KEY = "sk-secret-0123456789"
 PATIENCE = 60.0  # seconds until a test gives up waiting; nothing is measured

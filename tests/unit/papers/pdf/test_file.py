@@ -12,7 +12,7 @@ from PIL import Image
 from rag_app.errors import PaperError
 from rag_app.papers.pdf import file
 from rag_app.papers.pdf.raw_page import RawPage
-from tests.pdfs import HEIGHT, WIDTH, make_broken, make_encrypted, make_paper, make_raw, make_scanned
+from tests.support.pdfs import HEIGHT, WIDTH, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
 
 def _word(page: RawPage, word: str) -> tuple[float, ...]:

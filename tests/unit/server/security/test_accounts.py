@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.commands import main
+from rag_app.cli.main import main
 from rag_app.errors import AccountError
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import NAME, Accounts, hashed, matches

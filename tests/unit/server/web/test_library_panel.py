@@ -8,7 +8,7 @@ import pytest
 from rag_app.errors import IndexBusy
 from rag_app.server.build_job import BuildJob, duration
 from rag_app.server.web.library_panel import example_questions, rows_html, searchable, short_name, status_html
-from tests.fake_assistant import Row
+from tests.support.fake_assistant import Row
 
 REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
 

@@ -14,7 +14,7 @@ from rag_app.assistant import Assistant
 from rag_app.outputs.history import History
 from rag_app.server.web.reading_panel import Shelf
 from rag_app.server.web.screen import Screen
-from tests.doubles import WordEmbedder, settings_for
+from tests.support.doubles import WordEmbedder, settings_for
 from tests.unit.answering.tables.test_comparison import HERON, OTTER
 
 REQUEST: Any = SimpleNamespace(session_hash="tab", request=SimpleNamespace(scope={"language": "en"}))

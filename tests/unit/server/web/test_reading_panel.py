@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rag_app.records import Citation
 from rag_app.server.web.reading_panel import Shelf, marked_text, percent_boxes, place_note
-from tests.fake_assistant import FakeAssistant
-from tests.pdfs import make_paper
+from tests.support.fake_assistant import FakeAssistant
+from tests.support.pdfs import make_paper
 
 QUOTE = "The reader has 220 million parameters."
 

@@ -19,9 +19,9 @@ from rag_app.assistant import Assistant
 from rag_app.outputs.history import history_file
 from rag_app.server.app import serve
 from rag_app.settings import reader_file
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.pdfs import make_broken, make_paper
-from tests.provider import Provider, Reply, error_body
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.pdfs import make_broken, make_paper
+from tests.support.provider import Provider, Reply, error_body
 
 KEY = "sk-quite-secret-0123456789"
 

@@ -13,8 +13,8 @@ from gradio.state_holder import StateHolder
 from rag_app.assistant import Assistant
 from rag_app.server.app import Page, serve
 from rag_app.server.conversations import SESSIONS_KEPT
-from tests.doubles import WordEmbedder, settings_for, write_corpus
-from tests.visitor import Visitor
+from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")

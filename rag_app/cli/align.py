@@ -1,0 +1,109 @@
+"""`align`: the embedder, and a cross-encoder, fitted to one's own judged questions."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rag_app.cli.session import ready_assistant
+from rag_app.index import generations
+from rag_app.lab.align.alignment import Measured, Outcome, Trial, check_free
+from rag_app.lab.align.judged import Judged, Parted, hold_out, read_judged
+from rag_app.lab.align.judged_index import judged_of
+from rag_app.lab.align.training import Training, check_installed
+from rag_app.outputs.terminal import ProgressLine, count, note, print_json
+from rag_app.settings import load_settings
+
+_FEW = 50  # held-out questions, under which a gain of some points cannot be told from chance
+
+
+def run(options: Namespace) -> int:
+    """Train, measure on held-out papers, keep what helped. Returns 1 when nothing was kept."""
+    check_installed()  # before an index is built for nothing
+    settings = load_settings()
+    places = {"embedder": Path(options.out).expanduser()}
+    if options.reranker:
+        places["reranker"] = Path(options.reranker).expanduser()
+    for place in places.values():
+        check_free(place)
+    parted = hold_out(_read(Path(options.file)), seed=options.seed)
+    if len(parted.held) < _FEW:
+        note(f"only {count(len(parted.held), 'question')} held out: small gains cannot be told from chance")
+    progress = ProgressLine()
+    training = Training(epochs=options.epochs, steps=options.steps, seed=options.seed)
+    trial = Trial(parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what))
+    outcomes: dict[str, Outcome] = {}
+    try:
+        outcomes["embedder"] = trial.embedder(settings.embedder, places["embedder"], options.keep)
+        if "reranker" in places:
+            name = str(outcomes["embedder"].folder or settings.embedder)
+            outcomes["reranker"] = trial.reranker(settings.reranker, name, places["reranker"], options.keep)
+    finally:
+        progress.close()
+    if options.json:
+        print_json(_json(parted, outcomes))
+    else:
+        print("\n".join(_told(parted, outcomes)))
+    return int(not any(outcome.folder for outcome in outcomes.values()))
+
+
+def _read(file: Path) -> list[Judged]:
+    """The file's questions. The papers' index is opened, and built where there is none, only if a line names facts."""
+    opened: list[Any] = []
+
+    def of_facts(question: str, facts: Sequence[dict[str, Any]]) -> Judged | None:
+        if not opened:
+            assistant = ready_assistant()
+            opened.extend((assistant, generations.open_current(assistant.settings.index_folder)))
+        assistant, generation = opened
+        return judged_of(question, facts, generation, lambda text, top: assistant.search(text, top=top))
+
+    try:
+        return read_judged(file, of_facts)
+    finally:
+        if opened:
+            opened[1].close()
+
+
+def _told(parted: Parted, outcomes: dict[str, Outcome]) -> list[str]:
+    papers = len({paper for one in parted.held for paper in one.papers})
+    lines = [
+        f"learned from {count(len(parted.learned), 'question')}, measured on {len(parted.held)} about "
+        f"{count(papers, 'other paper')}" + (f"; {parted.left_out} about both left out" if parted.left_out else "")
+    ]
+    for what, outcome in outcomes.items():
+        lines.append(f"\n{what:24}{'recall@10':>12}{'nDCG@10':>12}")
+        rows = [
+            ("by meaning, before", outcome.alone_before),
+            ("by meaning, after", outcome.alone_after),
+            ("as search ranks, before", outcome.before),
+            ("as search ranks, after", outcome.after),
+        ]
+        lines += [f"{name:24}{row.recall:12.3f}{row.ndcg:12.3f}" for name, row in rows if isinstance(row, Measured)]
+        lines.append(_verdict(what, outcome))
+    return lines
+
+
+def _verdict(what: str, outcome: Outcome) -> str:
+    gain = outcome.gain
+    measured = f"nDCG@10 {gain.mean:+.3f} (95 % of resamples {gain.low:+.3f} to {gain.high:+.3f})"
+    said = f"It helped: {measured}." if outcome.helped else f"It did not help beyond chance: {measured}."
+    if outcome.folder is None:
+        return f"{said} Nothing was kept; --keep would keep it."
+    then = "; then: python -m rag_app build" if what == "embedder" else ""
+    return f"{said} Use it with RAG_{what.upper()}={outcome.folder}{then}"
+
+
+def _json(parted: Parted, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "learned": len(parted.learned),
+        "held_out": len(parted.held),
+        "left_out": parted.left_out,
+    }
+    for what, outcome in outcomes.items():
+        values = {name: value for name, value in asdict(outcome).items() if value is not None}
+        found[what] = {**values, "helped": outcome.helped, "folder": str(outcome.folder or "")}
+    return found

@@ -1,0 +1,300 @@
+"""The command line: what can be typed, and what happens when something goes wrong.
+
+A command is imported only when it is asked for, so that `--help` answers at once. It takes the options and returns
+an exit code. Exit codes: 0 good, 1 something failed, 2 usage, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from rag_app.errors import RagError
+
+COMMANDS = {  # the module and the function of each
+    "build": ("rag_app.cli.papers", "run_build"),
+    "fetch": ("rag_app.cli.papers", "run_fetch"),
+    "add": ("rag_app.cli.papers", "run_add"),
+    "remove": ("rag_app.cli.papers", "run_add"),
+    "ask": ("rag_app.cli.ask", "run_ask"),
+    "chat": ("rag_app.cli.ask", "run_chat"),
+    "search": ("rag_app.cli.ask", "run_search"),
+    "compare": ("rag_app.cli.compare", "run"),
+    "history": ("rag_app.cli.history", "run"),
+    "verify": ("rag_app.cli.verify", "run"),
+    "eval": ("rag_app.cli.evaluate", "run_eval"),
+    "papers": ("rag_app.cli.papers", "run_papers"),
+    "align": ("rag_app.cli.align", "run"),
+    "reader": ("rag_app.cli.model", "run"),
+    "doctor": ("rag_app.cli.doctor", "run"),
+    "redteam": ("rag_app.cli.redteam", "run"),
+    "serve": ("rag_app.cli.serve", "run_serve"),
+    "user": ("rag_app.cli.serve", "run_user"),
+}
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+
+
+def _run(options: argparse.Namespace) -> int:
+    module, function = COMMANDS[options.command]
+    code: int = getattr(importlib.import_module(module), function)(options)
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. `arguments` without the program's name; from the process when None. Returns the exit code."""
+    _use_utf8()
+    try:
+        options = make_parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has said what is wrong, or has printed the help
+        return int(end.code or 0)
+    try:
+        code = _run(options)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        _say("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`. Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # the outermost edge: nobody above us could say it better
+        if options.traceback:
+            traceback.print_exc()
+        _fail(_told(error), options.json)
+        return FAILED
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, RagError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. Correct that, then try again."
+    return f"{type(error).__name__}: {error}. This is a fault of the program; --traceback shows where."
+
+
+def _fail(message: str, as_json: bool) -> None:
+    _say(message)
+    if as_json:
+        print(json.dumps({"status": "error", "error": message}, ensure_ascii=False), flush=True)
+
+
+def _say(message: str) -> None:
+    print(f"rag-app: {message}", file=sys.stderr, flush=True)
+
+
+def _use_utf8() -> None:
+    """UTF-8 whatever the system's code page says; half characters become escapes, which JSON reads back."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+# -- what can be typed ------------------------------------------------------------------------------------------
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. Knows nothing of the parts behind them."""
+    parser = argparse.ArgumentParser(
+        prog="rag-app",
+        description="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
+        epilog="Settings are RAG_* variables or rag_app.toml, see docs/manual.md. First steps: doctor, build, ask.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    build = _command(commands, "build", "bring the index up to date with the folder of papers")
+    anew = build.add_mutually_exclusive_group()
+    anew.add_argument("--fresh", action="store_true", help="forget all finished work and start anew")
+    anew.add_argument("--rollback", action="store_true", help="let the index before this one answer again")
+    fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
+    fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
+    _add_growing(commands)
+    ask = _command(commands, "ask", "answer a question, each claim with its page")
+    _add_question(ask)
+    takes = (
+        "write the answer to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all); repeatable"
+    )
+    ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
+    ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
+    ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only say what that would send")
+    chat = _command(commands, "chat", "ask one question after another; follow-ups are understood")
+    _add_papers(chat)
+    search = _command(commands, "search", "find the passages for a question")
+    _add_question(search)
+    search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
+    _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
+    _add_remembering(_command(commands, "history", "read the page's conversations, and take them away whole"))
+    verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
+    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json, or history")
+    verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
+    _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
+    _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
+    _add_choosing(_command(commands, "reader", "say, try or keep the model that answers"))
+    doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
+    doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
+    doctor.add_argument(
+        "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
+    )
+    doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
+    _add_attacking(_command(commands, "redteam", "try papers that attack on the configured reader"))
+    _add_serving(_command(commands, "serve", "open the page in the browser"))
+    user = _command(commands, "user", "add, remove and list who may log in to the page")
+    user.add_argument("what", choices=("add", "remove", "list"))
+    user.add_argument(
+        "name", nargs="?", default="", metavar="NAME", help="the password is asked for, or read from a pipe"
+    )
+    return parser
+
+
+def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+    description = f"{help[0].upper()}{help[1:]}."
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description)
+    command.add_argument("--json", action="store_true", help="JSON on standard output and nothing else there")
+    command.add_argument("--traceback", action="store_true", help="show where in the program an error came from")
+    return command
+
+
+def _add_growing(commands: Any) -> None:
+    add = _command(commands, "add", "put papers into the folder, and build")
+    add.add_argument("things", nargs="+", metavar="FILE|ID", help="PDF, Markdown or text files; arXiv ids or links")
+    remove = _command(commands, "remove", "take papers out of the folder; their files are kept in .removed")
+    remove.add_argument("names", nargs="*", metavar="NAME", help="as listed by papers; without any: what was removed")
+    remove.add_argument("--restore", action="store_true", help="put removed files back")
+    for command in (add, remove):
+        command.add_argument("--no-build", action="store_true", help="leave the index as it is")
+
+
+def _add_choosing(command: argparse.ArgumentParser) -> None:
+    which = "auto, none, openai, anthropic, gemini, openrouter, ollama, local, or own: the server at --base-url"
+    command.add_argument("--name", metavar="NAME", help=which)
+    command.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible server: http://127.0.0.1:11434/v1")
+    command.add_argument("--model", metavar="NAME", help="the model's name there")
+    command.add_argument(
+        "--key", action="store_true", help="ask for the server's key, or read a line of standard input"
+    )
+    command.add_argument("--try", action="store_true", dest="attempt", help="make one tiny call and say what came")
+    kept = command.add_mutually_exclusive_group()
+    kept.add_argument("--keep", action="store_true", help="keep it on this machine for you alone, once it works")
+    kept.add_argument("--forget", action="store_true", help="delete what is kept")
+
+
+def _add_question(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("question", nargs="?", metavar="QUESTION", help="in quotes")
+    what.add_argument("--batch", metavar="FILE", help='a line of {"id", "question"} for each; - for standard input')
+    _add_papers(command)
+    years = "only papers of these years: 2020-2023, 2020- or 2020"
+    command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
+    command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading has this text")
+
+
+def _add_papers(command: argparse.ArgumentParser) -> None:
+    which = "only these, by file name or arXiv id, with commas between"
+    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
+
+
+def _add_comparing(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("question", metavar="QUESTION", nargs="?", default="", help="in quotes")
+    grows = "a table saved with --json: --aspects adds columns to it, --papers rows; only they are searched for"
+    what.add_argument("--onto", metavar="FILE", help=grows)
+    which = "the rows, by file name or arXiv id, with commas between; else the papers that the question names"
+    command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
+    columns = "the columns, with semicolons between; else what the question asks for"
+    command.add_argument("--aspects", default="", metavar="TEXTS", help=columns)
+    form = command.add_mutually_exclusive_group()
+    for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
+
+
+def _add_aligning(command: argparse.ArgumentParser) -> None:
+    what = 'lines of {"question", "positives", "negatives", "paper"}, or {"question", "facts"} about the papers'
+    command.add_argument("file", metavar="FILE", help=what)
+    command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
+    command.add_argument("--reranker", metavar="FOLDER", help="train a cross-encoder too: new folder, for RAG_RERANKER")
+    command.add_argument("--keep", action="store_true", help="keep what was trained although it did not help")
+    command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="times over all questions (2)")
+    command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
+
+
+def _add_remembering(command: argparse.ArgumentParser) -> None:
+    which = "which conversation, by its number in the list; without it: the list, the newest first"
+    command.add_argument("which", nargs="?", default="", metavar="NUMBER", help=which)
+    command.add_argument("--find", default="", metavar="TEXT", help="only conversations that hold this text")
+    command.add_argument("--user", default="", metavar="NAME", help="whose, where users log in")
+    takes = "write all its answers to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all)"
+    command.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
+
+
+def _add_evaluating(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    thumbs = "instead of FILE: the questions whose answers got a thumb on the page, of every user"
+    command.add_argument("--from-feedback", action="store_true", help=thumbs)
+    command.add_argument("--keep", metavar="FILE", help="with --from-feedback: also write these questions there")
+    which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
+    command.add_argument("--kinds", default="", metavar="KINDS", help=which)
+    most = "at most so many questions of each kind, or pairs for --check-judge"
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help=most)
+    command.add_argument("--html", metavar="FILE", help="also write the report as a page with plots")
+    gate = "an accepted report (--json): exit code 1 when this one is worse by more than noise"
+    command.add_argument("--baseline", metavar="FILE", help=gate)
+    command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
+    pairs = "instead: how far the language model as judge agrees with people, on LLMBar's pairs"
+    command.add_argument("--check-judge", metavar="PATH", help=pairs)
+
+
+def _add_attacking(command: argparse.ArgumentParser) -> None:
+    rounds = "rounds of variations of what came nearest, after the seeds (0)"
+    command.add_argument("--rounds", type=_positive, default=0, metavar="N", help=rounds)
+    command.add_argument("--only", default="", metavar="CATEGORIES", help="with commas between: command, hidden, …")
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help="at most so many of each category")
+    archive = "keep what was tried and how it went there (JSON), and go on from what is there"
+    command.add_argument("--archive", metavar="FILE", help=archive)
+
+
+def _add_serving(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=_port, metavar="N", help="instead of RAG_PORT (7860); 0: any free one")
+    command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
+    command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
+    command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 10000")
+    return int(text)
+
+
+def _tokens(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 10_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens from 100 on")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _years(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{4})(-(\d{4})?)?", text.strip(), re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of years; write 2020-2023, 2020- or 2020")
+    first = int(match[1])
+    last = int(match[3]) if match[3] else 9999 if match[2] else first
+    if last < first:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins; write {last}-{first}")
+    return first, last

@@ -1,0 +1,69 @@
+"""`user`: who may log in to the page.
+
+`serve`: the page in the browser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import sys
+from argparse import Namespace
+
+from rag_app.cli.session import open_assistant
+from rag_app.errors import AccountError
+from rag_app.outputs.terminal import print_json
+from rag_app.server.app import open_in_browser, serve
+from rag_app.server.security.accounts import Accounts
+from rag_app.settings import load_settings
+
+
+def run_user(options: Namespace) -> int:
+    """Add or remove a user, or list them. A running page follows at once."""
+    accounts = Accounts(load_settings().users_file)
+    told = f"users in {accounts.file}: {', '.join(accounts.names()) or 'none; nobody needs to log in'}"
+    if options.what == "add":
+        new = accounts.add(_name(options), _password())
+        told = f"{options.name}: {'added' if new else 'has a new password'}; kept in {accounts.file}"
+    elif options.what == "remove":
+        accounts.remove(_name(options))
+        told = f"{options.name}: removed; what was asked stays in history/users/{options.name}"
+        if not accounts.names():
+            told += ". Nobody is left: a running page lets nobody in; started anew, it needs no log-in"
+    if options.json:
+        print_json({"status": "good", "file": str(accounts.file), "users": accounts.names()})
+    else:
+        print(told)
+    return 0
+
+
+def _name(options: Namespace) -> str:
+    if not options.name:
+        raise AccountError(f"Say who: python -m rag_app user {options.what} NAME")
+    return str(options.name)
+
+
+def _password() -> str:
+    """Typed twice, unseen; from a pipe its first line. Never from the command line, which others can see."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise AccountError("The two are not the same. Try again.")
+    return password
+
+
+def run_serve(options: Namespace) -> int:
+    """Serve until Ctrl-C, which is the usual end and so no failure."""
+    given = {"port": options.port, "host": options.host, "root_path": options.root_path}
+    assistant = open_assistant(**{name: value for name, value in given.items() if value is not None})
+    stdout = sys.stderr if options.json else sys.stdout
+    with contextlib.redirect_stdout(stdout):
+        page = serve(assistant, assistant.settings, block=False)
+    if options.json:
+        print_json({"status": "serving", "url": page.url})
+    if not options.no_browser:
+        open_in_browser(page.url)
+    with contextlib.redirect_stdout(stdout):
+        page.wait()
+    return 0

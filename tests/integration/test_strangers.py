@@ -1,0 +1,577 @@
+"""Strangers at the door: each thing they may try, tried against a server that runs."""
+
+import contextlib
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from rag_app.errors import AccountError, SettingsError
+from rag_app.outputs.history import History, history_file
+from rag_app.records import Answer
+from rag_app.server.app import serve
+from rag_app.server.security import accounts
+from rag_app.server.security.accounts import Accounts
+from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, Brake, LogIns
+from rag_app.settings import Settings
+from tests.support.fake_assistant import FakeAssistant, Row
+from tests.support.pdfs import make_paper
+from tests.support.visitor import Visitor
+
+ADA, BOB = "correct horse battery", "purple monkey dishwasher"
+QUOTE = "The reader has 220 million parameters."
+SECRET = "zanzibar"  # a word of Ada's question that nobody else may see
+HOSTILE = "<img src=x onerror=alert(1)>\"'<script>alert(2)</script>"
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """The strength of the hash is tested elsewhere."""
+    before, accounts._N = accounts._N, 16
+    yield
+    accounts._N = before
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("papers")
+    make_paper(folder / "ours.pdf", title="Ours: A Method", sections=[("1 Method", ["We describe it.", QUOTE])])
+    shutil.copy(folder / "ours.pdf", folder / 'a"b\\\n;filename=x.html.pdf')
+    (folder / f"{HOSTILE.replace('/', '')}.md").write_text(f"# {HOSTILE}\n\n{HOSTILE} words.\n", encoding="utf-8")
+    assistant = FakeAssistant(folder, extra_rows=(Row("b.pdf", HOSTILE),), pause=0.0)
+    cited = assistant.cite(1, "ours.pdf", 1, QUOTE)
+    answer = Answer("", "q", "answered", "It has 220 million parameters [1].", "m", citations=(cited,))
+    evil = replace(answer, answer=HOSTILE + " [1]", citations=(replace(cited, title=HOSTILE, section=HOSTILE),))
+    assistant.answers = {SECRET: answer, "hostile": evil, "long": replace(answer, answer="word " * 3000)}
+    return assistant
+
+
+@pytest.fixture(scope="module")
+def served(quick, library, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    users = Accounts(home / "users.json")
+    users.add("ada", ADA)
+    users.add("bob", BOB)
+    settings = Settings(corpus=library.folder, index=home / "index", port=0)
+    page = serve(library, settings, block=False)
+    yield SimpleNamespace(url=page.url, users=users, settings=settings, assistant=library)
+    page.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(served):
+    with Visitor(served.url, "ada", ADA) as visitor:
+        visitor.shown = visitor.ask(f"Tell me of {SECRET}")
+        yield visitor
+
+
+@pytest.fixture(scope="module")
+def bob(served):
+    with Visitor(served.url, "bob", BOB) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def nobody(served):
+    with Visitor(served.url) as visitor:
+        yield visitor
+
+
+def raw(url, content, wait=True):
+    """What the server answers to these very bytes; all of it until it hangs up."""
+    parts = httpx.URL(url)
+    with socket.create_connection((parts.host, parts.port), timeout=60) as connection:
+        connection.sendall(content)
+        if not wait:
+            connection.shutdown(socket.SHUT_WR)
+        pieces = []
+        with contextlib.suppress(ConnectionResetError):  # it hung up before it had read all of this
+            while piece := connection.recv(65536):
+                pieces.append(piece)
+        return b"".join(pieces)
+
+
+# -- who gets in --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7"])
+def test_no_other_machine_is_let_in_where_nobody_needs_to_log_in(tmp_path, host, library):
+    with pytest.raises(SettingsError, match="user add NAME"):
+        serve(library, Settings(corpus=library.folder, index=tmp_path / "i", host=host, port=0), block=False)
+
+
+@pytest.mark.usefixtures("quick")
+def test_other_machines_are_let_in_with_a_password_and_no_other_names_for_this_one(tmp_path, library, capsys):
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", host="0.0.0.0", port=0, password=ADA)
+    page = serve(library, settings, block=False)
+    try:
+        assert "unencrypted" in capsys.readouterr().out
+        url = page.url.replace("0.0.0.0", "127.0.0.1")
+        with Visitor(url) as stranger:
+            assert stranger.client.get("/config").status_code == 401
+            for host, status in (("10.1.2.3", 401), (socket.gethostname(), 401), ("evil.example", 403), ("a:b:c", 403)):
+                assert stranger.client.get("/", headers={"Host": host}).status_code == status
+            headers = {"Host": "10.1.2.3", "Origin": "http://6.6.6.6"}
+            assert stranger.client.post("/login", headers=headers, data={"password": ADA}).status_code == 403
+            assert 'name="name"' not in stranger.client.get("/").text
+            assert stranger.log_in("", "wrong").status_code == 401
+            assert stranger.log_in("", ADA).status_code == 303 and stranger.client.get("/config").status_code == 200
+            stranger.ask(f"{SECRET} for all")
+    finally:
+        page.stop()
+    assert History(history_file(settings.index_folder)).listed(), "with one password for all there is one history"
+
+
+def test_a_password_that_is_too_short_serves_nothing(tmp_path, library):
+    with pytest.raises(SettingsError, match="at least 10"):
+        serve(library, Settings(corpus=library.folder, index=tmp_path / "i", port=0, password="short"), block=False)
+
+
+def test_a_damaged_file_of_users_serves_nothing(tmp_path, library):
+    (tmp_path / "users.json").write_text("{}")
+    (tmp_path / "users.json").chmod(0o600)
+    with pytest.raises(AccountError, match="user add NAME"):
+        serve(library, Settings(corpus=library.folder, index=tmp_path / "i", port=0), block=False)
+
+
+CLOSED = [
+    "/config",
+    "/theme.css",
+    "/assets/x.js",
+    "/reading/paper/0/1",
+    "/reading/answer/0/md",
+    "/gradio_api/queue/data",
+]
+
+
+def test_without_a_log_in_there_is_the_form_and_nothing_else(nobody):
+    form = nobody.client.get("/")
+    assert form.status_code == 401 and 'type="password"' in form.text and "gradio" not in form.text
+    assert form.headers["cache-control"] == "no-store" and "'none'" in form.headers["content-security-policy"]
+    for path in CLOSED:
+        answer = nobody.client.get(path)
+        assert answer.status_code == 401 and answer.text.startswith("Log in")
+    for path in ("/gradio_api/queue/join", "/gradio_api/run/predict"):
+        assert nobody.client.post(path, json={}).status_code == 401
+
+
+def test_wrong_names_passwords_and_cookies_are_told_the_same(nobody, served):
+    said = {nobody.log_in(name, password).text for name, password in (("ada", BOB), ("carl", ADA), ("", ADA))}
+    assert len(said) == 1 and "not right" in said.pop()
+    name = f"rag_app_{httpx.URL(served.url).port}"
+    for cookie in (f"{name}=", f"{name}=x", f"{name}=" + "A" * 43, f'{name}="\\', ";;;=", f"{name}=a; {name}=b"):
+        assert nobody.client.get("/config", headers={"Cookie": cookie}).status_code == 401
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(served):
+    with Visitor(served.url, "ada", ADA) as visitor:
+        kept = visitor.logged.headers["set-cookie"]
+        assert re.search(r"=[\w-]{43}; Path=/; Max-Age=\d+; HttpOnly; SameSite=Strict$", kept)
+        assert visitor.logged.status_code == 303 and visitor.logged.headers["location"] == "/"
+        assert visitor.client.get("/config").status_code == 200
+
+
+def test_logging_out_ends_it_for_that_cookie(served):
+    with Visitor(served.url, "ada", ADA) as visitor, Visitor(served.url, "ada", ADA) as other:
+        stolen = dict(visitor.client.cookies)
+        assert "Max-Age=0" in visitor.client.post("/logout").headers["set-cookie"]
+        assert httpx.get(f"{served.url}/config", cookies=stolen, trust_env=False, timeout=60).status_code == 401
+        assert other.client.get("/config").status_code == 200
+
+
+def test_another_password_or_a_removed_user_ends_the_log_in(served):
+    served.users.add("carl", ADA)
+    with Visitor(served.url, "carl", ADA) as visitor:
+        assert visitor.client.get("/config").status_code == 200
+        served.users.add("carl", BOB)
+        assert visitor.client.get("/config").status_code == 401
+        assert visitor.log_in("carl", BOB).status_code == 303
+        served.users.remove("carl")
+        assert visitor.client.get("/config").status_code == 401
+
+
+@pytest.mark.usefixtures("quick")
+def test_taking_the_last_user_away_opens_no_running_page(tmp_path, library):
+    users = Accounts(tmp_path / "users.json")
+    users.add("ada", ADA)
+    page = serve(library, Settings(corpus=library.folder, index=tmp_path / "i", port=0), block=False)
+    try:
+        users.remove("ada")
+        assert httpx.get(f"{page.url}/config", trust_env=False, timeout=60).status_code == 401
+    finally:
+        page.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_guessing_is_slowed_and_the_right_password_too(tmp_path, library, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.login.TRIES", 3)
+    Accounts(tmp_path / "users.json").add("ada", ADA)
+    page = serve(library, Settings(corpus=library.folder, index=tmp_path / "i", port=0), block=False)
+    try:
+        with Visitor(page.url) as stranger:
+            assert [stranger.log_in("ada", f"guess {n}").status_code for n in range(3)] == [401, 401, 401]
+            slowed = stranger.log_in("ada", ADA)
+            assert slowed.status_code == 429 and int(slowed.headers["retry-after"]) > 0 and "min" in slowed.text
+    finally:
+        page.stop()
+
+
+def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_after_another(served, monkeypatch):
+    def at_once(password):
+        found = []
+        with Visitor(served.url) as visitor:
+            log_in = [threading.Thread(target=lambda: found.append(visitor.log_in("ada", password))) for _ in range(20)]
+            for one in log_in:
+                one.start()
+            for one in log_in:
+                one.join(60)
+        return [answer.status_code for answer in found]
+
+    assert at_once(ADA) == [303] * 20
+    monkeypatch.setattr("rag_app.server.security.login.TRIES", 3)
+    served.brake_is_on = sorted(at_once("a wrong guess"))
+    assert served.brake_is_on.count(401) <= 3 + 1 and served.brake_is_on.count(429) >= 16
+    monkeypatch.undo()
+    assert at_once(ADA)[0] in (303, 429)
+
+
+def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
+    now = [0.0]
+    brake = Brake(lambda: now[0])
+    for _ in range(TRIES):
+        assert brake.wait("a", "ada") == 0
+        brake.fail("a", "ada")
+    assert brake.wait("a", "bob") > 0 and brake.wait("b", "ada") == 0
+    for number in range(TRIES_OF_NAME):
+        brake.fail(f"many {number}", "ada")
+    assert brake.wait("b", "ADA ") > 0 and brake.wait("b", "bob") == 0
+    now[0] += WINDOW
+    assert brake.wait("b", "ada") == brake.wait("a", "ada") == 0
+
+
+def test_a_log_in_ends_by_itself():
+    now = [0.0]
+    kept = LogIns(lambda: now[0])
+    token = kept.begin("ada", "s")
+    assert kept.user(token, lambda user: "s") == "ada" and kept.user(token + "x", lambda user: "s") is None
+    now[0] += 8 * 24 * 3600
+    assert kept.user(token, lambda user: "s") is None
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_over_https_the_cookie_is_secure(tmp_path, library):
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, password=ADA)
+    with pytest.raises(SettingsError, match="RAG_TLS_KEY"):
+        serve(library, settings.model_copy(update={"tls_certificate": key}), block=False)
+    files = {"tls_certificate": certificate, "tls_key": key}
+    page = serve(library, settings.model_copy(update=files), block=False)
+    try:
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        assert page.url.startswith("https://")
+        with Visitor(page.url, "", ADA, verify=trusted) as visitor:
+            assert visitor.logged.headers["set-cookie"].endswith("; Secure")
+            assert visitor.client.get("/config").status_code == 200
+    finally:
+        page.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_behind_a_proxy_the_cookie_is_secure_and_of_its_path(tmp_path, library):
+    root = "https://papers.example.org/ask"
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, password=ADA, root_path=root)
+    page = serve(library, settings, block=False)
+    try:
+        with Visitor(page.url) as visitor:
+            proxied = {"Host": "papers.example.org", "Origin": "https://papers.example.org"}
+            answer = visitor.client.post("/login", data={"password": ADA}, headers=proxied)
+            assert answer.status_code == 303 and answer.headers["location"] == "/ask/"
+            assert "Path=/ask/;" in answer.headers["set-cookie"] and "; Secure" in answer.headers["set-cookie"]
+            assert 'action="/ask/login"' in visitor.client.get("/", headers=proxied).text
+    finally:
+        page.stop()
+
+
+# -- one user and another -----------------------------------------------------------------------------------------
+
+
+def names_in(shown):
+    """The names of places and answers in a conversation, and of the conversation."""
+    return re.findall(r"[0-9a-f]{32}", shown)
+
+
+def test_each_user_has_a_history_of_their_own(ada, bob, served):
+    assert SECRET in ada.shown and SECRET in json.dumps(ada.call("open", ""))
+    rows = json.dumps(bob.call("open", ""))
+    assert SECRET not in rows and "None yet." in rows
+    (kept,) = History(history_file(served.settings.index_folder, "ada")).search(SECRET)
+    assert History(history_file(served.settings.index_folder, "bob")).listed() == []
+    assert History(history_file(served.settings.index_folder)).listed() == []
+    for wish in ("open", "rename", "delete"):
+        shown = json.dumps(bob.call("wish", json.dumps({"do": wish, "id": kept.id, "text": "mine now"})))
+        assert SECRET not in shown
+    assert SECRET not in json.dumps(bob.call("open", kept.id))
+    bob.call("wish", json.dumps({"do": "rate", "id": "1", "verdict": "down", "text": "x"}))
+    (still,) = History(history_file(served.settings.index_folder, "ada")).listed()
+    assert still == kept
+    assert History(history_file(served.settings.index_folder, "ada")).load(kept.id)[0].verdict is None
+
+
+def test_the_name_of_anothers_tab_opens_nothing(ada, bob):
+    """Gradio lets the browser choose the session's name, and hands a session's events to whoever names it."""
+    ada.ask(SECRET)
+    mine, bob.session = bob.session, ada.session
+    try:
+        assert SECRET not in json.dumps(bob.messages()) + json.dumps(bob.call("tick", ""))
+        bob.call("open", "")
+        bob.call("stop", "")
+        assert SECRET in json.dumps(ada.messages()), "and takes nothing away"
+        event = ada.join("ask", f"{SECRET} again", "[]", "")
+        heard = []
+        with bob.client.stream("GET", "/gradio_api/queue/data", params={"session_hash": ada.session}) as stream:
+            lines = stream.iter_lines()
+            bob.client.post("/gradio_api/cancel", json={"session_hash": ada.session, "fn_index": 0, "event_id": event})
+            assert any(one["msg"] == "process_completed" and one["success"] for one in ada.told())
+            heard.append(next(line for line in lines if line))  # "heartbeat", or that there is no such session
+        assert SECRET not in heard[0] and event not in heard[0]
+        assert f"{SECRET} again" in json.dumps(ada.messages())
+    finally:
+        bob.session = mine
+
+
+def test_anothers_places_files_and_pictures_have_no_name(ada, bob):
+    names = names_in(ada.shown)
+    paths = [f"/reading/answer/{name}/{suffix}" for name in names for suffix in ("md", "json", "bib")]
+    paths += [f"/reading/place/{name}" for name in names]
+    paper = ada.papers()[-1]
+    paths += [f"/reading/paper/{paper}/1{what}" for what in ("", "/picture", "/file")]
+    opened = [path for path in paths if ada.client.get(path).status_code == 200]
+    assert any("/answer/" in path for path in opened) and any("/place/" in path for path in opened)
+    assert len([path for path in opened if "/paper/" in path]) == 3
+    tag = ada.client.get(f"/reading/paper/{paper}/1/picture").headers["etag"]
+    for path in opened:
+        answer = bob.client.get(path, headers={"If-None-Match": tag})
+        assert answer.status_code == 404 and SECRET not in answer.text
+    assert not set(ada.papers()) & set(bob.papers())
+
+
+def test_no_cache_may_hand_one_users_page_to_another(ada):
+    for path in ("/", "/config", f"/reading/paper/{ada.papers()[-1]}/1/picture"):
+        headers = ada.client.get(path).headers
+        assert re.search("no-store|private", headers["cache-control"]) and "cookie" in headers["vary"]
+
+
+# -- other sites --------------------------------------------------------------------------------------------------
+
+
+FOREIGN = [
+    "https://evil.example",
+    "null",
+    "http://127.0.0.1.evil.example",
+    "http://localhost:1",
+    "http://127.0.0.1",
+    "x",
+]
+
+
+@pytest.mark.parametrize("what", ["try", "use", "forget"])
+def test_no_user_chooses_who_reads_for_the_others(ada, served, what):
+    body = {"name": "own", "base_url": "http://127.0.0.1:9", "model": "m", "key": "a-key-of-ada"}
+    found = ada.client.post(f"/settings/{what}", json=body, headers={"Origin": served.url}).json()
+    assert not found["works"] and "Several people" in found["message"]
+    assert found["state"]["chosen"] != "own" and ada.client.get("/settings/state").json() == found["state"]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_other_sites_and_other_ports_of_this_machine_can_send_nothing(ada, origin):
+    for path in ("/login", "/logout", "/gradio_api/queue/join", "/gradio_api/run/predict"):
+        assert ada.client.post(path, headers={"Origin": origin}, content=b"{}").status_code == 403
+    with ada.client.stream("GET", "/gradio_api/queue/data", headers={"Origin": origin}) as stream:
+        assert stream.status_code == 403
+    assert ada.client.get("/config").status_code == 200, "and nobody was logged out by it"
+
+
+def test_its_own_origin_is_served(ada, served):
+    assert ada.client.get("/config", headers={"Origin": served.url}).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_nothing_is_embedded_elsewhere(ada, site):
+    assert ada.client.get("/config", headers={"Sec-Fetch-Site": site}).status_code == 403
+    assert ada.client.get("/", headers={"Sec-Fetch-Site": site}).headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in ada.client.get("/").headers["content-security-policy"]
+
+
+def test_a_link_from_elsewhere_comes_again_with_the_cookie(nobody):
+    first = nobody.client.get("/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert first.status_code == 200 and 'http-equiv="refresh"' in first.text and "password" not in first.text
+    assert nobody.client.get("/", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "", "a\tb"]
+)
+def test_other_names_for_this_machine_are_refused(served, host):
+    answer = raw(served.url, f"GET /config HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert re.match(rb"HTTP/1.1 40[03]", answer)
+
+
+def test_there_is_no_websocket(ada, served):
+    cookie = "; ".join(f"{name}={value}" for name, value in ada.client.cookies.items())
+    for path in ("/", "/queue/join", "/gradio_api/queue/join", "/gradio_api/ws"):
+        key = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        key += "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: {httpx.URL(served.url).netloc.decode()}\r\n{key}\r\nCookie: {cookie}\r\n\r\n"
+        )
+        parts = httpx.URL(served.url)
+        with socket.create_connection((parts.host, parts.port), timeout=60) as connection:
+            connection.sendall(head.encode())
+            assert not connection.recv(64).startswith(b"HTTP/1.1 101")
+
+
+# -- large, slow and crooked requests -----------------------------------------------------------------------------
+
+
+def test_large_requests_are_refused(ada, nobody, served):
+    assert ada.client.post("/gradio_api/queue/join", content=b"x" * 1024 * 1025).status_code == 413
+    assert ada.client.post("/gradio_api/queue/join", content=iter([b"x" * 10])).status_code == 413
+    assert nobody.log_in("ada", "x" * 500_000).status_code == 401
+    answer = raw(served.url, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", wait=True)
+    assert not answer or answer.startswith(b"HTTP/1.1 400")
+    assert ada.client.get("/config").status_code == 200
+
+
+def test_slow_requests_are_cut_off_and_hold_up_nobody(served, ada, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_HEAD", 1.0)
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_BODY", 1.0)
+    host = httpx.URL(served.url).netloc
+    body = b"POST /login HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 100\r\n\r\npassword="
+    twice = b"GET /theme.css HTTP/1.1\r\nHost: " + host + b"\r\n\r\nGET /the"
+    found = {}
+    slow = [b"", b"GET / HTTP/1.1\r\nHost: ", body, twice]
+    tries = [threading.Thread(target=lambda one=one: found.update({one: raw(served.url, one)})) for one in slow * 8]
+    for one in tries:
+        one.start()
+    assert ada.client.get("/config").status_code == 200
+    for one in tries:
+        one.join(60)
+    assert found[b""] == found[slow[1]] == b"" and found[body].startswith(b"HTTP/1.1 408")
+    assert found[twice].startswith(b"HTTP/1.1 401") and found[twice].count(b"HTTP/1.1") == 1
+
+
+CROOKED = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"G\x00T / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    b"GET /config HTTP/1.1\r\n\r\n",
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("content", CROOKED)
+def test_crooked_requests_get_nothing(served, content, caplog):
+    answer = raw(served.url, content, wait=False)
+    assert not answer or re.match(rb"HTTP/1.1 4\d\d", answer)
+    assert b"Traceback" not in answer and "Traceback" not in caplog.text
+
+
+PATHS = ["..", "%2e%2e", "..%2f", "%252e%252e%252f", "..\\", "%5c..", "%00", "....//", "/", "file=/etc/passwd", "C:%5c"]
+
+
+def test_no_path_leads_out(ada, served):
+    cookie = "; ".join(f"{name}={value}" for name, value in ada.client.cookies.items())
+    paper = ada.papers()[-1]
+    fronts = [
+        "",
+        "assets/",
+        "static/",
+        "svelte/",
+        "reading/",
+        f"reading/paper/{paper}/1/",
+        f"reading/paper/{paper}/",
+        "gradio_api/",
+    ]
+    for front in fronts:
+        for up in PATHS:
+            path = f"/{front}{'/'.join([up] * 4)}/etc/passwd"
+            head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+            answer = raw(served.url, head.encode())
+            assert b"root:" not in answer and re.match(rb"HTTP/1.1 (4\d\d|30[1278])", answer), path
+
+
+# -- text of strangers --------------------------------------------------------------------------------------------
+
+
+def test_no_text_of_a_stranger_is_markup(ada):
+    shown = ada.ask(f"hostile {HOSTILE}") + json.dumps(ada.call("open", ""))
+    row = re.findall(r'class=\\"open-conversation\\" value=\\"([\w-]+)', shown)[0]
+    shown += json.dumps(ada.call("wish", json.dumps({"do": "rename", "id": row, "text": HOSTILE})))
+    shown += json.dumps(ada.call("wish", json.dumps({"do": "seek", "text": HOSTILE})))
+    shown += json.dumps(ada.call("tick", ""))
+    assert "&lt;img src=x" in shown and "&lt;script" in shown
+    assert "<img src=x" not in shown and "<script" not in shown
+    assert HOSTILE not in ada.client.get("/").text
+
+
+def test_no_file_name_breaks_a_header(ada):
+    for name in ada.papers():
+        answer = ada.client.get(f"/reading/paper/{name}/1/file")
+        assert answer.status_code == 200 and answer.headers["content-type"].split(";")[0] in (
+            "application/pdf",
+            "text/plain",
+        )
+        assert (
+            answer.headers["content-disposition"].startswith("inline")
+            and "\n" not in answer.headers["content-disposition"]
+        )
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"[;\s]filename=[\"']?x\.html", answer.headers["content-disposition"])
+
+
+@pytest.mark.parametrize(
+    "wish", ["", "[]", "null", "{", '{"do": 1}', '{"do": "rate"}', '{"do": "rate", "id": "9e9"}', "[" * 5000]
+)
+def test_crooked_wishes_change_nothing(ada, wish):
+    def seen():
+        return re.sub(r"[\w-]{16}", "", json.dumps(ada.call("open", "")))  # which names a new conversation
+
+    before = seen()
+    ada.call("wish", wish)
+    assert seen() == before
+
+
+def test_crooked_calls_are_refused_without_a_traceback(ada, served, caplog):
+    bodies = [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'{"fn_index": 9999, "data": []}',
+        b'{"fn_index": "x", "data": {}}',
+        b'{"data": 1}',
+    ]
+    closing = httpx.Limits(max_keepalive_connections=0)  # the server hangs up after a 500
+    cookies = dict(ada.client.cookies)
+    alone = httpx.Client(base_url=served.url, cookies=cookies, trust_env=False, limits=closing, timeout=60)
+    for path in ("/gradio_api/run/predict", "/gradio_api/queue/join", "/gradio_api/reset"):
+        for body in bodies:
+            answer = alone.post(path, content=body, headers={"Content-Type": "application/json"})
+            assert "Traceback" not in answer.text and 'File "' not in answer.text
+    assert "Traceback" not in caplog.text and "could not be served" in caplog.text
+    assert ada.client.get("/config").status_code == 200
