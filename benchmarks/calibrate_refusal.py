@@ -1,4 +1,4 @@
-"""Fits the weights of rag_app/answering/quoting/answerability.py and the cuts of rag_app/answering/confidence.py, and prints what they achieve.
+"""Fits the weights of answering/quoting/answerability.py and the cuts of answering/confidence.py.
 
     python -m benchmarks.calibrate_refusal [FOLDER]   # FOLDER keeps corpora, indexes and signs for the next run
 

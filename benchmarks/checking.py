@@ -1,4 +1,4 @@
-"""Claim: what an answer's sentences are marked with is mostly right. The check of rag_app/citations/support.py on public sets.
+"""Claim: what an answer's sentences are marked with is mostly right. The check of citations/support.py on public sets.
 
 AttributionBench (2402.15089): claims of generated answers with the passages that they cite, attributable or not. WiCE
 (2303.01432): claims of Wikipedia with the page that they cite: supported, partly, not. Balanced accuracy is the mean of

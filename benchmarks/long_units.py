@@ -1,8 +1,8 @@
 """Claim: what the reader is handed holds the evidence at few tokens. Small windows beside LongRAG's long units.
 
 LongRAG (2406.15319, section 2) scores a long unit by the best of its small passages and reads few long units. Here a
-unit is a section or a whole page; beside them stand the hits alone, and their neighbourhoods as rag_app.retrieval.context makes
-them.
+unit is a section or a whole page; beside them stand the hits alone, and their neighbourhoods as
+rag_app.retrieval.context makes them.
 A fact counts as read when the words that it needs stand in what was handed over from its page.
 """
 

@@ -1,4 +1,4 @@
-"""Format, lint, types, weaknesses (bandit), map of the modules: the one command for all, the same here and in CI.
+"""Format, lint, types, import contracts, weaknesses (bandit): the one command for all, the same here and in CI.
 
 .venv/bin/python tools/check.py          looks only
 .venv/bin/python tools/check.py --fix    formats, and repairs what can be repaired safely
@@ -20,18 +20,18 @@ def main(arguments: list[str]) -> int:
         return 2
     fix = bool(arguments)
     steps = [
-        ["ruff", "format", *([] if fix else ["--check"]), "."],
-        ["ruff", "check", *(["--fix"] if fix else []), "."],
-        ["mypy"],
-        ["bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "rag_app"],
-        ["tools.module_map", *arguments],
+        ["-m", "ruff", "format", *([] if fix else ["--check"]), "."],
+        ["-m", "ruff", "check", *(["--fix"] if fix else []), "."],
+        ["-m", "mypy"],
+        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-logo"],
+        ["-m", "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "rag_app"],
     ]
     failed = []
     for step in steps:
         print(f"$ {' '.join(step)}", flush=True)
-        if subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=False).returncode:
-            failed.append(" ".join(step[:2]))
-    print(f"failed: {', '.join(failed)}" if failed else "format, lint, types, weaknesses and map are in order")
+        if subprocess.run([sys.executable, *step], cwd=ROOT, check=False).returncode:
+            failed.append(step[1].partition(" import")[0])
+    print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return int(bool(failed))
 
 
