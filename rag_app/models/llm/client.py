@@ -5,45 +5,48 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from rag_app.errors import ModelError, RagError
+from rag_app.errors import ModelError, RagError, ToolsRefused
 from rag_app.models.llm import local_server
-from rag_app.models.llm.async_bridge import pieces_of
+from rag_app.models.llm.async_bridge import stream_pieces
+from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
-    fault_of,
+    make_fault,
     is_busy,
     is_unreadable,
     lacks_chat_template,
     pause_before_retry,
-    refused_parameter,
+    refused_feature,
 )
-from rag_app.models.llm.output_filter import without_secrets
-from rag_app.models.llm.prompt_safety import parameters_of
-from rag_app.models.llm.providers import PRESETS, choose
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, parameters_told, window_of
+from rag_app.models.llm.output_filter import filter_secrets
+from rag_app.models.llm.prompt_safety import parameters_from_name
+from rag_app.models.llm.providers import PRESETS, choose_endpoint
+from rag_app.models.llm.reply_repair import repairing
+from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, fetch_parameter_count, window_of
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 10.0
 RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice
 ROOMY_WINDOW = 32_768  # tokens; from here on a model may think before it answers
 THINKING_TOKENS = 4096
-HOSTED_PARAMETERS = 8e9  # providers that sell answers name the size of a smaller model
 STOPS = ["\nQuestion:", "\n\nAnswer:", "\n==="]  # where a base model would go on with questions of its own
 CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server that ignores max_tokens
 
 
 @dataclass(frozen=True)
-class Ending:
+class StreamEnd:
     """How a stream ended."""
 
     reason: Literal["whole", "length", "filtered", "stopped"]
     tokens: int = 0  # of prompt and answer, where the provider tells
+    calls: tuple[ToolCall, ...] = ()  # of tools, that the model asks for
+    cached: int = 0  # tokens of the prompt that the provider had read before
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ def open_language_model(settings: Settings) -> OpenAIModel | None:
 
     Raises SettingsError for a wrong name, ModelError when a server has to be asked or started and fails.
     """
-    endpoint = _local(settings) or choose(settings)
+    endpoint = _open_local(settings) or choose_endpoint(settings)
     return OpenAIModel(endpoint, settings) if endpoint else None
 
 
-def _local(settings: Settings) -> Endpoint | None:
+def _open_local(settings: Settings) -> Endpoint | None:
     """The server in this process, when it is named, or when a GGUF file is named and nothing else."""
     if _wants_local(settings):
         return local_server.start(settings.llm_model, settings.llm_window)
@@ -89,19 +92,19 @@ def _wants_local(settings: Settings) -> bool:
     return chosen == "local" or (chosen in ("auto", "") and file_named)
 
 
-def check(settings: Settings) -> Diagnosis:
+def diagnose_model(settings: Settings) -> Diagnosis:
     """Look at the model without asking it anything: chosen, reachable, key accepted, known there, window.
 
     Never raises: what is wrong is its message.
     """
     if _wants_local(settings):
-        problem = local_server.problem(settings.llm_model)
+        problem = local_server.find_problem(settings.llm_model)
         name = "" if problem else local_server.model_file(settings.llm_model).stem
         message = problem or f"{name} answers, by llama.cpp in this process; nothing leaves this machine."
         return Diagnosis(not problem, name, "llama.cpp in this process", settings.llm_window, message)
     endpoint: Endpoint | None = None
     try:
-        endpoint = choose(settings)
+        endpoint = choose_endpoint(settings)
         if endpoint is None:
             return Diagnosis(True, "", "", 0, "No language model: answers are quoted from the papers word for word.")
         known = list_models(endpoint)
@@ -142,6 +145,10 @@ class OpenAIModel:
         warm.__dict__["window"], warm.__dict__["parameters"] = self.window, self.parameters
         return warm
 
+    def named(self, name: str) -> OpenAIModel:
+        """Another model of the same server."""
+        return OpenAIModel(replace(self.endpoint, model=name), self._settings, first_pause=self._first_pause)
+
     @cached_property
     def window(self) -> int:
         """Tokens of prompt and answer together. Asks the server once."""
@@ -149,83 +156,106 @@ class OpenAIModel:
 
     @cached_property
     def parameters(self) -> float:
-        """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells.
+        """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells."""
+        known = parameters_from_name(self.name)
+        return known if known < inf or self.endpoint.key_variable else fetch_parameter_count(self.endpoint)
 
-        A named provider's model that does not say has HOSTED_PARAMETERS at least.
-        """
-        known = parameters_of(self.name)
-        if known == inf and self.endpoint.key_variable:
-            return HOSTED_PARAMETERS
-        return known if known < inf else parameters_told(self.endpoint)
+    @property
+    def chats(self) -> bool:
+        """Whether it takes turns; a base model only continues a text."""
+        return not self._completes
 
-    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending]:
-        """The answer's text as it comes. Returns how it ended.
+    @property
+    def takes_tools(self) -> bool:
+        """Whether tools can be offered: until the server refuses them."""
+        return not self._completes and "tools" not in self._refused
 
-        Setting `stop` or closing the generator closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy,
-        ModelWindowExceeded or ModelError before the first piece, ModelInterrupted after it.
+    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, StreamEnd]:
+        """The answer's text as it comes. Returns how it ended. Raises as `chat`."""
+        return (yield from self.chat([Message("system", system), Message("user", user)], stop))
+
+    def chat(
+        self, messages: Sequence[Message], stop: threading.Event, tools: Sequence[Tool] = (), *, json: bool = False
+    ) -> Generator[str, None, StreamEnd]:
+        """The next message of a conversation, its text as it comes. Returns how it ended, with calls of tools.
+
+        `json` asks for a JSON object where the server can be asked for one. Setting `stop` or closing the generator
+        closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy, ModelWindowExceeded, ToolsRefused or
+        ModelError before the first piece, ModelInterrupted after it.
         """
         self.window  # noqa: B018  # asked here and not in the event loop, which it would block
+        request = _Request(tuple(messages), tuple(tools), json)
         # A server sees the key, and one that repeats it must not get it into answers, files and histories.
         keys = {self.endpoint.key, self._settings.llm_api_key.get_secret_value()}
-        ending = yield from without_secrets(pieces_of(lambda put: self._answer(system, user, put), stop), keys)
-        return ending or Ending("stopped")
+        ending = yield from filter_secrets(stream_pieces(lambda put: self._answer(request, put), stop), keys)
+        return ending or StreamEnd("stopped")
 
-    async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
+    async def _answer(self, request: _Request, put: Callable[[str], None]) -> StreamEnd:
         """One answer, tried again while the provider is busy and nothing has come yet."""
         sent: list[str] = []
 
-        def passing(piece: str) -> None:
+        def pass_piece(piece: str) -> None:
             sent.append(piece)
             put(piece)
 
         attempt = 0
         while True:
             try:
-                return await self._once(system, user, passing)
+                return await self._request_once(request, pass_piece)
             except RagError:
                 raise
             except Exception as error:  # the client's, its transport's and its parser's errors, told apart below
                 # What the client says of a refused request may repeat the key; of an unreadable reply it cannot.
                 cause = error if is_unreadable(error) else None
                 if sent:
-                    raise fault_of(error, self.endpoint, interrupted=True) from cause
-                if not self._completes and lacks_chat_template(error):
-                    self._completes = True
-                    continue
-                refused = refused_parameter(error)
-                if refused and refused not in self._refused:
-                    self._refused = self._refused | {refused}
+                    raise make_fault(error, self.endpoint, interrupted=True) from cause
+                if self._learned_from(error, request):
                     continue
                 pause = pause_before_retry(error, self._first_pause * 2**attempt)
                 if attempt == RETRIES or not is_busy(error) or pause is None or pause > self.timeout:
-                    raise fault_of(error, self.endpoint) from cause
+                    raise make_fault(error, self.endpoint) from cause
                 attempt += 1
                 await asyncio.sleep(pause)
 
-    async def _once(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
-        from llama_index.core.base.llms.types import ChatMessage  # noqa: PLC0415  # two seconds, only with a model
-        from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415
+    def _learned_from(self, error: Exception, request: _Request) -> bool:
+        """Whether the request is worth repeating without what the server refused. Raises ToolsRefused for tools."""
+        if not self._completes and lacks_chat_template(error):
+            self._completes = True
+            return True
+        refused = refused_feature(error, self._sent_features(request))
+        if not refused:
+            return False
+        self._refused = self._refused | {refused}
+        if refused == "tools":
+            raise ToolsRefused(str(make_fault(error, self.endpoint)))
+        return True
 
-        reading = _Reading(put, self.max_tokens * CHARACTERS_PER_TOKEN)
+    def _sent_features(self, request: _Request) -> set[str]:
+        """What the request holds that a server may refuse."""
+        held = {"max_tokens", "temperature", "stream_options"}
+        held |= {"tools"} if request.tools else set()
+        held |= {"response_format"} if request.json else set()
+        held |= {"system"} if any(message.role == "system" for message in request.messages) else set()
+        return held - self._refused
+
+    async def _request_once(self, request: _Request, put: Callable[[str], None]) -> StreamEnd:
+        from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415  # two seconds, only with a model
+
+        reading = _StreamReader(put, self.max_tokens * CHARACTERS_PER_TOKEN)
         async with _client(self.endpoint, self.timeout) as client:
             model = OpenAILike(
                 model=self.name,
                 api_base=self.endpoint.base_url,
                 api_key="none",  # the client below holds the real one; this object's repr would show it
                 is_chat_model=not self._completes,
+                is_function_calling_model=bool(request.tools),
                 max_retries=0,
                 temperature=self.temperature,
                 async_openai_client=client,
             )
             try:
                 async with asyncio.timeout(self.timeout) as clock:
-                    chunks: Any
-                    if self._completes:
-                        told = completion_prompt(system, user)
-                        chunks = await model.astream_complete(told, formatted=True, stop=STOPS, **self._parameters())
-                    else:
-                        said = [ChatMessage(role="system", content=system), ChatMessage(role="user", content=user)]
-                        chunks = await model.astream_chat(said, **self._parameters())
+                    chunks = await self._chunks(model, request)
                     async with aclosing(chunks):
                         async for chunk in chunks:
                             if reading.take(chunk):
@@ -233,10 +263,23 @@ class OpenAIModel:
                             if reading.too_long:
                                 break
             except TimeoutError:
-                raise fault_of(
+                raise make_fault(
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
         return reading.ending(self.endpoint)
+
+    async def _chunks(self, model: Any, request: _Request) -> Any:
+        wanted = self._parameters()
+        if self._completes:
+            texts = [message.text for message in request.messages]
+            told = completion_prompt(texts[0], "\n\n".join(texts[1:]))
+            return await model.astream_complete(told, formatted=True, stop=STOPS, **wanted)
+        if request.tools:
+            wanted |= {"tools": [tool.specification for tool in request.tools], "tool_choice": "auto"}
+        if request.json and "response_format" not in self._refused:
+            wanted["response_format"] = {"type": "json_object"}
+        said = merge_system(request.messages) if "system" in self._refused else request.messages
+        return await model.astream_chat(client_messages(said), **wanted)
 
     def _parameters(self) -> dict[str, Any]:
         import openai  # noqa: PLC0415
@@ -250,7 +293,16 @@ class OpenAIModel:
         return {name: value for name, value in wanted.items() if name == "temperature" or name not in self._refused}
 
 
-class _Reading:
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of the server."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    json: bool = False
+
+
+class _StreamReader:
     """What has come of one answer so far."""
 
     def __init__(self, put: Callable[[str], None], longest: int) -> None:
@@ -260,6 +312,8 @@ class _Reading:
         self._thought = False
         self._finish = ""
         self._tokens = 0
+        self._cached = 0
+        self._calls: dict[int, list[str]] = {}  # by index: id, name, arguments
 
     @property
     def too_long(self) -> bool:
@@ -270,32 +324,56 @@ class _Reading:
         raw = chunk.raw
         usage = getattr(raw, "usage", None)
         self._tokens = getattr(usage, "total_tokens", 0) or self._tokens
+        details = getattr(usage, "prompt_tokens_details", None)
+        self._cached = getattr(details, "cached_tokens", 0) or self._cached
         choices = getattr(raw, "choices", None) or []
         self._finish = (choices[0].finish_reason if choices else None) or self._finish
         thought = bool(chunk.additional_kwargs.get("thinking_delta"))
         self._thought = self._thought or thought
+        called = self._take_calls(choices)
         if chunk.delta:
             self.characters += len(chunk.delta)
             self._put(chunk.delta)
-        return bool(chunk.delta) or thought
+        return bool(chunk.delta) or thought or called
 
-    def ending(self, endpoint: Endpoint) -> Ending:
+    def _take_calls(self, choices: Sequence[Any]) -> bool:
+        """Join the parts of tool calls. LlamaIndex joins the first of a chunk only; some servers send several in one."""
+        deltas = getattr(getattr(choices[0], "delta", None), "tool_calls", None) if choices else None
+        for delta in deltas or []:
+            place = delta.index if isinstance(delta.index, int) else len(self._calls)
+            call = self._calls.setdefault(place, ["", "", ""])
+            call[0] = delta.id or call[0]
+            if delta.function is not None:
+                call[1] = delta.function.name or call[1]
+                call[2] += delta.function.arguments or ""
+        return bool(deltas)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The complete calls, in the order of their index."""
+        made = [(place, *call) for place, call in sorted(self._calls.items())]
+        return tuple(ToolCall(id or f"call_{place}", name, arguments_of(said)) for place, id, name, said in made if name)
+
+    def end_of_stream(self, endpoint: Endpoint) -> StreamEnd:
         """How it ended.
 
         Raises ModelInterrupted when the provider never said that it was done, ModelError when no text came.
         """
         if self.too_long:
-            return Ending("length", self._tokens)
+            return StreamEnd("length", self._tokens)
+        if self.calls:
+            return StreamEnd("whole", self._tokens, self.calls, self._cached)
         if not self._finish:
-            raise fault_of(EOFError(), endpoint, interrupted=self.characters > 0)
+            raise make_fault(EOFError(), endpoint, interrupted=self.characters > 0)
         if not self.characters and self._thought:
             raise ModelError(
                 f"{endpoint.model} spent all its tokens on thinking and wrote no answer. Raise RAG_LLM_MAX_TOKENS, or "
                 f"choose a model that does not think first."
             )
         if self._finish == "content_filter":
-            return Ending("filtered", self._tokens)
-        return Ending("length" if self._finish in ("length", "max_tokens") else "whole", self._tokens)
+            return StreamEnd("filtered", self._tokens)
+        cut = self._finish in ("length", "max_tokens")
+        return StreamEnd("length" if cut else "whole", self._tokens, cached=self._cached)
 
 
 def _client(endpoint: Endpoint, timeout: float) -> Any:
@@ -317,7 +395,9 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         max_retries=0,
         timeout=limits,
         default_headers={} if own else dict.fromkeys(names, left_out),
-        http_client=openai.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
+        http_client=repairing(
+            openai.DefaultAsyncHttpxClient(
+                trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
+            )
         ),
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Collection
 from email.utils import parsedate_to_datetime
 
 from rag_app.errors import ModelBusy, ModelDenied, ModelError, ModelInterrupted, ModelUnreachable, ModelWindowExceeded
-from rag_app.models.llm.servers import Endpoint, address_remedy, denied, list_models, unreachable
+from rag_app.models.llm.servers import Endpoint, address_remedy, denied_message, list_models, unreachable_message
 
 LONGEST_PAUSE = 30.0  # seconds; a provider that wants more is reported instead of waited for
 LONGEST_MESSAGE = 300  # characters of what the provider says
@@ -24,10 +25,16 @@ _OVERFLOW = re.compile(
 )
 _QUOTA = re.compile(r"insufficient_quota|billing|credit balance|payment", re.IGNORECASE)
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", re.IGNORECASE
-)
-_PARAMETERS = ("max_tokens", "temperature", "stream_options")
+# What a request may hold that a server does not take, and how servers name it, the more telling first.
+_FEATURES: tuple[tuple[str, str], ...] = (
+    ("tools", r"\btools?\b|tool[ _-]?(?:choice|calls?)|function[ _-]call"),
+    ("response_format", r"response_format|json_object|json mode"),
+    ("stream_options", r"stream_options"),
+    ("system", r"system (?:role|prompt|message|instruction)|role[s:]?\W{0,3}system|developer instruction"
+               r"|roles must alternate|only user and assistant roles"),
+    ("temperature", r"temperature"),
+    ("max_tokens", r"max_tokens"),
+)  # fmt: skip
 
 
 def status_of(error: BaseException) -> int:
@@ -44,8 +51,10 @@ def status_of(error: BaseException) -> int:
 def is_busy(error: BaseException) -> bool:
     """Whether trying again can help: 429 but for an empty account, 5xx, a connection that broke before an answer."""
     status = status_of(error)
+    if is_overflow(error):
+        return False
     if status == 429:
-        return not _QUOTA.search(_said(error))
+        return not _QUOTA.search(_provider_text(error))
     if status:
         return status >= 500
     return _is_connection(error) and not _never_connected(error)
@@ -82,31 +91,37 @@ _NO_CHAT = re.compile(
 )
 
 
-def refused_parameter(error: BaseException) -> str:
-    """The parameter that the model does not take, so that the request can be repeated without it; empty for none."""
-    if status_of(error) not in (400, 422):
+def refused_feature(error: BaseException, sent: Collection[str]) -> str:
+    """Which of the features that were sent the server does not take, so that it is asked without it; empty for none.
+
+    Servers word a refusal in many ways; that they name the feature is what counts. A prompt that is too long is none.
+    """
+    if status_of(error) not in (400, 404, 422, 500, 501):
         return ""
-    said = _said(error)
-    if not re.search(
-        r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", said, re.I
-    ):
+    said = _provider_text(error)
+    if is_overflow(error):
         return ""
-    return next((name for name in _PARAMETERS if name in said), "")
+    return next((name for name, words in _FEATURES if name in sent and re.search(words, said, re.IGNORECASE)), "")
+
+
+def is_overflow(error: BaseException) -> bool:
+    """Whether the provider says that the prompt does not fit the window."""
+    return status_of(error) == 413 or bool(_OVERFLOW.search(_provider_text(error)))
 
 
 def lacks_chat_template(error: BaseException) -> bool:
     """Whether the server says that the model takes no chat: a base model, which only completes a text."""
-    return status_of(error) in (400, 404, 422, 500, 501) and bool(_NO_CHAT.search(_said(error)))
+    return status_of(error) in (400, 404, 422, 500, 501) and bool(_NO_CHAT.search(_provider_text(error)))
 
 
-def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
+def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
     """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
     if interrupted:
         return ModelInterrupted(
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
         )
     status = status_of(error)
-    if status:
+    if status or (_error_fields(error) and is_overflow(error)):
         return _status_fault(status, error, endpoint)
     if isinstance(error, EOFError):
         return ModelError(f"{endpoint.where} sent no answer. {address_remedy(endpoint)}")
@@ -116,16 +131,16 @@ def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = Fa
             f"or set RAG_LLM=none."
         )
     if _is_connection(error):
-        return ModelUnreachable(unreachable(endpoint, _root_cause(error)))
+        return ModelUnreachable(unreachable_message(endpoint, _root_cause(error)))
     if is_unreadable(error):
         return ModelError(f"{endpoint.where} sent something that is not a chat answer. {address_remedy(endpoint)}")
     return ModelError(f"{endpoint.where} failed: {_reason(error, endpoint)}. Ask again, or choose another model.")
 
 
 def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> ModelError:
-    said, message = _said(error), _message(error, endpoint)
+    said, message = _provider_text(error), _message(error, endpoint)
     if status in (401, 403) or (status == 400 and _BAD_KEY.search(said)):
-        return ModelDenied(denied(endpoint, status))
+        return ModelDenied(denied_message(endpoint, status))
     if status == 402 or (status == 429 and _QUOTA.search(said)):
         return ModelBusy(f"{endpoint.where} says the account is empty ({status}): {message}. Check its billing page.")
     if status == 429:
@@ -134,13 +149,13 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
         return ModelBusy(f"{endpoint.where} allows no more requests now (429). Ask again {when}.")
     if status == 404:
         return ModelError(_not_found(endpoint))
-    if status >= 500:
-        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
-    if status == 413 or _OVERFLOW.search(said):
+    if is_overflow(error):
         return ModelWindowExceeded(
             f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "
             f"RAG_LLM_WINDOW to its real size in tokens, or choose a model with a larger one."
         )
+    if status >= 500:
+        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
     return ModelError(f"{endpoint.where} refused the request ({status}): {message}. {address_remedy(endpoint)}")
 
 
@@ -165,10 +180,10 @@ def _reason(error: BaseException, endpoint: Endpoint) -> str:
         return "what came is not JSON of the API"
     if _error_fields(error):
         return _message(error, endpoint)
-    return _short(str(_root_cause(error)), endpoint) or type(error).__name__
+    return _shorten_message(str(_root_cause(error)), endpoint) or type(error).__name__
 
 
-def _said(error: BaseException) -> str:
+def _provider_text(error: BaseException) -> str:
     """All that the provider says, for finding out what it means."""
     fields = _error_fields(error)
     if fields:
@@ -178,8 +193,8 @@ def _said(error: BaseException) -> str:
 
 def _message(error: BaseException, endpoint: Endpoint) -> str:
     """What the provider says, for the user: one short line without the key."""
-    said = str(_error_fields(error).get("message") or "") or _said(error)
-    return _short(said, endpoint) or "it gives no reason"
+    said = str(_error_fields(error).get("message") or "") or _provider_text(error)
+    return _shorten_message(said, endpoint) or "it gives no reason"
 
 
 def _error_fields(error: BaseException) -> dict[str, object]:
@@ -187,10 +202,24 @@ def _error_fields(error: BaseException) -> dict[str, object]:
     body = getattr(error, "body", None)
     inner = body.get("error") if isinstance(body, dict) else None
     found = inner if isinstance(inner, dict) else body
+    if isinstance(inner, str):
+        return {"message": inner}
+    if isinstance(found, dict) and "message" not in found and found.get("detail"):
+        return {**found, "message": _detail(found["detail"])}
     return found if isinstance(found, dict) else {}
 
 
-def _short(text: str, endpoint: Endpoint) -> str:
+def _detail(detail: object) -> str:
+    """What FastAPI and pydantic say of a request: a text, or a list of places and messages."""
+    if not isinstance(detail, list):
+        return str(detail)
+    return "; ".join(
+        f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg', '')}" if isinstance(one, dict) else str(one)
+        for one in detail
+    )
+
+
+def _shorten_message(text: str, endpoint: Endpoint) -> str:
     """One line of it, without the key, markup or what looks like another key."""
     text = re.sub(r"<[^>]*>", " ", endpoint.without_key(text))
     text = re.sub(r"\b(sk|pk|AIza|gsk|Bearer)[-_ ]?[\w*.-]{8,}", "***", text)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.models.llm.output_filter import WITHHELD, AnswerFilter, ThoughtFilter, without_secrets
+from rag_app.models.llm.output_filter import WITHHELD, AnswerFilter, ThoughtFilter, filter_secrets
 
 
 def filtered(text: str, numbers: tuple[int, ...] = (1, 2, 3)) -> str:
@@ -105,10 +105,10 @@ def test_plain_prose_passes_unchanged(text: str) -> None:
 def test_thoughts_are_left_out_in_any_pieces(pieces: list[str]) -> None:
     text = "".join(pieces)
     thought = ["<th", "ink>", "a [1] thought", "</thi", "nk>", *pieces]
-    assert in_pieces(ThoughtFilter(), thought) == text
+    assert in_pieces(ThoughtFilter(), thought) == text.lstrip()
 
 
-@pytest.mark.parametrize("text", ["<", "<thin", "<b>x", "  plain", "<thinker", "a <think>b</think>"])
+@pytest.mark.parametrize("text", ["<", "<thin", "<b>x", "  plain", "<thinker", "a `<think>` b `</think>`"])
 def test_what_is_no_thought_stays(text: str) -> None:
     assert in_pieces(ThoughtFilter(), list(text)) == text
 
@@ -127,12 +127,12 @@ def test_a_secret_is_blotted_out_however_it_is_cut(pieces, cut):
         return 7
 
     def read():
-        found.append((yield from without_secrets(said(), (secret,))))
+        found.append((yield from filter_secrets(said(), (secret,))))
 
     found = []
     text = "".join(read())
     assert text == "".join(pieces).replace(secret, WITHHELD) and found == [7]
-    assert "".join(without_secrets(said(), ("short",))) == "".join(pieces)
+    assert "".join(filter_secrets(said(), ("short",))) == "".join(pieces)
 
 
 def test_what_came_before_a_fault_is_kept():
@@ -142,5 +142,5 @@ def test_what_came_before_a_fault_is_kept():
 
     found = []
     with pytest.raises(ValueError):
-        found.extend(without_secrets(said(), ("s-is-a-secret",)))
+        found.extend(filter_secrets(said(), ("s-is-a-secret",)))
     assert "".join(found) == "some words"
