@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 
 from rag_app.answering.found import AnswerContext, papers_in
+from rag_app.answering.model.lead import answer_by_model, compare_by_model
 from rag_app.answering.model.reader import ModelReader, Reader
+from rag_app.answering.model.task import ModelTask
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.routes import answer_question
 from rag_app.answering.steps import Compares, clean_question, elapsed_milliseconds, find_evidence
@@ -37,7 +40,7 @@ from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.understanding import UnderstoodQuestion, understand_question
+from rag_app.retrieval.understanding import UnderstoodQuestion, papers_languages, understand_question
 from rag_app.settings import Settings, load_settings
 from rag_app.text.language import ENGLISH, language_of
 
@@ -53,6 +56,7 @@ class _Request:
     demand: Compares | None = None  # answer by a table, whatever it asks
     history: Sequence[Answer] = ()
     whole: bool = False  # papers go to the model whole, where they fit
+    aspects: str = ""  # of the table that is demanded
 
 
 class Assistant:
@@ -277,7 +281,9 @@ class Assistant:
         def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
             return request_comparison(question, retriever, scope, aspects)
 
-        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), compares))
+        yield from self._stream_safely(
+            _Request(question, id, scope, stop or threading.Event(), compares, aspects=aspects)
+        )
 
     def resolve_papers(self, text: str) -> list[str]:
         """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
@@ -330,6 +336,9 @@ class Assistant:
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
         demand, scope, stop = request.demand, request.scope, request.stop
+        if isinstance(self.reader, ModelReader) and self.reader.leads:
+            yield from self._stream_led(request, self.reader)
+            return
         reader = QuotingReader() if demand else self.reader
         ways = (demand or recognise_comparison,) if isinstance(reader, QuotingReader | ModelReader) else ()
         with ExitStack() as stack:
@@ -365,6 +374,43 @@ class Assistant:
                     "read": elapsed_milliseconds(retrieved, ended),
                     "total": elapsed_milliseconds(began, ended),
                 },
+            )
+
+    def _stream_led(self, request: _Request, reader: ModelReader) -> Iterator[Event]:
+        """The question by a model that leads: it plans, reads and answers, and is checked."""
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            generation = self._index.run_on_current(lambda found: found, stack)[1]
+            entries = papers_in(generation, request.scope)
+            task = ModelTask(
+                question=request.typed,
+                model=reader.chat_model,
+                generation=generation,
+                retriever=self._retriever_of(generation),
+                scope=request.scope,
+                page_of=cache(generation.page),
+                entries=entries,
+                settings=self.settings,
+                stop=request.stop,
+                history=request.history,
+                middle=reader.is_middle,
+                searchable=language_of(request.typed) == ENGLISH
+                or language_of(request.typed) in papers_languages(self._retriever_of(generation)),
+                whole=request.whole,
+            )
+            if request.demand is not None:
+                answer = yield from compare_by_model(task, request.aspects)
+            else:
+                answer = yield from answer_by_model(task)
+            ended = time.perf_counter()
+            total = elapsed_milliseconds(began, ended)
+            asked = round(task.spending.seconds * 1000, 1)
+            yield replace(
+                resolve_references(answer, generation),
+                id=request.id,
+                question=request.typed,
+                notes=answer.notes + self._notes(generation.manifest),
+                milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
 
     def _understand_question(

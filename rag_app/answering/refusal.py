@@ -130,7 +130,7 @@ def decide_status(
 def is_backed(answer: Answer) -> bool:
     """Whether at least one sentence is wholly supported, by a citation whose words were found on their page."""
     found = {citation.number for citation in answer.citations if citation.verified}
-    return bool(found) and any(verdict.support == "supported" for verdict in answer.verdicts)
+    return bool(found) and any(verdict.support in ("supported", "unchecked") for verdict in answer.verdicts)
 
 
 def _withhold_answer(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:

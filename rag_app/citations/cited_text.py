@@ -1,8 +1,8 @@
 """A model's text with marks that carry words, [3 "exact words"] -> the text with shown numbers and checked citations.
 
 The words after a number are looked for on the page that the number names, and are the citation; a mark without words
-gets the words that back its sentence best. Code and formulas are left alone. Feeding a text in any pieces gives the same
-characters as feeding it whole.
+gets the words that back its sentence best. Code and formulas are left alone. Feeding a text in any pieces gives the
+same characters as feeding it whole.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from rag_app.citations.marks import citation_at
 from rag_app.citations.quotes import Claim, best_quote, is_verified
+from rag_app.models.llm.output_filter import disarm_markup
 from rag_app.records import Citation, Evidence, Page, PageOf
 from rag_app.text.protected import FENCE, protected_spans
 from rag_app.text.quote_matching import find_quote
@@ -30,7 +31,9 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _LATEX = re.compile(r"\\cite[a-z]*\{\s*(?P<numbers>\d{1,6}(?:\s*,\s*\d{1,6})*)\s*\}")
-_RAISED = re.compile(r"(?:(?<=[^\W\d_][^\W\d_])|(?<=[.,;:!?)”\"]))(?P<numbers>[¹²³⁰⁴-⁹]{1,3}(?:[ʼ˒,]?[¹²³⁰⁴-⁹]{1,3})*)(?!\w)")
+_RAISED = re.compile(
+    r"(?:(?<=[^\W\d_][^\W\d_])|(?<=[.,;:!?)”\"]))(?P<numbers>[¹²³⁰⁴-⁹]{1,3}(?:[ʼ˒,]?[¹²³⁰⁴-⁹]{1,3})*)(?!\w)"
+)
 _NUMBERS = re.compile(r"(\d+)(?:\s*(?:[-–—]|to)\s*\^?(\d+))?", re.IGNORECASE)
 _QUOTE_BEGINS = re.compile(r"[:：,]?\s*[\"“”„«‘']\s*")
 _QUOTE_ENDS = re.compile(r"\s*[\"“”»’']\s*(?:(?P<more>[,;]\s*(?=\^?\d{1,6}\s*[:：]?\s*[\"“”„«‘]))|(?P<end>[\]］】]))")
@@ -141,19 +144,17 @@ class CitedText:
 
     def _prose(self, unit: str) -> str:
         shown, done = "", 0
-        spans = [*protected_spans(unit), (len(unit), len(unit))]
-        for start, end in spans:
-            at = done
+        for start, end in [*protected_spans(unit), (len(unit), len(unit))]:
+            at = plain = done
             while at < start:
                 found = self._mark(unit, at)
                 if found is None:
-                    shown += unit[at]
                     at += 1
                     continue
                 until, marks = found
-                shown = self._put(shown, marks, unit[until:])
-                at = until
-            shown += unit[max(at, start) : end]
+                shown = self._put(shown + disarm_markup(unit[plain:at]), marks, unit[until:])
+                at = plain = until
+            shown += disarm_markup(unit[plain:start]) + unit[max(at, start) : end]
             done = max(at, end)
         return shown
 
@@ -163,7 +164,9 @@ class CitedText:
             found = mark_at(unit, at)
             # "[0, 1]" is an interval: evidence counts from 1.
             return None if found is None or (0 in [m.number for m in found[1]] and len(found[1]) > 1) else found
-        match = _LATEX.match(unit, at) if letter == "\\" else _RAISED.match(unit, at) if letter in "¹²³⁰⁴⁵⁶⁷⁸⁹" else None
+        match = (
+            _LATEX.match(unit, at) if letter == "\\" else _RAISED.match(unit, at) if letter in "¹²³⁰⁴⁵⁶⁷⁸⁹" else None
+        )
         if match is None:
             return None
         plain = match["numbers"].translate(str.maketrans("¹²³⁰⁴⁵⁶⁷⁸⁹", "1230456789"))
@@ -181,6 +184,8 @@ class CitedText:
         before = {int(number) for number in re.findall(r"\d+", cluster[0])} if cluster else set()
         numbers = dict.fromkeys(self._cite(mark, shown, following) for mark in known)
         added = "".join(f"[{number}]" for number in numbers if number not in before)
+        if following[:1] in ("(", ":"):  # "[1](" would be a link, "[1]:" the definition of one
+            added += " "
         return (shown.rstrip(" \t") if cluster or not added else shown) + added
 
     def _cite(self, mark: Mark, shown: str, following: str) -> int:
@@ -208,7 +213,7 @@ class CitedText:
         return citation_at(0, piece, page, start, end)
 
     def _find(self, words: str, piece: Evidence) -> Citation:
-        """The words where they stand: on the piece, its page, another page that the model saw; unverified if nowhere."""
+        """The words where they stand: on the piece, its page, another page that the model saw; else unverified."""
         others = sorted(
             (one for one in self._evidence.values() if one.number != piece.number),
             key=lambda one: (one.paper != piece.paper, abs(one.page - piece.page), one.number),
@@ -227,7 +232,9 @@ class CitedText:
     def _over_the_page(self, words: str, piece: Evidence) -> Citation | None:
         """Words that begin on one page and end on the next: the longer part is the quote."""
         parts = words.split()
-        for first, second in pairwise(sorted((p for p in self._evidence.values() if p.paper == piece.paper), key=_place)):
+        for first, second in pairwise(
+            sorted((p for p in self._evidence.values() if p.paper == piece.paper), key=_place)
+        ):
             if second.page != first.page + 1 or abs(first.page - piece.page) > 1:
                 continue
             for cut in range(2, len(parts) - 1):
@@ -248,7 +255,11 @@ def _place(piece: Evidence) -> tuple[int, int]:
 
 
 def _brackets_closed(text: str) -> bool:
-    return text.count("[") <= text.count("]") and text.count("【") <= text.count("】") and text.count("［") <= text.count("］")
+    return (
+        text.count("[") <= text.count("]")
+        and text.count("【") <= text.count("】")
+        and text.count("［") <= text.count("］")
+    )
 
 
 def locate(words: str, page: Page, start: int, end: int) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
-"""The library's catalogue for a prompt: a line or two for each paper, by which a model says which papers a question means.
+"""The library's catalogue for a prompt: a line for each paper, by which a model says which papers a question means.
 
-No pattern of ours can know that "the trustworthiness survey" or "the Lucene study" is a paper; a model that sees titles,
-names, authors, years and the beginning of each abstract can.
+No pattern of ours can know that "the trustworthiness survey" or "the Lucene study" is a paper; a model that sees
+titles, names, authors, years and the beginning of each abstract can.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ def make_catalogue(
     listed = readable if len(readable) <= MOST_PAPERS else _best(readable, retriever, question, scope)
     short = len(listed) > LONG_LIBRARY
     lines = [describe_paper(generation, entry, numbered[entry.paper], short=short) for entry in listed]
-    return Catalogue(
-        {numbered[entry.paper]: entry for entry in listed}, "\n".join(lines), len(readable) - len(listed)
-    )
+    return Catalogue({numbered[entry.paper]: entry for entry in listed}, "\n".join(lines), len(readable) - len(listed))
 
 
 def _best(entries: Sequence[IndexedPaper], retriever: Retriever, question: str, scope: Scope) -> list[IndexedPaper]:
-    hits = retriever.find(question, 20 * MOST_PAPERS, scope)
-    ranked = list(dict.fromkeys([*retriever.named_papers(question), *(hit.passage.paper for hit in hits)]))[:MOST_PAPERS]
+    hits = retriever.find_passages(question, 20 * MOST_PAPERS, scope)
+    ranked = list(dict.fromkeys([*retriever.named_papers(question), *(hit.passage.paper for hit in hits)]))[
+        :MOST_PAPERS
+    ]
     return [entry for entry in entries if entry.paper in set(ranked)]
 
 
@@ -90,7 +90,7 @@ def describe_paper(generation: Generation, entry: IndexedPaper, id: str, *, shor
 
 def abstract_of(generation: Generation, entry: IndexedPaper, words: int) -> str:
     """The first words of the abstract; of the first long paragraph where no heading names one."""
-    pages = generation.reading(entry.paper).pages[:2]
+    pages = generation.get_reading(entry.paper).pages[:2]
     bodies = [(block, page.text[block.start : block.end]) for page in pages for block in page.blocks]
     bodies = [(block, text) for block, text in bodies if block.kind == "body"]
     named = [text for block, text in bodies if "abstract" in block.section.casefold()]

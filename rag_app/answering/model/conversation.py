@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rag_app.models.llm.chat import Message
-from rag_app.models.llm.prompt_safety import strip_template_marks, estimate_tokens
+from rag_app.models.llm.prompt_safety import estimate_tokens, strip_template_marks
 from rag_app.records import Answer
 
 TURNS = 8  # at most, the last ones
@@ -24,7 +24,10 @@ def earlier_turns(history: Sequence[Answer], tokens: int = TOKENS) -> list[Messa
         text = _shortened(text, most)
         papers = list(dict.fromkeys(citation.title for citation in answer.citations if citation.title))[:6]
         cited = f"\n(Cited: {'; '.join(strip_template_marks(title) for title in papers)})" if papers else ""
-        pair = [Message("user", strip_template_marks(answer.question)), Message("assistant", f"{text}{cited}" or "(no answer)")]
+        pair = [
+            Message("user", strip_template_marks(answer.question)),
+            Message("assistant", f"{text}{cited}" or "(no answer)"),
+        ]
         tokens -= sum(estimate_tokens(message.text) for message in pair)
         if tokens < 0 and turns:
             break

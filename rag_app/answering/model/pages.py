@@ -23,7 +23,7 @@ def paper_pieces(generation: Generation, entry: IndexedPaper, pages: Iterable[in
     """The pages of a paper, or those of these numbers, as evidence numbered 0: a piece for each run of text."""
     wanted = None if pages is None else set(pages)
     found: list[Evidence] = []
-    for page in generation.reading(entry.paper).pages:
+    for page in generation.get_reading(entry.paper).pages:
         if wanted is None or page.number in wanted:
             found += [_piece(entry, page, blocks) for blocks in _runs(page)]
     return [piece for piece in found if len(piece.text.strip()) >= SHORTEST_PIECE or wanted is not None]
@@ -97,6 +97,6 @@ def pages_of_section(generation: Generation, entry: IndexedPaper, name: str) -> 
     wanted = " ".join(name.casefold().split())
     return [
         page.number
-        for page in generation.reading(entry.paper).pages
+        for page in generation.get_reading(entry.paper).pages
         if any(wanted in block.section.casefold() for block in page.blocks if block.kind not in LEFT_OUT)
     ]

@@ -17,7 +17,7 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.call import ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import strip_template_marks
-from rag_app.records import Event, Progress
+from rag_app.records import Event, Evidence, Progress
 
 MOST_SEARCHES = 4
 NO_PLAN = "The model made no plan that could be read: the question itself was searched."
@@ -88,7 +88,7 @@ def gather_planned(task: ModelTask, plan: ReadingPlan) -> Generator[Event, None,
         yield Progress("searching", f"searching for “{search}”")
         found = search_pages(task, search, plan.papers if task.middle and plan.papers else ())
         room = task.budget - tokens_in(task.book.pieces)
-        kept = []
+        kept: list[Evidence] = []
         for piece in found:
             room -= tokens_in([piece])
             if room >= 0 or not (task.book.pieces or kept):

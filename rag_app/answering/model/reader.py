@@ -11,11 +11,11 @@ from rag_app.answering.model.demonstrations import count_reserved_tokens, make_e
 from rag_app.answering.model.prompts import answer_prompt, fit_evidence, halve_evidence
 from rag_app.answering.refusal import Trust
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, call_model
+from rag_app.models.llm.call import LOOK_EVERY, ChatModel, LanguageModel, call_model
 from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
-from rag_app.models.llm.prompt_safety import Size, estimate_tokens, model_size
+from rag_app.models.llm.prompt_safety import SMALL_PARAMETERS, SMALL_WINDOW, Size, estimate_tokens, model_size
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -25,6 +25,7 @@ LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
 PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
 PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
 TINY_SENTENCES = 3
+MIDDLE_PARAMETERS = 20e9
 LARGE_PARAMETERS = 30e9  # from here on a model can be trusted to weigh passages
 LONGEST_SAID = 2_000  # characters
 
@@ -85,6 +86,23 @@ class ModelReader:
     def tabulates(self) -> bool:
         """Whether it can be asked to fill in a table's row."""
         return self.size != "tiny"
+
+    @property
+    def leads(self) -> bool:
+        """Whether it plans, reads and answers itself: from about 4 billion parameters, or of unknown size."""
+        known_small = self.model.parameters <= SMALL_PARAMETERS or self.model.window <= SMALL_WINDOW
+        return isinstance(self.model, ChatModel) and self.model.chats and not known_small
+
+    @property
+    def is_middle(self) -> bool:
+        """Whether it leads with one plan and less evidence: to about 20 billion parameters."""
+        return self.model.parameters <= MIDDLE_PARAMETERS
+
+    @property
+    def chat_model(self) -> ChatModel:
+        """The model as one that holds a conversation."""
+        assert isinstance(self.model, ChatModel)
+        return self.model
 
     @property
     def room(self) -> int:

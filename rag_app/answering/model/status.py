@@ -10,7 +10,8 @@ Kind = Literal["answered", "partly", "not in the papers", "chat"]
 
 _LINE = re.compile(
     r"\s*(?:[*_`#>]{0,3}\s*)STATUS\s*[*_`]{0,3}\s*[:：]\s*[*_`]{0,3}\s*"
-    r"(?P<kind>answered|partly|not in (?:the|these) papers?|chat)\b[*_`.]{0,3}[ \t]*(?:[-–—:,(][ \t]*(?P<more>[^\n]*))?(?:\n|\Z)",
+    r"(?P<kind>answered|partly|not in (?:the|these) papers?|chat)\b[*_`.]{0,3}[ \t]*"
+    r"(?:[-–—:,(][ \t]*(?P<more>[^\n]*))?(?:\n|\Z)",
     re.IGNORECASE,
 )
 LOOKED_AT = 400  # characters in which the line must begin, behind a remark of the model
@@ -29,7 +30,9 @@ def split_status(text: str, *, final: bool) -> tuple[Status | None, str]:
 
     `final`: nothing more comes. What stands before the line is no part of the answer.
     """
-    for match in re.finditer(r"(?:\A|\n)(?=[^\w\n]{0,6}status\s*[*_`]{0,3}\s*[:：])", text[: LOOKED_AT * 4], re.IGNORECASE):
+    for match in re.finditer(
+        r"(?:\A|\n)(?=[^\w\n]{0,6}status\s*[*_`]{0,3}\s*[:：])", text[: LOOKED_AT * 4], re.IGNORECASE
+    ):
         line = _LINE.match(text, match.end())
         if line is not None and (final or "\n" in text[match.end() : line.end()]):
             said = line["kind"].casefold()

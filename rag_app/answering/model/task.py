@@ -32,11 +32,22 @@ class Spending:
     calls: int = 0
     tokens: int = 0
     cached: int = 0
+    _spans: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, reply: Reply) -> None:
         self.calls += 1
         self.tokens += reply.tokens
         self.cached += reply.cached
+        self._spans.append(reply.span)
+
+    @property
+    def seconds(self) -> float:
+        """In which at least one call was running."""
+        total, until = 0.0, 0.0
+        for began, ended in sorted(self._spans):
+            total += max(0.0, ended - max(began, until))
+            until = max(until, ended)
+        return total
 
 
 @dataclass
@@ -53,6 +64,7 @@ class ModelTask:
     settings: Settings
     stop: threading.Event
     history: Sequence[Answer] = ()
+    whole: bool = False  # the papers in scope go in whole, where they fit
     middle: bool = False  # a model of middle size: less evidence, no tools
     searchable: bool = True  # the question is in a language of the papers
     book: EvidenceBook = field(default_factory=EvidenceBook)

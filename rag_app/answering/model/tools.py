@@ -1,4 +1,4 @@
-"""What a model may call while it gathers evidence: search, read, list. Each call gives text and adds to the evidence."""
+"""What a model may call while it gathers evidence: search, read, list. A call gives text and adds to the evidence."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def search_pages(
     """The best pages for a search, best first, as unnumbered evidence."""
     allowed = tuple(entry.paper for entry in papers) or task.scope.papers
     scope = Scope(allowed, years or task.scope.years, task.scope.section)
-    hits = task.retriever.find(query, HITS_OF_SEARCH, scope)
+    hits = task.retriever.find_passages(query, HITS_OF_SEARCH, scope)
     places = list(dict.fromkeys((hit.passage.paper, hit.passage.page) for hit in hits))[:PAGES_OF_SEARCH]
     known = {entry.paper: entry for entry in task.entries}
     return [
@@ -147,7 +147,7 @@ def first_looks(task: ModelTask) -> str:
     if not task.searchable:
         return ""
     lines = []
-    hits = task.retriever.find(task.question, HITS_OF_SEARCH, task.scope)
+    hits = task.retriever.find_passages(task.question, HITS_OF_SEARCH, task.scope)
     seen: set[tuple[str, int]] = set()
     for hit in hits:
         place = (hit.passage.paper, hit.passage.page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rag_app.answering.model.status import Status, may_begin, split_status
 from rag_app.answering.model.task import ModelTask
@@ -11,7 +11,7 @@ from rag_app.citations.cited_text import CitedText
 from rag_app.errors import ModelInterrupted
 from rag_app.models.llm.call import Reply, read_reply
 from rag_app.models.llm.chat import Message, Tool
-from rag_app.models.llm.output_filter import MarkupFilter
+from rag_app.models.llm.output_filter import AnswerFilter
 from rag_app.records import Citation, Event, Evidence, Piece
 
 LOOPED = "The model began to repeat itself; the repetition is left out."
@@ -26,7 +26,7 @@ class Written:
     status: Status | None
     citations: tuple[Citation, ...] = ()
     backing: dict[int, list[Evidence]] | None = None
-    reply: Reply = Reply("")
+    reply: Reply = field(default_factory=lambda: Reply(""))
     problem: str = ""  # why it is incomplete
 
 
@@ -79,7 +79,6 @@ class _Writing:
 
     def __init__(self, task: ModelTask, known: Sequence[Citation]) -> None:
         self._marks = _KnownMarks(known) if known else CitedText(task.book.pieces, task.page_of)
-        self._markup = MarkupFilter()
         self.raw = ""  # all that the model wrote, without thoughts
         self._taken = 0  # of the answer behind the status line
         self._begun = False
@@ -107,14 +106,14 @@ class _Writing:
                 return ""  # a remark before a call of a tool: it is known for an answer at its end
             self._begun = True
         new, self._taken = body[self._taken :], max(self._taken, len(body))
-        shown = self._marks.feed(self._markup.feed(new))
+        shown = self._marks.feed(new)
         self.text += shown
         return shown
 
     def finish(self, raw: str) -> str:
         """The last characters."""
         shown = self.follow(raw, final=True)
-        rest = self._marks.feed(self._markup.finish()) + self._marks.finish()
+        rest = self._marks.finish()
         self.text += rest
         return shown + rest
 
@@ -123,8 +122,6 @@ class _KnownMarks:
     """Marks that name citations which are there already."""
 
     def __init__(self, known: Sequence[Citation]) -> None:
-        from rag_app.models.llm.output_filter import AnswerFilter  # noqa: PLC0415
-
         self._filter = AnswerFilter([citation.number for citation in known])
         self.citations = list(known)
         self.backing: dict[int, list[Evidence]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -65,6 +66,7 @@ class Reply:
     tokens: int = 0  # of prompt and answer, where the provider tells
     cached: int = 0  # of the prompt, that the provider had read before
     whole: bool = True  # it came to an end by itself
+    span: tuple[float, float] = (0.0, 0.0)  # monotonic seconds: asked, ended
 
 
 def read_reply(
@@ -82,6 +84,7 @@ def read_reply(
     thoughts = ThoughtFilter()
     text, restarts, looked = "", 0, 0
     ending: Any = None
+    began = time.monotonic()
     pieces = model.chat(messages, stop, tools, json=json)
     try:
         while True:
@@ -92,7 +95,7 @@ def read_reply(
             if len(text) - looked >= LOOK_EVERY:
                 looked = len(text)
                 if (start := loop_start(text)) is not None:
-                    return Reply(text[:start].rstrip(), whole=False)
+                    return Reply(text[:start].rstrip(), whole=False, span=(began, time.monotonic()))
     except StopIteration as end:
         ending = end.value
     finally:
@@ -101,12 +104,11 @@ def read_reply(
     text = rest if thoughts.restarts > restarts else text + rest
     calls = tuple(getattr(ending, "calls", ()))
     tokens, cached = getattr(ending, "tokens", 0), getattr(ending, "cached", 0)
-    return Reply(text.strip(), calls, tokens, cached, getattr(ending, "reason", "whole") == "whole")
+    whole = getattr(ending, "reason", "whole") == "whole"
+    return Reply(text.strip(), calls, tokens, cached, whole, (began, time.monotonic()))
 
 
-def ask_model(
-    model: ChatModel, messages: Sequence[Message], stop: threading.Event, *, json: bool = False
-) -> Reply:
+def ask_model(model: ChatModel, messages: Sequence[Message], stop: threading.Event, *, json: bool = False) -> Reply:
     """The model's whole reply. Raises what its chat raises."""
     pieces = read_reply(model, messages, stop, json=json)
     try:

@@ -17,10 +17,10 @@ from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
 from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
-    make_fault,
     is_busy,
     is_unreadable,
     lacks_chat_template,
+    make_fault,
     pause_before_retry,
     refused_feature,
 )
@@ -28,7 +28,7 @@ from rag_app.models.llm.output_filter import filter_secrets
 from rag_app.models.llm.prompt_safety import parameters_from_name
 from rag_app.models.llm.providers import PRESETS, choose_endpoint
 from rag_app.models.llm.reply_repair import repairing
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, fetch_parameter_count, window_of
+from rag_app.models.llm.servers import Endpoint, fetch_parameter_count, is_loopback, list_models, window_of
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 10.0
@@ -266,7 +266,7 @@ class OpenAIModel:
                 raise make_fault(
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
-        return reading.ending(self.endpoint)
+        return reading.end_of_stream(self.endpoint)
 
     async def _chunks(self, model: Any, request: _Request) -> Any:
         wanted = self._parameters()
@@ -337,7 +337,7 @@ class _StreamReader:
         return bool(chunk.delta) or thought or called
 
     def _take_calls(self, choices: Sequence[Any]) -> bool:
-        """Join the parts of tool calls. LlamaIndex joins the first of a chunk only; some servers send several in one."""
+        """Join the parts of tool calls. LlamaIndex takes the first of a chunk only; some servers send several."""
         deltas = getattr(getattr(choices[0], "delta", None), "tool_calls", None) if choices else None
         for delta in deltas or []:
             place = delta.index if isinstance(delta.index, int) else len(self._calls)
@@ -351,8 +351,11 @@ class _StreamReader:
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The complete calls, in the order of their index."""
-        made = [(place, *call) for place, call in sorted(self._calls.items())]
-        return tuple(ToolCall(id or f"call_{place}", name, arguments_of(said)) for place, id, name, said in made if name)
+        return tuple(
+            ToolCall(call[0] or f"call_{place}", call[1], arguments_of(call[2]))
+            for place, call in sorted(self._calls.items())
+            if call[1]
+        )
 
     def end_of_stream(self, endpoint: Endpoint) -> StreamEnd:
         """How it ended.

@@ -30,12 +30,17 @@ _NUMBERS = re.compile(r"(\d+)(?:\s*(?:[-–—]|to)\s*\^?(\d+))?", re.IGNORECASE
 _DEFINITION = re.compile(r"[\s>*+\-]*\[|[^\[]*$")  # a line that begins with a bracket, or in the middle of one
 _WORD = re.compile(rf"[A-Za-z0-9+.\-]{{1,{LONGEST_WORD}}}")
 _TAG = r"(?:seed:)?(?:think(?:ing)?|reasoning|thoughts?)"
-_THOUGHT = re.compile(rf"<{_TAG}(?:\s[^<>\n]{{0,100}})?>|\[THINK\]|◁think▷|<\|channel\|>\s*(?:analysis|commentary)\b", re.IGNORECASE)
+_THOUGHT = re.compile(
+    rf"<{_TAG}(?:\s[^<>\n]{{0,100}})?>|\[THINK\]|◁think▷|<\|channel\|>\s*(?:analysis|commentary)\b", re.IGNORECASE
+)
 _THOUGHT_ENDS = re.compile(
     rf"</{_TAG}\s*>|\[/THINK\]|◁/think▷|(?:<\|start\|>assistant)?<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE
 )
 _FRAME = re.compile(r"<\|(?:end|return|start|message|constrain)\|>(?:assistant\b)?", re.IGNORECASE)
-_TAG_BEGUN = re.compile(r"(?:<\|(?:channel|start)\|>[\w\s]{0,24}(?:<[\w|]{0,10})?|<(?:[/|]?[a-z|][^<>\n]{0,110})?|<[/|]?|\[/?[A-Za-z]{0,5}|◁[^▷\n]{0,8})\Z", re.IGNORECASE)
+_TAG_BEGUN = re.compile(
+    r"(?:<\|(?:channel|start)\|>[\w\s]{0,24}(?:<[\w|]{0,10})?|<(?:[/|]?[a-z|][^<>\n]{0,110})?|<[/|]?|\[/?[A-Za-z]{0,5}|◁[^▷\n]{0,8})\Z",
+    re.IGNORECASE,
+)
 _COULD_BE = re.compile(r"<[/|]?(?:\||s|t|r|$)|\[/?(?:t|$)|◁", re.IGNORECASE)
 
 
@@ -173,6 +178,16 @@ def filter_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]
         pieces.close()
 
 
+_SCHEME = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://|\bwww\.", re.IGNORECASE)
+_TAG_OPENS = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"\](?=\(|:)")
+
+
+def disarm_markup(text: str) -> str:
+    """Prose of a model in which no renderer finds a tag, an image, a link or an address; the words stay."""
+    return _LINK.sub("] ", _TAG_OPENS.sub("< ", _SCHEME.sub("", UNSEEN_ONE.sub("", text))))
+
+
 class AnswerFilter:
     """Turns every way of citing into [n] and drops numbers that are not among `numbers`; disarms markup.
 
@@ -234,7 +249,10 @@ class AnswerFilter:
         shown = [number for number in dict.fromkeys(cited) if number in self._numbers]
         if not shown and "\n" not in space:
             space = ""
-        return self._take(gap + close + 1, self._disarm_markup(space) + self._disarm_markup("".join(f"[{number}]" for number in shown)))
+        return self._take(
+            gap + close + 1,
+            self._disarm_markup(space) + self._disarm_markup("".join(f"[{number}]" for number in shown)),
+        )
 
     def _word(self, word: str, final: bool) -> str | None:
         if len(word) == LONGEST_WORD:

@@ -22,7 +22,14 @@ from rag_app.errors import (
     ModelWindowExceeded,
     RagError,
 )
-from rag_app.models.llm.client import RETRIES, StreamEnd, OpenAIModel, answer_tokens, diagnose_model, open_language_model
+from rag_app.models.llm.client import (
+    RETRIES,
+    StreamEnd,
+    OpenAIModel,
+    answer_tokens,
+    diagnose_model,
+    open_language_model,
+)
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
