@@ -221,23 +221,23 @@ def marked_text(text: str, quote: str) -> list[str]:
 _KINDS = {".pdf": "application/pdf"}
 
 
-def reading_routes(shelf: OpaqueIds) -> APIRouter:
+def reading_routes(ids: OpaqueIds) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
-        citation = _find_or_404(lambda: shelf.place(name))
-        return _json_response(_find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
+        citation = _find_or_404(lambda: ids.place(name))
+        return _json_response(_find_or_404(lambda: ids.describe_page(citation.paper, citation.page, citation)))
 
     @routes.get("/paper/{name}/{number}")
     def page(name: str, number: int) -> JSONResponse:
-        return _json_response(_find_or_404(lambda: shelf.describe_page(shelf.paper(name), number)))
+        return _json_response(_find_or_404(lambda: ids.describe_page(ids.paper(name), number)))
 
     @routes.get("/paper/{name}/{number}/picture")
     def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
-        data, tag = _find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
+        data, tag = _find_or_404(lambda: ids.picture(ids.paper(name), number, wanted))
         headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
@@ -245,13 +245,13 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
 
     @routes.get("/paper/{name}/{number}/file")
     def file(name: str, number: int) -> FileResponse:
-        path = _find_or_404(lambda: shelf.path(shelf.paper(name)))
+        path = _find_or_404(lambda: ids.path(ids.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = _find_or_404(lambda: shelf.export_answer(name, suffix))
+        text, form, file_name = _find_or_404(lambda: ids.export_answer(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 
