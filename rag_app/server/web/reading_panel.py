@@ -24,6 +24,7 @@ from rag_app.outputs.save import exported
 from rag_app.papers.pdf.file import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
 from rag_app.server.i18n import say
+from rag_app.server.web.page_view import find_words, outline, page_sizes, text_lines, word_boxes
 from rag_app.text.quote_matching import find_quote
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of 
 PICTURES_BYTES = 96 * 1024 * 1024
 ANSWERS_KEPT = 4_000  # that can still be taken away
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
+
+MOST_PLACES = 200  # of one answer
+LONGEST_SOUGHT = 200  # characters
 
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
 
@@ -160,6 +164,62 @@ class Shelf:
         found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
         return found
 
+    def layout(self, paper: str) -> dict[str, object]:
+        """What a viewer of the whole paper needs before any page is drawn. Raises KeyError for an unknown paper."""
+        pages = self._pages(paper)
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        return {
+            "paper": self.name_paper(paper),
+            "file": paper,
+            "title": row.title if row else paper,
+            "pages": page_sizes(pages),
+            "outline": outline(pages),
+            "picture": any(page.words is not None for page in pages),
+            "version": self._version(self._library.path(paper)),
+        }
+
+    def lines(self, paper: str, number: int) -> list[list[object]]:
+        """The lines of one page, for the text layer over its picture. Raises KeyError for an unknown page."""
+        return text_lines(self._library.page(paper, number))
+
+    def find(self, paper: str, words: str) -> list[dict[str, object]]:
+        """The places where the words stand: their page and their marks in percent of it. Raises KeyError."""
+        pages = self._pages(paper)
+        found: list[dict[str, object]] = []
+        for number, start, end in find_words(pages, words):
+            page = pages[number - 1]
+            marks = percent_boxes(word_boxes(page, start, end), page.width, page.height)
+            found.append({"page": number, "start": start, "end": end, "marks": marks})
+        return found
+
+    def describe_places(self, names: Iterable[str]) -> dict[str, dict[str, object]]:
+        """The cited places by name, without the text of their pages. A name that opens nothing is left out."""
+        described = {}
+        for name in names:
+            try:
+                citation = self.place(name)
+                said = self.describe(citation.paper, citation.page, citation)
+            except (KeyError, FileNotFoundError):
+                continue
+            del said["text"]
+            described[name] = said
+        return described
+
+    def _pages(self, paper: str) -> list[Page]:
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        if row is None:
+            raise KeyError(paper)
+        return [self._library.page(paper, number) for number in range(1, row.pages + 1)]
+
+    def _version(self, path: Path) -> str:
+        """Another one whenever the file has changed."""
+        status = path.stat()
+        return self._name("version", str(path), status.st_mtime_ns, status.st_size)[:12]
+
+    def is_current(self, paper: str, version: str) -> bool:
+        """Whether the paper's file is still the one of that version."""
+        return bool(version) and version == self._version(self._library.path(paper))
+
     def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:
         """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
         page = self._library.page(paper, number)
@@ -218,12 +278,18 @@ def marked_text(text: str, quote: str) -> list[str]:
 
 # -- routes -----------------------------------------------------------------------------------------------------
 
+KEPT = "private, max-age=3600, immutable"
+_FRESH = {"Cache-Control": "no-store"}
 _KINDS = {".pdf": "application/pdf"}
 
 
 def reading_routes(shelf: Shelf) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
+
+    def _kept(name: str, version: str) -> str:
+        """Whether the browser may keep what it gets: while the file is the one that it asks for."""
+        return KEPT if shelf.is_current(shelf.paper(name), version) else "private, no-cache"
 
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
@@ -234,11 +300,30 @@ def reading_routes(shelf: Shelf) -> APIRouter:
     def page(name: str, number: int) -> JSONResponse:
         return _said(_found(lambda: shelf.describe(shelf.paper(name), number)))
 
+    @routes.get("/places")
+    def places(names: str) -> JSONResponse:
+        return JSONResponse(shelf.describe_places(names.split(",")[:MOST_PLACES]), headers=_FRESH)
+
+    @routes.get("/paper/{name}/layout")
+    def layout(name: str) -> JSONResponse:
+        return _said(_found(lambda: shelf.layout(shelf.paper(name))))
+
+    @routes.get("/paper/{name}/find")
+    def find(name: str, words: str) -> JSONResponse:
+        return JSONResponse(_found(lambda: shelf.find(shelf.paper(name), words[:LONGEST_SOUGHT])), headers=_FRESH)
+
+    @routes.get("/paper/{name}/{number}/lines")
+    def lines(name: str, number: int, version: str = "") -> JSONResponse:
+        found = _found(lambda: shelf.lines(shelf.paper(name), number))
+        return JSONResponse(found, headers={"Cache-Control": _kept(name, version)})
+
     @routes.get("/paper/{name}/{number}/picture")
-    def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
+    def picture(
+        name: str, number: int, request: Request, scale: float = SCALES[1], version: str = ""
+    ) -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
         data, tag = _found(lambda: shelf.picture(shelf.paper(name), number, wanted))
-        headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+        headers = {"ETag": f'"{tag}"', "Cache-Control": _kept(name, version)}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(data, media_type="image/png", headers=headers)
@@ -259,7 +344,7 @@ def reading_routes(shelf: Shelf) -> APIRouter:
 
 
 def _said(content: dict[str, object]) -> JSONResponse:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+    return JSONResponse(content, headers=_FRESH)
 
 
 def _found(look: Callable[[], Found]) -> Found:

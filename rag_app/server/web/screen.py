@@ -77,7 +77,8 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
+STYLES = ("page.css", "reader.css")
+SCRIPTS = ("reader.js", "page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.
@@ -251,7 +252,7 @@ def mount_screen(
         pwa=False,
         mcp_server=False,
         theme=_theme(),
-        head=f"<style>{static_text('page.css')}</style>"
+        head="".join(f"<style>{static_text(name)}</style>" for name in STYLES)
         + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
         + growing_head(),
     )
