@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, number_values, find_numbers, squash
+from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 
 
 class BackingTexts:
@@ -55,7 +55,9 @@ def _grams(text: str, longest: int = 5) -> frozenset[str]:
 def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> list[str]:
     """The numbers and names of a sentence that its ground does not hold, as written; names in `allowed` may pass."""
     missing = [number.written for number in find_numbers(sentence) if not ground.holds_number(number)]
-    return missing + [name for name in find_names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)]
+    return missing + [
+        name for name in find_names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)
+    ]
 
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it

@@ -201,7 +201,7 @@ class WordIndex:
         for term, weight in zip(query, weights or [1.0] * len(query), strict=True):
             number = self.vocabulary.get(term)
             if number is not None:
-                holding, values = self._postings.of(number, rows)
+                holding, values = self._postings.get_postings(number, rows)
                 try:
                     total[holding if rows is None else holding - first] += weight * values
                 except (IndexError, ValueError) as error:
@@ -211,7 +211,7 @@ class WordIndex:
     def rows_with(self, term: str, rows: slice | None = None) -> np.ndarray:
         """Positions of the passages that hold the term, of those in `rows` where given: int32 (n,), increasing."""
         number = self.vocabulary.get(term)
-        return self._postings.of(number, rows)[0] if number is not None else np.zeros(0, np.int32)
+        return self._postings.get_postings(number, rows)[0] if number is not None else np.zeros(0, np.int32)
 
     def frequency(self, term: str) -> int:
         """In how many passages the term occurs."""

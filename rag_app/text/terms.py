@@ -63,7 +63,11 @@ def light_stem(word: str) -> str:
 def content_words(text: str) -> list[str]:
     """The roots of the words that carry meaning, in order, with repeats; numbers stay as they are."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return [light_stem(word) for word in _WORD.findall(folded) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
+    return [
+        light_stem(word)
+        for word in _WORD.findall(folded)
+        if word not in STOPWORDS and (len(word) > 1 or word.isdigit())
+    ]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,15 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.hidden_text import hidden_words
-from rag_app.papers.pdf.raw_page import DocumentInfo, OutlineEntry, RawPage, blank_words, empty_page, physical_lines, word_spans
+from rag_app.papers.pdf.raw_page import (
+    DocumentInfo,
+    OutlineEntry,
+    RawPage,
+    blank_words,
+    empty_page,
+    physical_lines,
+    word_spans,
+)
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)

@@ -119,7 +119,11 @@ def _find_shadows(words: _PageWords, rows: np.ndarray) -> np.ndarray:
 
 
 def _by_object(
-    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _PageWords, objects: PageObjects, within: np.ndarray
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    within: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
@@ -412,7 +416,9 @@ def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return both
 
 
-def _transform_box(box: tuple[float, float, float, float], matrix: np.ndarray | None) -> tuple[float, float, float, float]:
+def _transform_box(
+    box: tuple[float, float, float, float], matrix: np.ndarray | None
+) -> tuple[float, float, float, float]:
     if matrix is None:
         return box
     left, bottom, right, top = box

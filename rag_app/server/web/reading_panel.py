@@ -24,7 +24,6 @@ from rag_app.outputs.save import collect_export
 from rag_app.papers.pdf.file import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
 from rag_app.server.i18n import translate
-from rag_app.server.web.page_view import find_words, outline, page_sizes, text_lines, word_boxes
 from rag_app.text.quote_matching import find_quote
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of 
 PICTURES_BYTES = 96 * 1024 * 1024
 ANSWERS_KEPT = 4_000  # that can still be taken away
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
-
-MOST_PLACES = 200  # of one answer
-LONGEST_SOUGHT = 200  # characters
 
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
 
@@ -164,61 +160,11 @@ class OpaqueIds:
         found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
         return found
 
-    def layout(self, paper: str) -> dict[str, object]:
-        """What a viewer of the whole paper needs before any page is drawn. Raises KeyError for an unknown paper."""
-        pages = self._pages(paper)
-        row = next((row for row in self._library.papers() if row.paper == paper), None)
-        return {
-            "paper": self.name_paper(paper),
-            "file": paper,
-            "title": row.title if row else paper,
-            "pages": page_sizes(pages),
-            "outline": outline(pages),
-            "picture": any(page.words is not None for page in pages),
-            "version": self._version(self._library.path(paper)),
-        }
-
-    def lines(self, paper: str, number: int) -> list[list[object]]:
-        """The lines of one page, for the text layer over its picture. Raises KeyError for an unknown page."""
-        return text_lines(self._library.page(paper, number))
-
-    def find(self, paper: str, words: str) -> list[dict[str, object]]:
-        """The places where the words stand: their page and their marks in percent of it. Raises KeyError."""
-        pages = self._pages(paper)
-        found: list[dict[str, object]] = []
-        for number, start, end in find_words(pages, words):
-            page = pages[number - 1]
-            marks = percent_boxes(word_boxes(page, start, end), page.width, page.height)
-            found.append({"page": number, "start": start, "end": end, "marks": marks})
-        return found
-
-    def describe_places(self, names: Iterable[str]) -> dict[str, dict[str, object]]:
-        """The cited places by name, without the text of their pages. A name that opens nothing is left out."""
-        described = {}
-        for name in names:
-            try:
-                citation = self.place(name)
-                said = self.describe_page(citation.paper, citation.page, citation)
-            except (KeyError, FileNotFoundError):
-                continue
-            del said["text"]
-            described[name] = said
-        return described
-
-    def _pages(self, paper: str) -> list[Page]:
-        row = next((row for row in self._library.papers() if row.paper == paper), None)
-        if row is None:
-            raise KeyError(paper)
-        return [self._library.page(paper, number) for number in range(1, row.pages + 1)]
-
-    def _version(self, path: Path) -> str:
-        """Another one whenever the file has changed."""
+    def file_version(self, paper: str) -> str:
+        """Another one whenever the paper's file has changed. Raises KeyError when the library does not have it."""
+        path = self._library.path(paper)
         status = path.stat()
         return self._name("version", str(path), status.st_mtime_ns, status.st_size)[:12]
-
-    def is_current(self, paper: str, version: str) -> bool:
-        """Whether the paper's file is still the one of that version."""
-        return bool(version) and version == self._version(self._library.path(paper))
 
     def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:
         """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
@@ -278,8 +224,7 @@ def marked_text(text: str, quote: str) -> list[str]:
 
 # -- routes -----------------------------------------------------------------------------------------------------
 
-KEPT = "private, max-age=3600, immutable"
-_FRESH = {"Cache-Control": "no-store"}
+NOT_KEPT = {"Cache-Control": "no-store"}
 _KINDS = {".pdf": "application/pdf"}
 
 
@@ -287,56 +232,33 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
-    def _kept(name: str, version: str) -> str:
-        """Whether the browser may keep what it gets: while the file is the one that it asks for."""
-        return KEPT if shelf.is_current(shelf.paper(name), version) else "private, no-cache"
-
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
-        citation = _find_or_404(lambda: shelf.place(name))
-        return _json_response(_find_or_404(lambda: shelf.describe(citation.paper, citation.page, citation)))
+        citation = find_or_404(lambda: shelf.place(name))
+        return _json_response(find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
 
-    @routes.get("/paper/{name}/{number}")
+    @routes.get("/paper/{name}/{number:int}")
     def page(name: str, number: int) -> JSONResponse:
-        return _json_response(_find_or_404(lambda: shelf.describe(shelf.paper(name), number)))
+        return _json_response(find_or_404(lambda: shelf.describe_page(shelf.paper(name), number)))
 
-    @routes.get("/places")
-    def places(names: str) -> JSONResponse:
-        return JSONResponse(shelf.describe_places(names.split(",")[:MOST_PLACES]), headers=_FRESH)
-
-    @routes.get("/paper/{name}/layout")
-    def layout(name: str) -> JSONResponse:
-        return _json_response(_find_or_404(lambda: shelf.layout(shelf.paper(name))))
-
-    @routes.get("/paper/{name}/find")
-    def find(name: str, words: str) -> JSONResponse:
-        return JSONResponse(_find_or_404(lambda: shelf.find(shelf.paper(name), words[:LONGEST_SOUGHT])), headers=_FRESH)
-
-    @routes.get("/paper/{name}/{number}/lines")
-    def lines(name: str, number: int, version: str = "") -> JSONResponse:
-        found = _find_or_404(lambda: shelf.lines(shelf.paper(name), number))
-        return JSONResponse(found, headers={"Cache-Control": _kept(name, version)})
-
-    @routes.get("/paper/{name}/{number}/picture")
-    def picture(
-        name: str, number: int, request: Request, scale: float = SCALES[1], version: str = ""
-    ) -> Response:
+    @routes.get("/paper/{name}/{number:int}/picture")
+    def picture(name: str, number: int, request: Request, scale: float = SCALES[1], version: str = "") -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
-        data, tag = _find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
-        headers = {"ETag": f'"{tag}"', "Cache-Control": _kept(name, version)}
+        data, tag = find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
+        headers = {"ETag": f'"{tag}"', **cache_control(shelf, name, version)}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(data, media_type="image/png", headers=headers)
 
-    @routes.get("/paper/{name}/{number}/file")
+    @routes.get("/paper/{name}/{number:int}/file")
     def file(name: str, number: int) -> FileResponse:
-        path = _find_or_404(lambda: shelf.path(shelf.paper(name)))
+        path = find_or_404(lambda: shelf.path(shelf.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = _find_or_404(lambda: shelf.take_away(name, suffix))
+        text, form, file_name = find_or_404(lambda: shelf.export_answer(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 
@@ -344,10 +266,16 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
 
 
 def _json_response(content: dict[str, object]) -> JSONResponse:
-    return JSONResponse(content, headers=_FRESH)
+    return JSONResponse(content, headers=NOT_KEPT)
 
 
-def _find_or_404(look: Callable[[], Found]) -> Found:
+def cache_control(ids: OpaqueIds, name: str, version: str) -> dict[str, str]:
+    """The browser may keep what it gets while the paper's file is of the version that it asks for."""
+    kept = bool(version) and version == ids.file_version(ids.paper(name))
+    return {"Cache-Control": "private, max-age=3600, immutable" if kept else "private, no-cache"}
+
+
+def find_or_404(look: Callable[[], Found]) -> Found:
     """The outermost edge of a request: what is not there is 404, what cannot be read says why."""
     try:
         return look()

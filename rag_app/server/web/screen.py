@@ -31,7 +31,8 @@ from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import Growing, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
-from rag_app.server.web.turns import TurnHandler, ScreenUpdate
+from rag_app.server.web.turns import ScreenUpdate, TurnHandler
+from rag_app.server.web.viewer import viewer_routes
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -99,12 +100,16 @@ Update = tuple[Any, Any, Any]
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History) -> None:
+    def __init__(
+        self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History
+    ) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
         self.reader = reader
-        self.asking = TurnHandler(assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer))
+        self.asking = TurnHandler(
+            assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer)
+        )
 
     # -- conversation -------------------------------------------------------------------------------------------
 
@@ -123,7 +128,7 @@ class Screen:
 
     def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
-        answer = self._conversation(request).compared
+        answer = self._conversation(request).last_comparison
         if answer is None or answer.plan is None:
             return gr.update(visible=False), gr.skip(), gr.skip()
         return gr.update(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
@@ -134,7 +139,7 @@ class Screen:
 
     def handle_action(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
-        messages, _, rows = _update(self.asking.wish(self._conversation(request), wish))
+        messages, _, rows = _update(self.asking.handle_action(self._conversation(request), wish))
         return messages, rows
 
     def stop(self, kept: str, request: gr.Request) -> None:
@@ -153,7 +158,7 @@ class Screen:
     def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
         """As `look`, the list of conversations when it changed, and a new word when there are other examples."""
         conversation = self.asking.conversation(request.session_hash, kept)
-        rows = self.asking.news(conversation)
+        rows = self.asking.changed_rows(conversation)
         looked = self.refresh_library(request)
         seen = f"{self.job.running}{conversation.seen}"  # the two papers most alike are known when a build has ended
         old = seen == conversation.seen_examples or conversation.watcher is not None
@@ -234,6 +239,7 @@ def mount_screen(
     """Put the page and the routes of its reading pane into `app`."""
     shelf = OpaqueIds(assistant)
     app.include_router(map_routes(assistant, shelf, history))
+    app.include_router(viewer_routes(assistant, shelf))
     app.include_router(reading_routes(shelf))
     app.include_router(growing(shelf))
     screen = Screen(assistant, shelf, job, reader, history)
@@ -319,7 +325,7 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
-    wished = wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **AT_ONCE)
+    wished = wish.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.handle_action()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
     for shown in (wished.then, opened.then, resume.click):
         resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
@@ -413,6 +419,6 @@ def _wire(
 
     def on_leave(request: gr.Request) -> None:
         screen.leave(request)
-        page.forget(request.session_hash)
+        page.forget_session(request.session_hash)
 
     page.unload(on_leave)

@@ -22,7 +22,8 @@ CITED = (
 )  # fmt: skip
 TABLE = Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)), Row("b.md", "B", (Cell("not reported"),))))
 ANSWER = Answer(
-    "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",), SearchSummary(2, 1, 1, ("c.pdf",)),
+    "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",),
+    SearchSummary(2, 1, 1, ("c.pdf",)),
     {"retrieve": 1.0, "read": 2.0, "total": 3.0}, (), ("a note",), 5, TABLE, asked="How large is A?",
     verdicts=(Verdict("220 million [1].", "partly", ("220",)),), semantic_entropy=0.5, repaired=True, confidence="low",
     plan=AnswerPlan("comparison", ("a.pdf", "b.md"), ("A", "B"), ("size",), 2),
@@ -142,7 +143,7 @@ def test_a_file_that_is_no_database_says_so(tmp_path):
     file = tmp_path / "h.sqlite"
     file.write_text("these are no conversations " * 100)
     with pytest.raises(HistoryFault, match="move it away"):
-        History(file).listed()
+        History(file).list_conversations()
     assert file.read_text().startswith("these are")
 
 
@@ -176,12 +177,12 @@ def test_many_begin_a_new_file_at_once(tmp_path):
         for thread in threads:
             thread.join()
         assert not faults
-        assert len(history.listed()) == 8
+        assert len(history.list_conversations()) == 8
 
 
 def writer(file, name):
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "history_writer.py"), str(file), name],
+        [sys.executable, str(ROOT / "tests" / "support" / "history_writer.py"), str(file), name],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ CALLED = {"a.pdf": "Alpha", "b.pdf": "BetaNet", "g.pdf": "GammaRAG"}
 class Library:
     """Three papers and two data sets."""
 
-    def mentions(self, question):
+    def find_mentions(self, question):
         return find_mentions(question, NAMES)
 
     def name(self, paper):
@@ -142,7 +142,7 @@ class Writer:
     def __init__(self, reply):
         self.reply, self.asked = reply, []
 
-    def say(self, system, user, stop):
+    def ask_briefly(self, system, user, stop):
         self.asked.append((system, user))
         if isinstance(self.reply, Exception):
             raise self.reply

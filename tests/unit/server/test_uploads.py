@@ -12,7 +12,7 @@ from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import FetchError, IndexBusy
 from rag_app.papers.add_remove import AddResult, add_file
-from rag_app.papers.fetch import FetchResult, FetchProgress
+from rag_app.papers.fetch import FetchProgress, FetchResult
 from rag_app.server.uploads import Uploads
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.pdfs import make_broken, make_paper
@@ -142,7 +142,7 @@ def test_a_build_that_is_cancelled_keeps_the_file_and_the_next_takes_it_in(tmp_p
     assistant = Assistant(settings, embedder=WordEmbedder(on_group=hold), reader=QuotingReader())
     arrivals = Uploads(assistant.build, settings)
     write_paper(tmp_path, "wombat.md", "wombat")
-    arrivals.came(add_file(tmp_path / "corpus", tmp_path / "wombat.md"))
+    arrivals.add_upload(add_file(tmp_path / "corpus", tmp_path / "wombat.md"))
     assert entered.wait(20)
     assert "embedded" in arrivals.rows()[0].words and "library" in arrivals.summary()
     arrivals.cancel()
@@ -158,7 +158,7 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
         raise IndexBusy("Process 7 is building. Wait for it.")
 
     arrivals = Uploads(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.came(AddResult("a.md", "added", "a.md"))
+    arrivals.add_upload(AddResult("a.md", "added", "a.md"))
     words = settled(arrivals)["kept"]
     assert "Process 7 is building" in words and "Rebuild takes it in" in words
 
@@ -166,7 +166,7 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
 def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:
     report = SimpleNamespace(changed=True, papers=(), failed=(), passages=0)
     arrivals = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.came(AddResult("a.md", "added", "a.md"))
+    arrivals.add_upload(AddResult("a.md", "added", "a.md"))
     assert "the same bytes" in settled(arrivals)["twice"]
 
 

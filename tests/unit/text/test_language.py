@@ -96,7 +96,7 @@ class Model:
     def __init__(self, reply):
         self.reply = reply
 
-    def say(self, system, user, stop):
+    def ask_briefly(self, system, user, stop):
         return self.reply
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.answering.model.demonstrations import LONGEST, make_examples, count_reserved_tokens
+from rag_app.answering.model.demonstrations import LONGEST, count_reserved_tokens, make_examples
 from rag_app.answering.model.prompts import answer_prompt
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.whole_papers import estimate_prompt
