@@ -12,12 +12,13 @@ from tests.browser.test_page import (  # noqa: F401  # fixtures
     tab,
 )
 
-SELECTED = """([words, from]) => { const line = [...document.querySelectorAll('.words span')]
+SELECTED = """(words) => { const line = [...document.querySelectorAll('.words span')]
     .find((one) => one.textContent.includes(words));
   const range = document.createRange(); range.selectNodeContents(line);
   getSelection().removeAllRanges(); getSelection().addRange(range);
   const box = line.getBoundingClientRect(), sheet = line.closest('.sheet').getBoundingClientRect();
-  return [getSelection().toString(), (box.left - sheet.left) / sheet.width, (box.right - sheet.left) / sheet.width]; }"""
+  const part = (x) => (x - sheet.left) / sheet.width;
+  return [getSelection().toString(), part(box.left), part(box.right)]; }"""
 
 
 def test_the_pane_is_closed_until_it_is_needed_and_escape_returns_to_the_number(tab):  # noqa: F811
@@ -65,7 +66,7 @@ def test_the_words_of_a_page_can_be_selected_where_they_are_printed(tab, served)
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.wait_for_selector(".sheet[data-page='1'] .words span")
-    words, left, right = tab.evaluate(SELECTED, ["220 million", 0])
+    words, left, right = tab.evaluate(SELECTED, "220 million")
     assert "220 million" in words
     page = served.assistant.page("ours.pdf", 1)
     at = page.text.index("220 million")
@@ -130,7 +131,9 @@ def test_the_split_is_moved_by_mouse_and_keyboard_and_kept(tab):  # noqa: F811
     narrower = tab.locator("#reading").bounding_box()["width"]
     tab.again()
     open_first(tab)
-    tab.wait_for_function("(width) => Math.abs(document.getElementById('reading').clientWidth - width) < 12", arg=narrower)
+    tab.wait_for_function(
+        "(width) => Math.abs(document.getElementById('reading').clientWidth - width) < 12", arg=narrower
+    )
 
 
 def test_on_a_phone_the_marked_column_takes_the_width(served, chromium_browser):  # noqa: F811
