@@ -31,7 +31,7 @@ def without_invisible(text: str) -> str:
 _NON_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 
 
-def compatible(raw: str) -> tuple[str, np.ndarray]:
+def nfkc_with_offsets(raw: str) -> tuple[str, np.ndarray]:
     """NFKC of `raw` with the offset that each of its characters comes from."""
     if raw.isascii() or unicodedata.is_normalized("NFKC", raw):
         return raw, np.arange(len(raw), dtype=np.int32)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.outputs.history import History, history_file
-from rag_app.records import Answer, Searched
+from rag_app.records import Answer, SearchSummary
 from rag_app.server.app import serve
 from rag_app.server.web import screen
 from rag_app.server.web.screen import Screen
@@ -26,7 +26,7 @@ def served(tmp_path_factory):
     assistant = FakeAssistant(folder, pause=0.03)
     counted = " ".join(f"w{number}" for number in range(WORDS))
     assistant.answers = {
-        "count": Answer("", "q", "answered", counted, "quoting", searched=Searched(1, 1, 0)),
+        "count": Answer("", "q", "answered", counted, "quoting", searched=SearchSummary(1, 1, 0)),
         "long": Answer("", "q", "answered", "word " * 5000, "quoting"),
         "short": Answer("", "q", "answered", "Soon said.", "quoting"),
     }
@@ -43,7 +43,7 @@ def served(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def nothing_kept(served):
     served.assistant.may_end.set()
-    for saved in served.kept.listed():
+    for saved in served.kept.list_conversations():
         served.kept.delete(saved.id)
 
 
@@ -80,7 +80,7 @@ def test_a_reload_goes_on_with_the_answer_that_is_coming(tab, served):
     finished(tab)
     expect(tab.locator("#chat p.question").first).to_have_text("Please count")
     assert len(served.assistant.asked) == len(set(served.assistant.asked))
-    (saved,) = served.kept.listed()
+    (saved,) = served.kept.list_conversations()
     assert saved.turns == 1
 
 
@@ -104,7 +104,7 @@ def test_several_reloads_and_then_stop_at_once(tab, served):
     says(tab.locator("#chat .answer-text"), "word")
     says(tab.locator("#chat .note"), "Stopped")
     says(ask(tab, "A short one"), "Soon said")
-    (saved,) = served.kept.listed()
+    (saved,) = served.kept.list_conversations()
     assert saved.turns == 2
 
 
@@ -133,8 +133,8 @@ def test_an_answer_that_ended_with_nobody_there_is_kept(served, chromium_browser
     tab.goto(served.url)
     begin(tab, "Please count")
     context.close()
-    assert eventually(served.kept.listed)
-    (saved,) = served.kept.listed()
+    assert eventually(served.kept.list_conversations)
+    (saved,) = served.kept.list_conversations()
     assert served.kept.load(saved.id)[0].answer.answer.endswith(f"w{WORDS - 1}")
 
 
@@ -189,7 +189,7 @@ def test_deleting_the_conversation_ends_its_answer_for_good(tab, served):
     assert served.assistant.stopped.wait(60)
     tab.wait_for_selector("#chat .answer", state="detached")
     tab.get_by_role("button", name="Ask", exact=True).wait_for()
-    assert served.kept.listed() == []
+    assert served.kept.list_conversations() == []
 
 
 def test_a_question_outlives_the_program_that_was_to_answer_it(tmp_path, chromium_browser):  # noqa: F811

@@ -144,7 +144,7 @@ def test_only_names_that_we_give_are_removed(library: Path, name: str) -> None:
         file.write_text("mine", encoding="utf-8")
     write_paper(library / "corpus", "yak.md", "yak")
     build(settings_for(library), WordEmbedder())
-    generations.tidy(index)
+    generations.clean_index(index)
     assert all((folder / "chapter.tex").is_file() for folder in kept) and all(file.is_file() for file in files)
 
 
@@ -194,7 +194,7 @@ def test_conversations_are_kept_through_no_link(tmp_path: Path, victim: Path, pl
     (tmp_path / place).symlink_to(victim / "index.sqlite" if place.endswith("sqlite") else victim)
     before = contents(victim)
     with pytest.raises(HistoryFault, match="is a link"):
-        History(history_file(tmp_path / "index", "ada")).listed()
+        History(history_file(tmp_path / "index", "ada")).list_conversations()
     with pytest.raises(HistoryFault, match="is a link"):
         all_history_files(tmp_path / "index")
     assert contents(victim) == before and victim.stat().st_mode & 0o777 == 0o755

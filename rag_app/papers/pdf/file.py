@@ -22,7 +22,15 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.hidden_text import hidden_words
-from rag_app.papers.pdf.raw_page import Document, OutlineEntry, RawPage, blanked, empty_page, physical_lines, word_spans
+from rag_app.papers.pdf.raw_page import (
+    DocumentInfo,
+    OutlineEntry,
+    RawPage,
+    blank_words,
+    empty_page,
+    physical_lines,
+    word_spans,
+)
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -50,7 +58,7 @@ _font_info = _direct(
 )
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> DocumentInfo:
     """Metadata and outline. Raises PaperError when the file is encrypted; other faults become warnings.
 
     pdfium may well read a file that pypdf cannot, so a fault here does not make the paper unreadable.
@@ -58,9 +66,9 @@ def read_document(path: Path) -> Document:
     try:
         with pypdf.PdfReader(path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
-                raise PaperError(_encrypted(path))
+                raise PaperError(_encrypted_message(path))
             metadata = reader.metadata
-            return Document(
+            return DocumentInfo(
                 title=str(metadata.title or "") if metadata else "",
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
@@ -69,10 +77,10 @@ def read_document(path: Path) -> Document:
     except PaperError:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
-        return Document(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
+        return DocumentInfo(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
 
 
-def _encrypted(path: Path) -> str:
+def _encrypted_message(path: Path) -> str:
     return f"{path.name}: encrypted with a password. Save a copy without the password and put that into the corpus."
 
 
@@ -86,7 +94,7 @@ def _outline(reader: pypdf.PdfReader, entries: Sequence[object], level: int) -> 
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
+def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
     """The file in pdfium, with the lock held. Raises PaperError for an encrypted or broken file."""
     with _LOCK:
         try:
@@ -95,7 +103,7 @@ def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             raise PaperError(f"{path.name}: the file is gone. Put it back or build again.") from error
         except (pypdfium2.PdfiumError, OSError) as error:
             if "assword" in str(error):
-                raise PaperError(_encrypted(path)) from error
+                raise PaperError(_encrypted_message(path)) from error
             raise PaperError(f"{path.name}: not a readable PDF ({error}). Fetch or export it again.") from error
         try:
             yield document
@@ -108,7 +116,7 @@ def read_pages(path: Path, *, keep_hidden: bool = False) -> list[RawPage]:
 
     Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         return [_read_page(document, index, keep_hidden) for index in range(len(document))]
 
 
@@ -129,12 +137,12 @@ def _read_text(
     characters = _character_indices(textpage, text, words)
     boxes = _word_boxes(textpage, characters)
     width, height = page.get_size()
-    shown = _shown(page, boxes, width, height)
+    shown = _to_viewer_boxes(page, boxes, width, height)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, texts, characters, boxes, shown)
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.words).tolist())
     if hidden is not None and not keep_hidden:
-        text = blanked(text, words[hidden.words])
+        text = blank_words(text, words[hidden.words])
         words, characters, boxes, shown = (part[~hidden.words] for part in (words, characters, boxes, shown))
     lines = physical_lines(text, words, boxes)
     sizes, bold, upright = _line_types(textpage, characters, lines)
@@ -209,7 +217,7 @@ def _line_types(
     return sizes, bold, upright
 
 
-def _shown(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:
+def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:
     """The same boxes as a viewer shows them: from the top left of the cropped and rotated page, in points."""
     x, y = ctypes.c_int(), ctypes.c_int()
 
@@ -230,7 +238,7 @@ def raw_text(path: Path, number: int) -> str:
 
     Raises PaperError for a file that cannot be opened.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         if not 1 <= number <= len(document):
             return ""
         with contextlib.closing(document[number - 1]) as page, contextlib.closing(page.get_textpage()) as textpage:
@@ -242,7 +250,7 @@ def render_page(path: Path, number: int, scale: float = 1.5) -> tuple[bytes, int
 
     Raises PaperError for a file that cannot be opened and for a page it does not have.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         if not 1 <= number <= len(document):
             raise PaperError(f"{path.name}: has no page {number}; its pages are 1 to {len(document)}.")
         page = document[number - 1]

@@ -29,7 +29,7 @@ SCALE = 1.5  # pixels per point where a page is drawn
 
 
 @dataclass(frozen=True, eq=False)
-class Hidden:
+class HiddenWords:
     """The words of one page that cannot be seen: bool (n,), one per word, and how each kind was hidden."""
 
     words: np.ndarray
@@ -37,7 +37,7 @@ class Hidden:
 
 
 @dataclass(frozen=True, eq=False)
-class _Words:
+class _PageWords:
     """The words of a page: pdfium's first and last character of each, and their boxes on the page and as shown."""
 
     texts: list[str]
@@ -53,7 +53,7 @@ def hidden_words(
     characters: np.ndarray,
     own: np.ndarray,
     shown: np.ndarray,
-) -> Hidden | None:
+) -> HiddenWords | None:
     """What of a page is hidden; None where nothing is. `texts` are its words.
 
     `characters`: pdfium's first and last character of each word, int32 (n, 2). `own` and `shown`: the words' boxes,
@@ -61,24 +61,24 @@ def hidden_words(
     """
     if not texts:
         return None
-    words = _Words(texts, characters, own, shown)
+    words = _PageWords(texts, characters, own, shown)
     width, height = page.get_size()
     outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
-    why = {"outside the page": outside, "too small to read": _tiny(words)}
-    objects = objects_on(page)
+    why = {"outside the page": outside, "too small to read": _find_tiny(words)}
+    objects = read_page_objects(page)
     within = _within_some(own, objects.covers)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
         why |= _by_object(page, textpage, words, objects, within)
     every = np.logical_or.reduce(list(why.values()))
-    if not every.any() or not _speak(words, every):
+    if not every.any() or not _says_something(words, every):
         return None
-    every &= ~_shadows(words, every)
-    if not _speak(words, every):
+    every &= ~_find_shadows(words, every)
+    if not _says_something(words, every):
         return None
-    return Hidden(every, ", ".join(kind for kind, mask in why.items() if (mask & every).any()))
+    return HiddenWords(every, ", ".join(kind for kind, mask in why.items() if (mask & every).any()))
 
 
-def _tiny(words: _Words) -> np.ndarray:
+def _find_tiny(words: _PageWords) -> np.ndarray:
     """Which words are small both ways: a dash or a dot is flat at any size of type."""
     wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
     letters = words.characters[:, 1] - words.characters[:, 0] + 1
@@ -86,7 +86,7 @@ def _tiny(words: _Words) -> np.ndarray:
     return small
 
 
-def _speak(words: _Words, rows: np.ndarray) -> bool:
+def _says_something(words: _PageWords, rows: np.ndarray) -> bool:
     """Whether these words could say something: the ticks of an axis and three labels cannot."""
     found = np.flatnonzero(rows).tolist()
     if len(found) < FEWEST:
@@ -94,7 +94,7 @@ def _speak(words: _Words, rows: np.ndarray) -> bool:
     return len({words.texts[row].casefold() for row in found if any(map(str.isalpha, words.texts[row]))}) >= FEWEST
 
 
-def _shadows(words: _Words, rows: np.ndarray) -> np.ndarray:
+def _find_shadows(words: _PageWords, rows: np.ndarray) -> np.ndarray:
     """Which of the words say nothing new, bool (n,): a run that stands visibly on the page, a word that does nearby.
 
     Figures draw shadows, outlines and stacks of cards, and leave copies behind.
@@ -119,7 +119,11 @@ def _shadows(words: _Words, rows: np.ndarray) -> np.ndarray:
 
 
 def _by_object(
-    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _Words, objects: Objects, within: np.ndarray
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    within: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
@@ -139,33 +143,33 @@ def _by_object(
     clear = (rows[:, 5] < CLEAR) & ~invisible
     seen = known & ~invisible & ~clear
     pale = (colours.min(axis=1) >= WHITE) & seen
-    covered, alike = _doubtful(words.own, orders, colours, seen & within, objects.covers)
+    covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
     if crowded:
         covered |= seen
     found = {"transparent": clear, "drawn invisibly": invisible}
     doubtful = pale | covered | alike
     scan = bool(invisible.any()) and _fills_page(page, objects.covers)
-    if not scan and not _speak(words, doubtful | invisible | clear):
+    if not scan and not _says_something(words, doubtful | invisible | clear):
         return found
     if not scan and not doubtful.any():
         return found
-    picture = _drawn(page, words.shown[doubtful | (invisible & scan)])
+    picture = _draw_page(page, words.shown[doubtful | (invisible & scan)])
     if scan:
-        found["drawn invisibly"] = invisible & ~_inked(picture, words.shown)
-    looked = _visible(picture, words.shown, colours, doubtful)
+        found["drawn invisibly"] = invisible & ~_find_inked(picture, words.shown)
+    looked = _find_visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
     if (covered & looked).sum() >= FEWEST and not crowded:
         # Ink in its place may be another text's, drawn over what covers it.
         texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
-        looked &= ~covered | _changes(page, picture, words.shown, doubtful | (invisible & scan), texts)
-    if _speak(words, doubtful & ~looked):
-        looked |= _doubled(textpage, objects, words.own)
+        looked &= ~covered | _find_changes(page, picture, words.shown, doubtful | (invisible & scan), texts)
+    if _says_something(words, doubtful & ~looked):
+        looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
     found["covered"] = covered & ~looked
     return found
 
 
-def _doubled(textpage: pypdfium2.PdfTextPage, objects: Objects, own: np.ndarray) -> np.ndarray:
+def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np.ndarray) -> np.ndarray:
     """Which words are set twice in one place, bool (n,): of an outline and its letters pdfium tells the first only."""
     numbers = np.zeros(4, np.float32)
     edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
@@ -195,7 +199,7 @@ def _contain(areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _doubtful(
+def _find_doubtful(
     own: np.ndarray, orders: np.ndarray, colours: np.ndarray, rows: np.ndarray, covers: list[tuple[float, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which of the words something is drawn over, and which stand on an area of their own colour: bool (n,) each."""
@@ -242,7 +246,7 @@ class _Picture:
         return part.reshape(-1, 3).astype(np.int16)
 
 
-def _drawn(page: pypdfium2.PdfPage, boxes: np.ndarray) -> _Picture:
+def _draw_page(page: pypdfium2.PdfPage, boxes: np.ndarray) -> _Picture:
     """The part of the page that holds these boxes: most of what a page costs to draw is outside."""
     width, height = page.get_size()
     left, top = (max(0.0, float(edge) - 2) for edge in boxes[:, :2].min(axis=0))
@@ -259,7 +263,7 @@ def _drawn(page: pypdfium2.PdfPage, boxes: np.ndarray) -> _Picture:
         bitmap.close()
 
 
-def _visible(picture: _Picture, shown: np.ndarray, colours: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _find_visible(picture: _Picture, shown: np.ndarray, colours: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Which of the words stand out from their background in their own colour: bool (n,)."""
     found = np.zeros(len(shown), bool)
     for row in np.flatnonzero(rows).tolist():
@@ -273,7 +277,7 @@ def _visible(picture: _Picture, shown: np.ndarray, colours: np.ndarray, rows: np
     return found
 
 
-def _inked(picture: _Picture, shown: np.ndarray) -> np.ndarray:
+def _find_inked(picture: _Picture, shown: np.ndarray) -> np.ndarray:
     """Which words have something printed in their place, bool (n,): what OCR has read there."""
     found = np.zeros(len(shown), bool)
     for row in range(len(shown)):
@@ -282,14 +286,14 @@ def _inked(picture: _Picture, shown: np.ndarray) -> np.ndarray:
     return found
 
 
-def _changes(
+def _find_changes(
     page: pypdfium2.PdfPage, before: _Picture, shown: np.ndarray, rows: np.ndarray, addresses: set[int]
 ) -> np.ndarray:
     """Where the page looks different without these text objects: bool (n,), one per word."""
     for address in addresses:
         activate(address, 0)
     try:
-        after = _drawn(page, shown[rows])
+        after = _draw_page(page, shown[rows])
     finally:
         for address in addresses:
             activate(address, 1)
@@ -338,28 +342,28 @@ _BLACK = [0, 0, 0, 255]
 
 
 @dataclass(slots=True)
-class Objects:
+class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
     suspicious: bool = False  # some text is drawn as no ordinary one
     count: int = 0
 
 
-def objects_on(page: pypdfium2.PdfPage) -> Objects:
+def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
     """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
-    found = Objects()
+    found = PageObjects()
     handle = ctypes.cast(page.raw, ctypes.c_void_p).value
     _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0)
     return found
 
 
 def _gather(
-    found: Objects, at: Callable[..., int], parent: int, count: int, matrix: np.ndarray | None, depth: int
+    found: PageObjects, at: Callable[..., int], parent: int, count: int, matrix: np.ndarray | None, depth: int
 ) -> None:
     colour, numbers = np.zeros(4, np.uint32), np.zeros(6, np.float32)
     place, edge = colour.ctypes.data, numbers.ctypes.data
     channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
-    least = COVERING / _enlarged(matrix)
+    least = COVERING / _scale_factor(matrix)
     texts, read, order = found.texts, colour.tolist, found.count
     for index in range(count):
         address = at(parent, index)
@@ -382,7 +386,7 @@ def _gather(
             if picture or (_draw_mode(address, place, place + 4) and colour[0] and _fill_of(address, *channels)):
                 red, green, blue, alpha = (-999, -999, -999, 255) if picture else colour.tolist()
                 if alpha >= OPAQUE:
-                    box = _placed((left, bottom, right, top), matrix)
+                    box = _transform_box((left, bottom, right, top), matrix)
                     found.covers.append((*box, order, red, green, blue))
         elif kind == _FORM and depth < DEEPEST:
             _matrix_of(address, edge)
@@ -393,7 +397,7 @@ def _gather(
     found.count = order
 
 
-def _enlarged(matrix: np.ndarray | None) -> float:
+def _scale_factor(matrix: np.ndarray | None) -> float:
     """By how much a form is drawn larger than its own coordinates say."""
     if matrix is None:
         return 1.0
@@ -412,7 +416,9 @@ def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return both
 
 
-def _placed(box: tuple[float, float, float, float], matrix: np.ndarray | None) -> tuple[float, float, float, float]:
+def _transform_box(
+    box: tuple[float, float, float, float], matrix: np.ndarray | None
+) -> tuple[float, float, float, float]:
     if matrix is None:
         return box
     left, bottom, right, top = box

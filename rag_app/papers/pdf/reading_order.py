@@ -31,15 +31,15 @@ class _Row:
     upright: bool
 
 
-def in_reading_order(page: RawPage) -> RawPage:
+def sort_reading_order(page: RawPage) -> RawPage:
     """The page itself, or the same page with text, words and lines in the order of its columns."""
     if not _may_jump(page):
         return page
     rows = _rows(page)
-    gutter = _gutter(page, rows)
+    gutter = _find_gutter(page, rows)
     if gutter is None:
         return page
-    return _rebuilt(page, _sorted(_split(page, rows, gutter), gutter))
+    return _rebuild_page(page, _sort_rows(_split_rows(page, rows, gutter), gutter))
 
 
 def _may_jump(page: RawPage) -> bool:
@@ -70,7 +70,7 @@ def _row(
     return _Row(first, end, x0, top, x1, bottom, size, bold, upright)
 
 
-def _gutter(page: RawPage, rows: list[_Row]) -> float | None:
+def _find_gutter(page: RawPage, rows: list[_Row]) -> float | None:
     """The x of the strip between two columns when the drawing order keeps jumping over it; else None."""
     jumps: list[tuple[float, float]] = []  # right edge of the left side, left edge of the right side
     for row in rows:
@@ -105,7 +105,7 @@ def _is_column_pair(page: RawPage, x0: float, x1: float, y0: float, y1: float) -
     return middle and x1 < y0 and min(x1 - x0, y1 - y0) > _WIDEST_LABEL * page.width
 
 
-def _split(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
+def _split_rows(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     """Rows that reach over the gutter without a word upon it, cut where they cross it."""
     parts: list[_Row] = []
     for row in rows:
@@ -121,7 +121,7 @@ def _split(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     return parts
 
 
-def _sorted(rows: list[_Row], gutter: float) -> list[_Row]:
+def _sort_rows(rows: list[_Row], gutter: float) -> list[_Row]:
     """Bands from top to bottom, parted by rows across both columns; in each the left column, then the right one."""
     across = sorted((row for row in rows if row.x0 < gutter - 5 and row.x1 > gutter + 5), key=lambda row: row.top)
     sides = [row for row in rows if row not in across]
@@ -138,7 +138,7 @@ def _sorted(rows: list[_Row], gutter: float) -> list[_Row]:
     return found
 
 
-def _rebuilt(page: RawPage, rows: list[_Row]) -> RawPage:
+def _rebuild_page(page: RawPage, rows: list[_Row]) -> RawPage:
     pieces: list[str] = []
     words: list[np.ndarray] = []
     length = 0

@@ -22,18 +22,26 @@ from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.index import generations as generations_module
 from rag_app.index.build import build
-from rag_app.index.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
+from rag_app.index.manifest import FORMAT, IndexedPaper, Manifest, read_manifest, write_manifest
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[3]
+KEY = "0123456789abcdef"
 
 
-def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> Entry:
+def part_name(digest: str) -> str:
+    """A part's name as the build gives it, of a digest that is the text itself."""
+    return f"{digest.encode().hex()[:24].ljust(24, '0')}-text-r1"
+
+
+def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> IndexedPaper:
     digest = digest or paper
-    return Entry(paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5)
+    return IndexedPaper(
+        paper, "T", "text", "full text", "", digest, 1, 2, part_name(digest), KEY, 1, passages, first, 0.5
+    )
 
 
-def manifest(*entries: Entry, embedder: str = "words@64") -> Manifest:
+def manifest(*entries: IndexedPaper, embedder: str = "words@64") -> Manifest:
     total = sum(entry.passages for entry in entries)
     return Manifest(FORMAT, "2026-01-01T00:00:00Z", embedder, 64, "s1", 1, {"chromadb": "1"}, entries, total)
 
@@ -43,8 +51,8 @@ def publish(root: Path, *papers: str, embedder: str = "words@64") -> str:
     folder = generations_module.new_generation(root)
     write_manifest(folder, manifest(*(entry(paper) for paper in papers), embedder=embedder))
     for paper in papers:
-        (root / "parts" / f"{paper}-text-r1").mkdir(parents=True, exist_ok=True)
-        files.write_json(root / "parts" / f"{paper}-text-r1" / "passages-key.json", [])
+        (root / "parts" / part_name(paper)).mkdir(parents=True, exist_ok=True)
+        files.write_json(root / "parts" / part_name(paper) / f"passages-{KEY}.json", [])
     generations_module.publish(root, folder.name)
     return folder.name
 
@@ -56,12 +64,13 @@ def generations(root: Path) -> list[str]:
 # -- the manifest ---------------------------------------------------------------------------------------------------
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")
+TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "arxiv_id", "topic")
 NUMBERS = ("size", "modified", "pages", "year", "month")
 SEVERAL = ("warnings", "short_names", "authors")
 entries = st.builds(
-    Entry,
+    IndexedPaper,
     **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(("part", "key"), st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)),
     **dict.fromkeys(NUMBERS, st.integers(0, 2**63)),
     **dict.fromkeys(SEVERAL, st.lists(text, max_size=3).map(tuple)),
     passages=st.integers(0, 99),
@@ -70,7 +79,7 @@ entries = st.builds(
 )
 
 
-def in_rows(found: list[Entry]) -> tuple[Entry, ...]:
+def in_rows(found: list[IndexedPaper]) -> tuple[IndexedPaper, ...]:
     placed, at = [], 0
     for one in found:
         placed.append(dataclasses.replace(one, first=at))
@@ -80,7 +89,9 @@ def in_rows(found: list[Entry]) -> tuple[Entry, ...]:
 
 @given(st.lists(entries, max_size=4).map(in_rows), st.lists(st.tuples(text, st.integers(), st.integers())).map(tuple))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path, papers: tuple[Entry, ...], doubles: object) -> None:
+def test_a_manifest_comes_back_as_it_was_written(
+    tmp_path: Path, papers: tuple[IndexedPaper, ...], doubles: object
+) -> None:
     written = dataclasses.replace(manifest(*papers), doubles=doubles)
     write_manifest(tmp_path, written)
     assert read_manifest(tmp_path) == written
@@ -176,14 +187,14 @@ def test_names_sort_by_age_and_never_come_twice(tmp_path: Path) -> None:
 def test_tidy_keeps_the_current_generation_and_the_one_before(tmp_path: Path) -> None:
     names = [publish(tmp_path, "a"), publish(tmp_path, "a"), publish(tmp_path, "a", "b")]
     generations_module.new_generation(tmp_path)  # begun, never finished
-    (tmp_path / "parts" / "gone-text-r1").mkdir()
-    (tmp_path / "parts" / "a-text-r1" / ".vectors-key.npy.1234.tmp").write_bytes(b"half")
-    (tmp_path / "parts" / "a-text-r1" / "vectors-otherkey.npy").write_bytes(b"of another embedder")
-    (tmp_path / ".current.1234.tmp").write_bytes(b"half")
-    generations_module.tidy(tmp_path)
+    (tmp_path / "parts" / part_name("gone")).mkdir()
+    (tmp_path / "parts" / part_name("a") / f".vectors-{KEY}.npy.1234abcd.tmp").write_bytes(b"half")
+    (tmp_path / "parts" / part_name("a") / f"vectors-{KEY[::-1]}.npy").write_bytes(b"of another embedder")
+    (tmp_path / ".current.1234abcd.tmp").write_bytes(b"half")
+    generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == names[1:]
-    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["a-text-r1", "b-text-r1"]
-    assert [path.name for path in (tmp_path / "parts" / "a-text-r1").iterdir()] == ["passages-key.json"]
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [part_name("a"), part_name("b")]
+    assert [path.name for path in (tmp_path / "parts" / part_name("a")).iterdir()] == [f"passages-{KEY}.json"]
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -191,16 +202,16 @@ def test_tidy_keeps_no_generation_with_a_removed_paper_and_none_of_words_only(tm
     publish(tmp_path, "a", "removed")
     publish(tmp_path, "a", embedder="")
     last = publish(tmp_path, "a")
-    generations_module.tidy(tmp_path)
+    generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == [last]
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["a-text-r1"]
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == [part_name("a")]
 
 
 def test_tidy_without_a_readable_manifest_removes_nothing(tmp_path: Path) -> None:
     publish(tmp_path, "a")
     last = publish(tmp_path, "a", "b")
     (tmp_path / "generations" / last / "manifest.json").write_text("{", encoding="utf-8")
-    generations_module.tidy(tmp_path)
+    generations_module.clean_index(tmp_path)
     assert len(generations(tmp_path)) == 2 and len(list((tmp_path / "parts").iterdir())) == 2
 
 
@@ -261,7 +272,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
         reader.start()
     for _ in range(60):
         publish(tmp_path, "a")
-        generations_module.tidy(tmp_path)
+        generations_module.clean_index(tmp_path)
     stop.set()
     for reader in readers:
         reader.join()
@@ -273,7 +284,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
 HOLD = """
 import sys, time
 from pathlib import Path
-from rag_app.index import writer_lock
+from rag_app.index.generations import writer_lock
 with writer_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

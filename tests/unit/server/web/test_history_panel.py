@@ -8,7 +8,7 @@ import pytest
 from rag_app.outputs.history import FORMAT, History
 from rag_app.records import Answer
 from rag_app.server.conversations import Conversation
-from rag_app.server.web.history_panel import Talks, rows_html, thumbs_html, understood_html
+from rag_app.server.web.history_panel import ConversationPanel, conversation_list_html, thumbs_html, understood_html
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def history(tmp_path):
 
 @pytest.fixture
 def talks(history):
-    return Talks(history, lambda citation: "name")
+    return ConversationPanel(history, lambda citation: "name")
 
 
 def answered(talks, conversation, question="How?", **more):
@@ -28,7 +28,7 @@ def answered(talks, conversation, question="How?", **more):
 
 
 def wish(talks, conversation, **value):
-    talks.do(json.dumps(value), conversation)
+    talks.handle_action(json.dumps(value), conversation)
 
 
 def test_a_turn_is_kept_in_the_conversation_in_which_it_was_asked(talks, history):
@@ -89,7 +89,7 @@ def test_only_turns_on_the_screen_are_rated(talks, history):
 def test_what_makes_no_sense_is_left_undone(talks, said):
     conversation = Conversation()
     answered(talks, conversation)
-    talks.do(said, conversation)
+    talks.handle_action(said, conversation)
     assert len(conversation.turns) == 1
 
 
@@ -108,4 +108,4 @@ def test_what_strangers_wrote_is_escaped():
     assert "<img" not in understood_html(Answer("", "q", "answered", "", "", asked=hostile))
     assert "<img" not in thumbs_html(1, "up", hostile)
     assert understood_html(Answer("", "q", "answered", "", "")) == ""
-    assert "None yet" in rows_html([], "", 0.0)
+    assert "None yet" in conversation_list_html([], "", 0.0)
