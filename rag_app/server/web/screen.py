@@ -32,6 +32,7 @@ from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import LibraryRoutes, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
+from rag_app.server.web.viewer import viewer_routes
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -77,7 +78,8 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
+STYLES = ("page.css", "reader.css")
+SCRIPTS = ("reader.js", "page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.
@@ -235,6 +237,7 @@ def mount_screen(
     """Put the page and the routes of its reading pane into `app`."""
     ids = OpaqueIds(assistant)
     app.include_router(map_routes(assistant, ids, history))
+    app.include_router(viewer_routes(assistant, ids))
     app.include_router(reading_routes(ids))
     app.include_router(make_library_routes(ids))
     screen = Screen(assistant, ids, job, reader, history)
@@ -253,7 +256,7 @@ def mount_screen(
         pwa=False,
         mcp_server=False,
         theme=_theme(),
-        head=f"<style>{static_text('page.css')}</style>"
+        head="".join(f"<style>{static_text(name)}</style>" for name in STYLES)
         + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
         + library_head(),
     )
@@ -285,7 +288,7 @@ def _layout(screen: Screen) -> Any:
                 with gr.Column(elem_id="history"):
                     _own_html(static_text("history.html"))
                     kept = _own_html(elem_id="history-rows")
-                    action = gr.Button("action", elem_id="action")
+                    action = gr.Button("wish", elem_id="wish")
                     resume = gr.Button("resume", elem_id="resume")
                 with gr.Column(elem_id="build"):
                     status = _own_html(elem_id="build-status")
@@ -320,9 +323,11 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
-    acted = action.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.action()]", **AT_ONCE)
+    wished = action.click(
+        screen.handle_action, [said], [chat, kept], js="() => [window.talk.handle_action()]", **AT_ONCE
+    )
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
-    for shown in (acted.then, opened.then, resume.click):
+    for shown in (wished.then, opened.then, resume.click):
         resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
         resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 
