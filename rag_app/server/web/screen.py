@@ -288,7 +288,7 @@ def _layout(screen: Screen) -> Any:
                 with gr.Column(elem_id="history"):
                     _own_html(static_text("history.html"))
                     kept = _own_html(elem_id="history-rows")
-                    action = gr.Button("wish", elem_id="wish")
+                    action = gr.Button("action", elem_id="action")
                     resume = gr.Button("resume", elem_id="resume")
                 with gr.Column(elem_id="build"):
                     status = _own_html(elem_id="build-status")
@@ -323,11 +323,9 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
-    wished = action.click(
-        screen.handle_action, [said], [chat, kept], js="() => [window.talk.handle_action()]", **AT_ONCE
-    )
+    acted = action.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.action()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
-    for shown in (wished.then, opened.then, resume.click):
+    for shown in (acted.then, opened.then, resume.click):
         resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
         resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 
