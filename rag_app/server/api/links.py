@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlencode, urlsplit
 
 from rag_app.records import Citation
@@ -27,9 +28,19 @@ def base_of(settings: Settings, origin: str = "") -> str:
     if "://" in settings.root_path:
         return settings.root_path.rstrip("/")
     secure = "s" if settings.tls_certificate else ""
-    host = settings.host if ":" not in settings.host else f"[{settings.host.strip('[]')}]"
-    here = origin or f"http{secure}://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{settings.port}"
+    here = origin or f"http{secure}://{_reachable(settings.host)}:{settings.port}"
     return f"{here}{urlsplit(settings.root_path).path.rstrip('/')}"
+
+
+def _reachable(host: str) -> str:
+    """A name of this machine for an address that the server listens on; all addresses have no name."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _shorten(words: str) -> str:
