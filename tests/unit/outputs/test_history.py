@@ -157,7 +157,9 @@ def test_threads_write_at_once_and_nothing_is_lost(history):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted((saved.id, saved.turns) for saved in history.list_conversations()) == [(f"c{n}", 20) for n in range(4)]
+    assert sorted((saved.id, saved.turns) for saved in history.list_conversations()) == [
+        (f"c{n}", 20) for n in range(4)
+    ]
 
 
 def test_many_begin_a_new_file_at_once(tmp_path):
