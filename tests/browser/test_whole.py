@@ -66,8 +66,8 @@ def small_model(library, chromium_browser):  # noqa: F811
 
 def open_first(tab):
     tab.locator("#chat .answer >> nth=-1").locator("button.cite").first.click()
-    tab.wait_for_selector("#reading-marks .mark")
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
 
 
 def test_from_a_folder_of_papers_to_the_marked_words(quoting):
@@ -134,7 +134,7 @@ def test_a_small_model_streams_stops_and_is_checked(small_model):
     if answer.locator("button.cite:not(.unverified)").count():
         open_first(tab)
         says(tab.locator("#reading-note"), "Verified")
-        expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
+        expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()
 
     tab.evaluate(WATCHED)
     ask(tab, LONG)
