@@ -265,7 +265,7 @@ def reading_routes(ids: OpaqueIds) -> APIRouter:
     @routes.get("/at")
     def at(paper: str, page: int = 1, words: str = "") -> JSONResponse:
         # An address that was given to another program: by the paper's own name, since it has to last.
-        return _json_response(find_or_404(lambda: shelf.describe_words(paper, page, words[:LONGEST_WORDS])))
+        return _json_response(find_or_404(lambda: ids.describe_words(paper, page, words[:LONGEST_WORDS])))
 
     @routes.get("/paper/{name}/{number:int}")
     def page(name: str, number: int) -> JSONResponse:
