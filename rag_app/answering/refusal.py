@@ -83,16 +83,13 @@ def _join_words(things: Sequence[str]) -> str:
     return " and ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
 
 
-# Against the measure of the reader without a model: "none" is never believed, "wholly checked" where all that it says
-# is backed, "checked" where something is.
-Trust = Literal["none", "wholly checked", "checked"]
+# Against the measure of the reader without a model: "none" is never believed, "checked" where something of what it says
+# is backed, "full" always: what it wrote is marked, and never taken away.
+Trust = Literal["none", "checked", "full"]
 
 NOT_BACKED = "No sentence of this answer is wholly backed by the passages that it cites: read them before you use it."
 WITHHELD = (
     "Not in these papers: what the model wrote was backed by none of the passages that it cites, and is left out."
-)
-PARTLY_WITHHELD = (
-    "Not in these papers: what the model wrote was not wholly backed by the passages that it cites, and is left out."
 )
 NOT_ASKED = "The model was not asked: one of its size answers also what the papers do not hold."
 UNLIKELY = "By the measure of the reader without a model, the passages that were found do not answer this question."
@@ -118,13 +115,11 @@ def decide_status(
         return answer
     if likely:
         return answer if is_backed(answer) else _add_note(answer, NOT_BACKED)
-    if not whole:
+    if not whole or trust == "full":
         return _add_note(answer, UNLIKELY if is_backed(answer) else NOT_BACKED)
-    if not is_backed(answer):
+    if trust == "none" or not is_backed(answer):
         return _withhold_answer(answer, WITHHELD, near)
-    if trust == "checked" or (trust == "wholly checked" and not answer.unsupported):
-        return _add_note(answer, UNLIKELY)
-    return _withhold_answer(answer, PARTLY_WITHHELD, near)
+    return _add_note(answer, UNLIKELY)
 
 
 def is_backed(answer: Answer) -> bool:

@@ -24,7 +24,8 @@ STATEMENTS_OF_CALL = 30
 MOST_QUOTES = 12  # shown to a statement without a citation
 
 CHECK_RULES = """You check statements about scientific papers against quotes from them. For each statement you get the
-quotes that it cites and the text around each quote, which helps to understand it (who "we" is, which table a row is of).
+quotes that it cites and the text around each quote, which helps to understand it (who "we" is, which \
+table a row is of).
 For each statement write one line: its number, a colon and one of
 SUPPORTED - the quotes with the text around them say it, in other words too, or it follows from them by plain arithmetic
 NOT STATED - they do not say it, or only in part

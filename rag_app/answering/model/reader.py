@@ -15,7 +15,7 @@ from rag_app.models.llm.call import LOOK_EVERY, ChatModel, LanguageModel, call_m
 from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
-from rag_app.models.llm.prompt_safety import SMALL_PARAMETERS, SMALL_WINDOW, Size, estimate_tokens, model_size
+from rag_app.models.llm.prompt_safety import Size, estimate_tokens, model_size
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -75,7 +75,7 @@ class ModelReader:
         """How far its answer is believed where the passages do not look as if they held one."""
         if self.size == "tiny":
             return "none"
-        return "checked" if self.model.parameters < inf else "wholly checked"
+        return "checked" if self.size == "small" else "full"
 
     @property
     def samples(self) -> int:
@@ -89,9 +89,12 @@ class ModelReader:
 
     @property
     def leads(self) -> bool:
-        """Whether it plans, reads and answers itself: from about 4 billion parameters, or of unknown size."""
-        known_small = self.model.parameters <= SMALL_PARAMETERS or self.model.window <= SMALL_WINDOW
-        return isinstance(self.model, ChatModel) and self.model.chats and not known_small
+        """Whether it plans, reads and answers itself: from about 4 billion parameters, or of unknown size.
+
+        Settings that change the single call (samples, weighing, examples) take the single call.
+        """
+        single = self.samples or self.weighs or self._settings.demonstrations
+        return isinstance(self.model, ChatModel) and self.model.chats and self.size == "full" and not single
 
     @property
     def is_middle(self) -> bool:
