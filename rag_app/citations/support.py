@@ -46,7 +46,7 @@ class Ground:
 
 def _grams(text: str, longest: int = 5) -> frozenset[str]:
     """All runs of up to `longest` neighbouring words, written together: "llama 2 7b" gives llama27b among others."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = searchable(text).casefold()
     # Letters and digits part company ("llama2" is llama, 2), so that "Llama 2" and "Llama2" meet in the same run.
     words = re.findall(r"[^\W\d_]+|\d+", folded)
     return frozenset("".join(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1))

@@ -131,7 +131,7 @@ def terms(text: str) -> list[str]:
     Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
     """
     found: list[str] = []
-    for word in _WORD.findall(text.casefold()):
+    for word in _WORD.findall(searchable(text).casefold()):
         if word.isascii():
             found += _terms_of(word)
             continue
