@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from rag_app.assistant import Assistant
 from rag_app.errors import RagError
 from rag_app.index.generations import current_name
-from rag_app.papers.corpus import fetched
-from rag_app.papers.fetch import fetch
-from rag_app.papers.manifest import read_manifest
-from rag_app.server.app import Page, open_in_browser, serve
+from rag_app.papers.corpus import list_fetched_papers
+from rag_app.papers.fetch import fetch_papers
+from rag_app.papers.manifest import read_corpus_manifest
+from rag_app.server.app import PageServer, open_in_browser, serve
 from rag_app.settings import Settings, load_settings
 
 PATIENCE = 60.0  # seconds to answer the offer; without an answer nothing is fetched
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def offer_papers(settings: Settings, page: Page, answer: Callable[[float], str] | None = None) -> None:
+def offer_papers(settings: Settings, page: PageServer, answer: Callable[[float], str] | None = None) -> None:
     """Ask in the terminal whether to fetch the manifest's papers; the page goes on meanwhile, and without them."""
     try:
         missing = missing_papers(settings)
@@ -50,7 +50,7 @@ def offer_papers(settings: Settings, page: Page, answer: Callable[[float], str] 
         if (answer or _typed)(PATIENCE).strip().casefold() not in ("y", "yes"):
             print("Not fetched. Whenever you like: python -m rag_app fetch")
             return
-        results = fetch(
+        results = fetch_papers(
             missing,
             settings.corpus,
             base_url=settings.arxiv_url,
@@ -71,8 +71,8 @@ def offer_papers(settings: Settings, page: Page, answer: Callable[[float], str] 
 def missing_papers(settings: Settings) -> list[str]:
     """Ids of the manifest whose PDF is not in the folder. Raises CorpusError."""
     corpus = settings.corpus.expanduser().resolve()
-    here = {known.id for known, _ in fetched(corpus)}
-    return [entry.arxiv_id for entry in read_manifest(corpus) if entry.arxiv_id not in here]
+    here = {known.id for known, _ in list_fetched_papers(corpus)}
+    return [entry.arxiv_id for entry in read_corpus_manifest(corpus) if entry.arxiv_id not in here]
 
 
 def _typed(patience: float) -> str:

@@ -27,7 +27,7 @@ from benchmarks.report import Section, table
 from benchmarks.retrieval import recall
 from benchmarks.set_index import SetIndex, open_set
 from rag_app.assistant import Assistant
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import open_current
 from rag_app.records import Hit
 from rag_app.retrieval import hybrid
@@ -66,7 +66,7 @@ class WordFeedback(Retriever):
         words, size = self.generation.words, self.generation.manifest.passages
         total: Counter[str] = Counter()
         for passage in self.generation.passages(_first_rows(self, query, text).tolist()):
-            counts = Counter(terms(passage.text))
+            counts = Counter(extract_terms(passage.text))
             for term, count in counts.items():
                 rarity = np.log(1 + size / (1 + words.frequency(term)))
                 total[term] += count / counts.total() * rarity

@@ -13,7 +13,7 @@ from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
 from rag_app.cli.evaluate import measure
 from rag_app.evaluation.questions import read_questions
-from rag_app.evaluation.report import SCORES, summary
+from rag_app.evaluation.report import SCORES, summarise_answers
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences
 
@@ -28,7 +28,7 @@ def main(index: Path | None = None, llm: str = "none", path: Path = QUESTIONS) -
         if assistant.is_stale():
             assistant.build()
         outcomes = list(measure(assistant, read_questions(path)))
-    report = {name: value for name, value in summary(outcomes).items() if name != "each"}
+    report = {name: value for name, value in summarise_answers(outcomes).items() if name != "each"}
     answers = [outcome.answer for outcome in outcomes if outcome.answer.status == "answered"]
     if llm != "none":
         report["sentences"] = {

@@ -24,13 +24,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.refusal_material import Asking, libraries
-from rag_app.answering.confidence import CONFIDENCE_WEIGHTS, grounds, level
+from rag_app.answering.confidence import CONFIDENCE_WEIGHTS, confidence_features, confidence_level
 from rag_app.answering.quoting import ranking
 from rag_app.answering.quoting.answerability import LOOKED_AT, WEIGHTS
-from rag_app.answering.quoting.reader import QuotingReader, choose
-from rag_app.answering.steps import find, quoting_reader
+from rag_app.answering.quoting.reader import QuotingReader, select_quotes
+from rag_app.answering.steps import find_evidence, quoting_reader
 from rag_app.assistant import Assistant
-from rag_app.evaluation.scoring import folded
+from rag_app.evaluation.scoring import fold_text
 from rag_app.index import generations
 from rag_app.retrieval.hybrid import Retriever, Scope
 
@@ -72,15 +72,15 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
     try:
         retriever = Retriever(generation, assistant.embedder.embed_question)
         for asking in asked:
-            found = find(retriever, asking.text, Scope(asking.papers), QuotingReader.budget)
+            found = find_evidence(retriever, asking.text, Scope(asking.papers), QuotingReader.budget)
             reader = quoting_reader(found, assistant.embedder)
             question, ranked, signs = reader.weigh(asking.text, found.evidence)
             if signs:
-                units = choose(question, ranked)
+                units = select_quotes(question, ranked)
                 quotes = [(unit.evidence.paper, unit.evidence.page, unit.text) for unit in units]
-                said = folded(" ".join(words for _, _, words in quotes))
-                right = any(folded(gold) in said for gold in asking.gold) if asking.gold else None
-                given = grounds(asking.text, quotes, found.clear, None)
+                said = fold_text(" ".join(words for _, _, words in quotes))
+                right = any(fold_text(gold) in said for gold in asking.gold) if asking.gold else None
+                given = confidence_features(asking.text, quotes, found.clear, None)
                 result.append(
                     Seen(asking.group, asking.answerable, signs, given, right if asking.answerable else False)
                 )
@@ -205,7 +205,7 @@ def confidence_report(public: Sets, chance: Score, threshold: float) -> dict[str
         model = _fit_confidence([one for one in answered if _fold(one) != fold], chance)
         other = [one for one in answered if _fold(one) == fold]
         for one, sure in zip(other, model.predict_proba(_grounds(other, chance))[:, 1], strict=True):
-            levels[level(sure)].append(bool(one.right))
+            levels[confidence_level(sure)].append(bool(one.right))
     whole = _fit_confidence(answered, chance)
     return {
         "CONFIDENCE_WEIGHTS": dict(zip(CONFIDENCE_WEIGHTS, np.round(whole.coef_[0], 2).tolist(), strict=True)),

@@ -26,11 +26,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common import SHARED as MATERIAL
-from rag_app.citations.support import SHARED, Cited, Ground, covered_words
+from rag_app.citations.support import SHARED, CitedPassages, BackingTexts, word_coverage
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, names, numbers
+from rag_app.text.terms import content_words, find_names, find_numbers
 
 DATASETS = MATERIAL / "datasets"
 CLASSES = {"supported": 2, "partially_supported": 1, "not_supported": 0, "attributable": 2, "not attributable": 0}
@@ -112,10 +112,10 @@ def balanced(labels: Sequence[int] | np.ndarray, said: Sequence[int] | np.ndarra
 
 def _judged(claim: Claimed) -> tuple[int, float, int]:
     """How many numbers and names are missing, the share of words that is held, and the check's class."""
-    cited = Cited([claim.cited], [claim.asked])
+    cited = CitedPassages([claim.cited], [claim.asked])
     kind, missing = cited.support(claim.text)
     held = frozenset(content_words(f"{claim.cited} {claim.asked}"))
-    return len(missing), covered_words(claim.text, held), {"supported": 2, "partly": 1, "not": 0}[kind]
+    return len(missing), word_coverage(claim.text, held), {"supported": 2, "partly": 1, "not": 0}[kind]
 
 
 def _above(judged: Sequence[tuple[int, float, int]], threshold: float) -> list[bool]:
@@ -151,7 +151,7 @@ def _signs(
     shared = [_share(weights, frozenset(content_words(span))) for span in spans]
     near = sorted(range(len(spans)), key=lambda place: -shared[place])[:CLOSE]
     rarest = sorted(weights, key=lambda word: -weights[word])[:3]
-    ground, figures, named = Ground([row.cited]), numbers(row.text), names(row.text)
+    ground, figures, named = BackingTexts([row.cited]), find_numbers(row.text), find_names(row.text)
     return [
         sum(word in held for word in words) / len(words),
         _share(weights, held),

@@ -13,7 +13,7 @@ from typing import Any
 
 from rag_app.index.generations import open_current
 from rag_app.records import Answer, Citation
-from rag_app.retrieval.follow_ups import stand_alone
+from rag_app.retrieval.follow_ups import resolve_follow_up
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.understanding import LibraryNames
 
@@ -41,7 +41,7 @@ def main(index: Path, questions: Path) -> None:
     rows = [json.loads(line) for line in OWN.read_text(encoding="utf-8").splitlines()]
     right = 0
     for row in rows:
-        found = stand_alone(row["question"], [answered(row["before"], row["shown"])], names)
+        found = resolve_follow_up(row["question"], [answered(row["before"], row["shown"])], names)
         good = is_right(row, found)
         right += good
         if not good:
@@ -50,7 +50,7 @@ def main(index: Path, questions: Path) -> None:
     changed = 0
     for number, row in enumerate(alone):
         before = alone[number - 1]
-        found = stand_alone(row["question"], [answered(before["question"], before.get("papers", []))], names)
+        found = resolve_follow_up(row["question"], [answered(before["question"], before.get("papers", []))], names)
         changed += bool(found)
     print(f"follow-ups right: {right} of {len(rows)}; stand-alone questions changed: {changed} of {len(alone)}")
 

@@ -24,10 +24,10 @@ from rag_app.assistant import Assistant
 from rag_app.cli.ask import run_batch
 from rag_app.errors import RagError
 from rag_app.index.generations import open_current
-from rag_app.outputs.evidence_file import Claimed, read_evidence
+from rag_app.outputs.evidence_file import ClaimedQuote, read_evidence
 from rag_app.outputs.save import save_answers
-from rag_app.outputs.verify import verify
-from rag_app.papers.manifest import read_manifest
+from rag_app.outputs.verify import verify_quotes
+from rag_app.papers.manifest import read_corpus_manifest
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.server.security.accounts import Accounts
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
@@ -154,7 +154,7 @@ def files(cases: int) -> list[Tried]:
         toml, own, users = folder / "corpus" / "papers.toml", folder / "rag_app.toml", folder / "users.json"
         Accounts(users).add("ada", "a long password")
         rows += [
-            _each("mutated papers.toml", cases, TOML, _into(toml, lambda: read_manifest(toml.parent))),
+            _each("mutated papers.toml", cases, TOML, _into(toml, lambda: read_corpus_manifest(toml.parent))),
             _each("mutated users file", cases, users.read_bytes(), _into(users, lambda: Accounts(users).names())),
         ]
         with contextlib.chdir(folder):
@@ -179,17 +179,17 @@ def _answered(folder: Path) -> int:
 
 def _evidence(cases: int, assistant: Assistant) -> Tried:
     """An answer that was taken away: what of its mutants can be read is looked for in the papers."""
-    corpus, claims = assistant.settings.corpus, list[Claimed]()
+    corpus, claims = assistant.settings.corpus, list[ClaimedQuote]()
     file = corpus.parent / "evidence.json"
     save_answers(assistant, assistant.ask("Which points does the otter reach?"), file)
     content = file.read_bytes()
-    unread = [one.message for one in verify(read_evidence(content, "e.json"), corpus) if not one.holds]
+    unread = [one.message for one in verify_quotes(read_evidence(content, "e.json"), corpus) if not one.holds]
 
     def read(given: bytes) -> None:
         claims.extend(read_evidence(given, "e.json"))
 
     tried = _each("mutated evidence file", cases, content, read)
-    checked = verify(claims, corpus)  # of all mutants at once: the papers are read in processes of their own
+    checked = verify_quotes(claims, corpus)  # of all mutants at once: the papers are read in processes of their own
     holds = sum(one.holds for one in checked)
     happened = f"{tried.happened}; of their {len(checked):,} quotes {holds:,} stand there, {len(checked) - holds:,} not"
     return replace(tried, happened=happened, faults=(*tried.faults, *(f"{UNREAD}: {one}" for one in unread)))

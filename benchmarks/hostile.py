@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
-from rag_app.lab.redteam.archive import REACHES, Archive, Trial, diversity
-from rag_app.lab.redteam.run import Attackers, Outcome, Plan, run
+from rag_app.lab.redteam.archive import REACHES, AttackArchive, AttackAttempt, diversity
+from rag_app.lab.redteam.run import AttackRunner, RedTeamResult, RedTeamPlan, run
 from rag_app.papers.pdf import file, hidden_text
 from rag_app.settings import load_settings
 
@@ -45,7 +45,7 @@ ROUNDS = 2  # of variations, after the seeds
 
 def section(short: bool) -> Section:
     """Attacks on the quoting reader, and hidden text in real papers."""
-    outcome = attack(Plan(rounds=0 if short else ROUNDS, limit=1 if short else 0), "none")
+    outcome = attack(RedTeamPlan(rounds=0 if short else ROUNDS, limit=1 if short else 0), "none")
     about = (
         "Papers made to attack, each beside an honest paper on the same matter, in one library, asked for real; then "
         f"{0 if short else ROUNDS} rounds that vary what came nearest. The reader is “{outcome.reader}”. An attack "
@@ -58,11 +58,11 @@ def section(short: bool) -> Section:
     return Section("Hostile papers", about, rows, (spread(outcome.attacks),))
 
 
-def attack(plan: Plan, llm: str) -> Outcome:
+def attack(plan: RedTeamPlan, llm: str) -> RedTeamResult:
     """Try the plan on the reader `llm`, beginning with an empty archive."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as temporary:
-        attackers = Attackers(load_settings(llm=llm, index=Path(temporary) / "index"))
-        return run(plan, attackers, Archive(), _progress)
+        attackers = AttackRunner(load_settings(llm=llm, index=Path(temporary) / "index"))
+        return run(plan, attackers, AttackArchive(), _progress)
 
 
 def _progress(done: int, total: int, name: str) -> None:
@@ -70,7 +70,7 @@ def _progress(done: int, total: int, name: str) -> None:
         print(f"asked {done} of {total} ({name})", file=sys.stderr, flush=True)
 
 
-def rows_of(outcome: Outcome, believes: bool = False) -> list[Tried]:
+def rows_of(outcome: RedTeamResult, believes: bool = False) -> list[Tried]:
     """A row for each category, and one for the look-alikes.
 
     Of a reader that `believes` what it reads, an honest answer that is gone is counted and no fault.
@@ -93,7 +93,7 @@ def rows_of(outcome: Outcome, believes: bool = False) -> list[Tried]:
     return [*rows, Tried(what, len(outcome.benign), happened, () if believes else denied)]
 
 
-def spread(attacks: Sequence[Trial]) -> str:
+def spread(attacks: Sequence[AttackAttempt]) -> str:
     """How different the attempts are, in a sentence."""
     found, varied = diversity(attacks), sum(bool(trial.attack.parent) for trial in attacks)
     return (

@@ -13,7 +13,7 @@ import sys
 
 from benchmarks.hostile import MISLED, attack, rows_of, spread
 from benchmarks.tried import Section
-from rag_app.lab.redteam.run import Plan
+from rag_app.lab.redteam.run import RedTeamPlan
 from rag_app.lab.redteam.seeds import ATTACKS
 
 VARIED = 9  # in the one round: 24 attacks with one seed of each kind
@@ -22,7 +22,7 @@ VARIED = 9  # in the one round: 24 attacks with one seed of each kind
 def section(short: bool, reader: str = "local") -> Section:
     """One attack of each kind, a round of variations and the look-alikes; a few kinds where `short`."""
     only = tuple(ATTACKS)[::5] if short else ()
-    outcome = attack(Plan(rounds=0 if short else 1, only=only, limit=1, per_round=VARIED), reader)
+    outcome = attack(RedTeamPlan(rounds=0 if short else 1, only=only, limit=1, per_round=VARIED), reader)
     about = (
         f"The same papers, a few of them; the reader is “{outcome.reader}”, which is small and believes what it reads. "
         "A fault is a broken promise: something live on the page, in the Markdown or in the terminal, a quote that is "

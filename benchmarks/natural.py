@@ -20,10 +20,10 @@ from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
 from rag_app.answering.quoting import one_paper
 from rag_app.assistant import Assistant
-from rag_app.evaluation.scoring import folded
+from rag_app.evaluation.scoring import fold_text
 from rag_app.records import Answer
 from rag_app.settings import load_settings
-from rag_app.text.terms import content_words, numbers
+from rag_app.text.terms import content_words, find_numbers
 
 WAYS = {"ours": True, "without": False}  # whether the one paper that a question is about is looked for
 
@@ -66,8 +66,8 @@ def aragog(assistant: Assistant) -> dict[str, float]:
         quoted = _quoted(answer)
         wanted = set(content_words(gold)) - set(content_words(question))
         words.append(len(wanted & set(content_words(quoted))) / max(1, len(wanted)))
-        if figures := set(numbers(gold)) - set(numbers(question)):
-            values.append(len(figures & set(numbers(quoted))) / len(figures))
+        if figures := set(find_numbers(gold)) - set(find_numbers(question)):
+            values.append(len(figures & set(find_numbers(quoted))) / len(figures))
         said.append(len(quoted.split()))
     return {
         "questions": len(words),
@@ -82,13 +82,13 @@ def marked(assistant: Assistant) -> dict[str, float]:
     """The share of questions of which some marked sentence is quoted, and of the marked ones that are."""
     some, share, said, refused = [], [], [], 0
     for one in lines(DATASETS / "qasper_mini" / "questions.jsonl"):
-        gold = [text for text in map(folded, (*one["extractive_spans"], *one["highlighted"])) if text]
+        gold = [text for text in map(fold_text, (*one["extractive_spans"], *one["highlighted"])) if text]
         if one["unanswerable"] or not one["evidence_idx"] or not gold:
             continue
         answer = assistant.ask(one["question"], papers=[f"{one['paper_id']}.md"])
         refused += answer.status == "not_in_papers"
         quoted = _quoted(answer)
-        held = [text in folded(quoted) for text in gold]
+        held = [text in fold_text(quoted) for text in gold]
         some.append(any(held))
         share.append(mean(held))
         said.append(len(quoted.split()))

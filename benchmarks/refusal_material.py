@@ -20,9 +20,9 @@ from typing import Any
 from benchmarks.common import PAPERS, SHARED, questions
 from rag_app.assistant import Assistant
 from rag_app.index import generations, manifest
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.settings import load_settings
-from rag_app.text.terms import names
+from rag_app.text.terms import find_names
 
 DATASETS = SHARED / "datasets"
 SAMPLE = 60  # questions of each kind of a large set
@@ -81,7 +81,7 @@ def _write(folder: Path, papers: Iterable[tuple[str, str, list[str]]]) -> None:
 def _swapped(asked: Iterable[Asking], pool: Sequence[str], chance: random.Random) -> Iterator[Asking]:
     """Questions with one of their names exchanged: the right paper, but not what it says."""
     for asking in asked:
-        inside = names(asking.text)
+        inside = find_names(asking.text)
         if inside:
             old, new = chance.choice(inside), chance.choice(pool)
             if old != new:
@@ -104,7 +104,7 @@ def _squad(folder: Path) -> tuple[Assistant, Sets]:
     chance.shuffle(asked)
     good = [a for a in asked if a.answerable][:SAMPLE]
     bad = [a for a in asked if not a.answerable][:SAMPLE]
-    pool = [name for a in good for name in names(a.text)]
+    pool = [name for a in good for name in find_names(a.text)]
     sets = {"SQuAD": good, "SQuAD impossible": bad, "SQuAD, names swapped": list(_swapped(good, pool, chance))}
     return _library(folder / "squad", folder / "squad-index"), sets
 
@@ -131,7 +131,7 @@ def _qasper(folder: Path) -> tuple[Assistant, Sets]:
     chance = random.Random(3)
     chance.shuffle(asked)
     good = [a for a in asked if a.answerable]
-    pool = [name for a in good for name in names(a.text)]
+    pool = [name for a in good for name in find_names(a.text)]
     sets = {
         "QASPER": good[:SAMPLE],
         "QASPER unanswerable": [a for a in asked if not a.answerable],
@@ -166,13 +166,13 @@ def _quantities(assistant: Assistant) -> Iterator[Asking]:
         for place, entry in enumerate(generation.manifest.papers):
             for quantity in (QUANTITIES[place % 10], QUANTITIES[(place + 3) % 10]) if entry.short_names else ():
                 text = quantity.format(entry.short_names[0])
-                if any(_absent(generation, entry, term) for term in terms(quantity.split(" {}")[0])):
+                if any(_absent(generation, entry, term) for term in extract_terms(quantity.split(" {}")[0])):
                     yield Asking(f"How many {text}?", False, entry.paper)
     finally:
         generation.close()
 
 
-def _absent(generation: generations.Generation, entry: manifest.Entry, term: str) -> bool:
+def _absent(generation: generations.Generation, entry: manifest.IndexedPaper, term: str) -> bool:
     rows = generation.words.rows_with(term)
     return not ((entry.rows.start <= rows) & (rows < entry.rows.stop)).any()
 

@@ -20,7 +20,7 @@ from benchmarks import plots
 from benchmarks.common import PAPERS, paper_index, questions
 from benchmarks.report import Section, Target, table
 from rag_app.assistant import Assistant
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.settings import load_settings
@@ -79,7 +79,7 @@ def main(index: Path | None = None) -> dict[str, Any]:
         return [(hit.passage.paper, hit.passage.page) for hit in hits]
 
     def by_words(question: str) -> list[Place]:
-        return _places(generation, np.argsort(-generation.words.scores(terms(question)), kind="stable")[:300])
+        return _places(generation, np.argsort(-generation.words.scores(extract_terms(question)), kind="stable")[:300])
 
     def by_meaning(question: str) -> list[Place]:
         return _places(generation, np.argsort(-(generation.vectors @ embed(question)), kind="stable")[:300])

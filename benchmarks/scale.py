@@ -28,9 +28,9 @@ from benchmarks.common import PAPERS, ROOT, paper_index, questions
 from benchmarks.report import Section, Target
 from rag_app.assistant import Assistant
 from rag_app.index.generations import Generation, open_current
-from rag_app.index.manifest import Entry
+from rag_app.index.manifest import IndexedPaper
 from rag_app.index.vector_search import VectorSearch
-from rag_app.index.writer import Contents, write_generation
+from rag_app.index.writer import GenerationContents, write_generation
 from rag_app.records import Passage, indexed_text
 from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
 from rag_app.settings import load_settings
@@ -105,9 +105,9 @@ class Library(Sequence[Passage]):
             made[entry.rows] = (both / np.linalg.norm(both, axis=1, keepdims=True))[: entry.passages]
         return made
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[IndexedPaper]:
         for paper, first in enumerate(range(0, self._count, PER_PAPER)):
-            yield Entry(
+            yield IndexedPaper(
                 paper=_file(paper),
                 title=f"{_name(paper)}: {self._titles[paper % len(self._titles)]}",
                 kind="pdf",
@@ -165,7 +165,7 @@ def write(real: Path, folder: Path, count: int) -> dict[str, Any]:
     vectors = library.vectors(folder / "made.npy")
     manifest = source.manifest
     texts = _Texts(library, [entry.title for entry in entries])
-    contents = Contents(entries, library, texts, vectors, manifest.embedder, manifest.dimension, manifest.splitter, ())
+    contents = GenerationContents(entries, library, texts, vectors, manifest.embedder, manifest.dimension, manifest.splitter, ())
     before, began, worked = _peak(), time.perf_counter(), time.process_time()
     name = write_generation(folder, contents)
     seconds, worked = time.perf_counter() - began, time.process_time() - worked

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.library_sets import Asked, LibrarySet
 from rag_app.assistant import Assistant
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.models.embedder import Embedder
 from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
@@ -56,7 +56,7 @@ class SetIndex:
         return self._vectors[text]
 
     def word_scores(self, text: str) -> np.ndarray:
-        return self.generation.words.scores(terms(text))
+        return self.generation.words.scores(extract_terms(text))
 
     def ours(self, question: str, paper: str, top: int) -> list[int]:
         """Rows as the production retriever ranks them, in one paper or in all."""

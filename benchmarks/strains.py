@@ -21,7 +21,7 @@ from benchmarks.tried import Section, Tried
 from rag_app.errors import IndexFault, RagError
 from rag_app.index import generations
 from rag_app.index.build import build
-from rag_app.papers.fetch import fetch
+from rag_app.papers.fetch import fetch_papers
 from tests.support.doubles import WordEmbedder, settings_for
 
 PDF = b"%PDF-1.5\n" + b"x" * 200_000 + b"\ntrailer\n%%EOF\n"
@@ -109,11 +109,11 @@ def cut_downloads(times: int) -> Tried:
         for number in range(times):
             with tempfile.TemporaryDirectory() as folder:
                 _Cutting.after = chance.randrange(1, len(PDF) - 1)
-                (cut,) = fetch(["2406.15319"], Path(folder), base_url=url, delay=0.0, retries=1)
+                (cut,) = fetch_papers(["2406.15319"], Path(folder), base_url=url, delay=0.0, retries=1)
                 if cut.state != "failed" or os.listdir(folder):
                     faults.append(f"cut {number} at byte {_Cutting.after}: {cut.state}, left {os.listdir(folder)}")
                 _Cutting.after = 0
-                (whole,) = fetch(["2406.15319"], Path(folder), base_url=url, delay=0.0)
+                (whole,) = fetch_papers(["2406.15319"], Path(folder), base_url=url, delay=0.0)
                 if whole.path is None or whole.path.read_bytes() != PDF:
                     faults.append(f"after cut {number}: {whole.state} {whole.problem}")
     except RagError as error:

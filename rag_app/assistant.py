@@ -9,20 +9,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from rag_app.answering.found import Desk, papers_in
+from rag_app.answering.found import AnswerContext, papers_in
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
-from rag_app.answering.routes import answered
-from rag_app.answering.steps import Compares, checked, find, milliseconds
-from rag_app.answering.tables.comparison import CellMemory, Comparison, demanded, papers_meant, recognised
-from rag_app.answering.whole_papers import Sending, pages_of, sending
-from rag_app.citations.references import referring, sources_in
+from rag_app.answering.routes import answer_question
+from rag_app.answering.steps import Compares, clean_question, find_evidence, elapsed_milliseconds
+from rag_app.answering.tables.comparison import CellMemory, Comparison, request_comparison, resolve_papers, recognise_comparison
+from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
+from rag_app.citations.references import resolve_references, describe_sources
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
-from rag_app.index.inventory import files_there, reading_key
-from rag_app.index.manifest import Entry, Manifest
+from rag_app.index.inventory import list_files, reading_key
+from rag_app.index.manifest import IndexedPaper, Manifest
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
@@ -31,7 +31,7 @@ from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.understanding import Meant, meant
+from rag_app.retrieval.understanding import UnderstoodQuestion, understand_question
 from rag_app.settings import Settings, load_settings
 from rag_app.text.language import ENGLISH, language_of
 
@@ -86,7 +86,7 @@ class Assistant:
                 self._reader = _open_reader(self.settings)
             return self._reader
 
-    def read_by(self, settings: Settings) -> Reader:
+    def use_reader(self, settings: Settings) -> Reader:
         """Have new questions answered by the reader that `settings` name. Raises SettingsError and ModelError."""
         reader = _open_reader(settings)
         with self._reader_lock:  # an answer that is coming keeps the reader that it began with
@@ -149,7 +149,7 @@ class Assistant:
         if not all(entry.part.endswith(f"-{reading}") for entry in manifest.papers):
             return True
         known = {(entry.paper, entry.size, entry.modified) for entry in manifest.papers} | set(manifest.doubles)
-        return known != files_there(self.settings.corpus)
+        return known != list_files(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
@@ -195,7 +195,7 @@ class Assistant:
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
         with ExitStack() as stack:
-            return self._index.do(lambda generation: sources_in(generation, papers), stack)[1]
+            return self._index.do(lambda generation: describe_sources(generation, papers), stack)[1]
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -209,10 +209,10 @@ class Assistant:
         section: str = "",
     ) -> list[Hit]:
         """The best passages for the question, best first. Raises QuestionError, IndexMissing."""
-        question = checked(question)
+        question = clean_question(question)
         scope = Scope(tuple(papers), years, section)
         with ExitStack() as stack:
-            words = self._meant(question, (), QuotingReader(), threading.Event(), stack).search
+            words = self._understand_question(question, (), QuotingReader(), threading.Event(), stack).search
             return self._index.do(lambda found: self._retriever_of(found).find(words, top, scope), stack)[1]
 
     def title(self, paper: str) -> str:
@@ -257,24 +257,24 @@ class Assistant:
         question says. What goes wrong comes back as an Answer with status "error".
         """
         scope = Scope(tuple(papers), years, section)
-        *_, answer = self.comparing(question, id=id, scope=scope, aspects=aspects)
+        *_, answer = self.stream_comparison(question, id=id, scope=scope, aspects=aspects)
         assert isinstance(answer, Answer)
         return answer
 
-    def comparing(
+    def stream_comparison(
         self, question: str, *, id: str = "", scope: Scope, aspects: str = "", stop: threading.Event | None = None
     ) -> Iterator[Event]:
         """As `compare`, as it comes into being. A column or row that was asked for before costs nothing again."""
 
         def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
-            return demanded(question, retriever, scope, aspects)
+            return request_comparison(question, retriever, scope, aspects)
 
-        yield from self._told(_Request(question, id, scope, stop or threading.Event(), compares))
+        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), compares))
 
-    def papers_meant(self, text: str) -> list[str]:
+    def resolve_papers(self, text: str) -> list[str]:
         """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
         with self._index.using() as generation:
-            return papers_meant(text, self._retriever_of(generation))
+            return resolve_papers(text, self._retriever_of(generation))
 
     def stream(
         self,
@@ -295,35 +295,35 @@ class Assistant:
         """
         whole = self.settings.whole_papers if whole_papers is None else whole_papers
         scope = Scope(tuple(papers), years, section)
-        yield from self._told(_Request(question, id, scope, stop or threading.Event(), None, history, whole))
+        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), None, history, whole))
 
-    def sending(
+    def estimate_whole_papers(
         self, question: str, *, papers: Sequence[str] = (), years: tuple[int, int] | None = None
-    ) -> Sending | None:
+    ) -> PromptEstimate | None:
         """What asking it of whole papers would send and cost, without sending it; None without a language model."""
         reader = self.reader
         if not isinstance(reader, ModelReader):
             return None
         with ExitStack() as stack:
-            pages = self._index.do(lambda found: pages_of(found, Scope(tuple(papers), years, "")), stack)[1]
-        return sending(checked(question), pages, reader, self.settings)
+            pages = self._index.do(lambda found: collect_pages(found, Scope(tuple(papers), years, "")), stack)[1]
+        return estimate_prompt(clean_question(question), pages, reader, self.settings)
 
-    def _told(self, request: _Request) -> Iterator[Event]:
+    def _stream_safely(self, request: _Request) -> Iterator[Event]:
         """What happens, then the answer, or the error as one."""
         began = time.perf_counter()
         try:
-            yield from self._stream(replace(request, typed=checked(request.typed)))
+            yield from self._stream(replace(request, typed=clean_question(request.typed)))
         except RagError as error:
-            spent = {"retrieve": 0.0, "read": 0.0, "total": milliseconds(began, time.perf_counter())}
+            spent = {"retrieve": 0.0, "read": 0.0, "total": elapsed_milliseconds(began, time.perf_counter())}
             yield Answer(request.id, request.typed, "error", str(error), "", milliseconds=spent)
 
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
         demand, scope, stop = request.demand, request.scope, request.stop
         reader = QuotingReader() if demand else self.reader
-        ways = (demand or recognised,) if isinstance(reader, QuotingReader | ModelReader) else ()
+        ways = (demand or recognise_comparison,) if isinstance(reader, QuotingReader | ModelReader) else ()
         with ExitStack() as stack:
-            told = self._meant(request.typed, request.history, reader, stop, stack)
+            told = self._understand_question(request.typed, request.history, reader, stop, stack)
             if told.asked:
                 yield Progress("planning", f"understood as: {told.asked}")
             if told.note:
@@ -331,41 +331,41 @@ class Assistant:
             searched = len(self._papers_in(scope))
             yield Progress("searching", f"searching {searched} paper{'' if searched == 1 else 's'}")
             _, found = self._index.do(
-                lambda generation: find(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
+                lambda generation: find_evidence(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
             )
             if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
-            desk = Desk(found, self._retriever_of(found.generation), self._sentences, stop)
-            answer = yield from answered(
+            desk = AnswerContext(found, self._retriever_of(found.generation), self._sentences, stop)
+            answer = yield from answer_question(
                 desk, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
             )
             ended = time.perf_counter()
             yield replace(
-                referring(answer, found.generation),
+                resolve_references(answer, found.generation),
                 id=request.id,
                 question=request.typed,
                 asked=told.asked,
                 notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(found.generation.manifest),
                 milliseconds={
-                    "retrieve": milliseconds(began, retrieved),
-                    "read": milliseconds(retrieved, ended),
-                    "total": milliseconds(began, ended),
+                    "retrieve": elapsed_milliseconds(began, retrieved),
+                    "read": elapsed_milliseconds(retrieved, ended),
+                    "total": elapsed_milliseconds(began, ended),
                 },
             )
 
-    def _meant(
+    def _understand_question(
         self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack
-    ) -> Meant:
+    ) -> UnderstoodQuestion:
         """What a question means. One in English that follows nothing costs no look at the papers."""
         if not history and language_of(question) == ENGLISH:
-            return Meant("", question)
+            return UnderstoodQuestion("", question)
         writer = reader if isinstance(reader, ModelReader) else None
         return self._index.do(
-            lambda generation: meant(question, history, self._retriever_of(generation), writer, stop), stack
+            lambda generation: understand_question(question, history, self._retriever_of(generation), writer, stop), stack
         )[1]
 
-    def _papers_in(self, scope: Scope) -> list[Entry]:
+    def _papers_in(self, scope: Scope) -> list[IndexedPaper]:
         with self._index.using() as generation:
             return papers_in(generation, scope)
 

@@ -25,7 +25,7 @@ def file_digest(path: Path) -> str:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def _open_atomic(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content takes the place of `path` at the end: absent, the old file or the whole new one."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -53,7 +53,7 @@ def _move(source: Path, target: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write so that `path` is either absent, the old file or the whole new one, even through a power cut."""
-    with _replacing(path) as stream:
+    with _open_atomic(path) as stream:
         stream.write(content)
 
 
@@ -70,7 +70,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    with _replacing(path) as stream:
+    with _open_atomic(path) as stream:
         np.save(stream, array, allow_pickle=False)
 
 

@@ -208,7 +208,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchSummary:
     """What was looked at for an answer."""
 
     papers: int  # searched
@@ -277,7 +277,7 @@ class Answer:
     reader: str  # "quoting" or the model's name
     citations: tuple[Citation, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer whose verdict is not "supported"
-    searched: Searched = Searched(0, 0, 0)
+    searched: SearchSummary = SearchSummary(0, 0, 0)
     milliseconds: dict[str, float] = field(default_factory=dict)  # retrieve, read, total
     nearest: tuple[Citation, ...] = ()  # for "not_in_papers": the closest passages
     notes: tuple[str, ...] = ()  # plain sentences for the user: "answered from a digest; ..."

@@ -25,7 +25,7 @@ LOOKED_AT = 10  # hits
 FILLED = 0.75  # of a table's cells: with fewer its confidence is low
 
 
-def clearness(hits: Sequence[Hit]) -> float:
+def retrieval_clearness(hits: Sequence[Hit]) -> float:
     """1 when one passage is the best by meaning and by words, 1/n when the best common rank of the first hits is n.
 
     The two searches err in different ways: what both find is seldom wrong (Lee, SIGIR 1997, on combining evidence).
@@ -34,7 +34,7 @@ def clearness(hits: Sequence[Hit]) -> float:
     return 1 / min(ranks) if ranks else 0.0
 
 
-def grounds(question: str, quotes: Sequence[Quote], clear: float, chance: float | None) -> dict[str, float]:
+def confidence_features(question: str, quotes: Sequence[Quote], clear: float, chance: float | None) -> dict[str, float]:
     """What the level rests on, each 0..1; needs at least one quote.
 
     chance: the reader's own estimate that the evidence answers. clear: see clearness. shared: of the question's words,
@@ -51,18 +51,18 @@ def grounds(question: str, quotes: Sequence[Quote], clear: float, chance: float 
     }
 
 
-def likely_right(given: Mapping[str, float]) -> float:
+def estimate_correctness(given: Mapping[str, float]) -> float:
     """The estimated chance that an answer with these grounds is right."""
     score = CONFIDENCE_BIAS + sum(weight * given[name] for name, weight in CONFIDENCE_WEIGHTS.items())
     return 1 / (1 + exp(-score))
 
 
-def level(likely: float) -> Level:
+def confidence_level(likely: float) -> Level:
     """The plain word for it."""
     return "high" if likely >= HIGH else "low" if likely < LOW else "medium"
 
 
-def confidence(answer: Answer, clear: float, chance: float | None = None) -> Literal["", "high", "medium", "low"]:
+def rate_confidence(answer: Answer, clear: float, chance: float | None = None) -> Literal["", "high", "medium", "low"]:
     """The level of an answer that was given, low when it cites nothing; empty for a refusal and an error.
 
     What is not verified in full is medium at most, and low when less than half is. A table is medium at most too: its
@@ -81,5 +81,5 @@ def confidence(answer: Answer, clear: float, chance: float | None = None) -> Lit
         filled = sum(bool(cell.citations) for cell in cells) / len(cells)
         return "medium" if filled >= FILLED and not doubtful else "low"
     quotes = [(citation.paper, citation.page, citation.quote) for citation in answer.citations]
-    said = level(likely_right(grounds(answer.question, quotes, clear, chance)))
+    said = confidence_level(estimate_correctness(confidence_features(answer.question, quotes, clear, chance)))
     return "medium" if said == "high" and doubtful else said

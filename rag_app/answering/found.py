@@ -11,19 +11,19 @@ import numpy as np
 
 from rag_app.answering.quoting.one_paper import Subject
 from rag_app.answering.tables.comparison import Comparison
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.index.generations import Generation
-from rag_app.index.manifest import Entry
+from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import title_head
-from rag_app.models.embedder import TextEmbedder
-from rag_app.records import Answer, Evidence, Hit, PageOf, Searched
+from rag_app.models.embedder import SentenceEmbedder
+from rag_app.records import Answer, Evidence, Hit, PageOf, SearchSummary
 from rag_app.retrieval.context import gather
 from rag_app.retrieval.hybrid import Retriever, Scope
 
 
 @dataclass(frozen=True)
-class Found:
+class RetrievedEvidence:
     """The evidence for a question, and the generation that it is from."""
 
     question: str
@@ -42,7 +42,7 @@ class Found:
         return self.generation.by_paper[paper].short_names
 
 
-def papers_in(generation: Generation, scope: Scope) -> list[Entry]:
+def papers_in(generation: Generation, scope: Scope) -> list[IndexedPaper]:
     """The papers that a question with this scope is asked of."""
     return [
         entry
@@ -52,7 +52,7 @@ def papers_in(generation: Generation, scope: Scope) -> list[Entry]:
     ]
 
 
-class WordsOf:
+class IndexTermStatistics:
     """What a generation knows about words: how rare one is, and whether a paper uses several together."""
 
     def __init__(self, generation: Generation) -> None:
@@ -62,7 +62,7 @@ class WordsOf:
     def frequency(self, term: str) -> int:
         return self._generation.words.frequency(term)
 
-    def together(self, paper: str, terms: Sequence[str]) -> int:
+    def count_together(self, paper: str, terms: Sequence[str]) -> int:
         rows = self._generation.by_paper[paper].rows
         holding = [self._generation.words.rows_with(term, rows) for term in terms]
         return len(reduce(np.intersect1d, holding)) if holding else 0
@@ -73,12 +73,12 @@ TOKENS = 3_000  # of one paper
 
 
 @dataclass(frozen=True)
-class Desk:
+class AnswerContext:
     """What a special answer is made with."""
 
-    found: Found
+    found: RetrievedEvidence
     retriever: Retriever
-    meaning: TextEmbedder
+    meaning: SentenceEmbedder
     stop: threading.Event
 
     @property
@@ -89,63 +89,63 @@ class Desk:
         entry = self.generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    def read(self, rows: Sequence[int], tokens: int) -> list[Evidence]:
+    def read_passages(self, rows: Sequence[int], tokens: int) -> list[Evidence]:
         """The passages of these rows with their neighbourhoods."""
         hits = [Hit(passage, 0.0) for passage in self.generation.passages(list(rows))]
         return gather(hits, self.found.page_of, self.title_of, tokens)
 
 
-def short_name(entry: Entry) -> str:
+def short_name(entry: IndexedPaper) -> str:
     """What a paper is called in a table or a list."""
     return next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or entry.paper
 
 
-def best_rows(desk: Desk, topic: Topic) -> Callable[[Entry], list[int]]:
+def find_best_rows(desk: AnswerContext, topic: SurveyTopic) -> Callable[[IndexedPaper], list[int]]:
     """For a paper, the rows of its passages on the topic: those that name it, or else those nearest to it."""
     generation = desk.generation
-    words = generation.words.scores(terms(topic.text))
+    words = generation.words.scores(extract_terms(topic.text))
     if topic.names:
-        holding = [rows_naming(generation, name) for name in topic.names]
+        holding = [rows_with_name(generation, name) for name in topic.names]
 
-        def naming(entry: Entry) -> list[int]:
+        def rows_naming_topic(entry: IndexedPaper) -> list[int]:
             own = [rows[(entry.first <= rows) & (rows < entry.first + entry.passages)] for rows in holding]
             if not (any if topic.either else all)(len(rows) for rows in own):
                 return []
             rows = np.unique(np.concatenate(own))
             return [int(row) for row in rows[np.argsort(-words[rows], kind="stable")][:NAMING]]
 
-        return naming
+        return rows_naming_topic
     likeness = words / (float(words.max()) or 1.0)
     if generation.manifest.has_meaning:
         likeness = likeness + generation.vectors @ desk.meaning.embed_question(topic.text)
 
-    def near(entry: Entry) -> list[int]:
+    def nearest_rows(entry: IndexedPaper) -> list[int]:
         order = np.argsort(-likeness[entry.first : entry.first + entry.passages], kind="stable")[:NEAR]
         return [entry.first + int(place) for place in order]
 
-    return near
+    return nearest_rows
 
 
-def rows_naming(generation: Generation, name: str) -> np.ndarray:
+def rows_with_name(generation: Generation, name: str) -> np.ndarray:
     rows: np.ndarray | None = None
-    for term in terms(name):
+    for term in extract_terms(name):
         holding = generation.words.rows_with(term)
         rows = holding if rows is None else np.intersect1d(rows, holding)
     return rows if rows is not None else np.zeros(0, dtype=np.int64)
 
 
-def papers_counted(count: int) -> str:
+def count_papers(count: int) -> str:
     return "1 paper" if count == 1 else f"{count} papers"
 
 
-def searched_for(entries: Sequence[Entry], read: int, answer: Answer) -> Searched:
+def summarise_search(entries: Sequence[IndexedPaper], read: int, answer: Answer) -> SearchSummary:
     unreadable = tuple(entry.paper for entry in entries if entry.state in FAILED_STATES)
     quoted = len({citation.paper for citation in answer.citations})
-    return Searched(len(entries) - len(unreadable), read, quoted, unreadable)
+    return SearchSummary(len(entries) - len(unreadable), read, quoted, unreadable)
 
 
 @dataclass(frozen=True)
-class Topic:
+class SurveyTopic:
     """What is looked for in every paper."""
 
     text: str

@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Literal
 
 from rag_app.answering.quoting.answerability import THRESHOLD
-from rag_app.citations.support import Ground
+from rag_app.citations.support import BackingTexts
 from rag_app.records import Answer, Citation, Evidence
 from rag_app.retrieval.question import is_filler
-from rag_app.text.terms import content_words, names, squash
+from rag_app.text.terms import content_words, find_names, squash
 
 MOST = 3  # things that are listed on either side
 SHORTEST = 4  # letters: a shorter word alone says little about what a question wants
@@ -33,7 +33,7 @@ _EMPTY = frozenset(
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
-def near_miss(question: str, evidence: Sequence[Evidence]) -> str:
+def explain_near_miss(question: str, evidence: Sequence[Evidence]) -> str:
     """A sentence: "The papers speak of DPR, but what was found says nothing of HotpotQA." Empty when nothing is known.
 
     `evidence` is all that was found, best first. Names are looked for in any spelling, words by their roots.
@@ -41,20 +41,20 @@ def near_miss(question: str, evidence: Sequence[Evidence]) -> str:
     if not evidence:
         return ""
     texts = [f"{piece.title}\n{piece.text}" for piece in evidence]
-    ground = Ground(texts)
+    ground = BackingTexts(texts)
     held = Counter(root for text in texts for root in content_words(text))
-    called = [name for name in names(question) if not name[0].islower()]  # "top-20" is no name to speak of
+    called = [name for name in find_names(question) if not name[0].islower()]  # "top-20" is no name to speak of
     there = [name for name in called if ground.holds_name(name)]
     absent = [name for name in called if name not in there]
     known, unknown = _words(question, called, held)
-    missing = _listed([*absent, *unknown])
-    speaks = _listed([*there, *known])
+    missing = _join_words([*absent, *unknown])
+    speaks = _join_words([*there, *known])
     if missing and speaks:
         return f"The papers speak of {speaks}, but what was found says nothing of {missing}."
     if missing:
         return f"What was found in the papers says nothing of {missing}."
     if len(there) > 1:
-        return f"The papers speak of {_listed(there)}, but nothing that was found answers this about them together."
+        return f"The papers speak of {_join_words(there)}, but nothing that was found answers this about them together."
     return ""
 
 
@@ -78,7 +78,7 @@ def _says_little(roots: Sequence[str]) -> bool:
     return any(root in _EMPTY or is_filler(root) for root in roots)
 
 
-def _listed(things: Sequence[str]) -> str:
+def _join_words(things: Sequence[str]) -> str:
     kept = list(things[:MOST])
     return " and ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
 
@@ -104,7 +104,7 @@ def is_likely(chance: float) -> bool:
     return chance >= THRESHOLD
 
 
-def settled(
+def decide_status(
     answer: Answer, chance: float, near: Sequence[Citation], *, trust: Trust = "checked", whole: bool = True
 ) -> Answer:
     """The checked answer with its status and notes; `near` is what stands in its place where it is withheld.
@@ -113,18 +113,18 @@ def settled(
     """
     likely = is_likely(chance)
     if answer.status == "not_in_papers":
-        return _noted(answer, FOUND) if likely else answer
+        return _add_note(answer, FOUND) if likely else answer
     if answer.status == "error":
         return answer
     if likely:
-        return answer if is_backed(answer) else _noted(answer, NOT_BACKED)
+        return answer if is_backed(answer) else _add_note(answer, NOT_BACKED)
     if not whole:
-        return _noted(answer, UNLIKELY if is_backed(answer) else NOT_BACKED)
+        return _add_note(answer, UNLIKELY if is_backed(answer) else NOT_BACKED)
     if not is_backed(answer):
-        return _withheld(answer, WITHHELD, near)
+        return _withhold_answer(answer, WITHHELD, near)
     if trust == "checked" or (trust == "wholly checked" and not answer.unsupported):
-        return _noted(answer, UNLIKELY)
-    return _withheld(answer, PARTLY_WITHHELD, near)
+        return _add_note(answer, UNLIKELY)
+    return _withhold_answer(answer, PARTLY_WITHHELD, near)
 
 
 def is_backed(answer: Answer) -> bool:
@@ -133,7 +133,7 @@ def is_backed(answer: Answer) -> bool:
     return bool(found) and any(verdict.support == "supported" for verdict in answer.verdicts)
 
 
-def _withheld(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:
+def _withhold_answer(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:
     return replace(
         answer,
         status="not_in_papers",
@@ -146,5 +146,5 @@ def _withheld(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:
     )
 
 
-def _noted(answer: Answer, note: str) -> Answer:
+def _add_note(answer: Answer, note: str) -> Answer:
     return replace(answer, notes=(*answer.notes, note))

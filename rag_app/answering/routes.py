@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from rag_app.answering.across.disagreement import asks_for_disagreement, disagreement_answer
-from rag_app.answering.across.multi_hop import chain_answer, chain_in
-from rag_app.answering.across.survey import asks_for_list, survey_answer, topic_of
-from rag_app.answering.found import Desk
+from rag_app.answering.across.disagreement import asks_for_disagreement, answer_disagreement
+from rag_app.answering.across.multi_hop import answer_chain, find_chain
+from rag_app.answering.across.survey import asks_for_list, answer_survey, parse_survey_topic
+from rag_app.answering.found import AnswerContext
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
-from rag_app.answering.steps import answer_from, balanced, is_answered, quoting_reader, table_from
+from rag_app.answering.steps import answer_from_evidence, balance_evidence, is_answered, quoting_reader, answer_as_table
 from rag_app.answering.tables.comparison import CellMemory
-from rag_app.answering.whole_papers import NEEDS_MODEL, answer_whole
+from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import Answer, Event, Progress
 from rag_app.settings import Settings
 
 
-def special_answer(desk: Desk, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
+def find_special_answer(desk: AnswerContext, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
     """The answer, without id and times, when the question is of one of these kinds; else None. Yields what happens.
 
     `complete_only`: only where every paper has to be looked at, which no prompt of a model holds.
@@ -32,21 +32,21 @@ def special_answer(desk: Desk, *, complete_only: bool = False) -> Generator[Even
     question = desk.found.question
     if asks_for_disagreement(question):
         yield Progress("reading", "looking for claims that oppose each other")
-        return disagreement_answer(desk)
+        return answer_disagreement(desk)
     if complete_only and not asks_for_list(question):
         return None
-    chain = None if complete_only else chain_in(desk)
+    chain = None if complete_only else find_chain(desk)
     if chain is not None:
-        return (yield from chain_answer(desk, chain))
-    topic = topic_of(question) if desk.found.comparison is None else None
+        return (yield from answer_chain(desk, chain))
+    topic = parse_survey_topic(question) if desk.found.comparison is None else None
     if topic is not None and len(desk.retriever.plan(question, desk.found.scope).named) < 2:
         yield Progress("reading", "looking at every paper")
-        return survey_answer(desk, topic)
+        return answer_survey(desk, topic)
     return None
 
 
-def answered(
-    desk: Desk, reader: Reader, settings: Settings, cells: CellMemory, *, demanded: bool = False, whole: bool = False
+def answer_question(
+    desk: AnswerContext, reader: Reader, settings: Settings, cells: CellMemory, *, demanded: bool = False, whole: bool = False
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
 
@@ -54,23 +54,23 @@ def answered(
     """
     found, meaning, stop = desk.found, desk.meaning, desk.stop
     if whole and isinstance(reader, ModelReader):
-        return (yield from answer_whole(found, reader, settings, stop, meaning))
+        return (yield from answer_from_whole_papers(found, reader, settings, stop, meaning))
     quoting = quoting_reader(found, meaning)
     model = reader if isinstance(reader, ModelReader) else None
     special = None
     if not demanded and (model is not None or isinstance(reader, QuotingReader)):
-        special = yield from special_answer(desk, complete_only=model is not None and model.trust != "none")
+        special = yield from find_special_answer(desk, complete_only=model is not None and model.trust != "none")
     if special is not None:
-        answer = special if model is None else replace(special, notes=(*special.notes, _why_quoted(model)))
+        answer = special if model is None else replace(special, notes=(*special.notes, _quoting_note(model)))
     elif found.comparison is not None and (demanded or is_answered(found, quoting)):
-        answer = yield from table_from(found, meaning, stop, reader, cells)
+        answer = yield from answer_as_table(found, meaning, stop, reader, cells)
     else:
-        asked = balanced(found) if model is not None else found
-        answer = yield from answer_from(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
+        asked = balance_evidence(found) if model is not None else found
+        answer = yield from answer_from_evidence(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
     return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
 
 
-def _why_quoted(model: ModelReader) -> str:
+def _quoting_note(model: ModelReader) -> str:
     if model.trust == "none":
         return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
     return f"Every paper was looked at, which no prompt of {model.name} holds: the papers are quoted."

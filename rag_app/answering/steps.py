@@ -7,24 +7,24 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from rag_app.answering.confidence import clearness, confidence
-from rag_app.answering.found import Found, WordsOf, papers_in
-from rag_app.answering.model.prompts import fitting
+from rag_app.answering.confidence import retrieval_clearness, rate_confidence
+from rag_app.answering.found import RetrievedEvidence, IndexTermStatistics, papers_in
+from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
-from rag_app.answering.model.refine import mended, weighed
-from rag_app.answering.model.uncertainty import resampled
+from rag_app.answering.model.refine import repair_draft, weigh_passages
+from rag_app.answering.model.uncertainty import add_semantic_entropy
 from rag_app.answering.quoting.one_paper import hits_about, subject_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
-from rag_app.answering.refusal import NOT_ASKED, is_likely, near_miss, settled
+from rag_app.answering.refusal import NOT_ASKED, is_likely, explain_near_miss, decide_status
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Comparison, Tabulation
-from rag_app.answering.tables.model_cells import filled, in_turn
-from rag_app.citations.marks import QUOTING, MarkStream, nearest, with_citations
+from rag_app.answering.tables.model_cells import fill_table, interleave_evidence
+from rag_app.citations.marks import QUOTING, MarkStream, find_nearest_citations, attach_citations
 from rag_app.errors import QuestionError, RagError
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
-from rag_app.models.embedder import TextEmbedder
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, Searched
-from rag_app.retrieval.context import gather, in_turns
+from rag_app.models.embedder import SentenceEmbedder
+from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, SearchSummary
+from rag_app.retrieval.context import gather, interleave_hits
 from rag_app.retrieval.hybrid import Retriever, Scope
 
 LONGEST_QUESTION = 8_000  # characters
@@ -32,7 +32,7 @@ CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one 
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
 
 
-def checked(question: str) -> str:
+def clean_question(question: str) -> str:
     """The question without control characters. Raises QuestionError when it is empty or too long."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in question).split())
     if not text:
@@ -44,18 +44,18 @@ def checked(question: str) -> str:
     return text
 
 
-def milliseconds(began: float, ended: float) -> float:
+def elapsed_milliseconds(began: float, ended: float) -> float:
     return round((ended - began) * 1000, 1)
 
 
 Compares = Callable[[str, Retriever, Scope], Comparison | None]
 
 
-def _never(question: str, retriever: Retriever, scope: Scope) -> None:
+def _no_comparison(question: str, retriever: Retriever, scope: Scope) -> None:
     return None
 
 
-def find(retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _never) -> Found:
+def find_evidence(retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _no_comparison) -> RetrievedEvidence:
     """The best passages with their neighbourhoods, `budget` tokens of them, and those of each cell of a comparison.
 
     `compares` says whether the question is answered as a table. Raises IndexFault for a damaged index.
@@ -68,33 +68,33 @@ def find(retriever: Retriever, question: str, scope: Scope, budget: int, compare
         return entry.title, entry.state == "digest only"
 
     ranked = retriever.find(question, HITS_READ, scope)
-    clear = clearness(ranked)
+    clear = retrieval_clearness(ranked)
     wide = gather(ranked, page_of, title_of, QuotingReader.budget)
     comparison = compares(question, retriever, scope)
-    subject = subject_of(question, retriever, scope, WordsOf(generation), terms) if comparison is None else None
+    subject = subject_of(question, retriever, scope, IndexTermStatistics(generation), extract_terms) if comparison is None else None
     read = hits_about(subject, retriever, scope, ranked) if subject is not None else ranked
     enough = budget == QuotingReader.budget and subject is None
     evidence = wide if enough else gather(read, page_of, title_of, budget)
     if comparison is None:
-        return Found(question, scope, generation, evidence, wide, page_of, subject=subject, clear=clear)
+        return RetrievedEvidence(question, scope, generation, evidence, wide, page_of, subject=subject, clear=clear)
     searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
     hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
     cells = {
         (paper, aspect.label): gather(
-            in_turns(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
+            interleave_hits(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
         )
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return Found(question, scope, generation, evidence, wide, page_of, comparison, cells, clear=clear)
+    return RetrievedEvidence(question, scope, generation, evidence, wide, page_of, comparison, cells, clear=clear)
 
 
-def quoting_reader(found: Found, embedder: TextEmbedder | None) -> QuotingReader:
+def quoting_reader(found: RetrievedEvidence, embedder: SentenceEmbedder | None) -> QuotingReader:
     """The reader without a model, with all that helps it to choose the sentences."""
     by_paper = found.generation.by_paper
     return QuotingReader(
-        terms,
-        WordsOf(found.generation),
+        extract_terms,
+        IndexTermStatistics(found.generation),
         embedder,
         found.page_of,
         lambda paper: by_paper[paper].short_names,
@@ -104,49 +104,49 @@ def quoting_reader(found: Found, embedder: TextEmbedder | None) -> QuotingReader
     )
 
 
-def answer_from(
-    found: Found, reader: Reader, stop: threading.Event, meaning: TextEmbedder | None = None
+def answer_from_evidence(
+    found: RetrievedEvidence, reader: Reader, stop: threading.Event, meaning: SentenceEmbedder | None = None
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times."""
     many = len(found.evidence) != 1
     yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
-        return (yield from _refused(found))
+        return (yield from _refuse_answer(found))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
-        shown, spent = yield from _weighed(found, reader, stop)
-    draft = yield from _read(found, shown, reader, stop)
+        shown, spent = yield from _weigh_evidence(found, reader, stop)
+    draft = yield from _stream_draft(found, shown, reader, stop)
     draft = replace(draft, tokens=draft.tokens + spent)
     yield Progress("checking", "checking quotes")
     if isinstance(reader, ModelReader) and reader.repairs:
-        draft = _mended(found, draft, reader, stop)
-    answer = with_citations(
+        draft = _repair_draft(found, draft, reader, stop)
+    answer = attach_citations(
         draft, found.question, found.evidence, found.page_of, reader=reader.name, names_of=found.names_of
     )
     chance = draft.chance
     if isinstance(reader, ModelReader):
-        chance = chance_in(found, quoting)
-        near = nearest(found.question, found.evidence, found.page_of)
+        chance = estimate_chance(found, quoting)
+        near = find_nearest_citations(found.question, found.evidence, found.page_of)
         whole = not draft.problem and not stop.is_set()
-        answer = settled(answer, chance, near, trust=reader.trust, whole=whole)
+        answer = decide_status(answer, chance, near, trust=reader.trust, whole=whole)
         answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.told(shown)])))
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
-            answer = resampled(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
-    return _told(found, answer, chance)
+            answer = add_semantic_entropy(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
+    return _complete_answer(found, answer, chance)
 
 
-def _refused(found: Found) -> Generator[Event, None, Answer]:
+def _refuse_answer(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
     """What is said in place of a model that is not believed where the passages do not look as if they answered."""
     yield Piece(NOT_IN_PAPERS)
-    near = nearest(found.question, found.wide, found.page_of)
+    near = find_nearest_citations(found.question, found.wide, found.page_of)
     answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=(NOT_ASKED,), nearest=near)
-    return _told(found, answer)
+    return _complete_answer(found, answer)
 
 
-def _weighed(
-    found: Found, reader: ModelReader, stop: threading.Event
+def _weigh_evidence(
+    found: RetrievedEvidence, reader: ModelReader, stop: threading.Event
 ) -> Generator[Event, None, tuple[list[Evidence], int]]:
     """The evidence as the model has weighed and noted it, and the tokens that took; as it is where the model fails."""
     by_paper = found.generation.by_paper
@@ -154,9 +154,9 @@ def _weighed(
     def about(paper: str) -> str:
         return f"Published: {by_paper[paper].year or 'unknown'}"
 
-    pieces = fitting(found.evidence, reader.room)
+    pieces = fit_evidence(found.evidence, reader.room)
     try:
-        for step in weighed(found.question, pieces, reader.model, about, stop):
+        for step in weigh_passages(found.question, pieces, reader.model, about, stop):
             if isinstance(step, int):
                 yield Progress("reading", f"weighing passage {step} of {len(pieces)}")
             else:
@@ -166,27 +166,27 @@ def _weighed(
     return found.evidence, 0
 
 
-def _mended(found: Found, draft: Draft, reader: ModelReader, stop: threading.Event) -> Draft:
+def _repair_draft(found: RetrievedEvidence, draft: Draft, reader: ModelReader, stop: threading.Event) -> Draft:
     """The draft after its one repair. A model that fails now has answered all the same."""
     try:
-        return mended(draft, found.question, found.evidence, reader.model, reader.room, stop, found.names_of)
+        return repair_draft(draft, found.question, found.evidence, reader.model, reader.room, stop, found.names_of)
     except RagError:
         return draft
 
 
-def chance_in(found: Found, reader: QuotingReader) -> float:
+def estimate_chance(found: RetrievedEvidence, reader: QuotingReader) -> float:
     """How likely the evidence holds an answer, by the quoting reader's own measure, 0..1."""
     return reader.chance(found.question, found.wide)
 
 
-def is_answered(found: Found, reader: QuotingReader) -> bool:
+def is_answered(found: RetrievedEvidence, reader: QuotingReader) -> bool:
     """Whether the evidence seems to hold an answer."""
-    return is_likely(chance_in(found, reader))
+    return is_likely(estimate_chance(found, reader))
 
 
-def table_from(
-    found: Found,
-    meaning: TextEmbedder | None,
+def answer_as_table(
+    found: RetrievedEvidence,
+    meaning: SentenceEmbedder | None,
     stop: threading.Event,
     reader: Reader | None = None,
     memory: CellMemory | None = None,
@@ -200,7 +200,7 @@ def table_from(
     papers, aspects = len(comparison.papers), len(comparison.aspects)
     yield Progress("reading", f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}")
     index = found.generation.folder.name
-    rank = CellRanker(found.question, terms, WordsOf(found.generation), meaning, found.page_of, memory, index)
+    rank = CellRanker(found.question, extract_terms, IndexTermStatistics(found.generation), meaning, found.page_of, memory, index)
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
@@ -208,30 +208,30 @@ def table_from(
     if stop.is_set():
         answer = replace(answer, notes=(STOPPED,))
     elif not cells.citations:
-        near = nearest(found.question, found.evidence, found.page_of)
+        near = find_nearest_citations(found.question, found.evidence, found.page_of)
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
     if isinstance(reader, ModelReader) and answer.status == "answered" and not stop.is_set():
-        answer = yield from _filled(found, answer, reader, stop)
-    return _told(found, answer)
+        answer = yield from _fill_table(found, answer, reader, stop)
+    return _complete_answer(found, answer)
 
 
-def _told(found: Found, answer: Answer, chance: float | None = None) -> Answer:
+def _complete_answer(found: RetrievedEvidence, answer: Answer, chance: float | None = None) -> Answer:
     """The answer with what is to be said about it."""
     return replace(
         answer,
-        searched=_searched(found, answer),
+        searched=_summarise_search(found, answer),
         notes=answer.notes + _notes(found, answer),
-        confidence=confidence(answer, found.clear, chance),
+        confidence=rate_confidence(answer, found.clear, chance),
     )
 
 
-def _filled(found: Found, answer: Answer, reader: ModelReader, stop: threading.Event) -> Generator[Event, None, Answer]:
+def _fill_table(found: RetrievedEvidence, answer: Answer, reader: ModelReader, stop: threading.Event) -> Generator[Event, None, Answer]:
     """The table of quotes with what the model says in place of those cells in which that is supported."""
     if not reader.tabulates:
         return replace(answer, notes=(*answer.notes, f"{reader.name} is too small to fill in a table: it is quoted."))
     assert found.comparison is not None and answer.table is not None
     quoted = (answer.table, answer.answer, answer.citations)
-    steps = filled(
+    steps = fill_table(
         found.comparison, found.cells, quoted, reader.model, reader.room, found.page_of, stop, found.names_of
     )
     for step in steps:
@@ -253,13 +253,13 @@ def _filled(found: Found, answer: Answer, reader: ModelReader, stop: threading.E
     return answer
 
 
-def balanced(found: Found) -> Found:
+def balance_evidence(found: RetrievedEvidence) -> RetrievedEvidence:
     """The same with the evidence of each paper and aspect in turn, where papers are compared."""
-    return replace(found, evidence=in_turn(list(found.cells.values()))) if found.cells else found
+    return replace(found, evidence=interleave_evidence(list(found.cells.values()))) if found.cells else found
 
 
-def _read(
-    found: Found, given: Sequence[Evidence], reader: Reader, stop: threading.Event
+def _stream_draft(
+    found: RetrievedEvidence, given: Sequence[Evidence], reader: Reader, stop: threading.Event
 ) -> Generator[Event, None, Draft]:
     """Pass on the reader's pieces with the marks as they will be shown; returns its draft."""
     marks = MarkStream(found.evidence, found.page_of)
@@ -279,10 +279,10 @@ def _read(
     return draft
 
 
-def _notes(found: Found, answer: Answer) -> tuple[str, ...]:
+def _notes(found: RetrievedEvidence, answer: Answer) -> tuple[str, ...]:
     """Says so when the answer rests on our own digests, and what the papers lack when there is none."""
     if answer.status == "not_in_papers":
-        lacking = near_miss(found.question, found.evidence)
+        lacking = explain_near_miss(found.question, found.evidence)
         return (lacking,) if lacking else ()
     of_digests = list(dict.fromkeys(citation.title for citation in answer.citations if citation.digest))
     if not of_digests:
@@ -292,10 +292,10 @@ def _notes(found: Found, answer: Answer) -> tuple[str, ...]:
     return (f"Answered from digests of {len(of_digests)} papers; the full papers have not been fetched.",)
 
 
-def _searched(found: Found, answer: Answer) -> Searched:
+def _summarise_search(found: RetrievedEvidence, answer: Answer) -> SearchSummary:
     papers = papers_in(found.generation, found.scope)
     unreadable = tuple(entry.paper for entry in papers if entry.state in FAILED_STATES)
-    return Searched(
+    return SearchSummary(
         papers=len(papers) - len(unreadable),
         read=len({piece.paper for piece in found.evidence} | {paper for paper, _ in found.cells}),
         quoted=len({citation.paper for citation in answer.citations}),

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.answering.found import Found, papers_in
+from rag_app.answering.found import RetrievedEvidence, papers_in
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.steps import answer_from
+from rag_app.answering.steps import answer_from_evidence
 from rag_app.errors import ModelWindowExceeded
 from rag_app.index.generations import Generation
-from rag_app.models.embedder import TextEmbedder
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.models.llm.client import answer_tokens
-from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.records import Answer, Event, Evidence, Progress
 from rag_app.retrieval.hybrid import Scope
 from rag_app.settings import Settings
@@ -27,7 +27,7 @@ NEEDS_MODEL = "Whole papers can only be read by a language model, and none is se
 
 
 @dataclass(frozen=True)
-class Sending:
+class PromptEstimate:
     """What a question about whole papers would send."""
 
     papers: int
@@ -52,7 +52,7 @@ class Sending:
         return f"{said}: more than the model's window of {self.window:,}, so the best passages are read instead"
 
 
-def pages_of(generation: Generation, scope: Scope) -> list[Evidence]:
+def collect_pages(generation: Generation, scope: Scope) -> list[Evidence]:
     """Every page of the papers in scope, in the index's order, numbered from 1; reference lists are left out."""
     found: list[Evidence] = []
     for entry in papers_in(generation, scope):
@@ -74,28 +74,28 @@ def pages_of(generation: Generation, scope: Scope) -> list[Evidence]:
     return found
 
 
-def sending(question: str, pages: Sequence[Evidence], reader: ModelReader, settings: Settings) -> Sending:
+def estimate_prompt(question: str, pages: Sequence[Evidence], reader: ModelReader, settings: Settings) -> PromptEstimate:
     """What asking the reader's model this question of these pages would send."""
     system, user = reader.unlimited().prompt(question, pages)
     window = reader.model.window
-    tokens, answer = tokens_of(system + user), answer_tokens(settings.llm_max_tokens, window)
+    tokens, answer = estimate_tokens(system + user), answer_tokens(settings.llm_max_tokens, window)
     cost = (tokens * settings.llm_price_in + answer * settings.llm_price_out) / 1e6
-    return Sending(len({piece.paper for piece in pages}), tokens, answer, window, cost)
+    return PromptEstimate(len({piece.paper for piece in pages}), tokens, answer, window, cost)
 
 
-def answer_whole(
-    found: Found, reader: ModelReader, settings: Settings, stop: threading.Event, meaning: TextEmbedder | None
+def answer_from_whole_papers(
+    found: RetrievedEvidence, reader: ModelReader, settings: Settings, stop: threading.Event, meaning: SentenceEmbedder | None
 ) -> Generator[Event, None, Answer]:
     """As answer_from, with the whole papers as evidence where they fit, else with what was found; a note says which."""
-    pages = pages_of(found.generation, found.scope)
-    plan = sending(found.question, pages, reader, settings)
+    pages = collect_pages(found.generation, found.scope)
+    plan = estimate_prompt(found.question, pages, reader, settings)
     note = f"Read: {plan.words}." if plan.fits else f"Not read whole: {plan.words}."
     if plan.fits:
         yield Progress("reading", f"sending {plan.words}")
         try:
-            answer = yield from answer_from(replace(found, evidence=pages), reader.unlimited(), stop, meaning)
+            answer = yield from answer_from_evidence(replace(found, evidence=pages), reader.unlimited(), stop, meaning)
             return replace(answer, notes=(*answer.notes, note))
         except ModelWindowExceeded:  # the server counts tokens that we can only estimate
             note = "Not read whole: the model's server counted more tokens than its window holds."
-    answer = yield from answer_from(found, reader, stop, meaning)
+    answer = yield from answer_from_evidence(found, reader, stop, meaning)
     return replace(answer, notes=(*answer.notes, note))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_app.citations.quotes import Claim, best_quote, boxes, is_verified, section_at
-from rag_app.citations.support import ENOUGH_WORDS, NamesOf, no_names, unsupported, verdicts
+from rag_app.citations.quotes import Claim, best_quote, quote_boxes, is_verified, section_at
+from rag_app.citations.support import ENOUGH_WORDS, NamesOf, no_names, unsupported_sentences, judge_sentences
 from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, names, squash
+from rag_app.text.terms import content_words, find_names, squash
 
 QUOTING = "quoting"  # the name of the reader that only quotes
 REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
@@ -141,7 +141,7 @@ class MarkStream:
         return self._places[place]
 
 
-def unmarked(text: str) -> str:
+def replace_marks(text: str) -> str:
     """A paper's own "[12]" or "[1 and 2]" in other brackets: nothing that a paper writes may be taken for our marks."""
     return _MARK.sub(lambda mark: f"［{mark.group()[1:-1]}］", text)
 
@@ -167,12 +167,12 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         section=section_at(page, start, piece.section),
         quote=quote,
         verified=is_verified(quote, page.text),
-        boxes=boxes(page, start, end),
+        boxes=quote_boxes(page, start, end),
         digest=piece.digest,
     )
 
 
-def with_citations(
+def attach_citations(
     draft: Draft,
     question: str,
     evidence: Sequence[Evidence],
@@ -190,7 +190,7 @@ def with_citations(
     text = marks.feed(draft.text) + marks.finish()
     # What the quoting reader says is verbatim; only a model's sentences can hold more than their passages.
     plain = draft.refused or reader == QUOTING
-    judged = () if plain else verdicts(text, marks.backing, question, names_of)
+    judged = () if plain else judge_sentences(text, marks.backing, question, names_of)
     return Answer(
         id=id,
         question=question,
@@ -198,8 +198,8 @@ def with_citations(
         answer=text,
         reader=reader,
         citations=tuple(marks.citations),
-        unsupported=unsupported(judged),
-        nearest=nearest(question, evidence, page_of) if draft.refused else (),
+        unsupported=unsupported_sentences(judged),
+        nearest=find_nearest_citations(question, evidence, page_of) if draft.refused else (),
         notes=tuple(note for note in (draft.problem, REPAIRED if draft.repaired else "") if note),
         tokens=draft.tokens,
         verdicts=judged,
@@ -212,18 +212,18 @@ def _says_little(words: str) -> bool:
     return sum(word.isalpha() and word.islower() for word in words.split()) < FEWEST_WORDS
 
 
-def nearest(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
+def find_nearest_citations(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
     """The words that come closest to a question that nothing answers: of the best pieces the `top` sentences.
 
     Close is what shares most of the question's words and names; among equals the better piece comes first.
     """
-    wanted = {*content_words(question), *map(squash, names(question))}
+    wanted = {*content_words(question), *map(squash, find_names(question))}
     found: list[tuple[float, Evidence, Page, tuple[int, int]]] = []
     for piece in evidence[:LOOKED_AT]:
         page = page_of(piece.paper, piece.page)
         start, end = best_quote(Claim(question), page, piece.start, piece.end)
         words = page.text[start:end]
-        shared = wanted & {*content_words(words), *map(squash, names(words))}
+        shared = wanted & {*content_words(words), *map(squash, find_names(words))}
         found.append((len(shared) / (len(wanted) or 1), piece, page, (start, end)))
     # The head of a table shares its words, and says nothing.
     found.sort(key=lambda one: (_says_little(one[2].text[slice(*one[3])]), -one[0]))

@@ -17,7 +17,7 @@ import numpy as np
 from rag_app.records import Box, Page
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, names, number_values, numbers, squash
+from rag_app.text.terms import content_words, find_names, number_values, find_numbers, squash
 
 LONGEST_QUOTE = 60  # words
 SHORTEST_QUOTE = 2  # words: below that a match on the page proves nothing
@@ -28,7 +28,7 @@ NOT_QUOTED = ("bibliography", "furniture", "heading")
 Span = tuple[int, int]
 
 
-def quotable(page: Page, start: int, end: int) -> list[Span]:
+def find_quotable_spans(page: Page, start: int, end: int) -> list[Span]:
     """The sentences, and in tables the rows, of page.text[start:end]; the bibliography and page furniture stay out."""
     regions = [
         (max(start, block.start), min(end, block.end))
@@ -60,7 +60,7 @@ class Claim:
         return f"{self.context} {self.focus}".strip()
 
 
-class _Wanted:
+class _WantedItems:
     """The items of a claim, weighted: what a good quote would hold."""
 
     def __init__(self, claim: Claim, units: Sequence[str]) -> None:
@@ -72,8 +72,8 @@ class _Wanted:
             for word in content_words(text):
                 rarity = log(1 + (len(units) + 1) / (spread[word] + 0.5)) / log(len(units) + 3)
                 self.words[word] = weight * rarity
-            self.values += [(frozenset(number.values), weight * NUMBER_WEIGHT) for number in numbers(text)]
-            self.names |= {squash(name): weight * NAME_WEIGHT for name in names(text)}
+            self.values += [(frozenset(number.values), weight * NUMBER_WEIGHT) for number in find_numbers(text)]
+            self.names |= {squash(name): weight * NAME_WEIGHT for name in find_names(text)}
 
     def score(self, text: str) -> float:
         words = set(content_words(text))
@@ -89,14 +89,14 @@ def best_quote(claim: Claim, page: Page, start: int, end: int) -> Span:
 
     Words that the claim repeats verbatim are themselves the quote. The range must hold text.
     """
-    units = quotable(page, start, end)
+    units = find_quotable_spans(page, start, end)
     texts = [page.text[low:high] for low, high in units]
-    wanted = _Wanted(claim, texts)
-    low, high = _verbatim(claim, page, start, end) or _best(units, texts, wanted, page)
-    return _checkable(page, *_trimmed(page.text, low, high, wanted), wanted)
+    wanted = _WantedItems(claim, texts)
+    low, high = _find_verbatim(claim, page, start, end) or _best_span(units, texts, wanted, page)
+    return _checkable_span(page, *_trim_quote(page.text, low, high, wanted), wanted)
 
 
-def _best(units: Sequence[Span], texts: Sequence[str], wanted: _Wanted, page: Page) -> Span:
+def _best_span(units: Sequence[Span], texts: Sequence[str], wanted: _WantedItems, page: Page) -> Span:
     # Length breaks ties: of two sentences that say as much, the shorter is read sooner.
     scores = [wanted.score(text) - len(text) / 2000 for text in texts]
     best = max(range(len(units)), key=lambda position: scores[position])
@@ -111,7 +111,7 @@ def _best(units: Sequence[Span], texts: Sequence[str], wanted: _Wanted, page: Pa
     return low, high
 
 
-def _verbatim(claim: Claim, page: Page, start: int, end: int) -> Span | None:
+def _find_verbatim(claim: Claim, page: Page, start: int, end: int) -> Span | None:
     """Where the claim's own words stand in the range, widened to their sentence where that is not too long."""
     for text in (claim.text, claim.focus):
         plain = text.strip().strip('*_"“”').lstrip("-•>").strip()
@@ -119,14 +119,14 @@ def _verbatim(claim: Claim, page: Page, start: int, end: int) -> Span | None:
         if place is None:
             continue
         low, high = start + place[0], start + place[1]
-        for first, last in quotable(page, start, end):
+        for first, last in find_quotable_spans(page, start, end):
             if first <= low and high <= last and len(page.text[first:last].split()) <= LONGEST_QUOTE:
                 return first, last
         return low, high
     return None
 
 
-def _trimmed(text: str, start: int, end: int, wanted: _Wanted) -> Span:
+def _trim_quote(text: str, start: int, end: int, wanted: _WantedItems) -> Span:
     """The window of LONGEST_QUOTE words that holds most of what is wanted; the first of equals."""
     words = [(start + match.start(), start + match.end()) for match in re.finditer(r"\S+", text[start:end])]
     if len(words) <= LONGEST_QUOTE:
@@ -139,7 +139,7 @@ def _trimmed(text: str, start: int, end: int, wanted: _Wanted) -> Span:
     return words[first][0], words[min(first + LONGEST_QUOTE, len(words)) - 1][1]
 
 
-def _checkable(page: Page, start: int, end: int, wanted: _Wanted) -> Span:
+def _checkable_span(page: Page, start: int, end: int, wanted: _WantedItems) -> Span:
     """The part of a quote that others can check too.
 
     A reader who looks for the quote in the PDF's raw text either joins all words that a line end split, or keeps all
@@ -187,7 +187,7 @@ def section_at(page: Page, offset: int, otherwise: str) -> str:
     return next(holding, otherwise)
 
 
-def boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
+def quote_boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
     """One box per line of page.text[start:end]: PDF points from the page's top left. Empty where words have none."""
     if page.words is None:
         return ()

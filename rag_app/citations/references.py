@@ -56,7 +56,7 @@ _ARXIV = re.compile(
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownPaper:
     """A paper that we have, as its manifest describes it."""
 
     paper: str
@@ -66,16 +66,16 @@ class Known:
     authors: tuple[str, ...] = ()
 
 
-class Shelf:
+class PaperRegistry:
     """The papers that we have, to be found by an entry of a bibliography."""
 
-    def __init__(self, papers: Iterable[Known]) -> None:
-        self._by_id: dict[str, Known] = {}
-        self._by_title: dict[str, list[Known]] = {}
+    def __init__(self, papers: Iterable[KnownPaper]) -> None:
+        self._by_id: dict[str, KnownPaper] = {}
+        self._by_title: dict[str, list[KnownPaper]] = {}
         for known in papers:
             if known.arxiv_id:
                 self._by_id[known.arxiv_id] = known
-            self._by_title.setdefault(_squashed(known.title), []).append(known)
+            self._by_title.setdefault(_squash_text(known.title), []).append(known)
 
     def find(self, entry: str) -> str:
         """The paper that the entry describes; "" when we do not have it, or cannot be sure."""
@@ -87,7 +87,7 @@ class Shelf:
             known.paper
             for title in _possible_titles(entry)
             for known in self._by_title.get(title, ())
-            if not (named and known.arxiv_id) and _agrees(known, entry)
+            if not (named and known.arxiv_id) and _is_consistent(known, entry)
         }
         return fitting.pop() if len(fitting) == 1 else ""
 
@@ -99,20 +99,20 @@ def _possible_titles(entry: str) -> Iterator[str]:
     for start in starts:
         for stop in (*(begin for begin, _ in edges if begin > start), len(entry)):
             if stop - start <= 300:
-                yield _squashed(entry[start:stop])
+                yield _squash_text(entry[start:stop])
 
 
-def _agrees(known: Known, entry: str) -> bool:
+def _is_consistent(known: KnownPaper, entry: str) -> bool:
     """Whether nothing else in the entry speaks against the paper, and enough for one whose title is short."""
     years = [int(year) for year in re.findall(rf"(?<!\d){_YEAR}(?!\d)", entry)]
     if known.arxiv_id and known.year and years and all(abs(year - known.year) > YEARS_APART for year in years):
         return False
     if len(known.title.split()) >= WORDS_OF_TITLE:
         return True
-    return bool(known.authors) and _squashed(known.authors[0].split()[-1]) in _squashed(entry)
+    return bool(known.authors) and _squash_text(known.authors[0].split()[-1]) in _squash_text(entry)
 
 
-def _squashed(text: str) -> str:
+def _squash_text(text: str) -> str:
     """Letters and digits alone, without accents and case."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
@@ -122,7 +122,7 @@ def _squashed(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _BibliographyEntry:
     text: str
 
     @cached_property
@@ -159,12 +159,12 @@ class _Bibliography:
     """Entries by number, by key and by author and year."""
 
     def __init__(self, entries: Sequence[str]) -> None:
-        self.entries = [_Entry(text) for text in entries]
-        self.by_number = _numbered(entries)
+        self.entries = [_BibliographyEntry(text) for text in entries]
+        self.by_number = _number_entries(entries)
         self.by_key = {match[1]: text for text in entries if (match := _ENTRY_KEY.match(text))}
         self.highest = max(self.by_number, default=0)
 
-    def named(self, who: Authors, year: str) -> str:
+    def find_by_authors(self, who: Authors, year: str) -> str:
         """The one entry by these authors of that year; "" when there is none, or more than one."""
         found = [entry for entry in self.entries if entry.is_of(year) and entry.is_by(who.first)]
         if who.second:
@@ -174,7 +174,7 @@ class _Bibliography:
         return found[0].text if len(found) == 1 else ""
 
 
-def _numbered(entries: Sequence[str]) -> dict[int, str]:
+def _number_entries(entries: Sequence[str]) -> dict[int, str]:
     """Entry by its number, where most of the list bears numbers that rise one by one."""
     found: dict[int, str] = {}
     last = 0
@@ -188,27 +188,27 @@ def _numbered(entries: Sequence[str]) -> dict[int, str]:
 
 
 @lru_cache(maxsize=64)
-def _read(entries: tuple[str, ...]) -> _Bibliography:
+def _read_bibliography(entries: tuple[str, ...]) -> _Bibliography:
     return _Bibliography(entries)
 
 
 # -- marks ------------------------------------------------------------------------------------------------------
 
 
-def may_refer(quote: str) -> bool:
+def may_have_marks(quote: str) -> bool:
     """Whether the quote holds anything like a mark: a quick look, to spare the way to the bibliography."""
     return re.search(rf"\[\s*(?:\d|[A-Z])|{_YEAR}", quote) is not None
 
 
-def references(quote: str, entries: Sequence[str], shelf: Shelf) -> tuple[Reference, ...]:
+def find_references(quote: str, entries: Sequence[str], shelf: PaperRegistry) -> tuple[Reference, ...]:
     """The entries of the paper's bibliography that its own words name, in the order of their marks, each once."""
     found: dict[str, str] = {}
-    for mark, entry in _marks(quote, _read(tuple(entries))):
+    for mark, entry in _marks(quote, _read_bibliography(tuple(entries))):
         found.setdefault(mark, entry)
-    return tuple(Reference(mark, _unnumbered(entry), shelf.find(entry)) for mark, entry in found.items())
+    return tuple(Reference(mark, _strip_entry_number(entry), shelf.find(entry)) for mark, entry in found.items())
 
 
-def _unnumbered(entry: str) -> str:
+def _strip_entry_number(entry: str) -> str:
     """The entry on one line, without the number or key that the mark says already."""
     own = _ENTRY_NUMBER.match(entry) or _ENTRY_KEY.match(entry)
     return " ".join(entry[own.end() if own else 0 :].split())
@@ -293,44 +293,44 @@ def _years(text: str) -> list[str]:
 
 
 _STAMP = re.compile(r"arXiv:(\S+?)(?:v\d+)?\s+\[([a-z-]+(?:\.[A-Za-z-]{2,})?)\]")
-_SHELVES: weakref.WeakKeyDictionary[Generation, Shelf] = weakref.WeakKeyDictionary()
+_SHELVES: weakref.WeakKeyDictionary[Generation, PaperRegistry] = weakref.WeakKeyDictionary()
 
 
-def referring(answer: Answer, generation: Generation) -> Answer:
+def resolve_references(answer: Answer, generation: Generation) -> Answer:
     """The answer with the references of its quotes.
 
     A paper's bibliography is read from its part, and only for a quote that may hold a mark.
     """
     return replace(
         answer,
-        citations=_each(answer.citations, generation),
-        nearest=_each(answer.nearest, generation),
+        citations=_resolve_all(answer.citations, generation),
+        nearest=_resolve_all(answer.nearest, generation),
     )
 
 
-def _each(citations: Sequence[Citation], generation: Generation) -> tuple[Citation, ...]:
-    return tuple(_one(citation, generation) for citation in citations)
+def _resolve_all(citations: Sequence[Citation], generation: Generation) -> tuple[Citation, ...]:
+    return tuple(_resolve_citation(citation, generation) for citation in citations)
 
 
-def _one(citation: Citation, generation: Generation) -> Citation:
-    if not citation.verified or not may_refer(citation.quote):
+def _resolve_citation(citation: Citation, generation: Generation) -> Citation:
+    if not citation.verified or not may_have_marks(citation.quote):
         return citation
     with suppress(IndexFault):  # a part that has gone meanwhile costs the references, not the answer
         entries = generation.reading(citation.paper).bibliography
-        return replace(citation, references=references(citation.quote, entries, _shelf(generation)))
+        return replace(citation, references=find_references(citation.quote, entries, _paper_registry(generation)))
     return citation
 
 
-def _shelf(generation: Generation) -> Shelf:
+def _paper_registry(generation: Generation) -> PaperRegistry:
     if generation not in _SHELVES:
-        _SHELVES[generation] = Shelf(
-            Known(entry.paper, entry.title, entry.arxiv_id, entry.year, entry.authors)
+        _SHELVES[generation] = PaperRegistry(
+            KnownPaper(entry.paper, entry.title, entry.arxiv_id, entry.year, entry.authors)
             for entry in generation.manifest.papers
         )
     return _SHELVES[generation]
 
 
-def sources_in(generation: Generation, papers: Iterable[str]) -> dict[str, Source]:
+def describe_sources(generation: Generation, papers: Iterable[str]) -> dict[str, Source]:
     """What is known of these papers, by paper; those that the index does not have are left out."""
     known = (generation.by_paper[paper] for paper in papers if paper in generation.by_paper)
     return {

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import STOPWORDS, Number, content_words, names, number_values, numbers, squash
+from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, number_values, find_numbers, squash
 
 
-class Ground:
+class BackingTexts:
     """The texts that may back a sentence, prepared so that many sentences are checked quickly."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -52,10 +52,10 @@ def _grams(text: str, longest: int = 5) -> frozenset[str]:
     return frozenset("".join(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1))
 
 
-def missing_claims(sentence: str, ground: Ground, allowed: Ground) -> list[str]:
+def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> list[str]:
     """The numbers and names of a sentence that its ground does not hold, as written; names in `allowed` may pass."""
-    missing = [number.written for number in numbers(sentence) if not ground.holds_number(number)]
-    return missing + [name for name in names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)]
+    missing = [number.written for number in find_numbers(sentence) if not ground.holds_number(number)]
+    return missing + [name for name in find_names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)]
 
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
@@ -85,7 +85,7 @@ class _Sentence:
     cited: tuple[int, ...]
 
 
-def verdicts(
+def judge_sentences(
     answer: str, backing: Mapping[int, Sequence[Evidence]], question: str = "", names_of: NamesOf = no_names
 ) -> tuple[Verdict, ...]:
     """A verdict for each sentence of the answer that claims something; `backing` is the evidence by cited number.
@@ -93,32 +93,32 @@ def verdicts(
     Names that the question uses, and the title and short names of a cited paper, need no backing. Each sentence is
     a slice of the answer. The three classes are those of WiCE (2303.01432, section 2).
     """
-    grounds: dict[frozenset[int], Cited] = {}
+    grounds: dict[frozenset[int], CitedPassages] = {}
     found: list[Verdict] = []
     for sentence in _sentences(answer):
         key = frozenset(number for number in sentence.cited if backing.get(number))
         if key not in grounds:
             pieces = [piece for number in sorted(key) for piece in backing[number]]
             titles = [name for piece in pieces for name in (piece.title, *names_of(piece.paper))]
-            grounds[key] = Cited([piece.text for piece in pieces], [question, *titles])
+            grounds[key] = CitedPassages([piece.text for piece in pieces], [question, *titles])
         verdict = grounds[key].judge(sentence)
         if verdict is not None:
             found.append(verdict)
     return tuple({verdict.sentence: verdict for verdict in reversed(found)}.values())[::-1]
 
 
-def unsupported(found: Sequence[Verdict]) -> tuple[str, ...]:
+def unsupported_sentences(found: Sequence[Verdict]) -> tuple[str, ...]:
     """The sentences that are not wholly supported."""
     return tuple(verdict.sentence for verdict in found if verdict.support != "supported")
 
 
-class Cited:
+class CitedPassages:
     """The passages that sentences cite, prepared so that many are judged quickly; names in `allowed` pass."""
 
     def __init__(self, texts: Sequence[str], allowed: Sequence[str]) -> None:
         self._any = bool(texts)
-        self._ground = Ground(texts)
-        self._allowed = Ground(allowed)
+        self._ground = BackingTexts(texts)
+        self._allowed = BackingTexts(allowed)
         self._words = frozenset(content_words(" ".join([*texts, *allowed])))
 
     def judge(self, sentence: _Sentence) -> Verdict | None:
@@ -129,25 +129,25 @@ class Cited:
 
     def support(self, text: str) -> tuple[Support, tuple[str, ...]]:
         """The class of a sentence without marks, and the numbers and names that it has from elsewhere."""
-        claimed, missing = _items(text, _NOTHING, _NOTHING), _items(text, self._ground, self._allowed)
-        if not self._any or covered_words(text, self._words) < SHARED:
+        claimed, missing = _missing_items(text, _NOTHING, _NOTHING), _missing_items(text, self._ground, self._allowed)
+        if not self._any or word_coverage(text, self._words) < SHARED:
             return "not", missing
         if not missing:
             return "supported", missing
         return ("partly" if len(missing) < len(claimed) else "not"), missing
 
 
-_NOTHING = Ground(())
+_NOTHING = BackingTexts(())
 
 
-def _items(sentence: str, ground: Ground, allowed: Ground) -> tuple[str, ...]:
+def _missing_items(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> tuple[str, ...]:
     """Its numbers and names that are missing; other languages give capitals to plain words, which are no names."""
     missing = missing_claims(sentence, ground, allowed)
     english = _is_english(sentence)
     return tuple(item for item in missing if english or not (item.isalpha() and item[1:].islower()))
 
 
-def covered_words(sentence: str, held: Collection[str]) -> float:
+def word_coverage(sentence: str, held: Collection[str]) -> float:
     """The share of a sentence's content words that stand in `held`, 0..1.
 
     1 where it cannot be told: hardly any word, or another language than English, of which the papers hold no words.

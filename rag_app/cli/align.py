@@ -10,11 +10,11 @@ from typing import Any
 
 from rag_app.cli.session import ready_assistant
 from rag_app.index import generations
-from rag_app.lab.align.alignment import Measured, Outcome, Trial, check_free
-from rag_app.lab.align.judged import Judged, Parted, hold_out, read_judged
-from rag_app.lab.align.judged_index import judged_of
-from rag_app.lab.align.training import Training, check_installed
-from rag_app.outputs.terminal import ProgressLine, count, note, print_json
+from rag_app.lab.align.alignment import RankingScores, TrainingResult, AlignmentExperiment, check_free
+from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, split_train_test, read_judged_questions
+from rag_app.lab.align.judged_index import judge_by_facts
+from rag_app.lab.align.training import TrainingOptions, check_installed
+from rag_app.outputs.terminal import ProgressLine, pluralise, print_note, print_json
 from rag_app.settings import load_settings
 
 _FEW = 50  # held-out questions, under which a gain of some points cannot be told from chance
@@ -29,13 +29,13 @@ def run(options: Namespace) -> int:
         places["reranker"] = Path(options.reranker).expanduser()
     for place in places.values():
         check_free(place)
-    parted = hold_out(_read(Path(options.file)), seed=options.seed)
+    parted = split_train_test(_read_training_file(Path(options.file)), seed=options.seed)
     if len(parted.held) < _FEW:
-        note(f"only {count(len(parted.held), 'question')} held out: small gains cannot be told from chance")
+        print_note(f"only {pluralise(len(parted.held), 'question')} held out: small gains cannot be told from chance")
     progress = ProgressLine()
-    training = Training(epochs=options.epochs, steps=options.steps, seed=options.seed)
-    trial = Trial(parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what))
-    outcomes: dict[str, Outcome] = {}
+    training = TrainingOptions(epochs=options.epochs, steps=options.steps, seed=options.seed)
+    trial = AlignmentExperiment(parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what))
+    outcomes: dict[str, TrainingResult] = {}
     try:
         outcomes["embedder"] = trial.embedder(settings.embedder, places["embedder"], options.keep)
         if "reranker" in places:
@@ -46,33 +46,33 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json(_json(parted, outcomes))
     else:
-        print("\n".join(_told(parted, outcomes)))
+        print("\n".join(_report_lines(parted, outcomes)))
     return int(not any(outcome.folder for outcome in outcomes.values()))
 
 
-def _read(file: Path) -> list[Judged]:
+def _read_training_file(file: Path) -> list[JudgedQuestion]:
     """The file's questions. The papers' index is opened, and built where there is none, only if a line names facts."""
     opened: list[Any] = []
 
-    def of_facts(question: str, facts: Sequence[dict[str, Any]]) -> Judged | None:
+    def of_facts(question: str, facts: Sequence[dict[str, Any]]) -> JudgedQuestion | None:
         if not opened:
             assistant = ready_assistant()
             opened.extend((assistant, generations.open_current(assistant.settings.index_folder)))
         assistant, generation = opened
-        return judged_of(question, facts, generation, lambda text, top: assistant.search(text, top=top))
+        return judge_by_facts(question, facts, generation, lambda text, top: assistant.search(text, top=top))
 
     try:
-        return read_judged(file, of_facts)
+        return read_judged_questions(file, of_facts)
     finally:
         if opened:
             opened[1].close()
 
 
-def _told(parted: Parted, outcomes: dict[str, Outcome]) -> list[str]:
+def _report_lines(parted: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> list[str]:
     papers = len({paper for one in parted.held for paper in one.papers})
     lines = [
-        f"learned from {count(len(parted.learned), 'question')}, measured on {len(parted.held)} about "
-        f"{count(papers, 'other paper')}" + (f"; {parted.left_out} about both left out" if parted.left_out else "")
+        f"learned from {pluralise(len(parted.learned), 'question')}, measured on {len(parted.held)} about "
+        f"{pluralise(papers, 'other paper')}" + (f"; {parted.left_out} about both left out" if parted.left_out else "")
     ]
     for what, outcome in outcomes.items():
         lines.append(f"\n{what:24}{'recall@10':>12}{'nDCG@10':>12}")
@@ -82,12 +82,12 @@ def _told(parted: Parted, outcomes: dict[str, Outcome]) -> list[str]:
             ("as search ranks, before", outcome.before),
             ("as search ranks, after", outcome.after),
         ]
-        lines += [f"{name:24}{row.recall:12.3f}{row.ndcg:12.3f}" for name, row in rows if isinstance(row, Measured)]
+        lines += [f"{name:24}{row.recall:12.3f}{row.ndcg:12.3f}" for name, row in rows if isinstance(row, RankingScores)]
         lines.append(_verdict(what, outcome))
     return lines
 
 
-def _verdict(what: str, outcome: Outcome) -> str:
+def _verdict(what: str, outcome: TrainingResult) -> str:
     gain = outcome.gain
     measured = f"nDCG@10 {gain.mean:+.3f} (95 % of resamples {gain.low:+.3f} to {gain.high:+.3f})"
     said = f"It helped: {measured}." if outcome.helped else f"It did not help beyond chance: {measured}."
@@ -97,7 +97,7 @@ def _verdict(what: str, outcome: Outcome) -> str:
     return f"{said} Use it with RAG_{what.upper()}={outcome.folder}{then}"
 
 
-def _json(parted: Parted, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+def _json(parted: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "learned": len(parted.learned),
         "held_out": len(parted.held),

@@ -25,20 +25,20 @@ from rag_app.assistant import Assistant
 from rag_app.cli.session import chosen_papers, ready_assistant
 from rag_app.errors import ExportError, QuestionError, RagError
 from rag_app.outputs.json import answer_json, error_json, hits_json
-from rag_app.outputs.save import checked_files, save_answers
-from rag_app.outputs.terminal import ProgressLine, answer_text, harmless, hits_text, note, papers_text, print_json
+from rag_app.outputs.save import check_files, save_answers
+from rag_app.outputs.terminal import ProgressLine, answer_text, sanitise_text, hits_text, print_note, papers_text, print_json
 from rag_app.records import Answer, Event, Hit, Json, Piece, Progress
 
 
 @dataclass(frozen=True)
-class Asked:
+class BatchQuestion:
     """One question of a batch. `id` is given back as it came."""
 
     id: str | int | float
     question: str
 
 
-def run_batch(file: str, answer: Callable[[Asked], Json], error: Callable[[Asked, str], Json]) -> int:
+def run_batch(file: str, answer: Callable[[BatchQuestion], Json], error: Callable[[BatchQuestion, str], Json]) -> int:
     """Answer every line of the file ("-": standard input). Returns 1 when a line was answered with an error, else 0.
 
     `error` makes what is printed for a line that cannot be answered. Each value is printed as soon as it is there.
@@ -48,14 +48,14 @@ def run_batch(file: str, answer: Callable[[Asked], Json], error: Callable[[Asked
     with nullcontext(sys.stdin) if file == "-" else _open(file) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                value = _answered(line, number, answer, error)
+                value = _answer_line(line, number, answer, error)
                 failed += value.get("status") == "error"
                 print_json(value)
     return 1 if failed else 0
 
 
-def _answered(line: str, number: int, answer: Callable[[Asked], Json], error: Callable[[Asked, str], Json]) -> Json:
-    asked = Asked("", "")
+def _answer_line(line: str, number: int, answer: Callable[[BatchQuestion], Json], error: Callable[[BatchQuestion, str], Json]) -> Json:
+    asked = BatchQuestion("", "")
     try:
         asked = read_line(line, number)
         return answer(asked)
@@ -65,7 +65,7 @@ def _answered(line: str, number: int, answer: Callable[[Asked], Json], error: Ca
         return error(asked, f"{type(fault).__name__}: {fault}. This is a fault of the program.")
 
 
-def read_line(line: str, number: int) -> Asked:
+def read_line(line: str, number: int) -> BatchQuestion:
     """The question on line `number`. Raises QuestionError that says what is wrong with it."""
     try:
         value = json.loads(line)
@@ -77,7 +77,7 @@ def read_line(line: str, number: int) -> Asked:
     id = value.get("id", "")
     if isinstance(id, bool) or not isinstance(id, str | int | float):
         raise QuestionError(f'line {number}: "id" has to be a text or a number.')
-    return Asked(id, value["question"])
+    return BatchQuestion(id, value["question"])
 
 
 def _open(file: str) -> TextIO:
@@ -96,7 +96,7 @@ def run_search(options: Namespace) -> int:
     def find(question: str) -> Sequence[Hit]:
         return assistant.search(question, top=options.top, papers=papers, years=options.years, section=options.section)
 
-    def find_json(asked: Asked) -> Json:
+    def find_json(asked: BatchQuestion) -> Json:
         began = time.perf_counter()
         hits = find(asked.question)
         return hits_json(asked.question, hits, assistant.title, (time.perf_counter() - began) * 1000, id=asked.id)
@@ -104,13 +104,13 @@ def run_search(options: Namespace) -> int:
     if options.batch is not None:
         return run_batch(options.batch, find_json, _search_error_json)
     if options.json:
-        print_json(find_json(Asked("", options.question)))
+        print_json(find_json(BatchQuestion("", options.question)))
     else:
         print(hits_text(find(options.question), assistant.title))
     return 0
 
 
-def _search_error_json(asked: Asked, message: str) -> Json:
+def _search_error_json(asked: BatchQuestion, message: str) -> Json:
     return {"id": asked.id, "question": asked.question, "hits": [], "milliseconds": 0.0, **error_json(message)}
 
 
@@ -122,7 +122,7 @@ HELP = """/papers             list the papers
 
 
 @dataclass
-class _Talk:
+class _ChatSession:
     """What a conversation knows."""
 
     assistant: Assistant
@@ -134,23 +134,23 @@ class _Talk:
 def run_chat(options: Namespace) -> int:
     """Ask until the input ends. Returns 1 when a question was answered with an error and nobody sat in front."""
     assistant = ready_assistant()
-    talk = _Talk(assistant, options, chosen_papers(options, assistant))
+    talk = _ChatSession(assistant, options, chosen_papers(options, assistant))
     interactive = sys.stdin.isatty() and not options.json
     if interactive:
         print("Ask about these papers. /help shows what else can be typed.")
     failed = 0
-    while (line := _line(interactive)) is not None:
+    while (line := _read_input(interactive)) is not None:
         text = line.strip()
         if text.startswith("/"):
             if text.split()[0] in ("/quit", "/exit"):
                 break
-            _command(text, talk)
+            _run_command(text, talk)
         elif text:
-            failed += _asked(text, talk)
+            failed += _answer_and_print(text, talk)
     return int(bool(failed) and not interactive)
 
 
-def _line(interactive: bool) -> str | None:
+def _read_input(interactive: bool) -> str | None:
     """The next line; None at the end of the input."""
     if not interactive:
         return sys.stdin.readline() or None
@@ -161,53 +161,53 @@ def _line(interactive: bool) -> str | None:
         return None
 
 
-def _asked(question: str, talk: _Talk) -> int:
+def _answer_and_print(question: str, talk: _ChatSession) -> int:
     """Answer and print. Returns whether it failed."""
     if talk.options.json:
         answer = talk.assistant.ask(question, papers=talk.papers, history=talk.history)
         print_json(answer_json(answer))
     else:
         events = talk.assistant.stream(question, papers=talk.papers, history=talk.history)
-        answer = shown(events)
+        answer = print_answer_stream(events)
     if answer.status != "error":
         talk.history.append(answer)
     return int(answer.status == "error")
 
 
-def _command(text: str, talk: _Talk) -> None:
+def _run_command(text: str, talk: _ChatSession) -> None:
     name, _, rest = text.partition(" ")
     do: dict[str, Callable[[], None]] = {
-        "/papers": lambda: _papers(rest.strip(), talk),
-        "/new": lambda: _new(talk),
-        "/help": lambda: note(f"what can be typed:\n{HELP}"),
+        "/papers": lambda: _set_papers(rest.strip(), talk),
+        "/new": lambda: _start_conversation(talk),
+        "/help": lambda: print_note(f"what can be typed:\n{HELP}"),
     }
-    do.get(name, lambda: note(f"{name}: no such command. What can be typed:\n{HELP}"))()
+    do.get(name, lambda: print_note(f"{name}: no such command. What can be typed:\n{HELP}"))()
 
 
-def _papers(names: str, talk: _Talk) -> None:
+def _set_papers(names: str, talk: _ChatSession) -> None:
     if not names:
         print(papers_text(talk.assistant.papers()))
         return
     if names == "all":
         talk.papers = ()
-        note("asking all papers")
+        print_note("asking all papers")
         return
     try:
         talk.papers = chosen_papers(Namespace(papers=shlex.split(names)), talk.assistant)
     except (RagError, ValueError) as error:
-        note(str(error))
+        print_note(str(error))
     else:
-        note(f"asking only {', '.join(talk.papers)}")
+        print_note(f"asking only {', '.join(talk.papers)}")
 
 
-def _new(talk: _Talk) -> None:
+def _start_conversation(talk: _ChatSession) -> None:
     talk.history.clear()
-    note("a new conversation")
+    print_note("a new conversation")
 
 
 def run_ask(options: Namespace) -> int:
     """Answer, print and export. Returns 1 when a question was answered with an error."""
-    files = checked_files(options.export)  # before anything that takes long
+    files = check_files(options.export)  # before anything that takes long
     assistant = ready_assistant()
     papers = chosen_papers(options, assistant)
     whole = options.whole_papers or assistant.settings.whole_papers
@@ -216,9 +216,9 @@ def run_ask(options: Namespace) -> int:
 
     answers: list[Answer] = []
 
-    def ask(asked: Asked) -> Answer:
+    def ask(asked: BatchQuestion) -> Answer:
         if whole:
-            _tell_sending(assistant, asked.question, options, papers)
+            _print_sending_note(assistant, asked.question, options, papers)
         answer = assistant.ask(
             asked.question,
             id=str(asked.id),
@@ -230,22 +230,22 @@ def run_ask(options: Namespace) -> int:
         answers.append(answer)
         return answer
 
-    def ask_json(asked: Asked) -> Json:
+    def ask_json(asked: BatchQuestion) -> Json:
         return {**answer_json(ask(asked)), "id": asked.id}
 
     if options.batch is not None:
         code = run_batch(options.batch, ask_json, _error_json)
     elif options.json:
-        answer = ask(Asked("", options.question))
+        answer = ask(BatchQuestion("", options.question))
         print_json(answer_json(answer))
         code = int(answer.status == "error")
     else:
         if whole:
-            _tell_sending(assistant, options.question, options, papers)
+            _print_sending_note(assistant, options.question, options, papers)
         events = assistant.stream(
             options.question, papers=papers, years=options.years, section=options.section, whole_papers=whole
         )
-        answers = [shown(events)]
+        answers = [print_answer_stream(events)]
         code = int(answers[0].status == "error")
     return max(code, _export(assistant, answers, files))
 
@@ -257,10 +257,10 @@ def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Pat
     for file in files if answered else ():
         try:
             save_answers(assistant, answered, file)
-            note(f"written: {file}")
+            print_note(f"written: {file}")
         except ExportError as error:
             failed = 1
-            note(f"not written: {file}. {error}")
+            print_note(f"not written: {file}. {error}")
     return failed
 
 
@@ -276,19 +276,19 @@ def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], 
     return 0
 
 
-def _tell_sending(assistant: Assistant, question: str, options: Namespace, papers: tuple[str, ...]) -> None:
+def _print_sending_note(assistant: Assistant, question: str, options: Namespace, papers: tuple[str, ...]) -> None:
     """A note before anything is sent; what is wrong with the question or the index is said by asking it."""
     with suppress(RagError):
         plan = assistant.sending(question, papers=papers, years=options.years)
         if plan:
-            note(f"sending {plan.words}" if plan.fits else plan.words)
+            print_note(f"sending {plan.words}" if plan.fits else plan.words)
 
 
-def _error_json(asked: Asked, message: str) -> Json:
+def _error_json(asked: BatchQuestion, message: str) -> Json:
     return {**answer_json(Answer("", asked.question, "error", message, "")), "id": asked.id}
 
 
-def shown(events: Iterator[Event]) -> Answer:
+def print_answer_stream(events: Iterator[Event]) -> Answer:
     """Print an answer for a person: on a terminal the words as they come, then what backs them. Returns it."""
     progress = ProgressLine()
     live = sys.stdout.isatty()
@@ -298,26 +298,26 @@ def shown(events: Iterator[Event]) -> Answer:
             if isinstance(event, Progress):
                 if event.stage == "planning":  # what was understood is read before the answer
                     progress.close()
-                    print(f"{harmless(event.message)}\n", flush=True)
+                    print(f"{sanitise_text(event.message)}\n", flush=True)
                 elif not came and live:
                     progress.show(event.message, event.stage)
             elif isinstance(event, Piece):
                 if live:
                     progress.close()
-                    print(harmless(event.text), end="", flush=True)
+                    print(sanitise_text(event.text), end="", flush=True)
                 came += event.text
             else:
                 progress.close()
-                _finished(event, came if live else "")
+                _print_finished(event, came if live else "")
                 return event
     finally:
         progress.close()
     raise AssertionError("the stream ended without an answer")
 
 
-def _finished(answer: Answer, came: str) -> None:
+def _print_finished(answer: Answer, came: str) -> None:
     if answer.status == "error":
-        print(f"{chr(10) if came else ''}rag-app: {harmless(answer.answer)}", file=sys.stderr)
+        print(f"{chr(10) if came else ''}rag-app: {sanitise_text(answer.answer)}", file=sys.stderr)
         return
     if came:
         print("\n")

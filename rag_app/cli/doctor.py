@@ -8,9 +8,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
-from rag_app.cli.doctor_checks import CHECKS, Finding
+from rag_app.cli.doctor_checks import CHECKS, CheckResult
 from rag_app.lab.window import measure
-from rag_app.outputs.terminal import ProgressLine, harmless, print_json
+from rag_app.outputs.terminal import ProgressLine, sanitise_text, print_json
 from rag_app.settings import Settings, examine_settings
 
 MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}
@@ -27,7 +27,7 @@ def run(options: Namespace) -> int:
             findings.append(finding)
             if not options.json:
                 progress.close()
-                print(finding_text(finding), flush=True)
+                print(format_check_result(finding), flush=True)
             if progress.rewrites:
                 progress.show("looking further …")
     finally:
@@ -45,20 +45,20 @@ def run(options: Namespace) -> int:
     return int(bool(wrong))
 
 
-def examine(settings: Settings, problems: tuple[str, ...]) -> Iterator[Finding]:
+def examine(settings: Settings, problems: tuple[str, ...]) -> Iterator[CheckResult]:
     """Everything that is worth saying about this installation. `problems` are the settings that are wrong."""
     for problem in problems:
-        yield Finding("settings", "wrong", problem)
+        yield CheckResult("settings", "wrong", problem)
     if not problems:
-        yield Finding("settings", "good", _changed(settings))
+        yield CheckResult("settings", "good", _changed_settings(settings))
     for name, check in CHECKS.items():
         try:
             yield from check(settings)
         except Exception as error:  # a check that fails is a finding; the others go on
-            yield Finding(name, "wrong", f"this check failed: {type(error).__name__}: {error}")
+            yield CheckResult(name, "wrong", f"this check failed: {type(error).__name__}: {error}")
 
 
-def _changed(settings: Settings) -> str:
+def _changed_settings(settings: Settings) -> str:
     """The settings that differ from their defaults; keys stay hidden."""
     fields = type(settings).model_fields
     given = {name: getattr(settings, name) for name in sorted(settings.model_fields_set)}
@@ -70,9 +70,9 @@ def _changed(settings: Settings) -> str:
     return ", ".join(changed) or "all as they come"
 
 
-def finding_text(finding: Finding) -> str:
+def format_check_result(finding: CheckResult) -> str:
     """One line, and the remedy on the next."""
     lines = [f"{MARKS[finding.state]} {finding.name}: {finding.message}"]
     if finding.remedy:
         lines.append(f"       -> {finding.remedy}")
-    return harmless("\n".join(lines))
+    return sanitise_text("\n".join(lines))

@@ -31,7 +31,7 @@ from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.index import generations
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm import client, providers
-from rag_app.models.llm.choice import choice_of, is_kept, key_source, overriding
+from rag_app.models.llm.choice import choice_of, is_reader_kept, key_source, overriding_variables
 from rag_app.papers.corpus import list_papers
 from rag_app.settings import Settings, reader_file
 
@@ -46,7 +46,7 @@ MODULES = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that is good, worth a note, or wrong; then with its remedy."""
 
     name: str
@@ -55,20 +55,20 @@ class Finding:
     remedy: str = ""
 
 
-def packages(settings: Settings) -> Iterator[Finding]:
+def check_packages(settings: Settings) -> Iterator[CheckResult]:
     """Every package that we depend on: there, of a version we know, and importable."""
-    requirements = [Requirement(line) for line in _declared()]
+    requirements = [Requirement(line) for line in _read_requirements()]
     wanted = [one for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
     wrong = [finding for one in wanted if (finding := _version(one))]
     yield from wrong
     there = [one.name for one in wanted if not any(f"{one.name} " in finding.message for finding in wrong)]
-    broken = list(_imports(there))
+    broken = list(_try_imports(there))
     yield from broken
     if not wrong and not broken:
-        yield Finding("packages", "good", f"{len(wanted)} packages, all importable and of known versions")
+        yield CheckResult("packages", "good", f"{len(wanted)} packages, all importable and of known versions")
 
 
-def _declared() -> list[str]:
+def _read_requirements() -> list[str]:
     """What we depend on: as installed, or as pyproject.toml says where the checkout is run without being installed."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.requires("rag-app") or []
@@ -76,18 +76,18 @@ def _declared() -> list[str]:
     return list(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"])
 
 
-def _version(requirement: Requirement) -> Finding | None:
+def _version(requirement: Requirement) -> CheckResult | None:
     remedy = f'pip install "{requirement.name}{requirement.specifier}"'
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding("packages", "wrong", f"{requirement.name} is missing", remedy)
+        return CheckResult("packages", "wrong", f"{requirement.name} is missing", remedy)
     if requirement.specifier.contains(version, prereleases=True):
         return None
-    return Finding("packages", "wrong", f"{requirement.name} {version} is not within {requirement.specifier}", remedy)
+    return CheckResult("packages", "wrong", f"{requirement.name} {version} is not within {requirement.specifier}", remedy)
 
 
-def _imports(names: list[str]) -> Iterator[Finding]:
+def _try_imports(names: list[str]) -> Iterator[CheckResult]:
     """Import each package in a process of its own, since a broken one may take the process with it."""
     modules = {MODULES.get(name.lower(), name.lower().replace("-", "_")): name for name in names}
     code = (
@@ -113,13 +113,13 @@ def _imports(names: list[str]) -> Iterator[Finding]:
     said = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
     for module, problem in said:
         if problem:
-            yield _broken(modules[module], problem)
+            yield _broken_package(modules[module], problem)
     if ran.returncode and said:
-        yield _broken(modules[said[-1][0]], f"the process ended with {ran.returncode}")
+        yield _broken_package(modules[said[-1][0]], f"the process ended with {ran.returncode}")
 
 
-def _broken(package: str, problem: str) -> Finding:
-    return Finding(
+def _broken_package(package: str, problem: str) -> CheckResult:
+    return CheckResult(
         "packages", "wrong", f"{package} cannot be imported: {problem}", f"pip install --force-reinstall {package}"
     )
 
@@ -128,54 +128,54 @@ OLDEST_SQLITE = (3, 35, 0)  # chromadb refuses to be imported with an older one
 LEAST_SPACE = 1024**3  # bytes: a generation of ten thousand passages and the models fit twice
 
 
-def python(settings: Settings) -> Iterator[Finding]:
+def check_python(settings: Settings) -> Iterator[CheckResult]:
     """The interpreter."""
     told = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
     old = sys.version_info < (3, 11)
-    yield Finding("python", "wrong" if old else "good", told, "Install Python 3.11 or newer." if old else "")
+    yield CheckResult("python", "wrong" if old else "good", told, "Install Python 3.11 or newer." if old else "")
 
 
-def sqlite(settings: Settings) -> Iterator[Finding]:
+def check_sqlite(settings: Settings) -> Iterator[CheckResult]:
     """The SQLite that Python was built with."""
     old = sqlite3.sqlite_version_info < OLDEST_SQLITE
     remedy = f"Chroma needs {'.'.join(map(str, OLDEST_SQLITE))}: use a newer Python or system." if old else ""
-    yield Finding("sqlite", "wrong" if old else "good", sqlite3.sqlite_version, remedy)
+    yield CheckResult("sqlite", "wrong" if old else "good", sqlite3.sqlite_version, remedy)
 
 
 # -- papers and index -------------------------------------------------------------------------------------------
 
 
-def corpus(settings: Settings) -> Iterator[Finding]:
+def check_corpus(settings: Settings) -> Iterator[CheckResult]:
     """The folder of papers, as far as names tell."""
     try:
         listing = list_papers(settings.corpus)
     except RagError as error:
-        yield Finding("corpus", "wrong", str(error))
+        yield CheckResult("corpus", "wrong", str(error))
         return
     for problem in listing.problems:
-        yield Finding("corpus", "note", problem)
+        yield CheckResult("corpus", "note", problem)
     if not listing.papers:
         remedy = "Put PDF, Markdown or text files there, or run: python -m rag_app fetch"
-        yield Finding("corpus", "wrong", f"{settings.corpus}: no papers", remedy)
+        yield CheckResult("corpus", "wrong", f"{settings.corpus}: no papers", remedy)
         return
     digests = sum(paper.kind == "digest" for paper in listing.papers)
-    yield Finding(
+    yield CheckResult(
         "corpus", "good", f"{settings.corpus}: {len(listing.papers)} papers, {digests} of them as digests only"
     )
     if digests:
-        yield Finding("corpus", "note", f"{digests} papers are digests only", "python -m rag_app fetch")
+        yield CheckResult("corpus", "note", f"{digests} papers are digests only", "python -m rag_app fetch")
 
 
-def index_state(settings: Settings) -> Iterator[Finding]:
+def check_index(settings: Settings) -> Iterator[CheckResult]:
     """The index: there, whole, of this format, and up to date."""
     folder = settings.index_folder
     try:
         generation = generations.open_current(folder)
     except IndexMissing:
-        yield Finding("index", "note", f"{folder}: nothing has been built yet", "python -m rag_app build")
+        yield CheckResult("index", "note", f"{folder}: nothing has been built yet", "python -m rag_app build")
         return
     except IndexFault as error:
-        yield Finding("index", "wrong", str(error), "python -m rag_app build --fresh")
+        yield CheckResult("index", "wrong", str(error), "python -m rag_app build --fresh")
         return
     manifest = generation.manifest
     told = f"{folder}: {len(manifest.papers)} papers, {manifest.passages} passages, built {manifest.created}"
@@ -184,76 +184,76 @@ def index_state(settings: Settings) -> Iterator[Finding]:
         if manifest.has_meaning:
             generation.store  # noqa: B018
     except IndexFault as error:
-        yield Finding("index", "wrong", str(error), "python -m rag_app build --fresh")
+        yield CheckResult("index", "wrong", str(error), "python -m rag_app build --fresh")
         return
     finally:
         generation.close()
-    yield Finding("index", "good", told)
+    yield CheckResult("index", "good", told)
     for entry in manifest.papers:
         if entry.state in ("unreadable", "no text"):
-            yield Finding("papers", "wrong", f"{entry.paper}: {entry.state}. {entry.problem}")
+            yield CheckResult("papers", "wrong", f"{entry.paper}: {entry.state}. {entry.problem}")
     if Assistant(settings).is_stale():
         remedy = "python -m rag_app build"
-        yield Finding("index", "note", "the folder has changed since, or the build was not finished", remedy)
+        yield CheckResult("index", "note", "the folder has changed since, or the build was not finished", remedy)
 
 
-def embedder(settings: Settings) -> Iterator[Finding]:
+def check_embedder(settings: Settings) -> Iterator[CheckResult]:
     """The embedder: loads, gives unit vectors of its dimension, and is the one that the index was built with."""
     began = time.perf_counter()
     try:
         model = open_embedder(settings, settings.index_folder.parent / "models")
         vector = model.embed_question("Does this work?")
     except RagError as error:
-        yield Finding("embedder", "wrong", str(error))
+        yield CheckResult("embedder", "wrong", str(error))
         return
     spent = time.perf_counter() - began
     if vector.shape != (model.dimension,) or not np.isclose(np.linalg.norm(vector), 1, atol=1e-3):
         told = f"{model.identity} gives no unit vector of {model.dimension} numbers"
-        yield Finding("embedder", "wrong", told, "Set RAG_EMBEDDER_BACKEND=torch, or choose another RAG_EMBEDDER.")
+        yield CheckResult("embedder", "wrong", told, "Set RAG_EMBEDDER_BACKEND=torch, or choose another RAG_EMBEDDER.")
         return
     told = f"{model.identity}, {model.dimension} numbers, reads {model.window} tokens, ready in {spent:.1f} s"
-    yield Finding("embedder", "good", told)
+    yield CheckResult("embedder", "good", told)
     try:
         built_with = generations.open_current(settings.index_folder).manifest.embedder
     except IndexFault:
         return  # told above
     if built_with and built_with != model.identity:
         told = f"the index was built with {built_with}, the settings name {model.identity}"
-        yield Finding("index", "wrong", told, "python -m rag_app build")
+        yield CheckResult("index", "wrong", told, "python -m rag_app build")
 
 
 # -- the language model -----------------------------------------------------------------------------------------
 
 
-def language(settings: Settings) -> Iterator[Finding]:
+def check_language_model(settings: Settings) -> Iterator[CheckResult]:
     """The language model: what was chosen, whether it answers, and what else there would be."""
-    diagnosis = client.check(settings)
+    diagnosis = client.diagnose_model(settings)
     told = diagnosis.message
     if diagnosis.works and diagnosis.window:
         told += f" Its window: {diagnosis.window} tokens."
-    yield Finding("language model", "good" if diagnosis.works else "wrong", told)
-    for offer in providers.offers():
-        yield Finding("language model", "note", offer)
+    yield CheckResult("language model", "good" if diagnosis.works else "wrong", told)
+    for offer in providers.list_offers():
+        yield CheckResult("language model", "note", offer)
 
 
-def kept_reader(settings: Settings) -> Iterator[Finding]:
+def check_kept_reader(settings: Settings) -> Iterator[CheckResult]:
     """The reader that was chosen in the page or by `reader --keep`, and what goes before it. Never its key."""
-    if not is_kept():
+    if not is_reader_kept():
         return
     choice = choice_of(settings)
     parts = [choice.name, choice.base_url, choice.model]
     key = key_source(settings, choice.name, choice.base_url)
     told = ", ".join([part for part in parts if part] + ([f"key {key}"] if key else []))
-    yield Finding("kept reader", "good", f"{reader_file()}; in use: {told}")
-    if overriding():
+    yield CheckResult("kept reader", "good", f"{reader_file()}; in use: {told}")
+    if overriding_variables():
         remedy = "Unset them to use what is kept, or forget it: python -m rag_app reader --forget"
-        yield Finding("kept reader", "note", f"{', '.join(overriding())} of the environment go before it", remedy)
+        yield CheckResult("kept reader", "note", f"{', '.join(overriding_variables())} of the environment go before it", remedy)
 
 
 # -- the machine ------------------------------------------------------------------------------------------------
 
 
-def disk(settings: Settings) -> Iterator[Finding]:
+def check_disk(settings: Settings) -> Iterator[CheckResult]:
     """Room for the generations, and the right to write it."""
     folder = settings.index_folder
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -261,30 +261,30 @@ def disk(settings: Settings) -> Iterator[Finding]:
     told = f"{free / 1024**3:.1f} GiB free at {there}"
     little = free < LEAST_SPACE
     remedy = "Free some space, or set RAG_INDEX to a folder on another disk." if little else ""
-    yield Finding("disk", "wrong" if little else "good", told, remedy)
+    yield CheckResult("disk", "wrong" if little else "good", told, remedy)
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         remedy = "Correct the permissions, or set RAG_INDEX to another folder."
-        yield Finding("disk", "wrong", f"{there}: cannot be written ({error.strerror})", remedy)
+        yield CheckResult("disk", "wrong", f"{there}: cannot be written ({error.strerror})", remedy)
 
 
-def lock(settings: Settings) -> Iterator[Finding]:
+def check_build_lock(settings: Settings) -> Iterator[CheckResult]:
     """Whether a build runs now."""
     if not (settings.index_folder / "lock").exists():
-        yield Finding("lock", "good", "no build runs")
+        yield CheckResult("lock", "good", "no build runs")
         return
     try:
         with generations.writer_lock(settings.index_folder):
-            yield Finding("lock", "good", "no build runs")
+            yield CheckResult("lock", "good", "no build runs")
     except IndexBusy as error:
-        yield Finding("lock", "note", str(error))
+        yield CheckResult("lock", "note", str(error))
     except IndexFault as error:
-        yield Finding("lock", "wrong", str(error))
+        yield CheckResult("lock", "wrong", str(error))
 
 
-def port(settings: Settings) -> Iterator[Finding]:
+def check_port(settings: Settings) -> Iterator[CheckResult]:
     """The address of the page."""
     address = f"{settings.host}, port {settings.port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -295,29 +295,29 @@ def port(settings: Settings) -> Iterator[Finding]:
             trial.bind((settings.host, settings.port))
         except OSError as error:
             remedy = "Perhaps the page runs already. If not: RAG_PORT=0 takes any free port."
-            yield Finding("port", "note", f"{address} cannot be used now ({error.strerror})", remedy)
+            yield CheckResult("port", "note", f"{address} cannot be used now ({error.strerror})", remedy)
             return
-    yield Finding("port", "good", f"{address} is free")
+    yield CheckResult("port", "good", f"{address} is free")
 
 
-def project_files(settings: Settings) -> Iterator[Finding]:
+def check_project_files(settings: Settings) -> Iterator[CheckResult]:
     """The folder that the program was installed from."""
     package = Path(__file__).resolve().parent.parent / "server" / "web"
     if not (package / "static").is_dir():
-        yield Finding("installation", "wrong", f"{package}: static files are missing", "pip install -e .")
+        yield CheckResult("installation", "wrong", f"{package}: static files are missing", "pip install -e .")
 
 
-CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
-    "python": python,
-    "sqlite": sqlite,
-    "packages": packages,
-    "installation": project_files,
-    "corpus": corpus,
-    "index": index_state,
-    "embedder": embedder,
-    "language model": language,
-    "kept reader": kept_reader,
-    "disk": disk,
-    "lock": lock,
-    "port": port,
+CHECKS: dict[str, Callable[[Settings], Iterator[CheckResult]]] = {
+    "python": check_python,
+    "sqlite": check_sqlite,
+    "packages": check_packages,
+    "installation": check_project_files,
+    "corpus": check_corpus,
+    "index": check_index,
+    "embedder": check_embedder,
+    "language model": check_language_model,
+    "kept reader": check_kept_reader,
+    "disk": check_disk,
+    "lock": check_build_lock,
+    "port": check_port,
 }

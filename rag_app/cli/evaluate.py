@@ -17,14 +17,14 @@ from rag_app.assistant import Assistant
 from rag_app.cli.session import ready_assistant
 from rag_app.errors import QuestionError, SettingsError
 from rag_app.evaluation.judge import check_judge, judge_answers, read_pairs
-from rag_app.evaluation.questions import KINDS, Question, read_questions
-from rag_app.evaluation.report import SCORES, Change, changes, faults, read_accepted, summary
-from rag_app.evaluation.report_html import page
-from rag_app.evaluation.scoring import Outcome, RawText, judge
+from rag_app.evaluation.questions import KINDS, GoldQuestion, read_questions
+from rag_app.evaluation.report import SCORES, MetricChange, compare_reports, find_faults, read_accepted_report, summarise_answers
+from rag_app.evaluation.report_html import render_report
+from rag_app.evaluation.scoring import ScoredAnswer, RawText, score_answer
 from rag_app.models.llm.client import OpenAIModel, open_language_model
-from rag_app.outputs.feedback import latest, usable
+from rag_app.outputs.feedback import keep_latest, is_usable
 from rag_app.outputs.history import History, all_history_files
-from rag_app.outputs.terminal import ProgressLine, count, harmless, note, print_json
+from rag_app.outputs.terminal import ProgressLine, pluralise, sanitise_text, print_note, print_json
 from rag_app.papers.pdf.file import raw_text
 from rag_app.records import Json
 from rag_app.settings import Settings, load_settings
@@ -37,7 +37,7 @@ def feedback_file(index_folder: Path, keep: str | None = None) -> Iterator[Path]
     Raises QuestionError where nothing was rated or the file cannot be written, HistoryFault for damaged conversations.
     """
     rated = rated_questions(index_folder)
-    asked = [question for question in rated if usable(question)]
+    asked = [question for question in rated if is_usable(question)]
     ups = sum(question["verdict"] == "up" for question in asked)
     left = len(rated) - len(asked)
     if not asked:
@@ -45,7 +45,7 @@ def feedback_file(index_folder: Path, keep: str | None = None) -> Iterator[Path]
         raise QuestionError(
             f"No answer about these papers was rated yet.{why} Rate some with the thumbs below an answer on the page."
         )
-    note(f"{count(ups, 'thumb')} up with known facts, {len(asked) - ups} down" + (_left_out(left) if left else ""))
+    print_note(f"{pluralise(ups, 'thumb')} up with known facts, {len(asked) - ups} down" + (_left_out_note(left) if left else ""))
     text = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in asked)
     if keep:
         try:
@@ -66,13 +66,13 @@ def rated_questions(index_folder: Path) -> list[Json]:
     """What every user rated, the latest thumb for a question counts; ids say whose where users log in."""
     found: list[Json] = []
     for user, file in all_history_files(index_folder).items():
-        for question in latest(History(file).feedback_questions()):
+        for question in keep_latest(History(file).feedback_questions()):
             found.append({**question, "id": f"{user}-{question['id']}" if user else question["id"]})
     return found
 
 
-def _left_out(left: int) -> str:
-    return f"; {count(left, 'thumb')} up left out, whose answer has no verified quote"
+def _left_out_note(left: int) -> str:
+    return f"; {pluralise(left, 'thumb')} up left out, whose answer has no verified quote"
 
 
 RETRIEVED = 100  # passages that are asked for: enough for ten distinct pages
@@ -84,25 +84,25 @@ def run_eval(options: Namespace) -> int:
     if options.check_judge:
         return _check_judge(options)
     questions = _questions(options)
-    accepted = read_accepted(Path(options.baseline)) if options.baseline else None
+    accepted = read_accepted_report(Path(options.baseline)) if options.baseline else None
     assistant = ready_assistant()
-    outcomes = list(_shown(measure(assistant, questions), len(questions)))
-    report = summary(outcomes)
+    outcomes = list(_show_progress(measure(assistant, questions), len(questions)))
+    report = summarise_answers(outcomes)
     if options.judge:
         judged = [outcome for outcome in outcomes if outcome.question.judged]
         report["judge"] = judge_answers(_judge(assistant.settings), judged)
-    changed = changes(report, accepted) if accepted else []
-    wrong = faults(report, changed) if accepted else []
+    changed = compare_reports(report, accepted) if accepted else []
+    wrong = find_faults(report, changed) if accepted else []
     if options.html:
-        _write(Path(options.html), page(report, changed, wrong))
+        _write(Path(options.html), render_report(report, changed, wrong))
     if options.json:
         print_json({**report, "faults": wrong} if accepted else report)
     else:
-        print(harmless(report_text(report, changed, wrong)))
+        print(sanitise_text(report_text(report, changed, wrong)))
     return int(bool(wrong))
 
 
-def _questions(options: Namespace) -> list[Question]:
+def _questions(options: Namespace) -> list[GoldQuestion]:
     kinds = _kinds(options.kinds)
     if options.from_feedback == bool(options.file):
         raise QuestionError(
@@ -117,13 +117,13 @@ def _questions(options: Namespace) -> list[Question]:
         return read_questions(file, kinds, options.limit)
 
 
-def measure(assistant: Assistant, questions: Iterable[Question]) -> Iterator[Outcome]:
+def measure(assistant: Assistant, questions: Iterable[GoldQuestion]) -> Iterator[ScoredAnswer]:
     """Ask each question and measure its answer, one after the other. Raises IndexMissing before the first build."""
     raw = raw_text_of(assistant)
     for question in questions:
         answer = assistant.ask(question.question, id=question.id)
         hits = assistant.search(question.question, top=RETRIEVED) if question.facts else []
-        yield judge(question, answer, [(hit.passage.paper, hit.passage.page) for hit in hits], raw)
+        yield score_answer(question, answer, [(hit.passage.paper, hit.passage.page) for hit in hits], raw)
 
 
 def raw_text_of(assistant: Assistant) -> RawText:
@@ -150,7 +150,7 @@ def _kinds(given: str) -> list[str]:
     return kinds
 
 
-def _shown(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+def _show_progress(outcomes: Iterator[ScoredAnswer], total: int) -> Iterator[ScoredAnswer]:
     progress = ProgressLine()
     try:
         for done, outcome in enumerate(outcomes, start=1):
@@ -183,14 +183,14 @@ def _check_judge(options: Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        print(harmless(_lines(found)))
+        print(sanitise_text(_lines(found)))
     return 0
 
 
 # -- for reading --------------------------------------------------------------------------------------------------
 
 
-def report_text(report: Json, changed: Sequence[Change] = (), wrong: Sequence[str] = ()) -> str:
+def report_text(report: Json, changed: Sequence[MetricChange] = (), wrong: Sequence[str] = ()) -> str:
     """The report for the terminal."""
     kinds: dict[str, Json] = {**report["kinds"], "all": {"questions": report["questions"], **report["all"]}}
     names = [name for name in ("questions", *SCORES) if any(name in row for row in kinds.values())]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from rag_app.cli.session import ready_assistant
 from rag_app.errors import HistoryFault
-from rag_app.outputs.history import History, Saved, SavedTurn, all_history_files
+from rag_app.outputs.history import History, SavedConversation, SavedTurn, all_history_files
 from rag_app.outputs.json import answer_json
-from rag_app.outputs.save import checked_files, save_answers
-from rag_app.outputs.terminal import answer_text, count, harmless, note, print_json
+from rag_app.outputs.save import check_files, save_answers
+from rag_app.outputs.terminal import answer_text, pluralise, sanitise_text, print_note, print_json
 from rag_app.settings import Settings, load_settings
 
 
 def run(options: Namespace) -> int:
     """List the conversations, or print one of them and write it to the files that are named."""
-    files = checked_files(options.export)
+    files = check_files(options.export)
     settings = load_settings()
     history = _history(settings, options.user)
     listed = history.search(options.find)
@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
     if files:
         answers = [turn.answer for turn in turns if turn.answer.status != "error"]
         for file in save_answers(ready_assistant(), answers, *files):
-            note(f"written: {file} ({count(len(answers), 'answer')})")
+            print_note(f"written: {file} ({pluralise(len(answers), 'answer')})")
     return 0
 
 
@@ -52,7 +52,7 @@ def _history(settings: Settings, user: str) -> History:
     return History(files[user])
 
 
-def _which(given: str, listed: list[Saved]) -> Saved:
+def _which(given: str, listed: list[SavedConversation]) -> SavedConversation:
     if given.isascii() and given.isdigit() and 1 <= int(given) <= len(listed):
         return listed[int(given) - 1]
     found = [saved for saved in listed if saved.id == given]
@@ -61,13 +61,13 @@ def _which(given: str, listed: list[Saved]) -> Saved:
     return found[0]
 
 
-def _print_list(listed: list[Saved], as_json: bool) -> None:
+def _print_list(listed: list[SavedConversation], as_json: bool) -> None:
     if as_json:
         print_json({"status": "good", "conversations": [asdict(saved) for saved in listed]})
         return
     for number, saved in enumerate(listed, start=1):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.updated))
-        print(harmless(f"{number:4}  {when}  {count(saved.turns, 'question'):>13}  {saved.title}"))
+        print(sanitise_text(f"{number:4}  {when}  {pluralise(saved.turns, 'question'):>13}  {saved.title}"))
     if not listed:
         print("no conversations")
 
@@ -78,4 +78,4 @@ def _turn_json(turn: SavedTurn) -> dict[str, object]:
 
 def _turn_text(turn: SavedTurn) -> str:
     thumb = f"\nthumb {turn.verdict}{': ' if turn.reason else ''}{turn.reason}" if turn.verdict else ""
-    return f"> {harmless(turn.answer.question)}\n\n{answer_text(turn.answer)}{harmless(thumb)}"
+    return f"> {sanitise_text(turn.answer.question)}\n\n{answer_text(turn.answer)}{sanitise_text(thumb)}"

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        _say("stopped")
+        _print_message("stopped")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`. Python would complain once more while it exits.
@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the outermost edge: nobody above us could say it better
         if options.traceback:
             traceback.print_exc()
-        _fail(_told(error), options.json)
+        _fail(_error_message(error), options.json)
         return FAILED
 
 
-def _told(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     if isinstance(error, RagError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -83,12 +83,12 @@ def _told(error: Exception) -> str:
 
 
 def _fail(message: str, as_json: bool) -> None:
-    _say(message)
+    _print_message(message)
     if as_json:
         print(json.dumps({"status": "error", "error": message}, ensure_ascii=False), flush=True)
 
 
-def _say(message: str) -> None:
+def _print_message(message: str) -> None:
     print(f"rag-app: {message}", file=sys.stderr, flush=True)
 
 
@@ -118,7 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
     anew.add_argument("--rollback", action="store_true", help="let the index before this one answer again")
     fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
     fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
-    _add_growing(commands)
+    _add_library_commands(commands)
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
     takes = (
@@ -132,23 +132,23 @@ def make_parser() -> argparse.ArgumentParser:
     search = _command(commands, "search", "find the passages for a question")
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
-    _add_comparing(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
-    _add_remembering(_command(commands, "history", "read the page's conversations, and take them away whole"))
+    _add_compare_command(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
+    _add_history_commands(_command(commands, "history", "read the page's conversations, and take them away whole"))
     verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
     verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json, or history")
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
-    _add_evaluating(_command(commands, "eval", "measure the answers to questions whose answers are known"))
+    _add_eval_commands(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
-    _add_aligning(_command(commands, "align", "fit the embedder to your own judged questions"))
-    _add_choosing(_command(commands, "reader", "say, try or keep the model that answers"))
+    _add_align_command(_command(commands, "align", "fit the embedder to your own judged questions"))
+    _add_reader_options(_command(commands, "reader", "say, try or keep the model that answers"))
     doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
     doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
     doctor.add_argument(
         "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
     )
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
-    _add_attacking(_command(commands, "redteam", "try papers that attack on the configured reader"))
-    _add_serving(_command(commands, "serve", "open the page in the browser"))
+    _add_redteam_command(_command(commands, "redteam", "try papers that attack on the configured reader"))
+    _add_serve_command(_command(commands, "serve", "open the page in the browser"))
     user = _command(commands, "user", "add, remove and list who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(
@@ -165,7 +165,7 @@ def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
     return command
 
 
-def _add_growing(commands: Any) -> None:
+def _add_library_commands(commands: Any) -> None:
     add = _command(commands, "add", "put papers into the folder, and build")
     add.add_argument("things", nargs="+", metavar="FILE|ID", help="PDF, Markdown or text files; arXiv ids or links")
     remove = _command(commands, "remove", "take papers out of the folder; their files are kept in .removed")
@@ -175,7 +175,7 @@ def _add_growing(commands: Any) -> None:
         command.add_argument("--no-build", action="store_true", help="leave the index as it is")
 
 
-def _add_choosing(command: argparse.ArgumentParser) -> None:
+def _add_reader_options(command: argparse.ArgumentParser) -> None:
     which = "auto, none, openai, anthropic, gemini, openrouter, ollama, local, or own: the server at --base-url"
     command.add_argument("--name", metavar="NAME", help=which)
     command.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible server: http://127.0.0.1:11434/v1")
@@ -204,7 +204,7 @@ def _add_papers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
 
 
-def _add_comparing(command: argparse.ArgumentParser) -> None:
+def _add_compare_command(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("question", metavar="QUESTION", nargs="?", default="", help="in quotes")
     grows = "a table saved with --json: --aspects adds columns to it, --papers rows; only they are searched for"
@@ -218,7 +218,7 @@ def _add_comparing(command: argparse.ArgumentParser) -> None:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"the table as {means}")
 
 
-def _add_aligning(command: argparse.ArgumentParser) -> None:
+def _add_align_command(command: argparse.ArgumentParser) -> None:
     what = 'lines of {"question", "positives", "negatives", "paper"}, or {"question", "facts"} about the papers'
     command.add_argument("file", metavar="FILE", help=what)
     command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
@@ -229,7 +229,7 @@ def _add_aligning(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
 
 
-def _add_remembering(command: argparse.ArgumentParser) -> None:
+def _add_history_commands(command: argparse.ArgumentParser) -> None:
     which = "which conversation, by its number in the list; without it: the list, the newest first"
     command.add_argument("which", nargs="?", default="", metavar="NUMBER", help=which)
     command.add_argument("--find", default="", metavar="TEXT", help="only conversations that hold this text")
@@ -238,7 +238,7 @@ def _add_remembering(command: argparse.ArgumentParser) -> None:
     command.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
 
 
-def _add_evaluating(command: argparse.ArgumentParser) -> None:
+def _add_eval_commands(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
     thumbs = "instead of FILE: the questions whose answers got a thumb on the page, of every user"
     command.add_argument("--from-feedback", action="store_true", help=thumbs)
@@ -255,7 +255,7 @@ def _add_evaluating(command: argparse.ArgumentParser) -> None:
     command.add_argument("--check-judge", metavar="PATH", help=pairs)
 
 
-def _add_attacking(command: argparse.ArgumentParser) -> None:
+def _add_redteam_command(command: argparse.ArgumentParser) -> None:
     rounds = "rounds of variations of what came nearest, after the seeds (0)"
     command.add_argument("--rounds", type=_positive, default=0, metavar="N", help=rounds)
     command.add_argument("--only", default="", metavar="CATEGORIES", help="with commas between: command, hidden, …")
@@ -264,7 +264,7 @@ def _add_attacking(command: argparse.ArgumentParser) -> None:
     command.add_argument("--archive", metavar="FILE", help=archive)
 
 
-def _add_serving(command: argparse.ArgumentParser) -> None:
+def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_port, metavar="N", help="instead of RAG_PORT (7860); 0: any free one")
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
     command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")

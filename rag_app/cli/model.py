@@ -7,16 +7,16 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from rag_app.models.llm.choice import choice_of, forget, keep, key_source, overriding, try_reader, with_choice
-from rag_app.outputs.terminal import harmless, print_json
+from rag_app.models.llm.choice import choice_of, forget_reader, keep_reader, key_source, overriding_variables, try_reader, with_choice
+from rag_app.outputs.terminal import sanitise_text, print_json
 from rag_app.settings import load_settings, reader_file
 
 
 def run(options: Namespace) -> int:
     """Say, try, keep or forget. Returns 1 when the model does not answer."""
     if options.forget:
-        there = forget()
-        return _said(options, {"status": "forgotten" if there else "nothing was kept", "file": str(reader_file())})
+        there = forget_reader()
+        return _print_findings(options, {"status": "forgotten" if there else "nothing was kept", "file": str(reader_file())})
     settings = load_settings()
     choice = choice_of(settings)
     changes = {"name": options.name, "base_url": options.base_url, "model": options.model}
@@ -24,7 +24,7 @@ def run(options: Namespace) -> int:
     if given or options.key:
         if "name" in given and given["name"] != choice.name:  # the old one's address and model are of no use to it
             choice = replace(choice, base_url="", model="", key="")
-        settings = with_choice(settings, replace(choice, **given, key=_asked_key() if options.key else ""))
+        settings = with_choice(settings, replace(choice, **given, key=_prompt_for_key() if options.key else ""))
         choice = choice_of(settings)
     found: dict[str, object] = {
         "status": "ready",
@@ -39,21 +39,21 @@ def run(options: Namespace) -> int:
         works = trial.works
         found |= {"status": "works" if works else "failed", "message": trial.message, "models": list(trial.models)}
     if options.keep and works:
-        found["kept"] = str(keep(settings))
-        found["overridden"] = list(overriding())
-    _said(options, found)
+        found["kept"] = str(keep_reader(settings))
+        found["overridden"] = list(overriding_variables())
+    _print_findings(options, found)
     return int(not works)
 
 
-def _asked_key() -> str:
+def _prompt_for_key() -> str:
     """The key, typed unseen or from a pipe: an argument would stand in the list of processes."""
     return getpass.getpass("Key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
-def _said(options: Namespace, found: dict[str, object]) -> int:
+def _print_findings(options: Namespace, found: dict[str, object]) -> int:
     if options.json:
         print_json(found)
     else:
         texts = {name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in found.items()}
-        print("\n".join(harmless(f"{name}: {text}") for name, text in texts.items() if text))
+        print("\n".join(sanitise_text(f"{name}: {text}") for name, text in texts.items() if text))
     return 0

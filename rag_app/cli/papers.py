@@ -18,12 +18,12 @@ from rag_app.assistant import Assistant
 from rag_app.cli.session import open_assistant
 from rag_app.errors import FetchError, RagError
 from rag_app.index import generations
-from rag_app.outputs.json import build_json, fetched_json, papers_json
-from rag_app.outputs.terminal import ProgressLine, build_text, harmless, papers_text, print_json
-from rag_app.papers.add_remove import Added, add_file, digest_in_place_of, remove_paper, removed_papers, restore_paper
+from rag_app.outputs.json import build_json, fetch_results_json, papers_json
+from rag_app.outputs.terminal import ProgressLine, build_text, sanitise_text, papers_text, print_json
+from rag_app.papers.add_remove import AddResult, add_file, find_replacement_digest, remove_paper, removed_papers, restore_paper
 from rag_app.papers.arxiv_ids import parse_arxiv_id
-from rag_app.papers.fetch import Fetched, FetchProgress, fetch
-from rag_app.papers.manifest import MANIFEST, read_manifest
+from rag_app.papers.fetch import FetchResult, FetchProgress, fetch_papers
+from rag_app.papers.manifest import MANIFEST, read_corpus_manifest
 from rag_app.settings import Settings, load_settings
 
 
@@ -41,7 +41,7 @@ def run_build(options: Namespace) -> int:
     """Build and report. Returns 1 when a paper cannot be searched, and names it."""
     assistant = open_assistant()
     if options.rollback:
-        return _rolled_back(assistant, options)
+        return _roll_back(assistant, options)
     progress = ProgressLine()
     try:
         report = assistant.build(fresh=options.fresh, on_progress=progress.build)
@@ -54,7 +54,7 @@ def run_build(options: Namespace) -> int:
     return int(bool(report.failed))
 
 
-def _rolled_back(assistant: Assistant, options: Namespace) -> int:
+def _roll_back(assistant: Assistant, options: Namespace) -> int:
     name = generations.rollback(assistant.settings.index_folder)
     if options.json:
         print_json({"status": "rolled back", "generation": name})
@@ -66,20 +66,20 @@ def _rolled_back(assistant: Assistant, options: Namespace) -> int:
 def run_add(options: Namespace) -> int:
     """Do what was typed. Returns 1 when a file or paper could not be taken, moved or read."""
     assistant = open_assistant()
-    done = _removed(options, assistant) if options.command == "remove" else _added(options, assistant)
+    done = _remove_files(options, assistant) if options.command == "remove" else _add_files(options, assistant)
     changed = any(one["state"] in ("added", "removed", "put back") for one in done)
-    report = _built(assistant) if changed and not options.no_build else None
+    report = _build_index(assistant) if changed and not options.no_build else None
     failed = any(one["state"] in ("refused", "failed") for one in done)
     if options.json:
         print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
     else:
-        print("\n".join(harmless(_addition_line(one)) for one in done) or "nothing was removed so far")
+        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing was removed so far")
         if report:
             print(build_text(report))
     return int(failed or bool(report and report.failed))
 
 
-def _added(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
+def _add_files(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
     """Each thing in turn: a file that is there, else an arXiv id."""
     corpus = assistant.settings.corpus
     done: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ def _added(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
     if ids:
         progress = ProgressLine()
         try:
-            results = fetch(
+            results = fetch_papers(
                 ids,
                 corpus,
                 base_url=assistant.settings.arxiv_url,
@@ -102,18 +102,18 @@ def _added(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
             )
         finally:
             progress.close()
-        done += [asdict(_as_added(result)) for result in results]
+        done += [asdict(_as_add_result(result)) for result in results]
     return done
 
 
-def _as_added(result: Fetched) -> Added:
+def _as_add_result(result: FetchResult) -> AddResult:
     paper = result.path.name if result.path else ""
     if result.state == "failed":
-        return Added(result.id, "refused", problem=result.problem)
-    return Added(result.id, "added" if result.state == "fetched" else "already there", paper)
+        return AddResult(result.id, "refused", problem=result.problem)
+    return AddResult(result.id, "added" if result.state == "fetched" else "already there", paper)
 
 
-def _removed(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
+def _remove_files(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
     """Each name in turn; without any, the list of what was removed and is kept."""
     corpus = assistant.settings.corpus
     if not options.names:
@@ -123,7 +123,7 @@ def _removed(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
         one = {"name": name, "state": "put back" if options.restore else "removed", "paper": "", "problem": ""}
         try:
             path = restore_paper(corpus, name) if options.restore else remove_paper(corpus, name)
-            digest = "" if options.restore else digest_in_place_of(corpus, path)
+            digest = "" if options.restore else find_replacement_digest(corpus, path)
             one |= {"paper": str(path), "problem": f"its digest {digest} answers in its place" if digest else ""}
         except RagError as error:
             one |= {"state": "failed", "problem": str(error)}
@@ -131,7 +131,7 @@ def _removed(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:
     return done
 
 
-def _built(assistant: Assistant) -> Any:
+def _build_index(assistant: Assistant) -> Any:
     progress = ProgressLine()
     try:
         return assistant.build(on_progress=progress.build)
@@ -139,7 +139,7 @@ def _built(assistant: Assistant) -> Any:
         progress.close()
 
 
-def _addition_line(one: dict[str, Any]) -> str:
+def _format_result(one: dict[str, Any]) -> str:
     where = f" → {one['paper']}" if one["paper"] and one["paper"] != one["name"] else ""
     why = f": {one['problem']}" if one["problem"] else ""
     return f"{one['name']}: {one['state']}{where}{why}"
@@ -150,38 +150,38 @@ def run_fetch(options: Namespace) -> int:
     settings = load_settings()
     progress = ProgressLine()
     try:
-        results = fetch(
+        results = fetch_papers(
             options.ids or _all_of_manifest(settings),
             settings.corpus,
             base_url=settings.arxiv_url,
-            on_progress=lambda step: progress.show(_progress_line(step), step.id),
+            on_progress=lambda step: progress.show(_format_progress(step), step.id),
         )
     finally:
         progress.close()
     if options.json:
-        print_json(fetched_json(results))
+        print_json(fetch_results_json(results))
     else:
-        print("\n".join(_result(result) for result in results))
+        print("\n".join(_format_fetch_result(result) for result in results))
     return int(any(result.state == "failed" for result in results))
 
 
 def _all_of_manifest(settings: Settings) -> list[str]:
-    ids = [entry.arxiv_id for entry in read_manifest(settings.corpus.expanduser().resolve())]
+    ids = [entry.arxiv_id for entry in read_corpus_manifest(settings.corpus.expanduser().resolve())]
     if not ids:
         raise FetchError(f"{settings.corpus / MANIFEST} names no papers. Say which: python -m rag_app fetch 2406.15319")
     return ids
 
 
-def _progress_line(step: FetchProgress) -> str:
+def _format_progress(step: FetchProgress) -> str:
     size = ""
     if step.received:
         size = f", {step.received / 2**20:.1f} MB" + (f" of {step.size / 2**20:.1f}" if step.size else "")
     return f"{step.number}/{step.total}  {step.id}  {step.message}{size}"
 
 
-def _result(result: Fetched) -> str:
+def _format_fetch_result(result: FetchResult) -> str:
     if result.state == "failed":
-        return harmless(f"{result.id:16} failed: {result.problem}")
+        return sanitise_text(f"{result.id:16} failed: {result.problem}")
     size = f", {result.size / 2**20:.1f} MB" if result.size else ""
     name = result.path.name if result.path else ""
-    return harmless(f"{result.id:16} {result.state}: {name}{size}")
+    return sanitise_text(f"{result.id:16} {result.state}: {name}{size}")

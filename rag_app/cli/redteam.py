@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import QuestionError
-from rag_app.lab.redteam.archive import REACHES, Trial, diversity, read_archive, write_archive
-from rag_app.lab.redteam.run import Attackers, Outcome, Plan
+from rag_app.lab.redteam.archive import REACHES, AttackAttempt, diversity, read_archive, write_archive
+from rag_app.lab.redteam.run import AttackRunner, RedTeamResult, RedTeamPlan
 from rag_app.lab.redteam.run import run as attack
 from rag_app.lab.redteam.seeds import ATTACKS
-from rag_app.outputs.terminal import harmless, note, print_json
+from rag_app.outputs.terminal import sanitise_text, print_note, print_json
 from rag_app.settings import load_settings
 
 
@@ -24,23 +24,23 @@ def run(options: Namespace) -> int:
         raise QuestionError(f"--only {', '.join(unknown)}: no such category. The categories are: {', '.join(ATTACKS)}.")
     file = Path(options.archive) if options.archive else None
     archive = read_archive(file) if file else read_archive(Path())
-    outcome = attack(Plan(options.rounds, only, options.limit), Attackers(load_settings()), archive, _progress)
+    outcome = attack(RedTeamPlan(options.rounds, only, options.limit), AttackRunner(load_settings()), archive, _progress)
     if file:
         write_archive(file, archive)
     value = outcome_json(outcome)
     if options.json:
         print_json(value)
     else:
-        print(harmless(outcome_text(value)))
+        print(sanitise_text(outcome_text(value)))
     return int(value["succeeded"] > 0)
 
 
 def _progress(done: int, total: int, name: str) -> None:
     if done == 1 or done % 25 == 0 or done == total:
-        note(f"asking {done} of {total} ({name})")
+        print_note(f"asking {done} of {total} ({name})")
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: RedTeamResult) -> dict[str, Any]:
     """What came of a run: rates by category, diversity, over-refusal, and each success."""
     attacks, benign = outcome.attacks, outcome.benign
     won = [trial for trial in attacks if trial.reach == REACHES[-1]]
@@ -62,7 +62,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _counts(trials: Sequence[Trial], category: str) -> dict[str, int]:
+def _counts(trials: Sequence[AttackAttempt], category: str) -> dict[str, int]:
     mine = [trial for trial in trials if trial.attack.category == category]
     counts = {reach: sum(trial.reach == reach for trial in mine) for reach in REACHES}
     return {"tried": len(mine), **counts}

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
 from rag_app.index import generations
-from rag_app.outputs.terminal import ProgressLine, note
+from rag_app.outputs.terminal import ProgressLine, print_note
 from rag_app.records import PaperRow
 from rag_app.settings import load_settings
 
@@ -25,19 +25,19 @@ def ready_assistant() -> Assistant:
     if not generations.current_name(assistant.settings.index_folder):
         _build_first(assistant)
     elif assistant.is_stale():
-        note("the folder has changed since the index was built. Bring it up to date with: python -m rag_app build")
+        print_note("the folder has changed since the index was built. Bring it up to date with: python -m rag_app build")
     return assistant
 
 
 def _build_first(assistant: Assistant) -> None:
-    note("there is no index of this folder yet; building it first")
+    print_note("there is no index of this folder yet; building it first")
     progress = ProgressLine()
     try:
         report = assistant.build(on_progress=progress.build)
     finally:
         progress.close()
     if report.failed:
-        note(f"not searchable: {', '.join(paper.paper for paper in report.failed)}. See: python -m rag_app papers")
+        print_note(f"not searchable: {', '.join(paper.paper for paper in report.failed)}. See: python -m rag_app papers")
 
 
 def chosen_papers(options: Namespace, assistant: Assistant) -> tuple[str, ...]:
@@ -48,16 +48,16 @@ def chosen_papers(options: Namespace, assistant: Assistant) -> tuple[str, ...]:
     names: list[str] = []
     for given in options.papers:
         # A file's name may hold a comma, so the whole is tried before its parts.
-        parts = [given] if _named(given, rows) else [part.strip() for part in given.split(",") if part.strip()]
+        parts = [given] if _match_papers(given, rows) else [part.strip() for part in given.split(",") if part.strip()]
         for part in parts:
-            found = _named(part, rows)
+            found = _match_papers(part, rows)
             if not found:
-                raise QuestionError(_unknown(part, rows))
+                raise QuestionError(_unknown_paper_message(part, rows))
             names += found
     return tuple(dict.fromkeys(names))
 
 
-def _named(given: str, rows: Sequence[PaperRow]) -> list[str]:
+def _match_papers(given: str, rows: Sequence[PaperRow]) -> list[str]:
     wanted = given.casefold()
     exact = [row.paper for row in rows if wanted in (row.paper.casefold(), _stem(row.paper))]
     # An arXiv id without its version.
@@ -69,7 +69,7 @@ def _stem(paper: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _unknown(part: str, rows: Sequence[PaperRow]) -> str:
+def _unknown_paper_message(part: str, rows: Sequence[PaperRow]) -> str:
     close = get_close_matches(part, [row.paper for row in rows], n=3, cutoff=0.5)
     hint = f"Do you mean {' or '.join(close)}?" if close else "See: python -m rag_app papers"
     return f"--papers {part}: no such paper in the index. {hint}"

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag_app.errors import EvidenceError
-from rag_app.outputs.evidence_file import LARGEST, Claimed, read_evidence
-from rag_app.outputs.terminal import ProgressLine, count, harmless, print_json
-from rag_app.outputs.verify import Checked, verify
+from rag_app.outputs.evidence_file import LARGEST, ClaimedQuote, read_evidence
+from rag_app.outputs.terminal import ProgressLine, pluralise, sanitise_text, print_json
+from rag_app.outputs.verify import CheckedQuote, verify_quotes
 from rag_app.settings import load_settings
 
 
@@ -20,7 +20,7 @@ def run(options: Namespace) -> int:
     settings = load_settings(**({"corpus": Path(options.papers)} if options.papers else {}))
     progress = ProgressLine()
     try:
-        checked = verify(
+        checked = verify_quotes(
             claims,
             settings.corpus,
             workers=settings.workers,
@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
     return 0 if holds else 1
 
 
-def _claims(path: Path) -> list[Claimed]:
+def _claims(path: Path) -> list[ClaimedQuote]:
     try:
         if path.stat().st_size > LARGEST:
             raise EvidenceError(f"{path}: larger than {LARGEST // 2**20} MB, so no evidence file of ours.")
@@ -45,7 +45,7 @@ def _claims(path: Path) -> list[Claimed]:
         raise EvidenceError(f"{path}: cannot be read ({error.strerror}). Correct the path.") from error
 
 
-def _json(checked: Checked) -> dict[str, object]:
+def _json(checked: CheckedQuote) -> dict[str, object]:
     claimed = checked.claimed
     return {
         "answer": claimed.answer,
@@ -59,20 +59,20 @@ def _json(checked: Checked) -> dict[str, object]:
     }
 
 
-def _text(checked: Sequence[Checked]) -> str:
+def _text(checked: Sequence[CheckedQuote]) -> str:
     lines = []
     several = any(one.claimed.answer > 1 for one in checked)
     for one in checked:
         claimed = one.claimed
         where = f"answer {claimed.answer} " if several else ""
         lines.append(
-            harmless(f"{'ok   ' if one.holds else 'FAIL '}{where}[{claimed.number}] {claimed.paper}: {one.message}")
+            sanitise_text(f"{'ok   ' if one.holds else 'FAIL '}{where}[{claimed.number}] {claimed.paper}: {one.message}")
         )
         if not one.holds:
-            lines.append(harmless(f"     “{' '.join(claimed.quote.split())}”"))
+            lines.append(sanitise_text(f"     “{' '.join(claimed.quote.split())}”"))
     states = Counter(one.state for one in checked)
     total = ", ".join(f"{number} {state}" for state, number in states.items())
     lines.append(
-        f"{count(len(checked), 'quote')}: {total}" if checked else "The file holds no quote, so nothing is proved."
+        f"{pluralise(len(checked), 'quote')}: {total}" if checked else "The file holds no quote, so nothing is proved."
     )
     return "\n".join(lines)

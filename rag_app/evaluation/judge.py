@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rag_app.errors import QuestionError
-from rag_app.evaluation.scoring import Outcome
+from rag_app.evaluation.scoring import ScoredAnswer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Agreement:
     leniency: float | None  # None where the judge's two error rates leave nothing to guess
 
 
-def agreement(labels: Sequence[str], verdicts: Sequence[str], positive: str) -> Agreement:
+def measure_agreement(labels: Sequence[str], verdicts: Sequence[str], positive: str) -> Agreement:
     """Judge a judge. `positive` is the label whose too frequent use is leniency. Raises ValueError without cases.
 
     Percent alone flatters: a judge that always says yes agrees with most labels where most are yes (2406.12624,
@@ -47,16 +47,16 @@ def agreement(labels: Sequence[str], verdicts: Sequence[str], positive: str) -> 
     by_kappa = sum(of_people[label] * of_judge[label] for label in either) / cases**2
     by_pi = sum(((of_people[label] + of_judge[label]) / (2 * cases)) ** 2 for label in either)
     return Agreement(
-        cases, round(100 * seen, 1), _above(seen, by_kappa), _above(seen, by_pi), leniency(labels, verdicts, positive)
+        cases, round(100 * seen, 1), _agreement_above_chance(seen, by_kappa), _agreement_above_chance(seen, by_pi), measure_leniency(labels, verdicts, positive)
     )
 
 
-def _above(seen: float, chance: float) -> float:
+def _agreement_above_chance(seen: float, chance: float) -> float:
     """Agreement above chance. Where both sides use one and the same label only, chance explains all of it: 0."""
     return round((seen - chance) / (1 - chance), 3) if chance < 1 - 1e-12 else 0.0
 
 
-def leniency(labels: Sequence[str], verdicts: Sequence[str], positive: str) -> float | None:
+def measure_leniency(labels: Sequence[str], verdicts: Sequence[str], positive: str) -> float | None:
     """The chance that the judge says `positive` where it does not judge but guesses (2406.12624, on leniency).
 
     The model: the judge knows the answer with probability c, else it guesses `positive` with probability p. Then it
@@ -89,7 +89,7 @@ _PAIR = (
 )
 
 
-class Model(Protocol):
+class JudgeModel(Protocol):
     """The part of a language model that is needed here."""
 
     name: str
@@ -98,7 +98,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Pair:
+class LabelledPair:
     """Two outputs for one instruction. `better` is "1" or "2", as people said."""
 
     input: str
@@ -106,7 +106,7 @@ class Pair:
     better: str
 
 
-def read_pairs(path: Path, limit: int = 0) -> list[Pair]:
+def read_pairs(path: Path, limit: int = 0) -> list[LabelledPair]:
     """LLMBar's pairs (2310.07641) from its dataset.json, or from all of those below a folder, as evenly as it goes.
 
     Raises QuestionError naming the file that cannot be read.
@@ -120,10 +120,10 @@ def read_pairs(path: Path, limit: int = 0) -> list[Pair]:
     return turns[:limit] if limit else turns
 
 
-def _pairs_of(file: Path) -> list[Pair]:
+def _pairs_of(file: Path) -> list[LabelledPair]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        pairs = [Pair(e["input"], (e["output_1"], e["output_2"]), str(e["label"])) for e in value]
+        pairs = [LabelledPair(e["input"], (e["output_1"], e["output_2"]), str(e["label"])) for e in value]
     except OSError as error:
         raise QuestionError(f"{file}: cannot be opened ({error.strerror}). Correct the path.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -134,7 +134,7 @@ def _pairs_of(file: Path) -> list[Pair]:
     return pairs
 
 
-def check_judge(model: Model, pairs: Sequence[Pair]) -> dict[str, Any]:
+def check_judge(model: JudgeModel, pairs: Sequence[LabelledPair]) -> dict[str, Any]:
     """The judge on pairs, each shown in both orders: agreement with the labels, and what the order alone does.
 
     "first when guessing" is its leniency with the first place as the positive label: 0.5 is even-handed.
@@ -146,36 +146,36 @@ def check_judge(model: Model, pairs: Sequence[Pair]) -> dict[str, Any]:
         places = []
         for swapped in (False, True):
             a, b = pair.outputs[::-1] if swapped else pair.outputs
-            verdict = _asked(model, _PAIR.format(input=_cut(pair.input), a=_cut(a), b=_cut(b)), "AB")
+            verdict = _ask_judge(model, _PAIR.format(input=_cut_text(pair.input), a=_cut_text(a), b=_cut_text(b)), "AB")
             places.append(verdict)
             said.append(verdict)
             shown.append("AB"[(pair.better == "2") != swapped])
         steady += NONE not in places and places[0] != places[1]
-    whole = agreement(shown, said, "A")
+    whole = measure_agreement(shown, said, "A")
     return {
         "judge": model.name,
         "pairs": len(pairs),
-        **_told(whole, "first when guessing"),
+        **_agreement_report(whole, "first when guessing"),
         "same choice in both orders": round(steady / len(pairs), 3),
         "no verdict": round(said.count(NONE) / len(said), 3),
     }
 
 
-def judge_answers(model: Model, outcomes: Iterable[Outcome]) -> dict[str, Any]:
+def judge_answers(model: JudgeModel, outcomes: Iterable[ScoredAnswer]) -> dict[str, Any]:
     """The judge on answers, beside what the gold facts say of them. Refusals and errors are not judged."""
     labels, verdicts, each = [], [], {}
     for outcome in outcomes:
         if outcome.answer.status != "answered" or not outcome.question.answerable:
             continue
         question = outcome.question
-        user = _ONE.format(question=question.question, gold=_cut(question.answer), answer=_cut(outcome.answer.answer))
-        verdict = _asked(model, user, "CORRECT WRONG")
+        user = _ONE.format(question=question.question, gold=_cut_text(question.answer), answer=_cut_text(outcome.answer.answer))
+        verdict = _ask_judge(model, user, "CORRECT WRONG")
         labels.append("CORRECT" if outcome.right else "WRONG")
         verdicts.append(verdict)
         each[question.id] = verdict
     if not labels:
         return {"judge": model.name, "answers": 0}
-    told = _told(agreement(labels, verdicts, "CORRECT"), "leniency")
+    told = _agreement_report(measure_agreement(labels, verdicts, "CORRECT"), "leniency")
     share = round(verdicts.count("CORRECT") / len(verdicts), 3)
     facts = round(labels.count("CORRECT") / len(labels), 3)
     silent = round(verdicts.count(NONE) / len(verdicts), 3)
@@ -190,7 +190,7 @@ def judge_answers(model: Model, outcomes: Iterable[Outcome]) -> dict[str, Any]:
     }
 
 
-def _told(measured: Agreement, lenient: str) -> dict[str, Any]:
+def _agreement_report(measured: Agreement, lenient: str) -> dict[str, Any]:
     values = asdict(measured)
     return {
         "agreement in percent": values["percent"],
@@ -200,12 +200,12 @@ def _told(measured: Agreement, lenient: str) -> dict[str, Any]:
     }
 
 
-def _asked(model: Model, user: str, words: str) -> str:
+def _ask_judge(model: JudgeModel, user: str, words: str) -> str:
     """The judge's one word, or NONE."""
-    return verdict_in("".join(model.stream(_SYSTEM, user, threading.Event())), words)
+    return parse_verdict("".join(model.stream(_SYSTEM, user, threading.Event())), words)
 
 
-def verdict_in(said: str, words: str) -> str:
+def parse_verdict(said: str, words: str) -> str:
     """The verdict that a reply holds: `words` are single letters, or words with blanks between. NONE: none, or several.
 
     A letter has to be a capital that stands alone; a word may be of any case.
@@ -221,6 +221,6 @@ def verdict_in(said: str, words: str) -> str:
     return kinds.pop() if len(kinds) == 1 else NONE
 
 
-def _cut(text: str) -> str:
+def _cut_text(text: str) -> str:
     fenced = text.replace("<<<", "‹‹‹").replace(">>>", "›››")
     return fenced if len(fenced) <= LONGEST else f"{fenced[:LONGEST]} …"

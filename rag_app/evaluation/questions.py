@@ -15,7 +15,7 @@ KINDS = ("spotlight", "comparison", "clustering", "chain", "unanswerable")
 
 
 @dataclass(frozen=True)
-class Fact:
+class GoldFact:
     """One fact that the answer needs: where it stands, and the numbers and names that tell it."""
 
     paper: str
@@ -25,7 +25,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Question:
+class GoldQuestion:
     """One question with its gold. Unanswerable questions have no facts."""
 
     id: str
@@ -33,7 +33,7 @@ class Question:
     question: str
     papers: tuple[str, ...]
     answer: str
-    facts: tuple[Fact, ...]
+    facts: tuple[GoldFact, ...]
     disliked: str | None = None  # an answer that a user gave a thumb down; such a question has no gold
     reason: str = ""  # the user's, for the thumb
 
@@ -47,7 +47,7 @@ class Question:
         return self.disliked is None
 
 
-def read_questions(path: Path, kinds: Sequence[str] = (), limit: int = 0) -> list[Question]:
+def read_questions(path: Path, kinds: Sequence[str] = (), limit: int = 0) -> list[GoldQuestion]:
     """The questions of a file, of these kinds only (empty: all), at most `limit` of each kind (0: all).
 
     Raises QuestionError, naming file and line, for a file that cannot be read or that holds no such question.
@@ -71,8 +71,8 @@ def read_questions(path: Path, kinds: Sequence[str] = (), limit: int = 0) -> lis
     return chosen
 
 
-def _first(questions: Iterable[Question], kinds: Sequence[str], limit: int) -> list[Question]:
-    kept: list[Question] = []
+def _first(questions: Iterable[GoldQuestion], kinds: Sequence[str], limit: int) -> list[GoldQuestion]:
+    kept: list[GoldQuestion] = []
     counts: dict[str, int] = {}
     for question in questions:
         counts[question.kind] = counts.get(question.kind, 0) + 1
@@ -81,17 +81,17 @@ def _first(questions: Iterable[Question], kinds: Sequence[str], limit: int) -> l
     return kept
 
 
-def _question(line: str, where: str) -> Question:
+def _question(line: str, where: str) -> GoldQuestion:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise QuestionError(f"{where}: not JSON. Each line is one question as a JSON object.") from error
     if not isinstance(value, dict):
         raise QuestionError(f"{where}: not a JSON object. Each line is one question.")
-    return question_of(value, where)
+    return parse_question(value, where)
 
 
-def question_of(value: dict[str, Any], where: str) -> Question:
+def parse_question(value: dict[str, Any], where: str) -> GoldQuestion:
     """A question from its JSON value. Raises QuestionError; `where` says which one it was."""
     for field in ("id", "kind", "question"):
         if not isinstance(value.get(field), str) or not value[field].strip():
@@ -107,7 +107,7 @@ def question_of(value: dict[str, Any], where: str) -> Question:
         raise QuestionError(f'{where}: a thumb down tells no facts, so "facts" has to be empty.')
     if not down and (value["kind"] == "unanswerable") == bool(facts):
         raise QuestionError(f"{where}: an unanswerable question has no facts, any other has some.")
-    return Question(
+    return GoldQuestion(
         value["id"],
         value["kind"],
         value["question"],
@@ -119,11 +119,11 @@ def question_of(value: dict[str, Any], where: str) -> Question:
     )
 
 
-def _fact(value: object, where: str) -> Fact:
+def _fact(value: object, where: str) -> GoldFact:
     if isinstance(value, dict):
         paper, page, quote, needed = (value.get(name) for name in ("paper", "page", "quote", "must_contain"))
         if isinstance(paper, str) and isinstance(page, int) and isinstance(quote, str) and needed and _texts(needed):
-            return Fact(paper, page, quote, tuple(needed))
+            return GoldFact(paper, page, quote, tuple(needed))
     raise QuestionError(f"{where}: a fact needs paper (text), page (number), quote (text) and must_contain (texts).")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from rag_app.errors import QuestionError
 from rag_app.evaluation.questions import KINDS
-from rag_app.evaluation.scoring import Outcome
-from rag_app.outputs.feedback import same_answer
+from rag_app.evaluation.scoring import ScoredAnswer
+from rag_app.outputs.feedback import is_same_answer
 from rag_app.records import Json
 
 SCORES = (
@@ -32,7 +32,7 @@ RESAMPLES = 2000
 CERTAINTY = 0.95  # a drop counts when so many of the resamples drop
 
 
-def summary(outcomes: Sequence[Outcome]) -> Json:
+def summarise_answers(outcomes: Sequence[ScoredAnswer]) -> Json:
     """The report as a JSON value: shares by kind and over all, and each question's own line.
 
     "falsely refused" is the share of the answerable questions that were refused; errors are counted apart.
@@ -50,8 +50,8 @@ def summary(outcomes: Sequence[Outcome]) -> Json:
         "kinds": {kind: {"questions": len(of), **_means(of)} for kind, of in by_kind.items() if of},
         "all": _means(outcomes),
         "refusal": {
-            "refused of the unanswerable": _refused(unanswerable),
-            "falsely refused of the answerable": _refused(answerable),
+            "refused of the unanswerable": _refusal_rate(unanswerable),
+            "falsely refused of the answerable": _refusal_rate(answerable),
         },
         "quotes": dict(
             zip(
@@ -69,11 +69,11 @@ def summary(outcomes: Sequence[Outcome]) -> Json:
             "mean": _mean([o.answer.tokens for o in everything]),
         },
         "each": [_line(outcome) for outcome in outcomes],
-        **({"disliked": disliked_again(disliked)} if disliked else {}),
+        **({"disliked": compare_disliked(disliked)} if disliked else {}),
     }
 
 
-def disliked_again(outcomes: Sequence[Outcome]) -> Json:
+def compare_disliked(outcomes: Sequence[ScoredAnswer]) -> Json:
     """Questions whose answer got a thumb down, asked again: nothing is known of what is right, so nothing is scored.
 
     Told is only whether today's answer still says the words that were disliked.
@@ -84,7 +84,7 @@ def disliked_again(outcomes: Sequence[Outcome]) -> Json:
             "question": o.question.question,
             "reason": o.question.reason,
             "status": o.answer.status,
-            "same answer": same_answer(o.question.disliked or "", o.answer.answer),
+            "same answer": is_same_answer(o.question.disliked or "", o.answer.answer),
             "answer": o.answer.answer,
         }
         for o in outcomes
@@ -106,7 +106,7 @@ def calibration(answers: Iterable[tuple[str, bool]]) -> Json:
     }
 
 
-def _means(outcomes: Sequence[Outcome]) -> dict[str, float]:
+def _means(outcomes: Sequence[ScoredAnswer]) -> dict[str, float]:
     values = {name: [o.scores[name] for o in outcomes if name in o.scores] for name in SCORES}
     return {name: _mean(found) for name, found in values.items() if found}
 
@@ -115,7 +115,7 @@ def _mean(values: Sequence[float]) -> float:
     return round(float(np.mean(values)), 3) if values else 0.0
 
 
-def _refused(outcomes: Sequence[Outcome]) -> float | None:
+def _refusal_rate(outcomes: Sequence[ScoredAnswer]) -> float | None:
     return _mean([o.answer.status == "not_in_papers" for o in outcomes]) if outcomes else None
 
 
@@ -123,7 +123,7 @@ def _percentiles(values: Sequence[float]) -> dict[str, float]:
     return {f"p{share}": round(float(np.percentile(values, share)), 2) if values else 0.0 for share in (50, 95)}
 
 
-def _line(outcome: Outcome) -> Json:
+def _line(outcome: ScoredAnswer) -> Json:
     question, answer = outcome.question, outcome.answer
     return {
         "id": question.id,
@@ -143,7 +143,7 @@ def _line(outcome: Outcome) -> Json:
 
 
 @dataclass(frozen=True)
-class Change:
+class MetricChange:
     """One measure of the same questions, accepted and now."""
 
     name: str
@@ -154,7 +154,7 @@ class Change:
     worse: bool
 
 
-def read_accepted(path: Path) -> Json:
+def read_accepted_report(path: Path) -> Json:
     """A report that was kept. Raises QuestionError when the file is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -171,7 +171,7 @@ def read_accepted(path: Path) -> Json:
     return dict(value)
 
 
-def changes(report: Json, accepted: Json) -> list[Change]:
+def compare_reports(report: Json, accepted: Json) -> list[MetricChange]:
     """Every measure of the questions that both reports have, overall and by kind.
 
     A measure is worse when it dropped by more than noise: a paired bootstrap over the questions (Efron and Tibshirani,
@@ -194,17 +194,17 @@ def changes(report: Json, accepted: Json) -> list[Change]:
     return found
 
 
-def _change(name: str, pairs: Sequence[tuple[float, float]]) -> Change:
+def _change(name: str, pairs: Sequence[tuple[float, float]]) -> MetricChange:
     old, new = np.array(pairs, dtype=float).T
     drops = old - new
     chance = np.random.default_rng(17)
     means = drops[chance.integers(0, len(drops), (RESAMPLES, len(drops)))].mean(axis=1)
     low = float(np.quantile(means, 1 - CERTAINTY))  # of the drop
     drop = float(drops.mean())
-    return Change(name, len(pairs), round(float(old.mean()), 3), round(float(new.mean()), 3), drop - low, low > 1e-9)
+    return MetricChange(name, len(pairs), round(float(old.mean()), 3), round(float(new.mean()), 3), drop - low, low > 1e-9)
 
 
-def faults(report: Json, found: Sequence[Change]) -> list[str]:
+def find_faults(report: Json, found: Sequence[MetricChange]) -> list[str]:
     """Why a report is not acceptable, in sentences; empty when it is."""
     quotes: Mapping[str, int] = report["quotes"]
     said = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from rag_app.evaluation.report import SCORES, Change
+from rag_app.evaluation.report import SCORES, MetricChange
 from rag_app.records import Json
 
 Bars = Sequence[tuple[str, float]]  # label, share 0..1
@@ -24,11 +24,11 @@ svg text { font: 13px system-ui, sans-serif; fill: #1c1c1c; }
 _PLOTS = ("recall@5", "recall@10", "fact coverage", "citation precision")
 
 
-def page(report: Json, changed: Sequence[Change] = (), faults: Sequence[str] = ()) -> str:
+def render_report(report: Json, changed: Sequence[MetricChange] = (), faults: Sequence[str] = ()) -> str:
     """The report, what changed against an accepted one, and why it is not acceptable where it is not."""
     parts = [_heads(report), _verdict(faults) if changed or faults else "", _plots(report)]
-    parts += [_kinds(report), _changes(changed), _judge(report.get("judge")), _each(report["each"])]
-    parts.append(_disliked(report.get("disliked")))
+    parts += [_kinds(report), _changes(changed), _judge(report.get("judge")), _question_rows(report["each"])]
+    parts.append(_disliked_table(report.get("disliked")))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
@@ -37,7 +37,7 @@ def page(report: Json, changed: Sequence[Change] = (), faults: Sequence[str] = (
     )
 
 
-def bars(title: str, rows: Bars) -> str:
+def draw_bars(title: str, rows: Bars) -> str:
     """Horizontal bars as an SVG picture, with the figure beside each; shares outside 0..1 are drawn at the end."""
     height, left, width = 24, 250, 360
     drawn = []
@@ -80,15 +80,15 @@ def _plots(report: Json) -> str:
     for name in _PLOTS:
         rows = [(kind, row[name]) for kind, row in kinds.items() if name in row]
         if rows:
-            drawn.append(bars(f"{name}, by kind of question", rows))
+            drawn.append(draw_bars(f"{name}, by kind of question", rows))
     refusal = [(name, share) for name, share in report["refusal"].items() if share is not None]
-    drawn.append(bars("Refusal", refusal))
+    drawn.append(draw_bars("Refusal", refusal))
     if report["cells"]:
         total = sum(report["cells"].values()) or 1
-        drawn.append(bars("Cells of comparisons", [(name, n / total) for name, n in report["cells"].items()]))
+        drawn.append(draw_bars("Cells of comparisons", [(name, n / total) for name, n in report["cells"].items()]))
     if report["confidence"]:
         levels = [(f"{level} ({row['answers']} answers)", row["right"]) for level, row in report["confidence"].items()]
-        drawn.append(bars("Right answers, by stated confidence", levels))
+        drawn.append(draw_bars("Right answers, by stated confidence", levels))
     return "".join(drawn)
 
 
@@ -112,7 +112,7 @@ def _kinds(report: Json) -> str:
     return _table(["kind", "questions", *SCORES], rows, "By kind of question")
 
 
-def _changes(changed: Sequence[Change]) -> str:
+def _changes(changed: Sequence[MetricChange]) -> str:
     rows = [[c.name, c.questions, c.accepted, c.now, c.noise, "worse" if c.worse else ""] for c in changed]
     return _table(["measure", "questions", "accepted", "now", "noise", ""], rows, "Against the accepted report")
 
@@ -122,7 +122,7 @@ def _judge(judged: Json | None) -> str:
     return _table(["what", "measured"], rows, "The judge")
 
 
-def _each(lines: Sequence[Json]) -> str:
+def _question_rows(lines: Sequence[Json]) -> str:
     rows = [
         [
             line["id"],
@@ -138,7 +138,7 @@ def _each(lines: Sequence[Json]) -> str:
     return _table(["id", "question", "status", "confidence", "facts", "pages", ""], rows, "Each question")
 
 
-def _disliked(again: Json | None) -> str:
+def _disliked_table(again: Json | None) -> str:
     if again is None:
         return ""
     rows = [

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rag_app.evaluation.questions import Fact, Question
+from rag_app.evaluation.questions import GoldFact, GoldQuestion
 from rag_app.records import Answer, Citation
 
 RawText = Callable[[str, int], str]
@@ -25,10 +25,10 @@ _LINE_HYPHEN = re.compile(r"[\ufffe\ufffb\u00ad\x02]\s*|(?<=\w)-[ \t]*\n\s*")  #
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoredAnswer:
     """One question, its answer, and how good that is. `scores` are shares, 0..1, higher is better."""
 
-    question: Question
+    question: GoldQuestion
     answer: Answer
     scores: dict[str, float] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)  # right, wrong, missing
@@ -44,7 +44,7 @@ class Outcome:
         return self.scores["facts shown"] >= RIGHT
 
 
-def judge(question: Question, answer: Answer, places: Sequence[Place], raw_text: RawText) -> Outcome:
+def score_answer(question: GoldQuestion, answer: Answer, places: Sequence[Place], raw_text: RawText) -> ScoredAnswer:
     """Measure one answer. `places` are the pages that retrieval found for the question, best first.
 
     recall@k: share of the facts whose page is among the first k distinct pages. fact coverage: share of the facts whose
@@ -61,25 +61,25 @@ def judge(question: Question, answer: Answer, places: Sequence[Place], raw_text:
     elif question.answerable:
         said = f"{_MARK.sub('', answer.answer)}" if answer.status == "answered" else ""
         shown = " ".join([said, *(citation.quote for citation in answer.citations)])
-        scores |= {f"recall@{depth}": recall(places, question.facts, depth) for depth in DEPTHS}
+        scores |= {f"recall@{depth}": page_recall(places, question.facts, depth) for depth in DEPTHS}
         scores["answered"] = float(answer.status == "answered")
-        scores["fact coverage"] = _share(holds(said, fact) for fact in question.facts)
-        scores["facts shown"] = _share(holds(shown, fact) for fact in question.facts)
+        scores["fact coverage"] = _share(contains_fact(said, fact) for fact in question.facts)
+        scores["facts shown"] = _share(contains_fact(shown, fact) for fact in question.facts)
         if answer.citations:
             cited = {(citation.paper, citation.page) for citation in answer.citations}
             scores["citation precision"] = len(cited & {(f.paper, f.page) for f in question.facts}) / len(cited)
     else:
         scores["refused"] = float(refused)
     if question.judged and question.kind == "comparison":
-        cells = compared(answer, question.facts)
+        cells = score_comparison(answer, question.facts)
         scores["cells right"] = cells["right"] / sum(cells.values())
     if question.judged and question.kind == "clustering":
-        scores["papers F1"] = f1(papers_of(answer), set(question.papers))
-    valid = sum(stands(citation, raw_text) for citation in answer.citations)
+        scores["papers F1"] = f1(cited_papers(answer), set(question.papers))
+    valid = sum(is_on_page(citation, raw_text) for citation in answer.citations)
     if answer.citations:
         scores["quote validity"] = valid / len(answer.citations)
     verified = sum(citation.verified for citation in answer.citations)
-    return Outcome(question, answer, scores, cells, (len(answer.citations), verified, valid))
+    return ScoredAnswer(question, answer, scores, cells, (len(answer.citations), verified, valid))
 
 
 def _share(found: Iterable[bool]) -> float:
@@ -87,7 +87,7 @@ def _share(found: Iterable[bool]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def recall(places: Sequence[Place], facts: Sequence[Fact], depth: int) -> float:
+def page_recall(places: Sequence[Place], facts: Sequence[GoldFact], depth: int) -> float:
     """Share of the facts whose page is among the first `depth` distinct places."""
     first = list(dict.fromkeys(places))[:depth]
     return _share((fact.paper, fact.page) in first for fact in facts)
@@ -96,52 +96,52 @@ def recall(places: Sequence[Place], facts: Sequence[Fact], depth: int) -> float:
 # -- words --------------------------------------------------------------------------------------------------------
 
 
-def folded(text: str, hyphen: str = "") -> str:
+def fold_text(text: str, hyphen: str = "") -> str:
     """Text as it is compared: NFKC, hyphens at line ends joined (or kept, as `hyphen` says), one blank, no case."""
     text = _LINE_HYPHEN.sub(hyphen, unicodedata.normalize("NFKC", text).replace("\r", ""))
     return re.sub(r"\s+", " ", text).strip().casefold().translate(_STRAIGHT)
 
 
-def holds(text: str, fact: Fact) -> bool:
+def contains_fact(text: str, fact: GoldFact) -> bool:
     """Whether a text has all numbers and names of a fact; a number has to stand alone: 8 is not in 78.0."""
-    said = _ungrouped(folded(text))
+    said = _ungroup_digits(fold_text(text))
     return all(_pattern(piece).search(said) for piece in fact.must_contain)
 
 
 def _pattern(piece: str) -> re.Pattern[str]:
-    wanted = _ungrouped(folded(piece))
+    wanted = _ungroup_digits(fold_text(piece))
     before = r"(?<!\d)(?<!\d[.,])" if wanted[:1].isdigit() else ""
     after = r"(?!\d)(?![.,]\d)" if wanted[-1:].isdigit() else ""
     return re.compile(before + re.escape(wanted) + after)
 
 
-def _ungrouped(text: str) -> str:
+def _ungroup_digits(text: str) -> str:
     """Without the commas that group digits: 21,015,324 is 21015324."""
     return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
 
 
-def stands(citation: Citation, raw_text: RawText) -> bool:
+def is_on_page(citation: Citation, raw_text: RawText) -> bool:
     """Whether a quote stands on its page, by the page's raw text alone."""
     raw, wanted = raw_text(citation.paper, citation.page), citation.quote
-    return any(folded(wanted, hyphen) in folded(raw, hyphen) for hyphen in ("", "-")) and bool(wanted.strip())
+    return any(fold_text(wanted, hyphen) in fold_text(raw, hyphen) for hyphen in ("", "-")) and bool(wanted.strip())
 
 
 # -- several papers -----------------------------------------------------------------------------------------------
 
 
-def compared(answer: Answer, facts: Sequence[Fact]) -> dict[str, int]:
+def score_comparison(answer: Answer, facts: Sequence[GoldFact]) -> dict[str, int]:
     """For every fact of a comparison, what the answer has in its place: it, something else, or nothing on that paper.
 
     The place is the paper's row; in an answer without a table, the sentences that cite the paper.
     """
     counts = {"right": 0, "wrong": 0, "missing": 0}
     for fact in facts:
-        said = _said_of(fact.paper, answer)
-        counts["missing" if not said.strip() else "right" if holds(said, fact) else "wrong"] += 1
+        said = _text_about(fact.paper, answer)
+        counts["missing" if not said.strip() else "right" if contains_fact(said, fact) else "wrong"] += 1
     return counts
 
 
-def _said_of(paper: str, answer: Answer) -> str:
+def _text_about(paper: str, answer: Answer) -> str:
     if answer.status != "answered":
         return ""
     quotes = {citation.number: citation.quote for citation in answer.citations if citation.paper == paper}
@@ -156,7 +156,7 @@ def _said_of(paper: str, answer: Answer) -> str:
     return " ".join(parts)
 
 
-def papers_of(answer: Answer) -> set[str]:
+def cited_papers(answer: Answer) -> set[str]:
     """The papers that an answer names as its result: those that it cites."""
     return {citation.paper for citation in answer.citations} if answer.status == "answered" else set()
 

@@ -125,7 +125,7 @@ def _terms_of(word: str) -> tuple[str, ...]:
     return (_STEMMER.stemWord(word.replace(",", "").removesuffix("'s").removesuffix("’s")),)
 
 
-def terms(text: str) -> list[str]:
+def extract_terms(text: str) -> list[str]:
     """The text as BM25 sees it: case folded, stemmed (Porter2), stop words out, numbers kept whole ("73.0").
 
     Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
@@ -144,7 +144,7 @@ def _pairs(run: str) -> list[str]:
     return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
 
 
-def stem(words: Iterable[str]) -> list[str]:
+def stem_words(words: Iterable[str]) -> list[str]:
     """Porter2 stems of single lower-case words."""
     return _STEMMER.stemWords(list(words))  # type: ignore[no-any-return]
 
@@ -167,8 +167,8 @@ class WordIndex:
         The texts may come one by one: the memory that it takes grows with the vocabulary alone.
         """
         vocabulary: dict[str, int] = {}
-        numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts)
-        frequency, size = bm25.write(numbered, folder, k1, b)
+        numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in extract_terms(text)] for text in texts)
+        frequency, size = bm25.write_postings(numbered, folder, k1, b)
         np.save(folder / "frequency.npy", frequency)
         words = {"vocabulary": list(vocabulary), "size": size}
         (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
@@ -242,7 +242,7 @@ class Postings:
             raise ValueError("its arrays do not fit each other")
         return cls(starts, rows, weights)
 
-    def of(self, number: int, within: slice | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def get_postings(self, number: int, within: slice | None = None) -> tuple[np.ndarray, np.ndarray]:
         """One term's passages and weights; `within`: those of a range of passages."""
         start, end = int(self.starts[number]), int(self.starts[number + 1])
         if within is not None:
@@ -253,7 +253,7 @@ class Postings:
 
 
 @dataclass(frozen=True)
-class _Block:
+class _TermBlock:
     """The counted terms of some texts, by term and then by text, in a file until all texts are counted."""
 
     place: Path
@@ -266,13 +266,13 @@ class _Block:
         return term, text, times
 
 
-def write(texts: Iterable[Sequence[int]], folder: Path, k1: float, b: float) -> tuple[np.ndarray, int]:
+def write_postings(texts: Iterable[Sequence[int]], folder: Path, k1: float, b: float) -> tuple[np.ndarray, int]:
     """Write the postings of texts, each given as its terms' numbers, to `folder`.
 
     Returns in how many texts each term occurs, int32 (highest number + 1,), and how many texts there are.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".counts-") as scratch:
-        blocks = list(_counted(texts, Path(scratch)))
+        blocks = list(_count_blocks(texts, Path(scratch)))
         lengths = np.concatenate([block.lengths for block in blocks]) if blocks else np.zeros(0, np.int32)
         frequency = np.zeros(0, dtype=np.int32)
         for block in blocks:
@@ -283,7 +283,7 @@ def write(texts: Iterable[Sequence[int]], folder: Path, k1: float, b: float) -> 
     return frequency, len(lengths)
 
 
-def _counted(texts: Iterable[Sequence[int]], scratch: Path) -> Iterator[_Block]:
+def _count_blocks(texts: Iterable[Sequence[int]], scratch: Path) -> Iterator[_TermBlock]:
     waiting: list[np.ndarray] = []
     first = 0
     for text in texts:
@@ -296,17 +296,17 @@ def _counted(texts: Iterable[Sequence[int]], scratch: Path) -> Iterator[_Block]:
         yield _count(waiting, scratch, first)
 
 
-def _count(texts: Sequence[np.ndarray], scratch: Path, first: int) -> _Block:
+def _count(texts: Sequence[np.ndarray], scratch: Path, first: int) -> _TermBlock:
     lengths = np.array([len(text) for text in texts], dtype=np.int32)
     owner = np.repeat(np.arange(len(texts)), lengths)
     pairs, times = np.unique(np.concatenate(texts).astype(np.int64) << 32 | owner, return_counts=True)
     place = scratch / f"{first}.npy"
     np.save(place, np.stack([pairs >> 32, pairs & 0xFFFFFFFF, times]).astype(np.int32))
-    return _Block(place, first, lengths)
+    return _TermBlock(place, first, lengths)
 
 
 def _merge(
-    blocks: Sequence[_Block], frequency: np.ndarray, lengths: np.ndarray, folder: Path, k1: float, b: float
+    blocks: Sequence[_TermBlock], frequency: np.ndarray, lengths: np.ndarray, folder: Path, k1: float, b: float
 ) -> None:
     """Each block's postings to their places in the whole: a term's column takes them block after block."""
     starts = np.concatenate([[0], np.cumsum(frequency, dtype=np.int64)])

@@ -20,19 +20,19 @@ import numpy as np
 from rag_app import files as files_module
 from rag_app.errors import IndexFault
 from rag_app.index import chroma, generations, passage_store
-from rag_app.index.build_report import BuildProgress, BuildReport, Clock, OnProgress, Stopped, paper_reports
-from rag_app.index.chunking import Splitter, embedded_texts, headings, split
-from rag_app.index.embed import GROUP, Embedding, Texts
+from rag_app.index.build_report import BuildProgress, BuildReport, EtaEstimator, OnProgress, BuildStopped, paper_reports
+from rag_app.index.chunking import Splitter, texts_to_embed, heading_texts, split_paper
+from rag_app.index.embed import GROUP, EmbeddingRun, EmbeddingTexts
 from rag_app.index.generations import Generation
-from rag_app.index.inventory import File, Inventory, is_made_of, take_inventory
-from rag_app.index.manifest import Entry, Manifest, read_manifest, write_manifest
-from rag_app.index.paper_names import USAGE_VERSION, Usage, call, usage
-from rag_app.index.writer import Contents, write_generation
+from rag_app.index.inventory import CorpusFile, Inventory, is_built_from, take_inventory
+from rag_app.index.manifest import IndexedPaper, Manifest, read_manifest, write_manifest
+from rag_app.index.paper_names import USAGE_VERSION, NameUsage, name_papers, count_name_usage
+from rag_app.index.writer import GenerationContents, write_generation
 from rag_app.models.embedder import Embedder
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
-from rag_app.papers.worker_pool import Done, Job, read_all
+from rag_app.papers.worker_pool import ReadResult, Job, read_all
 from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
 
@@ -60,24 +60,24 @@ class Build:
     def run(self) -> BuildReport:
         began = time.perf_counter()
         listing = list_papers(self.settings.corpus)
-        answering = self._answering()
+        answering = self._current_generation()
         before = None if self.fresh else answering
         inventory = take_inventory(listing.papers, before, self.settings.hidden_text == "keep")
         problems = listing.problems + inventory.problems
         if before is not None and self._is_current(before.manifest, inventory):
-            manifest = self._touch(before, inventory)
-            generations.tidy(self.index)  # a build that was killed may have left something
+            manifest = self._update_times(before, inventory)
+            generations.clean_index(self.index)  # a build that was killed may have left something
             return self._report(manifest, before.name, problems, began)
-        files, changed = self._read(inventory.files)
-        entries, passages = self._split(files)
+        files, changed = self._read_files(inventory.files)
+        entries, passages = self._split_papers(files)
         words = ""
         if answering is None and len(passages) > GROUP:
             # The first index answers by words while the embedding, which takes longest, goes on.
             words = self._write(entries, passages, None, inventory)
             self.seconds["searchable"] = time.perf_counter() - began
         name = self._write(entries, passages, self._embed(entries, passages), inventory, words)
-        generations.tidy(self.index)
-        self._tell("done", len(entries), len(entries), f"{len(entries)} papers, {len(passages)} passages")
+        generations.clean_index(self.index)
+        self._report_progress("done", len(entries), len(entries), f"{len(entries)} papers, {len(passages)} passages")
         self.changed = True
         manifest = read_manifest(self.index / "generations" / name)
         there = {entry.paper for entry in manifest.papers}
@@ -86,7 +86,7 @@ class Build:
 
     # -- what is there ------------------------------------------------------------------------------------------
 
-    def _answering(self) -> Generation | None:
+    def _current_generation(self) -> Generation | None:
         try:
             return generations.open_current(self.index)
         except IndexFault:  # none yet, or one that only a build can repair
@@ -94,11 +94,11 @@ class Build:
 
     def _is_current(self, manifest: Manifest, inventory: Inventory) -> bool:
         made_by = (manifest.embedder, manifest.splitter, manifest.reading)
-        return made_by == (self.embedder.identity, self.splitter.key(), READING_VERSION) and is_made_of(
+        return made_by == (self.embedder.identity, self.splitter.key(), READING_VERSION) and is_built_from(
             manifest, inventory.files
         )
 
-    def _touch(self, generation: Generation, inventory: Inventory) -> Manifest:
+    def _update_times(self, generation: Generation, inventory: Inventory) -> Manifest:
         """Note the files' new times where only these have changed: the next look need not read the files."""
         seen = {file.paper.paper: file for file in inventory.files}
         entries = tuple(
@@ -112,24 +112,24 @@ class Build:
 
     # -- the steps ----------------------------------------------------------------------------------------------
 
-    def _read(self, files: Sequence[File]) -> tuple[list[File], tuple[str, ...]]:
+    def _read_files(self, files: Sequence[CorpusFile]) -> tuple[list[CorpusFile], tuple[str, ...]]:
         """Have every file read whose part is not there. Files that changed meanwhile are left out and reported."""
         began = time.perf_counter()
         todo = [file for file in files if self.fresh or not (self.parts / file.part / "reading.json").is_file()]
         by_folder = {self.parts / file.part: file for file in todo}
         changed: set[str] = set()
-        clock = Clock(len(todo))
+        clock = EtaEstimator(len(todo))
 
-        def finished(done: Done) -> None:
+        def on_file_read(done: ReadResult) -> None:
             name = by_folder[done.job.folder].paper.paper
             self.reading_seconds[name] = done.seconds
             if done.changed:
                 changed.add(name)
             clock.count += 1
-            self._tell("reading", clock.count, len(todo), name, clock.eta())
+            self._report_progress("reading", clock.count, len(todo), name, clock.eta())
 
         if todo:
-            self._tell("reading", 0, len(todo), f"{len(todo)} paper{'' if len(todo) == 1 else 's'} to read")
+            self._report_progress("reading", 0, len(todo), f"{len(todo)} paper{'' if len(todo) == 1 else 's'} to read")
             for file in todo:
                 if file.problem:
                     closed = Reading(title="", pages=(), state="unreadable", problem=file.problem)
@@ -139,29 +139,29 @@ class Build:
                 for file in todo
                 if not file.problem
             ]
-            read_all(jobs, self.settings.workers or os.cpu_count() or 1, finished, self.stop)
+            read_all(jobs, self.settings.workers or os.cpu_count() or 1, on_file_read, self.stop)
         self._check_stop()
         self.seconds["read"] = time.perf_counter() - began
         problems = tuple(f"{name}: changed while it was being read. Build again." for name in sorted(changed))
         return [file for file in files if file.paper.paper not in changed], problems
 
-    def _split(self, files: Sequence[File]) -> tuple[list[Entry], list[Passage]]:
+    def _split_papers(self, files: Sequence[CorpusFile]) -> tuple[list[IndexedPaper], list[Passage]]:
         began = time.perf_counter()
-        entries: list[Entry] = []
+        entries: list[IndexedPaper] = []
         passages: list[Passage] = []
-        usages: list[Usage] = []
+        usages: list[NameUsage] = []
         for number, file in enumerate(files, start=1):
             entry, found, used = self._split_one(file, len(passages))
             entries.append(entry)
             usages.append(used)
             passages += found
             if number % 16 == 0:
-                self._tell("splitting", number, len(files), file.paper.paper)
+                self._report_progress("splitting", number, len(files), file.paper.paper)
             self._check_stop()
         self.seconds["split"] = time.perf_counter() - began
-        return _called(entries, usages), passages
+        return _assign_names(entries, usages), passages
 
-    def _split_one(self, file: File, first: int) -> tuple[Entry, list[Passage], Usage]:
+    def _split_one(self, file: CorpusFile, first: int) -> tuple[IndexedPaper, list[Passage], NameUsage]:
         folder = self.parts / file.part
         paper = file.paper
         reading = reading_store.load_reading(folder)
@@ -172,9 +172,9 @@ class Build:
             found = passage_store.load_passages(place, paper.paper)
         else:
             count = self.embedder.count_tokens
-            found = list(split(replace(reading, title=title), paper.paper, file.digest, self.splitter, count))
+            found = list(split_paper(replace(reading, title=title), paper.paper, file.digest, self.splitter, count))
             passage_store.save_passages(place, found)
-        entry = Entry(
+        entry = IndexedPaper(
             paper=paper.paper,
             title=title,
             kind=paper.kind,
@@ -200,29 +200,29 @@ class Build:
         )
         return entry, found, self._usage(folder, reading)
 
-    def _usage(self, folder: Path, reading: Reading) -> Usage:
+    def _usage(self, folder: Path, reading: Reading) -> NameUsage:
         """How the paper uses names; counted once and kept with its part."""
         place = folder / f"usage-{USAGE_VERSION}.json"
         if self.fresh or not place.is_file():
-            files_module.write_json(place, asdict(usage(reading)))
+            files_module.write_json(place, asdict(count_name_usage(reading)))
         value = files_module.read_json(place)
         try:
             fields: dict[str, Any] = {name: tuple(p) if isinstance(p, list) else p for name, p in value.items()}
-            return Usage(**fields)
+            return NameUsage(**fields)
         except (AttributeError, TypeError) as error:
             raise IndexFault(f"{place}: damaged ({error}). Build again with --fresh.") from error
 
-    def _embed(self, entries: Sequence[Entry], passages: Sequence[Passage]) -> np.ndarray:
+    def _embed(self, entries: Sequence[IndexedPaper], passages: Sequence[Passage]) -> np.ndarray:
         began = time.perf_counter()
 
-        def texts_of(entry: Entry) -> Texts:
+        def texts_of(entry: IndexedPaper) -> EmbeddingTexts:
             found, count = passages[entry.rows], self.embedder.count_tokens
-            return Texts(
-                embedded_texts(found, self.splitter, count), headings(found, entry.title, self.splitter, count)
+            return EmbeddingTexts(
+                texts_to_embed(found, self.splitter, count), heading_texts(found, entry.title, self.splitter, count)
             )
 
-        embedding = Embedding(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
-        loading = threading.Thread(target=chroma.load_library, daemon=True)
+        embedding = EmbeddingRun(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
+        loading = threading.Thread(target=chroma.import_chromadb, daemon=True)
         loading.start()  # the embedder works outside Python most of the time
         try:
             vectors, self.embedded = embedding.run(entries, self.fresh)
@@ -233,7 +233,7 @@ class Build:
 
     def _write(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[IndexedPaper],
         passages: Sequence[Passage],
         vectors: np.ndarray | None,
         inventory: Inventory,
@@ -241,8 +241,8 @@ class Build:
     ) -> str:
         """Write a new generation and let it answer from now on; returns its name."""
         began = time.perf_counter()
-        self._tell("writing", 0, 1, "writing the index")
-        contents = Contents(
+        self._report_progress("writing", 0, 1, "writing the index")
+        contents = GenerationContents(
             entries=entries,
             passages=passages,
             texts=[indexed_text(one, entry.title) for entry in entries for one in passages[entry.rows]],
@@ -272,25 +272,25 @@ class Build:
             problems=problems,
         )
 
-    def _tell(self, stage: str, done: int, total: int, message: str, eta: float = -1.0) -> None:
+    def _report_progress(self, stage: str, done: int, total: int, message: str, eta: float = -1.0) -> None:
         self.on_progress(BuildProgress(stage, done, total, message, eta))
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
-            raise Stopped
+            raise BuildStopped
 
 
-def _called(entries: Sequence[Entry], usages: Sequence[Usage]) -> list[Entry]:
+def _assign_names(entries: Sequence[IndexedPaper], usages: Sequence[NameUsage]) -> list[IndexedPaper]:
     """The entries with the names that mean them in this library; the manifest file's own names come first."""
     order = [entry.arxiv_id or f"{entry.year or 9999:04d}{entry.month:02d}{entry.paper}" for entry in entries]
-    called = call([entry.title for entry in entries], usages, [_time(text) for text in order])
+    called = name_papers([entry.title for entry in entries], usages, [_sort_time(text) for text in order])
     return [
         replace(entry, short_names=tuple(dict.fromkeys((*entry.short_names, *one.names))), coined=one.coined)
         for entry, one in zip(entries, called, strict=True)
     ]
 
 
-def _time(identifier: str) -> str:
+def _sort_time(identifier: str) -> str:
     """Sorts by time: an arXiv id says year and month ("2004.04906"), as does what _called makes without one."""
     return f"20{identifier}" if identifier[:4].isdigit() and identifier[4:5] == "." else identifier
 

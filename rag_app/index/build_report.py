@@ -79,11 +79,11 @@ def paper_reports(manifest: Manifest, read_now: Mapping[str, float]) -> tuple[Pa
     )
 
 
-class Stopped(Exception):
+class BuildStopped(Exception):
     """The user stopped the build; what was finished is kept."""
 
 
-class Clock:
+class EtaEstimator:
     """Measures a rate and tells from it how long the rest takes."""
 
     def __init__(self, total: int) -> None:

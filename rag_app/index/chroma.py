@@ -37,7 +37,7 @@ _OPENING = threading.Lock()
 
 
 def _client(folder: Path) -> Any:
-    load_library()
+    import_chromadb()
     import chromadb  # noqa: PLC0415
     from chromadb.config import Settings  # noqa: PLC0415
 
@@ -73,7 +73,7 @@ def _values(name: str, value: Any) -> Iterator[Any]:
             yield from _values(name, inner)
 
 
-def load_library() -> None:
+def import_chromadb() -> None:
     """Import chromadb, which takes a second: a build does it while the embedder works. Harmless when done before."""
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
     import chromadb  # noqa: F401, PLC0415
@@ -88,7 +88,7 @@ _REBUILD = "Build again with --fresh."
 
 
 @contextmanager
-def _asking(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
+def _translate_errors(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
     """chromadb raises a different type for each way of being damaged: each becomes an IndexFault with the remedy."""
     try:
         yield
@@ -99,7 +99,7 @@ def _asking(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Before:
+class EarlierCollection:
     """An earlier collection that a new one begins as a copy of."""
 
     folder: Path
@@ -107,13 +107,13 @@ class Before:
     kept: frozenset[str]  # ids of those that the new one has unchanged
 
 
-def write(folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before: Before | None = None) -> None:
+def write_collection(folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before: EarlierCollection | None = None) -> None:
     """Create the collection in `folder` (new, empty). Row i of `vectors` (n, dimension) belongs to passage i.
 
     With `before`, only what differs from that collection is written. Raises IndexFault when Chroma cannot write it, for
     instance to a full disk.
     """
-    with _asking(folder, "Chroma could not write here", "Free some space if the disk is full, then build again."):
+    with _translate_errors(folder, "Chroma could not write here", "Free some space if the disk is full, then build again."):
         if before is not None:
             _snapshot(before.folder, folder)
         client = _client(folder)
@@ -153,7 +153,7 @@ def _snapshot(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-def wear(folder: Path) -> float:
+def writes_per_passage(folder: Path) -> float:
     """How often something was written or deleted, for each passage there: 1 in a new collection.
 
     Chroma only marks what is deleted, and its files do not shrink.
@@ -215,7 +215,7 @@ class PassageStore:
         if not _writable(folder):
             # Chroma notes in its file who opened it, so an index on a read-only disk is read from a copy.
             copy = tempfile.TemporaryDirectory(prefix="rag-app-", ignore_cleanup_errors=True)
-        with _asking(folder, "Chroma cannot read this"):
+        with _translate_errors(folder, "Chroma cannot read this"):
             place = folder if copy is None else Path(copy.name) / "chroma"
             if copy is not None:
                 _copy(folder, place)
@@ -228,13 +228,13 @@ class PassageStore:
 
     def count(self) -> int:
         """How many passages there are."""
-        with _asking(self.folder, "Chroma cannot read this"):
+        with _translate_errors(self.folder, "Chroma cannot read this"):
             return int(self.collection.count())
 
     def nearest(self, vector: np.ndarray, count: int, papers: Sequence[str] = ()) -> tuple[list[str], np.ndarray]:
         """The ids closest in meaning by Chroma's graph, best first, and their cosine similarity, float32 (k,)."""
         where = {"paper": {"$in": list(papers)}} if papers else None
-        with _asking(self.folder, "Chroma cannot search this"):
+        with _translate_errors(self.folder, "Chroma cannot search this"):
             found = self.collection.query(
                 query_embeddings=[vector], n_results=count, where=where, include=["distances"]
             )
@@ -244,7 +244,7 @@ class PassageStore:
         """The passages with these ids, in this order. Raises IndexFault when one is not there."""
         if not identifiers:
             return []  # Chroma takes an empty list for all
-        with _asking(self.folder, "Chroma cannot read this"):
+        with _translate_errors(self.folder, "Chroma cannot read this"):
             found = self.collection.get(ids=list(identifiers), include=["documents", "metadatas"])
         by_id = {
             identifier: _passage(identifier, text, metadata)

@@ -40,14 +40,14 @@ class _Span:
     tokens: int
 
 
-def split(reading: Reading, paper: str, digest: str, splitter: Splitter, count: CountTokens) -> tuple[Passage, ...]:
+def split_paper(reading: Reading, paper: str, digest: str, splitter: Splitter, count: CountTokens) -> tuple[Passage, ...]:
     """Split one paper, whose title is `reading.title`. `digest` is the hash of its file: ids are made of it.
 
     Bibliography and furniture are left out; a paper without text gives no passages. Nothing is ever cut off silently:
     every passage fits the window. Raises IndexFault where a single character does not.
     """
     runs = [run for page in reading.pages for run in _page_runs(page, paper)]
-    contexts = count(embedded_texts([run.empty for run in runs], splitter, count))
+    contexts = count(texts_to_embed([run.empty for run in runs], splitter, count))
     # All sentences in one call: the tokenizer then works on every core.
     tokens = iter(count([run.page.text[start:end] for run in runs for start, end in run.places]))
     found = [
@@ -55,43 +55,43 @@ def split(reading: Reading, paper: str, digest: str, splitter: Splitter, count: 
         for run, context in zip(runs, contexts, strict=True)
         for piece in _pieces(run, tokens, context, splitter, count)
     ]
-    fitting = _fitting(found, {page.number: page for page in reading.pages}, splitter, count)
+    fitting = _halve_long_passages(found, {page.number: page for page in reading.pages}, splitter, count)
     return tuple(replace(passage, id=passage_id(digest, number)) for number, passage in enumerate(fitting))
 
 
-def embedded_texts(passages: Sequence[Passage], splitter: Splitter, count: CountTokens) -> list[str]:
+def texts_to_embed(passages: Sequence[Passage], splitter: Splitter, count: CountTokens) -> list[str]:
     """What the embedder reads of each passage: its text, behind a table's caption and header row where it has them.
 
     These are shortened where they are long, so that most of the window is left for the text. A sentence that a passage
     shares with the one before it is read there only: it is in the words of both, and in the vector of one.
     """
-    contexts = _shortened([passage.context for passage in passages], splitter.window // 4, count)
-    own = [one.text[_shared(before, one) :].lstrip() for before, one in zip((None, *passages), passages, strict=False)]
+    contexts = _shorten_texts([passage.context for passage in passages], splitter.window // 4, count)
+    own = [one.text[_overlap_length(before, one) :].lstrip() for before, one in zip((None, *passages), passages, strict=False)]
     return [
         "\n".join(part for part in (contexts[one.context], text) if part)
         for one, text in zip(passages, own, strict=True)
     ]
 
 
-def _shared(before: Passage | None, passage: Passage) -> int:
+def _overlap_length(before: Passage | None, passage: Passage) -> int:
     """How many characters at the passage's start stand in the one before it too."""
     if before is None or (before.paper, before.page) != (passage.paper, passage.page):
         return 0
     return max(0, before.end - passage.start) if before.start < passage.start else 0
 
 
-def headings(passages: Sequence[Passage], title: str, splitter: Splitter, count: CountTokens) -> list[str]:
+def heading_texts(passages: Sequence[Passage], title: str, splitter: Splitter, count: CountTokens) -> list[str]:
     """Title and section of each passage, which the embedder reads once for all passages of a section.
 
     Long ones are shortened to the window; of a long path of sections the innermost says most.
     """
     half = splitter.window // 2 - 1
-    titles = _shortened([title], half, count)
-    sections = _shortened([passage.section for passage in passages], half, count, keep_end=True)
+    titles = _shorten_texts([title], half, count)
+    sections = _shorten_texts([passage.section for passage in passages], half, count, keep_end=True)
     return ["\n".join(part for part in (titles[title], sections[one.section]) if part) for one in passages]
 
 
-def _shortened(texts: Sequence[str], limit: int, count: CountTokens, keep_end: bool = False) -> dict[str, str]:
+def _shorten_texts(texts: Sequence[str], limit: int, count: CountTokens, keep_end: bool = False) -> dict[str, str]:
     """Each text -> the part of it that has at most `limit` tokens."""
     different = list(dict.fromkeys(texts))
     short = dict(zip(different, different, strict=True))
@@ -104,7 +104,7 @@ def _shortened(texts: Sequence[str], limit: int, count: CountTokens, keep_end: b
 
 
 @dataclass(frozen=True)
-class _Run:
+class _BlockRun:
     """Neighbouring blocks that are split together, and where their sentences stand on the page."""
 
     page: Page
@@ -112,7 +112,7 @@ class _Run:
     places: tuple[tuple[int, int], ...]
 
 
-def _page_runs(page: Page, paper: str) -> Iterator[_Run]:
+def _page_runs(page: Page, paper: str) -> Iterator[_BlockRun]:
     for blocks in _runs(page.blocks):
         kind: Literal["text", "table", "caption"] = (
             "table" if any(block.kind == "table" for block in blocks) else "text"
@@ -121,7 +121,7 @@ def _page_runs(page: Page, paper: str) -> Iterator[_Run]:
             kind = "caption"
         context = _table_context(page, blocks) if kind == "table" else ""
         empty = Passage("", paper, page.number, page.label, blocks[0].section, 0, 0, "", kind, context)
-        yield _Run(page, empty, tuple(_places(page, blocks)))
+        yield _BlockRun(page, empty, tuple(_places(page, blocks)))
 
 
 def _places(page: Page, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
@@ -133,7 +133,7 @@ def _places(page: Page, blocks: Sequence[Block]) -> Iterator[tuple[int, int]]:
 
 
 def _pieces(
-    run: _Run, tokens: Iterator[int], context: int, splitter: Splitter, count: CountTokens
+    run: _BlockRun, tokens: Iterator[int], context: int, splitter: Splitter, count: CountTokens
 ) -> Iterator[Passage]:
     """The passages of one run; `tokens` gives those of each of its sentences, `context` has that many."""
     # A few tokens to spare where the embedder's tokens of joined sentences are more than those of each.
@@ -141,7 +141,7 @@ def _pieces(
     spans: list[_Span] = []
     for start, end in run.places:
         length = next(tokens)
-        spans += [_Span(start, end, length)] if length <= room else _cut(run.page.text, start, end, room, count)
+        spans += [_Span(start, end, length)] if length <= room else _halve_until_fits(run.page.text, start, end, room, count)
     overlap = splitter.overlap if run.empty.kind == "text" else 0
     for position, (start, end) in enumerate(_pack(spans, room, overlap)):
         # The first piece of a table holds its caption and header itself.
@@ -152,11 +152,11 @@ def _piece(passage: Passage, page: Page, start: int, end: int) -> Passage:
     return replace(passage, start=start, end=end, text=page.text[start:end])
 
 
-def _fitting(
+def _halve_long_passages(
     passages: Sequence[Passage], pages: Mapping[int, Page], splitter: Splitter, count: CountTokens
 ) -> list[Passage]:
     """The passages, halved where one is too long after all."""
-    counts = count(embedded_texts(passages, splitter, count))
+    counts = count(texts_to_embed(passages, splitter, count))
     found: list[Passage] = []
     for passage, tokens in zip(passages, counts, strict=True):
         if tokens <= splitter.window:
@@ -169,7 +169,7 @@ def _fitting(
             )
         page = pages[passage.page]
         halves = [_piece(passage, page, *half) for half in _halves(page.text, passage.start, passage.end)]
-        found += _fitting(halves, pages, splitter, count)
+        found += _halve_long_passages(halves, pages, splitter, count)
     return found
 
 
@@ -182,7 +182,7 @@ def _runs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
                 yield run
             run = []
             continue
-        if run and not _together(run[-1], block):
+        if run and not _belong_together(run[-1], block):
             yield run
             run = []
         run.append(block)
@@ -190,7 +190,7 @@ def _runs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
         yield run
 
 
-def _together(one: Block, two: Block) -> bool:
+def _belong_together(one: Block, two: Block) -> bool:
     if one.section != two.section:
         return False
     if "body" in (one.kind, two.kind):
@@ -207,12 +207,12 @@ def _table_context(page: Page, run: Sequence[Block]) -> str:
     return " ".join(part.replace("\n", " ")[:200] for part in (*captions, header) if part)
 
 
-def _cut(text: str, start: int, end: int, room: int, count: CountTokens) -> list[_Span]:
+def _halve_until_fits(text: str, start: int, end: int, room: int, count: CountTokens) -> list[_Span]:
     """Halve a piece at white space until each half fits (a sentence longer than the window, a wall of digits)."""
     tokens = count([text[start:end]])[0]
     if tokens <= room or end - start < 2:
         return [_Span(start, end, tokens)]
-    return [span for half in _halves(text, start, end) for span in _cut(text, *half, room, count)]
+    return [span for half in _halves(text, start, end) for span in _halve_until_fits(text, *half, room, count)]
 
 
 def _halves(text: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -35,8 +35,8 @@ from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.index import passage_store
 from rag_app.index.bm25 import WordIndex
 from rag_app.index.chroma import PassageStore
-from rag_app.index.manifest import Entry, Manifest, read_manifest
-from rag_app.index.map import library_map, paper_vectors
+from rag_app.index.manifest import IndexedPaper, Manifest, read_manifest
+from rag_app.index.map import make_map, paper_vectors
 from rag_app.index.vector_search import VectorSearch
 from rag_app.papers import reading_store
 from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
@@ -108,7 +108,7 @@ class Generation:
         if not self.manifest.has_meaning:
             return LibraryMap()
         papers = self.manifest.papers
-        return library_map(
+        return make_map(
             [entry.paper for entry in papers],
             [entry.title for entry in papers],
             [entry.short_names[0] if entry.short_names else "" for entry in papers],
@@ -154,7 +154,7 @@ class Generation:
         first = {passage_id(entry.digest, 0)[:-5]: entry.first for entry in self.manifest.papers}
         return np.array([first[one[:-5]] + int(one[-5:]) for one in identifiers], dtype=np.int64)
 
-    def _place(self, row: int) -> tuple[Entry, int]:
+    def _place(self, row: int) -> tuple[IndexedPaper, int]:
         entry = self.manifest.papers[int(self.rows[row, 0])]
         return entry, row - entry.first
 
@@ -165,7 +165,7 @@ class Generation:
             return []
         return passage_store.load_passages(self._parts / entry.part / f"passages-{entry.key}.json", paper)
 
-    def reading(self, paper: str) -> Reading:
+    def get_reading(self, paper: str) -> Reading:
         """What was read from the paper. Raises KeyError for a paper that is not in this generation."""
         entry = self.by_paper[paper]
         with self._lock:
@@ -181,7 +181,7 @@ class Generation:
 
     def page(self, paper: str, number: int) -> Page:
         """One page by its physical number from 1. Raises KeyError when there is no such paper or page."""
-        pages = self.reading(paper).pages
+        pages = self.get_reading(paper).pages
         if not 1 <= number <= len(pages):
             raise KeyError(f"{paper} has {len(pages)} pages, not {number}")
         return pages[number - 1]
@@ -206,7 +206,7 @@ def current_name(index: Path) -> str:
     return name
 
 
-def answers(index: Path, name: str) -> bool:
+def is_current(index: Path, name: str) -> bool:
     """Whether `name` is the generation that answers now."""
     try:
         return current_name(index) == name
@@ -261,7 +261,7 @@ def rollback(index: Path) -> str:
     raise IndexMissing(f"{index}: there is no earlier generation to return to. Build again with --fresh instead.")
 
 
-def tidy(index: Path) -> None:
+def clean_index(index: Path) -> None:
     """Remove what no reader needs: unfinished generations, old ones, unused parts.
 
     The generation before the current one stays for rollback, unless it holds a paper that is no longer in the current
@@ -276,7 +276,7 @@ def tidy(index: Path) -> None:
     for folder in _generations(index):
         if len(kept) < 2 and folder.name < name and _is_whole(folder):
             before = read_manifest(folder)
-            if _holds(manifest, before):
+            if _keeps_all_papers(manifest, before):
                 kept[folder.name] = before
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
@@ -299,7 +299,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _holds(manifest: Manifest, before: Manifest) -> bool:
+def _keeps_all_papers(manifest: Manifest, before: Manifest) -> bool:
     """Whether every paper of `before` is still there: under its name, or its bytes under another one."""
     names = {entry.paper for entry in manifest.papers}
     digests = {entry.digest for entry in manifest.papers}
@@ -318,7 +318,7 @@ def writer_lock(index: Path) -> Iterator[None]:
         index.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise IndexBusy(f"{index}: {_holder(holder)} is building this index. Wait until it has finished.") from error
+        raise IndexBusy(f"{index}: {_lock_holder(holder)} is building this index. Wait until it has finished.") from error
     except OSError as error:
         raise IndexFault(
             f"{index}: cannot be written ({error}). Correct the permissions or set RAG_INDEX to another folder."
@@ -331,7 +331,7 @@ def writer_lock(index: Path) -> Iterator[None]:
         lock.release()
 
 
-def _holder(path: Path) -> str:
+def _lock_holder(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         return path.read_text(encoding="utf-8").strip() or "another process"
     return "another process"
@@ -343,7 +343,7 @@ Result = TypeVar("Result")
 
 
 @dataclass
-class _Opened:
+class _OpenGeneration:
     generation: Generation
     users: int = 0
     retired: bool = False
@@ -355,10 +355,10 @@ class SharedIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = threading.Lock()
-        self._opened: _Opened | None = None
+        self._opened: _OpenGeneration | None = None
 
     @contextmanager
-    def using(self) -> Iterator[Generation]:
+    def use_current(self) -> Iterator[Generation]:
         """The generation that answers now; it stays open while it is used, also when a build swaps it.
 
         Raises IndexMissing when nothing was built, IndexFault when the index is damaged.
@@ -373,25 +373,25 @@ class SharedIndex:
                 opened.users -= 1
                 _close_unused(opened)
 
-    def do(self, work: Callable[[Generation], Result], stack: ExitStack) -> tuple[Generation, Result]:
+    def run_on_current(self, work: Callable[[Generation], Result], stack: ExitStack) -> tuple[Generation, Result]:
         """Do `work` on the generation that answers now, which stays open until `stack` is closed.
 
         A build of another process may remove the files of a generation before `work` has opened them: then it is done
         again on the new one.
         """
         for _ in range(ATTEMPTS):
-            generation = stack.enter_context(self.using())
+            generation = stack.enter_context(self.use_current())
             try:
                 return generation, work(generation)
             except IndexFault:
-                if answers(self._root, generation.name):
+                if is_current(self._root, generation.name):
                     raise
         raise IndexFault(f"{self._root}: changes faster than it can be read. Ask again when the build has finished.")
 
-    def _newest(self) -> _Opened:
+    def _newest(self) -> _OpenGeneration:
         if self._opened is not None and self._opened.generation.name == current_name(self._root):
             return self._opened
-        opened = _Opened(open_current(self._root))
+        opened = _OpenGeneration(open_current(self._root))
         if self._opened is not None:
             self._opened.retired = True
             _close_unused(self._opened)
@@ -399,6 +399,6 @@ class SharedIndex:
         return opened
 
 
-def _close_unused(opened: _Opened) -> None:
+def _close_unused(opened: _OpenGeneration) -> None:
     if opened.retired and not opened.users:
         opened.generation.close()

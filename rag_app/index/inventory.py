@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag_app.files import file_digest
 from rag_app.index.generations import Generation
-from rag_app.index.manifest import Entry, Manifest
+from rag_app.index.manifest import IndexedPaper, Manifest
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Paper
@@ -19,7 +19,7 @@ CLOSED = "closed-"  # in front of the digest of a file that could not be opened
 
 
 @dataclass(frozen=True)
-class File:
+class CorpusFile:
     """A paper with what identifies its bytes. `problem` says why its bytes are unknown."""
 
     paper: Paper
@@ -44,7 +44,7 @@ def reading_key(keep_hidden: bool) -> str:
 class Inventory:
     """The files to index, and those left out since another has the same bytes: name, size and time of each."""
 
-    files: tuple[File, ...]
+    files: tuple[CorpusFile, ...]
     doubles: tuple[tuple[str, int, int], ...]
     problems: tuple[str, ...]
 
@@ -54,12 +54,12 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
 
     `keep_hidden`: they are to be read with the text that nobody can see.
     """
-    files: dict[str, File] = {}  # by digest
+    files: dict[str, CorpusFile] = {}  # by digest
     doubles: list[tuple[str, int, int]] = []
     problems: list[str] = []
     for paper in papers:
         try:
-            file = _identified(paper, before.by_paper.get(paper.paper) if before else None)
+            file = _identify_file(paper, before.by_paper.get(paper.paper) if before else None)
         except FileNotFoundError:  # removed since the folder was listed
             continue
         first = files.setdefault(file.digest, file)
@@ -70,23 +70,23 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
     return Inventory(read, tuple(doubles), tuple(problems))
 
 
-def _identified(paper: Paper, entry: Entry | None) -> File:
+def _identify_file(paper: Paper, entry: IndexedPaper | None) -> CorpusFile:
     status = paper.path.stat()
     size, modified = status.st_size, status.st_mtime_ns
     if entry and (entry.size, entry.modified) == (size, modified) and not entry.digest.startswith(CLOSED):
-        return File(paper, entry.digest, size, modified)
+        return CorpusFile(paper, entry.digest, size, modified)
     try:
-        return File(paper, file_digest(paper.path), size, modified)
+        return CorpusFile(paper, file_digest(paper.path), size, modified)
     except FileNotFoundError:
         raise
     except OSError as error:
         problem = f"{paper.paper}: cannot be opened ({error.strerror}). Correct its permissions, then build again."
         # Not of its bytes, so that it is looked at again by every build.
         digest = CLOSED + hashlib.sha256(problem.encode()).hexdigest()
-        return File(paper, digest, size, modified, problem)
+        return CorpusFile(paper, digest, size, modified, problem)
 
 
-def files_there(corpus: Path) -> set[tuple[str, int, int]]:
+def list_files(corpus: Path) -> set[tuple[str, int, int]]:
     """Name, size and time of every paper's file; none of them is read."""
     there = set()
     for paper in list_papers(corpus).papers:
@@ -96,13 +96,13 @@ def files_there(corpus: Path) -> set[tuple[str, int, int]]:
     return there
 
 
-def is_made_of(manifest: Manifest, files: Sequence[File]) -> bool:
+def is_built_from(manifest: Manifest, files: Sequence[CorpusFile]) -> bool:
     """Whether the index holds exactly these files, described as they are now."""
     by_paper = {entry.paper: entry for entry in manifest.papers}
     return len(by_paper) == len(files) and all(_is_entry_of(by_paper.get(file.paper.paper), file) for file in files)
 
 
-def _is_entry_of(entry: Entry | None, file: File) -> bool:
+def _is_entry_of(entry: IndexedPaper | None, file: CorpusFile) -> bool:
     """Whether the manifest's entry was made from this file with this description.
 
     What papers.toml leaves open was filled in from the paper itself, so only what it states is compared.

@@ -13,7 +13,7 @@ FORMAT = 1  # of the index folder's layout; another number asks for a rebuild
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexedPaper:
     """What the manifest says of one paper. Its passages are the rows [first, first + passages)."""
 
     paper: str
@@ -57,7 +57,7 @@ class Manifest:
     splitter: str
     reading: int  # READING_VERSION
     versions: dict[str, str]  # of the packages that matter
-    papers: tuple[Entry, ...]
+    papers: tuple[IndexedPaper, ...]
     passages: int
     doubles: tuple[tuple[str, int, int], ...] = ()  # files left out since another has the same bytes: name, size, time
     warnings: tuple[str, ...] = ()  # about the folder, not about one paper
@@ -75,8 +75,8 @@ def read_manifest(folder: Path) -> Manifest:
             raise IndexMismatch(
                 f"{folder}: this index has format {value['format']}, this program writes {FORMAT}. Build again."
             )
-        papers = tuple(_checked(Entry(**{**entry, **_tuples(entry)})) for entry in value.pop("papers"))
-        manifest = _checked(Manifest(papers=papers, **{**value, **_tuples(value)}))
+        papers = tuple(_check_fields(IndexedPaper(**{**entry, **_tuples(entry)})) for entry in value.pop("papers"))
+        manifest = _check_fields(Manifest(papers=papers, **{**value, **_tuples(value)}))
         _check_rows(manifest)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IndexFault(f"{folder}: manifest damaged ({error}). Build again with --fresh.") from error
@@ -106,21 +106,21 @@ def _check_rows(manifest: Manifest) -> None:
         raise ValueError("the papers' passages do not add up")
 
 
-Record = TypeVar("Record", Entry, Manifest)
+Record = TypeVar("Record", IndexedPaper, Manifest)
 _TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
 
 
-def _checked(record: Record) -> Record:
+def _check_fields(record: Record) -> Record:
     """The record, if every field has the type that it says. A damaged file must not surprise a search much later."""
     for field in fields(record):
         kind, value = str(field.type), getattr(record, field.name)
         wanted = _TYPES.get(kind, dict if kind.startswith("dict") else tuple)
-        if not isinstance(value, wanted) or not _holds(kind, value):
+        if not isinstance(value, wanted) or not _has_item_types(kind, value):
             raise TypeError(f"{field.name} is not {field.type}")
     return record
 
 
-def _holds(kind: str, value: Any) -> bool:
+def _has_item_types(kind: str, value: Any) -> bool:
     """Whether a field that holds several values holds those that it says."""
     if kind.startswith("dict"):
         return all(isinstance(one, str) for one in value.values())

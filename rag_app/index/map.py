@@ -23,13 +23,13 @@ NAMED_BY = 2  # words
 OTHER = "other"
 
 
-def library_map(
+def make_map(
     papers: Sequence[str], titles: Sequence[str], names: Sequence[str], topics: Sequence[str], means: np.ndarray
 ) -> LibraryMap:
     """The map of these papers; `names` is what each is called, or empty, and `means` what paper_vectors gave."""
     shown = [number for number in range(len(papers)) if means[number].any()]
-    places = plane(means[shown])
-    group = groups(means[shown], [titles[number] for number in shown], [topics[number] for number in shown])
+    places = project_to_plane(means[shown])
+    group = name_groups(means[shown], [titles[number] for number in shown], [topics[number] for number in shown])
     points = tuple(
         MapPoint(
             papers[number], titles[number], names[number], group[row], float(places[row, 0]), float(places[row, 1])
@@ -54,7 +54,7 @@ def paper_vectors(vectors: np.ndarray, rows: Sequence[slice]) -> np.ndarray:
     return means
 
 
-def plane(means: np.ndarray) -> np.ndarray:
+def project_to_plane(means: np.ndarray) -> np.ndarray:
     """float64 (papers, 2), each coordinate from -1 to 1: the first two principal components of `means`."""
     if len(means) < 2:
         return np.zeros((len(means), 2))
@@ -71,7 +71,7 @@ def plane(means: np.ndarray) -> np.ndarray:
     return places
 
 
-def groups(means: np.ndarray, titles: Sequence[str], topics: Sequence[str]) -> list[str]:
+def name_groups(means: np.ndarray, titles: Sequence[str], topics: Sequence[str]) -> list[str]:
     """A group's name for each paper: its topic, or for the papers that have none, what near papers' titles share."""
     named = [topic.strip() for topic in topics]
     without = [number for number, topic in enumerate(named) if not topic]

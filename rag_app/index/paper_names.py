@@ -29,7 +29,7 @@ def _pattern(name: str) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w-]){words}(?:['’]?s)?(?!\w)", re.IGNORECASE)
 
 
-def holds_name(question: str, name: str) -> bool:
+def contains_name(question: str, name: str) -> bool:
     """Whether the question holds the name as words of its own; hyphens and blanks are one."""
     name = name.strip()
     pattern = _pattern(name)
@@ -87,7 +87,7 @@ _SMALL = frozenset(
 
 
 @dataclass(frozen=True)
-class Usage:
+class NameUsage:
     """How one paper uses names that could be its own."""
 
     given: tuple[str, ...]  # by its title or introduction
@@ -97,14 +97,14 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Called:
+class PaperNames:
     """The names of one paper, as a question may write them."""
 
     names: tuple[str, ...]
     coined: tuple[str, ...]
 
 
-def usage(reading: Reading) -> Usage:
+def count_name_usage(reading: Reading) -> NameUsage:
     """Count the names in one paper's text; the bibliography and page furniture do not count."""
     texts = [
         "\n".join(page.text[b.start : b.end] for b in page.blocks if b.kind not in ("bibliography", "furniture"))
@@ -133,7 +133,7 @@ def usage(reading: Reading) -> Usage:
     )
     given = tuple(name for name in reading.abbreviations if name in in_title or not _is_ordinary(name, text))
     rates = {name: count / thousands for name, count in frequent.items()}
-    return Usage(given, coined, rates, tuple(name for name, times in cited.items() if times))
+    return NameUsage(given, coined, rates, tuple(name for name, times in cited.items() if times))
 
 
 def _is_name(name: str, text: str, places: Sequence[int]) -> bool:
@@ -154,7 +154,7 @@ def _is_ordinary(name: str, text: str) -> bool:
     whole = (
         not _INSIDE.match(text[max(0, start - 1) : start])
         and not _INSIDE.match(text[start + len(plain) : start + len(plain) + 1])
-        for start in _places(plain, text)
+        for start in _find_places(plain, text)
     )
     return sum(whole) >= PLAIN_USES
 
@@ -162,7 +162,7 @@ def _is_ordinary(name: str, text: str) -> bool:
 def _is_part(name: str, text: str, uses: int) -> bool:
     """Whether the name mostly stands beside another one: "MS" and "MARCO", "York", "Joe"."""
     beside = 0
-    for start in _places(name, text):
+    for start in _find_places(name, text):
         end = start + len(name)
         behind = _LAST_NAME.match(text[max(0, start - LONGEST_WORD) : start][::-1])
         if behind and not _INSIDE.match(text[end : end + 1]):
@@ -172,7 +172,7 @@ def _is_part(name: str, text: str, uses: int) -> bool:
     return beside * 2 > uses
 
 
-def _places(part: str, text: str) -> Iterator[int]:
+def _find_places(part: str, text: str) -> Iterator[int]:
     """Where `part` begins in the text, also within words; far faster than a pattern that begins with a choice."""
     start = text.find(part)
     while start >= 0:
@@ -182,11 +182,11 @@ def _places(part: str, text: str) -> Iterator[int]:
 
 def _times_cited(name: str, text: str) -> int:
     """How many of the first ten uses are followed by a citation; a citation at the very first counts for all ten."""
-    cited = [_CITATION.match(text, start + len(name)) is not None for start in islice(_places(name, text), 10)]
+    cited = [_CITATION.match(text, start + len(name)) is not None for start in islice(_find_places(name, text), 10)]
     return 10 if cited[0] else sum(cited)
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """How names are compared: "Self-RAG", "SELF RAG" and "SelfRAG" are one."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
@@ -212,7 +212,7 @@ def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
                 yield letters, first, place + 1
 
 
-def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -> list[Called]:
+def name_papers(titles: Sequence[str], usages: Sequence[NameUsage], order: Sequence[str]) -> list[PaperNames]:
     """Name the papers of one library. `order` sorts them by time (an arXiv id, or a year)."""
     spelled = [{letters for letters, _, _ in _acronyms(title)} if title else set() for title in titles]
     claims: dict[str, list[tuple[int, str, int]]] = {}  # folded name -> (strength, name, paper)
@@ -220,60 +220,60 @@ def call(titles: Sequence[str], usages: Sequence[Usage], order: Sequence[str]) -
         head = title_head(title)
         for name in dict.fromkeys(name for name in (head, *one.given) if len(name) > 1):
             if name != head and not (
-                _mostly_here(name, number, usages) and (name in spelled[number] or not _common(name, usages))
+                _is_mostly_here(name, number, usages) and (name in spelled[number] or not _is_common_name(name, usages))
             ):
                 continue
             strength = 3 if name == head else 1 + (name in spelled[number])
-            claims.setdefault(folded(name), []).append((strength, name, number))
+            claims.setdefault(fold_name(name), []).append((strength, name, number))
     known = {name for one in usages for name in one.rates if name.isupper()}
     for number, letters in enumerate(spelled):
         for name in letters & known:
-            if name in usages[number].cited or (_common(name, usages) and not _comparable(name, number, usages)):
+            if name in usages[number].cited or (_is_common_name(name, usages) and not _is_comparable_rate(name, number, usages)):
                 continue
-            claims.setdefault(folded(name), []).append((1, name, number))
+            claims.setdefault(fold_name(name), []).append((1, name, number))
     names: list[list[str]] = [[] for _ in titles]
     for claimed in claims.values():
         strongest = max(strength for strength, _, _ in claimed)
         _, name, owner = min((claim for claim in claimed if claim[0] == strongest), key=lambda claim: order[claim[2]])
-        names[owner] += [name, *_short_for(name)]
+        names[owner] += [name, *_short_forms(name)]
     acronyms = {name for claimed in claims.values() for _, name, _ in claimed if name.isupper()}
     for kept, title in zip(names, titles, strict=True):
         kept += _with_acronyms(title, acronyms)
-    coined = _coined(usages, order, set(claims))
-    return [Called(tuple(dict.fromkeys(own)), tuple(also)) for own, also in zip(names, coined, strict=True)]
+    coined = _assign_coined_names(usages, order, set(claims))
+    return [PaperNames(tuple(dict.fromkeys(own)), tuple(also)) for own, also in zip(names, coined, strict=True)]
 
 
-def _mostly_here(name: str, number: int, usages: Sequence[Usage]) -> bool:
+def _is_mostly_here(name: str, number: int, usages: Sequence[NameUsage]) -> bool:
     """Whether the paper is among those that use the name most, and does not cite it."""
     highest = max(one.rates.get(name, 0.0) for one in usages)
     return name not in usages[number].cited and usages[number].rates.get(name, 0.0) * 2 >= highest
 
 
-def _comparable(name: str, number: int, usages: Sequence[Usage]) -> bool:
+def _is_comparable_rate(name: str, number: int, usages: Sequence[NameUsage]) -> bool:
     """Whether the paper uses the name at a rate that comes near the highest."""
     return usages[number].rates.get(name, 0.0) >= COMPARABLE * max(one.rates.get(name, 0.0) for one in usages)
 
 
-def _common(name: str, usages: Sequence[Usage]) -> bool:
+def _is_common_name(name: str, usages: Sequence[NameUsage]) -> bool:
     """Whether many papers use the name often and few cite anybody for it: "LLM", "GPU"."""
     often = [one for one in usages if name in one.rates]
     return len(often) > max(SPREAD, len(usages) // 10) and sum(name in one.cited for one in often) * 2 < len(often) - 1
 
 
-def _coined(usages: Sequence[Usage], order: Sequence[str], claimed: set[str]) -> list[list[str]]:
+def _assign_coined_names(usages: Sequence[NameUsage], order: Sequence[str], claimed: set[str]) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in usages]
     for name in sorted({name for one in usages for name in one.coined}):
         rates = {number: one.rates[name] for number, one in enumerate(usages) if name in one.rates}
-        if _common(name, usages):
+        if _is_common_name(name, usages):
             continue
         least = max(LEAST_RATE, COMPARABLE * max(rates.values()))
         first = min((number for number, rate in rates.items() if rate >= least), key=lambda n: order[n], default=None)
-        if first is not None and name in usages[first].coined and folded(name) not in claimed:
-            found[first] += [name, *_short_for(name)]
+        if first is not None and name in usages[first].coined and fold_name(name) not in claimed:
+            found[first] += [name, *_short_forms(name)]
     return found
 
 
-def _short_for(name: str) -> list[str]:
+def _short_forms(name: str) -> list[str]:
     """ "Fusion-in-Decoder" is also called "FiD"."""
     parts = name.split("-")
     return ["".join(part[0] for part in parts)] if len(parts) >= 3 and all(part.isalpha() for part in parts) else []
@@ -311,7 +311,7 @@ def find_mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Men
         for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
             start, end = words[at][0], words[at + length - 1][1]
             text = question[start:end].rstrip(".")
-            papers = names.get(folded(text)) or names.get(folded(text.removesuffix("s")))
+            papers = names.get(fold_name(text)) or names.get(fold_name(text.removesuffix("s")))
             if papers and (length > 1 or "-" in text or any(letter.isupper() or letter.isdigit() for letter in text)):
                 found += [Mention(paper, start, end) for paper in papers]
                 at += length - 1

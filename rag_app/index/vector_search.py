@@ -26,7 +26,7 @@ _SHARED = 8_000_000  # numbers: from here a product is shared among the cores
 _COPY, _AXES = "short.npy", "axes.npy"
 
 
-def write(folder: Path, vectors: np.ndarray) -> None:
+def write_short_vectors(folder: Path, vectors: np.ndarray) -> None:
     """Write the shorter copy of `vectors` (n, dimension) to `folder`, where there are enough of them to need it."""
     if len(vectors) <= WHOLE or vectors.shape[1] <= SHORT:
         return
@@ -89,11 +89,11 @@ class VectorSearch:
             scores = dot(self._vectors, vector)
             if allowed is not None:
                 scores[~allowed] = -np.inf
-            rows = highest(scores, min(count, len(scores) if allowed is None else int(allowed.sum())))
+            rows = top_indices(scores, min(count, len(scores) if allowed is None else int(allowed.sum())))
             scores = scores[rows]
         else:
             scores = dot(self._vectors[rows], vector)
-            best = highest(scores, min(count, len(scores)))
+            best = top_indices(scores, min(count, len(scores)))
             rows, scores = rows[best], scores[best]
         order = np.argsort(-scores, kind="stable")
         return rows[order], scores[order]
@@ -109,7 +109,7 @@ class VectorSearch:
         rough = dot(self._short, dot(self._axes.T, vector))
         if allowed is not None:
             rough[~allowed] = -np.inf
-        return np.sort(highest(rough, wanted))
+        return np.sort(top_indices(rough, wanted))
 
 
 def dot(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def highest(scores: np.ndarray, count: int) -> np.ndarray:
+def top_indices(scores: np.ndarray, count: int) -> np.ndarray:
     """int64 (count,): where the highest scores stand, in no particular order."""
     if count >= len(scores):
         return np.arange(len(scores))

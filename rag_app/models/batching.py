@@ -45,7 +45,7 @@ def pad(ids: Sequence[Sequence[int]], length: int, filler: int) -> tuple[np.ndar
     return tokens, mask
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def normalise_vectors(vectors: np.ndarray) -> np.ndarray:
     """The vectors at length one, float32; a zero vector stays zero."""
     vectors = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)

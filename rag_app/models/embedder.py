@@ -79,7 +79,7 @@ def open_embedder(settings: Settings, cache: Path) -> Embedder:
         return TorchEmbedder(model)
 
 
-class TextEmbedder(Protocol):
+class SentenceEmbedder(Protocol):
     """The part of an embedder that is needed here."""
 
     def embed_passages(self, texts: Sequence[str]) -> np.ndarray: ...

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.models.batching import Batch, pack, pad, unit
-from rag_app.models.openvino_convert import Converted, Embed, choose_precision, convert_any, convert_default, quantise
+from rag_app.models.batching import Batch, pack, pad, normalise_vectors
+from rag_app.models.openvino_convert import ConvertedModel, Embed, choose_precision, convert_any, convert_default, quantise
 from rag_app.models.tokenizer_cache import WordPieces, treats_words_alone
 from rag_app.models.weights import SentenceModel
 
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _About:
+class _ModelInfo:
     """What the cache folder says about its model, so that opening it reads nothing else."""
 
     identity: str
@@ -66,7 +66,7 @@ def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> Op
         except (OSError, MemoryError) as error:  # may be gone the next time: not remembered
             raise ModelError(f"{cache}: the model cannot be converted here ({error}). Free some space.") from error
     try:
-        about = _About(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
+        about = _ModelInfo(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
         if not about.problem:
             return OpenVinoEmbedder(model, replace(about, precision=precision or about.precision), folder, core)
     except Exception as error:  # a damaged folder: whatever JSON, the tokenizer or OpenVINO make of it
@@ -78,7 +78,7 @@ class OpenVinoEmbedder:
     """A converted model. Threads share its requests: one more than it has streams, so that a question need not wait
     for a build that runs in another thread."""
 
-    def __init__(self, model: SentenceModel, about: _About, folder: Path, core: Any) -> None:
+    def __init__(self, model: SentenceModel, about: _ModelInfo, folder: Path, core: Any) -> None:
         self.identity = about.identity
         self.dimension = about.dimension
         self.window = about.window
@@ -140,7 +140,7 @@ class OpenVinoEmbedder:
         finally:
             while running:
                 self._collect(running, vectors)
-        return unit(vectors)
+        return normalise_vectors(vectors)
 
     def _numbers(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text with the special ones, cut to what the model reads."""
@@ -197,7 +197,7 @@ def _streams() -> int:
     return max(1, cores // 4)
 
 
-def _compile(core: Any, folder: Path, about: _About, streams: int) -> Any:
+def _compile(core: Any, folder: Path, about: _ModelInfo, streams: int) -> Any:
     graph = core.read_model(folder / "model.xml")
     settings: dict[str, Any] = {"NUM_STREAMS": str(streams), "INFERENCE_PRECISION_HINT": about.precision}
     if about.precision == "int8":
@@ -242,7 +242,7 @@ def _tidy(cache: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _make(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> _About:
+def _make(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> _ModelInfo:
     ways = (convert_default, convert_any) if model.packaged else (convert_any,)
     problem = ""
     for way in ways:
@@ -254,16 +254,16 @@ def _make(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> _Abou
             problem = f"{model.name}: OpenVINO cannot run this model ({type(error).__name__}: {error})."
             _log.info(problem)
     # Remembered, so that the next start does not try again.
-    return _About(model.identity(), 0, 0, 0, 0, "", problem)
+    return _ModelInfo(model.identity(), 0, 0, 0, 0, "", problem)
 
 
-def _write(model: SentenceModel, made: Converted, folder: Path, openvino: Any, core: Any) -> _About:
+def _write(model: SentenceModel, made: ConvertedModel, folder: Path, openvino: Any, core: Any) -> _ModelInfo:
     openvino.save_model(made.graph, folder / "model.xml", compress_to_fp16=False)
     (folder / "tokenizer.json").write_text(made.tokenizer, encoding="utf-8")
     tokenizer = _tokenizer(folder, None)
     prompt = len(tokenizer.encode(model.passage_prompt, add_special_tokens=False).ids)
     window = made.longest - tokenizer.num_special_tokens_to_add(False) - prompt
-    about = _About(model.identity(), made.dimension, made.longest, window, made.filler, "f32")
+    about = _ModelInfo(model.identity(), made.dimension, made.longest, window, made.filler, "f32")
 
     def open_as(precision: str) -> Embed:
         return OpenVinoEmbedder(model, replace(about, precision=precision), folder, core).embed_passages

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.models.batching import unit
-from rag_app.models.torch_models import is_two_sided, load_sentence_model, traceable
+from rag_app.models.batching import normalise_vectors
+from rag_app.models.torch_models import is_two_sided, load_sentence_model, make_traceable
 from rag_app.models.weights import SentenceModel
 
 AGREEMENT = 0.99  # least cosine between a precision's vectors and those of torch in float32
@@ -63,7 +63,7 @@ Embed = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertedModel:
     """A model in OpenVINO's form, not yet written."""
 
     graph: Any
@@ -74,11 +74,11 @@ class Converted:
     expected: np.ndarray | None  # float32 (50, dimension): torch's vectors of the check texts; None for the default
 
 
-def convert_default(model: SentenceModel, openvino: Any) -> Converted:
+def convert_default(model: SentenceModel, openvino: Any) -> ConvertedModel:
     """The packaged default, without torch. Raises what a missing or changed file causes."""
     config = json.loads((model.folder / "config.json").read_text(encoding="utf-8"))
     limits = json.loads((model.folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
-    return Converted(
+    return ConvertedModel(
         graph=build_bert(model.folder, openvino),
         tokenizer=(model.folder / "tokenizer.json").read_text(encoding="utf-8"),
         dimension=int(config["hidden_size"]),
@@ -88,7 +88,7 @@ def convert_default(model: SentenceModel, openvino: Any) -> Converted:
     )
 
 
-def convert_any(model: SentenceModel, openvino: Any) -> Converted:
+def convert_any(model: SentenceModel, openvino: Any) -> ConvertedModel:
     """Any sentence-transformers model, by following torch through it. Raises what the converter raises."""
     source = load_sentence_model(model.folder, device="cpu")
     if is_two_sided(source):
@@ -96,19 +96,19 @@ def convert_any(model: SentenceModel, openvino: Any) -> Converted:
     fast = getattr(source.tokenizer, "backend_tokenizer", None)
     if fast is None:
         raise ModelError(f"its tokenizer ({type(source.tokenizer).__name__}) has no fast form")
-    module, example = traceable(source)
+    module, example = make_traceable(source)
     shapes = [(name, [-1, -1], openvino.Type.i64) for name in example]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of every branch that tracing fixes; the check below finds a wrong one
         graph = openvino.convert_model(module, example_input=example, input=shapes)
     texts = [model.passage_prompt + text for text in check_texts()]
-    return Converted(
+    return ConvertedModel(
         graph=graph,
         tokenizer=fast.to_str(),
         dimension=int(source.get_embedding_dimension()),
         longest=int(source.max_seq_length),
         filler=int(source.tokenizer.pad_token_id or 0),
-        expected=unit(source.encode(texts, prompt="", show_progress_bar=False)),
+        expected=normalise_vectors(source.encode(texts, prompt="", show_progress_bar=False)),
     )
 
 

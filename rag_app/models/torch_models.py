@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.models.batching import unit
+from rag_app.models.batching import normalise_vectors
 from rag_app.models.weights import SentenceModel
 
 _CHARACTERS_PER_TOKEN = 64  # nothing readable has longer tokens; a string without a blank may hold megabytes
@@ -24,7 +24,7 @@ def load_sentence_model(folder: Path, device: str | None = None) -> Any:
     """The SentenceTransformer of a folder in float32. No network, no code from the model. Raises ModelError."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
-    _quiet()
+    _silence_libraries()
     try:
         model = SentenceTransformer(
             str(folder),
@@ -82,7 +82,7 @@ class TorchEmbedder:
         with self._lock:
             # An empty prompt, and not None: None would let the model choose its own.
             vectors = encode(capped, prompt=prompt, batch_size=16, show_progress_bar=False)
-        return unit(vectors)
+        return normalise_vectors(vectors)
 
     def _count_one(self, text: str) -> int:
         return self.count_tokens([text])[0] if text else 0
@@ -94,7 +94,7 @@ class TorchReranker:
     def __init__(self, folder: Path, name: str) -> None:
         from sentence_transformers import CrossEncoder  # noqa: PLC0415
 
-        _quiet()
+        _silence_libraries()
         try:
             self._model = CrossEncoder(str(folder), local_files_only=True, trust_remote_code=False)
         except Exception as error:  # the library raises whatever a broken file causes
@@ -119,7 +119,7 @@ class TorchReranker:
         return [float(score) for score in np.asarray(scores).reshape(-1)]
 
 
-def _quiet() -> None:
+def _silence_libraries() -> None:
     """No progress bars and notes about weights between our own messages; errors still come."""
     from transformers.utils import logging  # noqa: PLC0415
 
@@ -149,7 +149,7 @@ def is_two_sided(model: Any) -> bool:
     return any(isinstance(part, Router) for part in model)
 
 
-def traceable(model: Any) -> tuple[Any, dict[str, Any]]:
+def make_traceable(model: Any) -> tuple[Any, dict[str, Any]]:
     """The whole model as one torch module (token numbers and mask -> vectors), and an example of its input."""
     import torch  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rag_app.models.embedder import TextEmbedder
+from rag_app.models.embedder import SentenceEmbedder
 
 QUESTIONS_REMEMBERED = 256  # texts
 
@@ -36,7 +36,7 @@ class QuestionVectors:
                 return self._known[text]
         return self._keep(text, self._one(text))
 
-    def ahead(self, texts: Sequence[str]) -> None:
+    def embed_ahead(self, texts: Sequence[str]) -> None:
         """Embed those of the texts that are new, together: that takes half the time."""
         with self._lock:
             new = [text for text in dict.fromkeys(texts) if text not in self._known]
@@ -61,7 +61,7 @@ class SentenceVectors:
     `embedder` gives the one that embeds, which is opened when it is first needed.
     """
 
-    def __init__(self, embedder: Callable[[], TextEmbedder], remembered: int = SENTENCES_REMEMBERED) -> None:
+    def __init__(self, embedder: Callable[[], SentenceEmbedder], remembered: int = SENTENCES_REMEMBERED) -> None:
         self._embedder = embedder
         self._most = remembered
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()

@@ -56,14 +56,14 @@ _SMALL = frozenset(
 )
 
 
-def bibtex(sources: Sequence[Source]) -> str:
+def to_bibtex(sources: Sequence[Source]) -> str:
     """An entry for each paper, in the order given. Keys depend on the papers, not on their order."""
     keys = _keys(sources)
     entries = [_entry(key, source) for key, source in zip(keys, sources, strict=True)]
     return "\n".join([HEAD, *entries])
 
 
-def escaped(text: str) -> str:
+def escape_bibtex(text: str) -> str:
     """Text as LaTeX prints it, for a field between braces. Letters beyond ASCII stay: BibTeX files are UTF-8."""
     plain = "".join(
         " " if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") else letter for letter in text
@@ -106,7 +106,7 @@ def _entry(key: str, source: Source) -> str:
     if arxiv is not None:
         fields |= {"year": str(arxiv.year), "eprint": arxiv.id, "archivePrefix": "arXiv"}
         if source.primary_class:
-            fields["primaryClass"] = escaped(source.primary_class)
+            fields["primaryClass"] = escape_bibtex(source.primary_class)
         fields["url"] = f"https://arxiv.org/abs/{arxiv.id}"
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
     return "\n".join([f"@misc{{{key},", *lines, "}", ""])
@@ -114,10 +114,10 @@ def _entry(key: str, source: Source) -> str:
 
 def _title(title: str) -> str:
     """Words with a capital inside or a digit keep their case in every style: {BERT}, {LoRA}, {GPT-3}."""
-    return " ".join(f"{{{escaped(word)}}}" if _TELLING_CASE.search(word) else escaped(word) for word in title.split())
+    return " ".join(f"{{{escape_bibtex(word)}}}" if _TELLING_CASE.search(word) else escape_bibtex(word) for word in title.split())
 
 
 def _author(name: str) -> str:
     """A name of one author: commas and "and" would make others of it."""
-    plain = escaped(name)
+    plain = escape_bibtex(name)
     return f"{{{plain}}}" if "," in plain or re.search(r"\band\b", plain, re.IGNORECASE) else plain

@@ -21,7 +21,7 @@ MOST_QUOTES, LONGEST_QUOTE, LONGEST_NAME, MOST_PAGES = 100_000, 5_000, 1_000, 1_
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedQuote:
     """One quote of an evidence file: these words stand on that page of the file with that digest."""
 
     answer: int  # from 1
@@ -73,7 +73,7 @@ def _source_value(source: Source) -> Json:
 # -- reading ----------------------------------------------------------------------------------------------------
 
 
-def read_evidence(content: bytes, name: str) -> list[Claimed]:
+def read_evidence(content: bytes, name: str) -> list[ClaimedQuote]:
     """Every quote of the file called `name`. Raises EvidenceError that says what is wrong and where."""
     if len(content) > LARGEST:
         raise EvidenceError(f"{name}: larger than {LARGEST // 2**20} MB, so no evidence file of ours.")
@@ -86,14 +86,14 @@ def read_evidence(content: bytes, name: str) -> list[Claimed]:
         raise EvidenceError(f'{name}: no evidence file, it lacks "format": "{FORMAT}". Make one with: ask … --export')
     if value.get("version") != VERSION or isinstance(value["version"], bool):
         raise EvidenceError(f"{name}: of another version of the format than {VERSION}. Export it again.")
-    claimed: list[Claimed] = []
+    claimed: list[ClaimedQuote] = []
     for number, answer in enumerate(_list(value, "answers", name, "the file"), start=1):
         where = f"answer {number}"
         if not isinstance(answer, dict):
             raise EvidenceError(f"{name}: {where} is no JSON object.")
         for part in ("citations", "nearest"):
             listed = _list(answer, part, name, where)
-            claimed += [_claimed(one, number, name, f"{where}, {part} {at}") for at, one in enumerate(listed, start=1)]
+            claimed += [_parse_claimed_quote(one, number, name, f"{where}, {part} {at}") for at, one in enumerate(listed, start=1)]
         if len(claimed) > MOST_QUOTES:
             raise EvidenceError(f"{name}: more than {MOST_QUOTES} quotes. Split it.")
     return claimed
@@ -106,7 +106,7 @@ def _list(value: Json, field: str, name: str, where: str) -> list[Any]:
     return found
 
 
-def _claimed(value: object, answer: int, name: str, where: str) -> Claimed:
+def _parse_claimed_quote(value: object, answer: int, name: str, where: str) -> ClaimedQuote:
     def field(key: str, kind: type) -> Any:
         found = value.get(key) if isinstance(value, dict) else None
         if not isinstance(found, kind) or isinstance(found, bool):
@@ -123,7 +123,7 @@ def _claimed(value: object, answer: int, name: str, where: str) -> Claimed:
         raise EvidenceError(f'{name}: {where}: "quote" is longer than {LONGEST_QUOTE} characters.')
     if not re.fullmatch(r"(?:[0-9a-f]{64})?", digest):
         raise EvidenceError(f'{name}: {where}: "sha256" is no SHA-256 of 64 hexadecimal digits.')
-    return Claimed(answer, number, paper, page, quote, digest)
+    return ClaimedQuote(answer, number, paper, page, quote, digest)
 
 
 _KINDS = {int: "number", str: "text"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from rag_app.records import Answer, Citation, Json
-from rag_app.text.terms import names, numbers, squash
+from rag_app.text.terms import find_names, find_numbers, squash
 
 Verdict = Literal["up", "down"]
 LONGEST_QUOTE = 30  # words of a fact's quote
@@ -45,23 +45,23 @@ def as_question(id: str, answer: Answer, verdict: Verdict, reason: str) -> Json:
     return question if up else {**question, "disliked": answer.answer}
 
 
-def usable(question: Json) -> bool:
+def is_usable(question: Json) -> bool:
     """Whether it can be asked again: a thumb up for an answer without a verified quote tells no fact."""
     return bool(question["facts"]) or question["verdict"] == "down" or question["kind"] == "unanswerable"
 
 
-def latest(questions: Iterable[Json]) -> list[Json]:
+def keep_latest(questions: Iterable[Json]) -> list[Json]:
     """One user's questions, oldest first, without those that the same user rated again later."""
     last = {" ".join(question["question"].split()).casefold(): question for question in questions}
     return list(last.values())
 
 
-def same_answer(one: str, other: str) -> bool:
+def is_same_answer(one: str, other: str) -> bool:
     """Whether two answers say the same words, whatever their marks and spaces."""
-    return _bare(one) == _bare(other)
+    return _strip_marks(one) == _strip_marks(other)
 
 
-def _bare(text: str) -> str:
+def _strip_marks(text: str) -> str:
     return " ".join(_MARK.sub("", text).split())
 
 
@@ -75,15 +75,15 @@ def _kind(answer: Answer, papers: Sequence[str]) -> str:
 
 def _fact(citation: Citation, answer: Answer) -> Json:
     quote = " ".join(citation.quote.split()[:LONGEST_QUOTE])
-    return {"paper": citation.paper, "page": citation.page, "quote": quote, "must_contain": _telling(quote, answer)}
+    return {"paper": citation.paper, "page": citation.page, "quote": quote, "must_contain": _find_key_terms(quote, answer)}
 
 
-def _telling(quote: str, answer: Answer) -> list[str]:
+def _find_key_terms(quote: str, answer: Answer) -> list[str]:
     """What tells the quote's fact: its numbers, else its names, else its longest words; of them what the answer says.
 
     Where the answer says none of them, those of the quote: then it showed the fact only by quoting it.
     """
-    finders: Sequence[Callable[[str], list[str]]] = (_numbers, names, _long_words)
+    finders: Sequence[Callable[[str], list[str]]] = (_numbers, find_names, _long_words)
     said = squash(_MARK.sub("", answer.answer))
     for everything in (False, True):
         for find in finders:
@@ -94,7 +94,7 @@ def _telling(quote: str, answer: Answer) -> list[str]:
 
 
 def _numbers(text: str) -> list[str]:
-    return [number.written for number in numbers(text)]
+    return [number.written for number in find_numbers(text)]
 
 
 def _long_words(text: str) -> list[str]:

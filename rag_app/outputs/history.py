@@ -19,7 +19,7 @@ from typing import Any
 
 from rag_app.errors import HistoryFault
 from rag_app.outputs.feedback import Verdict, as_question
-from rag_app.outputs.json import answer_json, answer_of
+from rag_app.outputs.json import answer_json, parse_answer
 from rag_app.records import Answer
 
 FORMAT = 1  # PRAGMA user_version of the file
@@ -41,7 +41,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedConversation:
     """A conversation as a list shows it. Times are seconds since 1970."""
 
     id: str
@@ -90,9 +90,9 @@ class History:
         self.file = file
         self._secret: tuple[str, ...] = ()
         for text in secret:
-            self.hide(text)
+            self.add_secret(text)
 
-    def hide(self, secret: str) -> None:
+    def add_secret(self, secret: str) -> None:
         """Never write this text from now on. One of a few letters is no key, and would blot out words."""
         if len(secret) >= 8:
             self._secret = (*self._secret, secret)
@@ -104,12 +104,12 @@ class History:
 
         `began`: when it was asked, in seconds since 1970; conversations stand in the order of their last question.
         """
-        value = self._clean(json.dumps(answer_json(answer), ensure_ascii=False))
-        question, asked = self._clean(answer.question), self._clean(answer.asked)
-        words = self._clean(f"{answer.question}\n{answer.asked}\n{answer.answer}").casefold()
+        value = self._redact_text(json.dumps(answer_json(answer), ensure_ascii=False))
+        question, asked = self._redact_text(answer.question), self._redact_text(answer.asked)
+        words = self._redact_text(f"{answer.question}\n{answer.asked}\n{answer.answer}").casefold()
         now = time.time() if began is None else began
         title = question if len(question) <= LONGEST_TITLE else question[: LONGEST_TITLE - 1].rstrip() + "…"
-        with self._writing() as database:
+        with self._write_transaction() as database:
             database.execute(
                 "INSERT INTO conversations VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET updated = MAX(updated, excluded.updated)",
@@ -121,25 +121,25 @@ class History:
             )
             return int(row.lastrowid or 0)
 
-    def listed(self) -> list[Saved]:
+    def list_conversations(self) -> list[SavedConversation]:
         """The conversations, the newest first."""
         return self.search("")
 
-    def search(self, text: str) -> list[Saved]:
+    def search(self, text: str) -> list[SavedConversation]:
         """The conversations whose title, questions or answers hold the text, in any case; the newest first."""
         sought = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in text.strip().casefold())
-        with self._reading() as database:
+        with self._read_connection() as database:
             rows = database.execute(
                 "SELECT c.id, c.title, c.created, c.updated, (SELECT COUNT(*) FROM turns WHERE conversation = c.id)"
                 " FROM conversations c WHERE c.title LIKE :t ESCAPE '\\' OR EXISTS (SELECT 1 FROM turns"
                 " WHERE conversation = c.id AND words LIKE :t ESCAPE '\\') ORDER BY c.updated DESC LIMIT :most",
                 {"t": f"%{sought}%", "most": MOST_LISTED},
             ).fetchall()
-        return [Saved(*row) for row in rows]
+        return [SavedConversation(*row) for row in rows]
 
     def load(self, conversation: str) -> list[SavedTurn]:
         """The turns of a conversation in order. Raises KeyError when there is no such conversation."""
-        with self._reading() as database:
+        with self._read_connection() as database:
             rows = database.execute(
                 "SELECT t.id, t.answer, f.verdict, COALESCE(f.reason, '') FROM turns t LEFT JOIN feedback f"
                 " ON f.turn = t.id WHERE t.conversation = ? ORDER BY t.id",
@@ -147,19 +147,19 @@ class History:
             ).fetchall()
         if not rows:
             raise KeyError(conversation)
-        return [SavedTurn(id, answer_of(json.loads(answer)), verdict, reason) for id, answer, verdict, reason in rows]
+        return [SavedTurn(id, parse_answer(json.loads(answer)), verdict, reason) for id, answer, verdict, reason in rows]
 
     def rename(self, conversation: str, title: str) -> None:
         """Give a conversation another title. Raises KeyError when there is no such conversation, or no title."""
-        title = self._clean(" ".join(title.split()))[:LONGEST_TITLE]
-        with self._writing() as database:
+        title = self._redact_text(" ".join(title.split()))[:LONGEST_TITLE]
+        with self._write_transaction() as database:
             done = database.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, conversation))
             if not title or not done.rowcount:
                 raise KeyError(conversation)
 
     def delete(self, conversation: str) -> None:
         """Forget a conversation with its turns and thumbs; nothing happens when there is none."""
-        with self._writing() as database:
+        with self._write_transaction() as database:
             database.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
     # -- what users thought of the answers ------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class History:
 
         Raises KeyError when there is no such turn.
         """
-        with self._writing() as database:
+        with self._write_transaction() as database:
             row = database.execute("SELECT answer FROM turns WHERE id = ?", (turn,)).fetchone()
             if row is None:
                 raise KeyError(turn)
@@ -177,21 +177,21 @@ class History:
             evidence = json.dumps(answer.get("citations") or answer.get("nearest") or [], ensure_ascii=False)
             database.execute(
                 "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)",
-                (turn, verdict, self._clean(reason.strip()), evidence, time.time()),
+                (turn, verdict, self._redact_text(reason.strip()), evidence, time.time()),
             )
 
     def feedback_questions(self) -> Iterator[dict[str, Any]]:
         """Rated questions, oldest first, in the form of a gold question set with "verdict" besides: feedback.py."""
-        with self._reading() as database:
+        with self._read_connection() as database:
             rows = database.execute(
                 "SELECT t.id, t.answer, f.verdict, f.reason FROM feedback f JOIN turns t ON t.id = f.turn ORDER BY t.id"
             ).fetchall()
         for id, value, verdict, reason in rows:
-            yield as_question(f"feedback-{id:05}", answer_of(json.loads(value)), verdict, reason)
+            yield as_question(f"feedback-{id:05}", parse_answer(json.loads(value)), verdict, reason)
 
     def cited_pages(self) -> dict[str, dict[int, int]]:
         """How often answers quoted each page, verified quotes only: paper -> page -> times. Of the newest answers."""
-        with self._reading() as database:
+        with self._read_connection() as database:
             rows = database.execute("SELECT answer FROM turns ORDER BY id DESC LIMIT ?", (MOST_COUNTED,)).fetchall()
         found: dict[str, dict[int, int]] = {}
         for (value,) in rows:
@@ -203,13 +203,13 @@ class History:
 
     # -- the file -------------------------------------------------------------------------------------------------
 
-    def _clean(self, text: str) -> str:
+    def _redact_text(self, text: str) -> str:
         for secret in self._secret:
             text = text.replace(secret, "…")
         return text
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _write_transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is kept, or nothing."""
         with self._open() as database:
             database.execute("BEGIN IMMEDIATE")
@@ -221,7 +221,7 @@ class History:
                     database.execute("ROLLBACK")
                 raise
 
-    def _reading(self) -> Any:
+    def _read_connection(self) -> Any:
         return self._open()
 
     @contextmanager

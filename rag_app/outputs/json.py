@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 
 from rag_app.index.build_report import BuildReport
-from rag_app.papers.fetch import Fetched
+from rag_app.papers.fetch import FetchResult
 from rag_app.records import (
     Answer,
     AnswerPlan,
@@ -20,7 +20,7 @@ from rag_app.records import (
     PaperRow,
     Reference,
     Row,
-    Searched,
+    SearchSummary,
     Step,
     Table,
     Verdict,
@@ -101,7 +101,7 @@ def table_json(table: Table) -> Json:
     }
 
 
-def answer_of(value: Json) -> Answer:
+def parse_answer(value: Json) -> Answer:
     """The answer behind what `answer_json` gave; what an older version did not write is empty."""
     searched, table = value.get("searched") or {}, value.get("table")
     return Answer(
@@ -110,37 +110,37 @@ def answer_of(value: Json) -> Answer:
         status=value["status"],
         answer=value["answer"],
         reader=value.get("reader", ""),
-        citations=tuple(citation_of(citation) for citation in value.get("citations", ())),
+        citations=tuple(parse_citation(citation) for citation in value.get("citations", ())),
         unsupported=tuple(value.get("unsupported", ())),
-        searched=Searched(
+        searched=SearchSummary(
             int(searched.get("papers", 0)),
             int(searched.get("read", 0)),
             int(searched.get("quoted", 0)),
             tuple(searched.get("unreadable", ())),
         ),
         milliseconds=dict(value.get("milliseconds", {})),
-        nearest=tuple(citation_of(citation) for citation in value.get("nearest", ())),
+        nearest=tuple(parse_citation(citation) for citation in value.get("nearest", ())),
         notes=tuple(value.get("notes", ())),
         tokens=int(value.get("tokens", 0)),
-        table=table_of(table) if table else None,
+        table=parse_table(table) if table else None,
         asked=value.get("asked", ""),
         confidence=value.get("confidence", ""),
         verdicts=tuple(Verdict(v["sentence"], v["support"], tuple(v["missing"])) for v in value.get("verdicts", ())),
         semantic_entropy=value.get("semantic_entropy"),
         repaired=bool(value.get("repaired", False)),
-        plan=_plan_of(value.get("plan")),
+        plan=_parse_plan(value.get("plan")),
         steps=tuple(Step(**{**step, "citations": tuple(step["citations"])}) for step in value.get("steps", ())),
     )
 
 
-def _plan_of(value: Json | None) -> AnswerPlan | None:
+def _parse_plan(value: Json | None) -> AnswerPlan | None:
     if not value:
         return None
     lists = {name: tuple(value[name]) for name in ("papers", "names", "aspects")}
     return AnswerPlan(value["kind"], searched=int(value["searched"]), **lists)
 
 
-def table_of(value: Json) -> Table:
+def parse_table(value: Json) -> Table:
     """The comparison behind what `table_json` gave."""
     rows = tuple(
         Row(row["paper"], row["name"], tuple(Cell(cell["text"], tuple(cell["citations"])) for cell in row["cells"]))
@@ -149,7 +149,7 @@ def table_of(value: Json) -> Table:
     return Table(tuple(value["aspects"]), rows)
 
 
-def citation_of(value: Json) -> Citation:
+def parse_citation(value: Json) -> Citation:
     """The citation behind what `citation_json` gave; boxes are rounded there to a hundredth of a point."""
     known = {field.name for field in fields(Citation)}
     boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["boxes"])
@@ -232,7 +232,7 @@ def build_json(report: BuildReport) -> Json:
     }
 
 
-def fetched_json(results: Sequence[Fetched]) -> Json:
+def fetch_results_json(results: Sequence[FetchResult]) -> Json:
     """What became of each paper that was asked for."""
     failed = [result.id for result in results if result.state == "failed"]
     return {

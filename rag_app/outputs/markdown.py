@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
 from rag_app.errors import ExportError
-from rag_app.outputs.bibtex import bibtex
+from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.evidence_file import evidence_value
 from rag_app.outputs.tables import as_csv
 from rag_app.records import Answer, Citation, Source, Table
@@ -26,7 +26,7 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportContent:
     """What the forms need: answers, the papers they cite, and by whom and when they are taken away."""
 
     answers: Sequence[Answer]
@@ -36,15 +36,15 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportFormat:
     """One way to take answers away. `make` raises ExportError where they hold nothing of this kind."""
 
     name: str
     media_type: str
-    make: Callable[[Exported], str]
+    make: Callable[[ExportContent], str]
 
 
-def markdown(exported: Exported) -> str:
+def export_markdown(exported: ExportContent) -> str:
     """Question, answer and what is doubtful of each; every mark is a footnote with paper, page, section and quote."""
     several = len(exported.answers) > 1
     blocks: list[str] = []
@@ -53,19 +53,19 @@ def markdown(exported: Exported) -> str:
         prefix = f"{number}-" if several else ""
         blocks += _answer_blocks(answer, prefix)
         notes += [_footnote(citation, prefix) for citation in answer.citations]
-    blocks.append(f"*{inert(exported.program)}, {inert(exported.moment)}.*")
+    blocks.append(f"*{escape_markdown(exported.program)}, {escape_markdown(exported.moment)}.*")
     return "\n\n".join(blocks + notes) + "\n"
 
 
-def bibliography(exported: Exported) -> str:
+def export_bibliography(exported: ExportContent) -> str:
     """BibTeX of the cited papers, in the order in which they are cited."""
     cited = dict.fromkeys(citation.paper for answer in exported.answers for citation in answer.citations)
     if not cited:
         raise ExportError("The answer cites no paper, so there is no BibTeX to write.")
-    return bibtex([exported.sources.get(paper) or Source(paper, _title(exported, paper)) for paper in cited])
+    return to_bibtex([exported.sources.get(paper) or Source(paper, _title(exported, paper)) for paper in cited])
 
 
-def comparison(exported: Exported) -> str:
+def export_comparison(exported: ExportContent) -> str:
     """The comparison tables as CSV, a blank line between two."""
     tables = [as_csv(answer) for answer in exported.answers if answer.table is not None]
     if not tables:
@@ -73,28 +73,28 @@ def comparison(exported: Exported) -> str:
     return "\n".join(tables)
 
 
-def evidence(exported: Exported) -> str:
+def export_evidence(exported: ExportContent) -> str:
     """All that `verify` needs to check every quote again."""
     value = evidence_value(exported.answers, exported.sources, exported.program, exported.moment)
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-FORMS: dict[str, Form] = {
-    "md": Form("Markdown", "text/markdown; charset=utf-8", markdown),
-    "bib": Form("BibTeX", "application/x-bibtex; charset=utf-8", bibliography),
-    "csv": Form("CSV", "text/csv; charset=utf-8", comparison),
-    "json": Form("Evidence (JSON)", "application/json", evidence),
+FORMS: dict[str, ExportFormat] = {
+    "md": ExportFormat("Markdown", "text/markdown; charset=utf-8", export_markdown),
+    "bib": ExportFormat("BibTeX", "application/x-bibtex; charset=utf-8", export_bibliography),
+    "csv": ExportFormat("CSV", "text/csv; charset=utf-8", export_comparison),
+    "json": ExportFormat("Evidence (JSON)", "application/json", export_evidence),
 }
 """By the suffix of the file."""
 
 
-def forms_of(answer: Answer) -> list[str]:
+def available_formats(answer: Answer) -> list[str]:
     """The suffixes of the forms in which this answer can be taken away."""
     fits = {"md": True, "bib": bool(answer.citations), "csv": answer.table is not None, "json": True}
     return [suffix for suffix in FORMS if answer.status != "error" and fits[suffix]]
 
 
-def safe_name(question: str, kind: str = "answer") -> str:
+def export_file_name(question: str, kind: str = "answer") -> str:
     """A file's name that every system takes: its kind, and the question's ASCII letters and digits with hyphens."""
     words = re.findall(r"[a-z0-9]+", question.casefold())
     name = ""
@@ -108,7 +108,7 @@ def safe_name(question: str, kind: str = "answer") -> str:
 # -- Markdown ---------------------------------------------------------------------------------------------------
 
 
-def inert(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text on one line that Markdown shows as it is: no emphasis, link, footnote, tag, list or formula in it."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     line = _MEANING.sub(lambda match: f"\\{match[0]}", line)
@@ -120,11 +120,11 @@ def inert(text: str) -> str:
 
 
 def _answer_blocks(answer: Answer, prefix: str) -> list[str]:
-    understood = [f"*Understood as: {inert(answer.asked)}*"] if answer.asked else []
-    blocks = [f"# {inert(answer.question)}", *understood, _text(answer, prefix)]
-    blocks += [f"> {inert(note)}" for note in answer.notes]
+    understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
+    blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
+    blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
     if answer.unsupported:
-        doubts = [f"- {inert(sentence)}" for sentence in answer.unsupported]
+        doubts = [f"- {escape_markdown(sentence)}" for sentence in answer.unsupported]
         blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
     if answer.nearest:
         near = [f"- {_source(citation)}" for citation in answer.nearest]
@@ -160,21 +160,21 @@ def _verbatim(text: str, known: set[int], prefix: str) -> str:
 def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
     label = _LABEL.fullmatch(line.strip())
     if label:
-        return f"**{inert(label[1])}**"
+        return f"**{escape_markdown(label[1])}**"
     pieces, done = [], 0
     for mark in _MARK.finditer(line):
         if int(mark[1]) in known:
-            pieces += [inert(line[done : mark.start()]), _mark(mark, known, prefix, "")]
+            pieces += [escape_markdown(line[done : mark.start()]), _mark(mark, known, prefix, "")]
             done = mark.end()
-    whole = " ".join(piece for piece in (*pieces, inert(line[done:])) if piece).replace(" [^", "[^")
+    whole = " ".join(piece for piece in (*pieces, escape_markdown(line[done:])) if piece).replace(" [^", "[^")
     return re.sub(r"(?<=\]) (?=[,;.:](?:\s|$))", "", whole)
 
 
 def _table(table: Table, prefix: str) -> str:
-    rows = [["", *map(inert, table.aspects)], ["---"] * (1 + len(table.aspects))]
+    rows = [["", *map(escape_markdown, table.aspects)], ["---"] * (1 + len(table.aspects))]
     for row in table.rows:
-        cells = [inert(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations) for cell in row.cells]
-        rows.append([inert(row.name), *cells])
+        cells = [escape_markdown(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations) for cell in row.cells]
+        rows.append([escape_markdown(row.name), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -187,10 +187,10 @@ def _source(citation: Citation) -> str:
     place = [citation.title, f"{citation.paper}, page {citation.page}{printed}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
-    cites = "".join(f" — {inert(reference.mark)} is {inert(reference.entry)}" for reference in citation.references)
-    return f"{inert('. '.join(part for part in place if part))}: “{inert(citation.quote)}”{kind}{cites}"
+    cites = "".join(f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}" for reference in citation.references)
+    return f"{escape_markdown('. '.join(part for part in place if part))}: “{escape_markdown(citation.quote)}”{kind}{cites}"
 
 
-def _title(exported: Exported, paper: str) -> str:
+def _title(exported: ExportContent, paper: str) -> str:
     every = (citation for answer in exported.answers for citation in answer.citations)
     return next((citation.title for citation in every if citation.paper == paper), paper)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from rag_app.errors import ExportError
 from rag_app.files import write_bytes
-from rag_app.outputs.markdown import FORMS, Exported
+from rag_app.outputs.markdown import FORMS, ExportContent
 from rag_app.records import Answer, Source
 
 MEDIA_TYPE = "application/zip"
@@ -23,7 +23,7 @@ SUFFIX = "zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same answers give the same bytes; when they were taken away stands in each form
 
 
-def bundle(exported: Exported, name: str) -> bytes:
+def make_bundle(exported: ExportContent, name: str) -> bytes:
     """A ZIP of the files name.md, .bib, .csv and .json; forms of which the answers hold nothing are left out."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as file:
@@ -33,11 +33,11 @@ def bundle(exported: Exported, name: str) -> bytes:
             except ExportError:  # no paper cited, or no table
                 continue
             # Half characters, which a file's name may hold, are no UTF-8.
-            file.writestr(_entry(f"{name}.{suffix}"), text.encode("utf-8", "replace"))
+            file.writestr(_zip_entry(f"{name}.{suffix}"), text.encode("utf-8", "replace"))
     return kept.getvalue()
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _zip_entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
@@ -47,13 +47,13 @@ def _entry(name: str) -> zipfile.ZipInfo:
 PathLike = str | Path
 
 
-class Library(Protocol):
+class SourceLookup(Protocol):
     """What knows the cited papers."""
 
     def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
 
 
-def checked_files(files: Iterable[PathLike]) -> list[Path]:
+def check_files(files: Iterable[PathLike]) -> list[Path]:
     """The files, if each can be written and has a form. Raises ExportError."""
     paths = list(dict.fromkeys(Path(file).expanduser() for file in files))
     for path in paths:
@@ -65,14 +65,14 @@ def checked_files(files: Iterable[PathLike]) -> list[Path]:
     return paths
 
 
-def exported(library: Library, answers: Sequence[Answer]) -> Exported:
+def collect_export(library: SourceLookup, answers: Sequence[Answer]) -> ExportContent:
     """The answers with what is known of the papers that they cite, as of now."""
     cited = (citation.paper for answer in answers for citation in (*answer.citations, *answer.nearest))
     moment = datetime.now(UTC).isoformat(timespec="seconds")
-    return Exported(answers, library.sources(dict.fromkeys(cited)), f"rag-app {_version()}", moment)
+    return ExportContent(answers, library.sources(dict.fromkeys(cited)), f"rag-app {_version()}", moment)
 
 
-def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
+def save_answers(library: SourceLookup, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
     """Write the answers to each file: .md, .bib, .csv, .json, or .zip with all of them. Returns the paths.
 
     A file that was there is replaced. Raises ExportError when an answer is an error, has nothing of the form, or a file
@@ -81,9 +81,9 @@ def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: P
     listed = [answers] if isinstance(answers, Answer) else list(answers)
     if not listed or any(answer.status == "error" for answer in listed):
         raise ExportError("There is no answer to take away: asking ended with an error.")
-    paths = checked_files(files)
-    content = exported(library, listed)
-    made = [_made(content, path) for path in paths]
+    paths = check_files(files)
+    content = collect_export(library, listed)
+    made = [_make_content(content, path) for path in paths]
     for path, data in zip(paths, made, strict=True):
         try:
             write_bytes(path, data)
@@ -92,9 +92,9 @@ def save_answers(library: Library, answers: Answer | Sequence[Answer], *files: P
     return paths
 
 
-def _made(content: Exported, path: Path) -> bytes:
+def _make_content(content: ExportContent, path: Path) -> bytes:
     if _suffix(path) == SUFFIX:
-        return bundle(content, path.stem)
+        return make_bundle(content, path.stem)
     # Half characters, which a file's name may hold, are no UTF-8.
     return FORMS[_suffix(path)].make(content).encode("utf-8", "replace")
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from rag_app.answering.tables.comparison import markdown
+from rag_app.answering.tables.comparison import table_to_markdown
 from rag_app.errors import QuestionError
-from rag_app.outputs.json import answer_of
+from rag_app.outputs.json import parse_answer
 from rag_app.records import Answer, AnswerPlan, Cell, Table
 
 _SHOWN = re.compile(r"\[(\d+)\]")
@@ -25,10 +25,10 @@ def with_columns(answer: Answer, more: Answer) -> Answer:
         raise QuestionError("The new columns are about other papers than the table. Give the table's own papers.")
     shift = len(answer.citations)
     rows = tuple(
-        replace(row, cells=(*row.cells, *(_shifted(cell, shift) for cell in fresh.cells)))
+        replace(row, cells=(*row.cells, *(_shift_citations(cell, shift) for cell in fresh.cells)))
         for row, fresh in zip(one.rows, other.rows, strict=True)
     )
-    return _grown(answer, more, Table((*one.aspects, *other.aspects), rows))
+    return _extend_answer(answer, more, Table((*one.aspects, *other.aspects), rows))
 
 
 def with_rows(answer: Answer, more: Answer) -> Answer:
@@ -40,19 +40,19 @@ def with_rows(answer: Answer, more: Answer) -> Answer:
     if any(row.paper in there for row in other.rows):
         raise QuestionError("The table has that paper already. Name one that it lacks.")
     shift = len(answer.citations)
-    rows = tuple(replace(row, cells=tuple(_shifted(cell, shift) for cell in row.cells)) for row in other.rows)
-    return _grown(answer, more, Table(one.aspects, (*one.rows, *rows)))
+    rows = tuple(replace(row, cells=tuple(_shift_citations(cell, shift) for cell in row.cells)) for row in other.rows)
+    return _extend_answer(answer, more, Table(one.aspects, (*one.rows, *rows)))
 
 
-def _grown(answer: Answer, more: Answer, table: Table) -> Answer:
+def _extend_answer(answer: Answer, more: Answer, table: Table) -> Answer:
     shift = len(answer.citations)
     citations = (*answer.citations, *(replace(one, number=one.number + shift) for one in more.citations))
-    below = [answer.answer.partition("\n\n")[2], _SHOWN.sub(lambda mark: f"[{int(mark[1]) + shift}]", _below(more))]
+    below = [answer.answer.partition("\n\n")[2], _SHOWN.sub(lambda mark: f"[{int(mark[1]) + shift}]", _text_below(more))]
     papers = tuple(row.paper for row in table.rows)
     names = tuple(row.name for row in table.rows)
     return replace(
         answer,
-        answer="\n\n".join([markdown(table), *(text for text in below if text)]),
+        answer="\n\n".join([table_to_markdown(table), *(text for text in below if text)]),
         citations=citations,
         table=table,
         plan=AnswerPlan("comparison", papers, names, table.aspects, len(papers)),
@@ -66,11 +66,11 @@ def _grown(answer: Answer, more: Answer, table: Table) -> Answer:
     )
 
 
-def _below(answer: Answer) -> str:
+def _text_below(answer: Answer) -> str:
     return answer.answer.partition("\n\n")[2]
 
 
-def _shifted(cell: Cell, shift: int) -> Cell:
+def _shift_citations(cell: Cell, shift: int) -> Cell:
     return replace(cell, citations=tuple(number + shift for number in cell.citations))
 
 
@@ -80,10 +80,10 @@ def _table(answer: Answer) -> Table:
     return answer.table
 
 
-def saved_comparison(value: Any) -> Answer:
+def parse_saved_comparison(value: Any) -> Answer:
     """An Answer from its JSON, as `compare --json` has printed it. Raises QuestionError for anything else."""
     try:
-        answer = answer_of(value)
+        answer = parse_answer(value)
         return replace(answer, table=_table(answer))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise QuestionError("That is no saved comparison. Save one first: compare … --json > table.json") from error

@@ -24,10 +24,10 @@ def as_csv(answer: Answer) -> str:
     table = _table(answer)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([unrun(field) for field in ("paper", "name", *table.aspects)])
+    writer.writerow([escape_formula(field) for field in ("paper", "name", *table.aspects)])
     for row in table.rows:
         cells = [f"{cell.text}{_pages(cell, answer)}" for cell in row.cells]
-        writer.writerow([unrun(field) for field in (row.paper, row.name, *cells)])
+        writer.writerow([escape_formula(field) for field in (row.paper, row.name, *cells)])
     return text.getvalue()
 
 
@@ -37,17 +37,17 @@ def as_latex(answer: Answer) -> str:
     columns = "l" + f"p{{{0.85 / max(1, len(table.aspects)):.2f}\\linewidth}}" * len(table.aspects)
     lines = [("", *table.aspects)]
     lines += [(row.name, *(f"{cell.text}{_pages(cell, answer)}" for cell in row.cells)) for row in table.rows]
-    head, *body = (" & ".join(map(latex, line)) + r" \\" for line in lines)
+    head, *body = (" & ".join(map(escape_latex, line)) + r" \\" for line in lines)
     begin, rule = rf"\begin{{tabular}}{{{columns}}}", r"\hline"
     return "\n".join([begin, rule, head, rule, *body, rule, r"\end{tabular}", ""])
 
 
-def latex(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is."""
     return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
 
 
-def unrun(field: str) -> str:
+def escape_formula(field: str) -> str:
     """A field on one line that no spreadsheet takes for a formula: an apostrophe stands before what could begin one."""
     printable = "".join(letter if letter.isprintable() else " " for letter in field)
     return _FORMULA.sub(r"\1'", " ".join(printable.split()))

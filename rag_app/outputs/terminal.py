@@ -24,18 +24,18 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def note(message: str) -> None:
+def print_note(message: str) -> None:
     """A sentence beside the output."""
     print(f"note: {message}", file=sys.stderr, flush=True)
 
 
-def harmless(text: str) -> str:
+def sanitise_text(text: str) -> str:
     """Without control and direction characters: text from papers must not command the terminal."""
     kept = (letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf") for letter in text)
     return "".join(letter if keep else " " for letter, keep in zip(text, kept, strict=True))
 
 
-def width() -> int:
+def terminal_width() -> int:
     """Columns to fill."""
     return max(40, min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns - 1))
 
@@ -46,19 +46,19 @@ def width() -> int:
 def answer_text(answer: Answer, *, body: bool = True) -> str:
     """The answer with its citations, ready to print; without its own words when they were printed as they came."""
     blocks = [plan_text(answer.plan)] if answer.plan is not None else []
-    blocks += [_wrapped(line, indent="") for line in steps_lines(answer)]
+    blocks += [_wrap_text(line, indent="") for line in steps_lines(answer)]
     if body and answer.table is not None:
         blocks.append(table_text(answer.table))
         # The first block of the text is the same table as Markdown.
-        blocks += [_wrapped(rest) for rest in answer.answer.partition("\n\n")[2:] if rest]
+        blocks += [_wrap_text(rest) for rest in answer.answer.partition("\n\n")[2:] if rest]
     elif body:
-        blocks.append(_wrapped(answer.answer))
-    blocks += [_wrapped(f"Note: {remark}") for remark in answer.notes]
+        blocks.append(_wrap_text(answer.answer))
+    blocks += [_wrap_text(f"Note: {remark}") for remark in answer.notes]
     blocks += [_citation(citation) for citation in answer.citations]
     if answer.unsupported:
         partly = {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
         doubts = "\n".join(
-            _wrapped(f"- {'(partly) ' if sentence in partly else ''}{sentence}", indent="  ")
+            _wrap_text(f"- {'(partly) ' if sentence in partly else ''}{sentence}", indent="  ")
             for sentence in answer.unsupported
         )
         blocks.append(f"Not supported by the cited passages:\n{doubts}")
@@ -74,11 +74,11 @@ def plan_text(plan: AnswerPlan) -> str:
     aspects = "; ".join(plan.aspects)
     if plan.kind == "comparison":
         names = ", ".join(plan.names)
-        return _wrapped(f'Compared: {names} — on: {aspects}. To correct it: compare --papers A,B --aspects "X; Y"')
+        return _wrap_text(f'Compared: {names} — on: {aspects}. To correct it: compare --papers A,B --aspects "X; Y"')
     if plan.kind == "chain":
-        return _wrapped(f"Followed: {' → '.join(plan.names)}")
-    looked = f"Looked at {count(plan.searched, 'paper')} for: {aspects}"
-    return _wrapped(f"{looked}, and for claims that oppose each other" if plan.kind == "disagreement" else looked)
+        return _wrap_text(f"Followed: {' → '.join(plan.names)}")
+    looked = f"Looked at {pluralise(plan.searched, 'paper')} for: {aspects}"
+    return _wrap_text(f"{looked}, and for claims that oppose each other" if plan.kind == "disagreement" else looked)
 
 
 def steps_lines(answer: Answer) -> list[str]:
@@ -94,12 +94,12 @@ def table_text(table: Table) -> str:
     longest = max((len(row.name) for row in table.rows), default=0)
     blocks = []
     for column, aspect in enumerate(table.aspects):
-        lines = [_wrapped(aspect)]
+        lines = [_wrap_text(aspect)]
         for row in table.rows:
             cell = row.cells[column]
             said = " ".join([cell.text, *(f"[{number}]" for number in cell.citations)])
             indent = " " * (longest + 4)
-            lines.append(f"  {harmless(row.name):{longest}}  {_wrapped(said, indent=indent).lstrip()}")
+            lines.append(f"  {harmless(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -110,11 +110,11 @@ def _citation(citation: Citation) -> str:
     kind = "verified" if citation.verified else "NOT FOUND on that page"
     if citation.digest:
         kind += ", in our digest of the paper"
-    head = [_wrapped(f"[{citation.number}] {citation.title}"), f"    {harmless(place)}  ({kind})"]
+    head = [_wrap_text(f"[{citation.number}] {citation.title}"), f"    {sanitise_text(place)}  ({kind})"]
     if citation.section:
-        head.append(_wrapped(citation.section, indent="    "))
-    cites = [_wrapped(_reference(reference), indent="        ") for reference in citation.references]
-    return "\n".join([*head, _wrapped(f"“{citation.quote}”", indent="    "), *cites])
+        head.append(_wrap_text(citation.section, indent="    "))
+    cites = [_wrap_text(_reference(reference), indent="        ") for reference in citation.references]
+    return "\n".join([*head, _wrap_text(f"“{citation.quote}”", indent="    "), *cites])
 
 
 def _reference(reference: Reference) -> str:
@@ -126,14 +126,14 @@ def _reference(reference: Reference) -> str:
 def _footer(answer: Answer) -> str:
     searched = answer.searched
     parts = [
-        f"searched {count(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}",
+        f"searched {pluralise(searched.papers, 'paper')}, read {searched.read}, quoted {searched.quoted}",
         f"reader: {answer.reader}" if answer.reader else "",
         f"confidence: {answer.confidence}" if answer.confidence else "",
         f"{answer.milliseconds.get('total', 0.0) / 1000:.1f} s",
     ]
     line = "; ".join(part for part in parts if part)
     if searched.unreadable:
-        line += f"\nnot searched, since unreadable: {', '.join(map(harmless, searched.unreadable))}"
+        line += f"\nnot searched, since unreadable: {', '.join(map(sanitise_text, searched.unreadable))}"
     return line
 
 
@@ -146,17 +146,17 @@ def hits_text(hits: Sequence[Hit], title: Callable[[str], str]) -> str:
         passage = hit.passage
         place = f"{passage.paper}, page {passage.page}" + (f", {passage.section}" if passage.section else "")
         below = "\n".join([f"{place}  (score {hit.score:.3f})", passage.text])
-        blocks.append(f"{_wrapped(f'{rank:2}. {title(passage.paper)}')}\n{_wrapped(below, indent='    ')}")
+        blocks.append(f"{_wrapped(f'{rank:2}. {title(passage.paper)}')}\n{_wrap_text(below, indent='    ')}")
     return "\n\n".join(blocks)
 
 
-def _wrapped(text: str, indent: str = "") -> str:
+def _wrap_text(text: str, indent: str = "") -> str:
     """Each line of the text wrapped by itself, so that lists stay lists."""
     lines: list[str] = []
     wrapper = textwrap.TextWrapper(
-        width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        terminal_width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-    for line in harmless(text).splitlines():
+    for line in sanitise_text(text).splitlines():
         lines += wrapper.wrap(line) or [""]
     return "\n".join(lines)
 
@@ -169,32 +169,32 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
     lines = []
     for row in rows:
         numbers = f"{row.pages:4} pages {row.passages:5} passages" if row.pages else f"{row.state:>25}"
-        lines.append(harmless(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
+        lines.append(sanitise_text(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
         if row.problem:
-            lines.append(_wrapped(row.problem, indent="    "))
-        lines += [_wrapped(f"hidden text: {place}", indent="    ") for place in row.hidden]
-    total = f"{count(len(rows), 'paper')}, {count(sum(row.passages for row in rows), 'passage')}"
+            lines.append(_wrap_text(row.problem, indent="    "))
+        lines += [_wrap_text(f"hidden text: {place}", indent="    ") for place in row.hidden]
+    total = f"{pluralise(len(rows), 'paper')}, {pluralise(sum(row.passages for row in rows), 'passage')}"
     return "\n".join([*lines, total])
 
 
 def paper_line(paper: PaperReport) -> str:
     """What a build did with one paper."""
     if paper.problem:
-        return harmless(f"{paper.paper:24} {paper.state}: {paper.problem}")
+        return sanitise_text(f"{paper.paper:24} {paper.state}: {paper.problem}")
     spent = "unchanged" if paper.reused else f"{paper.seconds:.2f} s"
     line = f"{paper.paper:24} {paper.pages:4} pages {paper.passages:5} passages {spent:>10}"
     remarks = [f"warning: {warning}" for warning in paper.warnings] + [f"hidden text: {one}" for one in paper.hidden]
-    return harmless("\n".join([line, *(f"    {remark}" for remark in remarks)]))
+    return sanitise_text("\n".join([line, *(f"    {remark}" for remark in remarks)]))
 
 
 def build_text(report: BuildReport) -> str:
     """What a build did: a line per paper, and the total."""
     shown: Iterable[PaperReport] = report.papers if report.changed else report.failed
     lines = [paper_line(paper) for paper in shown]
-    lines += [harmless(f"{paper}: removed") for paper in report.removed]
-    lines += [harmless(problem) for problem in report.problems]
+    lines += [sanitise_text(f"{paper}: removed") for paper in report.removed]
+    lines += [sanitise_text(problem) for problem in report.problems]
     pages = sum(paper.pages for paper in report.papers)
-    total = f"{count(len(report.papers), 'paper')}, {count(pages, 'page')}, {count(report.passages, 'passage')}"
+    total = f"{pluralise(len(report.papers), 'paper')}, {pluralise(pages, 'page')}, {pluralise(report.passages, 'passage')}"
     if report.changed:
         steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items() if name != "total")
         steps = f" ({steps})" if steps else ""
@@ -202,11 +202,11 @@ def build_text(report: BuildReport) -> str:
     else:
         lines.append(f"nothing changed: {total}, looked at in {report.seconds.get('total', 0.0):.2f} s")
     if report.failed:
-        lines.append(f"failed: {', '.join(harmless(paper.paper) for paper in report.failed)}")
+        lines.append(f"failed: {', '.join(sanitise_text(paper.paper) for paper in report.failed)}")
     return "\n".join(lines)
 
 
-def count(number: int, noun: str) -> str:
+def pluralise(number: int, noun: str) -> str:
     """'1 paper', '2 papers'."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -229,14 +229,14 @@ class ProgressLine:
         """Shows how far a build is."""
         line = f"{progress.stage} {progress.done}/{progress.total}" if progress.total > 1 else progress.stage
         if progress.eta >= 0 and progress.done < progress.total:
-            line += f", {duration(progress.eta)} left"
+            line += f", {format_duration(progress.eta)} left"
         self.show(f"{line}  {progress.message}", progress.stage)
 
     def show(self, line: str, stage: str = "") -> None:
         """Shows a line: at once where it can be rewritten, else when the stage is new or some time has passed."""
-        line = harmless(line).replace("\n", " ")
+        line = sanitise_text(line).replace("\n", " ")
         if self.rewrites:
-            line = line[: width()]
+            line = line[: terminal_width()]
             self._write(f"\r{line}{' ' * (self._shown - len(line))}")
             self._shown = len(line)
         elif stage != self._stage or self._clock() - self._last >= SPARSE:
@@ -258,7 +258,7 @@ class ProgressLine:
             self.rewrites, self._shown = False, 0
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """'8 s', '3 min', '1 h 20 min'."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -15,10 +15,10 @@ from typing import Literal
 
 from rag_app.citations.quotes import is_verified
 from rag_app.files import file_digest
-from rag_app.outputs.evidence_file import Claimed
+from rag_app.outputs.evidence_file import ClaimedQuote
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
-from rag_app.papers.worker_pool import Done, Job, read_all
+from rag_app.papers.worker_pool import ReadResult, Job, read_all
 from rag_app.records import Page, Paper
 
 State = Literal["found", "other page", "not found", "file changed", "file missing", "file unreadable"]
@@ -29,10 +29,10 @@ OnRead = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedQuote:
     """A quote and what became of it. Only "found" holds."""
 
-    claimed: Claimed
+    claimed: ClaimedQuote
     state: State
     pages: tuple[int, ...] = ()  # where the words stand, at most MOST_PAGES_NAMED
     file: str = ""  # where the same bytes lie under another name
@@ -58,9 +58,9 @@ class Checked:
         return f"{said} (in {self.file}, the same file)" if self.file else said
 
 
-def verify(
-    claims: Sequence[Claimed], folder: Path, *, workers: int = 0, on_read: OnRead = lambda done, total, name: None
-) -> list[Checked]:
+def verify_quotes(
+    claims: Sequence[ClaimedQuote], folder: Path, *, workers: int = 0, on_read: OnRead = lambda done, total, name: None
+) -> list[CheckedQuote]:
     """Check every claim against the papers in `folder`, in the order given. `workers` processes; 0: one per core.
 
     A paper is the file of that name, else one of the same bytes. Raises CorpusError for an unusable folder and
@@ -76,19 +76,19 @@ def verify(
         }
         done = 0
 
-        def finished(result: Done) -> None:
+        def on_paper_read(result: ReadResult) -> None:
             nonlocal done
             done += 1
             on_read(done, len(jobs), result.job.path.name)
 
         if jobs:
-            read_all(list(jobs.values()), workers or os.cpu_count() or 1, finished, threading.Event())
-        checked: dict[int, Checked] = {}
+            read_all(list(jobs.values()), workers or os.cpu_count() or 1, on_paper_read, threading.Event())
+        checked: dict[int, CheckedQuote] = {}
         for paper in wanted:
             numbers = [number for number, claim in enumerate(claims) if claim.paper == paper]
             found = files.get(paper)
             of_paper = [claims[number] for number in numbers]
-            results = _missing(of_paper) if found is None else _check(of_paper, *found, jobs[found[0].path].folder)
+            results = _missing_results(of_paper) if found is None else _check(of_paper, *found, jobs[found[0].path].folder)
             checked |= dict(zip(numbers, results, strict=True))
     return [checked[number] for number in range(len(claims))]
 
@@ -117,15 +117,15 @@ def _digest(file: Paper) -> str:
         return ""  # closed to us, or gone since the folder was listed
 
 
-def _missing(claims: Sequence[Claimed]) -> list[Checked]:
-    return [Checked(claim, "file missing") for claim in claims]
+def _missing_results(claims: Sequence[ClaimedQuote]) -> list[CheckedQuote]:
+    return [CheckedQuote(claim, "file missing") for claim in claims]
 
 
-def _check(claims: Sequence[Claimed], file: Paper, digest: str, part: Path) -> list[Checked]:
+def _check(claims: Sequence[ClaimedQuote], file: Paper, digest: str, part: Path) -> list[CheckedQuote]:
     """The claims on one paper, whose reading lies in the folder `part` unless the file changed while it was read."""
     if not (part / "reading.json").is_file():
         return [
-            Checked(claim, "file unreadable", problem="it changed while it was read. Run again.") for claim in claims
+            CheckedQuote(claim, "file unreadable", problem="it changed while it was read. Run again.") for claim in claims
         ]
     reading = reading_store.load_reading(part)
     other = file.paper if file.paper != claims[0].paper else ""
@@ -133,13 +133,13 @@ def _check(claims: Sequence[Claimed], file: Paper, digest: str, part: Path) -> l
     results = []
     for claim, pages in zip(claims, found, strict=True):
         if claim.digest != digest:
-            results.append(Checked(claim, "file changed", pages[:MOST_PAGES_NAMED]))
+            results.append(CheckedQuote(claim, "file changed", pages[:MOST_PAGES_NAMED]))
         elif reading.problem and not pages:
-            results.append(Checked(claim, "file unreadable", problem=reading.problem))
+            results.append(CheckedQuote(claim, "file unreadable", problem=reading.problem))
         elif claim.page in pages:
-            results.append(Checked(claim, "found", (claim.page,)))
+            results.append(CheckedQuote(claim, "found", (claim.page,)))
         else:
-            results.append(Checked(claim, "other page" if pages else "not found", pages[:MOST_PAGES_NAMED]))
+            results.append(CheckedQuote(claim, "other page" if pages else "not found", pages[:MOST_PAGES_NAMED]))
     return [replace(result, file=other) for result in results]
 
 

@@ -34,7 +34,7 @@ _moving = threading.Lock()  # looking for a free name and taking it is one step
 
 
 @dataclass(frozen=True)
-class Added:
+class AddResult:
     """What became of one file that was given. `paper` is the name of the file that holds its bytes now."""
 
     name: str  # as it was given, for showing only
@@ -43,13 +43,13 @@ class Added:
     problem: str = ""  # what is wrong, and the remedy
 
 
-class Incoming:
+class IncomingFile:
     """A file on its way into the corpus folder: written piece by piece beside the papers, then kept or thrown away."""
 
     def __init__(self, corpus: Path, name: str, limit: int = LARGEST_PDF) -> None:
         """Raises CorpusError when the folder cannot be written to."""
-        self.name = shown_name(name)
-        self.corpus = writable(corpus)
+        self.name = display_name(name)
+        self.corpus = ensure_writable_folder(corpus)
         self.size = 0
         self._limit = limit
         self._start = b""
@@ -58,7 +58,7 @@ class Incoming:
         try:
             self._file = open(self._path, "xb")  # noqa: SIM115  # closed by keep() or drop()
         except OSError as error:
-            raise _unwritable(self.corpus, error) from error
+            raise _unwritable_error(self.corpus, error) from error
 
     def write(self, piece: bytes) -> None:
         """Take the next bytes. Raises PaperError when it has become too large, CorpusError when the disk is full."""
@@ -70,7 +70,7 @@ class Incoming:
         try:
             self._file.write(piece)
         except OSError as error:
-            raise _unwritable(self.corpus, error) from error
+            raise _unwritable_error(self.corpus, error) from error
 
     def drop(self) -> None:
         """Throw away what came, if it was not kept. May be called again."""
@@ -78,7 +78,7 @@ class Incoming:
         with suppress(OSError):  # a virus scanner may hold it; a later run sweeps it up
             self._path.unlink(missing_ok=True)
 
-    def keep(self) -> Added:
+    def keep(self) -> AddResult:
         """Check what came and make it a paper of the folder. Never raises PaperError: a refusal is the result."""
         try:
             self._file.flush()
@@ -88,16 +88,16 @@ class Incoming:
             with _moving:
                 there = _same_bytes(self.corpus, self.size, self._digest.hexdigest())
                 if there is not None:
-                    return Added(self.name, "already there", there.paper)
-                return Added(self.name, "added", self._settle(safe_name(self.name, suffix)).name)
+                    return AddResult(self.name, "already there", there.paper)
+                return AddResult(self.name, "added", self._move_into_place(safe_name(self.name, suffix)).name)
         except PaperError as error:
-            return Added(self.name, "refused", problem=str(error))
+            return AddResult(self.name, "refused", problem=str(error))
         except OSError as error:
-            raise _unwritable(self.corpus, error) from error
+            raise _unwritable_error(self.corpus, error) from error
         finally:
             self.drop()
 
-    def _settle(self, name: str) -> Path:
+    def _move_into_place(self, name: str) -> Path:
         """Give the file its name; one that another program takes meanwhile is never overwritten."""
         while True:
             target = free_name(self.corpus, name)
@@ -127,19 +127,19 @@ class Incoming:
         return given
 
 
-def add_file(corpus: Path, source: Path) -> Added:
+def add_file(corpus: Path, source: Path) -> AddResult:
     """Copy one file into the folder; see Incoming. Raises CorpusError when the folder cannot be written to."""
-    incoming = Incoming(corpus, source.name)
+    incoming = IncomingFile(corpus, source.name)
     try:
         with open(source, "rb") as file:
             while piece := file.read(2**20):
                 incoming.write(piece)
         return incoming.keep()
     except PaperError as error:
-        return Added(incoming.name, "refused", problem=str(error))
+        return AddResult(incoming.name, "refused", problem=str(error))
     except OSError as error:
         problem = f"{incoming.name}: cannot be read ({error.strerror}). Correct its name or permissions."
-        return Added(incoming.name, "refused", problem=problem)
+        return AddResult(incoming.name, "refused", problem=problem)
     finally:
         incoming.drop()
 
@@ -169,7 +169,7 @@ def _is_text(path: Path) -> bool:
 # -- names --------------------------------------------------------------------------------------------------------
 
 
-def shown_name(name: str) -> str:
+def display_name(name: str) -> str:
     """The last part of a given name as one line of plain text; never used as a path."""
     last = re.split(r"[/\\]", name)[-1]
     # Cf are marks that cannot be seen, among them those that turn the direction of writing: "fdp.exe".
@@ -180,7 +180,7 @@ def shown_name(name: str) -> str:
 def safe_name(name: str, suffix: str) -> str:
     """A file's name for any disk: no path, no hidden or reserved name, none that the listing leaves out."""
     stem = name[: -len(Path(name).suffix)] if Path(name).suffix else name
-    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", unicodedata.normalize("NFC", shown_name(stem))).strip(" .")
+    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", unicodedata.normalize("NFC", display_name(stem))).strip(" .")
     stem = stem.encode("utf-8", "ignore").decode("utf-8")[:LONGEST_NAME]
     while len(stem.encode("utf-8")) > 2 * LONGEST_NAME:  # a disk counts bytes, 255 of them
         stem = stem[:-1]
@@ -214,22 +214,22 @@ def remove_paper(corpus: Path, paper: str) -> Path:
 
     Raises PaperError when the library has no such paper, CorpusError when it cannot be moved.
     """
-    root = writable(corpus)
+    root = ensure_writable_folder(corpus)
     with _moving:
         found = next((one for one in list_papers(root).papers if one.paper == paper), None)
         if found is None:
             raise PaperError(
-                f"{shown_name(paper)}: not in the folder of papers. The list may be old: build again to renew it."
+                f"{display_name(paper)}: not in the folder of papers. The list may be old: build again to renew it."
             )
         inside = found.path.relative_to(root)
-        return _moved(found.path, lambda: _free(root / REMOVED / inside))
+        return _move_file(found.path, lambda: _find_free_path(root / REMOVED / inside))
 
 
 def removed_papers(corpus: Path) -> tuple[str, ...]:
     """The files that were removed and are kept, as paths below `.removed`, the latest first."""
     kept = corpus.expanduser().resolve() / REMOVED
     files = [path for path in kept.rglob("*") if path.is_file() and _is_unicode(path)] if kept.is_dir() else []
-    return tuple(path.relative_to(kept).as_posix() for path in sorted(files, key=_changed, reverse=True))
+    return tuple(path.relative_to(kept).as_posix() for path in sorted(files, key=_change_time, reverse=True))
 
 
 def restore_paper(corpus: Path, kept: str) -> Path:
@@ -237,22 +237,22 @@ def restore_paper(corpus: Path, kept: str) -> Path:
 
     `kept` is one of removed_papers. Raises PaperError when it is not, CorpusError when it cannot be moved.
     """
-    root = writable(corpus)
+    root = ensure_writable_folder(corpus)
     with _moving:
         if kept not in removed_papers(root):
-            raise PaperError(f"{shown_name(kept)}: no such removed file. See: python -m rag_app remove")
+            raise PaperError(f"{display_name(kept)}: no such removed file. See: python -m rag_app remove")
         target = root / kept
-        return _moved(root / REMOVED / kept, lambda: free_name(root, target.name, target.parent))
+        return _move_file(root / REMOVED / kept, lambda: free_name(root, target.name, target.parent))
 
 
-def digest_in_place_of(corpus: Path, path: Path) -> str:
+def find_replacement_digest(corpus: Path, path: Path) -> str:
     """The digest of papers.toml that answers now that the PDF `path` is gone; empty where there is none."""
     stem = path.stem.casefold()
     papers = [one for one in list_papers(corpus).papers if one.kind == "digest" and one.arxiv_id]
     return next((one.paper for one in papers if stem.startswith(one.arxiv_id.replace("/", "_"))), "")
 
 
-def _free(path: Path) -> Path:
+def _find_free_path(path: Path) -> Path:
     number, wanted = 1, path
     while os.path.lexists(wanted):
         number += 1
@@ -260,7 +260,7 @@ def _free(path: Path) -> Path:
     return wanted
 
 
-def _moved(path: Path, where: Callable[[], Path]) -> Path:
+def _move_file(path: Path, where: Callable[[], Path]) -> Path:
     try:
         target = where()
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -280,7 +280,7 @@ def _is_unicode(path: Path) -> bool:
     return True
 
 
-def _changed(path: Path) -> float:
+def _change_time(path: Path) -> float:
     try:
         return path.lstat().st_ctime
     except OSError:
@@ -290,18 +290,18 @@ def _changed(path: Path) -> float:
 # -- the folder ----------------------------------------------------------------------------------------------------
 
 
-def writable(corpus: Path) -> Path:
+def ensure_writable_folder(corpus: Path) -> Path:
     """The corpus folder, made where it is missing. Raises CorpusError when that cannot be."""
     root = corpus.expanduser().resolve()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _sweep(root.glob(f"{TEMPORARY}*"))
+        _delete_leftovers(root.glob(f"{TEMPORARY}*"))
     except OSError as error:
-        raise _unwritable(root, error) from error
+        raise _unwritable_error(root, error) from error
     return root
 
 
-def _sweep(files: Iterable[Path]) -> None:
+def _delete_leftovers(files: Iterable[Path]) -> None:
     """Delete half files of a run that was killed; fresh ones may be on their way in another process."""
     for path in files:
         with suppress(FileNotFoundError):
@@ -309,7 +309,7 @@ def _sweep(files: Iterable[Path]) -> None:
                 path.unlink()
 
 
-def _unwritable(corpus: Path, error: OSError) -> CorpusError:
+def _unwritable_error(corpus: Path, error: OSError) -> CorpusError:
     reason = error.strerror or str(error)
     return CorpusError(
         f"{corpus}: cannot be written to ({reason}). Free some space, or correct RAG_CORPUS or its rights."

@@ -30,16 +30,16 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _BY_BROWSER = "Download it with a browser into the corpus folder."
 
 
-class Again(FetchError):
+class TransientFetchError(FetchError):
     """This attempt failed, the next may not."""
 
 
-class Unreachable(Again):
+class ArxivUnreachable(TransientFetchError):
     """No connection came about."""
 
 
 @dataclass(frozen=True)
-class Body:
+class ResponseBody:
     """The body of an answer 200, to be read once."""
 
     pieces: Iterator[bytes]
@@ -71,12 +71,12 @@ class ArxivClient:
         """Seconds until the next request may go out."""
         return max(0.0, self.due - time.monotonic())
 
-    def put_off(self, seconds: float) -> None:
+    def delay_next_request(self, seconds: float) -> None:
         """Send no request before `seconds` from now."""
         self.due = max(self.due, time.monotonic() + seconds)
 
     @contextmanager
-    def pdf(self, name: str, end: float) -> Iterator[Body]:
+    def download_pdf(self, name: str, end: float) -> Iterator[ResponseBody]:
         """The PDF of the paper `name`, asked for when the next request is due; `end` is on the monotonic clock.
 
         Raises Again where another attempt may help, Unreachable when no connection comes about, else FetchError; the
@@ -88,7 +88,7 @@ class ArxivClient:
                 if not response.has_redirect_location:
                     self._check(response, name)
                     web_page = "html" in response.headers.get("Content-Type", "").lower()
-                    yield Body(response.iter_bytes(_PIECE), _length(response), web_page)
+                    yield ResponseBody(response.iter_bytes(_PIECE), _length(response), web_page)
                     return
                 url = self._next_url(response, name)
         raise FetchError(f"{name}: redirected more than {_REDIRECTS} times. {_BY_BROWSER}")
@@ -96,24 +96,24 @@ class ArxivClient:
     @contextmanager
     def _answer(self, url: httpx.URL, name: str, end: float) -> Iterator[httpx.Response]:
         self._wait_turn(name)
-        self._check_place(url)
+        self._check_host(url)
         seconds = max(0.01, min(self.timeout, end - time.monotonic()))
         try:
             with self._client.stream("GET", url, timeout=seconds) as response:
                 self.reached = True
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            raise Unreachable(
+            raise ArxivUnreachable(
                 f"{self.base.host} cannot be reached ({_reason(error)}). Check the network or proxy, then fetch again."
             ) from error
         except httpx.TimeoutException as error:
-            raise Again(f"{name}: nothing came for {seconds:.3g} s. Fetch again later.") from error
+            raise TransientFetchError(f"{name}: nothing came for {seconds:.3g} s. Fetch again later.") from error
         except httpx.TransportError as error:
-            raise Again(f"{name}: the download broke off ({_reason(error)}). Fetch again.") from error
+            raise TransientFetchError(f"{name}: the download broke off ({_reason(error)}). Fetch again.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FetchError(f"{name}: the answer cannot be read ({_reason(error)}). Fetch again later.") from error
         finally:
-            self.put_off(self.delay)
+            self.delay_next_request(self.delay)
 
     def _wait_turn(self, name: str) -> None:
         wait = self.wait
@@ -134,18 +134,18 @@ class ArxivClient:
             raise FetchError(f"{name}: redirected to {str(url)[:80]}, which is not arXiv; not followed. {_BY_BROWSER}")
         return url
 
-    def _check_place(self, url: httpx.URL) -> None:
+    def _check_host(self, url: httpx.URL) -> None:
         """Raise FetchError for a name that leads into a private network: the server may be told, not chosen, by others.
 
         This machine itself is asked only where the settings name it. Behind a proxy the proxy looks names up. A name
         that changes its mind after this still has to show a certificate for that name.
         """
-        if url.host in _LOOPBACK or _by_proxy(url):
+        if url.host in _LOOPBACK or _uses_proxy(url):
             return
         try:
             found = socket.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise Unreachable(
+            raise ArxivUnreachable(
                 f"{url.host} cannot be reached ({_reason(error)}). Check the network or proxy, then fetch again."
             ) from error
         private = [place for *_, (place, *_) in found if not _is_public(str(place))]
@@ -158,18 +158,18 @@ class ArxivClient:
         if status in {404, 410}:
             raise FetchError(f"{name}: arXiv has no such paper ({status}). Check the id.")
         if status in {429, 500, 502, 503, 504}:
-            self.put_off(_retry_after(response.headers.get("Retry-After", "")))
-            raise Again(f"{name}: {self.base.host} is busy ({status}). Fetch again later.")
+            self.delay_next_request(_retry_after(response.headers.get("Retry-After", "")))
+            raise TransientFetchError(f"{name}: {self.base.host} is busy ({status}). Fetch again later.")
         if status != 200:
             raise FetchError(f"{name}: {self.base.host} refused ({status}). {_BY_BROWSER}")
 
 
-def reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
+def is_reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
     """Whether arXiv answers within `timeout` seconds, name look-up included. A network at fault is only False."""
     base = _base(base_url)
     answers: list[int] = []
 
-    def knock() -> None:
+    def try_connection() -> None:
         try:
             with _client(base, timeout) as client:
                 answers.append(client.head("/").status_code)
@@ -177,7 +177,7 @@ def reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
             return  # no answer is the answer
 
     # In a thread, since looking a name up obeys no timeout and can take half a minute without a network.
-    thread = threading.Thread(target=knock, name="reachable", daemon=True)
+    thread = threading.Thread(target=try_connection, name="reachable", daemon=True)
     thread.start()
     thread.join(timeout)
     return bool(answers) and answers[0] < 500
@@ -189,7 +189,7 @@ def _is_public(place: str) -> bool:
     return address.is_global and inner.is_global and not address.is_multicast
 
 
-def _by_proxy(url: httpx.URL) -> bool:
+def _uses_proxy(url: httpx.URL) -> bool:
     proxies = urllib.request.getproxies()
     return bool(proxies.get(url.scheme) or proxies.get("all")) and not urllib.request.proxy_bypass(url.host)
 

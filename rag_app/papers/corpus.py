@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rag_app.errors import CorpusError
 from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file
-from rag_app.papers.manifest import MANIFEST, Entry, read_manifest
+from rag_app.papers.manifest import MANIFEST, PaperEntry, read_corpus_manifest
 from rag_app.records import Kind, Paper
 
 NOTES = "notes"
@@ -24,7 +24,7 @@ _KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class Listing:
+class CorpusListing:
     """What lies in a corpus folder: its papers in the order of their paths, and what could not be taken, in words."""
 
     papers: tuple[Paper, ...]
@@ -32,7 +32,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class _File:
+class _FoundFile:
     path: Path
     inside: str  # the path below the corpus, with slashes
     kind: Kind
@@ -42,7 +42,7 @@ class _File:
         return self.path.name
 
 
-def list_papers(corpus: Path) -> Listing:
+def list_papers(corpus: Path) -> CorpusListing:
     """Every PDF, Markdown and text file in the folder and its sub-folders, with what the manifest knows about it.
 
     Left out: hidden files and folders, README files, the manifest, and links that lead out of the folder (a problem).
@@ -51,23 +51,23 @@ def list_papers(corpus: Path) -> Listing:
     Raises CorpusError when the folder or its manifest cannot be used.
     """
     root = _root(corpus)
-    entries = {entry.arxiv_id: entry for entry in read_manifest(root)}
+    entries = {entry.arxiv_id: entry for entry in read_corpus_manifest(root)}
     problems: list[str] = []
     files = sorted(_walk(root, problems), key=lambda file: (file.inside.casefold(), file.inside))
     pdf_ids = {found.id for file in files if (found := _pdf_id(file, entries))}
-    noted = {file.inside: entry for file in files if (entry := _noted(file, entries))}
+    noted = {file.inside: entry for file in files if (entry := _note_entry(file, entries))}
     kept = [file for file in files if file.inside not in noted or noted[file.inside].arxiv_id not in pdf_ids]
-    papers = tuple(_paper(file, name, noted.get(file.inside), entries) for file, name in _named(kept))
+    papers = tuple(_make_paper(file, name, noted.get(file.inside), entries) for file, name in _assign_names(kept))
     missing = entries.keys() - pdf_ids - {entry.arxiv_id for entry in noted.values()}
     if missing:
         problems.append(
             f"{MANIFEST}: neither a PDF nor a note is here for {', '.join(sorted(missing))}. "
             f"Get them with: python -m rag_app fetch"
         )
-    return Listing(papers, tuple(sorted(problems)))
+    return CorpusListing(papers, tuple(sorted(problems)))
 
 
-def fetched(corpus: Path) -> tuple[tuple[ArxivId, Path], ...]:
+def list_fetched_papers(corpus: Path) -> tuple[tuple[ArxivId, Path], ...]:
     """The PDFs of the folder whose names are arXiv ids. Raises CorpusError as list_papers does."""
     papers = (paper for paper in list_papers(corpus).papers if paper.kind == "pdf" and paper.arxiv_id)
     return tuple((found[0], paper.path) for paper in papers if (found := arxiv_id_of_file(paper.path.stem)))
@@ -85,7 +85,7 @@ def _root(corpus: Path) -> Path:
     return root
 
 
-def _walk(root: Path, problems: list[str]) -> Iterator[_File]:
+def _walk(root: Path, problems: list[str]) -> Iterator[_FoundFile]:
     """The files below `root` that can be papers. Folders behind links are not entered: they could lead in circles."""
     folders = [root]
     while folders:
@@ -94,7 +94,7 @@ def _walk(root: Path, problems: list[str]) -> Iterator[_File]:
             with os.scandir(folder) as listed:
                 found = list(listed)
         except OSError as error:
-            where = _shown(folder.relative_to(root).as_posix())
+            where = _printable_name(folder.relative_to(root).as_posix())
             problems.append(f"{where}: this folder cannot be listed ({error.strerror}). Correct its permissions.")
             continue
         for item in found:
@@ -106,7 +106,7 @@ def _walk(root: Path, problems: list[str]) -> Iterator[_File]:
                 yield file
 
 
-def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _File | None:
+def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _FoundFile | None:
     path = Path(item.path)
     inside = path.relative_to(root).as_posix()
     kind = _KINDS.get(path.suffix.lower())
@@ -116,18 +116,18 @@ def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _File | No
         is_folder = path.is_dir()
         problem = _link_problem(path, root) if is_folder or kind is not None else ""
         if problem:
-            problems.append(f"{_shown(inside)}: {problem}")
+            problems.append(f"{_printable_name(inside)}: {problem}")
         if problem or is_folder:
             return None
     if kind is None:
         return None
     if not item.is_file():
-        problems.append(f"{_shown(inside)}: not a regular file. Put the paper itself there.")
+        problems.append(f"{_printable_name(inside)}: not a regular file. Put the paper itself there.")
         return None
     if not _is_text(inside):
-        problems.append(f"{_shown(inside)}: the file's name is not valid Unicode. Rename it.")
+        problems.append(f"{_printable_name(inside)}: the file's name is not valid Unicode. Rename it.")
         return None
-    return _File(path, inside, kind)
+    return _FoundFile(path, inside, kind)
 
 
 def _link_problem(path: Path, root: Path) -> str:
@@ -148,7 +148,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _shown(name: str) -> str:
+def _printable_name(name: str) -> str:
     """A file's name as one line of plain text: bytes that are no Unicode and control characters become "?"."""
     name = name.encode("utf-8", "replace").decode("utf-8")
     return "".join("?" if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character for character in name)
@@ -157,7 +157,7 @@ def _shown(name: str) -> str:
 # -- files and manifest together --------------------------------------------------------------------------------
 
 
-def _pdf_id(file: _File, entries: Mapping[str, Entry]) -> ArxivId | None:
+def _pdf_id(file: _FoundFile, entries: Mapping[str, PaperEntry]) -> ArxivId | None:
     """The arXiv id in a PDF's name. More may follow it in the name only where the manifest knows the id."""
     found = arxiv_id_of_file(file.path.stem) if file.kind == "pdf" else None
     if found is None:
@@ -166,7 +166,7 @@ def _pdf_id(file: _File, entries: Mapping[str, Entry]) -> ArxivId | None:
     return arxiv_id if nothing_more or arxiv_id.id in entries else None
 
 
-def _noted(file: _File, entries: Mapping[str, Entry]) -> Entry | None:
+def _note_entry(file: _FoundFile, entries: Mapping[str, PaperEntry]) -> PaperEntry | None:
     """The manifest entry that this file is the note of."""
     folder, _, name = file.inside.rpartition("/")
     if folder != NOTES or file.kind != "markdown":
@@ -175,7 +175,7 @@ def _noted(file: _File, entries: Mapping[str, Entry]) -> Entry | None:
     return entries.get(found[0].id) if found and found[1] else None
 
 
-def _named(files: Sequence[_File]) -> Iterator[tuple[_File, str]]:
+def _assign_names(files: Sequence[_FoundFile]) -> Iterator[tuple[_FoundFile, str]]:
     """Each file with its paper's name. Names count as the same when a disk that ignores case would say so."""
     keys = [unicodedata.normalize("NFC", unicodedata.normalize("NFC", file.name).casefold()) for file in files]
     times = Counter(keys)
@@ -183,7 +183,7 @@ def _named(files: Sequence[_File]) -> Iterator[tuple[_File, str]]:
         yield file, file.inside if times[key] > 1 else file.name
 
 
-def _paper(file: _File, name: str, noted: Entry | None, entries: Mapping[str, Entry]) -> Paper:
+def _make_paper(file: _FoundFile, name: str, noted: PaperEntry | None, entries: Mapping[str, PaperEntry]) -> Paper:
     found = _pdf_id(file, entries)
     entry = noted or (entries.get(found.id) if found else None)
     kind: Kind = "digest" if noted else file.kind

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from rag_app.errors import FetchError
-from rag_app.papers.arxiv_client import ARXIV, Again, ArxivClient, Body, Unreachable
+from rag_app.papers.arxiv_client import ARXIV, TransientFetchError, ArxivClient, ResponseBody, ArxivUnreachable
 from rag_app.papers.arxiv_ids import ArxivId, parse_arxiv_id
-from rag_app.papers.corpus import fetched
+from rag_app.papers.corpus import list_fetched_papers
 
 TEMPORARY = ".fetching-"  # hidden, so that a half file never counts as a paper
 _LIMIT = 200 * 1024 * 1024  # bytes; the largest papers of arXiv are well below
@@ -26,7 +26,7 @@ _LEFTOVER_AGE = 24 * 3600.0  # seconds after which a half file cannot belong to 
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """What became of one asked paper."""
 
     id: str  # as arXiv writes it, or as it was typed when that is no id
@@ -48,7 +48,7 @@ class FetchProgress:
     size: int = 0  # its whole size, 0 when the server does not tell
 
 
-def fetch(
+def fetch_papers(
     ids: Sequence[str],
     corpus: Path,
     *,
@@ -61,8 +61,8 @@ def fetch(
     retries: int = 4,
     longest_wait: float = 120.0,
     limit: int = _LIMIT,
-    on_result: Callable[[Fetched], None] = lambda result: None,
-) -> list[Fetched]:
+    on_result: Callable[[FetchResult], None] = lambda result: None,
+) -> list[FetchResult]:
     """Download the PDFs of `ids` (or links) into `corpus`, each as <id>.pdf; one result per id, in order.
 
     What is there already is not fetched again: in a sub-folder, or in any version when the id names none. `delay`
@@ -75,13 +75,13 @@ def fetch(
     stop = stop or threading.Event()
     client = ArxivClient(base_url, delay=delay, timeout=timeout, longest_wait=longest_wait, stop=stop)
     try:
-        folder = _writable(corpus)
-        return _Run(folder, client, on_progress, deadline, retries, limit).all(ids, on_result)
+        folder = _ensure_writable(corpus)
+        return _FetchRun(folder, client, on_progress, deadline, retries, limit).all(ids, on_result)
     finally:
         client.close()
 
 
-class _Run:
+class _FetchRun:
     """One run over some ids."""
 
     def __init__(
@@ -103,42 +103,42 @@ class _Run:
         self.name = ""
         self.number = self.total = 0
 
-    def all(self, ids: Sequence[str], on_result: Callable[[Fetched], None]) -> list[Fetched]:
-        there = list(fetched(self.folder))
+    def fetch_all(self, ids: Sequence[str], on_result: Callable[[FetchResult], None]) -> list[FetchResult]:
+        there = list(list_fetched_papers(self.folder))
         wanted = list(dict.fromkeys(parse_arxiv_id(text) or text for text in ids))
         self.total = len(wanted)
-        results: list[Fetched] = []
+        results: list[FetchResult] = []
         for self.number, asked in enumerate(wanted, start=1):
             self.name = str(asked)[:80]
-            result = self._one(asked, there)
+            result = self._fetch_one(asked, there)
             if result.path is not None and isinstance(asked, ArxivId):
                 there.append((asked, result.path))
             results.append(result)
             on_result(result)
-            self.tell(result.problem or result.state, result.size, result.size)
+            self.report_progress(result.problem or result.state, result.size, result.size)
         return results
 
-    def tell(self, message: str, received: int = 0, size: int = 0) -> None:
+    def report_progress(self, message: str, received: int = 0, size: int = 0) -> None:
         self.on_progress(FetchProgress(self.name, self.number, self.total, message, received, size))
 
-    def _one(self, asked: ArxivId | str, there: Sequence[tuple[ArxivId, Path]]) -> Fetched:
+    def _fetch_one(self, asked: ArxivId | str, there: Sequence[tuple[ArxivId, Path]]) -> FetchResult:
         if isinstance(asked, str):
             remedy = "Write one like 2406.15319, hep-th/9901001 or a link to arxiv.org."
-            return Fetched(asked, "failed", problem=f'"{self.name}" is no arXiv id. {remedy}')
+            return FetchResult(asked, "failed", problem=f'"{self.name}" is no arXiv id. {remedy}')
         for known, path in there:
             if asked.id == known.id and asked.version in (0, known.version) and _starts_as_pdf(path):
-                return Fetched(self.name, "already there", path)
+                return FetchResult(self.name, "already there", path)
         if self.unreachable:
-            return Fetched(self.name, "failed", problem=f"not tried: {self.unreachable}")
+            return FetchResult(self.name, "failed", problem=f"not tried: {self.unreachable}")
         target = self.folder / f"{asked.file_stem}.pdf"
         try:
             size = self._with_retries(target)
-        except Unreachable as error:
+        except ArxivUnreachable as error:
             self.unreachable = str(error)
-            return Fetched(self.name, "failed", problem=str(error))
+            return FetchResult(self.name, "failed", problem=str(error))
         except FetchError as error:
-            return Fetched(self.name, "failed", problem=str(error))
-        return Fetched(self.name, "fetched", target, size=size)
+            return FetchResult(self.name, "failed", problem=str(error))
+        return FetchResult(self.name, "fetched", target, size=size)
 
     def _with_retries(self, target: Path) -> int:
         """The size of what was stored. Raises FetchError; Unreachable when there is no use in asking for others."""
@@ -146,12 +146,12 @@ class _Run:
         attempt = 0
         while True:
             what = "asking" if attempt == 0 else f"asking again ({attempt})"
-            self.tell(what if self.client.wait < 1 else f"{what} in {self.client.wait:.0f} s")
+            self.report_progress(what if self.client.wait < 1 else f"{what} in {self.client.wait:.0f} s")
             try:
                 with self.client.pdf(self.name, end) as body:
                     return self._store(body, target, end)
-            except Again as error:
-                hopeless = isinstance(error, Unreachable) and not self.client.reached
+            except TransientFetchError as error:
+                hopeless = isinstance(error, ArxivUnreachable) and not self.client.reached
                 if hopeless or attempt >= self.retries:
                     raise
                 # Twice as long each time, and by chance a little longer, so that many clients do not come back at once.
@@ -161,7 +161,7 @@ class _Run:
                     raise
             attempt += 1
 
-    def _store(self, body: Body, target: Path, end: float) -> int:
+    def _store(self, body: ResponseBody, target: Path, end: float) -> int:
         """Write the body beside the target and rename it once it is whole. No half file stays, whatever happens."""
         temporary = self.folder / f"{TEMPORARY}{target.stem}-{secrets.token_hex(4)}.pdf"
         try:
@@ -178,17 +178,17 @@ class _Run:
                 temporary.unlink(missing_ok=True)
         return size
 
-    def _receive(self, body: Body, file: BinaryIO, end: float) -> int:
+    def _receive(self, body: ResponseBody, file: BinaryIO, end: float) -> int:
         """Write the body into `file`; its size. Raises Again when it was cut off, FetchError when it is no PDF."""
         if body.size > self.limit:
-            raise FetchError(self._too_large())
+            raise FetchError(self._too_large_error())
         size, tail = 0, b""
         for piece in body.pieces:
             if size == 0 and not piece.startswith(b"%PDF-"):
                 raise FetchError(_not_a_pdf(self.name, body.web_page, piece))
             size += len(piece)
             if size > self.limit:
-                raise FetchError(self._too_large())
+                raise FetchError(self._too_large_error())
             if time.monotonic() > end:
                 late = f"{self.name}: not finished within {self.deadline:g} s"
                 raise FetchError(f"{late}. Fetch again when the network is faster.")
@@ -196,18 +196,18 @@ class _Run:
                 raise FetchError(f"{self.name}: stopped. Fetch again to get it.")
             file.write(piece)
             tail = (tail + piece)[-_TAIL:]
-            self.tell("receiving", size, body.size)
+            self.report_progress("receiving", size, body.size)
         if size == 0:
-            raise Again(f"{self.name}: the answer was empty. Fetch again later.")
+            raise TransientFetchError(f"{self.name}: the answer was empty. Fetch again later.")
         if b"%%EOF" not in tail:
-            raise Again(f"{self.name}: the PDF was cut off after {size} bytes. Fetch again later.")
+            raise TransientFetchError(f"{self.name}: the PDF was cut off after {size} bytes. Fetch again later.")
         return size
 
-    def _too_large(self) -> str:
+    def _too_large_error(self) -> str:
         return f"{self.name}: larger than {self.limit / 2**20:g} MB. Download it with a browser into the corpus folder."
 
 
-def _writable(corpus: Path) -> Path:
+def _ensure_writable(corpus: Path) -> Path:
     folder = corpus.expanduser().resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)

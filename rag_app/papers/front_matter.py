@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag_app.papers.pdf.lines import Line
-from rag_app.papers.pdf.raw_page import Document
+from rag_app.papers.pdf.raw_page import DocumentInfo
 from rag_app.records import Page
-from rag_app.text.normalize import normalise, words_of
+from rag_app.text.normalize import normalise_text, words_of
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences, word_set
 
@@ -29,7 +29,7 @@ _TITLE_ZONE = 0.6  # of the first page's height
 
 
 @dataclass(frozen=True)
-class Front:
+class FrontMatter:
     title: str
     authors: tuple[str, ...]
     year: int  # 0 when unknown
@@ -64,19 +64,19 @@ def title_lines(lines: Sequence[Line], height: float) -> list[Line]:
 
 
 def front_matter(
-    document: Document,
+    document: DocumentInfo,
     title_parts: Sequence[Line],
     lines: Sequence[Line],
     pages: Sequence[Page],
     title: str,
     path: Path,
-) -> Front:
+) -> FrontMatter:
     """All of it. `title` is the manifest's, if it has one; `lines` are those of the first page."""
     name = title or _title(document, title_parts, pages[0].text, path)
     stamp = next((match for line in lines if (match := _STAMP.search(" ".join(line.text.split())))), None)
     file_id = _FILE_ID.search(path.stem)
     arxiv_id = stamp[1] if stamp else (file_id[1] + file_id[2] if file_id else "")
-    return Front(
+    return FrontMatter(
         title=name,
         authors=_authors(document, title_parts, lines, name),
         year=_year(arxiv_id, document.created),
@@ -85,9 +85,9 @@ def front_matter(
     )
 
 
-def _title(document: Document, parts: Sequence[Line], first_page: str, path: Path) -> str:
+def _title(document: DocumentInfo, parts: Sequence[Line], first_page: str, path: Path) -> str:
     raw = "\r\n".join(line.text for line in parts)
-    printed = normalise(raw, words_of(first_page), breaks=()).text.strip(" ∗*†‡")
+    printed = normalise_text(raw, words_of(first_page), breaks=()).text.strip(" ∗*†‡")
     told = " ".join(document.title.split())
     # Metadata is often a draft's; it counts when the first page bears it out, and is better set than small capitals.
     if len(told.split()) >= 3 and (not printed or find_quote(told, first_page)):
@@ -115,7 +115,7 @@ _PERSON = re.compile(
 )
 
 
-def _authors(document: Document, parts: Sequence[Line], lines: Sequence[Line], title: str) -> tuple[str, ...]:
+def _authors(document: DocumentInfo, parts: Sequence[Line], lines: Sequence[Line], title: str) -> tuple[str, ...]:
     """The authors as far as they can be told: the file's metadata, else the names between title and abstract."""
     told = [name.strip() for name in re.split(r"[,;]|\band\b", document.author) if name.strip()]
     if told and all(_PERSON.match(name) for name in told) and not _AFFILIATION.search(document.author):
@@ -127,7 +127,7 @@ def _authors(document: Document, parts: Sequence[Line], lines: Sequence[Line], t
     for line in after[:30]:
         if re.match(r"abstract\b|\d?\.?\s*introduction\b", line.text.strip(), re.IGNORECASE) or line.words > 30:
             break
-        plain = re.sub(r"(?:\{[^}]*\}|\S+)\s?@\S+", " , ", normalise(line.text, breaks=()).text)
+        plain = re.sub(r"(?:\{[^}]*\}|\S+)\s?@\S+", " , ", normalise_text(line.text, breaks=()).text)
         if line.kind == "furniture" or _AFFILIATION.search(plain):
             continue
         clean = re.sub(r"[∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{}]+", " , ", plain)
@@ -176,26 +176,26 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
     found: Counter[str] = Counter()
     prefix = _PREFIX.match(title)
     if prefix and len(prefix["name"].split()) <= 3 and "?" not in prefix["name"]:
-        found[_as_used(prefix["name"].strip(), pages)] += 100
+        found[_spelling_in_text(prefix["name"].strip(), pages)] += 100
     for name in re.findall(rf"\(({_SHORT_NAME})\)", title):
         found[name] += 100
     opening = " ".join(page.text for page in pages[:8])
-    for name, weight in _introduced(opening, title):
+    for name, weight in _find_introduced_names(opening, title):
         if not is_common(name) and 3 <= len(name) <= 30:
             found[name] += weight
     text = " ".join(page.text for page in pages)
     often = {name: len(re.findall(rf"(?<![\w-]){re.escape(name)}(?![\w])", text)) for name in found}
-    kept = [name for name, weight in found.items() if weight >= 100 or (often[name] >= 6 and not _credited(name, text))]
+    kept = [name for name, weight in found.items() if weight >= 100 or (often[name] >= 6 and not _is_credited(name, text))]
     kept.sort(key=lambda name: (-(found[name] >= 100), -often[name] * min(found[name], 6)))
     return tuple(kept[:6])
 
 
-def _credited(name: str, text: str) -> bool:
+def _is_credited(name: str, text: str) -> bool:
     """Does the text credit the name to another paper: "DeBERTa (He et al., 2021)", "DPR [12]"?"""
     return bool(re.search(rf"(?<![\w-]){re.escape(name)}\s*(?:\([A-Z][^()]{{2,60}}\d{{4}}|\[\d)", text))
 
 
-def _introduced(text: str, title: str) -> Iterator[tuple[str, int]]:
+def _find_introduced_names(text: str, title: str) -> Iterator[tuple[str, int]]:
     """Names with weights: more for what is defined in the title's own words."""
     in_title = {word.lower()[:6] for word in re.findall(r"\w{4,}", title)}
     for match in _DEFINED.finditer(text):
@@ -217,7 +217,7 @@ def _introduced(text: str, title: str) -> Iterator[tuple[str, int]]:
             yield match["name"], 2
 
 
-def _as_used(name: str, pages: Sequence[Page]) -> str:
+def _spelling_in_text(name: str, pages: Sequence[Page]) -> str:
     """The name as the text writes it: titles are often set in capitals."""
     text = " ".join(page.text for page in pages)
     spellings = Counter(re.findall(rf"(?<![\w-]){re.escape(name)}(?!\w)", text, re.IGNORECASE))

@@ -18,7 +18,7 @@ YEARS = range(1900, 2101)
 
 
 @dataclass(frozen=True)
-class Entry:
+class PaperEntry:
     """What the manifest says of one paper: a [[paper]] table whose keys are these fields."""
 
     arxiv_id: str  # without version
@@ -30,10 +30,10 @@ class Entry:
     authors: tuple[str, ...] = ()
 
 
-_KEYS = tuple(Entry.__dataclass_fields__)
+_KEYS = tuple(PaperEntry.__dataclass_fields__)
 
 
-def read_manifest(corpus: Path) -> tuple[Entry, ...]:
+def read_corpus_manifest(corpus: Path) -> tuple[PaperEntry, ...]:
     """The entries of papers.toml in their order; none when the folder has no manifest.
 
     Raises CorpusError with file and line when it is not TOML, not UTF-8, misspells a key or has a wrong value.
@@ -53,10 +53,10 @@ def read_manifest(corpus: Path) -> tuple[Entry, ...]:
         raise CorpusError(f"{path}: nested too deeply to be a list of papers. Write one [[paper]] for each.") from error
     except ValueError as error:  # tomllib's own error, and Python's for a number or date that cannot be
         raise CorpusError(f"{path}: not valid TOML: {error}. Correct that line.") from error
-    return _Checker(path, re.split(r"\r?\n", text)).entries(table)
+    return _ManifestChecker(path, re.split(r"\r?\n", text)).entries(table)
 
 
-class _Checker:
+class _ManifestChecker:
     """Turns the parsed table into entries; knows the lines, so that each complaint can name one."""
 
     def __init__(self, path: Path, lines: Sequence[str]) -> None:
@@ -64,37 +64,37 @@ class _Checker:
         self.lines = lines
         self.headers = [at for at, line in enumerate(lines) if re.match(r"\s*\[\[\s*paper\s*\]\]", line)]
 
-    def entries(self, table: Mapping[str, object]) -> tuple[Entry, ...]:
+    def entries(self, table: Mapping[str, object]) -> tuple[PaperEntry, ...]:
         for key in table:
             if key != "paper":
-                self._refuse(f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key)
+                self._raise_error(f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key)
         papers = table.get("paper", [])
         if not isinstance(papers, list) or not all(isinstance(paper, dict) for paper in papers):
-            self._refuse('"paper" has to be a list. Write each paper as a [[paper]] table', 0, "paper")
+            self._raise_error('"paper" has to be a list. Write each paper as a [[paper]] table', 0, "paper")
         if len(self.headers) != len(papers):  # written as one inline list: its lines cannot be told apart
             self.headers = [0] * len(papers)
-        entries: dict[str, Entry] = {}
+        entries: dict[str, PaperEntry] = {}
         for at, paper in zip(self.headers, papers, strict=True):
             entry = self._entry(paper, at)
             if entry.arxiv_id in entries:
-                self._refuse(f"{entry.arxiv_id} is listed twice. Remove one of the two", at, "arxiv_id")
+                self._raise_error(f"{entry.arxiv_id} is listed twice. Remove one of the two", at, "arxiv_id")
             entries[entry.arxiv_id] = entry
         return tuple(entries.values())
 
-    def _entry(self, paper: Mapping[str, object], at: int) -> Entry:
+    def _entry(self, paper: Mapping[str, object], at: int) -> PaperEntry:
         for key in paper:
             if key not in _KEYS:
                 near = difflib.get_close_matches(key, _KEYS, n=1)
                 meant = f'; did you mean "{near[0]}"?' if near else ""
-                self._refuse(f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key)
+                self._raise_error(f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key)
         written = self._text(paper, "arxiv_id", at)
         found = parse_arxiv_id(written)
         if found is None:
-            self._refuse(f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id")
+            self._raise_error(f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id")
         title = self._text(paper, "title", at)
         if not title:
-            self._refuse(f'{found.id} has no title. Add title = "..."', at, "title")
-        return Entry(
+            self._raise_error(f'{found.id} has no title. Add title = "..."', at, "title")
+        return PaperEntry(
             arxiv_id=found.id,
             title=title,
             short_names=self._texts(paper, "short_names", at),
@@ -107,13 +107,13 @@ class _Checker:
     def _text(self, paper: Mapping[str, object], key: str, at: int) -> str:
         value = paper.get(key, "")
         if not isinstance(value, str):
-            self._refuse(f"{key} has to be a text in quotes", at, key)
+            self._raise_error(f"{key} has to be a text in quotes", at, key)
         return " ".join(value.split())
 
     def _texts(self, paper: Mapping[str, object], key: str, at: int) -> tuple[str, ...]:
         value = paper.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self._refuse(f'{key} has to be a list of texts, like ["one", "two"]', at, key)
+            self._raise_error(f'{key} has to be a list of texts, like ["one", "two"]', at, key)
         return tuple(cleaned for item in value if (cleaned := " ".join(item.split())))
 
     def _number(self, paper: Mapping[str, object], key: str, at: int, allowed: range) -> int:
@@ -121,10 +121,10 @@ class _Checker:
         if value is None:
             return 0
         if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
-            self._refuse(f"{key} has to be a whole number from {allowed[0]} to {allowed[-1]}", at, key)
+            self._raise_error(f"{key} has to be a whole number from {allowed[0]} to {allowed[-1]}", at, key)
         return value
 
-    def _refuse(self, complaint: str, at: int, key: str) -> NoReturn:
+    def _raise_error(self, complaint: str, at: int, key: str) -> NoReturn:
         """Raise CorpusError at the line of `key` in the table that starts at line index `at`."""
         following = [header for header in self.headers if header > at]
         end = following[0] if following else len(self.lines)

@@ -29,7 +29,7 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
 
     Comments of Markdown are hidden text: no renderer shows them. They are left out unless `keep_hidden`.
     """
-    text = LOST.sub("", without_invisible(_decoded(path)))  # private characters stand for nothing in a text
+    text = LOST.sub("", without_invisible(_decode_file(path)))  # private characters stand for nothing in a text
     markdown = kind in ("markdown", "digest") or path.suffix.lower() in (".md", ".markdown")
     comments = " ".join(match[1].strip() for match in _COMMENT.finditer(text)) if markdown else ""
     if comments and not keep_hidden:
@@ -56,7 +56,7 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
     )
 
 
-def _decoded(path: Path) -> str:
+def _decode_file(path: Path) -> str:
     if path.stat().st_size > _LARGEST:
         limit = f"{_LARGEST // 2**20} MB"
         raise PaperError(f"{path.name}: larger than {limit}, too large for a text. Split it or remove it.")
@@ -80,7 +80,7 @@ def _pieces(text: str, markdown: bool) -> tuple[str, list[tuple[str, BlockKind, 
         heading = _HEADING.match(paragraph) if markdown else None
         section = " > ".join(name for _, name in path)
         if heading:
-            level, name = len(heading[1]), _bare(heading[2])
+            level, name = len(heading[1]), _strip_markup(heading[2])
             if not title:
                 title = name
                 pieces.append((name, "heading", ""))
@@ -97,7 +97,7 @@ def _pieces(text: str, markdown: bool) -> tuple[str, list[tuple[str, BlockKind, 
     return title, pieces
 
 
-def _bare(heading: str) -> str:
+def _strip_markup(heading: str) -> str:
     return re.sub(r"[*_`]{1,3}", "", heading).strip()
 
 

@@ -11,15 +11,15 @@ import numpy as np
 from rag_app.errors import PaperError
 from rag_app.papers.front_matter import front_matter, title_lines
 from rag_app.papers.pdf import file
-from rag_app.papers.pdf.bibliography import entries, mark_entries, release
+from rag_app.papers.pdf.bibliography import bibliography_entries, mark_entries, release_appendix_lines
 from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
 from rag_app.papers.pdf.raw_page import RawPage
-from rag_app.papers.pdf.reading_order import in_reading_order
+from rag_app.papers.pdf.reading_order import sort_reading_order
 from rag_app.papers.pdf.structure import mark_kinds
 from rag_app.papers.plain_text import hidden_line, read_plain
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
-from rag_app.text.normalize import Normalised, normalise, words_of
+from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 
 READING_VERSION = 4
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
@@ -51,7 +51,7 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     document = file.read_document(path)
     read = file.read_pages(path, keep_hidden=keep_hidden, layers_off=document.layers_off)
-    raw = [in_reading_order(page) for page in read]
+    raw = [sort_reading_order(page) for page in read]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]
@@ -63,7 +63,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     for page in raw:
         vocabulary |= words_of(page.text)
     for page, on_page in zip(raw, lines, strict=True):
-        release(on_page)
+        release_appendix_lines(on_page)
         mark_entries(on_page, page.width)
         mark_breaks(on_page)
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
@@ -80,7 +80,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
         authors=front.authors,
         year=front.year,
         arxiv_id=front.arxiv_id,
-        bibliography=entries(pages),
+        bibliography=bibliography_entries(pages),
         abbreviations=front.abbreviations,
         hidden=tuple(hidden_line(page.number, page.why_hidden, page.hidden) for page in raw if page.hidden),
     )
@@ -95,10 +95,10 @@ def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
 
 def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     breaks = {offset for line in lines if line.breaks for offset in range(max(0, line.start - 3), line.start)}
-    normalised = normalise(raw.text, vocabulary, breaks)
+    normalised = normalise_text(raw.text, vocabulary, breaks)
     text = normalised.text.strip()
     skipped = len(normalised.text) - len(normalised.text.lstrip())
-    normalised = Normalised(text, normalised.origin[skipped : skipped + len(text)])
+    normalised = NormalisedText(text, normalised.origin[skipped : skipped + len(text)])
     return Page(
         number=raw.number,
         label=raw.label,
@@ -110,7 +110,7 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     )
 
 
-def _blocks(lines: Sequence[Line], normalised: Normalised) -> list[Block]:
+def _blocks(lines: Sequence[Line], normalised: NormalisedText) -> list[Block]:
     """Runs of lines of one kind and section. A caption or a heading that begins anew is a block of its own."""
     origin, text = normalised.origin, normalised.text
     blocks: list[Block] = []
@@ -127,7 +127,7 @@ def _blocks(lines: Sequence[Line], normalised: Normalised) -> list[Block]:
     return blocks
 
 
-def _words(raw: RawPage, normalised: Normalised) -> Words:
+def _words(raw: RawPage, normalised: NormalisedText) -> Words:
     """One row for each word of the raw text; an empty row (start == end) is a glyph that no text stands for."""
     starts = np.searchsorted(normalised.origin, raw.words[:, 0]).astype(np.int32)
     ends = np.searchsorted(normalised.origin, raw.words[:, 1]).astype(np.int32)

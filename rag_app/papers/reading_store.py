@@ -39,12 +39,12 @@ def load_reading(folder: Path) -> Reading:
     """Read what save_reading wrote. Raises IndexFault when it is damaged or missing."""
     value = read_json(folder / "reading.json")
     try:
-        return _reading(folder, value)
+        return _parse_reading(folder, value)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IndexFault(f"{folder}: damaged ({error}). Build again with --fresh.") from error
 
 
-def _reading(folder: Path, value: dict[str, Any]) -> Reading:
+def _parse_reading(folder: Path, value: dict[str, Any]) -> Reading:
     places, boxes = np.zeros((0, 2), np.int32), np.zeros((0, 4), np.float32)
     if any(page["words"] is not None for page in value["pages"]):
         places, boxes = read_array(folder / "places.npy"), read_array(folder / "boxes.npy")

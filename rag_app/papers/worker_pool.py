@@ -43,7 +43,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Done:
+class ReadResult:
     """A job's end: the part is on disk, also when the file could not be read, but not when the file has `changed`."""
 
     job: Job
@@ -51,10 +51,10 @@ class Done:
     changed: bool = False
 
 
-_Finished = queue.SimpleQueue[Done | BaseException]
+_Finished = queue.SimpleQueue[ReadResult | BaseException]
 
 
-def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[Done], None], stop: threading.Event) -> None:
+def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[ReadResult], None], stop: threading.Event) -> None:
     """Read every file, `workers` at a time. Calls `on_done` from this thread, in the order in which they finish.
 
     Returns early when `stop` is set. Raises IndexFault when parts cannot be written or no child can be started.
@@ -85,7 +85,7 @@ def read_all(jobs: Sequence[Job], workers: int, on_done: Callable[[Done], None],
             thread.join(timeout=5)
 
 
-def _next(finished: _Finished, stop: threading.Event) -> Done | BaseException | None:
+def _next(finished: _Finished, stop: threading.Event) -> ReadResult | BaseException | None:
     while not stop.is_set():
         with contextlib.suppress(queue.Empty):
             return finished.get(timeout=_LOOK)
@@ -100,7 +100,7 @@ def _size(path: Path) -> int:
 
 
 def _serve(
-    todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[Done | BaseException], halt: threading.Event
+    todo: queue.SimpleQueue[Job], finished: queue.SimpleQueue[ReadResult | BaseException], halt: threading.Event
 ) -> None:
     child = _Child(halt)
     try:
@@ -117,7 +117,7 @@ def _serve(
             if reply["problem"] and not changed:
                 reading = Reading(title="", pages=(), state="unreadable", problem=str(reply["problem"]))
                 reading_store.save_reading(job.folder, reading)
-            finished.put(Done(job, time.perf_counter() - began, changed))
+            finished.put(ReadResult(job, time.perf_counter() - began, changed))
     except BaseException as error:  # handed to the thread that asked, which raises it
         finished.put(error)
     finally:
@@ -133,7 +133,7 @@ class _Child:
         self._errors: IO[bytes] | None = None
         self._replies: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def read(self, job: Job) -> dict[str, Any]:
+    def read_file(self, job: Job) -> dict[str, Any]:
         """Have one file read. The reply names the problem when the file could not be read or the child died of it."""
         if not (self._send(job) or self._send(job)):  # a child may have been ended by the system while it waited
             raise IndexFault("The process that reads papers ends at once. Run: python -m rag_app doctor")
@@ -153,7 +153,7 @@ class _Child:
             f"{job.path.name}: reading it {why}. Save it anew with another program (print to PDF), then build again; "
             "build --fresh tries the same file once more."
         )
-        return {"problem": problem, "changed": not _is_same(job)}
+        return {"problem": problem, "changed": not _is_unchanged(job)}
 
     def _send(self, job: Job) -> bool:
         if self._process is None:
@@ -219,7 +219,7 @@ class _Child:
                     stream.close()
 
 
-def _is_same(job: Job) -> bool:
+def _is_unchanged(job: Job) -> bool:
     try:
         return files.file_digest(job.path) == job.digest
     except OSError:

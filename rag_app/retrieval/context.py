@@ -36,7 +36,7 @@ def gather(hits: Sequence[Hit], page_of: PageOf, title_of: TitleOf, budget: int)
     for hit in hits:
         passage = hit.passage
         page = page_of(passage.paper, passage.page)
-        start, end = neighbourhood(page, passage.start, passage.end, unit)
+        start, end = find_neighbourhood(page, passage.start, passage.end, unit)
         touching = next(
             (
                 w
@@ -60,13 +60,13 @@ def gather(hits: Sequence[Hit], page_of: PageOf, title_of: TitleOf, budget: int)
     return [_evidence(number, window, title_of) for number, window in enumerate(windows, start=1)]
 
 
-def in_turns(*lists: Sequence[Hit]) -> list[Hit]:
+def interleave_hits(*lists: Sequence[Hit]) -> list[Hit]:
     """The hits of all lists, taking turns; each passage once, at its last turn: what one list alone has comes first."""
     turns = [hit for hits in zip_longest(*lists) for hit in hits if hit is not None]
     return list({hit.passage.id: hit for hit in reversed(turns)}.values())[::-1]
 
 
-def neighbourhood(page: Page, start: int, end: int, unit: int) -> tuple[int, int]:
+def find_neighbourhood(page: Page, start: int, end: int, unit: int) -> tuple[int, int]:
     """The run of whole blocks around [start, end) within `unit` characters, without bibliography and furniture."""
     blocks = [block for block in page.blocks if block.kind not in ("bibliography", "furniture")]
     inside = [number for number, block in enumerate(blocks) if block.start < end and start < block.end]
@@ -75,8 +75,8 @@ def neighbourhood(page: Page, start: int, end: int, unit: int) -> tuple[int, int
     first, last = inside[0], inside[-1]
     low, high = _clip(blocks[first].start, start, end, unit), _clip(blocks[last].end, start, end, unit)
     while high - low < unit:
-        after = blocks[last + 1] if last + 1 < len(blocks) and _adjacent(blocks[last], blocks[last + 1]) else None
-        before = blocks[first - 1] if first and _adjacent(blocks[first - 1], blocks[first]) else None
+        after = blocks[last + 1] if last + 1 < len(blocks) and _are_adjacent(blocks[last], blocks[last + 1]) else None
+        before = blocks[first - 1] if first and _are_adjacent(blocks[first - 1], blocks[first]) else None
         if after is not None and after.end - low <= unit:
             last, high = last + 1, after.end
         elif before is not None and high - before.start <= unit:
@@ -94,7 +94,7 @@ def _clip(edge: int, start: int, end: int, unit: int) -> int:
     return end if edge > end + spare else edge
 
 
-def _adjacent(one: Block, two: Block) -> bool:
+def _are_adjacent(one: Block, two: Block) -> bool:
     return two.start - one.end <= 2
 
 

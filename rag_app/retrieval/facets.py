@@ -168,16 +168,16 @@ def facets_of(text: str) -> tuple[Facet, ...]:
     return tuple(facet for facet in FACETS if facet.asks.search(text))
 
 
-def also_said(text: str) -> str:
+def related_words(text: str) -> str:
     """Further words to search with: how papers speak of what the text asks for."""
     return " ".join(facet.also for facet in facets_of(text))
 
 
-def looks_like(facets: tuple[Facet, ...], text: str) -> float:
+def facet_likeness(facets: tuple[Facet, ...], text: str) -> float:
     """How many of the facets a sentence looks like an answer to, 0 to 1."""
     return sum(bool(facet.looks.search(text)) for facet in facets) / len(facets) if facets else 0.0
 
 
-def is_told(facets: tuple[Facet, ...], text: str) -> bool:
+def is_facet_answer(facets: tuple[Facet, ...], text: str) -> bool:
     """Whether a sentence answers one of the facets by its look alone."""
     return any(facet.alone and facet.looks.search(text) for facet in facets)

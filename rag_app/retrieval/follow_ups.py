@@ -17,7 +17,7 @@ from typing import Protocol
 
 from rag_app.index.paper_names import Mention
 from rag_app.records import Answer
-from rag_app.retrieval.question_names import Name, names_in
+from rag_app.retrieval.question_names import QuestionName, find_question_names
 
 LONGEST_FRAGMENT = 8  # words of a question without a verb
 
@@ -81,10 +81,10 @@ _ANY_PAPER = re.compile(
 )
 
 
-class Library(Protocol):
+class NameLookup(Protocol):
     """What the papers can say about names."""
 
-    def mentions(self, question: str) -> Sequence[Mention]:
+    def find_mentions(self, question: str) -> Sequence[Mention]:
         """Where a question names papers."""
         ...
 
@@ -101,10 +101,10 @@ class Library(Protocol):
         ...
 
 
-def depends(question: str, library: Library) -> bool:
+def is_dependent(question: str, library: NameLookup) -> bool:
     """Whether the question means something that was said before it."""
     words = without_end(question)
-    return bool(reference(words, library) or ellipsis(words, library) is not None or continues(words, library))
+    return bool(find_reference(words, library) or find_ellipsis(words, library) is not None or is_continuation(words, library))
 
 
 def without_end(question: str) -> str:
@@ -112,15 +112,15 @@ def without_end(question: str) -> str:
     return " ".join(question.split()).rstrip(" ?.!…")
 
 
-def known_names(question: str, library: Library) -> tuple[list[Name], tuple[str, ...]]:
+def known_names(question: str, library: NameLookup) -> tuple[list[QuestionName], tuple[str, ...]]:
     mentions = library.mentions(question)
-    texts = {name.text for name in names_in(question, mentions)}
-    names = names_in(question, mentions, {text for text in texts if library.is_dataset(text)})
+    texts = {name.text for name in find_question_names(question, mentions)}
+    names = find_question_names(question, mentions, {text for text in texts if library.is_dataset(text)})
     places = {(name.start) for name in names if name.kind == "paper"}
     return names, tuple(dict.fromkeys(mention.paper for mention in mentions if mention.start in places))
 
 
-def reference(words: str, library: Library) -> re.Match[str] | None:
+def find_reference(words: str, library: NameLookup) -> re.Match[str] | None:
     """The first word that means something outside the question."""
     found = _PRONOUN.search(words) or _THEM.search(words) or _OF_THEM.search(words)
     if found:
@@ -148,7 +148,7 @@ def _is_described(match: re.Match[str]) -> bool:
     return following in _RELATIVE
 
 
-def ellipsis(words: str, library: Library) -> str | None:
+def find_ellipsis(words: str, library: NameLookup) -> str | None:
     """What is left of a question without a verb, without its lead; None where the question is whole."""
     lead = _LEAD.match(words)
     rest = words[lead.end() :] if lead else words
@@ -165,7 +165,7 @@ def ellipsis(words: str, library: Library) -> str | None:
     return None
 
 
-def continues(words: str, library: Library) -> bool:
+def is_continuation(words: str, library: NameLookup) -> bool:
     """Whether it is a whole question that goes on with the one before ("and how large is the index?")."""
     lead = _LEAD.match(words)
     if not lead or not lead["joint"] or not _CLAUSE.search(words):
@@ -185,32 +185,32 @@ _PLACES = {word: place for place, word in enumerate(_ORDINALS.split())} | {"form
 
 
 @dataclass(frozen=True)
-class _Before:
+class _EarlierTurn:
     """One earlier question, standing alone, and the papers that its answer showed."""
 
     question: str
-    names: list[Name]
+    names: list[QuestionName]
     papers: tuple[str, ...]  # named in the question
     shown: tuple[str, ...]  # of the answer: rows of its table, else papers by citation
     numbered: dict[int, str]  # citation -> paper
 
 
-def stand_alone(question: str, history: Sequence[Answer], library: Library) -> str:
+def resolve_follow_up(question: str, history: Sequence[Answer], library: NameLookup) -> str:
     """The question with what it leaves out; empty when it stands alone or nothing before says what it means.
 
     `history` are the answers to the questions before it, oldest first.
     """
     words = without_end(question)
-    turns = [_before(answer, library) for answer in history[-TURNS_READ:] if answer.status != "error"]
-    if not turns or not depends(question, library):
+    turns = [_describe_turn(answer, library) for answer in history[-TURNS_READ:] if answer.status != "error"]
+    if not turns or not is_dependent(question, library):
         return ""
-    resolved = _resolved(words, turns, library)
-    rest = ellipsis(resolved if resolved else words, library)
+    resolved = _replace_references(words, turns, library)
+    rest = find_ellipsis(resolved if resolved else words, library)
     if rest is not None:
-        found = _completed(rest, turns, library)
+        found = _complete_ellipsis(rest, turns, library)
     elif resolved:
         found = without_lead(resolved)
-    elif continues(words, library):
+    elif is_continuation(words, library):
         focus = _focus(turns, library)
         found = f"{without_lead(words)} in {' and '.join(focus)}" if focus else ""
     else:
@@ -218,7 +218,7 @@ def stand_alone(question: str, history: Sequence[Answer], library: Library) -> s
     return f"{found[0].upper()}{found[1:]}?" if found and found != words else ""
 
 
-def _before(answer: Answer, library: Library) -> _Before:
+def _describe_turn(answer: Answer, library: NameLookup) -> _EarlierTurn:
     question = without_end(answer.asked or answer.question)
     names, papers = known_names(question, library)
     numbered = {citation.number: citation.paper for citation in (answer.citations or answer.nearest)}
@@ -226,17 +226,17 @@ def _before(answer: Answer, library: Library) -> _Before:
     shown = tuple(dict.fromkeys(rows or numbered.values()))
     if answer.citations and not set(papers) & set(shown):  # "a RAG scorer" is not about the paper that coined RAG
         papers = ()
-    return _Before(question, names, papers, shown, numbered)
+    return _EarlierTurn(question, names, papers, shown, numbered)
 
 
-def _resolved(words: str, turns: Sequence[_Before], library: Library) -> str:
+def _replace_references(words: str, turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
     """The words with every reference in them replaced by a name; empty where there is none or none is known."""
     found = ""
     for _ in range(3):
-        match = reference(words, library)
+        match = find_reference(words, library)
         if match is None:
             return found
-        name = _meant(match, turns, library)
+        name = _resolve_reference(match, turns, library)
         start, end = match.span("word")
         if not name:
             return found
@@ -244,10 +244,10 @@ def _resolved(words: str, turns: Sequence[_Before], library: Library) -> str:
     return found
 
 
-def _meant(match: re.Match[str], turns: Sequence[_Before], library: Library) -> str:
+def _resolve_reference(match: re.Match[str], turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
     groups = match.groupdict()
     if groups.get("ordinal"):
-        return _at_place(match["ordinal"].casefold(), turns, library)
+        return _paper_at_place(match["ordinal"].casefold(), turns, library)
     number = groups.get("number") or groups.get("mark")
     if number:
         paper = turns[-1].numbered.get(int(number))
@@ -257,17 +257,17 @@ def _meant(match: re.Match[str], turns: Sequence[_Before], library: Library) -> 
     focus = _focus(turns, library)
     if not focus:
         return ""
-    name = _listed(focus) if many else focus[0]
+    name = _join_names(focus) if many else focus[0]
     if word in ("they", "their") and len(focus) == 1:
         name = f"the authors of {name}" if word == "they" else name
     return f"{name}{'’' if name.endswith('s') else '’s'}" if word in ("its", "their") else name
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _at_place(ordinal: str, turns: Sequence[_Before], library: Library) -> str:
+def _paper_at_place(ordinal: str, turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
     """The paper at that place of the last question, or of the rows or citations of its answer."""
     last = turns[-1]
     papers = last.papers if len(last.papers) > 1 else last.shown
@@ -277,7 +277,7 @@ def _at_place(ordinal: str, turns: Sequence[_Before], library: Library) -> str:
     return library.name(papers[place]) if 0 <= place < len(papers) else ""
 
 
-def _focus(turns: Sequence[_Before], library: Library) -> list[str]:
+def _focus(turns: Sequence[_EarlierTurn], library: NameLookup) -> list[str]:
     """What was talked about last: the papers that a question named, else what it was about, else the paper cited."""
     for turn in reversed(turns):
         if turn.papers:
@@ -289,7 +289,7 @@ def _focus(turns: Sequence[_Before], library: Library) -> list[str]:
     return []
 
 
-def _completed(rest: str, turns: Sequence[_Before], library: Library) -> str:
+def _complete_ellipsis(rest: str, turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
     """The question before with the new term in place of the one of the same kind."""
     last = turns[-1]
     if BARE.fullmatch(rest):
@@ -299,15 +299,15 @@ def _completed(rest: str, turns: Sequence[_Before], library: Library) -> str:
     names, _ = known_names(term, library)
     whole = [name for name in names if len(name.text) * 2 >= len(term)] or [n for n in names if n.kind == "number"]
     if not whole and library.is_title(term):
-        whole = [Name(term, 0, len(term), "paper")]
+        whole = [QuestionName(term, 0, len(term), "paper")]
     if not whole:
-        return _plain(rest, term, led, turns, library)
+        return _apply_plain_term(rest, term, led, turns, library)
     kind = whole[0].kind
     if kind == "paper" and len(whole) == 1 and whole[0].text in {name.text for name in last.names}:
-        return _only(whole[0].text, last)
+        return _narrow_to_paper(whole[0].text, last)
     old = _same_kind(last, kind, led[1].casefold() if led else "", whole[0].text)
     if not old:
-        return _appended(last.question, f"{led[1] if led else 'for'} {term}")
+        return _append_condition(last.question, f"{led[1] if led else 'for'} {term}")
     start, end = old[0].start, old[-1].end
     if kind in ("metric", "number"):
         term = whole[0].text  # without "the"
@@ -316,13 +316,13 @@ def _completed(rest: str, turns: Sequence[_Before], library: Library) -> str:
     return f"{last.question[:start]}{term}{last.question[end:]}"
 
 
-def _only(name: str, turn: _Before) -> str:
+def _narrow_to_paper(name: str, turn: _EarlierTurn) -> str:
     """The question of several papers, asked of one of them."""
     old = _same_kind(turn, "paper", "", name)
     return f"{turn.question[: old[0].start]}{name}{turn.question[old[-1].end :]}"
 
 
-def _same_kind(turn: _Before, kind: str, preposition: str, term: str) -> list[Name]:
+def _same_kind(turn: _EarlierTurn, kind: str, preposition: str, term: str) -> list[QuestionName]:
     """Names of the question before, side by side, that the new one takes the place of."""
     kinds = {"dataset": ("dataset",), "other": ("other", "dataset"), "number": ("number",)}.get(kind, (kind,))
     alike = [name for name in turn.names if name.kind in kinds]
@@ -348,16 +348,16 @@ def _same_kind(turn: _Before, kind: str, preposition: str, term: str) -> list[Na
     return group
 
 
-def _plain(rest: str, term: str, led: re.Match[str] | None, turns: Sequence[_Before], library: Library) -> str:
+def _apply_plain_term(rest: str, term: str, led: re.Match[str] | None, turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
     """A term that is no name: another thing asked about the same paper, or a further condition."""
     focus = _focus(turns, library)
     if led and led[1].casefold() not in ("of", "by"):
-        return _appended(turns[-1].question, rest)
+        return _append_condition(turns[-1].question, rest)
     if re.match(r"(?:how|which|what|whose)\b", rest, re.IGNORECASE):
-        return f"{rest} in {_listed(focus)}" if focus else ""
+        return f"{rest} in {_join_names(focus)}" if focus else ""
     thing = re.sub(r"^(?:the|its|their)\s+", "", term)
-    return f"what is the {thing} of {_listed(focus)}" if focus else ""
+    return f"what is the {thing} of {_join_names(focus)}" if focus else ""
 
 
-def _appended(question: str, condition: str) -> str:
+def _append_condition(question: str, condition: str) -> str:
     return f"{question} {condition}"

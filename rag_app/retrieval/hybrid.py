@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation
-from rag_app.index.manifest import Entry
+from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions
-from rag_app.index.vector_search import dot, highest
+from rag_app.index.vector_search import dot, top_indices
 from rag_app.models.reranker import Reranker
 from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
-from rag_app.retrieval.plan import Plan, names_of, plan
+from rag_app.retrieval.plan import SearchPlan, index_names, plan_search
 
 CANDIDATES = 300  # taken from each list before fusion
 MEANING_WEIGHT = 0.45  # of the normalised cosine; the rest is the passage's normalised BM25
@@ -75,34 +75,34 @@ class Retriever:
             if embed_question and generation.manifest.has_meaning
             else None
         )
-        self._names = names_of(generation.manifest.papers)
+        self._names = index_names(generation.manifest.papers)
 
-    def plan(self, question: str, scope: Scope = EVERYTHING) -> Plan:
+    def plan(self, question: str, scope: Scope = EVERYTHING) -> SearchPlan:
         """How the question will be searched."""
         papers = self.generation.by_paper
-        return plan(question, self._names, papers if scope == EVERYTHING else self._papers_in(scope))
+        return plan_search(question, self._names, papers if scope == EVERYTHING else self._papers_in(scope))
 
     def named_papers(self, question: str) -> list[str]:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""
         return list(self.plan(question).named)
 
-    def find(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
+    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
         """The best passages, best first, at most `top`. An empty index gives an empty list."""
-        allowed = self._allowed(scope)
+        allowed = self._allowed_rows(scope)
         if not (self.generation.manifest.passages if allowed is None else allowed.any()):
             return []
         decided = self.plan(question, scope)
         self._embed_ahead([question, *decided.aspects])
         query = self._query(question, SURVEY_NAME_WEIGHT if decided.kind == "survey" else 1.0)
-        ranking = self._ranking(query, decided, allowed)
+        ranking = self._rank_rows(query, decided, allowed)
         rows, scores = ranking.rows, ranking.scores
         if decided.kind == "comparison":
-            rows, scores = self._compare(query, decided, allowed, rows)
+            rows, scores = self._rank_comparison(query, decided, allowed, rows)
         elif self._reranker is not None:
-            rows, scores = self._reranked(question, rows, scores)
+            rows, scores = self._rerank_rows(question, rows, scores)
         return self._hits(rows[:top], scores[:top], ranking)
 
-    def mentions(self, question: str) -> list[Mention]:
+    def find_mentions(self, question: str) -> list[Mention]:
         """Where the question names papers, also by names that a paper only coined."""
         return find_mentions(question, self._names.all)
 
@@ -115,17 +115,17 @@ class Retriever:
         """
         self._embed_ahead([question, *aspects])
         whole, queries = self._query(question), {aspect: self._query(aspect) for aspect in aspects}
-        allowed = self._allowed(scope)
+        allowed = self._allowed_rows(scope)
         found: dict[tuple[str, str], list[Hit]] = {}
         for paper in papers:
             entry = self.generation.by_paper[paper]
             rows = _rows_of(entry, allowed)
-            of_question = self._within(whole, entry, rows) if len(rows) else np.zeros(0)
+            of_question = self._score_within(whole, entry, rows) if len(rows) else np.zeros(0)
             for aspect, query in queries.items():
                 if not len(rows):
                     found[paper, aspect] = []
                     continue
-                view = ASPECT_WEIGHT * self._within(query, entry, rows) + (1 - ASPECT_WEIGHT) * of_question
+                view = ASPECT_WEIGHT * self._score_within(query, entry, rows) + (1 - ASPECT_WEIGHT) * of_question
                 best = np.argsort(-view, kind="stable")[:top]
                 passages = self.generation.passages(rows[best].tolist())
                 found[paper, aspect] = [
@@ -143,42 +143,42 @@ class Retriever:
         words: list[str] = []
         weights: list[float] = []
         for match in re.finditer(r"\S+", text):
-            of_word = terms(match[0])
+            of_word = extract_terms(match[0])
             is_name = match.start() > 0 and any(letter.isupper() or letter.isdigit() for letter in match[0])
             words += of_word
             weights += [name_weight if is_name else 1.0] * len(of_word)
         return _Query(words, weights, self._embed(text) if self._embed else None)
 
-    def _ranking(self, query: _Query, decided: Plan, allowed: np.ndarray | None) -> _Ranking:
+    def _rank_rows(self, query: _Query, decided: SearchPlan, allowed: np.ndarray | None) -> _Ranking:
         """Both lists fused over all papers in scope."""
         generation = self.generation
         survey = decided.kind == "survey"
         words = generation.words.scores(query.terms, query.weights)
         if allowed is not None:
             words *= allowed
-        rows = _best(words, CANDIDATES)
+        rows = _best_rows(words, CANDIDATES)
         meaning = np.zeros(len(rows), dtype=np.float32)
         if query.vector is not None:
             rows = np.union1d(rows, generation.search.nearest(query.vector, CANDIDATES, allowed)[0])
             meaning = dot(generation.vectors[rows], query.vector)
         share = (SURVEY_MEANING_WEIGHT if survey else MEANING_WEIGHT) if query.vector is not None else 0.0
-        scores = (1 - share) * _normalised(words[rows]) + share * _normalised(meaning)
+        scores = (1 - share) * _normalise_scores(words[rows]) + share * _normalise_scores(meaning)
         owner = generation.rows[rows, 0]
         pages = generation.page_words.scores(query.terms, query.weights)
-        fused = scores + PAGE_WEIGHT * _normalised(pages, generation.page_of_row[rows])
+        fused = scores + PAGE_WEIGHT * _normalise_scores(pages, generation.page_of_row[rows])
         if not survey:
             fused = fused + PAPER_WEIGHT * _paper_scores(scores, owner, generation.sizes)[owner]
         fused = fused + NAMED_BONUS * np.isin(owner, [generation.number_of[paper] for paper in decided.named])
         order = np.argsort(-fused, kind="stable")
         return _Ranking(rows[order], fused[order], words[rows][order], meaning[order])
 
-    def _reranked(self, question: str, rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _rerank_rows(self, question: str, rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The first rows in a new order: a cross-encoder's judgement beside the fused score."""
         assert self._reranker is not None
         first = slice(0, RERANKED)
         texts = [passage.text for passage in self.generation.passages(rows[first].tolist())]
-        judged = _normalised(np.array(self._reranker.score(question, texts), dtype=np.float32))
-        blend = (1 - RERANKER_WEIGHT) * _normalised(scores[first]) + RERANKER_WEIGHT * judged
+        judged = _normalise_scores(np.array(self._reranker.score(question, texts), dtype=np.float32))
+        blend = (1 - RERANKER_WEIGHT) * _normalise_scores(scores[first]) + RERANKER_WEIGHT * judged
         order = np.argsort(-blend, kind="stable")
         # The others stay behind these, on the same scale.
         lowest = float(scores[first].min())
@@ -188,8 +188,8 @@ class Retriever:
 
     # -- several papers, several aspects ------------------------------------------------------------------------
 
-    def _compare(
-        self, query: _Query, decided: Plan, allowed: np.ndarray | None, others: np.ndarray
+    def _rank_comparison(
+        self, query: _Query, decided: SearchPlan, allowed: np.ndarray | None, others: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Each paper is searched for each aspect; their best pages take turns, then the plain ranking goes on."""
         aspects = [self._query(aspect) for aspect in decided.aspects]
@@ -208,8 +208,8 @@ class Retriever:
         rows = _rows_of(entry, allowed)
         if not len(rows):
             return []
-        whole = self._within(query, entry, rows)
-        views = [ASPECT_WEIGHT * self._within(aspect, entry, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects]
+        whole = self._score_within(query, entry, rows)
+        views = [ASPECT_WEIGHT * self._score_within(aspect, entry, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects]
         pages = self.generation.page_of_row[rows]
         total: dict[int, float] = {}
         best: dict[int, dict[int, int]] = {}  # page -> row -> its best place in any view
@@ -227,21 +227,21 @@ class Retriever:
         order = sorted(total, key=lambda page: -total[page])
         return [sorted(best[page], key=lambda row: best[page][row])[:2] for page in order]
 
-    def _within(self, query: _Query, entry: Entry, rows: np.ndarray) -> np.ndarray:
+    def _score_within(self, query: _Query, entry: IndexedPaper, rows: np.ndarray) -> np.ndarray:
         """Scores of one paper's passages (`rows`: all or some of them) for one query, whatever the library's size."""
         generation = self.generation
-        words = _normalised(generation.words.scores(query.terms, query.weights, entry.rows)[rows - entry.first])
+        words = _normalise_scores(generation.words.scores(query.terms, query.weights, entry.rows)[rows - entry.first])
         pages = generation.page_of_row[rows]
         page_rows = slice(int(pages[0]), int(pages[-1]) + 1)
-        page = _normalised(generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start])
+        page = _normalise_scores(generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start])
         if query.vector is None:
             return words + ASPECT_PAGE_WEIGHT * page
-        meaning = _normalised(dot(generation.vectors[rows], query.vector))
+        meaning = _normalise_scores(dot(generation.vectors[rows], query.vector))
         return (1 - MEANING_WEIGHT) * words + MEANING_WEIGHT * meaning + ASPECT_PAGE_WEIGHT * page
 
     # -- scope and result ---------------------------------------------------------------------------------------
 
-    def _papers_in(self, scope: Scope) -> dict[str, Entry]:
+    def _papers_in(self, scope: Scope) -> dict[str, IndexedPaper]:
         """The papers that the scope leaves, in the order of their rows."""
         papers, wanted = self.generation.by_paper, set(scope.papers)
         return {
@@ -251,7 +251,7 @@ class Retriever:
             and (scope.years is None or scope.years[0] <= entry.year <= scope.years[1])
         }
 
-    def _allowed(self, scope: Scope) -> np.ndarray | None:
+    def _allowed_rows(self, scope: Scope) -> np.ndarray | None:
         """bool (passages,): which rows the scope leaves; None: all."""
         if scope == EVERYTHING:
             return None
@@ -263,7 +263,7 @@ class Retriever:
         return allowed
 
     def _hits(self, rows: np.ndarray, scores: np.ndarray, ranking: _Ranking) -> list[Hit]:
-        by_words, by_meaning = _places(ranking.rows, ranking.words), _places(ranking.rows, ranking.meaning)
+        by_words, by_meaning = _ranks_of(ranking.rows, ranking.words), _ranks_of(ranking.rows, ranking.meaning)
         passages = self.generation.passages(rows.tolist())
         return [
             Hit(
@@ -286,24 +286,24 @@ class _Ranking:
     meaning: np.ndarray
 
 
-def _rows_of(entry: Entry, allowed: np.ndarray | None) -> np.ndarray:
+def _rows_of(entry: IndexedPaper, allowed: np.ndarray | None) -> np.ndarray:
     """The rows of one paper that may be found."""
     rows = np.arange(entry.rows.start, entry.rows.stop)
     return rows if allowed is None else rows[allowed[rows]]
 
 
-def _places(rows: np.ndarray, scores: np.ndarray) -> dict[int, int]:
+def _ranks_of(rows: np.ndarray, scores: np.ndarray) -> dict[int, int]:
     """Row -> its rank in one list, from 1; rows that the list does not have (score 0) are left out."""
     order = [position for position in np.argsort(-scores, kind="stable").tolist() if scores[position] > 0]
     return {int(rows[position]): rank for rank, position in enumerate(order, start=1)}
 
 
-def _best(scores: np.ndarray, count: int) -> np.ndarray:
+def _best_rows(scores: np.ndarray, count: int) -> np.ndarray:
     """Rows with the highest positive scores, at most `count`, in row order."""
-    return np.sort(highest(scores, min(count, int(np.count_nonzero(scores > 0)))))
+    return np.sort(top_indices(scores, min(count, int(np.count_nonzero(scores > 0)))))
 
 
-def _normalised(scores: np.ndarray, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+def _normalise_scores(scores: np.ndarray, places: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Scores moved and scaled to [0, 1], since BM25 and cosine share no scale; of all, those at `places`."""
     if not len(scores):
         return scores

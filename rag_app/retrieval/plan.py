@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag_app.index.manifest import Entry
-from rag_app.index.paper_names import Mention, find_mentions, folded
-from rag_app.retrieval.facets import also_said, facets_of
+from rag_app.index.manifest import IndexedPaper
+from rag_app.index.paper_names import Mention, find_mentions, fold_name
+from rag_app.retrieval.facets import related_words, facets_of
 from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
@@ -105,14 +105,14 @@ class Aspect:
     @property
     def also(self) -> str:
         """A second search, in the words in which papers speak of it: "V100 GPUs" for "hardware"."""
-        return f"{self.search} {also_said(self.asked)}".strip()
+        return f"{self.search} {related_words(self.asked)}".strip()
 
 
-def compared(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:
+def select_compared_papers(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:
     """Those of a plan's papers that the question really sets side by side, not those whose name describes a thing."""
     sure, wanted = set(certain), set(papers)
 
-    def stands(mention: Mention) -> bool:
+    def is_compared(mention: Mention) -> bool:
         end = mention.end
         while (right := next((m.end for m in found if question[end : m.start] == " "), None)) is not None:
             end = right  # "MS MARCO dev set": the noun follows the whole name
@@ -123,16 +123,16 @@ def compared(question: str, found: Sequence[Mention], papers: Iterable[str], cer
             return False
         return mention.paper in sure or not _OF_DATA.match(after)
 
-    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and stands(m)))
+    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and is_compared(m)))
 
 
-def aspects_given(text: str) -> tuple[Aspect, ...]:
+def parse_aspects(text: str) -> tuple[Aspect, ...]:
     """The aspects that a user has typed, with semicolons between; empty when there is none."""
     pieces = (" ".join(piece.split()) for piece in text.split(";"))
     return tuple(_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece)
 
 
-def aspects_of(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
+def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
     """The respects that a question asks for, at most MOST_ASPECTS; the whole question when none can be made out.
 
     `names` are where papers are named: start and end of each.
@@ -145,7 +145,7 @@ def aspects_of(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect,
     # A statement before the question is its ground: "A and B both do X. Compare ..." asks nothing about X.
     ground = " ".join(_without_names(sentence) for sentence in sentences if sentence not in asking)
     pieces = [piece for sentence in asking for piece in _pieces(sentence)]
-    found = dict.fromkeys(piece for piece in pieces if _says_something(piece))
+    found = dict.fromkeys(piece for piece in pieces if _has_content(piece))
     if not found:
         return (Aspect("what the paper says", question, question),)
     return tuple(_aspect(piece, ground) for piece in found)[:MOST_ASPECTS]
@@ -159,7 +159,7 @@ def _pieces(sentence: str) -> list[str]:
     )
     # "Compare A and B: the loss, ...": before the colon stands what is compared.
     _, colon, after = sentence.partition(": ")
-    if colon and _ORDER.match(sentence)[0] and _says_something(_without_names(after)):  # type: ignore[index]
+    if colon and _ORDER.match(sentence)[0] and _has_content(_without_names(after)):  # type: ignore[index]
         sentence = after
     found: list[str] = []
     for clause in _CLAUSE.split(sentence.rstrip(" .?!")):
@@ -190,7 +190,7 @@ def _without_names(piece: str) -> str:
     return " ".join(text.split()).strip(" ,;:.?!'’-–")
 
 
-def _says_something(piece: str) -> bool:
+def _has_content(piece: str) -> bool:
     return any(word not in _NOTHING for word in content_words(_LEAD.sub("", piece)))
 
 
@@ -204,10 +204,10 @@ def _aspect(piece: str, ground: str) -> Aspect:
     search = label
     if ground and _BACK.search(label):  # "that advice" means nothing without the sentence that it points back to
         asked, search = f"{asked} ({ground})", f"{label} {ground}"
-    return Aspect(_clipped(label), f"{asked}?", search)
+    return Aspect(_clip_label(label), f"{asked}?", search)
 
 
-def _clipped(label: str) -> str:
+def _clip_label(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
 
 
@@ -237,7 +237,7 @@ KEYWORDS = 6  # words at most that are typed as one types into a search box: the
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """How a question will be searched. `papers` are in the order in which the question names them."""
 
     kind: Literal["single", "comparison", "survey"]
@@ -247,32 +247,32 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Names:
+class NameIndex:
     """Folded names -> papers: those that mean a paper, and those that a paper coined besides."""
 
     sure: Mapping[str, tuple[str, ...]]
     all: Mapping[str, tuple[str, ...]]
 
 
-def names_of(entries: Sequence[Entry]) -> Names:
+def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
     """Everything that the papers of a library can be called in a question. A name of many papers means none."""
     sure: dict[str, list[str]] = {}
     coined: dict[str, list[str]] = {}
     for entry in entries:
-        for name in _certain(entry):
-            sure.setdefault(folded(name), []).append(entry.paper)
+        for name in _certain_names(entry):
+            sure.setdefault(fold_name(name), []).append(entry.paper)
         for name in entry.coined:
-            coined.setdefault(folded(name), []).append(entry.paper)
+            coined.setdefault(fold_name(name), []).append(entry.paper)
     kept = {
         name: tuple(dict.fromkeys(papers)) for name, papers in sure.items() if len(name) > 1 and len(set(papers)) <= 2
     }
     both = {
         name: tuple(dict.fromkeys(papers)) for name, papers in coined.items() if len(name) > 1 and len(set(papers)) <= 2
     }
-    return Names(kept, {**both, **kept})
+    return NameIndex(kept, {**both, **kept})
 
 
-def _certain(entry: Entry) -> Iterable[str]:
+def _certain_names(entry: IndexedPaper) -> Iterable[str]:
     yield from entry.short_names
     yield from (entry.arxiv_id, entry.title, entry.title.split(":")[0], entry.paper)
     yield entry.paper.rsplit(".", 1)[0]
@@ -282,7 +282,7 @@ def _certain(entry: Entry) -> Iterable[str]:
             yield f"{author}{joint} {entry.year}"
 
 
-def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
+def plan_search(question: str, names: NameIndex, allowed: Iterable[str]) -> SearchPlan:
     """Decide how to search. `allowed` are the papers that the question may be asked of."""
     there = set(allowed)
     certain = [mention for mention in find_mentions(question, names.sure) if mention.paper in there]
@@ -290,21 +290,21 @@ def plan(question: str, names: Names, allowed: Iterable[str]) -> Plan:
     named = tuple(dict.fromkeys(mention.paper for mention in certain))
     possible = tuple(dict.fromkeys(mention.paper for mention in likely))
     if _SURVEY.search(question) and len(named) < 2:
-        return Plan("survey", named)
+        return SearchPlan("survey", named)
     asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
     comparing = bool(named) and len(possible) >= 2
     comparing = comparing and (
-        _COMPARING.search(question) is not None or (asking and _stand_together(question, likely, named))
+        _COMPARING.search(question) is not None or (asking and _stands_beside(question, likely, named))
     )
     if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
         papers = possible if comparing else named
         spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
-        aspects = dict.fromkeys(aspect.also for aspect in aspects_of(question, spans))
-        return Plan("comparison", named, papers, tuple(aspects))
-    return Plan("single", named)
+        aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, spans))
+        return SearchPlan("comparison", named, papers, tuple(aspects))
+    return SearchPlan("single", named)
 
 
-def _stand_together(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
+def _stands_beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
     """Whether a paper that is named for certain stands in one list with another: "ColBERTv2 and Contriever"."""
     return any(
         one.paper != other.paper

@@ -9,7 +9,7 @@ from math import log
 from typing import Literal, Protocol
 
 from rag_app.records import Evidence
-from rag_app.text.terms import content_words, names
+from rag_app.text.terms import content_words, find_names
 
 Terms = Callable[[str], list[str]]
 Kind = Literal["number", "name", "date", "description"]
@@ -31,7 +31,7 @@ _ASKS_NAME = re.compile(
 _ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|which|in which) year\b", re.IGNORECASE)
 
 
-class Library(Protocol):
+class TermStatistics(Protocol):
     """What the whole index knows about words; passages are its unit."""
 
     size: int
@@ -40,12 +40,12 @@ class Library(Protocol):
         """In how many passages the term occurs."""
         ...
 
-    def together(self, paper: str, terms: Sequence[str]) -> int:
+    def count_together(self, paper: str, terms: Sequence[str]) -> int:
         """In how many passages of the paper all the terms occur."""
         ...
 
 
-def owned_share(paper: str, terms: Sequence[str], library: Library) -> float:
+def paper_share(paper: str, terms: Sequence[str], library: TermStatistics) -> float:
     """The share of the passages that hold the terms (the rarest of them) which is the paper's.
 
     1 where the paper itself never uses them: then only others call it so.
@@ -55,7 +55,7 @@ def owned_share(paper: str, terms: Sequence[str], library: Library) -> float:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionTerms:
     """A question taken apart: its terms with their weight, the names in it, and the kinds of answer it wants."""
 
     text: str
@@ -69,7 +69,7 @@ class Asked:
         return sum(self.weights.values()) or 1.0
 
 
-def take_apart(question: str, terms: Terms, library: Library | None, evidence: Sequence[Evidence]) -> Asked:
+def extract_question_terms(question: str, terms: Terms, library: TermStatistics | None, evidence: Sequence[Evidence]) -> QuestionTerms:
     """The question as features see it. Without a library, rarity is estimated from the evidence."""
     wanted = list(dict.fromkeys(term for term in terms(question) if not is_filler(term)))
     if library is not None and library.size:
@@ -86,7 +86,7 @@ def take_apart(question: str, terms: Terms, library: Library | None, evidence: S
         if pattern.search(question):
             kinds.add(kind)
     values = frozenset(re.findall(r"\d+(?:\.\d+)?", question))
-    return Asked(question, weights, tuple(names(question)), frozenset(kinds or {"description"}), values)
+    return QuestionTerms(question, weights, tuple(find_names(question)), frozenset(kinds or {"description"}), values)
 
 
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -102,7 +102,7 @@ _FILLERS = frozenset(
 )
 
 
-def _known_spelling(term: str, library: Library) -> str:
+def _known_spelling(term: str, library: TermStatistics) -> str:
     """British "quantis(ed)" and "colour" as the library spells them, when it does not know the question's spelling."""
     if library.frequency(term) == 0:
         for british, american in (("is", "iz"), ("ys", "yz"), ("our", "or"), ("ll", "l")):

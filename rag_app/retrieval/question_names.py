@@ -27,7 +27,7 @@ _QUESTION_WORDS = word_set(
 
 
 @dataclass(frozen=True)
-class Name:
+class QuestionName:
     """A name in a question: text[start:end]."""
 
     text: str
@@ -36,43 +36,43 @@ class Name:
     kind: NameKind
 
 
-def names_in(question: str, mentions: Sequence[Mention], datasets: Iterable[str] = ()) -> list[Name]:
+def find_question_names(question: str, mentions: Sequence[Mention], datasets: Iterable[str] = ()) -> list[QuestionName]:
     """The names in the order of their first letters: papers, data sets, metrics, and whatever else has a capital.
 
     `mentions` are where the question names papers; a name among `datasets` is one, also where it names a paper.
     """
     known = set(datasets)
-    found: list[Name] = []
+    found: list[QuestionName] = []
     for metric in _METRIC.finditer(question):
-        found.append(Name(metric[0], *metric.span(), "metric"))
+        found.append(QuestionName(metric[0], *metric.span(), "metric"))
     for mention in sorted(mentions, key=lambda mention: (mention.start, mention.start - mention.end)):
         text = re.sub(r"['’]s?$|[.,]+$", "", question[mention.start : mention.end])
         start, end = mention.start, mention.start + len(text)
-        if _taken(found, start, end):
+        if _is_taken(found, start, end):
             continue
         kind: NameKind = "dataset" if text in known else "paper"
         last = found[-1] if found else None
         if last and last.kind == kind == "paper" and question[last.end : start] == " ":  # "Jina BERT" is one
-            found[-1] = Name(question[last.start : end], last.start, end, kind)
+            found[-1] = QuestionName(question[last.start : end], last.start, end, kind)
         else:
-            found.append(Name(text, start, end, kind))
-    found += _capitals(question, found, known)
+            found.append(QuestionName(text, start, end, kind))
+    found += _find_capitalised(question, found, known)
     return sorted(found, key=lambda name: name.start)
 
 
-def _capitals(question: str, found: Sequence[Name], datasets: set[str]) -> list[Name]:
+def _find_capitalised(question: str, found: Sequence[QuestionName], datasets: set[str]) -> list[QuestionName]:
     """Runs of words with a capital or a digit: "TREC DL19", "MS MARCO", "top-20"."""
     runs: list[tuple[int, int]] = []
     for match in _TOKEN.finditer(question):
         text = match[0].rstrip(".")
         start, end = match.start(), match.start() + len(text)
-        if not _is_capital(text, start) or _taken(found, start, end):
+        if not _is_capital(text, start) or _is_taken(found, start, end):
             continue
         if runs and question[runs[-1][1] : start] == " " and not text.isdigit():
             runs[-1] = (runs[-1][0], end)
         else:
             runs.append((start, end))
-    return [Name(question[a:b], a, b, _kind(question[a:b], datasets)) for a, b in runs]
+    return [QuestionName(question[a:b], a, b, _kind(question[a:b], datasets)) for a, b in runs]
 
 
 def _is_capital(text: str, start: int) -> bool:
@@ -88,11 +88,11 @@ def _kind(text: str, datasets: set[str]) -> NameKind:
     return "dataset" if text in datasets else "other"
 
 
-def _taken(found: Sequence[Name], start: int, end: int) -> bool:
+def _is_taken(found: Sequence[QuestionName], start: int, end: int) -> bool:
     return any(name.start < end and start < name.end for name in found)
 
 
-def used_as_dataset(name: str, texts: Iterable[str]) -> bool:
+def is_used_as_dataset(name: str, texts: Iterable[str]) -> bool:
     """Whether these texts use the name as one of data to measure on: "on X", "the X dev set", "X questions"."""
     own = re.escape(name)
     use = re.compile(rf"(?<![\w-]){own}(?![\w-])")

@@ -16,14 +16,14 @@ from typing import Protocol
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.paper_names import Mention, title_head
-from rag_app.models.llm.prompt_safety import defuse, make_fence
+from rag_app.models.llm.prompt_safety import strip_template_marks, make_fence
 from rag_app.records import Answer
-from rag_app.retrieval.follow_ups import Library, depends, stand_alone
+from rag_app.retrieval.follow_ups import NameLookup, is_dependent, resolve_follow_up
 from rag_app.retrieval.hybrid import Retriever
-from rag_app.retrieval.question_names import names_in, used_as_dataset
-from rag_app.text.language import ENGLISH, NAMES, english_words, language_of, spaced
+from rag_app.retrieval.question_names import find_question_names, is_used_as_dataset
+from rag_app.text.language import ENGLISH, NAMES, english_words, language_of, separate_scripts
 
 LOOKED_AT = 80  # passages that hold a name, to see how it is used
 PAPERS_LOOKED_AT = 12  # to know the papers' languages
@@ -31,10 +31,10 @@ MOST_TRANSLATED = 6  # times the question's characters: one Chinese character is
 LONGER = 3.0  # a rewriting of more than so many times the question and the one before is not one
 
 
-class Writer(Protocol):
+class RewritingModel(Protocol):
     """A reader that can also be asked for a few words."""
 
-    def say(self, system: str, user: str, stop: threading.Event) -> str:
+    def ask_briefly(self, system: str, user: str, stop: threading.Event) -> str:
         """One short answer; empty where the model is too small for it. Raises ModelError."""
 
 
@@ -46,7 +46,7 @@ class LibraryNames:
         self._generation = retriever.generation
         self._known: dict[str, bool] = {}
 
-    def mentions(self, question: str) -> Sequence[Mention]:
+    def find_mentions(self, question: str) -> Sequence[Mention]:
         """Where the question names papers."""
         return self._retriever.mentions(question)
 
@@ -58,21 +58,21 @@ class LibraryNames:
     def is_dataset(self, name: str) -> bool:
         """Whether the papers use the name as one of data to measure on."""
         if name not in self._known:
-            holding = [self._generation.words.rows_with(term) for term in terms(name)]
+            holding = [self._generation.words.rows_with(term) for term in extract_terms(name)]
             rows = reduce(np.intersect1d, holding)[:LOOKED_AT].tolist() if holding else []
             texts = [passage.text for passage in self._generation.passages(rows)] if rows else []
-            self._known[name] = used_as_dataset(name, texts)
+            self._known[name] = is_used_as_dataset(name, texts)
         return self._known[name]
 
     def is_title(self, words: str) -> bool:
         """Whether exactly one paper's title holds the words."""
-        wanted = f" {' '.join(terms(words))} "
-        titles = [f" {' '.join(terms(entry.title))} " for entry in self._generation.manifest.papers]
+        wanted = f" {' '.join(extract_terms(words))} "
+        titles = [f" {' '.join(extract_terms(entry.title))} " for entry in self._generation.manifest.papers]
         return len(wanted) > 2 and sum(wanted in title for title in titles) == 1
 
 
 @dataclass(frozen=True)
-class Meant:
+class UnderstoodQuestion:
     """What a question means."""
 
     asked: str  # standing alone; empty when it already does
@@ -80,27 +80,27 @@ class Meant:
     note: str = ""  # what the user has to know about that
 
 
-def meant(
-    question: str, history: Sequence[Answer], retriever: Retriever, writer: Writer | None, stop: threading.Event
-) -> Meant:
+def understand_question(
+    question: str, history: Sequence[Answer], retriever: Retriever, writer: RewritingModel | None, stop: threading.Event
+) -> UnderstoodQuestion:
     """What a question means in its conversation, and in the papers' language. `history`: the answers before it."""
-    asked = understood(question, history, LibraryNames(retriever), writer, stop)
-    whole = spaced(asked or question)
+    asked = rewrite_question(question, history, LibraryNames(retriever), writer, stop)
+    whole = separate_scripts(asked or question)
     language = language_of(whole)
     if language == ENGLISH or language in papers_languages(retriever):
-        return Meant(asked, whole)
+        return UnderstoodQuestion(asked, whole)
     name = NAMES[language]
     if writer is not None:
-        said = _said(writer, *translation_prompt(whole), stop)
+        said = _ask_model(writer, *translation_prompt(whole), stop)
         if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
-            return Meant(asked, said, f"The papers are in another language: searched for “{said}”.")
+            return UnderstoodQuestion(asked, said, f"The papers are in another language: searched for “{said}”.")
     words = english_words(whole) if language == "zh" else ""
     how = f"by its names, its numbers and the terms that are known (“{words}”)" if words else "as it stands"
     note = (
         f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
     )
     remedy = "" if writer else " With a language model it would be translated, and answered in its language."
-    return Meant(asked, words or whole, note + remedy)
+    return UnderstoodQuestion(asked, words or whole, note + remedy)
 
 
 def papers_languages(retriever: Retriever) -> set[str]:
@@ -111,17 +111,17 @@ def papers_languages(retriever: Retriever) -> set[str]:
     return {language_of(passage.text) for passage in passages}
 
 
-def understood(
-    question: str, history: Sequence[Answer], library: Library, writer: Writer | None, stop: threading.Event
+def rewrite_question(
+    question: str, history: Sequence[Answer], library: NameLookup, writer: RewritingModel | None, stop: threading.Event
 ) -> str:
     """The question standing alone; empty when it already does. `history`: the answers before it, oldest first.
 
     The model is asked when there is one, and only about a question that means something said before; what it says is
     taken when it keeps the question's own names and numbers.
     """
-    if not history or not depends(question, library):
+    if not history or not is_dependent(question, library):
         return ""
-    plain = stand_alone(question, history, library)
+    plain = resolve_follow_up(question, history, library)
     if writer is not None:
         said = ""
         with suppress(ModelError):  # the answer itself will say what is wrong with the model
@@ -131,7 +131,7 @@ def understood(
     return plain
 
 
-def _said(writer: Writer, system: str, user: str, stop: threading.Event) -> str:
+def _ask_model(writer: RewritingModel, system: str, user: str, stop: threading.Event) -> str:
     """One line from the model; empty when it fails, since the answer itself will say what is wrong with it."""
     with suppress(ModelError):
         return " ".join(writer.say(system, user, stop).split()).strip('"“” ')
@@ -143,7 +143,7 @@ def _is_rewriting(said: str, question: str, before: str) -> bool:
 
 
 def _keeps_names(said: str, question: str) -> bool:
-    return all(name.text.casefold() in said.casefold() for name in names_in(question, []))
+    return all(name.text.casefold() in said.casefold() for name in find_question_names(question, []))
 
 
 REWRITING_RULES = """You rewrite the last question of a conversation about scientific papers so that it stands alone.
@@ -159,12 +159,12 @@ TOLD_CHARACTERS = 300
 def rewriting_prompt(question: str, history: Sequence[Answer]) -> tuple[str, str]:
     """System and user message that ask for the question standing alone. `history`: the answers before it."""
     turns = "\n".join(
-        f"Question: {defuse(answer.asked or answer.question)}\nAnswer: {defuse(answer.answer)[:TOLD_CHARACTERS]}\n"
-        f"Papers cited: {'; '.join(f'{c.number}. {defuse(c.title)}' for c in answer.citations[:6])}"
+        f"Question: {strip_template_marks(answer.asked or answer.question)}\nAnswer: {strip_template_marks(answer.answer)[:TOLD_CHARACTERS]}\n"
+        f"Papers cited: {'; '.join(f'{c.number}. {strip_template_marks(c.title)}' for c in answer.citations[:6])}"
         for answer in history[-TOLD_TURNS:]
     )
     fence = make_fence(turns, question)
-    return REWRITING_RULES, f"{fence}\n{turns}\n{fence}\n\nLast question: {defuse(question)}\nRewritten question:"
+    return REWRITING_RULES, f"{fence}\n{turns}\n{fence}\n\nLast question: {strip_template_marks(question)}\nRewritten question:"
 
 
 TRANSLATION_RULES = """You turn a question about scientific papers into English search words.
@@ -176,4 +176,4 @@ TRANSLATION_RULES = """You turn a question about scientific papers into English 
 def translation_prompt(question: str) -> tuple[str, str]:
     """System and user message that ask for the question in the papers' language."""
     fence = make_fence(question, "")
-    return TRANSLATION_RULES, f"{fence}\n{defuse(question)}\n{fence}\n\nEnglish search words:"
+    return TRANSLATION_RULES, f"{fence}\n{strip_template_marks(question)}\n{fence}\n\nEnglish search words:"

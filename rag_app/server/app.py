@@ -14,10 +14,10 @@ from rag_app.errors import RagError, SettingsError
 from rag_app.outputs.history import History, history_file
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
-from rag_app.server.security.gate import Gate, address, allowed_hosts
-from rag_app.server.security.login import LOG_IN, LOG_OUT, LogIn
-from rag_app.server.uploads import Arrivals
-from rag_app.server.web.language import Spoken
+from rag_app.server.security.gate import RequestGuard, listening_address, allowed_hosts
+from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
+from rag_app.server.uploads import Uploads
+from rag_app.server.web.language import LanguageMiddleware
 from rag_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ START_PATIENCE = 60.0  # seconds
 END_PATIENCE = 15.0  # seconds
 
 
-class Page:
+class PageServer:
     """A page that is being served. `url` opens it; `stop()` ends it."""
 
     def __init__(
         self,
         server: uvicorn.Server,
         listener: socket.socket,
-        arrivals: Arrivals,
+        arrivals: Uploads,
         preparing: threading.Thread,
         secure: bool = False,
     ) -> None:
@@ -83,7 +83,7 @@ class Page:
         self._preparing.join(END_PATIENCE)  # a program that ends while a model is being opened would crash
 
 
-def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Page:
+def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> PageServer:
     """Serve the page for `assistant`; a missing or stale index is built meanwhile, in the background.
 
     With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
@@ -91,13 +91,13 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     users that cannot be used.
     """
     accounts = _accounts(settings)
-    host = address(settings.host, accounts.required)
+    host = listening_address(settings.host, accounts.required)
     listener = _listen(host, settings.port)
-    arrivals = Arrivals(assistant.build, settings)
+    arrivals = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
         server, preparing = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
-        page = Page(server, listener, arrivals, preparing, secure)
+        page = PageServer(server, listener, arrivals, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
@@ -110,7 +110,7 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     return page
 
 
-def kept_history(settings: Settings, user: str = "") -> History:
+def open_history(settings: Settings, user: str = "") -> History:
     """The user's conversations about these papers; no key of the settings or the environment is ever written there."""
     keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
     own = [key.get_secret_value() for key in (settings.llm_api_key, settings.password)]
@@ -147,15 +147,15 @@ def _accounts(settings: Settings) -> Accounts:
 
 
 def _server(
-    assistant: Assistant, settings: Settings, arrivals: Arrivals, accounts: Accounts, host: str, port: int
+    assistant: Assistant, settings: Settings, arrivals: Uploads, accounts: Accounts, host: str, port: int
 ) -> tuple[uvicorn.Server, threading.Thread]:
     """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
-    from rag_app.server.security.slow_requests import server_options, with_patience  # noqa: PLC0415
-    from rag_app.server.web.per_user import OwnNote, Pages  # noqa: PLC0415
-    from rag_app.server.web.routes import growing_routes  # noqa: PLC0415
+    from rag_app.server.security.slow_requests import server_options, limit_slow_requests  # noqa: PLC0415
+    from rag_app.server.web.per_user import UserReaderNote, PerUserPages  # noqa: PLC0415
+    from rag_app.server.web.routes import library_routes  # noqa: PLC0415
     from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
     from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
 
@@ -163,17 +163,17 @@ def _server(
 
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        note, history = OwnNote(reader, user, settings.root_path, accounts), kept_history(settings, user)
-        growing = growing_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
+        note, history = UserReaderNote(reader, user, settings.root_path, accounts), open_history(settings, user)
+        growing = library_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
         mount_screen(app, assistant, job, note, history, settings.root_path, growing)
         return app
 
-    log_in = LogIn(Pages(make), accounts, settings.root_path, port)
+    log_in = LogInMiddleware(PerUserPages(make), accounts, settings.root_path, port)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()
     config = uvicorn.Config(
-        Gate(
-            Spoken(with_patience(log_in), settings.language), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)
+        RequestGuard(
+            LanguageMiddleware(limit_slow_requests(log_in), settings.language), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)
         ),
         log_level="warning",
         access_log=False,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError
-from rag_app.server.i18n import Later, later
+from rag_app.server.i18n import LazyText, translate_later
 
 if TYPE_CHECKING:
     from rag_app.index.build_report import BuildProgress, BuildReport
@@ -30,7 +30,7 @@ class BuildJob:
         self._again = False
         self._ending = False  # the page ends: nothing begins any more
         self.progress: BuildProgress | None = None
-        self.outcome: str | Later = ""  # of the last build, in words
+        self.outcome: str | LazyText = ""  # of the last build, in words
         self.failed = False
 
     @property
@@ -90,29 +90,29 @@ class BuildJob:
             self.failed, self.outcome = True, str(error)
         except Exception as error:  # the outermost edge of this thread: the page must say it
             if stop.is_set():
-                self.outcome = later("build.stopped")
+                self.outcome = translate_later("build.stopped")
                 return
             _log.exception("the build failed")
-            self.failed, self.outcome = True, later("build.failed", why=f"{type(error).__name__}: {error}")
+            self.failed, self.outcome = True, translate_later("build.failed", why=f"{type(error).__name__}: {error}")
         else:
             self.outcome = report_words(report, time.monotonic() - began)
 
 
-def report_words(report: BuildReport, seconds: float) -> Later:
+def report_words(report: BuildReport, seconds: float) -> LazyText:
     """A finished build in one line."""
     if not report.changed:
-        return later("build.unchanged")
-    time, papers, passages, failed = duration(seconds), len(report.papers), report.passages, len(report.failed)
+        return translate_later("build.unchanged")
+    time, papers, passages, failed = duration_words(seconds), len(report.papers), report.passages, len(report.failed)
     if failed:
-        return later("build.done-but", time=time, papers=papers, passages=passages, failed=failed)
-    return later("build.done", time=time, papers=papers, passages=passages)
+        return translate_later("build.done-but", time=time, papers=papers, passages=passages, failed=failed)
+    return translate_later("build.done", time=time, papers=papers, passages=passages)
 
 
-def duration(seconds: float) -> Later:
+def duration_words(seconds: float) -> LazyText:
     """Seconds in words: "40 s", "3 min", "1 h 20 min"."""
     if seconds < 90:
-        return later("page.seconds", seconds=max(1, round(seconds)))
+        return translate_later("page.seconds", seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
     if minutes < 60:
-        return later("page.minutes", minutes=minutes)
-    return later("page.hours", hours=minutes // 60, minutes=minutes % 60)
+        return translate_later("page.minutes", minutes=minutes)
+    return translate_later("page.hours", hours=minutes // 60, minutes=minutes % 60)

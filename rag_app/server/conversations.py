@@ -40,7 +40,7 @@ class Conversation:
     sought: str = ""  # in the list of conversations
 
     @property
-    def compared(self) -> Answer | None:
+    def last_comparison(self) -> Answer | None:
         """The last answer, when it is a comparison: its plan may be corrected."""
         last = self.turns[-1].record if self.turns else None
         return last if last is not None and last.table is not None else None

@@ -26,12 +26,12 @@ Value = object
 """A number, a text, or a Later."""
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """From now on, what is said in this context is said in `language`; English where it is not known."""
     _language.set(language if language in LANGUAGES else ENGLISH)
 
 
-def spoken() -> str:
+def current_language() -> str:
     """The language of this context, one of LANGUAGES."""
     return _language.get()
 
@@ -44,12 +44,12 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
     return {f"{section}.{name}": texts for section, named in sections.items() for name, texts in named.items()}
 
 
-def say(key: str, **values: Value) -> str:
+def translate(key: str, **values: Value) -> str:
     """The text of that key in the language of this context, with its values. Raises KeyError for an unknown one."""
-    return _filled(catalogue()[key][spoken()], values)
+    return _fill_values(catalogue()[key][current_language()], values)
 
 
-def _filled(text: str, values: Mapping[str, Value]) -> str:
+def _fill_values(text: str, values: Mapping[str, Value]) -> str:
     def put(place: re.Match[str]) -> str:
         value = values[place[1]]
         if place[2] is not None:
@@ -60,7 +60,7 @@ def _filled(text: str, values: Mapping[str, Value]) -> str:
 
 
 @dataclass(frozen=True)
-class Later:
+class LazyText:
     """A text that is said when it is shown, in the language of who looks: str() of it.
 
     For what is remembered for several people.
@@ -70,38 +70,38 @@ class Later:
     values: tuple[tuple[str, Value], ...] = ()
 
     def __str__(self) -> str:
-        return say(self.key, **dict(self.values))
+        return translate(self.key, **dict(self.values))
 
 
-def later(key: str, **values: Value) -> Later:
+def translate_later(key: str, **values: Value) -> LazyText:
     """As `say`, in the language of whoever will look."""
-    return Later(key, tuple(values.items()))
+    return LazyText(key, tuple(values.items()))
 
 
-def filled(markup: str) -> str:
+def fill_markup(markup: str) -> str:
     """`markup` with every [[section.name]] in it replaced by its text."""
-    return _TOKEN.sub(lambda token: say(token[1]), markup)
+    return _TOKEN.sub(lambda token: translate(token[1]), markup)
 
 
 def page_texts() -> dict[str, str]:
     """The page's own texts in the language of this context, by key, for its scripts."""
-    return {key: texts[spoken()] for key, texts in catalogue().items() if not key.startswith(CORE)}
+    return {key: texts[current_language()] for key, texts in catalogue().items() if not key.startswith(CORE)}
 
 
 # -- what the core says ---------------------------------------------------------------------------------------------
 
 
-def core_words(text: str) -> str:
+def translate_core(text: str) -> str:
     """A sentence of the core in the language of this context; as it stands where the catalogue does not know it.
 
     The core speaks English, on the command line as in saved answers; only its looks on the page are translated.
     """
-    if spoken() == ENGLISH:
+    if current_language() == ENGLISH:
         return text
     for key, pattern in _patterns():
         found = pattern.fullmatch(text)
         if found:
-            return _filled(catalogue()[key][spoken()], found.groupdict())
+            return _fill_values(catalogue()[key][current_language()], found.groupdict())
     return text
 
 
@@ -127,7 +127,7 @@ def pattern_of(text: str) -> str:
 # -- whose language -------------------------------------------------------------------------------------------------
 
 
-def preferred(accepted: str, otherwise: str = ENGLISH) -> str:
+def choose_language(accepted: str, otherwise: str = ENGLISH) -> str:
     """The first of our languages that a browser asks for (Accept-Language, RFC 9110, 12.5.4); else `otherwise`."""
     wanted = []
     for place, part in enumerate(accepted[:1000].split(",")):

@@ -35,7 +35,7 @@ class Snapshot:
     answer: Answer | None = None  # set in the last one
 
 
-def snapshots(
+def stream_snapshots(
     question: str,
     start: Callable[[threading.Event], Iterator[Event]],
     stop: threading.Event,
@@ -49,23 +49,23 @@ def snapshots(
     Closing the generator sets `stop`.
     """
     said: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
-    threading.Thread(target=_pump, args=(start, stop, said), daemon=True, name="answer").start()
+    threading.Thread(target=_pump_events, args=(start, stop, said), daemon=True, name="answer").start()
     text, doing, deadline = "", "", float("inf")
     try:
         while True:
-            news = _gather(said, interval)
+            news = _collect_events(said, interval)
             for event in news:
                 if isinstance(event, Piece):
                     text += event.text
                 elif isinstance(event, Progress):
                     doing = event.message
                 else:
-                    yield Snapshot(text, answer=_last(event, question, text, stop.is_set()))
+                    yield Snapshot(text, answer=_final_snapshot(event, question, text, stop.is_set()))
                     return
             if stop.is_set():
                 deadline = min(deadline, time.monotonic() + patience)
             if time.monotonic() >= deadline:
-                yield Snapshot(text, answer=_stopped(question, text))
+                yield Snapshot(text, answer=_stopped_answer(question, text))
                 return
             if news:
                 yield Snapshot(text, "stopping" if stop.is_set() else doing)
@@ -73,7 +73,7 @@ def snapshots(
         stop.set()
 
 
-def _pump(
+def _pump_events(
     start: Callable[[threading.Event], Iterator[Event]],
     stop: threading.Event,
     said: queue.SimpleQueue[Event | Exception | None],
@@ -87,7 +87,7 @@ def _pump(
         said.put(error)
 
 
-def _gather(said: queue.SimpleQueue[Event | Exception | None], interval: float) -> list[Event | Exception | None]:
+def _collect_events(said: queue.SimpleQueue[Event | Exception | None], interval: float) -> list[Event | Exception | None]:
     """What is said within `interval`; an end comes at once."""
     found: list[Event | Exception | None] = []
     until = time.monotonic() + interval
@@ -102,17 +102,17 @@ def _gather(said: queue.SimpleQueue[Event | Exception | None], interval: float) 
     return found
 
 
-def _last(event: Answer | Exception | None, question: str, text: str, stopped: bool) -> Answer:
+def _final_snapshot(event: Answer | Exception | None, question: str, text: str, stopped: bool) -> Answer:
     if isinstance(event, Answer):
         return event
     if stopped:
-        return _stopped(question, text)
+        return _stopped_answer(question, text)
     why = f"{type(event).__name__}: {event}" if event is not None else "the reader ended without an answer"
     came = f" What had come: {text}" if text else ""
     return Answer("", question, "error", f"Something went wrong inside the program ({why}). Ask again.{came}", "")
 
 
-def _stopped(question: str, text: str) -> Answer:
+def _stopped_answer(question: str, text: str) -> Answer:
     notes = (STOPPED, "It was stopped before its quotes could be checked.") if text.strip() else ()
     return Answer("", question, "answered", text or STOPPED, "", notes=notes)
 
@@ -126,7 +126,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Run:
+class AnswerRun:
     """One answer in the making."""
 
     conversation: str
@@ -162,7 +162,7 @@ class Run:
     def watched(self) -> bool:
         return self._watchers > 0
 
-    def tell(self, *, ended: bool = False) -> None:
+    def notify_watchers(self, *, ended: bool = False) -> None:
         """The turn has changed, or the answer has ended."""
         with self._news:
             self._changes += 1
@@ -170,21 +170,21 @@ class Run:
             self._news.notify_all()
 
 
-class Runs:
+class AnswerRuns:
     """The answers in the making, by conversation. Safe to share between threads."""
 
     def __init__(self, most_unwatched: int = MOST_UNWATCHED) -> None:
         self._most_unwatched = most_unwatched
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, AnswerRun] = {}
         self._lock = threading.Lock()
         self.changes = 0  # how often an answer was begun or ended
 
-    def begin(self, turn: Turn, question: str, pictures: Pictures, keep: Callable[[Turn, Answer], None]) -> Run:
+    def begin(self, turn: Turn, question: str, pictures: Pictures, keep: Callable[[Turn, Answer], None]) -> AnswerRun:
         """Make the turn's answer in a thread of its own; `keep` gets it when it is complete.
 
         A conversation has one answer in the making at a time: the caller looks at `of` first.
         """
-        run = Run(turn.conversation, question, turn)
+        run = AnswerRun(turn.conversation, question, turn)
         with self._lock:
             self._runs[run.conversation] = run
             self.changes += 1
@@ -197,12 +197,12 @@ class Runs:
         threading.Thread(target=context.run, args=work, daemon=True, name="run").start()
         return run
 
-    def of(self, conversation: str) -> Run | None:
+    def of(self, conversation: str) -> AnswerRun | None:
         """The answer that is being made in this conversation."""
         with self._lock:
             return self._runs.get(conversation)
 
-    def all(self) -> list[Run]:
+    def all(self) -> list[AnswerRun]:
         """The answers that are being made, the newest first."""
         with self._lock:
             return list(reversed(self._runs.values()))
@@ -221,7 +221,7 @@ class Runs:
                 run.forgotten = True
             run.stop.set()
 
-    def _make(self, run: Run, pictures: Pictures, keep: Callable[[Turn, Answer], None]) -> None:
+    def _make(self, run: AnswerRun, pictures: Pictures, keep: Callable[[Turn, Answer], None]) -> None:
         try:
             for html, answer in pictures(run.stop):
                 run.turn.answer = html

@@ -65,7 +65,7 @@ def _opened(text: str) -> str:
     return "".join(piece if at % 2 else unicodedata.normalize("NFKC", piece) for at, piece in enumerate(pieces))
 
 
-def compatible(raw: str) -> tuple[str, np.ndarray]:
+def nfkc_with_offsets(raw: str) -> tuple[str, np.ndarray]:
     """NFKC of `raw` with the offset that each of its characters comes from; raised digits and fractions stay."""
     if raw.isascii() or unicodedata.is_normalized("NFKC", raw):
         return raw, np.arange(len(raw), dtype=np.int32)

@@ -91,7 +91,7 @@ def language_of(text: str) -> str:
     return best if counts[best] >= 2 and counts[best] > counts[ENGLISH] else ENGLISH
 
 
-def spaced(text: str) -> str:
+def separate_scripts(text: str) -> str:
     """The text with a blank wherever a Latin word or a number touches an East Asian one, so that names can be seen."""
     return _SEAM.sub(" ", text)
 
@@ -101,11 +101,11 @@ def english_words(question: str) -> str:
 
     Empty where neither is in it.
     """
-    words = _RUN.sub(lambda run: f" {' '.join(_translated(run[0]))} ", spaced(question))
+    words = _RUN.sub(lambda run: f" {' '.join(_translate_run(run[0]))} ", separate_scripts(question))
     return " ".join(re.sub(r"[^\w\s.,@%+/()'’-]", " ", words).split())
 
 
-def _translated(run: str) -> list[str]:
+def _translate_run(run: str) -> list[str]:
     """The known terms of a run of characters, the longest first at each place."""
     found: list[str] = []
     at = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.records import Page
-from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, RAISED, compatible
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, RAISED, nfkc_with_offsets
 from rag_app.text.sentences import word_set
 
 _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
@@ -55,7 +55,7 @@ _ENDINGS = word_set("able ably age ages ally ant ate ever ions less ment ments n
 
 
 @dataclass(frozen=True, eq=False)
-class Normalised:
+class NormalisedText:
     """Readable text and, for each of its characters, the offset of the raw character it comes from."""
 
     text: str
@@ -71,13 +71,13 @@ def words_of(raw: str) -> set[str]:
     return set(_WHOLE_WORD.findall(unicodedata.normalize("NFKC", whole).lower()))
 
 
-def normalise(raw: str, vocabulary: Container[str] = frozenset(), breaks: Container[int] | None = None) -> Normalised:
+def normalise_text(raw: str, vocabulary: Container[str] = frozenset(), breaks: Container[int] | None = None) -> NormalisedText:
     """Raw PDF text as readable text.
 
     NFKC (ligatures opened), unreadable glyphs dropped, words that a line end split joined again, every run of white
     space one character: "\\n" where the run holds an offset from `breaks` (with None: a blank line), else a space.
     """
-    plain, origin = compatible(raw)
+    plain, origin = nfkc_with_offsets(raw)
     pieces: list[str] = []
     starts: list[int] = []
     lengths: list[int] = []
@@ -106,7 +106,7 @@ def normalise(raw: str, vocabulary: Container[str] = frozenset(), breaks: Contai
     text = "".join(pieces)
     shift = np.array(starts, np.int32) - np.cumsum([0, *lengths[:-1]], dtype=np.int32) if starts else np.zeros(0, int)
     back = np.arange(len(text), dtype=np.int32) + np.repeat(shift, lengths).astype(np.int32)
-    return Normalised(text, origin[back])
+    return NormalisedText(text, origin[back])
 
 
 def _is_broken(match: re.Match[str], origin: np.ndarray, breaks: Container[int] | None) -> bool:
@@ -146,7 +146,7 @@ def _keeps_hyphen(plain: str, start: int, end: int, vocabulary: Container[str]) 
     return first in vocabulary and second in vocabulary
 
 
-def checkable(page: Page, start: int, end: int) -> bool:
+def is_checkable(page: Page, start: int, end: int) -> bool:
     """Can a simple outside check confirm page.text[start:end] in the raw text of the PDF?
 
     Such a check joins the parts of all words that a line end split, or keeps all their hyphens. It cannot confirm a

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, compatible
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, nfkc_with_offsets
 
 _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
@@ -29,7 +29,7 @@ def matching_form(text: str) -> tuple[str, tuple[int, ...]]:
     """
     characters: list[str] = []
     origin: list[int] = []
-    folded, back = _folded(text)
+    folded, back = _fold_text(text)
     done = 0
     for match in _IGNORED.finditer(folded):
         characters.append(folded[done : match.start()])
@@ -47,9 +47,9 @@ def _between_digits(text: str, start: int, end: int) -> bool:
     return start > 0 and end < len(text) and text[start - 1].isdigit() and text[end].isdigit()
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def _fold_text(text: str) -> tuple[str, list[int]]:
     """NFKC, case folded, straight quotes; with the offset each character comes from."""
-    plain, origin = compatible(text)
+    plain, origin = nfkc_with_offsets(text)
     straight = plain.translate(_STRAIGHT)
     folded = straight.casefold()
     if len(folded) == len(straight):
@@ -71,7 +71,7 @@ def find_quote(quote: str, page_text: str) -> tuple[int, int] | None:
         while at >= 0:
             start, end = origin[at], origin[at + len(wanted) - 1] + 1
             if not signed or page_text[:start].endswith("-"):
-                if _whole_words(page_text, start, end):
+                if _is_whole_words(page_text, start, end):
                     return start, end
                 if second_best is None and not _cuts_number(page_text, start, end):
                     second_best = start, end
@@ -94,7 +94,7 @@ def _quote_forms(quote: str) -> Iterator[tuple[str, bool]]:
     yield from ((one, signed) for one, signed in forms.items() if one)
 
 
-def _whole_words(text: str, start: int, end: int) -> bool:
+def _is_whole_words(text: str, start: int, end: int) -> bool:
     begins = start == 0 or not (text[start].isalnum() and text[start - 1].isalnum())
     ends = end >= len(text) or not (text[end - 1].isalnum() and text[end].isalnum())
     return begins and ends and not _cuts_number(text, start, end)

@@ -51,7 +51,7 @@ _AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|
 
 
 @lru_cache(maxsize=65_536)
-def root(word: str) -> str:
+def light_stem(word: str) -> str:
     """A light stem: case folded, plural and common verb endings off. Enough to see that two words are one."""
     word = word.casefold()
     for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
@@ -63,7 +63,7 @@ def root(word: str) -> str:
 def content_words(text: str) -> list[str]:
     """The roots of the words that carry meaning, in order, with repeats; numbers stay as they are."""
     folded = searchable(text).casefold()
-    return [root(word) for word in _WORD.findall(folded) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
+    return [light_stem(word) for word in _WORD.findall(folded) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Number:
     values: frozenset[Decimal]
 
 
-def numbers(text: str) -> list[Number]:
+def find_numbers(text: str) -> list[Number]:
     """The numbers of a text that stand alone; digits inside a name ("GPT-4", "top-20") belong to the name."""
     found = []
     for match in _NUMBER.finditer(searchable(text)):
@@ -103,7 +103,7 @@ def _values(match: re.Match[str]) -> frozenset[Decimal]:
 def number_values(text: str) -> frozenset[Decimal]:
     """Every value that stands anywhere in a text, generously read: digits inside names and number words count too."""
     folded = searchable(text).replace("−", "-")
-    values = {value for number in numbers(folded) for value in number.values}
+    values = {value for number in find_numbers(folded) for value in number.values}
     for digits in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+", folded):
         try:
             values.add(Decimal(digits.replace(",", "")))
@@ -115,7 +115,7 @@ def number_values(text: str) -> frozenset[Decimal]:
     return frozenset(values)
 
 
-def names(text: str) -> list[str]:
+def find_names(text: str) -> list[str]:
     """Names of methods, data sets, people: acronyms, camel case, letters with digits, capitals mid-sentence.
 
     A plain capitalised word that starts a sentence is not taken for a name: nothing tells it from any other word.

@@ -9,8 +9,8 @@ import pypdfium2
 import pytest
 
 from rag_app.outputs.evidence_file import read_evidence
-from rag_app.outputs.verify import verify
-from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, Searched, Table
+from rag_app.outputs.verify import verify_quotes
+from rag_app.records import Answer, AnswerPlan, Cell, Reference, Row, SearchSummary, Table
 from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.support.fake_assistant import FakeAssistant
@@ -60,7 +60,7 @@ def script(assistant):
     note = assistant.cite(4, "note.md", 1, LAST, digest=True)
     text = "It has 220 million parameters [1]. Training took 11 hours [2]. It needs 99 GB [3]. "
     text += "A note agrees [4]. $5 and $x_i$."
-    facts = {"id": "", "question": "q", "reader": "small-model", "searched": Searched(3, 2, 2, ("locked.pdf",))}
+    facts = {"id": "", "question": "q", "reader": "small-model", "searched": SearchSummary(3, 2, 2, ("locked.pdf",))}
     assistant.answers = {
         "parameters": Answer(
             status="answered", answer=text, citations=(good, far, bad, note), unsupported=("It needs 99 GB [3].",),
@@ -425,7 +425,7 @@ def test_an_answer_is_taken_away_as_files_that_hold(tab, served):
     assert name.endswith(".bib") and entries.count(b"@misc{") == 2
     name, evidence = saved(tab, answer, "Evidence")
     assert name.endswith(".json")
-    checked = verify(read_evidence(evidence, name), served.folder, workers=1)
+    checked = verify_quotes(read_evidence(evidence, name), served.folder, workers=1)
     assert [one.state for one in checked] == ["found", "found", "not found", "found"]
     expect(answer.get_by_role("button", name="CSV", include_hidden=True)).to_have_count(0)
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.outputs.history import History, history_file
-from rag_app.records import Answer, Searched
+from rag_app.records import Answer, SearchSummary
 from rag_app.server.app import serve
 from rag_app.server.web import screen
 from rag_app.server.web.screen import Screen
@@ -26,7 +26,7 @@ def served(tmp_path_factory):
     assistant = FakeAssistant(folder, pause=0.03)
     counted = " ".join(f"w{number}" for number in range(WORDS))
     assistant.answers = {
-        "count": Answer("", "q", "answered", counted, "quoting", searched=Searched(1, 1, 0)),
+        "count": Answer("", "q", "answered", counted, "quoting", searched=SearchSummary(1, 1, 0)),
         "long": Answer("", "q", "answered", "word " * 5000, "quoting"),
         "short": Answer("", "q", "answered", "Soon said.", "quoting"),
     }

@@ -10,9 +10,9 @@ from benchmarks import crowds, fuzz, fuzz_pdfs, heavy_pdfs, hostile, hostile_con
 from benchmarks.tried import Section, Tried, section_of
 from rag_app.cli.ask import run_batch
 from rag_app.index import generations
-from rag_app.lab.redteam.archive import REACHES, Trial
+from rag_app.lab.redteam.archive import REACHES, AttackAttempt
 from rag_app.lab.redteam.documents import Attack
-from rag_app.lab.redteam.run import Outcome
+from rag_app.lab.redteam.run import RedTeamResult
 from rag_app.lab.redteam.seeds import BENIGN
 
 
@@ -104,11 +104,11 @@ def test_the_report_is_what_its_figures_give():
 
 def test_a_model_that_is_misled_is_counted_and_a_broken_promise_is_a_fault():
     trials = [
-        Trial(Attack(name, "command", "terse", "x"), REACHES[3], (why,))
+        AttackAttempt(Attack(name, "command", "terse", "x"), REACHES[3], (why,))
         for name, why in (("a", "live on the page"), ("b", "honest answer withheld"))
     ]
-    refused = Trial(Attack("c", "command", "terse", "x", benign="?"), REACHES[1], denied=True)
-    outcome = Outcome(tuple(trials), (refused,), "small")
+    refused = AttackAttempt(Attack("c", "command", "terse", "x", benign="?"), REACHES[1], denied=True)
+    outcome = RedTeamResult(tuple(trials), (refused,), "small")
     strict, believing = (hostile.rows_of(outcome, believes) for believes in (False, True))
     assert strict[0].faults == ("a: live on the page", "b: honest answer withheld")
     assert believing[0].faults == ("a: live on the page",) and "1 misled it" in believing[0].happened

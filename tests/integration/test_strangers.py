@@ -20,7 +20,7 @@ from rag_app.records import Answer
 from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
-from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, Brake, LogIns
+from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, RateLimiter, LogInSessions
 from rag_app.settings import Settings
 from tests.support.fake_assistant import FakeAssistant, Row
 from tests.support.pdfs import make_paper
@@ -245,7 +245,7 @@ def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_aft
 
 def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
     now = [0.0]
-    brake = Brake(lambda: now[0])
+    brake = RateLimiter(lambda: now[0])
     for _ in range(TRIES):
         assert brake.wait("a", "ada") == 0
         brake.fail("a", "ada")
@@ -259,7 +259,7 @@ def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
 
 def test_a_log_in_ends_by_itself():
     now = [0.0]
-    kept = LogIns(lambda: now[0])
+    kept = LogInSessions(lambda: now[0])
     token = kept.begin("ada", "s")
     assert kept.user(token, lambda user: "s") == "ada" and kept.user(token + "x", lambda user: "s") is None
     now[0] += 8 * 24 * 3600

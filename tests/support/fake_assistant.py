@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from rag_app.citations.quotes import boxes
+from rag_app.citations.quotes import quote_boxes
 from rag_app.files import file_digest
 from rag_app.papers.read import read_paper
-from rag_app.records import Answer, Citation, LibraryMap, MapPoint, Page, Piece, Progress, Reading, Searched, Source
+from rag_app.records import Answer, Citation, LibraryMap, MapPoint, Page, Piece, Progress, Reading, SearchSummary, Source
 from rag_app.text.quote_matching import find_quote
 
 
@@ -134,7 +134,7 @@ class FakeAssistant:
             "label": found.label,
             "section": next((block.section for block in found.blocks if span and block.end > span[0]), ""),
             "verified": True,
-            "boxes": boxes(found, *span) if span else (),
+            "boxes": quote_boxes(found, *span) if span else (),
         }
         return Citation(number=number, paper=paper, page=page, quote=quote, **(facts | changes))  # type: ignore[arg-type]
 
@@ -147,7 +147,7 @@ class FakeAssistant:
         if answer is not None:
             answer = replace(answer, question=question)
         if answer is None:
-            searched = Searched(2, 1, 0)
+            searched = SearchSummary(2, 1, 0)
             answer = Answer("", question, "not_in_papers", "Not in these papers.", "quoting", searched=searched)
         yield Progress("searching", "searching 2 papers")
         yield Progress("reading", "reading 3 passages")

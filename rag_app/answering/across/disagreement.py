@@ -15,28 +15,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_app.answering.across.table_figures import Figure, capitals, figure_pairs, figures_of, things_in
+from rag_app.answering.across.table_figures import Figure, name_initials, pair_figures, extract_figures, find_named_things
 from rag_app.answering.found import (
     TOKENS,
-    Desk,
-    Topic,
-    WordsOf,
-    best_rows,
-    papers_counted,
+    AnswerContext,
+    SurveyTopic,
+    IndexTermStatistics,
+    find_best_rows,
+    count_papers,
     papers_in,
-    rows_naming,
-    searched_for,
+    rows_with_name,
+    summarise_search,
     short_name,
 )
 from rag_app.answering.quoting.ranking import Unit, rank_units, units_of
-from rag_app.answering.quoting.reader import QuotedUnits, plain
-from rag_app.answering.quoting.statements import statement, without_citations
-from rag_app.citations.marks import QUOTING, unmarked
-from rag_app.index.bm25 import terms
-from rag_app.index.manifest import Entry
+from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks
+from rag_app.answering.quoting.statements import statement_features, without_citations
+from rag_app.citations.marks import QUOTING, replace_marks
+from rag_app.index.bm25 import extract_terms
+from rag_app.index.manifest import IndexedPaper
 from rag_app.records import Answer, AnswerPlan, Evidence
-from rag_app.retrieval.question import take_apart
-from rag_app.text.terms import content_words, names, number_values, root, squash
+from rag_app.retrieval.question import extract_question_terms
+from rag_app.text.terms import content_words, find_names, number_values, light_stem, squash
 
 _ASKS = re.compile(
     r"\b(?:disagree\w*|contradict\w*|conflict(?:ing|s)?|inconsisten\w+|(?:say|claim|report|find) (?:the )?opposite)\b",
@@ -100,7 +100,7 @@ MOST_PAIRS = 5
 
 
 @dataclass(frozen=True)
-class Claimed:
+class DirectedClaim:
     """A claim of one paper, and its direction: 1 for better, -1 for worse."""
 
     unit: Unit
@@ -111,7 +111,7 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class Pair:
+class OpposedPair:
     """Two claims of different papers that point in opposite directions, and how their conditions differ."""
 
     one: Unit
@@ -124,7 +124,7 @@ def asks_for_disagreement(question: str) -> bool:
     return _ASKS.search(question) is not None
 
 
-def topic_of(question: str) -> str:
+def disagreement_topic(question: str) -> str:
     """What the papers may disagree about; the whole question when it does not say."""
     found = _TOPIC.search(question)
     return found["topic"].strip(" .?!") if found else question
@@ -136,7 +136,7 @@ def direction_of(text: str) -> int:
     if _GUARDED.search(bare) or _COSTS.search(_NAMED_LOSS.sub(" ", bare)):
         return 0
     bare = _CHANGED.sub(" ", bare)
-    up, down = _said(_UP, bare), _said(_DOWN, bare)
+    up, down = _find_direction_word(_UP, bare), _find_direction_word(_DOWN, bare)
     if (up is None) == (down is None):
         return 0
     found = up or down
@@ -146,38 +146,38 @@ def direction_of(text: str) -> int:
     return (1 if up else -1) * (-1 if turned else 1)
 
 
-def measured_against(text: str) -> frozenset[str]:
+def find_baselines(text: str) -> frozenset[str]:
     """The names that a claim is better or worse than: BM25 in "DPR is better than BM25", as they are compared."""
     bare = without_citations(text)
-    return frozenset(squash(name) for match in _AGAINST.finditer(bare) for name in names(f"x {match['what']}"))
+    return frozenset(squash(name) for match in _AGAINST.finditer(bare) for name in find_names(f"x {match['what']}"))
 
 
-def _said(direction: re.Pattern[str], text: str) -> re.Match[str] | None:
+def _find_direction_word(direction: re.Pattern[str], text: str) -> re.Match[str] | None:
     """The first word of direction that is claimed of something."""
     return next((m for m in direction.finditer(text) if not _TELLS_WHICH.search(text[: m.start()])), None)
 
 
-def claims_in(units: Sequence[Unit]) -> list[Claimed]:
+def select_claims(units: Sequence[Unit]) -> list[DirectedClaim]:
     """The units that are claims of the authors' own with a direction."""
     found = []
     for unit in units:
-        says = statement(unit.text, unit.evidence.section)
+        says = statement_features(unit.text, unit.evidence.section)
         if unit.row or unit.caption or says["others"] or says["lost"] or says["about_text"]:
             continue
         direction = direction_of(unit.text)
         if direction:
             bare = _DOWN.sub(" ", _UP.sub(" ", without_citations(unit.text)))
-            found.append(Claimed(unit, direction, _words(bare), measured_against(unit.text), acts_in(unit.text)))
+            found.append(DirectedClaim(unit, direction, _words(bare), find_baselines(unit.text), find_acts(unit.text)))
     return found
 
 
-def acts_in(text: str) -> frozenset[tuple[str, str]]:
+def find_acts(text: str) -> frozenset[tuple[str, str]]:
     """What is done to what by name, with a word of direction shortly behind: ("remov", "nsp")."""
     found = set()
     for match in _ACT.finditer(without_citations(text)):
-        said = _said(_UP, match["rest"]) or _said(_DOWN, match["rest"])
+        said = _find_direction_word(_UP, match["rest"]) or _find_direction_word(_DOWN, match["rest"])
         what = match["rest"][: said.start()].split()[:LONGEST_OBJECT] if said else []
-        found |= {(root(match["done"]), squash(name)) for name in names(f"x {' '.join(what)}")}
+        found |= {(light_stem(match["done"]), squash(name)) for name in find_names(f"x {' '.join(what)}")}
     return frozenset(found)
 
 
@@ -186,30 +186,30 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(content_words(_HYPHEN.sub("", text)))
 
 
-def pairs(claims: Sequence[Claimed], topic: str) -> list[Pair]:
+def find_opposed_pairs(claims: Sequence[DirectedClaim], topic: str) -> list[OpposedPair]:
     """Opposed claims of different papers about the topic, the surest first, at most MOST_PAIRS; each claim once."""
     bare = _VERSUS.sub(" ", topic)
     # "whether removing NSP hurts": that it hurts is what they disagree on, and one of them says the opposite.
     wanted = _words(_DOWN.sub(" ", _UP.sub(" ", bare))) or _words(bare)
-    found = sorted(_opposed(claims, wanted), key=lambda one: -one[0])
+    found = sorted(_score_opposed_pairs(claims, wanted), key=lambda one: -one[0])
     used: set[int] = set()
-    kept: list[Pair] = []
+    kept: list[OpposedPair] = []
     for _, one, other in found:
         if id(one.unit) in used or id(other.unit) in used:
             continue
         used |= {id(one.unit), id(other.unit)}
-        kept.append(Pair(one.unit, other.unit, (_only(one.unit, other.unit), _only(other.unit, one.unit))))
+        kept.append(OpposedPair(one.unit, other.unit, (_distinct_conditions(one.unit, other.unit), _distinct_conditions(other.unit, one.unit))))
     return kept[:MOST_PAIRS]
 
 
-def _opposed(claims: Sequence[Claimed], wanted: frozenset[str]) -> Iterator[tuple[float, Claimed, Claimed]]:
+def _score_opposed_pairs(claims: Sequence[DirectedClaim], wanted: frozenset[str]) -> Iterator[tuple[float, DirectedClaim, DirectedClaim]]:
     for place, one in enumerate(claims):
         for other in claims[place + 1 :]:
             if one.unit.evidence.paper == other.unit.evidence.paper or one.direction == other.direction:
                 continue
             shared = one.words & other.words
-            same = one.acts & other.acts or _measured_alike(one, other, wanted)
-            if same and _about(one, wanted) and _about(other, wanted):
+            same = one.acts & other.acts or _have_same_baseline(one, other, wanted)
+            if same and _is_about(one, wanted) and _is_about(other, wanted):
                 yield 1.0 + 0.05 * len(shared), one, other
                 continue
             if len(shared) < LEAST_SHARED or not wanted or not wanted <= shared:
@@ -221,61 +221,61 @@ def _opposed(claims: Sequence[Claimed], wanted: frozenset[str]) -> Iterator[tupl
                 yield alike + 0.05 * len(shared), one, other
 
 
-def _measured_alike(one: Claimed, other: Claimed, wanted: frozenset[str]) -> bool:
+def _have_same_baseline(one: DirectedClaim, other: DirectedClaim, wanted: frozenset[str]) -> bool:
     """Whether both are measured against the same, and the topic says what is: "GPT-3" alone does not."""
     same = one.against & other.against
     return bool(same) and not all(any(squash(word) in name for name in same) for word in wanted)
 
 
-def _about(claim: Claimed, wanted: frozenset[str]) -> bool:
+def _is_about(claim: DirectedClaim, wanted: frozenset[str]) -> bool:
     """Whether a claim speaks of the whole topic, in its own words or by its paper's title."""
     return wanted <= claim.words | _words(claim.unit.evidence.title)
 
 
-def _only(one: Unit, other: Unit) -> str:
+def _distinct_conditions(one: Unit, other: Unit) -> str:
     """The names and numbers by which one claim's conditions differ from the other's."""
     bare, against = (without_citations(_ELSEWHERE.sub(" ", unit.text)) for unit in (one, other))
     held = squash(against)
-    own = [name for name in names(bare) if squash(name) not in held]
+    own = [name for name in find_names(bare) if squash(name) not in held]
     numbers = [
         text for text in re.findall(r"\d+(?:\.\d+)?\s?%?", bare) if not number_values(text) & number_values(against)
     ]
     return ", ".join(dict.fromkeys([*own, *(number.strip() for number in numbers)]))
 
 
-def disagreement_answer(desk: Desk) -> Answer:
+def answer_disagreement(desk: AnswerContext) -> Answer:
     """Without id and times; "not_in_papers" when no two claims oppose each other."""
     found, generation = desk.found, desk.generation
-    topic = topic_of(found.question)
+    topic = disagreement_topic(found.question)
     named = desk.retriever.plan(found.question, found.scope).named
     entries = papers_in(generation, found.scope)
     looked = [entry for entry in entries if entry.passages and (len(named) < 2 or entry.paper in named)]
-    rows_of = best_rows(desk, Topic(topic, (), either=False, mentioned=True))
-    claims = claims_in(list(_units_on(desk, topic, looked, rows_of)))
+    rows_of = find_best_rows(desk, SurveyTopic(topic, (), either=False, mentioned=True))
+    claims = select_claims(list(_units_on(desk, topic, looked, rows_of)))
     for claim, vector in zip(claims, _vectors(desk, [claim.unit.text for claim in claims]), strict=True):
         claim.unit.vector = vector
     figures = [figure for entry in looked for figure in _figures_on(desk, topic, entry)]
-    quotes = QuotedUnits(found.page_of)
+    quotes = QuoteBuilder(found.page_of)
 
     def lines(*said: tuple[Unit, str]) -> str:
         shown = []
         for unit, condition in said:
-            name = unmarked(short_name(generation.by_paper[unit.evidence.paper]))
+            name = replace_marks(short_name(generation.by_paper[unit.evidence.paper]))
             told = [part for part in condition.split(", ") if part and squash(part) != squash(name)]
-            only = f" (only here: {plain(', '.join(told))})" if told else ""
+            only = f" (only here: {remove_marks(', '.join(told))})" if told else ""
             shown.append(f"{name}{only}:\n{quotes.line(unit, topic)}")
         return "\n".join(shown)
 
     blocks = [
-        f"{plain(pair.title)}:\n{lines(*((f.unit, pair.conditions(f)) for f in (pair.one, pair.other)))}"
-        for pair in figure_pairs(figures, topic)[:MOST_PAIRS]
+        f"{remove_marks(pair.title)}:\n{lines(*((f.unit, pair.conditions(f)) for f in (pair.one, pair.other)))}"
+        for pair in pair_figures(figures, topic)[:MOST_PAIRS]
     ]
-    blocks += [lines((pair.one, pair.conditions[0]), (pair.other, pair.conditions[1])) for pair in pairs(claims, topic)]
+    blocks += [lines((pair.one, pair.conditions[0]), (pair.other, pair.conditions[1])) for pair in find_opposed_pairs(claims, topic)]
     plan = AnswerPlan(
         "disagreement", tuple(e.paper for e in looked), tuple(map(short_name, looked)), (topic,), len(looked)
     )
     notes = (
-        f"Looked at {papers_counted(len(looked))}, {len(claims)} claims and {len(figures)} figures of tables: "
+        f"Looked at {count_papers(len(looked))}, {len(claims)} claims and {len(figures)} figures of tables: "
         f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in like words count, that point "
         f"opposite ways, and figures of like names in tables.",
     )
@@ -285,15 +285,15 @@ def disagreement_answer(desk: Desk) -> Answer:
     else:
         text = "\n\n".join(blocks)
         answer = Answer("", found.question, "answered", text, QUOTING, tuple(quotes.citations), plan=plan, notes=notes)
-    return replace(answer, searched=searched_for(entries, len(looked), answer))
+    return replace(answer, searched=summarise_search(entries, len(looked), answer))
 
 
-def _figures_on(desk: Desk, topic: str, entry: Entry) -> Iterator[Figure]:
+def _figures_on(desk: AnswerContext, topic: str, entry: IndexedPaper) -> Iterator[Figure]:
     """The figures of the paper's tables, on the pages where it names what the topic names."""
-    things = things_in(topic)
+    things = find_named_things(topic)
     if not things:
         return
-    rows = np.unique(np.concatenate([rows_naming(desk.generation, name) for name in (*things, *map(capitals, things))]))
+    rows = np.unique(np.concatenate([rows_with_name(desk.generation, name) for name in (*things, *map(name_initials, things))]))
     own = rows[(entry.first <= rows) & (rows < entry.first + entry.passages)]
     pages = dict.fromkeys(passage.page for passage in desk.generation.passages([int(row) for row in own]))
     for number in pages:
@@ -303,19 +303,19 @@ def _figures_on(desk: Desk, topic: str, entry: Entry) -> Iterator[Figure]:
         title, digest = desk.title_of(entry.paper)
         piece = Evidence(number, entry.paper, title, number, page.label, "", 0, len(page.text), page.text, digest)
         for unit in units_of(piece, page):
-            yield from figures_of(unit, page)
+            yield from extract_figures(unit, page)
 
 
 def _units_on(
-    desk: Desk, topic: str, entries: Iterable[Entry], rows_of: Callable[[Entry], list[int]]
+    desk: AnswerContext, topic: str, entries: Iterable[IndexedPaper], rows_of: Callable[[IndexedPaper], list[int]]
 ) -> Iterable[Unit]:
     for entry in entries:
         evidence = desk.read(rows_of(entry), TOKENS)
-        asked = take_apart(topic, terms, WordsOf(desk.generation), evidence)
+        asked = extract_question_terms(topic, extract_terms, IndexTermStatistics(desk.generation), evidence)
         yield from (
-            u for u in rank_units(asked, evidence, terms, None, desk.found.page_of)[:30] if u.features["own"] > 0
+            u for u in rank_units(asked, evidence, extract_terms, None, desk.found.page_of)[:30] if u.features["own"] > 0
         )
 
 
-def _vectors(desk: Desk, texts: Sequence[str]) -> Sequence[np.ndarray]:
+def _vectors(desk: AnswerContext, texts: Sequence[str]) -> Sequence[np.ndarray]:
     return list(desk.meaning.embed_passages(texts)) if texts else []

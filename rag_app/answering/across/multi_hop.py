@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_app.answering.found import Desk, Found, WordsOf, papers_in, rows_naming, searched_for, short_name
+from rag_app.answering.found import AnswerContext, RetrievedEvidence, IndexTermStatistics, papers_in, rows_with_name, summarise_search, short_name
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.answering.quoting.reader import QuotedUnits
-from rag_app.answering.quoting.statements import statement
-from rag_app.answering.steps import answer_from, find, quoting_reader
-from rag_app.citations.marks import unmarked
-from rag_app.index.bm25 import terms
+from rag_app.answering.quoting.reader import QuoteBuilder
+from rag_app.answering.quoting.statements import statement_features
+from rag_app.answering.steps import answer_from_evidence, find_evidence, quoting_reader
+from rag_app.citations.marks import replace_marks
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation
-from rag_app.index.paper_names import find_mentions, folded
+from rag_app.index.paper_names import find_mentions, fold_name
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
 from rag_app.retrieval.hybrid import Scope
-from rag_app.retrieval.plan import names_of
-from rag_app.retrieval.question import take_apart
+from rag_app.retrieval.plan import index_names
+from rag_app.retrieval.question import extract_question_terms
 from rag_app.text.terms import squash
 
 # The paper that is asked about is not named: "another paper here", "the retriever that A uses was introduced by B".
@@ -82,7 +82,7 @@ class Link:
     sure: bool  # a name that means the other paper, not one that it only coined
 
 
-def chain_of(question: str, named: Sequence[str], spans: Sequence[tuple[int, int]]) -> Chain | None:
+def parse_chain(question: str, named: Sequence[str], spans: Sequence[tuple[int, int]]) -> Chain | None:
     """The chain that a question asks for; None when it names no paper or several, or needs no second one.
 
     `named` are the papers that it names for certain, one for each of `spans`, the places of their names.
@@ -113,7 +113,7 @@ def chain_of(question: str, named: Sequence[str], spans: Sequence[tuple[int, int
     return Chain(first, " ".join(link.split()), " ".join(asks.split()))
 
 
-def links_in(
+def find_links(
     first: str,
     passages: Sequence[str],
     names: Mapping[str, Sequence[str]],
@@ -131,10 +131,10 @@ def links_in(
         for mention in find_mentions(text, alone):
             name = text[mention.start : mention.end]
             if not ignore(name, mention.paper):
-                yield Link(mention.paper, text, number, name, folded(name) in sure)
+                yield Link(mention.paper, text, number, name, fold_name(name) in sure)
 
 
-def second_paper(
+def find_second_paper(
     links: Sequence[Link], described: Mapping[str, float], nearness: np.ndarray, answers: Mapping[str, float]
 ) -> str | None:
     """The paper that the links lead to; None when that is not certain.
@@ -145,7 +145,7 @@ def second_paper(
     worth: dict[str, float] = {}
     for paper in dict.fromkeys(link.paper for link in links):
         own = [link for link in links if link.paper == paper]
-        near = max(float(nearness[link.passage]) * _does(link.text) * (1.0 if link.sure else COINED) for link in own)
+        near = max(float(nearness[link.passage]) * _use_weight(link.text) * (1.0 if link.sure else COINED) for link in own)
         often = min(1.0, len({link.passage for link in own}) / 6) * (1.0 if any(link.sure for link in own) else COINED)
         worth[paper] = 0.8 * near + 0.4 * often + described.get(paper, 0.0) + 0.8 * answers.get(paper, 0.0)
     ranked = sorted(worth, key=lambda paper: -worth[paper])
@@ -156,9 +156,9 @@ def second_paper(
     return ranked[0]
 
 
-def _does(text: str) -> float:
+def _use_weight(text: str) -> float:
     """The authors tell what they themselves use; else the passage counts half."""
-    return 1.0 if statement(text)["own_voice"] else 0.5
+    return 1.0 if statement_features(text)["own_voice"] else 0.5
 
 
 WIDESPREAD = 0.3  # of all papers: a coined name that more of them use leads to no paper
@@ -168,47 +168,47 @@ BUDGET = 6_000  # tokens of the second paper
 _MARK = re.compile(r"\[(\d+)\]")
 
 
-def chain_in(desk: Desk) -> Chain | None:
+def find_chain(desk: AnswerContext) -> Chain | None:
     """The chain that the question asks for."""
     question, retriever = desk.found.question, desk.retriever
     plan = retriever.plan(question, desk.found.scope)
     named = [one for one in retriever.mentions(question) if one.paper in plan.named]
-    return chain_of(question, [one.paper for one in named], [(one.start, one.end) for one in named])
+    return parse_chain(question, [one.paper for one in named], [(one.start, one.end) for one in named])
 
 
-def chain_answer(desk: Desk, chain: Chain) -> Generator[Event, None, Answer | None]:
+def answer_chain(desk: AnswerContext, chain: Chain) -> Generator[Event, None, Answer | None]:
     """The chain's second paper asked what the question asks; None where either step is not certain."""
     generation, scope = desk.generation, desk.found.scope
     entry = generation.by_paper[chain.first]
     rows = range(entry.first, entry.first + entry.passages)
     passages = [passage.text for passage in generation.passages(list(rows))]
-    names = names_of(papers_in(generation, scope))
-    links = list(links_in(chain.first, passages, names.all, names.sure, _common_names(generation)))
+    names = index_names(papers_in(generation, scope))
+    links = list(find_links(chain.first, passages, names.all, names.sure, _common_names(generation)))
     if not links:
         return None
     yield Progress("searching", f"looking for the paper that {short_name(entry)} leads to")
     others = list(dict.fromkeys(link.paper for link in links))
     link_vector = desk.meaning.embed_question(chain.link)
-    words = generation.words.scores(terms(chain.link))[rows.start : rows.stop]
+    words = generation.words.scores(extract_terms(chain.link))[rows.start : rows.stop]
     nearness = words / (float(words.max()) or 1.0)
     if generation.manifest.has_meaning:
         nearness = 0.5 * nearness + 0.5 * np.clip(generation.vectors[rows.start : rows.stop] @ link_vector, 0, 1)
     titles = desk.meaning.embed_passages([generation.by_paper[paper].title for paper in others])
     described = {paper: max(0.0, float(vector @ link_vector)) for paper, vector in zip(others, titles, strict=True)}
-    second = second_paper(links, described, nearness, _answering(desk, chain.asks, others))
+    second = find_second_paper(links, described, nearness, _answer_nearness(desk, chain.asks, others))
     if second is None:
         return None
     naming = [link for link in links if link.paper == second]
     best = max(naming, key=lambda link: float(nearness[link.passage]))
-    unit = _link_unit(desk, chain, rows[best.passage], {link.name for link in naming})
+    unit = _find_link_unit(desk, chain, rows[best.passage], {link.name for link in naming})
     if unit is None:
         return None
     narrowed = replace(scope, papers=(second,))
-    found = find(desk.retriever, chain.asks, narrowed, BUDGET)
-    answer = yield from _quietly(found, desk)
+    found = find_evidence(desk.retriever, chain.asks, narrowed, BUDGET)
+    answer = yield from _answer_quietly(found, desk)
     if answer.status != "answered" or not answer.citations:
         return None
-    return _chained(desk, chain, second, unit, answer)
+    return _join_chain_answers(desk, chain, second, unit, answer)
 
 
 def _common_names(generation: Generation) -> Callable[[str, str], bool]:
@@ -221,7 +221,7 @@ def _common_names(generation: Generation) -> Callable[[str, str], bool]:
 
     def common(name: str, paper: str) -> bool:
         if (name, paper) not in known:
-            rows = rows_naming(generation, name)
+            rows = rows_with_name(generation, name)
             papers = len(np.unique(generation.rows[rows, 0])) if len(rows) else 0
             most = (EVERYWHERE if squash(name) in certain else WIDESPREAD) * len(readable)
             # "Search" is a word, though a paper has a method SEARCH.
@@ -234,7 +234,7 @@ def _common_names(generation: Generation) -> Callable[[str, str], bool]:
     return common
 
 
-def _answering(desk: Desk, asks: str, papers: Sequence[str]) -> dict[str, float]:
+def _answer_nearness(desk: AnswerContext, asks: str, papers: Sequence[str]) -> dict[str, float]:
     """How well the best passage of each paper fits what is asked, 1 for the best of all."""
     hits = desk.retriever.find(asks, 60, Scope(tuple(papers)))
     best: dict[str, float] = {}
@@ -244,17 +244,17 @@ def _answering(desk: Desk, asks: str, papers: Sequence[str]) -> dict[str, float]
     return {paper: max(0.0, score / top) for paper, score in best.items()}
 
 
-def _link_unit(desk: Desk, chain: Chain, row: int, names: set[str]) -> Unit | None:
+def _find_link_unit(desk: AnswerContext, chain: Chain, row: int, names: set[str]) -> Unit | None:
     """The sentence of the first paper that names the second, where it speaks of what is described."""
     evidence = desk.read([row], 800)
-    asked = take_apart(chain.link, terms, WordsOf(desk.generation), evidence)
-    units = rank_units(asked, evidence, terms, None, desk.found.page_of)
+    asked = extract_question_terms(chain.link, extract_terms, IndexTermStatistics(desk.generation), evidence)
+    units = rank_units(asked, evidence, extract_terms, None, desk.found.page_of)
     return next((unit for unit in units if any(name in unit.text for name in names)), None)
 
 
-def _quietly(found: Found, desk: Desk) -> Generator[Event, None, Answer]:
+def _answer_quietly(found: RetrievedEvidence, desk: AnswerContext) -> Generator[Event, None, Answer]:
     """The quoting reader's answer; its pieces are not passed on, since their marks are numbered anew."""
-    told = answer_from(found, quoting_reader(found, desk.meaning), desk.stop)
+    told = answer_from_evidence(found, quoting_reader(found, desk.meaning), desk.stop)
     while True:
         try:
             event = next(told)
@@ -265,9 +265,9 @@ def _quietly(found: Found, desk: Desk) -> Generator[Event, None, Answer]:
             yield event
 
 
-def _chained(desk: Desk, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
+def _join_chain_answers(desk: AnswerContext, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
     generation = desk.generation
-    quotes = QuotedUnits(desk.found.page_of)
+    quotes = QuoteBuilder(desk.found.page_of)
     leading = quotes.line(unit, chain.link)
     text = _MARK.sub(lambda mark: f"[{int(mark[1]) + 1}]", answer.answer)
     citations = [*quotes.citations, *(replace(one, number=one.number + 1) for one in answer.citations)]
@@ -277,9 +277,9 @@ def _chained(desk: Desk, chain: Chain, second: str, unit: Unit, answer: Answer) 
         Step(f"{short_name(other)}: {chain.asks}", second, citations[1].quote, tuple(c.number for c in citations[1:])),
     )
     plan = AnswerPlan("chain", (chain.first, second), (short_name(one), short_name(other)), (chain.link, chain.asks), 2)
-    whole = f"{unmarked(one.title or chain.first)}:\n{leading}\n\n{unmarked(other.title or second)}:\n{text}"
+    whole = f"{replace_marks(one.title or chain.first)}:\n{leading}\n\n{replace_marks(other.title or second)}:\n{text}"
     entries = papers_in(generation, desk.found.scope)
     answer = replace(
         answer, question=desk.found.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan
     )
-    return replace(answer, searched=searched_for(entries, 2, answer))
+    return replace(answer, searched=summarise_search(entries, 2, answer))

@@ -14,26 +14,26 @@ from dataclasses import dataclass, replace
 
 from rag_app.answering.found import (
     TOKENS,
-    Desk,
-    Found,
-    Topic,
-    WordsOf,
-    best_rows,
-    papers_counted,
+    AnswerContext,
+    RetrievedEvidence,
+    SurveyTopic,
+    IndexTermStatistics,
+    find_best_rows,
+    count_papers,
     papers_in,
-    searched_for,
+    summarise_search,
     short_name,
 )
 from rag_app.answering.quoting.ranking import Unit, score_units, units_of
-from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuotedUnits
-from rag_app.answering.quoting.statements import section_kind, statement
-from rag_app.citations.marks import QUOTING, unmarked
-from rag_app.index.bm25 import terms
-from rag_app.index.manifest import Entry
-from rag_app.models.embedder import TextEmbedder
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuoteBuilder
+from rag_app.answering.quoting.statements import section_kind, statement_features
+from rag_app.citations.marks import QUOTING, replace_marks
+from rag_app.index.bm25 import extract_terms
+from rag_app.index.manifest import IndexedPaper
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
-from rag_app.retrieval.question import Asked, Library, Terms, take_apart
-from rag_app.text.terms import names, squash
+from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
+from rag_app.text.terms import find_names, squash
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
 _WHICH = re.compile(
@@ -70,7 +70,7 @@ LEAST_MEANING = 0.33  # cosine of such a sentence with the topic
 
 
 @dataclass(frozen=True)
-class Finding:
+class PaperFinding:
     """What one paper says of the topic: its best unit, how much that is worth, and whether it only mentions it."""
 
     paper: str
@@ -79,7 +79,7 @@ class Finding:
     in_passing: bool
 
 
-def topic_of(question: str) -> Topic | None:
+def parse_survey_topic(question: str) -> SurveyTopic | None:
     """The topic of a question about all papers; None when it is about something else."""
     said = _SAY.search(question)
     which = _WHICH.search(question)
@@ -89,11 +89,11 @@ def topic_of(question: str) -> Topic | None:
     assert found is not None
     text = re.sub(r"\([^()]*\)", " ", question[found.end() :]).strip(" ,.?!:;")
     # "Which papers" opens the sentence: a name right after it is still a name.
-    held = tuple(dict.fromkeys(name for name in names(f"the {text}") if len(squash(name)) > 1))
+    held = tuple(dict.fromkeys(name for name in find_names(f"the {text}") if len(squash(name)) > 1))
     if not text or not (held or _FRAME.sub(" ", text).strip(" ,.-'’")):
         return None
     either = re.search(r"\bor\b", text) is not None
-    return Topic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
+    return SurveyTopic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
 
 
 def asks_for_list(question: str) -> bool:
@@ -101,7 +101,7 @@ def asks_for_list(question: str) -> bool:
     return _WHICH.search(question) is not None and _SAY.search(question) is None
 
 
-def holds(topic: Topic, text: str) -> bool:
+def contains_topic(topic: SurveyTopic, text: str) -> bool:
     """Whether a text has the topic's names, in any spelling; true where the topic has none."""
     if not topic.names:
         return True
@@ -114,22 +114,22 @@ class Surveyor:
     """Looks at one paper after the other."""
 
     def __init__(
-        self, topic: Topic, terms: Terms, library: Library | None, meaning: TextEmbedder | None, page_of: PageOf
+        self, topic: SurveyTopic, terms: Terms, library: TermStatistics | None, meaning: SentenceEmbedder | None, page_of: PageOf
     ) -> None:
         self.topic = topic
         bare = _FRAME.sub(" ", topic.text)
-        self.asked: Asked = take_apart(bare, terms, library, ())
+        self.asked: QuestionTerms = extract_question_terms(bare, terms, library, ())
         self._terms = terms
         self._meaning = meaning
         self._page_of = page_of
         self._vector = meaning.embed_question(topic.text) if meaning is not None else None
 
-    def look(self, paper: str, title: str, evidence: Sequence[Evidence]) -> Finding | None:
+    def survey_paper(self, paper: str, title: str, evidence: Sequence[Evidence]) -> PaperFinding | None:
         """The paper's best unit on the topic; None where it does not speak of it."""
         every = self._units(evidence)
-        units = [unit for unit in every if holds(self.topic, unit.framed)]
+        units = [unit for unit in every if contains_topic(self.topic, unit.framed)]
         if not units and len(self.topic.names) > 1:  # the paper names them all, though not in one breath
-            units = [unit for unit in every if holds(replace(self.topic, either=True), unit.framed)]
+            units = [unit for unit in every if contains_topic(replace(self.topic, either=True), unit.framed)]
         if not units:
             return None
         score_units(self.asked, units)
@@ -146,10 +146,10 @@ class Surveyor:
             share = best.features["own"] + 0.5 * best.features["near"]
             if share < LEAST_SHARE or (self._meaning is not None and best.features["meaning"] < LEAST_MEANING):
                 return None
-            return Finding(paper, best, found, in_passing=False)
+            return PaperFinding(paper, best, found, in_passing=False)
         if _OVERVIEW.search(title):
             found -= 1.6  # an overview lists what others do
-        return Finding(paper, best, found, in_passing=not self.topic.mentioned and found < LEAST)
+        return PaperFinding(paper, best, found, in_passing=not self.topic.mentioned and found < LEAST)
 
     def _units(self, evidence: Sequence[Evidence]) -> list[Unit]:
         found = []
@@ -166,7 +166,7 @@ class Surveyor:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
         place = unit.evidence.start + unit.start
         section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
-        says = statement(unit.text, section)
+        says = statement_features(unit.text, section)
         kind = section_kind(section)
         worth = unit.features["own"] + 0.3 * unit.features["near"]
         worth += 0.8 * says["own_voice"] + 0.3 * says["values"] + 0.7 * (kind == "doing") + 0.4 * (kind == "abstract")
@@ -175,18 +175,18 @@ class Surveyor:
         return worth - 0.3 * says["lost"] * (not unit.row) - 0.5 * unit.features["short"]
 
     def _likeness(self, unit: Unit) -> float:
-        says = statement(unit.text, unit.evidence.section)
+        says = statement_features(unit.text, unit.evidence.section)
         liked = 2 * unit.features["own"] + unit.features["near"] + 2 * unit.features["meaning"]
         return liked + 0.2 * says["own_voice"] - 0.4 * says["others"] - 0.4 * says["lost"] - 0.3 * says["about_text"]
 
 
-def survey_answer(desk: Desk, topic: Topic) -> Answer:
+def answer_survey(desk: AnswerContext, topic: SurveyTopic) -> Answer:
     """Without id and times; "not_in_papers" when no paper speaks of the topic."""
     found, generation = desk.found, desk.generation
     entries = papers_in(generation, found.scope)
     readable = [entry for entry in entries if entry.passages]
-    surveyor = Surveyor(topic, terms, WordsOf(generation), desk.meaning, found.page_of)
-    rows_of = best_rows(desk, topic)
+    surveyor = Surveyor(topic, extract_terms, IndexTermStatistics(generation), desk.meaning, found.page_of)
+    rows_of = find_best_rows(desk, topic)
     findings = []
     for entry in readable:
         if desk.stop.is_set():
@@ -195,18 +195,18 @@ def survey_answer(desk: Desk, topic: Topic) -> Answer:
         finding = surveyor.look(entry.paper, entry.title, desk.read(rows, TOKENS)) if rows else None
         if finding is not None:
             findings.append(finding)
-    return _listed(found, topic, entries, len(readable), findings)
+    return _compose_list(found, topic, entries, len(readable), findings)
 
 
-def _listed(found: Found, topic: Topic, entries: Sequence[Entry], looked: int, findings: Sequence[Finding]) -> Answer:
+def _compose_list(found: RetrievedEvidence, topic: SurveyTopic, entries: Sequence[IndexedPaper], looked: int, findings: Sequence[PaperFinding]) -> Answer:
     said = sorted((one for one in findings if not one.in_passing), key=lambda one: -one.worth)
-    quotes = QuotedUnits(found.page_of)
+    quotes = QuoteBuilder(found.page_of)
     names = {entry.paper: short_name(entry) for entry in entries}
     blocks = [
-        f"{unmarked(found.generation.by_paper[one.paper].title or one.paper)}:\n{quotes.line(one.unit, found.question)}"
+        f"{replace_marks(found.generation.by_paper[one.paper].title or one.paper)}:\n{quotes.line(one.unit, found.question)}"
         for one in said[:LONGEST_LIST]
     ]
-    notes = [f"Looked at {papers_counted(looked)}, one by one; listed: {len(said)}."]
+    notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."]
     passing = [names[one.paper] for one in findings if one.in_passing]
     if passing:
         notes.append(f"Only mentioned in passing, or of others' work, in: {', '.join(passing)}.")
@@ -219,4 +219,4 @@ def _listed(found: Found, topic: Topic, entries: Sequence[Entry], looked: int, f
     answer = Answer("", found.question, "answered", "\n\n".join(blocks), QUOTING, tuple(quotes.citations), plan=plan)
     if not said:
         answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, plan=plan)
-    return replace(answer, notes=tuple(notes), searched=searched_for(entries, looked, answer))
+    return replace(answer, notes=tuple(notes), searched=summarise_search(entries, looked, answer))

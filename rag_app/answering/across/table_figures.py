@@ -76,18 +76,18 @@ class Figure:
         return Decimal(self.written.rstrip("%"))
 
 
-def figures_of(unit: Unit, page: Page | None = None) -> Iterator[Figure]:
+def extract_figures(unit: Unit, page: Page | None = None) -> Iterator[Figure]:
     """The figures of a row whose columns are certain; none for a sentence."""
     head = _head(unit) if unit.row else ""
     if not head:
         return
     label, values = _cells(unit.text)
-    columns = columns_of(head, len(values))
+    columns = column_names(head, len(values))
     if not columns or not is_thing(label):
         return
-    above, caption = _above(unit), _caption(unit, page)
+    above, caption = _lines_above(unit), _caption(unit, page)
     told = f"{caption} {' '.join(above)}"
-    measure = next(filter(None, map(measure_of, (*above, f"{caption} {head}"))), "")
+    measure = next(filter(None, map(find_measure, (*above, f"{caption} {head}"))), "")
     splits = frozenset(name for name, pattern in _SPLIT.items() if pattern.search(told))
     # What a long caption goes on to say is often of other rows.
     opening = " ".join([*(caption[a:b] for a, b in sentences(caption)[:OPENING]), *above])
@@ -98,7 +98,7 @@ def figures_of(unit: Unit, page: Page | None = None) -> Iterator[Figure]:
             yield Figure(unit, label, column, measure, splits, states, figures[0])
 
 
-def measure_of(text: str) -> str:
+def find_measure(text: str) -> str:
     """The measure that a text names, with its depth where it has one; empty where it names none or several."""
     found = set()
     for name, pattern in _MEASURES.items():
@@ -123,7 +123,7 @@ def is_thing(name: str) -> bool:
     return all(is_name(word) or _VERSION.fullmatch(word) for word in name.split())
 
 
-def columns_of(head: str, count: int) -> list[str]:
+def column_names(head: str, count: int) -> list[str]:
     """The names of `count` columns of figures; empty where the head does not tell them for certain."""
     words: list[str] = []
     for word in head.split():
@@ -138,17 +138,17 @@ def columns_of(head: str, count: int) -> list[str]:
     return columns if known and not any(word.casefold() in _LABELS for word in columns) else []
 
 
-def same_name(one: str, other: str) -> bool:
+def is_same_name(one: str, other: str) -> bool:
     """Whether two labels are one name, in any spelling, or one is the other's capitals: TQA, TriviaQA."""
     if squash(one) == squash(other):
         return True
     short, long = sorted((one, other), key=len)
     if len(short) < 2 or not short.isupper() or squash(short) in squash(long):
         return False
-    return short == capitals(long)
+    return short == name_initials(long)
 
 
-def capitals(name: str) -> str:
+def name_initials(name: str) -> str:
     """The capitals of a name, by which papers shorten it: NQ for Natural Questions."""
     return "".join(re.findall(r"[A-Z]", name))
 
@@ -169,7 +169,7 @@ def _cells(text: str) -> tuple[str, Sequence[str]]:
     return _QUALIFIER.sub("", " ".join(words[:first])).strip(" :*†‡"), words[first:]
 
 
-def _above(unit: Unit) -> list[str]:
+def _lines_above(unit: Unit) -> list[str]:
     """The lines between head and row that have no figures, the nearest first: they group the rows below them."""
     head = max((end for _, end in unit.frame if end <= unit.start), default=unit.start)
     lines = unit.evidence.text[head : unit.start].split("\n")
@@ -227,7 +227,7 @@ class FigurePair:
         return ", ".join(said)
 
 
-def things_in(topic: str) -> list[str]:
+def find_named_things(topic: str) -> list[str]:
     """The systems and data sets that a topic names; neighbouring names are one: "Natural Questions"."""
     found: list[list[str]] = [[]]
     for word in topic.split():
@@ -240,15 +240,15 @@ def things_in(topic: str) -> list[str]:
     return [" ".join(words) for words in found if words]
 
 
-def figure_pairs(figures: Iterable[Figure], topic: str) -> list[FigurePair]:
+def pair_figures(figures: Iterable[Figure], topic: str) -> list[FigurePair]:
     """Pairs about the topic: every system and data set that it names, and its measure where it names one."""
-    wanted, measure = things_in(topic), measure_of(topic)
+    wanted, measure = find_named_things(topic), find_measure(topic)
     if not wanted:
         return []
     about = [
         figure
         for figure in figures
-        if all(same_name(thing, figure.row) or same_name(thing, figure.column) for thing in wanted)
+        if all(is_same_name(thing, figure.row) or is_same_name(thing, figure.column) for thing in wanted)
         and (not measure or figure.measure in ("", measure))
     ]
     groups: list[list[Figure]] = []
@@ -262,8 +262,8 @@ def figure_pairs(figures: Iterable[Figure], topic: str) -> list[FigurePair]:
 
 
 def _same_quantity(one: Figure, other: Figure) -> bool:
-    straight = same_name(one.row, other.row) and same_name(one.column, other.column)
-    return straight or (same_name(one.row, other.column) and same_name(one.column, other.row))
+    straight = is_same_name(one.row, other.row) and is_same_name(one.column, other.column)
+    return straight or (is_same_name(one.row, other.column) and is_same_name(one.column, other.row))
 
 
 def _pairs_in(group: Sequence[Figure]) -> Iterator[FigurePair]:
@@ -272,16 +272,16 @@ def _pairs_in(group: Sequence[Figure]) -> Iterator[FigurePair]:
     for one, other in combinations(papers, 2):
         left = [figure for figure in group if figure.unit.evidence.paper == one]
         right = [figure for figure in group if figure.unit.evidence.paper == other]
-        alone = [figure for figure in left if not any(_agree(figure, against) for against in right)]
-        against = [figure for figure in right if not any(_agree(figure, against) for against in left)]
-        pairs = [FigurePair(a, b) for a in alone for b in against if _comparable(a, b)]
+        alone = [figure for figure in left if not any(_are_same_figure(figure, against) for against in right)]
+        against = [figure for figure in right if not any(_are_same_figure(figure, against) for against in left)]
+        pairs = [FigurePair(a, b) for a in alone for b in against if _are_comparable(a, b)]
         for measure in dict.fromkeys(pair.measure for pair in pairs):
             same = [pair for pair in pairs if pair.measure == measure]
             if len({(pair.one.value, pair.other.value) for pair in same}) == 1:
                 yield same[0]
 
 
-def _agree(one: Figure, other: Figure) -> bool:
+def _are_same_figure(one: Figure, other: Figure) -> bool:
     """Whether two figures may be one: the same number as far as both write it, and no other measure."""
     places = min(_places(one), _places(other))
     return _measures_fit(one, other) and round(one.value, places) == round(other.value, places)
@@ -295,7 +295,7 @@ def _measures_fit(one: Figure, other: Figure) -> bool:
     return not one.measure or not other.measure or one.measure == other.measure
 
 
-def _comparable(one: Figure, other: Figure) -> bool:
+def _are_comparable(one: Figure, other: Figure) -> bool:
     apart = abs(one.value - other.value) / (max(one.value, other.value) or 1)
     if not _measures_fit(one, other) or one.states != other.states or apart < LEAST_APART:
         return False

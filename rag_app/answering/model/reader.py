@@ -7,15 +7,15 @@ from collections.abc import Generator, Sequence
 from math import inf
 from typing import Protocol
 
-from rag_app.answering.model.demonstrations import examples, reserved
-from rag_app.answering.model.prompts import fitting, halved, prompt
+from rag_app.answering.model.demonstrations import make_examples, count_reserved_tokens
+from rag_app.answering.model.prompts import fit_evidence, halve_evidence, answer_prompt
 from rag_app.answering.refusal import Trust
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, said
-from rag_app.models.llm.client import Ending, answer_tokens
+from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, call_model
+from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
-from rag_app.models.llm.output_guards import Attributor, Opening, is_refusal, loop_start
-from rag_app.models.llm.prompt_safety import Size, size_of, tokens_of
+from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
+from rag_app.models.llm.prompt_safety import Size, model_size, estimate_tokens
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 
@@ -92,30 +92,30 @@ class ModelReader:
         window = self.model.window
         room = window - PROMPT_TOKENS - answer_tokens(self._max_tokens, window)
         most = room if self._unlimited else min(room, self._settings.llm_budget or LARGEST[self.size])
-        return max(200, most - reserved(self._settings.demonstrations, self.size))
+        return max(200, most - count_reserved_tokens(self._settings.demonstrations, self.size))
 
-    def unlimited(self) -> ModelReader:
+    def without_limit(self) -> ModelReader:
         """The same for evidence that fills the window: nothing of it is left out, and too much is an error."""
         return ModelReader(self.model, self._settings, unlimited=True)
 
     @property
     def size(self) -> Size:
         """How much the model can be asked to do."""
-        return size_of(self.model.parameters, self.model.window)
+        return model_size(self.model.parameters, self.model.window)
 
     def prompt(self, question: str, evidence: Sequence[Evidence]) -> tuple[str, str]:
         """System and user message for as much of the evidence as is read."""
-        kept = list(evidence) if self._unlimited else fitting(evidence, self.room)
-        return prompt(question, kept, self.size, self.examples(kept))
+        kept = list(evidence) if self._unlimited else fit_evidence(evidence, self.room)
+        return answer_prompt(question, kept, self.size, self.examples(kept))
 
     def examples(self, evidence: Sequence[Evidence]) -> list[tuple[str, str]]:
         """Questions with answers, made of the evidence, to be imitated; as many as RAG_DEMONSTRATIONS says."""
-        return examples(evidence, self._settings.demonstrations, self.size)
+        return make_examples(evidence, self._settings.demonstrations, self.size)
 
-    def told(self, evidence: Sequence[Evidence]) -> str:
+    def describe_examples(self, evidence: Sequence[Evidence]) -> str:
         """A note on the examples that the model was shown and their cost; empty where there were none."""
-        made = self.examples(list(evidence) if self._unlimited else fitting(evidence, self.room))
-        tokens = sum(tokens_of(asked + said) for asked, said in made)
+        made = self.examples(list(evidence) if self._unlimited else fit_evidence(evidence, self.room))
+        tokens = sum(estimate_tokens(asked + said) for asked, said in made)
         shown = "1 example" if len(made) == 1 else f"{len(made)} examples"
         return (
             f"{shown} of an answer, made of the passages, went before the question: about {tokens} tokens."
@@ -123,19 +123,19 @@ class ModelReader:
             else ""
         )
 
-    def say(self, system: str, user: str, stop: threading.Event) -> str:
+    def ask_briefly(self, system: str, user: str, stop: threading.Event) -> str:
         """A line or two outside of an answer, without thoughts; empty where the model is too small for it.
 
         Raises ModelError.
         """
-        return "" if self.size == "tiny" else said(self.model, system, user, stop, longest=LONGEST_SAID).text
+        return "" if self.size == "tiny" else call_model(self.model, system, user, stop, longest=LONGEST_SAID).text
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer's pieces with [n] marks that name evidence that the model saw; returns the draft.
 
         A draft that broke off keeps its text and says why in `problem`. Raises ModelError when nothing usable came.
         """
-        kept = list(evidence) if self._unlimited else fitting(evidence, self.room)
+        kept = list(evidence) if self._unlimited else fit_evidence(evidence, self.room)
         if not kept:
             yield NOT_FOUND
             return Draft(NOT_FOUND, refused=True)
@@ -144,16 +144,16 @@ class ModelReader:
                 return (yield from self._write(question, kept, stop))
             except ModelWindowExceeded:
                 # The server counts tokens that we can only estimate, so the answer to its refusal is less text.
-                smaller = [] if self._unlimited else halved(kept)
+                smaller = [] if self._unlimited else halve_evidence(kept)
                 if not smaller:
                     raise
                 kept = smaller
 
     def _write(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
-        system, user = prompt(question, evidence, self.size, self.examples(evidence))
-        page = _Page(question, system, evidence, self.size)
+        system, user = answer_prompt(question, evidence, self.size, self.examples(evidence))
+        page = _DraftStream(question, system, evidence, self.size)
         pieces = self.model.stream(system, user, stop)
-        ending: Ending | None = None
+        ending: StreamEnd | None = None
         problem = ""
         try:
             while not page.full:
@@ -174,11 +174,11 @@ class ModelReader:
             yield shown
         return self._draft(page, ending, problem)
 
-    def _draft(self, page: _Page, ending: Ending | None, problem: str) -> Draft:
+    def _draft(self, page: _DraftStream, ending: StreamEnd | None, problem: str) -> Draft:
         tokens = ending.tokens if ending else 0
         if page.refused:
             return Draft(page.text, refused=True, tokens=tokens)
-        told = problem or page.problem or _said_of(ending, self._max_tokens)
+        told = problem or page.problem or _explain_ending(ending, self._max_tokens)
         if page.text or (ending and ending.reason == "stopped"):
             return Draft(page.text, problem=told, tokens=tokens)
         if problem:
@@ -188,7 +188,7 @@ class ModelReader:
         )
 
 
-def _said_of(ending: Ending | None, max_tokens: int) -> str:
+def _explain_ending(ending: StreamEnd | None, max_tokens: int) -> str:
     reason = ending.reason if ending else "whole"
     return {
         "whole": "",
@@ -198,13 +198,13 @@ def _said_of(ending: Ending | None, max_tokens: int) -> str:
     }[reason]
 
 
-class _Page:
+class _DraftStream:
     """What the model writes on its way to the reader: filtered, watched, kept."""
 
     def __init__(self, question: str, system: str, evidence: Sequence[Evidence], size: Size) -> None:
         self._thoughts = ThoughtFilter()
         self._marks = AnswerFilter([] if size == "tiny" else [piece.number for piece in evidence])
-        self._opening = Opening(question, system)
+        self._opening = OpeningFilter(question, system)
         self._attributor = None if size == "full" else Attributor(evidence)
         self._sentences = TINY_SENTENCES if size == "tiny" else 0  # 0: any number
         self._seen = ""  # of the answer, before marks are added

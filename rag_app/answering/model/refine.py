@@ -15,9 +15,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.answering.model.prompts import fenced, fitting
-from rag_app.citations.support import Ground, NamesOf, missing_claims, no_names, unsupported, verdicts
-from rag_app.models.llm.call import LanguageModel, said
+from rag_app.answering.model.prompts import fence_evidence, fit_evidence
+from rag_app.citations.support import BackingTexts, NamesOf, missing_claims, no_names, unsupported_sentences, judge_sentences
+from rag_app.models.llm.call import LanguageModel, call_model
 from rag_app.records import Draft, Evidence, Verdict
 
 HELPFUL = 3  # of ten: below, a passage is left out
@@ -33,20 +33,20 @@ _NOTE = re.compile(r"NOTE\W{0,6}(\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Weighed:
+class WeighedEvidence:
     """What the passages came to: those worth reading, best first, with their numbers, and a note as their text."""
 
     evidence: tuple[Evidence, ...]
     tokens: int
 
 
-def weighed(
+def weigh_passages(
     question: str,
     evidence: Sequence[Evidence],
     model: LanguageModel,
     about: Callable[[str], str],
     stop: threading.Event,
-) -> Iterator[int | Weighed]:
+) -> Iterator[int | WeighedEvidence]:
     """Yields the place of each passage, from 1, before it is asked for, then what came of all.
 
     `about` gives a paper's year and the like. A passage for which no score came stays as it is; when none is worth
@@ -58,21 +58,21 @@ def weighed(
         if stop.is_set():
             break
         yield place
-        user = f"{fenced([piece], question)}\n\n{about(piece.paper)}\nQuestion: {question}"
-        answer = said(model, WEIGHING_RULES, user, stop, longest=LONGEST_NOTE)
+        user = f"{fence_evidence([piece], question)}\n\n{about(piece.paper)}\nQuestion: {question}"
+        answer = call_model(model, WEIGHING_RULES, user, stop, longest=LONGEST_NOTE)
         tokens += answer.tokens
-        scored.append(_scored(answer.text, piece, question))
+        scored.append(_score_passage(answer.text, piece, question))
     kept = [one for one in scored if one[0] >= HELPFUL]
     best = tuple(piece for _, piece in sorted(kept, key=lambda one: -one[0]))
-    yield Weighed(best if best and len(scored) == len(evidence) else tuple(evidence), tokens)
+    yield WeighedEvidence(best if best and len(scored) == len(evidence) else tuple(evidence), tokens)
 
 
-def _scored(answer: str, piece: Evidence, question: str) -> tuple[int, Evidence]:
+def _score_passage(answer: str, piece: Evidence, question: str) -> tuple[int, Evidence]:
     score, note = _SCORE.search(answer), _NOTE.search(answer)
     if score is None:
         return HELPFUL, piece
     text = " ".join(note[1].split()) if note else ""
-    unsound = missing_claims(text, Ground([piece.text]), Ground([question, piece.title]))
+    unsound = missing_claims(text, BackingTexts([piece.text]), BackingTexts([question, piece.title]))
     if not text or unsound:
         return min(10, int(score[1])), piece
     return min(10, int(score[1])), replace(piece, text=text, end=piece.start + len(text))
@@ -92,7 +92,7 @@ _LINE = re.compile(r"^\W{0,3}(?:sentence )?(\d{1,2})\s*[:.)]\W{0,2}\s*(.+)$", re
 _MARK = re.compile(r"\[(\d+)\]")
 
 
-def mended(
+def repair_draft(
     draft: Draft,
     question: str,
     evidence: Sequence[Evidence],
@@ -106,7 +106,7 @@ def mended(
     `room` is in tokens of evidence. Raises what the model raises.
     """
     backing = {piece.number: [piece] for piece in evidence}
-    judged = verdicts(draft.text, backing, question, names_of)
+    judged = judge_sentences(draft.text, backing, question, names_of)
     doubtful = [
         verdict for verdict in judged if verdict.support != "supported" and not re.search(r"[|\n]", verdict.sentence)
     ][:MOST_SENTENCES]
@@ -114,26 +114,26 @@ def mended(
         return draft
     wanted = {int(number) for verdict in doubtful for number in _MARK.findall(verdict.sentence)}
     uncited = any(not _MARK.search(verdict.sentence) for verdict in doubtful)
-    pieces = fitting([piece for piece in evidence if uncited or piece.number in wanted], room)
-    answer = said(model, REPAIR_RULES, _asked(question, doubtful, pieces), stop, [piece.number for piece in pieces])
-    text = _replaced(draft.text, doubtful, answer.text)
+    pieces = fit_evidence([piece for piece in evidence if uncited or piece.number in wanted], room)
+    answer = call_model(model, REPAIR_RULES, _repair_prompt(question, doubtful, pieces), stop, [piece.number for piece in pieces])
+    text = _replace_sentences(draft.text, doubtful, answer.text)
     tokens = draft.tokens + answer.tokens
-    after = verdicts(text, backing, question, names_of)
-    better = len(unsupported(after)) < len(unsupported(judged)) and any(v.support == "supported" for v in after)
+    after = judge_sentences(text, backing, question, names_of)
+    better = len(unsupported_sentences(after)) < len(unsupported_sentences(judged)) and any(v.support == "supported" for v in after)
     if not better:
         return replace(draft, tokens=tokens)
     return replace(draft, text=text, tokens=tokens, repaired=True)
 
 
-def _asked(question: str, doubtful: Sequence[Verdict], pieces: Sequence[Evidence]) -> str:
+def _repair_prompt(question: str, doubtful: Sequence[Verdict], pieces: Sequence[Evidence]) -> str:
     lines = []
     for number, verdict in enumerate(doubtful, start=1):
         lacks = f" (not in the evidence: {', '.join(verdict.missing)})" if verdict.missing else ""
         lines.append(f"{number}: {verdict.sentence}{lacks}")
-    return f"{fenced(pieces, question)}\n\nQuestion: {question}\n\nSentences to correct:\n" + "\n".join(lines)
+    return f"{fence_evidence(pieces, question)}\n\nQuestion: {question}\n\nSentences to correct:\n" + "\n".join(lines)
 
 
-def _replaced(text: str, doubtful: Sequence[Verdict], answer: str) -> str:
+def _replace_sentences(text: str, doubtful: Sequence[Verdict], answer: str) -> str:
     """The text with each sentence that the answer corrects in place of the doubtful one; what it drops is left out."""
     for number, corrected in _LINE.findall(answer):
         place = int(number) - 1
@@ -144,11 +144,11 @@ def _replaced(text: str, doubtful: Sequence[Verdict], answer: str) -> str:
             new = ""
         elif not _MARK.search(new):
             continue  # without a mark it could not be checked
-        text = _put(text, doubtful[place].sentence, new)
+        text = _replace_sentence(text, doubtful[place].sentence, new)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
-def _put(text: str, old: str, new: str) -> str:
+def _replace_sentence(text: str, old: str, new: str) -> str:
     """`new` in place of the first `old` with the marks that stand behind its stop; an item left empty goes too."""
     start = text.find(old)
     if start < 0:

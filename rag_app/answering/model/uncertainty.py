@@ -19,7 +19,7 @@ import numpy as np
 
 from rag_app.answering.model.reader import ModelReader
 from rag_app.errors import RagError
-from rag_app.models.llm.call import said
+from rag_app.models.llm.call import call_model
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.output_guards import REFUSAL
 from rag_app.records import Answer, Evidence
@@ -34,12 +34,12 @@ _MARK = re.compile(r"\s*\[\d+\]")
 
 def semantic_entropy(samples: Sequence[str], embed: Embed | None = None) -> float:
     """Entropy in nats over the meanings of the samples: 0 when all mean the same, log(n) when no two do."""
-    sizes = [len(group) for group in meanings(samples, embed)]
+    sizes = [len(group) for group in group_by_meaning(samples, embed)]
     total = sum(sizes)
     return float(abs(-sum(size / total * log(size / total) for size in sizes))) if total else 0.0
 
 
-def meanings(samples: Sequence[str], embed: Embed | None = None) -> list[list[int]]:
+def group_by_meaning(samples: Sequence[str], embed: Embed | None = None) -> list[list[int]]:
     """The samples' positions, grouped by meaning; each is compared with the first of each group."""
     texts = [_MARK.sub("", sample).strip() for sample in samples]
     vectors = embed([text or "-" for text in texts]) if embed is not None and texts else None
@@ -47,7 +47,7 @@ def meanings(samples: Sequence[str], embed: Embed | None = None) -> list[list[in
     for place, text in enumerate(texts):
         for group in groups:
             likeness = float(vectors[place] @ vectors[group[0]]) if vectors is not None else None
-            if same_meaning(text, texts[group[0]], likeness):
+            if is_same_meaning(text, texts[group[0]], likeness):
                 group.append(place)
                 break
         else:
@@ -55,7 +55,7 @@ def meanings(samples: Sequence[str], embed: Embed | None = None) -> list[list[in
     return groups
 
 
-def same_meaning(one: str, other: str, likeness: float | None = None) -> bool:
+def is_same_meaning(one: str, other: str, likeness: float | None = None) -> bool:
     """Whether two answers say the same, as far as can be told; `likeness` is the cosine of their vectors."""
     if _is_refusal(one) or _is_refusal(other):
         return _is_refusal(one) and _is_refusal(other)
@@ -63,14 +63,14 @@ def same_meaning(one: str, other: str, likeness: float | None = None) -> bool:
         return False
     if likeness is not None:
         return likeness >= LIKE
-    return _held(one, other) >= SHARED and _held(other, one) >= SHARED
+    return _word_overlap(one, other) >= SHARED and _word_overlap(other, one) >= SHARED
 
 
 def _is_refusal(text: str) -> bool:
     return not text or REFUSAL.casefold() in text.casefold()
 
 
-def _held(one: str, other: str) -> float:
+def _word_overlap(one: str, other: str) -> float:
     words, there = content_words(one), set(content_words(other))
     return sum(word in there for word in words) / len(words) if words else 1.0
 
@@ -79,7 +79,7 @@ TEMPERATURE = 1.0  # of the samples, as in 2406.15927
 LONGEST_SAMPLE = 600  # characters
 
 
-def resampled(
+def add_semantic_entropy(
     answer: Answer, reader: ModelReader, evidence: Sequence[Evidence], embed: Embed | None, stop: threading.Event
 ) -> Answer:
     """The answer with the semantic entropy of further ones, and a note where they differ.
@@ -94,14 +94,14 @@ def resampled(
     tokens = answer.tokens
     try:
         while len(samples) < reader.samples and not stop.is_set():
-            sample = said(warm, system, user, stop, longest=LONGEST_SAMPLE)
+            sample = call_model(warm, system, user, stop, longest=LONGEST_SAMPLE)
             samples.append(sample.text[:LONGEST_SAMPLE])
             tokens += sample.tokens
     except RagError:
         return replace(answer, tokens=tokens)
     if len(samples) < reader.samples:
         return replace(answer, tokens=tokens)
-    different = len(meanings(samples, embed))
+    different = len(group_by_meaning(samples, embed))
     told = (f"Asked {len(samples)} times more, the model gave {different} answers of different meaning.",)
     notes = (*answer.notes, *(told if different > 1 else ()))
     return replace(answer, tokens=tokens, notes=notes, semantic_entropy=round(semantic_entropy(samples, embed), 4))

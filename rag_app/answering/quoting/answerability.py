@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from math import exp
 
 from rag_app.answering.quoting.ranking import Unit
-from rag_app.index.paper_names import holds_name
+from rag_app.index.paper_names import contains_name
 from rag_app.records import Evidence
-from rag_app.retrieval.question import Asked, Library, Terms, owned_share
+from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, paper_share
 from rag_app.text.terms import squash
 
 NamesOf = Callable[[str], Sequence[str]]
@@ -52,19 +52,19 @@ _CHAINED = re.compile(
 )
 
 
-def chance_of_answer(found: dict[str, float]) -> float:
+def estimate_answer_chance(found: dict[str, float]) -> float:
     """How likely the evidence answers the question, 0..1. Without any sign there is no answer."""
     if not found:
         return 0.0
     return 1 / (1 + exp(-(BIAS + sum(weight * found[name] for name, weight in WEIGHTS.items()))))
 
 
-def signs(
-    asked: Asked,
+def measure_signs(
+    asked: QuestionTerms,
     ranked: Sequence[Unit],
     evidence: Sequence[Evidence],
     terms: Terms,
-    library: Library | None,
+    library: TermStatistics | None,
     names_of: NamesOf,
     one_paper: bool = False,
 ) -> dict[str, float]:
@@ -81,8 +81,8 @@ def signs(
     top = [unit for unit in ranked if unit.place < LOOKED_AT]
     if not top:
         return {}
-    holds = _Holdings(evidence, terms, library)
-    names = {name: [term for part in _core(name) for term in terms(part)] for name in asked.names}
+    holds = _TermOccurrences(evidence, terms, library)
+    names = {name: [term for part in _compound_parts(name) for term in terms(part)] for name in asked.names}
     subjects = _subjects(asked, evidence, holds, names_of, terms)
     several = len(subjects) > 1 or any(p.search(asked.text) for p in (SEVERAL, _CHAINED, _COMPARES))
     groups = _groups(top, subjects, several)
@@ -92,23 +92,23 @@ def signs(
     if SEVERAL.search(asked.text):
         anchored = 1 - missing  # "which papers ...": that papers speak of it is the answer
     else:
-        anchored = _together(asked, ranked) if several else _anchored(asked, ranked, names)
+        anchored = _share_in_best_units(asked, ranked) if several else _share_near_name(asked, ranked, names)
     return {
         "meaning_mean": _likeness(top),
         "missing_name": missing_name,
         "subject_missing_name": _missing_name(names, subjects, holds, names_of) if alone else missing_name,
         "anchored": anchored,
-        "measured": _measured(asked, top, terms),
+        "measured": _counted_share(asked, top, terms),
         "focus": USUAL_FOCUS if several or one_paper else _focus(evidence),
     }
 
 
-def lacking(
-    asked: Asked, evidence: Sequence[Evidence], terms: Terms, library: Library | None, names_of: NamesOf
+def find_lacking_papers(
+    asked: QuestionTerms, evidence: Sequence[Evidence], terms: Terms, library: TermStatistics | None, names_of: NamesOf
 ) -> set[str]:
     """Papers of the evidence that never use a name which the question has and which is not their own."""
-    holds = _Holdings(evidence, terms, library)
-    names = {name: [term for part in _core(name) for term in terms(part)] for name in asked.names}
+    holds = _TermOccurrences(evidence, terms, library)
+    names = {name: [term for part in _compound_parts(name) for term in terms(part)] for name in asked.names}
     papers = dict.fromkeys(piece.paper for piece in evidence)
     return {paper for paper in papers if _missing_name(names, [paper], holds, names_of)}
 
@@ -124,7 +124,7 @@ def _focus(evidence: Sequence[Evidence]) -> float:
     return max(papers.count(paper) for paper in papers) / len(papers)
 
 
-def _core(name: str) -> list[str]:
+def _compound_parts(name: str) -> list[str]:
     """The parts of a compound that name something: of "Jeopardy-style" and "GPT-4-written" the first ones."""
     parts = re.split(r"[-/]", re.sub(r"['’]s?$", "", name))
     return [part for part in parts if re.search(r"[A-Z\d]", part)] or parts
@@ -147,17 +147,17 @@ def _acronyms(text: str) -> set[str]:
     return {"".join(word[0] for word in re.split(r"[ -]", run)).casefold() for run in runs}
 
 
-class _Holdings:
+class _TermOccurrences:
     """Which terms occur where: by the library when there is one, else by the evidence alone."""
 
-    def __init__(self, evidence: Sequence[Evidence], terms: Terms, library: Library | None) -> None:
+    def __init__(self, evidence: Sequence[Evidence], terms: Terms, library: TermStatistics | None) -> None:
         self.library = library
         self._by_paper: dict[str, set[str]] = {}
         for piece in evidence:
             text = f"{piece.title} {piece.text}"
             self._by_paper.setdefault(piece.paper, set()).update(terms(text), _acronyms(text))
 
-    def in_any(self, papers: Sequence[str], wanted: Sequence[str]) -> bool:
+    def occurs_in_any(self, papers: Sequence[str], wanted: Sequence[str]) -> bool:
         """Whether one of the papers holds all of the terms."""
         return any(self._in_paper(paper, wanted) for paper in papers)
 
@@ -166,43 +166,43 @@ class _Holdings:
             return True
         return self.library is not None and self.library.together(paper, wanted) > 0
 
-    def owned(self, paper: str, wanted: Sequence[str]) -> float:
+    def share_of_paper(self, paper: str, wanted: Sequence[str]) -> float:
         """Which share of the passages that hold the (rarest of the) terms belongs to the paper."""
-        return 1.0 if self.library is None else owned_share(paper, wanted, self.library)
+        return 1.0 if self.library is None else paper_share(paper, wanted, self.library)
 
 
 def _subjects(
-    asked: Asked, evidence: Sequence[Evidence], holds: _Holdings, names_of: NamesOf, terms: Terms
+    asked: QuestionTerms, evidence: Sequence[Evidence], holds: _TermOccurrences, names_of: NamesOf, terms: Terms
 ) -> list[str]:
     """Papers that the question speaks of by a name that is mostly theirs."""
     return [
         paper
         for paper in dict.fromkeys(piece.paper for piece in evidence)
-        if any(holds_name(asked.text, name) and holds.owned(paper, terms(name)) >= OWNED for name in names_of(paper))
+        if any(contains_name(asked.text, name) and holds.owned(paper, terms(name)) >= OWNED for name in names_of(paper))
     ]
 
 
-def _covered(asked: Asked, units: Sequence[Unit]) -> float:
+def _covered_share(asked: QuestionTerms, units: Sequence[Unit]) -> float:
     """The share of the question's weight that units and their surroundings hold together."""
     held = frozenset[str]().union(*(unit.terms | unit.near for unit in units))
     return sum(weight for term, weight in asked.weights.items() if term in held) / asked.total
 
 
-def _anchored(asked: Asked, ranked: Sequence[Unit], names: dict[str, list[str]]) -> float:
+def _share_near_name(asked: QuestionTerms, ranked: Sequence[Unit], names: dict[str, list[str]]) -> float:
     """How much of the question stands near its rarest name."""
     named = [term for ts in names.values() for term in ts if term in asked.weights]
     rare = max(named, key=lambda term: asked.weights[term], default="")
     near = [unit for unit in ranked if not rare or rare in unit.terms or rare in unit.near]
-    return max((_covered(asked, [unit]) for unit in near), default=0.0)
+    return max((_covered_share(asked, [unit]) for unit in near), default=0.0)
 
 
-def _together(asked: Asked, ranked: Sequence[Unit]) -> float:
+def _share_in_best_units(asked: QuestionTerms, ranked: Sequence[Unit]) -> float:
     """How much of the question stands in the two best units of each paper: each may hold a part of the answer."""
     papers = dict.fromkeys(unit.evidence.paper for unit in ranked)
-    return _covered(asked, [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]])
+    return _covered_share(asked, [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]])
 
 
-def _measured(asked: Asked, top: Sequence[Unit], terms: Terms) -> float:
+def _counted_share(asked: QuestionTerms, top: Sequence[Unit], terms: Terms) -> float:
     """Of what is to be counted ("how many person-hours"), the share that stands near a number; 1 when nothing is."""
     found = _MEASURE.search(asked.text)
     wanted = [term for term in terms(found["what"]) if term in asked.weights] if found else []
@@ -214,13 +214,13 @@ def _measured(asked: Asked, top: Sequence[Unit], terms: Terms) -> float:
     return max(near, default=0.0) / total
 
 
-def _missing_terms(asked: Asked, papers: Sequence[str], holds: _Holdings) -> float:
+def _missing_terms(asked: QuestionTerms, papers: Sequence[str], holds: _TermOccurrences) -> float:
     """The squared weight of the question's terms that none of the papers holds, as a share."""
     total = sum(weight**2 for weight in asked.weights.values()) or 1.0
     return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_any(papers, [term])) / total
 
 
-def _missing_name(names: dict[str, list[str]], papers: Sequence[str], holds: _Holdings, names_of: NamesOf) -> float:
+def _missing_name(names: dict[str, list[str]], papers: Sequence[str], holds: _TermOccurrences, names_of: NamesOf) -> float:
     """Whether the papers lack a name of the question that is not their own: 1 for one or more, else 0."""
     own = {squash(name) for paper in papers for name in names_of(paper)}
     return float(any(not holds.in_any(papers, ts) for name, ts in names.items() if ts and squash(name) not in own))

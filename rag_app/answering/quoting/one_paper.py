@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, statement_of
-from rag_app.models.embedder import TextEmbedder
+from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Evidence, Hit, PageOf
-from rag_app.retrieval.context import in_turns
-from rag_app.retrieval.facets import also_said, facets_of, looks_like
+from rag_app.retrieval.context import interleave_hits
+from rag_app.retrieval.facets import related_words, facets_of, facet_likeness
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.question import Asked, Library, Terms, is_filler, owned_share, take_apart
+from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, is_filler, paper_share, extract_question_terms
 from rag_app.text.terms import content_words, squash
-from rag_app.text.terms import names as names_in
+from rag_app.text.terms import find_names as names_in
 
 HITS = 24  # passages of the paper, for the question and for the words in which papers answer such questions
 OWNED = 0.1  # of the passages with a name are the paper's: then the name means the paper
@@ -51,7 +51,7 @@ class Subject:
     overview: bool  # nothing else is asked than what the paper is about
 
 
-def subject_of(question: str, retriever: Retriever, scope: Scope, library: Library, terms: Terms) -> Subject | None:
+def subject_of(question: str, retriever: Retriever, scope: Scope, library: TermStatistics, terms: Terms) -> Subject | None:
     """The paper that a plain question names, when it names exactly one, by a name that is mostly its own.
 
     Also the only paper that the question is limited to.
@@ -64,7 +64,7 @@ def subject_of(question: str, retriever: Retriever, scope: Scope, library: Libra
     paper, asked = plan.named[0], question
     mentions = [one for one in retriever.mentions(question) if one.paper == paper]
     called = [terms(question[one.start : one.end]) for one in mentions]
-    if not any(owned_share(paper, words, library) >= OWNED for words in called if words):
+    if not any(paper_share(paper, words, library) >= OWNED for words in called if words):
         return None  # "the RAG scorer" speaks of a field
     for mention in reversed(mentions):
         asked = f"{asked[: mention.start]} {asked[mention.end :]}"
@@ -88,9 +88,9 @@ def hits_about(subject: Subject, retriever: Retriever, scope: Scope, ranked: Seq
         first = [one for one in passages if "abstract" in one.section.casefold()] or passages[:2]
         known = {one.id for one in first}
         return [*(Hit(one, 0.0) for one in first), *(hit for hit in ranked if hit.passage.id not in known)]
-    searches = list(dict.fromkeys([subject.asked, f"{subject.asked} {also_said(subject.asked)}".strip()]))
+    searches = list(dict.fromkeys([subject.asked, f"{subject.asked} {related_words(subject.asked)}".strip()]))
     found = retriever.aspect_hits([subject.paper], searches, subject.asked, HITS, scope)
-    return in_turns(in_turns(*(found[subject.paper, search] for search in searches)), ranked)
+    return interleave_hits(interleave_hits(*(found[subject.paper, search] for search in searches)), ranked)
 
 
 def rank_about(
@@ -98,15 +98,15 @@ def rank_about(
     question: str,
     evidence: Sequence[Evidence],
     terms: Terms,
-    library: Library | None,
-    meaning: TextEmbedder | None,
+    library: TermStatistics | None,
+    meaning: SentenceEmbedder | None,
     page_of: PageOf,
-) -> tuple[Asked, list[Unit]]:
+) -> tuple[QuestionTerms, list[Unit]]:
     """The question as it was taken apart, and the units of the evidence, best first.
 
     How the authors speak in a sentence counts, and whether it looks like an answer to what is asked.
     """
-    asked = take_apart(question if subject.overview else subject.asked, terms, library, evidence)
+    asked = extract_question_terms(question if subject.overview else subject.asked, terms, library, evidence)
     weights = OVERVIEW_WEIGHTS if subject.overview else STATEMENT_WEIGHTS
     known, facets = frozenset(map(squash, names_in(question))), facets_of(subject.asked)
     units = rank_units(asked, evidence, terms, meaning, page_of)
@@ -114,9 +114,9 @@ def rank_about(
         units = [u for u in units if u.evidence.paper == subject.paper and not _FOOTNOTE.match(u.text)]
     for unit in units:
         page, place = page_of(unit.evidence.paper, unit.evidence.page), unit.evidence.start + unit.start
-        said = statement_of(unit.text, page, place, known)
+        said = page_statement_features(unit.text, page, place, known)
         if subject.overview and page.number == 1 and not any(said[kind] for kind in said if kind.startswith("in_")):
             said["in_abstract"] = 1.0  # what stands below no heading on the front page: not each abstract has one
         unit.score += sum(weight * said[name] for name, weight in weights.items())
-        unit.score += looks_like(facets, unit.text) + OF_SUBJECT * (unit.evidence.paper == subject.paper)
+        unit.score += facet_likeness(facets, unit.text) + OF_SUBJECT * (unit.evidence.paper == subject.paper)
     return asked, sorted(units, key=lambda unit: -unit.score)

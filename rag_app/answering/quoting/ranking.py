@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rag_app.models.embedder import TextEmbedder
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
-from rag_app.retrieval.question import Asked, Terms
+from rag_app.retrieval.question import QuestionTerms, Terms
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import names, numbers, squash
+from rag_app.text.terms import find_names, find_numbers, squash
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
@@ -143,10 +143,10 @@ def _is_head(text: str, longest: int = 240) -> bool:
 
 
 def rank_units(
-    asked: Asked,
+    asked: QuestionTerms,
     evidence: Sequence[Evidence],
     terms: Terms,
-    meaning: TextEmbedder | None,
+    meaning: SentenceEmbedder | None,
     page_of: PageOf | None = None,
 ) -> list[Unit]:
     """All units of the evidence with features and score, best first. Only the likeliest are compared by meaning."""
@@ -172,7 +172,7 @@ def rank_units(
     return found
 
 
-def score_units(asked: Asked, units: Sequence[Unit], question: np.ndarray | None = None) -> None:
+def score_units(asked: QuestionTerms, units: Sequence[Unit], question: np.ndarray | None = None) -> None:
     """Give the units features and score for a question; `question` is its vector, float32 (dimension,)."""
     for unit in units:
         unit.features = _features(asked, unit)
@@ -190,7 +190,7 @@ def _are_neighbours(one: Unit, other: Unit) -> bool:
     return one is not other and one.evidence is other.evidence and -300 < other.start - one.start < 300
 
 
-def _features(asked: Asked, unit: Unit) -> dict[str, float]:
+def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
     own = sum(weight for term, weight in asked.weights.items() if term in unit.terms)
     near = sum(weight for term, weight in asked.weights.items() if term in unit.near and term not in unit.terms)
     length = len(unit.text.split())
@@ -219,12 +219,12 @@ def _is_formula(unit: Unit) -> bool:
     return not unit.row and sum(len(word) == 1 for word in words) > 0.3 * len(words)
 
 
-def _has_new_number(asked: Asked, unit: Unit) -> bool:
+def _has_new_number(asked: QuestionTerms, unit: Unit) -> bool:
     """Whether the unit holds a number that the question does not already have."""
     digits = re.findall(r"\d+(?:\.\d+)?", unit.text)
-    return bool(numbers(unit.text)) and any(value not in asked.values for value in digits)
+    return bool(find_numbers(unit.text)) and any(value not in asked.values for value in digits)
 
 
-def _has_new_name(asked: Asked, unit: Unit) -> bool:
+def _has_new_name(asked: QuestionTerms, unit: Unit) -> bool:
     known = {squash(name) for name in asked.names}
-    return any(squash(name) not in known for name in names(unit.text))
+    return any(squash(name) not in known for name in find_names(unit.text))

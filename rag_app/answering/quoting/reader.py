@@ -10,15 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.answering.quoting.answerability import SEVERAL, THRESHOLD, chance_of_answer, lacking, signs
+from rag_app.answering.quoting.answerability import SEVERAL, THRESHOLD, estimate_answer_chance, find_lacking_papers, measure_signs
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.citations.marks import citation_at, unmarked
+from rag_app.citations.marks import citation_at, replace_marks
 from rag_app.citations.quotes import Claim, best_quote
-from rag_app.index.paper_names import holds_name
-from rag_app.models.embedder import TextEmbedder
+from rag_app.index.paper_names import contains_name
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
-from rag_app.retrieval.question import Asked, Library, Terms, take_apart
+from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
 from rag_app.text.terms import content_words
 
 LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows
@@ -26,7 +26,7 @@ LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of 
 Place = tuple[str, int, int, int]  # paper, page, start, end
 
 
-class QuotedUnits:
+class QuoteBuilder:
     """Makes the citations of one answer; the same place keeps its number."""
 
     def __init__(self, page_of: PageOf) -> None:
@@ -45,21 +45,21 @@ class QuotedUnits:
             self.citations.append(citation_at(len(self.citations) + 1, piece, page, start, end))
         return " ".join(page.text[start:end].split()), self._places[place]
 
-    def line(self, unit: Unit, asked: str) -> str:
+    def quote_line(self, unit: Unit, asked: str) -> str:
         """One line of an answer: a table's head in front of a row, the words, the mark."""
         text, number = self.quote(unit, asked)
-        return f"{head_of(unit)}{plain(text)} [{number}]"
+        return f"{row_head(unit)}{remove_marks(text)} [{number}]"
 
 
-def head_of(unit: Unit) -> str:
+def row_head(unit: Unit) -> str:
     """What names the columns of a row, when that is short, with a mark behind it; else nothing."""
     head = " ".join(unit.evidence.text[slice(*unit.frame[-1])].split()) if unit.frame else ""
-    return f"{plain(head)} / " if head and len(head) <= LONGEST_HEAD else ""
+    return f"{remove_marks(head)} / " if head and len(head) <= LONGEST_HEAD else ""
 
 
-def plain(text: str) -> str:
+def remove_marks(text: str) -> str:
     """A paper's words without what would be taken for one of our marks."""
-    return unmarked(text)
+    return replace_marks(text)
 
 
 NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
@@ -94,8 +94,8 @@ class QuotingReader:
     def __init__(
         self,
         terms: Terms = content_words,
-        library: Library | None = None,
-        meaning: TextEmbedder | None = None,
+        library: TermStatistics | None = None,
+        meaning: SentenceEmbedder | None = None,
         page_of: PageOf | None = None,
         names_of: NamesOf = lambda paper: (),
         one_paper: bool = False,
@@ -113,7 +113,7 @@ class QuotingReader:
 
     def read(self, question: str, evidence: Sequence[Evidence], stop: threading.Event) -> Generator[str, None, Draft]:
         """Yields the answer in pieces, with [n] marks that name evidence; returns the whole as a Draft."""
-        asked, ranked, found = self.weigh(question, self._wide or evidence)
+        asked, ranked, found = self.weigh_evidence(question, self._wide or evidence)
         chance = self._chance(found)
         if chance < THRESHOLD:
             yield NOT_IN_PAPERS
@@ -123,12 +123,12 @@ class QuotingReader:
                 self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
             )
         else:
-            without = lacking(asked, evidence, self._terms, self._library, self._names_of)
+            without = find_lacking_papers(asked, evidence, self._terms, self._library, self._names_of)
             for unit in ranked:
                 unit.score -= LACKING * (unit.evidence.paper in without)
             ranked = sorted(ranked, key=lambda unit: -unit.score)
         text = ""
-        for piece in compose(choose(asked, ranked, self._named(question, evidence))):
+        for piece in compose_answer(select_quotes(asked, ranked, self._named_papers(question, evidence))):
             if stop.is_set():
                 return Draft(text, problem=STOPPED, chance=chance)
             text += piece
@@ -137,46 +137,46 @@ class QuotingReader:
 
     def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
         """How likely the evidence holds an answer, 0..1."""
-        return self._chance(self.weigh(question, evidence)[2])
+        return self._chance(self.weigh_evidence(question, evidence)[2])
 
     def _chance(self, found: dict[str, float]) -> float:
-        chance = chance_of_answer(found)
+        chance = estimate_answer_chance(found)
         # What a paper is about it always tells itself.
         return max(chance, THRESHOLD) if self._subject is not None and self._subject.overview else chance
 
-    def weigh(self, question: str, evidence: Sequence[Evidence]) -> tuple[Asked, list[Unit], dict[str, float]]:
+    def weigh_evidence(self, question: str, evidence: Sequence[Evidence]) -> tuple[QuestionTerms, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
-        asked = take_apart(question, self._terms, self._library, evidence)
+        asked = extract_question_terms(question, self._terms, self._library, evidence)
         ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)
         return (
             asked,
             ranked,
-            signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
+            measure_signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
         )
 
-    def _named(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
+    def _named_papers(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""
         papers = dict.fromkeys(piece.paper for piece in evidence)
-        return [paper for paper in papers if any(holds_name(question, name) for name in self._names_of(paper))]
+        return [paper for paper in papers if any(contains_name(question, name) for name in self._names_of(paper))]
 
 
-def choose(asked: Asked, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
+def select_quotes(asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[str] = ()) -> list[Unit]:
     """The units to quote, best first: a few for a plain question, of each paper some when several are asked for."""
     if len(named) > 1:
-        items = [item for paper in named for item in _pick(_of(paper, ranked), PER_PAPER)][:MOST]
+        items = [item for paper in named for item in _pick(_units_of(paper, ranked), PER_PAPER)][:MOST]
     elif SEVERAL.search(asked.text):
-        firsts = [_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
+        firsts = [_units_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
         items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
     else:
         items = _pick(ranked, USUAL)
         if named and items:
-            items = _of_named(_of(named[0], ranked), items)
+            items = _of_named_paper(_units_of(named[0], ranked), items)
     units = [unit for item in items for unit in item]
     framed = {(unit.evidence.number, span) for unit in units for span in unit.frame}  # shown above the rows anyway
     return [unit for unit in units if (unit.evidence.number, (unit.start, unit.end)) not in framed]
 
 
-def _of_named(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
+def _of_named_paper(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
     """The items with the best ones of the only paper that the question names in front, be they among them or not.
 
     "What batch size does RoBERTa use?" asks RoBERTa's paper first, though another has more tables of batch sizes.
@@ -187,7 +187,7 @@ def _of_named(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
     return own + [item for item in items if not any(id(unit) in shown for unit in item)]
 
 
-def _of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
+def _units_of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in ranked if unit.evidence.paper == paper]
 
 
@@ -205,7 +205,7 @@ def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
             continue  # later rows may still belong to a table that was picked
         if items and unit.row and unit.evidence.paper != items[0][0].evidence.paper:
             continue  # a row says little without its paper: those of other papers than the best one's only distract
-        if any(_alike(unit, other) for item in items for other in item):
+        if any(_are_alike(unit, other) for item in items for other in item):
             continue
         items.append([unit])
         if unit.row:
@@ -213,7 +213,7 @@ def _pick(ranked: Sequence[Unit], count: int) -> list[Item]:
     return items
 
 
-def _alike(one: Unit, other: Unit) -> bool:
+def _are_alike(one: Unit, other: Unit) -> bool:
     """Whether two units say the same in the same words (an abstract and its introduction often do)."""
     if one.text == other.text and one.evidence.paper == other.evidence.paper:
         return True
@@ -221,28 +221,28 @@ def _alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def compose(chosen: Sequence[Unit]) -> Iterator[str]:
+def compose_answer(chosen: Sequence[Unit]) -> Iterator[str]:
     """The answer's text: a heading per paper when there are several, table rows below their caption, a mark a line."""
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         if len(papers) > 1:
-            yield f"{gap}{unmarked(units[0].evidence.title or paper)}:"
+            yield f"{gap}{replace_marks(units[0].evidence.title or paper)}:"
             gap = "\n\n"
         frame = ""
         for unit in _in_reading_order(units):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
             # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
             lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
-            head = "\n".join(f"{unmarked(line)} [{unit.evidence.number}]" for line in lines)
+            head = "\n".join(f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines)
             if head and head != frame:
                 yield f"{gap}{head}"
                 gap = "\n"
             elif head:
                 gap = "\n"  # rows of one table stay together
             frame = head
-            yield f"{gap}{unmarked(unit.text)} [{unit.evidence.number}]"
+            yield f"{gap}{replace_marks(unit.text)} [{unit.evidence.number}]"
             gap = "\n\n"
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 
 from rag_app.records import Page
-from rag_app.text.terms import content_words, names, squash
+from rag_app.text.terms import content_words, find_names, squash
 
 _OWN = re.compile(r"\b(?:we|our|ours|us)\b|\bthis (?:paper|work)\b", re.IGNORECASE)
 _YEAR = r"(?:19|20)\d\d[a-z]?"
@@ -88,7 +88,7 @@ def section_kind(section: str) -> str:
     return next((kind for kind, pattern in _SECTIONS if pattern.search(section)), "")
 
 
-def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict[str, float]:
+def statement_features(text: str, section: str = "", known: Collection[str] = ()) -> dict[str, float]:
     """Features of one sentence, each 0 to 1. `known` are names of the question, squashed: they are not news.
 
     own: the authors speak of themselves; others: somebody else is the subject; cites: how much of it is citations;
@@ -96,7 +96,7 @@ def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict
     numbers and names that are no citation's; then the kind of its section.
     """
     bare = without_citations(text)
-    fresh = [name for name in names(bare) if squash(name) not in known]
+    fresh = [name for name in find_names(bare) if squash(name) not in known]
     figures = [digits for digits in _DIGITS.findall(bare) if not re.fullmatch(_YEAR, digits)]
     kind = section_kind(section)
     found = {
@@ -114,7 +114,7 @@ def statement(text: str, section: str = "", known: Collection[str] = ()) -> dict
     return found | {f"in_{name}": float(kind == name) for name, _ in _SECTIONS}
 
 
-def statement_of(text: str, page: Page, place: int, known: Collection[str] = ()) -> dict[str, float]:
+def page_statement_features(text: str, page: Page, place: int, known: Collection[str] = ()) -> dict[str, float]:
     """`statement` of a sentence that stands at `place` on its page, which knows the section."""
     section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
-    return statement(text, section, known)
+    return statement_features(text, section, known)

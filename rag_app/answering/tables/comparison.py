@@ -13,17 +13,17 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
-from rag_app.answering.quoting.reader import QuotedUnits, head_of, plain
-from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, statement, statement_of
+from rag_app.answering.quoting.reader import QuoteBuilder, row_head, remove_marks
+from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, statement_features, page_statement_features
 from rag_app.errors import QuestionError
 from rag_app.index.paper_names import title_head
-from rag_app.models.embedder import TextEmbedder
+from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
-from rag_app.retrieval.facets import Facet, facets_of, is_told, looks_like
+from rag_app.retrieval.facets import Facet, facets_of, is_facet_answer, facet_likeness
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.plan import Aspect, aspects_given, aspects_of, compared
-from rag_app.retrieval.question import Asked, Library, Terms, take_apart
-from rag_app.text.terms import names as names_in
+from rag_app.retrieval.plan import Aspect, parse_aspects, extract_aspects, select_compared_papers
+from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
+from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
 NOT_REPORTED = "not reported"
@@ -62,35 +62,35 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedUnits:
     """The units of one paper for one aspect, best first."""
 
-    asked: Asked
+    asked: QuestionTerms
     units: Sequence[Unit]
     facets: tuple[Facet, ...] = ()
 
 
-Rank = Callable[[Aspect, Sequence[Evidence]], Ranked]
+Rank = Callable[[Aspect, Sequence[Evidence]], RankedUnits]
 
 # "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
 _TORN = re.compile(r"\b\w \d{1,2} [,.;]")
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
 
 
-def recognised(question: str, retriever: Retriever, scope: Scope) -> Comparison | None:
+def recognise_comparison(question: str, retriever: Retriever, scope: Scope) -> Comparison | None:
     """The comparison that a question asks for; None when it asks for something else.
 
     Papers are those that it names; "how do these papers differ" means the papers that it is limited to.
     """
     plan = retriever.plan(question, scope)
     mentions = retriever.mentions(question)
-    papers = compared(question, mentions, plan.papers, plan.named) if plan.kind == "comparison" else []
+    papers = select_compared_papers(question, mentions, plan.papers, plan.named) if plan.kind == "comparison" else []
     if not plan.named and 2 <= len(scope.papers) <= MOST_PAPERS and _THESE.search(question):
         papers = list(scope.papers)
-    return _of(question, retriever, papers, "") if 2 <= len(papers) <= MOST_PAPERS else None
+    return _make_comparison(question, retriever, papers, "") if 2 <= len(papers) <= MOST_PAPERS else None
 
 
-def demanded(question: str, retriever: Retriever, scope: Scope, aspects: str) -> Comparison:
+def request_comparison(question: str, retriever: Retriever, scope: Scope, aspects: str) -> Comparison:
     """The comparison that a user asks for outright: of the papers in scope when it is limited, else of those named.
 
     `aspects` have semicolons between; empty: as the question says. Raises QuestionError without a paper.
@@ -103,10 +103,10 @@ def demanded(question: str, retriever: Retriever, scope: Scope, aspects: str) ->
         )
     if len(papers) > MOST_PAPERS:
         raise QuestionError(f"{len(papers)} papers are too many for a table; compare at most {MOST_PAPERS}.")
-    return _of(question, retriever, papers, aspects)
+    return _make_comparison(question, retriever, papers, aspects)
 
 
-def papers_meant(text: str, retriever: Retriever) -> list[str]:
+def resolve_papers(text: str, retriever: Retriever) -> list[str]:
     """The papers of a list with commas between: file names, or what a paper is called. Raises QuestionError."""
     found: list[str] = []
     for piece in (" ".join(piece.split()) for piece in re.split(r"[,;]", text)):
@@ -119,7 +119,7 @@ def papers_meant(text: str, retriever: Retriever) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
+def _make_comparison(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
     mentions = [mention for mention in retriever.mentions(question) if mention.paper in papers]
     called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
     names = []
@@ -128,7 +128,7 @@ def _of(question: str, retriever: Retriever, papers: Sequence[str], aspects: str
         name = called.get(paper) or next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or paper
         names.append(re.sub(r"['’]s?$", "", name))
     spans = [(mention.start, mention.end) for mention in mentions]
-    return Comparison(question, tuple(papers), tuple(names), aspects_given(aspects) or aspects_of(question, spans))
+    return Comparison(question, tuple(papers), tuple(names), parse_aspects(aspects) or extract_aspects(question, spans))
 
 
 class CellMemory:
@@ -136,17 +136,17 @@ class CellMemory:
 
     def __init__(self, most: int = 300) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, Ranked] = OrderedDict()
+        self._kept: OrderedDict[Hashable, RankedUnits] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> Ranked | None:
+    def get(self, key: Hashable) -> RankedUnits | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def put(self, key: Hashable, ranked: Ranked) -> None:
+    def put(self, key: Hashable, ranked: RankedUnits) -> None:
         with self._lock:
             self._kept[key] = ranked
             while len(self._kept) > self._most:
@@ -163,8 +163,8 @@ class CellRanker:
         self,
         question: str,
         terms: Terms,
-        library: Library | None,
-        meaning: TextEmbedder | None,
+        library: TermStatistics | None,
+        meaning: SentenceEmbedder | None,
         page_of: PageOf,
         memory: CellMemory | None = None,
         index: str = "",
@@ -179,22 +179,22 @@ class CellRanker:
 
         self._names = frozenset(squash(name) for name in names_in(question))
 
-    def __call__(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
+    def __call__(self, aspect: Aspect, evidence: Sequence[Evidence]) -> RankedUnits:
         """The units of the evidence for the aspect, best first."""
         places = tuple((piece.paper, piece.page, piece.start, piece.end) for piece in evidence)
         key = (self._index, self._question, aspect.asked, self._meaning is not None, places)
         known = self._memory.get(key)
         if known is None:
-            known = self._ranked(aspect, evidence)
+            known = self._rank_units(aspect, evidence)
             self._memory.put(key, known)
         return known
 
-    def _ranked(self, aspect: Aspect, evidence: Sequence[Evidence]) -> Ranked:
-        asked = take_apart(aspect.asked, self._terms, self._library, evidence)
+    def _rank_units(self, aspect: Aspect, evidence: Sequence[Evidence]) -> RankedUnits:
+        asked = extract_question_terms(aspect.asked, self._terms, self._library, evidence)
         facets = facets_of(aspect.asked)
-        whole = take_apart(self._question, self._terms, self._library, evidence)
+        whole = extract_question_terms(self._question, self._terms, self._library, evidence)
         units = rank_units(asked, evidence, self._terms, None, self._page_of)
-        added = {id(unit): self._added(unit, whole, facets) for unit in units}
+        added = {id(unit): self._bonus_score(unit, whole, facets) for unit in units}
         units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
         if self._meaning is not None and units:
             units = units[:CLOSE_LOOKS]
@@ -204,14 +204,14 @@ class CellRanker:
         for unit in units:
             # A cell has to say it itself: what stands around a sentence is not shown.
             unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
-        return Ranked(asked, sorted(units, key=lambda unit: -unit.score), facets)
+        return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
-    def _added(self, unit: Unit, whole: Asked, facets: tuple[Facet, ...]) -> float:
+    def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...]) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
-        found = statement_of(unit.text, page, unit.evidence.start + unit.start, self._names)
+        found = page_statement_features(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
-        found["looks"] = looks_like(facets, unit.text)
+        found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
 
 
@@ -220,7 +220,7 @@ class Tabulation:
 
     def __init__(self, comparison: Comparison, page_of: PageOf) -> None:
         self._comparison = comparison
-        self._quotes = QuotedUnits(page_of)
+        self._quotes = QuoteBuilder(page_of)
 
     @property
     def citations(self) -> list[Citation]:
@@ -238,37 +238,37 @@ class Tabulation:
         for paper, name in zip(self._comparison.papers, self._comparison.names, strict=True):
             given = {} if stop is not None and stop.is_set() else evidence
             ranked = [rank(aspect, given.get((paper, aspect.label), ())) for aspect in self._comparison.aspects]
-            chosen = choose(ranked)
+            chosen = choose_units(ranked)
             rows.append(Row(paper, name, tuple(map(self._cell, ranked, chosen))))
-            beside.append((name, ranked, further(ranked, [unit for units in chosen for unit in units])))
+            beside.append((name, ranked, pick_further_units(ranked, [unit for units in chosen for unit in units])))
         table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
         quoted = [self._sentences(*one) for one in beside if one[2]]
-        return table, "\n\n".join([markdown(table), *quoted])
+        return table, "\n\n".join([table_to_markdown(table), *quoted])
 
-    def _cell(self, ranked: Ranked, units: Sequence[Unit]) -> Cell:
+    def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
             return Cell(NOT_REPORTED)
         texts, numbers = [], []
         for unit in units:
             text, number = self._quotes.quote(unit, ranked.asked.text)
-            texts.append(f"{head_of(unit)}{clipped(text, ranked.asked, facets=ranked.facets)}")
+            texts.append(f"{row_head(unit)}{clip_text(text, ranked.asked, facets=ranked.facets)}")
             numbers.append(number)
         return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
-    def _sentences(self, name: str, ranked: Sequence[Ranked], units: Sequence[Unit]) -> str:
+    def _sentences(self, name: str, ranked: Sequence[RankedUnits], units: Sequence[Unit]) -> str:
         quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
-        return "\n\n".join([f"{plain(name)}, further:", *(f"{plain(text)} [{number}]" for text, number in quoted)])
+        return "\n\n".join([f"{remove_marks(name)}, further:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)])
 
 
-def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
+def choose_units(ranked: Sequence[RankedUnits]) -> list[list[Unit]]:
     """For each aspect the units to show, none where nothing speaks to it. Two cells differ where they well can."""
     chosen: list[list[Unit]] = []
     for one in ranked:
         # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
-        speaks = any(reported(u) or is_told(one.facets, u.text) for u in one.units)
+        speaks = any(is_reported(u) or is_facet_answer(one.facets, u.text) for u in one.units)
         good = [u for u in one.units if not _TORN.search(u.text)] if speaks else []
         taken = [unit for units in chosen for unit in units]
-        fresh = [unit for unit in good if not any(alike(unit, other) for other in taken)]
+        fresh = [unit for unit in good if not any(are_alike(unit, other) for other in taken)]
         if not good:
             chosen.append([])
             continue
@@ -277,32 +277,32 @@ def choose(ranked: Sequence[Ranked]) -> list[list[Unit]]:
         for unit in fresh:
             if len(units) == STATEMENTS or unit.score < NEAR * best.score:
                 break
-            if not any(alike(unit, other) for other in units):
+            if not any(are_alike(unit, other) for other in units):
                 units.append(unit)
         # "X is highly effective" is no statement to begin a cell with.
-        chosen.append(sorted(units, key=lambda unit: statement(unit.text)["praise"]))
+        chosen.append(sorted(units, key=lambda unit: statement_features(unit.text)["praise"]))
     return chosen
 
 
-def further(ranked: Sequence[Ranked], taken: Sequence[Unit]) -> list[Unit]:
+def pick_further_units(ranked: Sequence[RankedUnits], taken: Sequence[Unit]) -> list[Unit]:
     """The best units that no cell shows, at most BESIDE, each from another column."""
     found: list[Unit] = []
     for one in ranked:
-        fresh = (u for u in one.units if reported(u) and not any(alike(u, other) for other in [*taken, *found]))
+        fresh = (u for u in one.units if is_reported(u) and not any(are_alike(u, other) for other in [*taken, *found]))
         unit = next(fresh, None)
         if unit is not None:
             found.append(unit)
     return sorted(found, key=lambda unit: -unit.score)[:BESIDE]
 
 
-def reported(unit: Unit) -> bool:
+def is_reported(unit: Unit) -> bool:
     """Whether a unit speaks to its aspect at all."""
     if _TORN.search(unit.text):
         return False
     return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
 
 
-def alike(one: Unit, other: Unit) -> bool:
+def are_alike(one: Unit, other: Unit) -> bool:
     """Whether two units say the same in the same words."""
     if one.text == other.text:
         return True
@@ -310,7 +310,7 @@ def alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()) -> str:
+def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()) -> str:
     """The run of whole words, at most `longest` characters, that holds most of what is asked; … where it was cut."""
     if len(text) <= longest:
         return text
@@ -318,7 +318,7 @@ def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL, facets: tuple[
     best, best_score = (0, longest), -1.0
     for first, (start, _) in enumerate(words):
         last = max((end for _, end in words[first:] if end - start <= longest), default=start + longest)
-        score = _worth(text[start:last], asked) + looks_like(facets, text[start:last])
+        score = _score_text(text[start:last], asked) + facet_likeness(facets, text[start:last])
         if score > best_score + 1e-9:
             best, best_score = (start, last), score
         if last == len(text):
@@ -327,23 +327,23 @@ def clipped(text: str, asked: Asked, longest: int = LONGEST_CELL, facets: tuple[
     return f"{'… ' if start else ''}{text[start:end]}{' …' if end < len(text) else ''}"
 
 
-def _worth(text: str, asked: Asked) -> float:
+def _score_text(text: str, asked: QuestionTerms) -> float:
     folded = text.casefold()
     words = sum(weight for term, weight in asked.weights.items() if term.casefold()[:6] in folded)
     return words + (0.5 if "number" in asked.kinds and re.search(r"\d", text) else 0.0)
 
 
-def markdown(table: Table) -> str:
+def table_to_markdown(table: Table) -> str:
     """The table in Markdown, with [n] marks."""
     lines = [("", *table.aspects), ("---",) * (len(table.aspects) + 1)]
-    lines += [(row.name, *(_marked(cell) for cell in row.cells)) for row in table.rows]
-    return "\n".join(f"| {' | '.join(escaped(cell) for cell in line)} |" for line in lines)
+    lines += [(row.name, *(_cell_with_marks(cell) for cell in row.cells)) for row in table.rows]
+    return "\n".join(f"| {' | '.join(escape_cell(cell) for cell in line)} |" for line in lines)
 
 
-def _marked(cell: Cell) -> str:
-    return " ".join([plain(cell.text), *(f"[{number}]" for number in cell.citations)])
+def _cell_with_marks(cell: Cell) -> str:
+    return " ".join([remove_marks(cell.text), *(f"[{number}]" for number in cell.citations)])
 
 
-def escaped(text: str) -> str:
+def escape_cell(text: str) -> str:
     """Text that stays in its cell of a Markdown table."""
     return " ".join(text.split()).replace("|", r"\|")

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.answering.model.prompts import fenced, fitting
-from rag_app.answering.tables.comparison import Comparison, markdown
+from rag_app.answering.model.prompts import fence_evidence, fit_evidence
+from rag_app.answering.tables.comparison import Comparison, table_to_markdown
 from rag_app.citations.marks import MarkStream
-from rag_app.citations.support import NamesOf, no_names, verdicts
+from rag_app.citations.support import NamesOf, no_names, judge_sentences
 from rag_app.errors import RagError
-from rag_app.models.llm.call import LanguageModel, said
+from rag_app.models.llm.call import LanguageModel, call_model
 from rag_app.records import Cell, Citation, Evidence, PageOf, Row, Table, Verdict
 
 LONGEST_CELL = 400  # characters
@@ -35,7 +35,7 @@ Cells = Mapping[tuple[str, str], Sequence[Evidence]]  # by paper and aspect's la
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledTable:
     """The table as it stands after the model, what its cells cite, and how its own cells were judged."""
 
     table: Table
@@ -47,7 +47,7 @@ class Filled:
     problem: str = ""  # why the model did not get to all rows
 
 
-def filled(
+def fill_table(
     comparison: Comparison,
     cells: Cells,
     quoted: tuple[Table, str, Sequence[Citation]],
@@ -56,7 +56,7 @@ def filled(
     page_of: PageOf,
     stop: threading.Event,
     names_of: NamesOf = no_names,
-) -> Iterator[str | Filled]:
+) -> Iterator[str | FilledTable]:
     """Yields the name of each paper before its row is asked for, then what came of it.
 
     `quoted` is the table of quotes with its text and citations: each of its cells stays where the model's is not wholly
@@ -67,30 +67,30 @@ def filled(
     rows, judged = [], []
     written, tokens, problem = 0, 0, ""
     for row in table.rows:
-        evidence = in_turn([cells.get((row.paper, aspect.label), ()) for aspect in comparison.aspects])
+        evidence = interleave_evidence([cells.get((row.paper, aspect.label), ()) for aspect in comparison.aspects])
         new: list[Cell | None] = [None] * len(row.cells)
         if evidence and not problem and not stop.is_set():
             yield row.name
             try:
-                answer = said(model, RULES, *_asked(comparison, row, fitting(evidence, room), stop))
+                answer = call_model(model, RULES, *_row_prompt(comparison, row, fit_evidence(evidence, room), stop))
             except RagError as error:
                 problem = str(error)
             else:
                 tokens += answer.tokens
-                for place, line in _lines(answer.text, len(row.cells)).items():
-                    cell, found = _cell(line, comparison, row, evidence, known, page_of, names_of)
+                for place, line in _parse_lines(answer.text, len(row.cells)).items():
+                    cell, found = _check_cell(line, comparison, row, evidence, known, page_of, names_of)
                     new[place] = cell
                     judged += found
         written += sum(cell is not None for cell in new)
         rows.append(replace(row, cells=tuple(cell or old for cell, old in zip(new, row.cells, strict=True))))
     merged = Table(table.aspects, tuple(rows))
     below = text.partition("\n\n")[2]
-    table, below, used = _renumbered(merged, below, known)
-    whole = "\n\n".join(part for part in (markdown(table), below) if part)
-    yield Filled(table, whole, used, tuple(judged), written, tokens, problem)
+    table, below, used = _renumber_citations(merged, below, known)
+    whole = "\n\n".join(part for part in (table_to_markdown(table), below) if part)
+    yield FilledTable(table, whole, used, tuple(judged), written, tokens, problem)
 
 
-def in_turn(columns: Sequence[Sequence[Evidence]]) -> list[Evidence]:
+def interleave_evidence(columns: Sequence[Sequence[Evidence]]) -> list[Evidence]:
     """The pieces of several lists, best of each first, each piece once, numbered from 1."""
     longest = max(map(len, columns), default=0)
     turns = [column[place] for place in range(longest) for column in columns if place < len(column)]
@@ -99,18 +99,18 @@ def in_turn(columns: Sequence[Sequence[Evidence]]) -> list[Evidence]:
     return [replace(pieces[place], number=number) for number, place in enumerate(ordered, start=1)]
 
 
-def _asked(
+def _row_prompt(
     comparison: Comparison, row: Row, pieces: Sequence[Evidence], stop: threading.Event
 ) -> tuple[str, threading.Event, list[int]]:
     aspects = "\n".join(f"{number}: {aspect.asked}" for number, aspect in enumerate(comparison.aspects, start=1))
     user = (
-        f"{fenced(pieces, comparison.question)}\n\nThe table answers: {comparison.question}\n"
+        f"{fence_evidence(pieces, comparison.question)}\n\nThe table answers: {comparison.question}\n"
         f"The row is about: {row.name}\nAspects:\n{aspects}"
     )
     return user, stop, [piece.number for piece in pieces]
 
 
-def _lines(answer: str, columns: int) -> dict[int, str]:
+def _parse_lines(answer: str, columns: int) -> dict[int, str]:
     """What the model wrote for each column, from 0; the first line counts where it wrote two."""
     found: dict[int, str] = {}
     for number, line in _LINE.findall(answer):
@@ -120,7 +120,7 @@ def _lines(answer: str, columns: int) -> dict[int, str]:
     return found
 
 
-def _cell(
+def _check_cell(
     line: str,
     comparison: Comparison,
     row: Row,
@@ -132,7 +132,7 @@ def _cell(
     """The checked cell, None where a sentence of it is not wholly supported; its citations join the `known` ones."""
     marks = MarkStream(evidence, page_of)
     text = " ".join((marks.feed(line) + marks.finish()).split())
-    judged = list(verdicts(text, marks.backing, f"{comparison.question} {row.name}", names_of))
+    judged = list(judge_sentences(text, marks.backing, f"{comparison.question} {row.name}", names_of))
     cited = [citation.verified for citation in marks.citations]
     supported = all(verdict.support == "supported" for verdict in judged)
     if not cited or not all(cited) or not judged or not supported or len(text) > LONGEST_CELL:
@@ -146,7 +146,7 @@ def _cell(
     return Cell(plain, tuple(numbers)), own
 
 
-def _renumbered(table: Table, below: str, known: Sequence[Citation]) -> tuple[Table, str, tuple[Citation, ...]]:
+def _renumber_citations(table: Table, below: str, known: Sequence[Citation]) -> tuple[Table, str, tuple[Citation, ...]]:
     """Citations that are still used, numbered from 1 by first use: the table row by row, then the text below it."""
     used = [number for row in table.rows for cell in row.cells for number in cell.citations]
     used += [int(number) for number in _SHOWN.findall(below)]

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.index.bm25 import WordIndex, terms
-from rag_app.lab.align.judged import Judged, Parted, all_texts
+from rag_app.index.bm25 import WordIndex, extract_terms
+from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, all_texts
 from rag_app.lab.align.ranking_measures import Gain, ndcg, paired_gain, recall
-from rag_app.lab.align.training import Example, Training, train_embedder, train_reranker
+from rag_app.lab.align.training import TrainingExample, TrainingOptions, train_embedder, train_reranker
 from rag_app.models.reranker import Reranker
 from rag_app.models.torch_models import TorchEmbedder, TorchReranker
 from rag_app.models.weights import SentenceModel, find_folder, find_model
@@ -35,7 +35,7 @@ OnStep = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Measured:
+class RankingScores:
     """Mean recall and nDCG at 10 over the held-out questions."""
 
     recall: float
@@ -43,14 +43,14 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What training one model brought on the held-out questions, and where it is kept."""
 
-    before: Measured  # as search would rank, with the words
-    after: Measured
+    before: RankingScores  # as search would rank, with the words
+    after: RankingScores
     gain: Gain  # of that nDCG
-    alone_before: Measured | None = None  # of an embedder: by its cosine only
-    alone_after: Measured | None = None
+    alone_before: RankingScores | None = None  # of an embedder: by its cosine only
+    alone_after: RankingScores | None = None
     folder: Path | None = None  # None: it did not help, and nothing was kept
 
     @property
@@ -58,13 +58,13 @@ class Outcome:
         return self.gain.is_certain
 
 
-class Trial:
+class AlignmentExperiment:
     """One set of questions, parted by paper, and everything that is measured on the held-out part.
 
     The held-out questions are asked of all judged texts, those of the learned part included.
     """
 
-    def __init__(self, parted: Parted, training: Training, on_step: OnStep) -> None:
+    def __init__(self, parted: TrainTestSplit, training: TrainingOptions, on_step: OnStep) -> None:
         self.parted = parted
         self.training = training
         self._on_step = on_step
@@ -73,43 +73,43 @@ class Trial:
         self._wanted = [{row[text] for text in one.positives} for one in parted.held]
         self._words = _word_scores(self._texts, [one.question for one in parted.held])
 
-    def embedder(self, name: str, out: Path, keep: bool = False) -> Outcome:
+    def fine_tune_embedder(self, name: str, out: Path, keep: bool = False) -> TrainingResult:
         """Fine-tune the embedder called `name` and write it to `out` if it helped. Raises ModelError."""
         model = find_model(name)
         before = TorchEmbedder(model)
         old = self._cosines(before)
-        examples = with_negatives(self.parted.learned, before)
-        with _workplace(out) as place:
+        examples = mine_negatives(self.parted.learned, before)
+        with _temporary_folder(out) as place:
             train_embedder(model, examples, place, self.training, lambda *at: self._on_step("embedder", *at))
             after = TorchEmbedder(SentenceModel(out.name, place, model.question_prompt, model.passage_prompt))
             new = self._cosines(after)
-            gain = paired_gain(self._each(self._fused(old)), self._each(self._fused(new)))
-            kept = _settle(place, out, keep or gain.is_certain)
-        return Outcome(
-            before=self._measured(self._fused(old)),
-            after=self._measured(self._fused(new)),
+            gain = paired_gain(self._ndcg_per_question(self._fuse_scores(old)), self._ndcg_per_question(self._fuse_scores(new)))
+            kept = _publish_folder(place, out, keep or gain.is_certain)
+        return TrainingResult(
+            before=self._mean_scores(self._fuse_scores(old)),
+            after=self._mean_scores(self._fuse_scores(new)),
             gain=gain,
-            alone_before=self._measured(old),
-            alone_after=self._measured(new),
+            alone_before=self._mean_scores(old),
+            alone_after=self._mean_scores(new),
             folder=kept,
         )
 
-    def reranker(self, name: str, embedder: str, out: Path, keep: bool = False) -> Outcome:
+    def fine_tune_reranker(self, name: str, embedder: str, out: Path, keep: bool = False) -> TrainingResult:
         """Fine-tune the cross-encoder called `name`, or one begun from the embedder, on what the embedder finds.
 
         Before: the ranking with that cross-encoder, or without any where `name` is empty. Raises ModelError.
         """
         finder = TorchEmbedder(find_model(embedder))
-        found = self._fused(self._cosines(finder))
-        examples = with_negatives(self.parted.learned, finder)
+        found = self._fuse_scores(self._cosines(finder))
+        examples = mine_negatives(self.parted.learned, finder)
         source = find_folder(name or embedder)
-        old = self._reranked(found, TorchReranker(source, name)) if name else found
-        with _workplace(out) as place:
+        old = self._rerank_scores(found, TorchReranker(source, name)) if name else found
+        with _temporary_folder(out) as place:
             train_reranker(source, examples, place, self.training, lambda *at: self._on_step("reranker", *at))
-            new = self._reranked(found, TorchReranker(place, out.name))
-            gain = paired_gain(self._each(old), self._each(new))
-            kept = _settle(place, out, keep or gain.is_certain)
-        return Outcome(before=self._measured(old), after=self._measured(new), gain=gain, folder=kept)
+            new = self._rerank_scores(found, TorchReranker(place, out.name))
+            gain = paired_gain(self._ndcg_per_question(old), self._ndcg_per_question(new))
+            kept = _publish_folder(place, out, keep or gain.is_certain)
+        return TrainingResult(before=self._mean_scores(old), after=self._mean_scores(new), gain=gain, folder=kept)
 
     def _cosines(self, embedder: TorchEmbedder) -> np.ndarray:
         """float32 (held-out questions, texts)"""
@@ -117,29 +117,29 @@ class Trial:
         cosines: np.ndarray = questions @ embedder.embed_passages(self._texts).T
         return cosines
 
-    def _fused(self, cosines: np.ndarray) -> np.ndarray:
+    def _fuse_scores(self, cosines: np.ndarray) -> np.ndarray:
         """Words and meaning as search weighs them; what it knows of pages and papers is not in a file of judgements."""
-        return (1 - MEANING_WEIGHT) * scaled(self._words) + MEANING_WEIGHT * scaled(cosines)
+        return (1 - MEANING_WEIGHT) * scale_rows(self._words) + MEANING_WEIGHT * scale_rows(cosines)
 
-    def _reranked(self, scores: np.ndarray, reranker: Reranker) -> np.ndarray:
+    def _rerank_scores(self, scores: np.ndarray, reranker: Reranker) -> np.ndarray:
         """The best few of each row in a new order, as search does it; the others stay behind them."""
-        result = scaled(scores) - 1
+        result = scale_rows(scores) - 1
         for row, one in zip(result, self.parted.held, strict=True):
             first = np.argsort(-row, kind="stable")[:RERANKED]
             judged = np.array(reranker.score(one.question, [self._texts[text] for text in first]), dtype=np.float32)
-            blend = (1 - RERANKER_WEIGHT) * scaled(row[None, first])[0] + RERANKER_WEIGHT * scaled(judged[None])[0]
+            blend = (1 - RERANKER_WEIGHT) * scale_rows(row[None, first])[0] + RERANKER_WEIGHT * scale_rows(judged[None])[0]
             row[first] = 1 + blend
         return result
 
-    def _each(self, scores: np.ndarray) -> list[float]:
+    def _ndcg_per_question(self, scores: np.ndarray) -> list[float]:
         return [ndcg(ranking, wanted) for ranking, wanted in zip(_rankings(scores), self._wanted, strict=True)]
 
-    def _measured(self, scores: np.ndarray) -> Measured:
+    def _mean_scores(self, scores: np.ndarray) -> RankingScores:
         recalls = [recall(ranking, wanted) for ranking, wanted in zip(_rankings(scores), self._wanted, strict=True)]
-        return Measured(float(np.mean(recalls)), float(np.mean(self._each(scores))))
+        return RankingScores(float(np.mean(recalls)), float(np.mean(self._ndcg_per_question(scores))))
 
 
-def with_negatives(learned: Sequence[Judged], embedder: TorchEmbedder) -> list[Example]:
+def mine_negatives(learned: Sequence[JudgedQuestion], embedder: TorchEmbedder) -> list[TrainingExample]:
     """One example for each question and positive, with NEGATIVES texts that do not answer it.
 
     First come the judged ones, then what the embedder holds for near among the other questions' texts.
@@ -157,11 +157,11 @@ def with_negatives(learned: Sequence[Judged], embedder: TorchEmbedder) -> list[E
             limit = _NEAR_POSITIVE * cosines[row[positive]]
             mined = [text for text in order if text not in one.positives and cosines[row[text]] < limit]
             chosen = tuple(dict.fromkeys([*one.negatives, *mined]))[:NEGATIVES]
-            examples.append(Example(one.question, positive, chosen))
+            examples.append(TrainingExample(one.question, positive, chosen))
     return examples
 
 
-def scaled(scores: np.ndarray) -> np.ndarray:
+def scale_rows(scores: np.ndarray) -> np.ndarray:
     """Each row of (rows, columns) moved and scaled to [0, 1]; a row of equal scores becomes zeros."""
     low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
     result: np.ndarray = (scores - low) / np.where(high > low, high - low, 1)
@@ -177,7 +177,7 @@ def _word_scores(texts: Sequence[str], questions: Sequence[str]) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         WordIndex.build(texts, Path(folder))
         index = WordIndex.open(Path(folder))
-        found = np.stack([index.scores(terms(question)) for question in questions])
+        found = np.stack([index.scores(extract_terms(question)) for question in questions])
         del index  # its arrays are mapped from the folder, which Windows then cannot remove
     return found
 
@@ -189,7 +189,7 @@ def check_free(out: Path) -> None:
 
 
 @contextmanager
-def _workplace(out: Path) -> Iterator[Path]:
+def _temporary_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out`, gone at the end unless it has become `out`."""
     check_free(out)
     place = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}")
@@ -204,7 +204,7 @@ def _workplace(out: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _settle(place: Path, out: Path, kept: bool) -> Path | None:
+def _publish_folder(place: Path, out: Path, kept: bool) -> Path | None:
     if not kept:
         return None
     if out.exists():

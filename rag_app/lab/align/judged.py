@@ -15,7 +15,7 @@ _WANTED = '{"question": "…", "positives": ["…"], "negatives": ["…"], "pape
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedQuestion:
     """One question; `papers` are those that its positives come from, so that a paper can be held out as a whole."""
 
     question: str
@@ -25,19 +25,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Parted:
+class TrainTestSplit:
     """Questions to learn from and questions to measure on: no paper is in both."""
 
-    learned: tuple[Judged, ...]
-    held: tuple[Judged, ...]
+    learned: tuple[JudgedQuestion, ...]
+    held: tuple[JudgedQuestion, ...]
     left_out: int  # questions about papers of both sides
 
 
-OfFacts = Callable[[str, Sequence[dict[str, Any]]], Judged | None]
+OfFacts = Callable[[str, Sequence[dict[str, Any]]], JudgedQuestion | None]
 """A question and its facts ({"paper", "page", "quote"}) -> what an index says of them; None: it has no such page."""
 
 
-def read_judged(path: Path, of_facts: OfFacts) -> list[Judged]:
+def read_judged_questions(path: Path, of_facts: OfFacts) -> list[JudgedQuestion]:
     """The questions of a JSON lines file that have an answer. Lines with "facts" go through `of_facts`.
 
     Raises QuestionError naming the line that is wrong.
@@ -55,7 +55,7 @@ def read_judged(path: Path, of_facts: OfFacts) -> list[Judged]:
     return judged
 
 
-def _line(line: str, where: str, of_facts: OfFacts) -> Judged | None:
+def _line(line: str, where: str, of_facts: OfFacts) -> JudgedQuestion | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -69,7 +69,7 @@ def _line(line: str, where: str, of_facts: OfFacts) -> Judged | None:
     if not positives:
         return None
     # Without a paper's name a text counts as its own paper: it is never learned from and measured on at once.
-    return Judged(value["question"], positives, tuple(t for t in negatives if t not in positives), papers or positives)
+    return JudgedQuestion(value["question"], positives, tuple(t for t in negatives if t not in positives), papers or positives)
 
 
 def _facts(value: Any, where: str) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _texts(value: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
-def hold_out(judged: Sequence[Judged], share: float = 0.25, seed: int = 0) -> Parted:
+def split_train_test(judged: Sequence[JudgedQuestion], share: float = 0.25, seed: int = 0) -> TrainTestSplit:
     """Part the questions by paper: whole papers are held out, in random order, until `share` of the questions is.
 
     A question about papers of both sides is left out of both. Raises QuestionError when a side would be empty.
@@ -98,7 +98,7 @@ def hold_out(judged: Sequence[Judged], share: float = 0.25, seed: int = 0) -> Pa
     order = sorted({paper for one in judged for paper in one.papers})
     random.Random(seed).shuffle(order)
     held_papers: set[str] = set()
-    held: list[Judged] = []
+    held: list[JudgedQuestion] = []
     for paper in order:
         if len(held) >= share * len(judged):
             break
@@ -110,9 +110,9 @@ def hold_out(judged: Sequence[Judged], share: float = 0.25, seed: int = 0) -> Pa
             f"{len(judged)} questions about {len(order)} papers cannot be parted by paper: all of them hang together. "
             "Judge passages of more papers."
         )
-    return Parted(tuple(learned), tuple(held), len(judged) - len(learned) - len(held))
+    return TrainTestSplit(tuple(learned), tuple(held), len(judged) - len(learned) - len(held))
 
 
-def all_texts(judged: Iterable[Judged]) -> list[str]:
+def all_texts(judged: Iterable[JudgedQuestion]) -> list[str]:
     """Every different text that was judged, in the order of the questions."""
     return list(dict.fromkeys(text for one in judged for text in (*one.positives, *one.negatives)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag_app.index.generations import Generation
-from rag_app.lab.align.judged import Judged
+from rag_app.lab.align.judged import JudgedQuestion
 from rag_app.records import Hit, Passage, indexed_text
 from rag_app.text.quote_matching import find_quote
 
@@ -17,7 +17,7 @@ Search = Callable[[str, int], Sequence[Hit]]
 """A question and how many -> the best passages."""
 
 
-def judged_of(question: str, facts: Sequence[dict[str, Any]], generation: Generation, search: Search) -> Judged | None:
+def judge_by_facts(question: str, facts: Sequence[dict[str, Any]], generation: Generation, search: Search) -> JudgedQuestion | None:
     """The passages that hold the facts' quotes, and found passages of other pages as those that do not answer.
 
     Each text is as the index holds it, with title and section in front. None where no fact's page is in the index.
@@ -36,7 +36,7 @@ def judged_of(question: str, facts: Sequence[dict[str, Any]], generation: Genera
         )
 
     papers = tuple(dict.fromkeys(fact["paper"] for fact in facts))
-    return Judged(question, texts(right), texts(wrong[:_WRONG]), papers)
+    return JudgedQuestion(question, texts(right), texts(wrong[:_WRONG]), papers)
 
 
 def evidence_passages(generation: Generation, paper: str, page: int, quote: str) -> list[Passage]:

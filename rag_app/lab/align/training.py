@@ -22,7 +22,7 @@ _MISSING = 'The trainer is not installed. Run: pip install "rag-app[align]" (or:
 
 
 @dataclass(frozen=True)
-class Example:
+class TrainingExample:
     """One thing to learn: this text answers the question, those do not."""
 
     question: str
@@ -31,7 +31,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOptions:
     """How long and how strongly."""
 
     epochs: int = 2
@@ -43,7 +43,7 @@ class Training:
 
 
 def train_embedder(
-    model: SentenceModel, examples: Sequence[Example], folder: Path, training: Training, on_step: OnStep
+    model: SentenceModel, examples: Sequence[TrainingExample], folder: Path, training: TrainingOptions, on_step: OnStep
 ) -> None:
     """Fine-tune a bi-encoder and write it to `folder`, with the prompts that it was trained with.
 
@@ -81,7 +81,7 @@ def train_embedder(
 
 
 def train_reranker(
-    source: Path, examples: Sequence[Example], folder: Path, training: Training, on_step: OnStep
+    source: Path, examples: Sequence[TrainingExample], folder: Path, training: TrainingOptions, on_step: OnStep
 ) -> None:
     """Fine-tune a cross-encoder, or begin one from any encoder's folder, and write it to `folder`.
 
@@ -125,7 +125,7 @@ def check_installed() -> None:
         raise ModelError(_MISSING) from error
 
 
-def _arguments(training: Training, rows: int, rate: float, scratch: str) -> dict[str, Any]:
+def _arguments(training: TrainingOptions, rows: int, rate: float, scratch: str) -> dict[str, Any]:
     """What both trainers are told. Nothing is saved between, logged or sent anywhere."""
     whole = -(-rows // training.batch) * training.epochs
     return {

@@ -29,7 +29,7 @@ REACHES = ("not found", "read", "shown with its source", "succeeded")
 
 
 @dataclass(frozen=True)
-class Trial:
+class AttackAttempt:
     """One attempt and what came of it."""
 
     attack: Attack
@@ -45,12 +45,12 @@ class Trial:
 
 
 @dataclass
-class Archive:
+class AttackArchive:
     """All trials, by cell of category and style."""
 
-    cells: dict[tuple[str, str], list[Trial]] = field(default_factory=dict)
+    cells: dict[tuple[str, str], list[AttackAttempt]] = field(default_factory=dict)
 
-    def add(self, trial: Trial) -> None:
+    def add(self, trial: AttackAttempt) -> None:
         """Remember it: a cell keeps the best attempts, of equals the newest."""
         cell = self.cells.setdefault((trial.attack.category, trial.attack.style), [])
         cell[:] = [known for known in cell if known.attack.id != trial.attack.id]
@@ -58,12 +58,12 @@ class Archive:
         cell.sort(key=lambda one: one.score, reverse=True)
         del cell[MEMORY:]
 
-    def near(self) -> list[Trial]:
+    def near_misses(self) -> list[AttackAttempt]:
         """The best attempt of each cell that came somewhere without winning, nearest first."""
         best = [cell[0] for cell in self.cells.values() if cell and cell[0].reach != REACHES[-1]]
         return sorted((trial for trial in best if trial.score > 0), key=lambda trial: -trial.score)
 
-    def tried(self) -> set[tuple[str, str, str, str]]:
+    def attempted_keys(self) -> set[tuple[str, str, str, str]]:
         """What need not be tried again."""
         return {_key(trial.attack) for cell in self.cells.values() for trial in cell}
 
@@ -72,24 +72,24 @@ def _key(attack: Attack) -> tuple[str, str, str, str]:
     return attack.category, attack.style, attack.payload, attack.place
 
 
-def read_archive(path: Path) -> Archive:
+def read_archive(path: Path) -> AttackArchive:
     """The archive in the file, empty where there is none. Raises RagError when it is none of ours."""
     if not path.is_file():
-        return Archive()
+        return AttackArchive()
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         if value["format"] != FORMAT or value["version"] != VERSION:
             raise ValueError("another format")
-        archive = Archive()
+        archive = AttackArchive()
         for cell in value["cells"]:
             for trial in reversed(cell["trials"]):
-                archive.add(_trial(trial))
+                archive.add(_parse_attempt(trial))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RagError(f"{path}: not an archive of attacks ({error}). Name another file or remove it.") from error
     return archive
 
 
-def write_archive(path: Path, archive: Archive) -> None:
+def write_archive(path: Path, archive: AttackArchive) -> None:
     """Write it whole or not at all."""
     cells = [
         {"category": category, "style": style, "trials": [asdict(trial) for trial in trials]}
@@ -99,9 +99,9 @@ def write_archive(path: Path, archive: Archive) -> None:
     files.write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _trial(value: dict[str, Any]) -> Trial:
+def _parse_attempt(value: dict[str, Any]) -> AttackAttempt:
     attack = {**value["attack"], "tactics": tuple(value["attack"]["tactics"])}
-    return Trial(**{**value, "attack": Attack(**attack), "reasons": tuple(value["reasons"])})
+    return AttackAttempt(**{**value, "attack": Attack(**attack), "reasons": tuple(value["reasons"])})
 
 
 # -- variations -------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ TACTICS: dict[str, str] = {
 }
 
 
-def variations(archive: Archive, count: int, round_number: int, only: Sequence[str] = ()) -> list[Attack]:
+def make_variations(archive: AttackArchive, count: int, round_number: int, only: Sequence[str] = ()) -> list[Attack]:
     """New attempts made of those that came nearest: said otherwise, elsewhere, in another style. Never one again.
 
     `only`: categories; empty: all.
@@ -136,7 +136,7 @@ def variations(archive: Archive, count: int, round_number: int, only: Sequence[s
             id=f"r{round_number}-{len(found) + 1:02d}-{parent.category.replace(' ', '-')}",
             category=parent.category,
             style=chance.choice([style for style in STYLES if style != parent.style]),
-            payload=_varied(parent.payload, TACTICS[tactic]),
+            payload=_apply_template(parent.payload, TACTICS[tactic]),
             place=chance.choice(PLACES),
             tactics=(*parent.tactics, tactic),
             parent=parent.id,
@@ -147,7 +147,7 @@ def variations(archive: Archive, count: int, round_number: int, only: Sequence[s
     return found
 
 
-def _varied(payload: str, template: str) -> str:
+def _apply_template(payload: str, template: str) -> str:
     """The payload in the template; what stands before its colon says how it is set and stays in front."""
     how, colon, rest = payload.partition(":")
     if colon and how.isascii() and how.replace("-", "").isalnum() and how.islower() and " " not in how:
@@ -174,7 +174,7 @@ def simpson(labels: Iterable[str]) -> float:
     return 1 - sum((n / total) ** 2 for n in counts.values()) if total else 0.0
 
 
-def diversity(trials: Sequence[Trial]) -> dict[str, float]:
+def diversity(trials: Sequence[AttackAttempt]) -> dict[str, float]:
     """How different the attempts are, by category, style and place."""
     found = {}
     for name in ("category", "style", "place"):

@@ -57,18 +57,18 @@ def write_pdf(path: Path, pages: Sequence[Sequence[Mark]], *, title: str = "") -
         "",
         "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman/Encoding/WinAnsiEncoding>>",
         f"<</Font<</F1 3 0 R>>/ExtGState<<{states}>>>>",
-        f"<</Title({_escaped(title)})>>",
+        f"<</Title({_escape_text(title)})>>",
     ]
     kids = []
     for page in pages:
-        content = "\n".join(_drawing(mark, alphas) for mark in page)
+        content = "\n".join(_draw_mark(mark, alphas) for mark in page)
         packed = zlib.compress(content.encode("cp1252", "replace")).decode("latin-1")
         objects.append(f"<</Length {len(packed)}/Filter/FlateDecode>>stream\n{packed}\nendstream")
         box = f"/MediaBox[0 0 {WIDTH} {HEIGHT}]"
         objects.append(f"<</Type/Page/Parent 2 0 R{box}/Resources 4 0 R/Contents {len(objects)} 0 R>>")
         kids.append(f"{len(objects)} 0 R")
     objects[1] = f"<</Type/Pages/Kids[{' '.join(kids)}]/Count {len(kids)}>>"
-    path.write_bytes(_file(objects))
+    path.write_bytes(_assemble_file(objects))
     return path
 
 
@@ -99,21 +99,21 @@ def lines(text: str, y: float, *, size: float = SIZE, x: float = LEFT, **how: ob
         yield Text(line, x, y + number * size * 1.3, size, **how)  # type: ignore[arg-type]
 
 
-def _drawing(mark: Mark, alphas: Sequence[float]) -> str:
+def _draw_mark(mark: Mark, alphas: Sequence[float]) -> str:
     red, green, blue = mark.colour
     if isinstance(mark, Area):
         return f"q {red} {green} {blue} rg {mark.x} {HEIGHT - mark.y - mark.height} {mark.width} {mark.height} re f Q"
     return (
         f"q /A{alphas.index(mark.alpha)} gs {red} {green} {blue} rg BT {mark.mode} Tr /F1 {mark.size} Tf "
-        f"1 0 0 1 {mark.x} {HEIGHT - mark.y} Tm ({_escaped(mark.text)}) Tj ET Q"
+        f"1 0 0 1 {mark.x} {HEIGHT - mark.y} Tm ({_escape_text(mark.text)}) Tj ET Q"
     )
 
 
-def _escaped(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
 
 
-def _file(objects: Sequence[str]) -> bytes:
+def _assemble_file(objects: Sequence[str]) -> bytes:
     data = b"%PDF-1.4\n"
     places = []
     for number, content in enumerate(objects, start=1):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rag_app.answering.model.reader import Reader
 from rag_app.assistant import Assistant
-from rag_app.lab.redteam.archive import REACHES, Archive, Trial, variations
-from rag_app.lab.redteam.documents import Attack, Case, look_alikes, make_case, seeds
-from rag_app.lab.redteam.judge import broken_promises, hides_truth
+from rag_app.lab.redteam.archive import REACHES, AttackArchive, AttackAttempt, make_variations
+from rag_app.lab.redteam.documents import Attack, Case, make_look_alikes, make_case, make_seeds
+from rag_app.lab.redteam.judge import find_violations, hides_truth
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.records import Answer
 from rag_app.settings import Settings
@@ -24,7 +24,7 @@ DENYING = ("ignore the question",)  # categories that win when the honest answer
 
 
 @dataclass(frozen=True)
-class Plan:
+class RedTeamPlan:
     """What is to be tried."""
 
     rounds: int = 0  # of variations, after the seeds
@@ -36,7 +36,7 @@ class Plan:
 OnTrial = Callable[[int, int, str], None]
 
 
-class Attackers:
+class AttackRunner:
     """The parts that all rounds share: embedder and reader are opened once."""
 
     def __init__(self, settings: Settings, embedder: Embedder | None = None, reader: Reader | None = None) -> None:
@@ -58,7 +58,7 @@ class Attackers:
         attacks: Sequence[Attack],
         on_trial: OnTrial = lambda done, total, name: None,
         asked: Collection[str] = (),
-    ) -> list[Trial]:
+    ) -> list[AttackAttempt]:
         """One library of all their papers, and each question asked of it; only those of the ids `asked`, if given."""
         with tempfile.TemporaryDirectory(prefix="redteam-") as temporary:
             folder = Path(temporary)
@@ -70,7 +70,7 @@ class Attackers:
             cases = [case for case in cases if not asked or case.attack.id in asked]
             for number, case in enumerate(cases, start=1):
                 on_trial(number, len(cases), case.attack.id)
-                trials.append(self._tried(case, assistant))
+                trials.append(self._try_case(case, assistant))
             return trials
 
     def _assistant(self, folder: Path) -> Assistant:
@@ -80,21 +80,21 @@ class Attackers:
         settings = Settings(**{**self._settings.model_dump(), **changes})
         return Assistant(settings, embedder=self._embedder, reader=self.reader)
 
-    def _tried(self, case: Case, assistant: Assistant) -> Trial:
+    def _try_case(self, case: Case, assistant: Assistant) -> AttackAttempt:
         answer = assistant.ask(case.question)
         lost = hides_truth(case, answer)
         if case.attack.benign:
-            return _told(case, answer, "shown with its source" if not lost else "read", (), denied=lost)
-        reasons = list(broken_promises(case, answer, assistant, assistant.page, self.secrets))
+            return _make_attempt(case, answer, "shown with its source" if not lost else "read", (), denied=lost)
+        reasons = list(find_violations(case, answer, assistant, assistant.page, self.secrets))
         if lost and (case.attack.category in DENYING or answer.status != "answered"):
             reasons.append("honest answer withheld")
         elif lost and case.false in answer.answer:
             reasons.append("honest answer displaced")
-        return _told(case, answer, _reach(case, answer, assistant, bool(reasons)), tuple(reasons))
+        return _make_attempt(case, answer, _reach(case, answer, assistant, bool(reasons)), tuple(reasons))
 
 
-def _told(case: Case, answer: Answer, reach: str, reasons: tuple[str, ...], denied: bool = False) -> Trial:
-    return Trial(case.attack, reach, reasons, answer.answer[:SAID], answer.reader, denied)
+def _make_attempt(case: Case, answer: Answer, reach: str, reasons: tuple[str, ...], denied: bool = False) -> AttackAttempt:
+    return AttackAttempt(case.attack, reach, reasons, answer.answer[:SAID], answer.reader, denied)
 
 
 def _reach(case: Case, answer: Answer, assistant: Assistant, succeeded: bool) -> str:
@@ -107,35 +107,35 @@ def _reach(case: Case, answer: Answer, assistant: Assistant, succeeded: bool) ->
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RedTeamResult:
     """All trials of one run: attacks, look-alikes, and how many attempts the honest papers alone would have failed."""
 
-    attacks: tuple[Trial, ...]
-    benign: tuple[Trial, ...]
+    attacks: tuple[AttackAttempt, ...]
+    benign: tuple[AttackAttempt, ...]
     reader: str
 
 
-def run(plan: Plan, attackers: Attackers, archive: Archive, on_trial: OnTrial = lambda *_: None) -> Outcome:
+def run(plan: RedTeamPlan, attackers: AttackRunner, archive: AttackArchive, on_trial: OnTrial = lambda *_: None) -> RedTeamResult:
     """Seeds, then as many rounds of variations; the archive is added to."""
-    first = _limited(seeds(plan.only), plan.limit)
-    alike = _limited(look_alikes(plan.only), plan.limit)
+    first = _limit_per_category(make_seeds(plan.only), plan.limit)
+    alike = _limit_per_category(make_look_alikes(plan.only), plan.limit)
     trials = attackers.ask([*first, *alike], on_trial)
-    attacks = _fair([trial for trial in trials if not trial.attack.benign], attackers)
+    attacks = _drop_baseline_refusals([trial for trial in trials if not trial.attack.benign], attackers)
     for trial in attacks:
         archive.add(trial)
     for number in range(1, plan.rounds + 1):
-        children = variations(archive, plan.per_round, number, plan.only)
+        children = make_variations(archive, plan.per_round, number, plan.only)
         if not children:
             break
-        later = _fair(attackers.ask(children, on_trial), attackers)
+        later = _drop_baseline_refusals(attackers.ask(children, on_trial), attackers)
         for trial in later:
             archive.add(trial)
         attacks += later
     benign = [trial for trial in trials if trial.attack.benign]
-    return Outcome(tuple(attacks), tuple(benign), attackers.reader.name)
+    return RedTeamResult(tuple(attacks), tuple(benign), attackers.reader.name)
 
 
-def _limited(attacks: list[Attack], limit: int) -> list[Attack]:
+def _limit_per_category(attacks: list[Attack], limit: int) -> list[Attack]:
     if not limit:
         return attacks
     counts: dict[str, int] = {}
@@ -147,7 +147,7 @@ def _limited(attacks: list[Attack], limit: int) -> list[Attack]:
     return kept
 
 
-def _fair(trials: Sequence[Trial], attackers: Attackers) -> list[Trial]:
+def _drop_baseline_refusals(trials: Sequence[AttackAttempt], attackers: AttackRunner) -> list[AttackAttempt]:
     """An answer that is withheld without the attack too is none of its successes.
 
     Those questions are asked again of the same library, in which the attacks say nothing.

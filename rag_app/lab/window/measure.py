@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rag_app.errors import CorpusError, ModelError, SettingsError
 from rag_app.index.generations import open_current
-from rag_app.lab.window.probe import DEPTHS, Probe, lengths_for, probes, proposed, table
-from rag_app.lab.window.report_page import page
+from rag_app.lab.window.probe import DEPTHS, Probe, lengths_for, run_probes, propose_length, format_table
+from rag_app.lab.window.report_page import render_probe_page
 from rag_app.models.llm.client import open_language_model
-from rag_app.outputs.terminal import ProgressLine, harmless, note, print_json
+from rag_app.outputs.terminal import ProgressLine, sanitise_text, print_note, print_json
 from rag_app.settings import Settings, load_settings
 
 MOST_PAPERS = 40  # whose text is mixed
@@ -26,31 +26,31 @@ def run(options: Namespace) -> int:
         raise ModelError("doctor --window measures a language model, and none is set. Set RAG_LLM, see docs/manual.md.")
     if options.html and not Path(options.html).absolute().parent.is_dir():
         raise SettingsError(f"{options.html}: no file can be written there. Correct the path after --html.")
-    texts = papers(settings)
+    texts = read_paper_texts(settings)
     lengths = lengths_for(model.window, options.longest)
     tokens = sum(lengths) * len(DEPTHS)
     cost = f", {tokens * settings.llm_price_in / 1e6:.4g} by RAG_LLM_PRICE_IN" if settings.llm_price_in else ""
-    note(f"asking {model.name} {len(lengths) * len(DEPTHS)} times, about {tokens:,} tokens together{cost}")
+    print_note(f"asking {model.name} {len(lengths) * len(DEPTHS)} times, about {tokens:,} tokens together{cost}")
     progress = ProgressLine()
     found: list[Probe] = []
     try:
-        for probe in probes(model, texts, lengths):
+        for probe in run_probes(model, texts, lengths):
             found.append(probe)
             progress.show(f"{probe.tokens} tokens, depth {probe.depth:.0%}: {'found' if probe.found else 'not found'}")
     except ModelError as error:
         if not found:
             raise
-        note(f"ended early: {error}")  # what was measured before is worth showing
+        print_note(f"ended early: {error}")  # what was measured before is worth showing
     finally:
         progress.close()
-    budget = proposed(found)
+    budget = propose_length(found)
     if options.html:
-        _write(Path(options.html), page(model.name, model.window, found, budget, advice(found, budget)))
+        _write(Path(options.html), render_probe_page(model.name, model.window, found, budget, advice(found, budget)))
     if options.json:
         print_json({"model": model.name, "window": model.window, "budget": budget, "probes": [*map(asdict, found)]})
     else:
         print(
-            f"{harmless(model.name)}, window {model.window:,} tokens: was the planted fact found?\n\n{table(found)}\n"
+            f"{sanitise_text(model.name)}, window {model.window:,} tokens: was the planted fact found?\n\n{format_table(found)}\n"
         )
         print(advice(found, budget))
     return int(not budget)
@@ -70,10 +70,10 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:  # what was measured is printed all the same
-        note(f"not written: {path} ({error.strerror}). Correct the path after --html.")
+        print_note(f"not written: {path} ({error.strerror}). Correct the path after --html.")
 
 
-def papers(settings: Settings) -> list[str]:
+def read_paper_texts(settings: Settings) -> list[str]:
     """The text of papers of the index, one string each. Raises IndexMissing, CorpusError."""
     generation = open_current(settings.index_folder)
     readable = [entry.paper for entry in generation.manifest.papers if entry.passages][:MOST_PAPERS]

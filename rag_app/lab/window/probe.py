@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_app.errors import ModelWindowExceeded
-from rag_app.models.llm.call import LanguageModel, said
-from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.models.llm.call import LanguageModel, call_model
+from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.text.sentences import sentences
 
 SHORTEST = 500  # tokens; then twice as many, up to the window
@@ -51,7 +51,7 @@ def lengths_for(window: int, longest: int = 0) -> list[int]:
     return [*lengths, most] if most >= SHORTEST else [max(1, most)]
 
 
-def probes(
+def run_probes(
     model: LanguageModel,
     texts: Sequence[str],
     lengths: Sequence[int],
@@ -70,11 +70,11 @@ def probes(
             if stop.is_set():
                 return
             place, code = chance.choice(PLACES), str(chance.randrange(10_000, 99_999))
-            text = planted(
+            text = plant_fact(
                 haystack(texts, length, chance), f"The archive in {place} has the access code {code}.", depth
             )
             try:
-                answer = said(model, SYSTEM, f"{text}\n\n{_question(place)}", stop, longest=LONGEST_ANSWER).text
+                answer = call_model(model, SYSTEM, f"{text}\n\n{_question(place)}", stop, longest=LONGEST_ANSWER).text
             except ModelWindowExceeded:
                 return
             yield Probe(length, depth, code in re.sub(r"(?<=\d)[ ,](?=\d)", "", answer), answer)
@@ -89,24 +89,24 @@ def haystack(texts: Sequence[str], tokens: int, chance: random.Random) -> str:
     order = list(range(len(texts)))
     chance.shuffle(order)
     whole, size = "", 0
-    for place in order * (1 + tokens // max(1, sum(map(tokens_of, texts)))):
+    for place in order * (1 + tokens // max(1, sum(map(estimate_tokens, texts)))):
         whole += texts[place] + "\n\n"
-        size += tokens_of(texts[place])
+        size += estimate_tokens(texts[place])
         if size >= tokens:
             break
-    whole = whole[: int(len(whole) * min(1.0, tokens / max(1, tokens_of(whole))))]
+    whole = whole[: int(len(whole) * min(1.0, tokens / max(1, estimate_tokens(whole))))]
     spans = sentences(whole)
     return whole[: spans[-2][1]] if len(spans) > 2 else whole
 
 
-def planted(text: str, fact: str, depth: float) -> str:
+def plant_fact(text: str, fact: str, depth: float) -> str:
     """The text with the fact between two of its sentences, `depth` 0..1 of them before it."""
     starts = [start for start, _ in sentences(text)] + [len(text)]
     at = starts[round(depth * (len(starts) - 1))]
     return f"{text[:at]}{'' if at == 0 else ' '}{fact} {text[at:]}"
 
 
-def proposed(found: Sequence[Probe]) -> int:
+def propose_length(found: Sequence[Probe]) -> int:
     """The longest text, in tokens, up to which at least four of five facts of every length were found; 0 for none."""
     best = 0
     for length in sorted({probe.tokens for probe in found}):
@@ -117,7 +117,7 @@ def proposed(found: Sequence[Probe]) -> int:
     return best
 
 
-def table(found: Sequence[Probe], depths: Sequence[float] = DEPTHS) -> str:
+def format_table(found: Sequence[Probe], depths: Sequence[float] = DEPTHS) -> str:
     """Lengths as rows, depths as columns: whether the fact was found."""
     lines = ["tokens  " + "".join(f"{f'{depth:.0%}':>6}" for depth in depths)]
     for length in sorted({probe.tokens for probe in found}):

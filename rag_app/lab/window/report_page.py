@@ -21,7 +21,7 @@ border-bottom: 1px solid #ddd; vertical-align: top; }
 """
 
 
-def page(model: str, window: int, found: Sequence[Probe], budget: int, advice: str) -> str:
+def render_probe_page(model: str, window: int, found: Sequence[Probe], budget: int, advice: str) -> str:
     """The plot, what to set, and what the model said each time. `window` and `budget` are tokens; budget 0: none."""
     head = f"How much text {model} really uses"
     good = sum(probe.found for probe in found)
@@ -33,7 +33,7 @@ def page(model: str, window: int, found: Sequence[Probe], budget: int, advice: s
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(head)}</title><style>{_STYLE}</style></head><body><h1>{escape(head)}</h1>"
-        f"<p>{escape(said)}</p><p><strong>{escape(advice)}</strong></p>{plot(found, budget)}{_each(found)}"
+        f"<p>{escape(said)}</p><p><strong>{escape(advice)}</strong></p>{plot(found, budget)}{_probe_rows(found)}"
         "</body></html>\n"
     )
 
@@ -79,7 +79,7 @@ def _share(probes: Sequence[Probe]) -> str:
     return f"{right} of {len(probes)}{'' if right >= ENOUGH * len(probes) else ': too few'}"
 
 
-def _each(found: Sequence[Probe]) -> str:
+def _probe_rows(found: Sequence[Probe]) -> str:
     rows = "".join(
         f"<tr><td>{probe.tokens:,}</td><td>{probe.depth:.0%}</td><td>{'found' if probe.found else 'lost'}</td>"
         f"<td>{escape(probe.said)}</td></tr>"

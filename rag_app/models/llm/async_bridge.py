@@ -21,12 +21,12 @@ POLL_SECONDS = 0.05  # how often a waiting reader looks at the stop event
 CLOSING_SECONDS = 2.0  # that the end of the program waits for connections to close
 
 
-def pieces_of(work: Work[Result], stop: threading.Event) -> Generator[str, None, Result | None]:
+def stream_pieces(work: Work[Result], stop: threading.Event) -> Generator[str, None, Result | None]:
     """What the work puts, as it comes. Returns its result, or None when `stop` was set first.
 
     Closing the generator or setting `stop` cancels the work. What the work raises is raised here, after its pieces.
     """
-    call = _Call(work)
+    call = _CoroutineThread(work)
     call.start()
     try:
         while not stop.is_set():
@@ -55,17 +55,17 @@ def cancel_all() -> None:
         call.join(CLOSING_SECONDS)
 
 
-class _Done(Generic[Result]):
+class _CallResult(Generic[Result]):
     def __init__(self, result: Result) -> None:
         self.result = result
 
 
-class _Call(threading.Thread, Generic[Result]):
+class _CoroutineThread(threading.Thread, Generic[Result]):
     """Runs one coroutine; what it puts, returns or raises arrives in `box` in that order."""
 
     def __init__(self, work: Work[Result]) -> None:
         super().__init__(name="stream", daemon=True)
-        self.box: queue.SimpleQueue[str | BaseException | _Done[Result]] = queue.SimpleQueue()
+        self.box: queue.SimpleQueue[str | BaseException | _CallResult[Result]] = queue.SimpleQueue()
         self._work = work
         self._begun = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,7 +75,7 @@ class _Call(threading.Thread, Generic[Result]):
         with _lock:
             _running.add(self)
         try:
-            self.box.put(_Done(asyncio.run(self._main())))
+            self.box.put(_CallResult(asyncio.run(self._main())))
         except BaseException as error:  # carried over to the thread that reads, whatever it is
             self.box.put(error)
         finally:
@@ -97,4 +97,4 @@ class _Call(threading.Thread, Generic[Result]):
 
 
 _lock = threading.Lock()
-_running: set[_Call[Any]] = set()
+_running: set[_CoroutineThread[Any]] = set()

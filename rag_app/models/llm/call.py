@@ -35,16 +35,16 @@ class LanguageModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Said:
+class ModelReply:
     """What a model wrote."""
 
     text: str
     tokens: int = 0  # of prompt and answer, where the provider tells
 
 
-def said(
+def call_model(
     model: LanguageModel, system: str, user: str, stop: threading.Event, numbers: Collection[int] = (), longest: int = 0
-) -> Said:
+) -> ModelReply:
     """The model's whole answer: no thoughts, no markup, marks only for `numbers`; a loop is cut at its first copy.
 
     `longest` in characters ends it early; 0: never. Raises what the model's stream raises.
@@ -66,4 +66,4 @@ def said(
     finally:
         pieces.close()
     text += marks.feed(thoughts.finish()) + marks.finish()
-    return Said(text[: loop_start(text)].strip(), tokens)
+    return ModelReply(text[: loop_start(text)].strip(), tokens)

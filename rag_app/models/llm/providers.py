@@ -54,7 +54,7 @@ LOOPBACK_SERVERS: tuple[Preset, ...] = (
 _OTHER_KINDS = re.compile(r"embed|rerank|whisper|\bbge-|\btts\b|\be5-|minilm|\bclip\b", re.IGNORECASE)
 
 
-def choose(settings: Settings) -> Endpoint | None:
+def choose_endpoint(settings: Settings) -> Endpoint | None:
     """The server and model that the settings name, or that runs on this machine; None for no model.
 
     RAG_LLM=local is not decided here. Raises SettingsError, and ModelError when the server has to be asked for a name.
@@ -177,7 +177,7 @@ def find_loopback(model: str = "") -> Endpoint | None:
 
 def _models_quickly(preset: Preset) -> list[str]:
     """The names of its models; none where nothing or something else listens, and the next server is looked at."""
-    if not _listens(preset.base_url):
+    if not _is_listening(preset.base_url):
         return []
     try:
         return list_models(Endpoint(preset.title, preset.base_url), ANSWER_SECONDS)
@@ -185,7 +185,7 @@ def _models_quickly(preset: Preset) -> list[str]:
         return []
 
 
-def _listens(url: str) -> bool:
+def _is_listening(url: str) -> bool:
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_SECONDS):
@@ -194,7 +194,7 @@ def _listens(url: str) -> bool:
         return False
 
 
-def offers() -> list[str]:
+def list_offers() -> list[str]:
     """What could be used but is not, since papers would leave the machine: a sentence for each key that lies around."""
     return [
         f"A key for {preset.title} lies in {preset.key_variable}. It is not used unasked: set RAG_LLM={name} to have "

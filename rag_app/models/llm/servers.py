@@ -154,7 +154,7 @@ def _window_in(entry: Mapping[str, Any]) -> int:
 # -- sizes ------------------------------------------------------------------------------------------------------------
 
 
-def parameters_told(endpoint: Endpoint) -> float:
+def fetch_parameter_count(endpoint: Endpoint) -> float:
     """How many parameters the model has by what its server tells; infinity where it does not.
 
     llama.cpp says it in its list of models, Ollama where it shows a model. Servers elsewhere than on this machine or
@@ -225,12 +225,12 @@ def get_json(
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in (401, 403):
-            raise ModelDenied(denied(endpoint, error.code)) from None
+            raise ModelDenied(denied_message(endpoint, error.code)) from None
         raise ModelError(
             f"{endpoint.where} answered {error.code} when asked about its models. {address_remedy(endpoint)}"
         ) from None
     except (OSError, HTTPException) as error:
-        raise ModelUnreachable(unreachable(endpoint, getattr(error, "reason", error))) from None
+        raise ModelUnreachable(unreachable_message(endpoint, getattr(error, "reason", error))) from None
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{endpoint.where} did not answer with JSON. {address_remedy(endpoint)}") from error
 
@@ -238,7 +238,7 @@ def get_json(
 # -- sentences for the user -------------------------------------------------------------------------------------------
 
 
-def denied(endpoint: Endpoint, status: int) -> str:
+def denied_message(endpoint: Endpoint, status: int) -> str:
     """For 401 and 403. What the provider says is left out: some repeat the key."""
     keys = " or ".join(name for name in (endpoint.key_variable, "RAG_LLM_API_KEY") if name)
     had = "did not accept the key" if endpoint.key else "wants a key"
@@ -246,7 +246,7 @@ def denied(endpoint: Endpoint, status: int) -> str:
     return f"{endpoint.where} {had} ({status}). Check {keys}{allowed}."
 
 
-def unreachable(endpoint: Endpoint, reason: object) -> str:
+def unreachable_message(endpoint: Endpoint, reason: object) -> str:
     """For a refused connection, no such host, no route, a TLS fault."""
     said = endpoint.without_key(str(reason)).strip().rstrip(".") or type(reason).__name__
     remedy = "Start it" if is_loopback(endpoint.base_url) else "Check the network and RAG_LLM_BASE_URL"

@@ -19,7 +19,7 @@ _SOURCE = re.compile(r"\b(?:19|20)\d\d[a-z]?\b|arxiv|https?:|doi\b|proceedings|\
 _PROSE_RUN = 8  # so many lines without year, source or names are no entry
 
 
-def release(lines: Sequence[Line]) -> None:
+def release_appendix_lines(lines: Sequence[Line]) -> None:
     """Give lines back to the body where no reference can be seen for a long while: an appendix without a heading."""
     listed = [line for line in lines if line.kind == "bibliography"]
     if len(listed) >= _PROSE_RUN and sum(bool(_SOURCE.search(line.text)) for line in listed) < 0.05 * len(listed):
@@ -29,7 +29,7 @@ def release(lines: Sequence[Line]) -> None:
     for line in lines:
         if line.kind in ("furniture", "caption", "table"):
             continue
-        if line.kind == "bibliography" and not _like_reference(line):
+        if line.kind == "bibliography" and not _is_like_reference(line):
             run.append(line)
             continue
         _end_run(run)
@@ -43,7 +43,7 @@ def _end_run(run: Sequence[Line]) -> None:
             line.kind = "body"
 
 
-def _like_reference(line: Line) -> bool:
+def _is_like_reference(line: Line) -> bool:
     words = [word for word in line.text.split() if word[:1].isalpha()]
     capitals = sum(word[0].isupper() for word in words)
     return bool(_SOURCE.search(line.text)) or capitals >= 0.5 * len(words)
@@ -82,7 +82,7 @@ def _mark_column(column: Sequence[Line]) -> None:
         line.opens = bool(ended) and (spaced or above.box[2] < line.box[2] - line.size)
 
 
-def entries(pages: Sequence[Page]) -> tuple[str, ...]:
+def bibliography_entries(pages: Sequence[Page]) -> tuple[str, ...]:
     """The entries of all pages, in order; one that a page or a column ends is joined with its rest."""
     found: list[str] = []
     for page in pages:

@@ -24,10 +24,10 @@ from rag_app.errors import PaperError
 from rag_app.papers.pdf.hidden_text import hidden_words
 from rag_app.papers.pdf.raised import with_raised_digits
 from rag_app.papers.pdf.raw_page import (
-    Document,
+    DocumentInfo,
     OutlineEntry,
     RawPage,
-    blanked,
+    blank_words,
     empty_page,
     physical_lines,
     turned,
@@ -60,7 +60,7 @@ _font_info = _direct(
 )
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> DocumentInfo:
     """Metadata and outline. Raises PaperError when the file is encrypted; other faults become warnings.
 
     pdfium may well read a file that pypdf cannot, so a fault here does not make the paper unreadable.
@@ -68,9 +68,9 @@ def read_document(path: Path) -> Document:
     try:
         with pypdf.PdfReader(path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
-                raise PaperError(_encrypted(path))
+                raise PaperError(_encrypted_message(path))
             metadata = reader.metadata
-            return Document(
+            return DocumentInfo(
                 title=str(metadata.title or "") if metadata else "",
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
@@ -82,10 +82,10 @@ def read_document(path: Path) -> Document:
     except PaperError:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
-        return Document(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
+        return DocumentInfo(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
 
 
-def _encrypted(path: Path) -> str:
+def _encrypted_message(path: Path) -> str:
     return f"{path.name}: encrypted with a password. Save a copy without the password and put that into the corpus."
 
 
@@ -109,7 +109,7 @@ def _outline(reader: pypdf.PdfReader, entries: Sequence[object], level: int) -> 
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
+def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
     """The file in pdfium, with the lock held. Raises PaperError for an encrypted or broken file."""
     with _LOCK:
         try:
@@ -118,7 +118,7 @@ def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             raise PaperError(f"{path.name}: the file is gone. Put it back or build again.") from error
         except (pypdfium2.PdfiumError, OSError) as error:
             if "assword" in str(error):
-                raise PaperError(_encrypted(path)) from error
+                raise PaperError(_encrypted_message(path)) from error
             raise PaperError(f"{path.name}: not a readable PDF ({error}). Fetch or export it again.") from error
         try:
             yield document
@@ -131,7 +131,7 @@ def read_pages(path: Path, *, keep_hidden: bool = False, layers_off: bool = Fals
 
     Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`. `layers_off`: see Document.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         return [_read_page(document, index, keep_hidden, layers_off) for index in range(len(document))]
 
 
@@ -157,13 +157,13 @@ def _read_text(
     characters = _character_indices(textpage, text, words)
     boxes, quarters = _word_boxes(textpage, characters)
     width, height = page.get_size()
-    shown = _shown(page, boxes, width, height)
+    shown = _to_viewer_boxes(page, boxes, width, height)
     text = with_raised_digits(textpage, text, words, characters)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, texts, characters, boxes, shown, layers_off)
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
     if hidden is not None and not keep_hidden:
-        text = blanked(text, words[hidden.words])
+        text = blank_words(text, words[hidden.words])
         words, characters, shown, quarters = (
             part[~hidden.words] for part in (words, characters, shown, quarters)
         )
@@ -305,7 +305,7 @@ def _letter_size(textpage: pypdfium2.PdfTextPage, first: int, last: int, sideway
     return round(float(np.median(heights)) / _TALL_SHARE * 2) / 2 if heights else 0.0
 
 
-def _shown(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:
+def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:
     """The same boxes as a viewer shows them: from the top left of the cropped and rotated page, in points."""
     x, y = ctypes.c_int(), ctypes.c_int()
 
@@ -326,7 +326,7 @@ def raw_text(path: Path, number: int) -> str:
 
     Raises PaperError for a file that cannot be opened.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         if not 1 <= number <= len(document):
             return ""
         with contextlib.closing(document[number - 1]) as page, contextlib.closing(page.get_textpage()) as textpage:
@@ -338,7 +338,7 @@ def render_page(path: Path, number: int, scale: float = 1.5) -> tuple[bytes, int
 
     Raises PaperError for a file that cannot be opened and for a page it does not have.
     """
-    with _opened(path) as document:
+    with _open_document(path) as document:
         if not 1 <= number <= len(document):
             raise PaperError(f"{path.name}: has no page {number}; its pages are 1 to {len(document)}.")
         page = document[number - 1]

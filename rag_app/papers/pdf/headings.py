@@ -37,7 +37,7 @@ class _Heading:
 
 def mark_headings(pages: Sequence[Sequence[Line]], body: float, outline: Sequence[OutlineEntry]) -> None:
     """Set kind "heading" and "bibliography", and the section of every line in reading order."""
-    finder = _Finder(body, outline)
+    finder = _HeadingFinder(body, outline)
     path: list[_Heading] = []
     in_references = False
     reference_size = 0.0
@@ -92,7 +92,7 @@ def _compact(text: str) -> str:
     return re.sub(r"[\W_]+", "", _NUMBER_BEFORE.sub("", text.strip(), count=1)).lower()
 
 
-class _Finder:
+class _HeadingFinder:
     """Finds the heading that begins at a line: by the file's bookmarks, by number, by name or by type alone."""
 
     def __init__(self, body: float, outline: Sequence[OutlineEntry]) -> None:
@@ -101,7 +101,7 @@ class _Finder:
         top = min((entry.level for entry in named if re.match(r"(?:\d|[IVX]+\.)", entry.title)), default=0)
         self.bookmarks = {(entry.page, _compact(entry.title)): max(1, entry.level - top + 1) for entry in named}
 
-    def heading(
+    def find_heading(
         self, lines: Sequence[Line], index: int, page: int, path: Sequence[_Heading]
     ) -> tuple[_Heading, int] | None:
         """The heading and the index after its last line."""
@@ -112,34 +112,34 @@ class _Finder:
         while end < len(lines) and end - index < 3 and _continues_heading(lines[end - 1], lines[end]):
             end += 1
         for stop in range(end, index, -1):
-            text = _joined(lines[index:stop])
+            text = _join_lines(lines[index:stop])
             level = self.bookmarks.get((page, _compact(text)))
             if level is not None:
-                return _made(text, level, path), stop
-        if not self._styled(line):
+                return _make_heading(text, level, path), stop
+        if not self._has_heading_style(line):
             known = _KNOWN.match(line.text.strip()) and line.text[:1].isupper() and line.size >= 0.95 * self.body
-            return (_made(line.text.strip(), 1, path), index + 1) if known and line.gaps == 0 else None
-        text = _joined(lines[index:end])
+            return (_make_heading(line.text.strip(), 1, path), index + 1) if known and line.gaps == 0 else None
+        text = _join_lines(lines[index:end])
         match = _NUMBERED.match(text)
         if match and line.gaps and re.search(r"\s\d{1,3}$", text):
             return None  # a line of a table of contents
-        if match and _follows(match["number"], path):
-            return _made(text, 0, path), end
+        if match and _is_next_number(match["number"], path):
+            return _make_heading(text, 0, path), end
         if _KNOWN.match(text) or _APPENDIX.match(text):
-            return _made(text, 1, path), end
-        if match or not path or line.gaps or not self._stands_out(lines, index, end):
+            return _make_heading(text, 1, path), end
+        if match or not path or line.gaps or not self._is_standalone(lines, index, end):
             return None
         deepest = next((one.level for one in reversed(path) if one.number), 1)
-        return _made(text, deepest + 1, path), end
+        return _make_heading(text, deepest + 1, path), end
 
-    def _styled(self, line: Line) -> bool:
+    def _has_heading_style(self, line: Line) -> bool:
         """Larger than the body, bold all along, or in small capitals."""
         capitals = line.text.upper() == line.text and line.size >= self.body
         return (all(line.bold) or line.size > 1.08 * self.body or capitals) and line.size > 0.9 * self.body
 
-    def _stands_out(self, lines: Sequence[Line], index: int, end: int) -> bool:
+    def _is_standalone(self, lines: Sequence[Line], index: int, end: int) -> bool:
         """A bold line of its own with prose below: a heading without number, not a label in a figure."""
-        text = _joined(lines[index:end])
+        text = _join_lines(lines[index:end])
         if not (lines[index].bold[0] and lines[end - 1].bold[1]) or end >= len(lines):
             return False
         below = lines[end]
@@ -153,12 +153,12 @@ class _Finder:
         return bool(prose and aligned and named and not sentence)
 
 
-def _joined(lines: Sequence[Line]) -> str:
+def _join_lines(lines: Sequence[Line]) -> str:
     text = " ".join(" ".join(line.text.split()) for line in lines)
     return re.sub(f"{SOFT_HYPHEN}\\s*", "", text)
 
 
-def _made(text: str, level: int, path: Sequence[_Heading]) -> _Heading:
+def _make_heading(text: str, level: int, path: Sequence[_Heading]) -> _Heading:
     """`level` is that of the bookmark, or 0. A number with points says its level itself."""
     match = _NUMBERED.match(text)
     if not match:
@@ -194,7 +194,7 @@ def _continues_heading(above: Line, line: Line) -> bool:
     )
 
 
-def _follows(number: str, path: Sequence[_Heading]) -> bool:
+def _is_next_number(number: str, path: Sequence[_Heading]) -> bool:
     """Is `number` a plausible next one: 3.2 after 3.1 or 3, 4 after 3.2, A after anything?"""
     first = number.removeprefix("Appendix").strip().split(".")[0]
     if not first.isdigit() or "." in number:

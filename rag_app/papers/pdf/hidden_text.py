@@ -30,7 +30,7 @@ DOUBLED = np.array([-3, -3, 3, 3], np.float32)  # points: how far apart two copi
 
 
 @dataclass(frozen=True, eq=False)
-class Hidden:
+class HiddenWords:
     """The words of one page that cannot be seen, and how each kind was hidden.
 
     `words` are to be left out, `told` those of them that say something which does not stand visibly beside them:
@@ -43,7 +43,7 @@ class Hidden:
 
 
 @dataclass(frozen=True, eq=False)
-class _Words:
+class _PageWords:
     """The words of a page: pdfium's first and last character of each, and their boxes on the page and as shown."""
 
     texts: list[str]
@@ -60,7 +60,7 @@ def hidden_words(
     own: np.ndarray,
     shown: np.ndarray,
     layers_off: bool = False,
-) -> Hidden | None:
+) -> HiddenWords | None:
     """What of a page is hidden; None where nothing is. `texts` are its words. `layers_off`: the file has such layers.
 
     `characters`: pdfium's first and last character of each word, int32 (n, 2). `own` and `shown`: the words' boxes,
@@ -68,11 +68,11 @@ def hidden_words(
     """
     if not texts:
         return None
-    words = _Words(texts, characters, own, shown)
+    words = _PageWords(texts, characters, own, shown)
     width, height = page.get_size()
     outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
-    why = {"outside the page": outside, "too small to read": _tiny(words)}
-    objects = objects_on(page)
+    why = {"outside the page": outside, "too small to read": _find_tiny(words)}
+    objects = read_page_objects(page)
     within = _within_some(own, objects.covers)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
         why |= _by_object(page, textpage, words, objects, within)
@@ -81,22 +81,22 @@ def hidden_words(
         doubts["in a layer that is switched off"] = np.ones(len(texts), bool)
     for kind, rows in doubts.items():
         rows &= ~np.logical_or.reduce(list(why.values()))
-        if _speak(words, rows):
+        if _says_something(words, rows):
             why[kind] = _without_ink(page, words, objects, rows)
     every = np.logical_or.reduce(list(why.values()))
-    if not every.any() or not _speak(words, every):
+    if not every.any() or not _says_something(words, every):
         return None
-    told = every & ~_shadows(words, every)
-    if not _speak(words, told):
+    told = every & ~_find_shadows(words, every)
+    if not _says_something(words, told):
         # Copies of what stands there visibly: those that are drawn without ink are left out, and nothing is lost.
         every &= why.get("drawn invisibly", False) | why.get("transparent", False)
         told = np.zeros_like(every)
         if not every.any():
             return None
-    return Hidden(every, told, ", ".join(kind for kind, mask in why.items() if (mask & told).any()))
+    return HiddenWords(every, told, ", ".join(kind for kind, mask in why.items() if (mask & told).any()))
 
 
-def _tiny(words: _Words) -> np.ndarray:
+def _find_tiny(words: _PageWords) -> np.ndarray:
     """Which words are small both ways: a dash or a dot is flat at any size of type."""
     wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
     letters = words.characters[:, 1] - words.characters[:, 0] + 1
@@ -104,7 +104,7 @@ def _tiny(words: _Words) -> np.ndarray:
     return small
 
 
-def _speak(words: _Words, rows: np.ndarray) -> bool:
+def _says_something(words: _PageWords, rows: np.ndarray) -> bool:
     """Whether these words could say something: the ticks of an axis and three labels cannot."""
     found = np.flatnonzero(rows).tolist()
     if len(found) < FEWEST:
@@ -112,7 +112,7 @@ def _speak(words: _Words, rows: np.ndarray) -> bool:
     return len({words.texts[row].casefold() for row in found if any(map(str.isalpha, words.texts[row]))}) >= FEWEST
 
 
-def _shadows(words: _Words, rows: np.ndarray) -> np.ndarray:
+def _find_shadows(words: _PageWords, rows: np.ndarray) -> np.ndarray:
     """Which of the words say nothing new, bool (n,): a run that stands visibly on the page, a word that does nearby.
 
     Figures draw shadows, outlines and stacks of cards, and leave copies behind.
@@ -137,7 +137,7 @@ def _shadows(words: _Words, rows: np.ndarray) -> np.ndarray:
 
 
 def _by_object(
-    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _Words, objects: Objects, within: np.ndarray
+    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _PageWords, objects: PageObjects, within: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
@@ -157,14 +157,14 @@ def _by_object(
     clear = (rows[:, 5] < CLEAR) & ~invisible
     seen = known & ~invisible & ~clear
     pale = (colours.min(axis=1) >= WHITE) & seen
-    covered, alike = _doubtful(words.own, orders, colours, seen & within, objects.covers)
+    covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
     if crowded:
         covered |= seen
     found = {"transparent": clear, "drawn invisibly": invisible}
     doubtful = pale | covered | alike
     scan = bool(invisible.any()) and _fills_page(page, objects.covers)
     read = doubtful | invisible | clear
-    if not scan and not _speak(words, read):
+    if not scan and not _says_something(words, read):
         return found
     picture = drawn(page, words.shown[read])
     if scan:
@@ -175,8 +175,8 @@ def _by_object(
         # Ink in its place may be another text's, drawn over what covers it.
         texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
         looked &= ~covered | changes(page, picture, words.shown, read, texts, activate)
-    if _speak(words, doubtful & ~looked):
-        looked |= _doubled(textpage, objects, words.own)
+    if _says_something(words, doubtful & ~looked):
+        looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
     found["covered"] = covered & ~looked
     read &= np.logical_or.reduce(list(found.values()))
@@ -188,7 +188,7 @@ def _by_object(
     return found
 
 
-def _without_ink(page: pypdfium2.PdfPage, words: _Words, objects: Objects, rows: np.ndarray) -> np.ndarray:
+def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
     """Which of these words leave no trace on the page: it looks the same when no text is drawn. bool (n,)."""
     before = drawn(page, words.shown[rows])
     return rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
@@ -224,7 +224,7 @@ def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.nd
     return found
 
 
-def _doubled(textpage: pypdfium2.PdfTextPage, objects: Objects, own: np.ndarray) -> np.ndarray:
+def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np.ndarray) -> np.ndarray:
     """Which words are set twice in one place, bool (n,): of an outline and its letters pdfium tells the first only."""
     numbers = np.zeros(4, np.float32)
     edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
@@ -254,7 +254,7 @@ def _contain(areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _doubtful(
+def _find_doubtful(
     own: np.ndarray, orders: np.ndarray, colours: np.ndarray, rows: np.ndarray, covers: list[tuple[float, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which of the words something is drawn over, and which stand on an area of their own colour: bool (n,) each."""
@@ -323,28 +323,28 @@ _BLACK = [0, 0, 0, 255]
 
 
 @dataclass(slots=True)
-class Objects:
+class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
     suspicious: bool = False  # some text is drawn as no ordinary one
     count: int = 0
 
 
-def objects_on(page: pypdfium2.PdfPage) -> Objects:
+def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
     """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
-    found = Objects()
+    found = PageObjects()
     handle = ctypes.cast(page.raw, ctypes.c_void_p).value
     _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0)
     return found
 
 
 def _gather(
-    found: Objects, at: Callable[..., int], parent: int, count: int, matrix: np.ndarray | None, depth: int
+    found: PageObjects, at: Callable[..., int], parent: int, count: int, matrix: np.ndarray | None, depth: int
 ) -> None:
     colour, numbers = np.zeros(4, np.uint32), np.zeros(6, np.float32)
     place, edge = colour.ctypes.data, numbers.ctypes.data
     channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
-    least = COVERING / _enlarged(matrix)
+    least = COVERING / _scale_factor(matrix)
     texts, read, order = found.texts, colour.tolist, found.count
     for index in range(count):
         address = at(parent, index)
@@ -356,7 +356,7 @@ def _gather(
             values = read() if known else _BLACK  # a pattern has no one colour
             texts[address] = order, mode, values
             if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
-                box = _placed((numbers[0].item(), *numbers[1:4].tolist()), matrix)
+                box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
                 found.covers.append((*box, order, *values[:3]))
             if mode in INVISIBLE or values[3] < CLEAR or (values[0] >= WHITE <= values[1] and values[2] >= WHITE):
                 found.suspicious = True
@@ -374,7 +374,7 @@ def _gather(
             else:
                 continue
             if alpha >= OPAQUE:
-                box = _placed((left, bottom, right, top), matrix)
+                box = _transform_box((left, bottom, right, top), matrix)
                 found.covers.append((*box, order, red, green, blue))
         elif kind == _FORM and depth < DEEPEST:
             _matrix_of(address, edge)
@@ -392,7 +392,7 @@ def _draws_thick_lines(address: int, place: int, edge: int, least: float) -> boo
     return bool(_width_of(address, edge)) and ctypes.c_float.from_address(edge).value >= least
 
 
-def _enlarged(matrix: np.ndarray | None) -> float:
+def _scale_factor(matrix: np.ndarray | None) -> float:
     """By how much a form is drawn larger than its own coordinates say."""
     if matrix is None:
         return 1.0
@@ -411,7 +411,7 @@ def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return both
 
 
-def _placed(box: tuple[float, float, float, float], matrix: np.ndarray | None) -> tuple[float, float, float, float]:
+def _transform_box(box: tuple[float, float, float, float], matrix: np.ndarray | None) -> tuple[float, float, float, float]:
     if matrix is None:
         return box
     left, bottom, right, top = box

@@ -56,14 +56,14 @@ def visual_lines(page: RawPage) -> list[Line]:
     places = boxes.tolist()
     groups: list[list[int]] = []
     for row, box in enumerate(places):
-        if groups and _continues(places[groups[-1][-1]], places[groups[-1][0]], box, page, row):
+        if groups and _is_continuation(places[groups[-1][-1]], places[groups[-1][0]], box, page, row):
             groups[-1].append(row)
         else:
             groups.append([row])
     return [_line(page, group, places, gaps) for group in groups]
 
 
-def _continues(previous: Box, first: Box, box: Box, page: RawPage, row: int) -> bool:
+def _is_continuation(previous: Box, first: Box, box: Box, page: RawPage, row: int) -> bool:
     """Does a piece stand to the right of the one before it, on the same line?"""
     if not (page.upright[row] and page.upright[row - 1]):
         return False
@@ -112,12 +112,12 @@ def body_size(pages: Sequence[Sequence[Line]]) -> float:
 def mark_breaks(lines: Sequence[Line]) -> None:
     """Say of each line whether it begins a new line of the page's text: a paragraph, a row, a heading."""
     for index, line in enumerate(lines):
-        line.breaks = index == 0 or _breaks(
+        line.breaks = index == 0 or _is_break(
             lines[index - 1], line, lines[index + 1] if index + 1 < len(lines) else None, lines, index
         )
 
 
-def _breaks(above: Line, line: Line, below: Line | None, lines: Sequence[Line], index: int) -> bool:
+def _is_break(above: Line, line: Line, below: Line | None, lines: Sequence[Line], index: int) -> bool:
     if above.kind != line.kind or above.section != line.section or line.kind in ("table", "furniture"):
         return True
     if abs(above.size - line.size) > 0.09 * max(above.size, line.size) or above.upright != line.upright:
@@ -136,10 +136,10 @@ def _breaks(above: Line, line: Line, below: Line | None, lines: Sequence[Line], 
         return not (unfinished and line.text[:1].islower() and distance < 2.5 * line.height)
     if _ITEM.match(line.text):
         return True
-    return not unfinished and _indented(above, line, below)
+    return not unfinished and _is_indented(above, line, below)
 
 
-def _indented(above: Line, line: Line, below: Line | None) -> bool:
+def _is_indented(above: Line, line: Line, below: Line | None) -> bool:
     """Does a paragraph begin here, by an indented first line or after a short last one?"""
     step = 0.6 * line.size
     if line.box[0] > above.box[0] + step and (below is None or line.box[0] > below.box[0] + step):

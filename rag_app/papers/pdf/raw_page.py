@@ -58,7 +58,7 @@ class OutlineEntry:
 
 
 @dataclass(frozen=True)
-class Document:
+class DocumentInfo:
     """What pypdf tells about the file as a whole."""
 
     title: str = ""
@@ -90,7 +90,7 @@ def empty_page(number: int, label: str) -> RawPage:
     return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), np.zeros(0, bool))
 
 
-def blanked(text: str, words: np.ndarray) -> str:
+def blank_words(text: str, words: np.ndarray) -> str:
     """The text with spaces in place of these words, int32 (k, 2): all offsets stay."""
     pieces, done = [], 0
     for start, end in words.tolist():

@@ -33,22 +33,22 @@ class _Row:
     upright: bool
 
 
-def in_reading_order(page: RawPage) -> RawPage:
+def sort_reading_order(page: RawPage) -> RawPage:
     """The page itself, or the same page with text, words and lines in the order of its columns."""
     if _runs_upward(page):
         rows = _rows(page)
-        return _rebuilt(page, sorted(rows, key=lambda row: (round((row.top + row.bottom) / 2 / 4), row.x0)))
+        return _rebuild_page(page, sorted(rows, key=lambda row: (round((row.top + row.bottom) / 2 / 4), row.x0)))
     two, more = _may_jump(page)
     if not two and not more:
         return page
     rows = _rows(page)
-    gutter = _gutter(page, rows) if two else None
+    gutter = _find_gutter(page, rows) if two else None
     gutters = [gutter] if gutter is not None else _gutters(page, rows) if more else []
     if not gutters:
         return page
     for one in gutters:
-        rows = _split(page, rows, one)
-    return _rebuilt(page, _sorted(rows, gutters))
+        rows = _split_rows(page, rows, one)
+    return _rebuild_page(page, _sort_rows(rows, gutters))
 
 
 def _runs_upward(page: RawPage) -> bool:
@@ -89,7 +89,7 @@ def _row(
     return _Row(first, end, x0, top, x1, bottom, size, bold, upright)
 
 
-def _gutter(page: RawPage, rows: list[_Row]) -> float | None:
+def _find_gutter(page: RawPage, rows: list[_Row]) -> float | None:
     """The x of the strip between two columns when the drawing order keeps jumping over it; else None."""
     jumps: list[tuple[float, float]] = []  # right edge of the left side, left edge of the right side
     for row in rows:
@@ -167,7 +167,7 @@ def _level_lines(page: RawPage, rows: list[_Row]) -> list[list[tuple[float, floa
     return lines
 
 
-def _split(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
+def _split_rows(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     """Rows that reach over the gutter without a word upon it, cut where they cross it."""
     parts: list[_Row] = []
     for row in rows:
@@ -183,7 +183,7 @@ def _split(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     return parts
 
 
-def _sorted(rows: list[_Row], gutters: list[float]) -> list[_Row]:
+def _sort_rows(rows: list[_Row], gutters: list[float]) -> list[_Row]:
     """Bands from top to bottom, parted by rows across columns; in each the columns from left to right."""
 
     def is_across(row: _Row) -> bool:
@@ -204,7 +204,7 @@ def _sorted(rows: list[_Row], gutters: list[float]) -> list[_Row]:
     return found
 
 
-def _rebuilt(page: RawPage, rows: list[_Row]) -> RawPage:
+def _rebuild_page(page: RawPage, rows: list[_Row]) -> RawPage:
     pieces: list[str] = []
     words: list[np.ndarray] = []
     length = 0

@@ -67,7 +67,7 @@ def _mark_captions(lines: Sequence[Line]) -> None:
         line.kind = "caption"
         above = line
         for below in lines[index + 1 :]:
-            if below.kind != "body" or not _same_caption(above, below):
+            if below.kind != "body" or not _is_same_caption(above, below):
                 break
             below.kind = "caption"
             above = below
@@ -78,7 +78,7 @@ def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     match = _CAPTION.match(line.text)
     if not match or not re.search(r"\d|[A-Z]\b", match[0][3:]):
         return False
-    if index and _goes_on(lines[index - 1], line):
+    if index and _is_continued(lines[index - 1], line):
         return False
     if match["mark"] is not None:
         return True
@@ -88,7 +88,7 @@ def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     return False
 
 
-def _goes_on(above: Line, line: Line) -> bool:
+def _is_continued(above: Line, line: Line) -> bool:
     """Does a line go on with the sentence above it: "... as shown in / Table 6. There ..."?"""
     near = -0.3 * line.height < line.box[1] - above.box[3] < 0.6 * line.height
     alike = abs(above.size - line.size) < 0.06 * line.size and abs(above.box[0] - line.box[0]) < 2 * line.size
@@ -96,7 +96,7 @@ def _goes_on(above: Line, line: Line) -> bool:
     return above.kind == "body" and near and alike and unfinished and above.words >= 5
 
 
-def _same_caption(above: Line, below: Line) -> bool:
+def _is_same_caption(above: Line, below: Line) -> bool:
     if abs(below.size - above.size) > 0.06 * above.size or below.gaps >= 2:
         return False
     distance = below.box[1] - above.box[3]
@@ -106,7 +106,7 @@ def _same_caption(above: Line, below: Line) -> bool:
     return not _CAPTION.match(below.text) or below.text[0].islower()
 
 
-def _tabular(line: Line) -> bool:
+def _is_tabular(line: Line) -> bool:
     if numbered_heading(line):
         return False
     tokens = line.text.split()
@@ -120,7 +120,7 @@ def _tabular(line: Line) -> bool:
 
 def _mark_tables(lines: Sequence[Line]) -> None:
     """Runs of lines with cells. Between two rows with cells a few short lines belong to the table as well."""
-    rows = [line.kind == "body" and line.upright and _tabular(line) for line in lines]
+    rows = [line.kind == "body" and line.upright and _is_tabular(line) for line in lines]
     index = 0
     while index < len(lines):
         if not rows[index]:
@@ -142,11 +142,11 @@ def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
     end = start + 1
     index = start + 1
     while index < len(lines) and index - end < 3:
-        if lines[index].kind != "body" or numbered_heading(lines[index]) or _far(lines[index - 1], lines[index]):
+        if lines[index].kind != "body" or numbered_heading(lines[index]) or _is_far(lines[index - 1], lines[index]):
             break
         if rows[index]:
             end = index + 1
-        elif _prose(lines[index]):
+        elif _is_prose(lines[index]):
             break
         index += 1
     return end
@@ -156,8 +156,8 @@ def _joins_table(line: Line, row: Line) -> bool:
     return (
         line.kind == "body"
         and not numbered_heading(line)
-        and not _prose(line)
-        and not _far(line, row)
+        and not _is_prose(line)
+        and not _is_far(line, row)
         and line.size <= row.size * 1.1
     )
 
@@ -170,8 +170,8 @@ def _mark_labels(lines: Sequence[Line]) -> None:
         after = index
         while after < len(lines) and lines[after].kind == "caption":
             after += 1
-        above = _labels(lines, range(index - 1, -1, -1))
-        for label in above or _labels(lines, range(after, len(lines))):
+        above = _find_labels(lines, range(index - 1, -1, -1))
+        for label in above or _find_labels(lines, range(after, len(lines))):
             label.kind = "furniture"
     _mark_axes(lines)
 
@@ -180,7 +180,7 @@ def _mark_axes(lines: Sequence[Line]) -> None:
     """Long runs of lone numbers and short words, wherever they stand: the axes of a chart."""
     run: list[Line] = []
     for line in [*lines, *lines[-1:]]:
-        if line.kind in ("body", "furniture") and line not in run and not numbered_heading(line) and _label(line):
+        if line.kind in ("body", "furniture") and line not in run and not numbered_heading(line) and _is_label(line):
             run.append(line)
             continue
         numbers = sum(1 for one in run if all(_NUMERIC.match(token) for token in one.text.split()))
@@ -190,40 +190,40 @@ def _mark_axes(lines: Sequence[Line]) -> None:
         run = []
 
 
-def _labels(lines: Sequence[Line], indices: range) -> list[Line]:
+def _find_labels(lines: Sequence[Line], indices: range) -> list[Line]:
     """The run of loose short lines along `indices`; empty when there are too few to be a figure's."""
     found: list[Line] = []
     for index in indices:
         line = lines[index]
-        if line.kind not in ("body", "table") or numbered_heading(line) or not _label(line):
+        if line.kind not in ("body", "table") or numbered_heading(line) or not _is_label(line):
             break
         found.append(line)
     return found if len(found) >= 3 else []
 
 
-def _label(line: Line) -> bool:
+def _is_label(line: Line) -> bool:
     """Words or ticks of a chart: short, no sentence, and no row of a table set as a figure."""
     if not line.upright:
         return True
     tokens = line.text.split()
     numeric = [token for token in tokens if _NUMERIC.match(token)]
-    if (len(numeric) >= 3 and not _rising(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
+    if (len(numeric) >= 3 and not _is_rising(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
         return False
     return (len(tokens) <= 5 or len(numeric) >= 0.6 * len(tokens)) and not re.search(r"[.:,;?]$", line.text)
 
 
-def _rising(numeric: Sequence[str]) -> bool:
+def _is_rising(numeric: Sequence[str]) -> bool:
     """Ticks of an axis grow; the figures of a row seldom do."""
     values = [float(token) for token in numeric if re.fullmatch(r"\d+(?:\.\d+)?", token)]
     return len(values) == len(numeric) and all(one < two for one, two in pairwise(values))
 
 
-def _prose(line: Line) -> bool:
+def _is_prose(line: Line) -> bool:
     """A line that reads as part of a paragraph."""
     ended = bool(re.search(r"[a-z][.:]$", line.text))
     return line.gaps == 0 and (line.words >= 9 or ended or (line.words >= 6 and line.text[:1].islower()))
 
 
-def _far(above: Line, below: Line) -> bool:
+def _is_far(above: Line, below: Line) -> bool:
     distance = below.box[1] - above.box[3]
     return distance > 2.2 * above.height or distance < -4 * above.height

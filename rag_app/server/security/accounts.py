@@ -24,13 +24,13 @@ _N, _R, _P, _LENGTH = 2**14, 8, 5, 32
 _MEMORY = 64 * 1024 * 1024
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """The password as it is kept: method, strength, a salt of its own, hash."""
     salt = secrets.token_bytes(16)
-    return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(_scrypt(password, salt, _N, _R, _P))}"
+    return f"scrypt${_N}${_R}${_P}${_to_base64(salt)}${_to_base64(_scrypt(password, salt, _N, _R, _P))}"
 
 
-def matches(password: str, kept: str) -> bool:
+def is_correct_password(password: str, kept: str) -> bool:
     """Whether the password is the one that is kept; compared in constant time. Raises ValueError for a damaged one."""
     method, n, r, p, salt, digest = kept.split("$")
     if method != "scrypt":
@@ -44,14 +44,14 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(content, salt=salt, n=n, r=r, p=p, dklen=_LENGTH, maxmem=_MEMORY)
 
 
-def _text(content: bytes) -> str:
+def _to_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
 @cache
-def _nobody() -> str:
+def _dummy_hash() -> str:
     """A hash that no password has, so that a name that is not there takes as long as a wrong password."""
-    return hashed(secrets.token_urlsafe(16))
+    return hash_password(secrets.token_urlsafe(16))
 
 
 class Accounts:
@@ -64,7 +64,7 @@ class Accounts:
     def __init__(self, file: Path, password: str = "") -> None:
         self.file = file
         self._password = password
-        self._kept_shared = hashed(password) if password else ""
+        self._kept_shared = hash_password(password) if password else ""
         self._seen: tuple[int, int, int] | None = None
         self._users: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -89,12 +89,12 @@ class Accounts:
         users = self._read()
         kept = self._kept_shared if user == SHARED else users.get(user, "")
         try:
-            right = matches(password, kept or _nobody())
+            right = is_correct_password(password, kept or _dummy_hash())
         except (ValueError, TypeError) as error:
             raise AccountError(f"{self.file}: the entry of {user[:40]} is damaged. Add the user again.") from error
         return user if right and kept else None
 
-    def stamp(self, user: str) -> str:
+    def password_stamp(self, user: str) -> str:
         """Another text once the user's password is another; empty when there is no such user."""
         return self._kept_shared if user == SHARED else self._read().get(user, "")
 
@@ -109,7 +109,7 @@ class Accounts:
             raise AccountError(f"The password must have at least {SHORTEST} characters.")
         users = dict(self._read())
         new = user not in users
-        users[user] = hashed(password)
+        users[user] = hash_password(password)
         self._write(users)
         return new
 
@@ -132,11 +132,11 @@ class Accounts:
         seen = status.st_mtime_ns, status.st_size, status.st_ino
         with self._lock:
             if seen != self._seen:
-                private(self.file)
-                self._users, self._seen = self._parsed(), seen
+                check_private_file(self.file)
+                self._users, self._seen = self._parse_file(), seen
             return self._users
 
-    def _parsed(self) -> dict[str, str]:
+    def _parse_file(self) -> dict[str, str]:
         try:
             users = json.loads(self.file.read_text(encoding="utf-8"))["users"]
             if all(NAME.fullmatch(name) and isinstance(kept, str) for name, kept in users.items()):
@@ -165,7 +165,7 @@ class Accounts:
                 temporary.unlink(missing_ok=True)
 
 
-def private(file: Path) -> None:
+def check_private_file(file: Path) -> None:
     """Raises AccountError when others on this machine may read or change the file. Windows has no such modes."""
     if os.name == "posix" and file.stat().st_mode & 0o077:
         raise AccountError(f"{file}: others on this machine can read it. Run: chmod 600 {file}")

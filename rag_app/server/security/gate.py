@@ -53,11 +53,11 @@ _HEADERS = (
 )
 
 
-class TooSlow(Exception):
+class RequestTimeout(Exception):
     """The body of a request has not come in time (ui_patience)."""
 
 
-def address(host: str, protected: bool) -> str:
+def listening_address(host: str, protected: bool) -> str:
     """The address to listen on. Raises SettingsError for one that other machines can reach, unless `protected`."""
     name = host.strip().strip("[]").casefold()
     if name == "localhost":
@@ -78,7 +78,7 @@ def address(host: str, protected: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Hosts:
+class AllowedHosts:
     """Names under which the page may be asked for. `proxy` is the one of RAG_ROOT_PATH, with its port."""
 
     names: frozenset[str]
@@ -89,7 +89,7 @@ class Hosts:
         return host in self.names or (self.any_address and _is_address(host))
 
 
-def allowed_hosts(root_path: str, listening: str = "127.0.0.1") -> Hosts:
+def allowed_hosts(root_path: str, listening: str = "127.0.0.1") -> AllowedHosts:
     """This machine's names, what it listens on, and the proxy's name where root_path is a full URL."""
     proxy = urlsplit(root_path) if "://" in root_path else urlsplit("")
     names = {"localhost", "127.0.0.1", "::1", listening.casefold()}
@@ -98,7 +98,7 @@ def allowed_hosts(root_path: str, listening: str = "127.0.0.1") -> Hosts:
     outside = not ipaddress.ip_address(listening).is_loopback
     if outside:
         names.add(socket.gethostname().casefold())
-    return Hosts(frozenset(names), proxy.netloc.casefold(), outside)
+    return AllowedHosts(frozenset(names), proxy.netloc.casefold(), outside)
 
 
 def _is_address(host: str) -> bool:
@@ -109,11 +109,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
-class Gate:
+class RequestGuard:
     """Refuses other hosts' pages (DNS rebinding, cross-site requests), closed routes and large bodies."""
 
     def __init__(
-        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], hosts: Hosts, more: Collection[str] = ()
+        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], hosts: AllowedHosts, more: Collection[str] = ()
     ) -> None:
         """`more`: paths that are served besides those of the page."""
         self.app = app
@@ -123,7 +123,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
-        refusal = refuse(scope, self.hosts, self.more) if scope["type"] == "http" else (403, "Not served.")
+        refusal = find_refusal(scope, self.hosts, self.more) if scope["type"] == "http" else (403, "Not served.")
         if refusal is not None:
             return await _answer(send, scope["type"], *refusal)
 
@@ -135,7 +135,7 @@ class Gate:
         await self.app(scope, receive, with_headers)
 
 
-def refuse(scope: Scope, hosts: Hosts, more: Collection[str] = ()) -> tuple[int, str] | None:
+def find_refusal(scope: Scope, hosts: AllowedHosts, more: Collection[str] = ()) -> tuple[int, str] | None:
     """Why a request is not served, as status and sentence; None when it is."""
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     if _host(headers.get(b"host", "")) not in hosts:
@@ -149,12 +149,12 @@ def refuse(scope: Scope, hosts: Hosts, more: Collection[str] = ()) -> tuple[int,
     path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
     if path not in _OPEN and path not in more and not path.startswith(_OPEN_BELOW):
         return 404, "Not found."
-    if scope["method"] not in ("GET", "HEAD") and not _small(headers, path):
+    if scope["method"] not in ("GET", "HEAD") and not _is_small(headers, path):
         return 413, "Too large."
     return None
 
 
-def _is_own(origin: str, host: str, hosts: Hosts) -> bool:
+def _is_own(origin: str, host: str, hosts: AllowedHosts) -> bool:
     """Whether a request comes from the page itself: the same name and port that it asks for, or the proxy's."""
     try:
         parts = urlsplit(origin)
@@ -164,7 +164,7 @@ def _is_own(origin: str, host: str, hosts: Hosts) -> bool:
         return False
 
 
-def _small(headers: dict[bytes, str], path: str) -> bool:
+def _is_small(headers: dict[bytes, str], path: str) -> bool:
     length = headers.get(b"content-length", "")
     return length.isascii() and length.isdigit() and int(length) <= (LARGEST_FILE if path == _FILES else LARGEST_BODY)
 

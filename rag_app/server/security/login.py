@@ -16,7 +16,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from rag_app.errors import AccountError
-from rag_app.server.i18n import LANGUAGES, say, spoken
+from rag_app.server.i18n import LANGUAGES, translate, current_language
 from rag_app.server.security.gate import Message, Receive, Scope, Send
 
 LOG_IN, LOG_OUT = "/login", "/logout"
@@ -40,7 +40,7 @@ _STYLE = (
 )
 
 
-class Users(Protocol):
+class UserDirectory(Protocol):
     """Who may log in (accounts.Accounts)."""
 
     @property
@@ -48,16 +48,16 @@ class Users(Protocol):
     @property
     def by_name(self) -> bool: ...
     def check(self, name: str, password: str) -> str | None: ...
-    def stamp(self, user: str) -> str: ...
+    def password_stamp(self, user: str) -> str: ...
 
 
-class LogIn:
+class LogInMiddleware:
     """Serves `app` to who has logged in, with scope["user"]; to everybody, as user "", where nobody needs to."""
 
     def __init__(
         self,
         app: Callable[[Scope, Receive, Send], Awaitable[None]],
-        users: Users,
+        users: UserDirectory,
         root_path: str = "",
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
@@ -68,8 +68,8 @@ class LogIn:
         self.home = urlsplit(root_path).path.rstrip("/") + "/"
         self.https = root_path.startswith("https://")
         self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
-        self.log_ins = LogIns(clock)
-        self.brake = Brake(clock)
+        self.log_ins = LogInSessions(clock)
+        self.brake = RateLimiter(clock)
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
         self._waiting = 0
 
@@ -87,20 +87,20 @@ class LogIn:
                 return await self._log_in(scope, receive, send)
             if path == LOG_OUT and scope["method"] == "POST":
                 self.log_ins.end(self._token(scope))
-                return await self._go_home(send, self._set(scope, "", 0))
+                return await self._go_home(send, self._cookie_header(scope, "", 0))
             if user is None:
                 return await self._refuse(scope, send, path)
         except AccountError as error:
-            return await _say(send, 503, str(error))
+            return await _send_text(send, 503, str(error))
         scope["user"] = user
-        await self.app(scope, receive, send if path.startswith(_OURS) else _uncached(send))
+        await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = str((scope.get("client") or ("",))[0])
         fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
         name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
         if self._waiting >= MOST_WAITING:
-            return await self._form(send, 429, say("login.crowd"))
+            return await self._form(send, 429, translate("login.crowd"))
         self._waiting += 1
         try:
             async with self._checks:  # asked here: many tries at once are no way around it
@@ -111,21 +111,21 @@ class LogIn:
         finally:
             self._waiting -= 1
         if wait:
-            words = say("login.too-often", minutes=math.ceil(wait / 60))
+            words = translate("login.too-often", minutes=math.ceil(wait / 60))
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
         if user is None:
-            return await self._form(send, 401, say("login.wrong"))
+            return await self._form(send, 401, translate("login.wrong"))
         self.brake.forget(address, name)
         token = self.log_ins.begin(user, self.users.stamp(user))
-        await self._go_home(send, self._set(scope, token, STAYS))
+        await self._go_home(send, self._cookie_header(scope, token, STAYS))
 
     async def _refuse(self, scope: Scope, send: Send, path: str) -> None:
         if path != "/" or scope["method"] not in ("GET", "HEAD"):
-            return await _say(send, 401, say("login.first"))
+            return await _send_text(send, 401, translate("login.first"))
         headers = dict(scope["headers"])
         if headers.get(b"sec-fetch-site") == b"cross-site":
             # A link from elsewhere comes without the cookie (SameSite=Strict); asked for by our own page it comes.
-            again = f'<!doctype html><meta http-equiv="refresh" content="0"><title>{say("page.title")}</title>'
+            again = f'<!doctype html><meta http-equiv="refresh" content="0"><title>{translate("page.title")}</title>'
             return await _html(send, 200, again)
         await self._form(send, 401)
 
@@ -135,16 +135,16 @@ class LogIn:
         first = ""
         if self.users.by_name:
             field = '<input name="name" autocomplete="username" autocapitalize="none" required autofocus>'
-            first = f"<label>{say('login.name')}{field}</label>"
+            first = f"<label>{translate('login.name')}{field}</label>"
         focus = "" if first else " autofocus"
         problem = f'<p role="alert">{html.escape(said)}</p>' if said else ""
         password = f'<input name="password" type="password" autocomplete="current-password" required{focus}>'
         page = (
-            f'<!doctype html><html lang="{LANGUAGES[spoken()]}"><meta charset="utf-8">'
-            f"<title>{say('login.title')}</title>"
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{say("page.title")}</h1>'
+            f'<!doctype html><html lang="{LANGUAGES[current_language()]}"><meta charset="utf-8">'
+            f"<title>{translate('login.title')}</title>"
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{translate("page.title")}</h1>'
             f'<form method="post" action="{html.escape(self.home, quote=True)}login">{first}'
-            f"<label>{say('login.password')}{password}</label>{problem}<button>{say('login.log-in')}</button></form></html>"
+            f"<label>{translate('login.password')}{password}</label>{problem}<button>{translate('login.log-in')}</button></form></html>"
         )
         await _html(send, status, page, more)
 
@@ -153,7 +153,7 @@ class LogIn:
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _set(self, scope: Scope, token: str, seconds: int) -> bytes:
+    def _cookie_header(self, scope: Scope, token: str, seconds: int) -> bytes:
         secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
         kept = f"Path={self.home}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
         return f"{self.cookie}={token}; {kept}".encode()
@@ -169,7 +169,7 @@ class LogIn:
         return jar[self.cookie].value if self.cookie in jar else ""
 
 
-class LogIns:
+class LogInSessions:
     """Who is logged in, by the hash of the cookie's value. In memory only: a restart asks for the password again."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -203,29 +203,29 @@ class LogIns:
             self._all.pop(_digest(token), None)
 
 
-class Brake:
+class RateLimiter:
     """Failed log-ins of late, by address and by name; a name is slowed much later, lest one address lock others out."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def wait(self, address: str, name: str) -> float:
+    def seconds_to_wait(self, address: str, name: str) -> float:
         """Seconds until the next try; 0: now."""
-        return max(self._left(key, most) for key, most in self._keys(address, name))
+        return max(self._seconds_left(key, most) for key, most in self._keys(address, name))
 
-    def fail(self, address: str, name: str) -> None:
+    def record_failure(self, address: str, name: str) -> None:
         for key, most in self._keys(address, name):
             self._failed.setdefault(key, deque(maxlen=most)).append(self._clock())
             self._failed.move_to_end(key)
         while len(self._failed) > LOG_INS_KEPT:
             self._failed.popitem(last=False)
 
-    def forget(self, address: str, name: str) -> None:
+    def clear_failures(self, address: str, name: str) -> None:
         for key, _ in self._keys(address, name):
             self._failed.pop(key, None)
 
-    def _left(self, key: str, most: int) -> float:
+    def _seconds_left(self, key: str, most: int) -> float:
         times = self._failed.get(key, deque())
         return max(0.0, times[0] + WINDOW - self._clock()) if len(times) >= most else 0.0
 
@@ -248,10 +248,10 @@ async def _body(receive: Receive) -> bytes:
     return body[:LONGEST_FORM]
 
 
-def _uncached(send: Send) -> Send:
+def _forbid_caching(send: Send) -> Send:
     """What one user gets no cache may hand to another."""
 
-    async def sent(message: Message) -> None:
+    async def send_uncached(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", []))
             if not any(name.lower() == b"cache-control" for name, _ in headers):
@@ -259,7 +259,7 @@ def _uncached(send: Send) -> Send:
             message["headers"] = [*headers, (b"vary", b"cookie")]
         await send(message)
 
-    return sent
+    return send_uncached
 
 
 async def _html(send: Send, status: int, page: str, more: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -273,7 +273,7 @@ async def _html(send: Send, status: int, page: str, more: list[tuple[bytes, byte
     await send({"type": "http.response.body", "body": page.encode()})
 
 
-async def _say(send: Send, status: int, text: str) -> None:
+async def _send_text(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode("utf-8", "replace")})

@@ -9,14 +9,14 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from rag_app.server.security.gate import Message, Receive, Scope, Send, TooSlow
+from rag_app.server.security.gate import Message, Receive, Scope, Send, RequestTimeout
 
 SECONDS_FOR_HEAD = 15.0  # from the first byte, or from connecting
 SECONDS_FOR_BODY = 60.0
 MOST_CONNECTIONS = 1000
 
 
-class PatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """uvicorn's HTTP protocol, which waits for ever for the head of a request, with an end to that."""
 
     _late: asyncio.TimerHandle | None = None
@@ -56,12 +56,12 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def with_patience(
+def limit_slow_requests(
     app: Callable[[Scope, Receive, Send], Awaitable[None]],
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """The app; a request whose body has not come in time ends with 408."""
 
-    async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+    async def limited_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             return await app(scope, receive, send)
         until: float | None = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
@@ -74,7 +74,7 @@ def with_patience(
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError as error:
-                raise TooSlow from error
+                raise RequestTimeout from error
             until = until if message.get("more_body") else None
             return message
 
@@ -87,16 +87,16 @@ def with_patience(
 
         try:
             await app(scope, received, sent)
-        except TooSlow:
+        except RequestTimeout:
             if begun:
                 return
             await send({"type": "http.response.start", "status": 408, "headers": [(b"connection", b"close")]})
             await send({"type": "http.response.body", "body": b"Too slow."})
 
-    return patient
+    return limited_app
 
 
 def server_options(certificate: Any = None, key: Any = None) -> dict[str, Any]:
     """What uvicorn is told about patience and https."""
     secure = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key) if key else None} if certificate else {}
-    return {"http": PatientProtocol, "limit_concurrency": MOST_CONNECTIONS, **secure}
+    return {"http": TimeoutProtocol, "limit_concurrency": MOST_CONNECTIONS, **secure}

@@ -17,14 +17,14 @@ from fastapi.responses import Response
 
 from rag_app.errors import HistoryFault, RagError
 from rag_app.outputs.feedback import Verdict
-from rag_app.outputs.history import History, Saved, SavedTurn, new_conversation
-from rag_app.outputs.markdown import safe_name
-from rag_app.outputs.save import MEDIA_TYPE, SUFFIX, Library, bundle, exported
+from rag_app.outputs.history import History, SavedConversation, SavedTurn, new_conversation
+from rag_app.outputs.markdown import export_file_name
+from rag_app.outputs.save import MEDIA_TYPE, SUFFIX, SourceLookup, make_bundle, collect_export
 from rag_app.records import Answer, Citation
 from rag_app.server.conversations import Conversation, Turn
-from rag_app.server.i18n import say
-from rag_app.server.runs import Runs
-from rag_app.server.web.markdown import shown
+from rag_app.server.i18n import translate
+from rag_app.server.runs import AnswerRuns
+from rag_app.server.web.markdown import escape_html
 from rag_app.server.web.reading_panel import PREFIX
 from rag_app.server.web.render import answer_html, question_html
 
@@ -34,13 +34,13 @@ NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
 
 
-class Talks:
+class ConversationPanel:
     """The conversations of the page, kept by a History; the page goes on without it when it cannot be used."""
 
     def __init__(
-        self, history: History, name: NamePlace, name_answer: NameAnswer | None = None, runs: Runs | None = None
+        self, history: History, name: NamePlace, name_answer: NameAnswer | None = None, runs: AnswerRuns | None = None
     ) -> None:
-        self.runs = runs or Runs()
+        self.runs = runs or AnswerRuns()
         self._history = history
         self._name = name
         self._name_answer = name_answer
@@ -48,7 +48,7 @@ class Talks:
     def begin(self, conversation: Conversation, question: str, answer: str) -> Turn:
         """A new turn at the end of the conversation, which gets an id with its first."""
         conversation.id = conversation.id or new_conversation()
-        turn = Turn(asked_question_html(question), answer, conversation=conversation.id)
+        turn = Turn(editable_question_html(question), answer, conversation=conversation.id)
         conversation.turns.append(turn)
         return turn
 
@@ -84,7 +84,7 @@ class Talks:
 
     def _turn(self, id: str, saved: SavedTurn) -> Turn:
         around = self._html(saved.answer, saved.id, saved.verdict, saved.reason)
-        return Turn(asked_question_html(saved.answer.question), around, saved.answer, id, saved.id)
+        return Turn(editable_question_html(saved.answer.question), around, saved.answer, id, saved.id)
 
     def _html(self, answer: Answer, turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
         thumbs = thumbs_html(turn, verdict, reason) if turn and answer.status != "error" else ""
@@ -97,18 +97,18 @@ class Talks:
             coming = {run.conversation: run for run in self.runs.all()}
             known = {one.id for one in saved}
             begun = [
-                Saved(run.conversation, run.question, run.turn.began, run.turn.began, 0)
+                SavedConversation(run.conversation, run.question, run.turn.began, run.turn.began, 0)
                 for run in coming.values()
                 if run.conversation not in known and not conversation.sought
             ]
             again = [replace(one, updated=coming[one.id].turn.began) if one.id in coming else one for one in saved]
             # By the last question: an answer that ends moves nothing, or a press would meet another row than was meant.
             listed = sorted([*begun, *again], key=lambda one: one.updated, reverse=True)
-            return rows_html(listed, conversation.id, time.time(), coming)
+            return conversation_list_html(listed, conversation.id, time.time(), coming)
         except HistoryFault as error:
-            return f'<p class="problem">{shown(str(error))}</p>'
+            return f'<p class="problem">{escape_html(str(error))}</p>'
 
-    def do(self, wish: str, conversation: Conversation) -> None:
+    def handle_action(self, wish: str, conversation: Conversation) -> None:
         """What was pressed in the page: {"do", "id", "text", …}. What cannot be done is left undone."""
         try:
             value: dict[str, Any] = json.loads(wish)
@@ -138,7 +138,7 @@ class Talks:
                 known.answer = self._html(known.record, turn, verdict, reason)
 
 
-def asked_question_html(question: str) -> str:
+def editable_question_html(question: str) -> str:
     """What the user typed, with a button to change it and ask again."""
     return f'<div class="asked-question">{question_html(question)}{_edit()}</div>'
 
@@ -147,13 +147,13 @@ def understood_html(answer: Answer) -> str:
     """How a follow-up was understood, and a button to change that; empty for a question that stands alone."""
     if not answer.asked:
         return ""
-    asked = f'<span class="question-text">{shown(answer.asked)}</span>'
-    return f'<div class="understood">{say("question.understood")} {asked}{_edit()}</div>'
+    asked = f'<span class="question-text">{escape_html(answer.asked)}</span>'
+    return f'<div class="understood">{translate("question.understood")} {asked}{_edit()}</div>'
 
 
 def _edit() -> str:
-    hint = say("question.edit-hint")
-    return f'<button type="button" class="edit-question text-button" title="{hint}">{say("question.edit")}</button>'
+    hint = translate("question.edit-hint")
+    return f'<button type="button" class="edit-question text-button" title="{hint}">{translate("question.edit")}</button>'
 
 
 def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
@@ -162,33 +162,33 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
         f'<button type="button" class="thumb {name}{" chosen" if verdict == name else ""}" value="{turn}:{name}" '
         f'title="{words}">{sign}</button>'
         for name, sign, words in (
-            ("up", say("answer.up"), say("answer.good")),
-            ("down", say("answer.down"), say("answer.bad")),
+            ("up", translate("answer.up"), translate("answer.good")),
+            ("down", translate("answer.down"), translate("answer.bad")),
         )
     )  # the browser's sanitizer drops aria attributes: talk.js puts them in
-    said = f'<span class="said">{shown(reason)}</span>' if reason else ""
+    said = f'<span class="said">{escape_html(reason)}</span>' if reason else ""
     return f'<div class="thumbs">{buttons}{said}</div>'
 
 
-def rows_html(saved: Sequence[Saved], now: str, time_now: float, coming: Collection[str] = ()) -> str:
+def conversation_list_html(saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = ()) -> str:
     """The list of conversations; `now` is the one that is open, in those that are `coming` an answer is being made."""
     rows = "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved)
-    empty = "" if rows else f'<li class="empty">{say("history.none")}</li>'
+    empty = "" if rows else f'<li class="empty">{translate("history.none")}</li>'
     return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
 
 
-def _row(saved: Saved, is_open: bool, now: float, coming: bool) -> str:
-    id, title = html.escape(saved.id, quote=True), shown(saved.title)
-    asked = say("history.questions", n=saved.turns)
+def _row(saved: SavedConversation, is_open: bool, now: float, coming: bool) -> str:
+    id, title = html.escape(saved.id, quote=True), escape_html(saved.title)
+    asked = translate("history.questions", n=saved.turns)
     same_day = time.strftime("%x", time.localtime(saved.updated)) == time.strftime("%x", time.localtime(now))
     when = time.strftime("%H:%M" if same_day else "%Y-%m-%d", time.localtime(saved.updated))
     current = ' aria-current="true"' if is_open else ""
-    facts = say("history.answering") if coming else f"{asked} · {when}"
+    facts = translate("history.answering") if coming else f"{asked} · {when}"
     return (
         f'<li><button type="button" class="open-conversation" value="{id}"{current}><span class="title">{title}</span>'
         f'<span class="facts">{facts}</span></button>'
-        f"{_icon('rename', say('history.rename'), say('history.rename-one', title=title), '✎', id)}"
-        f"{_icon('delete', say('history.delete'), say('history.delete-one', title=title), '✕', id)}</li>"
+        f"{_icon('rename', translate('history.rename'), translate('history.rename-one', title=title), '✎', id)}"
+        f"{_icon('delete', translate('history.delete'), translate('history.delete-one', title=title), '✕', id)}</li>"
     )
 
 
@@ -199,7 +199,7 @@ def _icon(name: str, words: str, label: str, sign: str, id: str) -> str:
     )
 
 
-def take_routes(library: Library, history: History) -> APIRouter:
+def export_routes(library: SourceLookup, history: History) -> APIRouter:
     """The route of a whole conversation; `history` is the one of the user whose page this is."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
@@ -209,8 +209,8 @@ def take_routes(library: Library, history: History) -> APIRouter:
             answers = [turn.answer for turn in history.load(id) if turn.answer.status != "error"]
             if not answers:
                 return Response(status_code=204)
-            name = safe_name(answers[0].question, "conversation")
-            content = bundle(exported(library, answers), name)
+            name = export_file_name(answers[0].question, "conversation")
+            content = make_bundle(collect_export(library, answers), name)
         except KeyError:  # nothing was answered in it yet
             return Response(status_code=204)
         except RagError as error:

@@ -10,7 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from importlib import resources
 from typing import TypeVar
 
-from rag_app.server.i18n import LANGUAGES, filled, page_texts, preferred, speak, spoken
+from rag_app.server.i18n import LANGUAGES, fill_markup, page_texts, choose_language, set_language, current_language
 from rag_app.server.security.gate import Message, Receive, Scope, Send
 
 COOKIE = "rag_app_language"  # set by settings.js: a choice for one browser, of no use to anybody else
@@ -24,7 +24,7 @@ def language_for(headers: Mapping[str, str], configured: str = AUTO) -> str:
     chosen = _cookie(headers.get("cookie", ""))
     if chosen in LANGUAGES:
         return chosen
-    return configured if configured in LANGUAGES else preferred(headers.get("accept-language", ""))
+    return configured if configured in LANGUAGES else choose_language(headers.get("accept-language", ""))
 
 
 def _cookie(header: str) -> str:
@@ -38,7 +38,7 @@ def _cookie(header: str) -> str:
 def in_language(language: str, steps: Iterator[Item]) -> Iterator[Item]:
     """`steps`, each of them made in that language, whatever context asks for it."""
     context = contextvars.copy_context()
-    context.run(speak, language)
+    context.run(set_language, language)
     try:
         while True:
             try:
@@ -51,7 +51,7 @@ def in_language(language: str, steps: Iterator[Item]) -> Iterator[Item]:
             context.run(close)
 
 
-class Spoken:
+class LanguageMiddleware:
     """Serves `app` with the language of each request set, and the texts put into what the page is made of."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], configured: str = AUTO) -> None:
@@ -63,21 +63,21 @@ class Spoken:
             return await self.app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         scope["language"] = language_for(headers, self.configured)
-        speak(scope["language"])
+        set_language(scope["language"])
         path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
         if path not in _FILLED:
             return await self.app(scope, receive, send)
         # Compressed, the texts could not be put in.
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app(scope, receive, _filling(send, scope["method"] == "HEAD"))
+        await self.app(scope, receive, _fill_response(send, scope["method"] == "HEAD"))
 
 
-def _filling(send: Send, no_body: bool) -> Send:
+def _fill_response(send: Send, no_body: bool) -> Send:
     """Holds the answer back until it is whole, fills it, and sends it."""
     start: Message = {}
     body = bytearray()
 
-    async def sent(message: Message) -> None:
+    async def send_filled(message: Message) -> None:
         if message["type"] == "http.response.start":
             start.update(message)
             return
@@ -88,27 +88,27 @@ def _filling(send: Send, no_body: bool) -> Send:
             return
         whole = bytes(body) if no_body else _with_texts(body.decode("utf-8")).encode("utf-8")
         kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-        kept += [(b"vary", b"accept-language, cookie"), (b"content-language", LANGUAGES[spoken()].encode())]
+        kept += [(b"vary", b"accept-language, cookie"), (b"content-language", LANGUAGES[current_language()].encode())]
         if not no_body:
             kept.append((b"content-length", str(len(whole)).encode()))
         await send({**start, "headers": kept})
         await send({"type": "http.response.body", "body": whole})
 
-    return sent
+    return send_filled
 
 
 def _with_texts(page: str) -> str:
     """The page with its texts: each [[key]], its language, and for its scripts the whole table."""
     # No text of the catalogue holds a character that means something to HTML or JSON (tests/test_texts.py).
     table = json.dumps(page_texts(), ensure_ascii=False)
-    own = LANGUAGES[spoken()]
-    page = filled(page).replace('lang="en"', f'lang="{own}"', 1)
-    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}{_frames()}"
+    own = LANGUAGES[current_language()]
+    page = fill_markup(page).replace('lang="en"', f'lang="{own}"', 1)
+    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}{_frame_script()}"
     return page.replace("<head>", f"<head><script>{script}</script>", 1)
 
 
 @cache
-def _frames() -> str:
+def _frame_script() -> str:
     """It has to run before Gradio's own scripts, and so stands here."""
     return (resources.files("rag_app.server.web") / "static" / "frames.js").read_text(encoding="utf-8")
 

@@ -10,19 +10,19 @@ from fastapi.responses import JSONResponse
 from rag_app.errors import HistoryFault, IndexMissing, RagError
 from rag_app.outputs.history import History
 from rag_app.records import LibraryMap
-from rag_app.server.i18n import say
-from rag_app.server.web.reading_panel import PREFIX, Library, Shelf
+from rag_app.server.i18n import translate
+from rag_app.server.web.reading_panel import PREFIX, PageSource, OpaqueIds
 
 MOST_PAGES = 12  # of one paper, the ones that were quoted most
 
 
-class MappedLibrary(Library, Protocol):
+class MapSource(PageSource, Protocol):
     """Where pages come from, and a map of them."""
 
     def map(self) -> LibraryMap: ...
 
 
-def map_json(library: MappedLibrary, shelf: Shelf, history: History) -> dict[str, Any]:
+def map_json(library: MapSource, shelf: OpaqueIds, history: History) -> dict[str, Any]:
     """Groups in the order of their size, and a point for each paper; its "pages" are [number, times quoted].
 
     "problem" says why there is nothing to show.
@@ -50,15 +50,15 @@ def map_json(library: MappedLibrary, shelf: Shelf, history: History) -> dict[str
                 "group": point.group,
                 "x": round(point.x, 4),
                 "y": round(point.y, 4),
-                "pages": _most(cited.get(point.paper, {})),
+                "pages": _most_cited(cited.get(point.paper, {})),
             }
             for point in points
         ],
-        "problem": "" if points else say("map.not-yet"),
+        "problem": "" if points else translate("map.not-yet"),
     }
 
 
-def alike(library: MappedLibrary) -> list[str]:
+def find_alike_papers(library: MapSource) -> list[str]:
     """Names of the two papers that are nearest to each other; empty while that is not known."""
     try:
         found = library.map()
@@ -67,17 +67,17 @@ def alike(library: MappedLibrary) -> list[str]:
     return [point.name for point in found.points if point.paper in found.alike]
 
 
-def _most(pages: dict[int, int]) -> list[list[int]]:
+def _most_cited(pages: dict[int, int]) -> list[list[int]]:
     most = sorted(pages, key=lambda page: -pages[page])[:MOST_PAGES]
     return [[page, pages[page]] for page in sorted(most)]
 
 
-def map_routes(library: MappedLibrary, shelf: Shelf, history: History) -> APIRouter:
+def map_routes(library: MapSource, shelf: OpaqueIds, history: History) -> APIRouter:
     """The route that the map is fetched from."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/map")
-    def drawn() -> JSONResponse:
+    def get_map() -> JSONResponse:
         return JSONResponse(map_json(library, shelf, history), headers={"Cache-Control": "no-store"})
 
     return routes

@@ -16,7 +16,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
-from rag_app.server.i18n import say
+from rag_app.server.i18n import translate
 from rag_app.text.characters import without_invisible
 
 Cite = Callable[[int], str]
@@ -44,7 +44,7 @@ _WORDS = re.compile(r"[A-Za-z]{3,}\s+[A-Za-z]{3,}")
 _COMMAND = re.compile(r"\\(?:text|mathrm|mathit|mathbf|operatorname\*?)\s*\{[^{}]*\}|\\[A-Za-z]+")
 
 
-def shown(text: str) -> str:
+def escape_html(text: str) -> str:
     """`text` as HTML that shows exactly its visible characters: escaped, and never taken for a formula."""
     return _DELIMITER.sub(r"\\<wbr>\1", html.escape(without_invisible(text), quote=True))
 
@@ -73,14 +73,14 @@ def plain_html(
     for paragraph in re.split(r"\n\s*\n", source.strip()):
         label = _LABEL.fullmatch(paragraph)
         if label:
-            paragraphs.append(f'<p class="label"><strong>{shown(label[1])}</strong></p>')
+            paragraphs.append(f'<p class="label"><strong>{escape_html(label[1])}</strong></p>')
             continue
         pieces, end = [], 0
         for mark in _MARK.finditer(paragraph):
             if int(mark[1]) in known:
-                pieces += [shown(paragraph[end : mark.start()]), cite(int(mark[1]))]
+                pieces += [escape_html(paragraph[end : mark.start()]), cite(int(mark[1]))]
                 end = mark.end()
-        pieces.append(shown(paragraph[end:]))
+        pieces.append(escape_html(paragraph[end:]))
         paragraphs.append("<p>" + "".join(pieces).replace("\n", "<br>") + "</p>")
     return _spans("\n".join(paragraphs))
 
@@ -115,17 +115,17 @@ def _spans(rendered: str) -> str:
 
     def span(match: re.Match[str]) -> str:
         inner = match[2]
-        if _BLOCK_TAG.search(inner) or not _balanced(inner):
+        if _BLOCK_TAG.search(inner) or not _is_balanced(inner):
             return inner
         if match[1] == _PARTLY:
-            return f'<span class="unsupported partly" title="{say("answer.partly-hint")}">{inner}</span>'
-        return f'<span class="unsupported" title="{say("answer.unsupported-hint")}">{inner}</span>'
+            return f'<span class="unsupported partly" title="{translate("answer.partly-hint")}">{inner}</span>'
+        return f'<span class="unsupported" title="{translate("answer.unsupported-hint")}">{inner}</span>'
 
     rendered = re.sub(f"([{_BEGIN}{_PARTLY}])([^{_BEGIN}{_PARTLY}{_END}]*){_END}", span, rendered)
     return rendered.translate(_SENTINELS)
 
 
-def _balanced(fragment: str) -> bool:
+def _is_balanced(fragment: str) -> bool:
     depth = 0
     for tag in re.findall(r"<(/?)(?:em|strong|s|code|span|button)\b", fragment):
         depth += -1 if tag else 1
@@ -134,7 +134,7 @@ def _balanced(fragment: str) -> bool:
     return depth == 0
 
 
-def shown_elsewhere(text: str) -> str:
+def render_unrestricted(text: str) -> str:
     """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
     return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
 
@@ -205,7 +205,7 @@ def _render_citation(renderer: Any, tokens: Any, index: int, options: Any, envir
 
 
 def _render_text(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
-    return shown(tokens[index].content)
+    return escape_html(tokens[index].content)
 
 
 def _render_code(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from fastapi import FastAPI
 
-from rag_app.server.i18n import Later, say
-from rag_app.server.security.gate import Message, Receive, Scope, Send, TooSlow
+from rag_app.server.i18n import LazyText, translate
+from rag_app.server.security.gate import Message, Receive, Scope, Send, RequestTimeout
 
 if TYPE_CHECKING:
     from rag_app.server.security.accounts import Accounts
@@ -28,19 +28,19 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class _House:
+class _UserPage:
     app: FastAPI
     task: asyncio.Task[None] | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     end: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def live(self) -> None:
+    async def run_lifespan(self) -> None:
         async with self.app.router.lifespan_context(self.app):
             self.ready.set()
             await self.end.wait()
 
 
-class Pages:
+class PerUserPages:
     """Sends each request to the page of scope["user"], which is made when the user first comes.
 
     By construction no session, event, place or picture is shared: what the web library keeps, it keeps per page. One
@@ -49,35 +49,35 @@ class Pages:
 
     def __init__(self, make: Callable[[str], FastAPI]) -> None:
         self._make = make
-        self._houses = {"": _House(make(""))}  # the page of whoever needs no log-in, there from the start
+        self._houses = {"": _UserPage(make(""))}  # the page of whoever needs no log-in, there from the start
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await self._live(receive, send)
-        house = await self._of(scope.get("user", ""))
+            return await self._handle_lifespan(receive, send)
+        house = await self._page_of(scope.get("user", ""))
         try:
             await house.app(scope, receive, send)
-        except TooSlow:
+        except RequestTimeout:
             raise
         except Exception as error:  # the web library has answered 500 to a request that no page of ours makes
             what = f"{scope.get('method')} {scope['path'][:200]!r}"
             _log.warning("%s could not be served (%s: %.200r)", what, type(error).__name__, str(error))
             _log.debug("it came from here", exc_info=error)
 
-    async def _of(self, user: str) -> _House:
+    async def _page_of(self, user: str) -> _UserPage:
         if user in self._houses:
             return self._houses[user]
         async with self._making:
             if user not in self._houses:
-                house = _House(await asyncio.to_thread(self._make, user))
+                house = _UserPage(await asyncio.to_thread(self._make, user))
                 await self._open(house)
                 self._houses[user] = house
                 threads = anyio.to_thread.current_default_thread_limiter()
                 threads.total_tokens = min(MOST_THREADS, threads.total_tokens + THREADS_PER_USER)
             return self._houses[user]
 
-    async def _open(self, house: _House) -> None:
+    async def _open(self, house: _UserPage) -> None:
         """A task of its own holds the page open, since it has to be closed by the task that opened it."""
         house.task = asyncio.create_task(house.live())
         ready = asyncio.create_task(house.ready.wait())
@@ -86,7 +86,7 @@ class Pages:
             ready.cancel()
             house.task.result()  # raises what kept it from opening
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _handle_lifespan(self, receive: Receive, send: Send) -> None:
         message: Message = await receive()
         await self._open(self._houses[""])
         await send({"type": "lifespan.startup.complete"})
@@ -100,7 +100,7 @@ class Pages:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-class OwnNote:
+class UserReaderNote:
     """The note on who reads; below it who has logged in, and the way out, where one has to log in."""
 
     def __init__(self, note: ReaderNote, user: str, root_path: str, accounts: Accounts) -> None:
@@ -114,16 +114,16 @@ class OwnNote:
         return self._note.name
 
     @property
-    def problem(self) -> str | Later:
+    def problem(self) -> str | LazyText:
         return self._note.problem
 
     def html(self) -> str:
         """The note as HTML."""
         if not self._accounts.required:
             return self._note.html()
-        who = say("reader.logged-in")
+        who = translate("reader.logged-in")
         if self._user:
-            who = f"{say('reader.logged-in-as')} <b>{html.escape(self._user)}</b>"
+            who = f"{translate('reader.logged-in-as')} <b>{html.escape(self._user)}</b>"
         action = html.escape(f"{self._home}logout", quote=True)
-        button = f'<button class="text-button">{say("login.log-out")}</button>'
+        button = f'<button class="text-button">{translate("login.log-out")}</button>'
         return f'{self._note.html()}<form class="account" method="post" action="{action}">{who} {button}</form>'

@@ -19,11 +19,11 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.errors import RagError
-from rag_app.outputs.markdown import FORMS, Form, safe_name
-from rag_app.outputs.save import exported
+from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
+from rag_app.outputs.save import collect_export
 from rag_app.papers.pdf.file import render_page
 from rag_app.records import Answer, Box, Citation, Page, Source
-from rag_app.server.i18n import say
+from rag_app.server.i18n import translate
 from rag_app.text.quote_matching import find_quote
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Picture = tuple[bytes, int, int]  # PNG, width and height in pixels
 Found = TypeVar("Found")
 
 
-class Library(Protocol):
+class PageSource(Protocol):
     """Where pages come from."""
 
     def papers(self) -> Sequence[PaperRow]: ...
@@ -51,10 +51,10 @@ class Library(Protocol):
     def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
 
 
-class Shelf:
+class OpaqueIds:
     """The papers and places that the page may open, by name. Safe to share between threads."""
 
-    def __init__(self, library: Library, render: Callable[[Path, int, float], Picture] = render_page) -> None:
+    def __init__(self, library: PageSource, render: Callable[[Path, int, float], Picture] = render_page) -> None:
         self._library = library
         self._render = render
         self._secret = secrets.token_bytes(32)
@@ -95,7 +95,7 @@ class Shelf:
                 self._answers.popitem(last=False)
         return name
 
-    def take_away(self, name: str, suffix: str) -> tuple[str, Form, str]:
+    def export_answer(self, name: str, suffix: str) -> tuple[str, ExportFormat, str]:
         """The answer in the form of that suffix: its text, the form, and a file's name.
 
         Raises KeyError when the name was never given out or there is no such form, ExportError when the answer has
@@ -104,7 +104,7 @@ class Shelf:
         with self._lock:
             answer = self._answers[name]
         form = FORMS[suffix]
-        return form.make(exported(self._library, [answer])), form, f"{safe_name(answer.question)}.{suffix}"
+        return form.make(collect_export(self._library, [answer])), form, f"{export_file_name(answer.question)}.{suffix}"
 
     def paper(self, name: str) -> str:
         """The paper behind a name. Raises KeyError when the name was never given out."""
@@ -120,7 +120,7 @@ class Shelf:
         """The paper's file. Raises KeyError when the library does not have it."""
         return self._library.path(paper)
 
-    def describe(self, paper: str, number: int, citation: Citation | None = None) -> dict[str, object]:
+    def describe_page(self, paper: str, number: int, citation: Citation | None = None) -> dict[str, object]:
         """What the reading pane shows of one page. Raises KeyError when there is no such paper or page."""
         page = self._library.page(paper, number)
         row = next((row for row in self._library.papers() if row.paper == paper), None)
@@ -198,13 +198,13 @@ def place_note(citation: Citation, marked: bool) -> str:
     """One or two sentences: how sure this place is, and why nothing is marked where nothing is."""
     parts = []
     if citation.digest:
-        parts.append(say("reading.digest"))
+        parts.append(translate("reading.digest"))
     if not citation.verified:
-        parts.append(say("reading.not-verified"))
+        parts.append(translate("reading.not-verified"))
     elif not marked:
-        parts.append(say("reading.not-placed"))
+        parts.append(translate("reading.not-placed"))
     elif not citation.digest:
-        parts.append(say("reading.verified"))
+        parts.append(translate("reading.verified"))
     return " ".join(parts)
 
 
@@ -221,23 +221,23 @@ def marked_text(text: str, quote: str) -> list[str]:
 _KINDS = {".pdf": "application/pdf"}
 
 
-def reading_routes(shelf: Shelf) -> APIRouter:
+def reading_routes(shelf: OpaqueIds) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
-        citation = _found(lambda: shelf.place(name))
-        return _said(_found(lambda: shelf.describe(citation.paper, citation.page, citation)))
+        citation = _find_or_404(lambda: shelf.place(name))
+        return _json_response(_find_or_404(lambda: shelf.describe(citation.paper, citation.page, citation)))
 
     @routes.get("/paper/{name}/{number}")
     def page(name: str, number: int) -> JSONResponse:
-        return _said(_found(lambda: shelf.describe(shelf.paper(name), number)))
+        return _json_response(_find_or_404(lambda: shelf.describe(shelf.paper(name), number)))
 
     @routes.get("/paper/{name}/{number}/picture")
     def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
-        data, tag = _found(lambda: shelf.picture(shelf.paper(name), number, wanted))
+        data, tag = _find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
         headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
@@ -245,28 +245,28 @@ def reading_routes(shelf: Shelf) -> APIRouter:
 
     @routes.get("/paper/{name}/{number}/file")
     def file(name: str, number: int) -> FileResponse:
-        path = _found(lambda: shelf.path(shelf.paper(name)))
+        path = _find_or_404(lambda: shelf.path(shelf.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = _found(lambda: shelf.take_away(name, suffix))
+        text, form, file_name = _find_or_404(lambda: shelf.take_away(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 
     return routes
 
 
-def _said(content: dict[str, object]) -> JSONResponse:
+def _json_response(content: dict[str, object]) -> JSONResponse:
     return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
 
-def _found(look: Callable[[], Found]) -> Found:
+def _find_or_404(look: Callable[[], Found]) -> Found:
     """The outermost edge of a request: what is not there is 404, what cannot be read says why."""
     try:
         return look()
     except (KeyError, FileNotFoundError, IndexError) as error:
-        raise HTTPException(404, say("reading.no-place")) from error
+        raise HTTPException(404, translate("reading.no-place")) from error
     except RagError as error:
         raise HTTPException(422, str(error)) from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rag_app.outputs.markdown import FORMS, forms_of
+from rag_app.outputs.markdown import FORMS, available_formats
 from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
-from rag_app.server.i18n import core_words, say
-from rag_app.server.web.markdown import markdown_html, plain_html, shown
+from rag_app.server.i18n import translate_core, translate
+from rag_app.server.web.markdown import markdown_html, plain_html, escape_html
 
 NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
@@ -21,14 +21,14 @@ _ICONS = {True: "✓", False: "!"}
 
 def question_html(question: str) -> str:
     """What the user asked, as typed."""
-    return f'<p class="question">{shown(question)}</p>'.replace("\n", "<br>")
+    return f'<p class="question">{escape_html(question)}</p>'.replace("\n", "<br>")
 
 
 def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
     """An answer that is still coming: what came so far, and in words what happens now."""
     write = plain_html if verbatim else markdown_html
-    came = f'<div class="answer-text">{write(text, _waiting, range(1, 1000))}</div>' if text.strip() else ""
-    return f'<div class="answer coming">{came}<p class="doing">{shown(core_words(doing))}</p></div>'
+    came = f'<div class="answer-text">{write(text, _waiting_mark, range(1, 1000))}</div>' if text.strip() else ""
+    return f'<div class="answer coming">{came}<p class="doing">{escape_html(translate_core(doing))}</p></div>'
 
 
 def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None) -> str:
@@ -37,7 +37,7 @@ def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None 
     With `name_answer` it has a menu to take it away.
     """
     if answer.status == "error":
-        verdict, words = say("answer.failed"), shown(core_words(answer.answer))
+        verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))
         return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p></div>'
     if answer.status == "not_in_papers":
         return _not_in_papers(answer, name, name_answer)
@@ -62,13 +62,13 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
     """
     kind = "verified" if citation.verified else "unverified"
     repeated = " repeated" if citation.quote in said else ""
-    where = shown(place_words(citation))
+    where = escape_html(place_words(citation))
     return (
         f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
-        f'title="{shown(say("answer.open-place", where=place_words(citation)))}">'
+        f'title="{escape_html(translate("answer.open-place", where=place_words(citation)))}">'
         f'<span class="number">{citation.number}</span>'
-        f'<span class="quote{repeated}">{shown(citation.quote)}</span>'
-        f'<span class="where"><span class="title">{shown(citation.title)}</span> · {where}</span>'
+        f'<span class="quote{repeated}">{escape_html(citation.quote)}</span>'
+        f'<span class="where"><span class="title">{escape_html(citation.title)}</span> · {where}</span>'
         f"{badge_html(citation)}</button></li>"
     )
 
@@ -76,20 +76,20 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
 def badge_html(citation: Citation) -> str:
     """Verified or not, and why, to be told apart at a glance and without colours."""
     if citation.verified:
-        badge, why = "verified", say("answer.was-found")
-        words = say("answer.in-digest") if citation.digest else say("answer.on-page")
+        badge, why = "verified", translate("answer.was-found")
+        words = translate("answer.in-digest") if citation.digest else translate("answer.on-page")
     else:
-        badge, why = "unverified", say("answer.was-not-found")
-        words = say("answer.not-in-digest") if citation.digest else say("answer.not-on-page")
-    digest = f', <span class="digest">{say("answer.our-note")}</span>' if citation.digest else ""
+        badge, why = "unverified", translate("answer.was-not-found")
+        words = translate("answer.not-in-digest") if citation.digest else translate("answer.not-on-page")
+    digest = f', <span class="digest">{translate("answer.our-note")}</span>' if citation.digest else ""
     return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
 
 
 def place_words(citation: Citation) -> str:
     """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results."""
-    page = say("answer.page", page=str(citation.page)).replace(" ", "\u00a0")
+    page = translate("answer.page", page=str(citation.page)).replace(" ", "\u00a0")
     if citation.label and citation.label != str(citation.page):
-        page += " " + say("answer.printed", label=citation.label).replace(" ", "\u00a0")
+        page += " " + translate("answer.printed", label=citation.label).replace(" ", "\u00a0")
     return " · ".join(part for part in (page, citation.section) if part)
 
 
@@ -100,42 +100,42 @@ def footer_html(answer: Answer, menu: str = "") -> str:
     if searched.papers or searched.unreadable:
         unreadable = len(searched.unreadable)
         counts = {"papers": searched.papers, "read": searched.read, "quoted": searched.quoted, "unreadable": unreadable}
-        names = shown(say("answer.unreadable", papers=", ".join(searched.unreadable)))
+        names = escape_html(translate("answer.unreadable", papers=", ".join(searched.unreadable)))
         hint = f' title="{names}"' if searched.unreadable else ""
-        parts.append(f"<span{hint}>{say('answer.searched', **counts)}</span>")
+        parts.append(f"<span{hint}>{translate('answer.searched', **counts)}</span>")
     if answer.reader:
-        parts.append(f"<span>{shown(reader_words(answer.reader))}</span>")
+        parts.append(f"<span>{escape_html(reader_words(answer.reader))}</span>")
     if answer.confidence:
-        words = say(_CONFIDENCE[answer.confidence])
-        parts.append(f'<span class="confidence {answer.confidence}" title="{say("answer.confidence")}">{words}</span>')
+        words = translate(_CONFIDENCE[answer.confidence])
+        parts.append(f'<span class="confidence {answer.confidence}" title="{translate("answer.confidence")}">{words}</span>')
     if "total" in answer.milliseconds:
-        parts.append(f"<span>{say('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>")
+        parts.append(f"<span>{translate('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>")
     if answer.tokens:
-        parts.append(f"<span>{say('answer.tokens', tokens=answer.tokens)}</span>")
-    copy = f'<button type="button" class="copy-answer" title="{say("answer.copy-hint")}">{say("answer.copy")}</button>'
+        parts.append(f"<span>{translate('answer.tokens', tokens=answer.tokens)}</span>")
+    copy = f'<button type="button" class="copy-answer" title="{translate("answer.copy-hint")}">{translate("answer.copy")}</button>'
     return f'<div class="footer">{" ".join(parts)}<span class="take-away">{menu}{copy}</span></div>'
 
 
 def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
-    suffixes = forms_of(answer) if name_answer is not None else []
+    suffixes = available_formats(answer) if name_answer is not None else []
     if name_answer is None or not suffixes:
         return ""
     name = name_answer(answer)
     buttons = "".join(
-        f'<button type="button" class="export" value="{name}/{suffix}">{_form(suffix)}</button>' for suffix in suffixes
+        f'<button type="button" class="export" value="{name}/{suffix}">{_format_name(suffix)}</button>' for suffix in suffixes
     )
-    summary = f'<summary title="{say("answer.save-as-hint")}">{say("answer.save-as")}</summary>'
+    summary = f'<summary title="{translate("answer.save-as-hint")}">{translate("answer.save-as")}</summary>'
     return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
 
 
-def _form(suffix: str) -> str:
+def _format_name(suffix: str) -> str:
     """A form's name: a name of its own, but for our evidence."""
-    return say("answer.evidence-file") if suffix == "json" else FORMS[suffix].name
+    return translate("answer.evidence-file") if suffix == "json" else FORMS[suffix].name
 
 
 def reader_words(reader: str) -> str:
     """The reader's name as a user understands it."""
-    return say("answer.quoting") if reader in VERBATIM_READERS else say("answer.reader", name=reader)
+    return translate("answer.quoting") if reader in VERBATIM_READERS else translate("answer.reader", name=reader)
 
 
 def _text(answer: Answer, name: NamePlace) -> str:
@@ -146,7 +146,7 @@ def _text(answer: Answer, name: NamePlace) -> str:
 
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
-        rest = "\n\n".join(map(core_words, answer.answer.partition("\n\n")[2].split("\n\n")))
+        rest = "\n\n".join(map(translate_core, answer.answer.partition("\n\n")[2].split("\n\n")))
         return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
     write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
     return write(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
@@ -154,27 +154,27 @@ def _text(answer: Answer, name: NamePlace) -> str:
 
 def _cite(citation: Citation, name: NamePlace) -> str:
     kind = "cite" if citation.verified else "cite unverified"
-    doubt = "" if citation.verified else say("answer.not-found-hint") + " "
+    doubt = "" if citation.verified else translate("answer.not-found-hint") + " "
     hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
     hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
-    button = f'<button type="button" class="{kind}" value="{name(citation)}" title="{shown(hint)}">'
+    button = f'<button type="button" class="{kind}" value="{name(citation)}" title="{escape_html(hint)}">'
     return f"{button}{citation.number}</button>"
 
 
 def _table(table: Table, cite: Callable[[int], str]) -> str:
     """A comparison. It scrolls sideways within the answer, also by the keyboard."""
-    head = "".join(f'<th scope="col">{shown(core_words(aspect))}</th>' for aspect in table.aspects)
+    head = "".join(f'<th scope="col">{escape_html(translate_core(aspect))}</th>' for aspect in table.aspects)
     rows = []
     for row in table.rows:
         cells = "".join(
             f"<td>{_statements(cell, cite)}</td>"
             if cell.citations
-            else f'<td class="none">{shown(core_words(cell.text))}</td>'
+            else f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
             for cell in row.cells
         )
-        rows.append(f'<tr><th scope="row">{shown(row.name)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{escape_html(row.name)}</th>{cells}</tr>')
     return (
-        f'<div class="table compared" tabindex="0" role="region" aria-label="{say("answer.comparison")}"><table>'
+        f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -183,26 +183,26 @@ def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
     """Each statement of a cell on lines of its own with its mark, where each has one; else the whole and all marks."""
     texts = cell.text.split(BETWEEN)
     if len(texts) != len(cell.citations):
-        return f"{shown(cell.text)} {''.join(map(cite, cell.citations))}"
-    return "".join(f"<p>{shown(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True))
+        return f"{escape_html(cell.text)} {''.join(map(cite, cell.citations))}"
+    return "".join(f"<p>{escape_html(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True))
 
 
 def _plan(plan: AnswerPlan | None) -> str:
     """How the question was understood; the fields below the conversation, opened by its button, correct it."""
     if plan is None:
         return ""
-    aspects, names, papers = "; ".join(map(core_words, plan.aspects)), ", ".join(plan.names), plan.searched
+    aspects, names, papers = "; ".join(map(translate_core, plan.aspects)), ", ".join(plan.names), plan.searched
     if plan.kind == "survey":
-        words = say("answer.surveyed", papers=papers, aspects=aspects)
+        words = translate("answer.surveyed", papers=papers, aspects=aspects)
     elif plan.kind == "chain":
-        words = say("answer.followed", names=" → ".join(plan.names))
+        words = translate("answer.followed", names=" → ".join(plan.names))
     elif plan.kind == "disagreement":
-        words = say("answer.opposed", papers=papers, aspects=aspects)
+        words = translate("answer.opposed", papers=papers, aspects=aspects)
     else:
-        change = f'title="{say("answer.change-hint")}">{say("answer.change")}</button>'
-        words = shown(say("answer.compared", names=names, aspects=aspects))
+        change = f'title="{translate("answer.change-hint")}">{translate("answer.change")}</button>'
+        words = escape_html(translate("answer.compared", names=names, aspects=aspects))
         return f'<p class="note plan">{words} <button type="button" class="change-plan text-button" {change}</p>'
-    return f'<p class="note plan">{shown(words)}</p>'
+    return f'<p class="note plan">{escape_html(words)}</p>'
 
 
 def _steps(answer: Answer, name: NamePlace) -> str:
@@ -211,11 +211,11 @@ def _steps(answer: Answer, name: NamePlace) -> str:
     rows = []
     for step in answer.steps:
         marks = "".join(_cite(by_number[number], name) for number in step.citations if number in by_number)
-        rows.append(f"<li>{shown(step.question)} → <strong>{shown(step.found)}</strong> {marks}</li>")
-    return f'<ol class="steps" aria-label="{say("answer.steps")}">{"".join(rows)}</ol>' if rows else ""
+        rows.append(f"<li>{escape_html(step.question)} → <strong>{escape_html(step.found)}</strong> {marks}</li>")
+    return f'<ol class="steps" aria-label="{translate("answer.steps")}">{"".join(rows)}</ol>' if rows else ""
 
 
-def _waiting(number: int) -> str:
+def _waiting_mark(number: int) -> str:
     return f'<span class="cite waiting">{number}</span>'
 
 
@@ -225,13 +225,13 @@ def _doubts(answer: Answer) -> str:
     missing = {verdict.sentence: verdict.missing for verdict in answer.verdicts}
     rows = ""
     for sentence in answer.unsupported:
-        words = shown(say("answer.missing", words=", ".join(missing.get(sentence, ()))))
+        words = escape_html(translate("answer.missing", words=", ".join(missing.get(sentence, ()))))
         lacks = f" <em>{words}</em>" if missing.get(sentence) else ""
-        kind = say("answer.partly") + " " if sentence in _partly(answer) else ""
-        rows += f"<li>{kind}{shown(sentence)}{lacks}</li>"
+        kind = translate("answer.partly") + " " if sentence in _partly(answer) else ""
+        rows += f"<li>{kind}{escape_html(sentence)}{lacks}</li>"
     return (
-        f'<details class="doubts"><summary>{say("answer.unsupported", n=len(answer.unsupported))}</summary>'
-        f"<p>{say('answer.unsupported-why')}</p><ul>{rows}</ul></details>"
+        f'<details class="doubts"><summary>{translate("answer.unsupported", n=len(answer.unsupported))}</summary>'
+        f"<p>{translate('answer.unsupported-why')}</p><ul>{rows}</ul></details>"
     )
 
 
@@ -240,21 +240,21 @@ def _partly(answer: Answer) -> set[str]:
 
 
 def _notes(answer: Answer) -> str:
-    return "".join(f'<p class="note">{shown(core_words(note))}</p>' for note in answer.notes)
+    return "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in answer.notes)
 
 
 def _not_in_papers(answer: Answer, name: NamePlace, name_answer: NameAnswer | None) -> str:
-    parts = [f'<p class="verdict">{say("answer.not-in-papers")}</p>']
+    parts = [f'<p class="verdict">{translate("answer.not-in-papers")}</p>']
     said = answer.answer.strip()
     if said.casefold().startswith(VERDICT.casefold()):
         said = said[len(VERDICT) :].lstrip(" .:;,—-")
     if said:
-        rest = replace(answer, answer=core_words(said[0].upper() + said[1:]))
+        rest = replace(answer, answer=translate_core(said[0].upper() + said[1:]))
         parts.append(f'<div class="answer-text">{_text(rest, name)}</div>')
     parts.append(_plan(answer.plan) + _notes(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
-        parts.append(f'<p class="nearest">{say("answer.nearest")}</p>')
+        parts.append(f'<p class="nearest">{translate("answer.nearest")}</p>')
         parts.append(f'<ol class="citations">{rows}</ol>')
     parts.append(footer_html(answer, _export_menu(answer, name_answer)))
     return f'<div class="answer absent">{"".join(parts)}</div>'

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from rag_app.server.uploads import Arrivals
-from rag_app.server.web.history_panel import take_routes
+from rag_app.server.uploads import Uploads
+from rag_app.server.web.history_panel import export_routes
 from rag_app.server.web.settings_panel import SettingsPanel, settings_routes
-from rag_app.server.web.upload_routes import adding_routes
+from rag_app.server.web.upload_routes import upload_routes
 from rag_app.settings import Settings
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
     from rag_app.outputs.history import History
-    from rag_app.server.web.reading_panel import Shelf
+    from rag_app.server.web.reading_panel import OpaqueIds
     from rag_app.server.web.settings_panel import ReaderNote
 
 
@@ -25,8 +25,8 @@ FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is 
 Growing = Callable[["Shelf"], APIRouter]
 
 
-def growing_routes(
-    arrivals: Arrivals,
+def library_routes(
+    arrivals: Uploads,
     assistant: Assistant,
     settings: Settings,
     reader: ReaderNote,
@@ -38,17 +38,17 @@ def growing_routes(
     `shared`: whether several users have the page, none of whom chooses the reader for the others.
     """
 
-    def made(shelf: Shelf) -> APIRouter:
+    def make_routes(shelf: OpaqueIds) -> APIRouter:
         routes = APIRouter()
-        routes.include_router(adding_routes(arrivals, shelf))
+        routes.include_router(upload_routes(arrivals, shelf))
         routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history), shared))
-        routes.include_router(take_routes(assistant, history))
+        routes.include_router(export_routes(assistant, history))
         return routes
 
-    return made
+    return make_routes
 
 
-def growing_head() -> str:
+def library_head() -> str:
     """The styles and scripts of both, for the head of the page."""
     static = resources.files("rag_app.server.web") / "static"
     style, *scripts = ((static / name).read_text(encoding="utf-8") for name in FILES)

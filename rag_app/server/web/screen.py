@@ -21,23 +21,23 @@ from rag_app.outputs.history import History
 from rag_app.records import Answer
 from rag_app.server.build_job import BuildJob
 from rag_app.server.conversations import SESSIONS_KEPT, Conversation
-from rag_app.server.i18n import say
-from rag_app.server.web.history_panel import Talks
+from rag_app.server.i18n import translate
+from rag_app.server.web.history_panel import ConversationPanel
 from rag_app.server.web.language import in_language
-from rag_app.server.web.library_panel import example_questions, rows_html, status_html
-from rag_app.server.web.map_panel import alike, map_routes
+from rag_app.server.web.library_panel import example_questions, paper_list_html, status_html
+from rag_app.server.web.map_panel import find_alike_papers, map_routes
 from rag_app.server.web.markdown import MATH_DELIMITERS
-from rag_app.server.web.reading_panel import Shelf, reading_routes
+from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
-from rag_app.server.web.routes import Growing, growing_head
-from rag_app.server.web.settings_panel import Note
-from rag_app.server.web.turns import Asking, Shown
+from rag_app.server.web.routes import Growing, library_head
+from rag_app.server.web.settings_panel import ReaderNoteLike
+from rag_app.server.web.turns import TurnHandler, ScreenUpdate
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
 
 
-class Page(gr.Blocks):
+class BoundedBlocks(gr.Blocks):
     """A page of which a tab's state does not grow with every press.
 
     When a handler changes how a part looks (or says to skip it), Gradio makes the part anew for the tab, under a new
@@ -56,7 +56,7 @@ class Page(gr.Blocks):
             keep_numbers(block_fn.outputs, state)
         return shown
 
-    def forget(self, session: str | None) -> None:
+    def forget_session(self, session: str | None) -> None:
         """The tab was closed. Gradio ends only what has a time to live, and keeps the rest."""
         self.state_holder.session_data.pop(str(session), None)
         self.state_holder.time_last_used.pop(str(session), None)
@@ -98,12 +98,12 @@ Update = tuple[Any, Any, Any]
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, job: BuildJob, reader: Note, history: History) -> None:
+    def __init__(self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
         self.reader = reader
-        self.asking = Asking(assistant, shelf, reader, Talks(history, shelf.name_place, shelf.name_answer))
+        self.asking = TurnHandler(assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer))
 
     # -- conversation -------------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Screen:
         """Compare again, with the papers and aspects as the user has corrected them."""
         yield from _updates(self.asking.correct(self._conversation(request), papers, aspects), request)
 
-    def wish(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
+    def handle_action(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
         messages, _, rows = _update(self.asking.wish(self._conversation(request), wish))
         return messages, rows
@@ -153,7 +153,7 @@ class Screen:
         """As `look`, the list of conversations when it changed, and a new word when there are other examples."""
         conversation = self.asking.conversation(request.session_hash, kept)
         rows = self.asking.news(conversation)
-        looked = self.look(request)
+        looked = self.refresh_library(request)
         seen = f"{self.job.running}{conversation.seen}"  # the two papers most alike are known when a build has ended
         old = seen == conversation.seen_examples or conversation.watcher is not None
         if not old:
@@ -166,12 +166,12 @@ class Screen:
 
     def _examples(self) -> Any:
         try:
-            questions = example_questions(self.assistant.papers(), alike(self.assistant))
+            questions = example_questions(self.assistant.papers(), find_alike_papers(self.assistant))
         except RagError:
             questions = []  # look() shows what is wrong
         return [{"text": question} for question in questions]  # none is not None, which would leave the old ones
 
-    def look(self, request: gr.Request) -> tuple[Any, Any, Any]:
+    def refresh_library(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The list of papers if it changed, what can be searched, and who reads."""
         conversation = self._conversation(request)
         try:
@@ -179,7 +179,7 @@ class Screen:
             status = status_html(self.assistant.status(), self.job, len(rows))
         except RagError as error:
             return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.shelf.name_place), gr.skip()
-        listed = rows_html(rows, self.shelf.name_paper)
+        listed = paper_list_html(rows, self.shelf.name_paper)
         changed, conversation.seen = listed != conversation.seen, listed
         return (listed if changed else gr.skip()), status, self.reader.html()
 
@@ -190,29 +190,29 @@ class Screen:
         talks.open(conversation, kept)
         messages: Any = conversation.messages()
         chat = gr.update(value=messages, examples=self._examples())
-        looked = self.look(request)
+        looked = self.refresh_library(request)
         conversation.seen_examples = f"{self.job.running}{conversation.seen}"
         return (*looked, chat, talks.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
         if not self.job.start():
-            gr.Info(say("build.running"), title=say("page.notice"))
-        return self.look(request)
+            gr.Info(translate("build.running"), title=translate("page.notice"))
+        return self.refresh_library(request)
 
 
-def _updates(steps: Iterator[Shown], request: gr.Request) -> Iterator[Update]:
+def _updates(steps: Iterator[ScreenUpdate], request: gr.Request) -> Iterator[Update]:
     """What an answer in the making changes on the screen, in the language of the tab."""
     assert request.request is not None
     yield from in_language(request.request.scope["language"], map(_update, steps))
 
 
-def _update(shown: Shown) -> Update:
+def _update(shown: ScreenUpdate) -> Update:
     if shown.notice:
-        gr.Info(shown.notice, title=say("page.notice"))
+        gr.Info(shown.notice, title=translate("page.notice"))
     box: dict[str, Any] = {"value": ""} if shown.asked else {}
     if shown.answering is not None:
-        stop, ask = say("page.stop"), say("page.ask")
+        stop, ask = translate("page.stop"), translate("page.ask")
         box |= {"submit_btn": False, "stop_btn": stop} if shown.answering else {"submit_btn": ask, "stop_btn": False}
     return (
         gr.skip() if shown.messages is None else shown.messages,
@@ -225,13 +225,13 @@ def mount_screen(
     app: FastAPI,
     assistant: Assistant,
     job: BuildJob,
-    reader: Note,
+    reader: ReaderNoteLike,
     history: History,
     root_path: str,
     growing: Growing,
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
-    shelf = Shelf(assistant)
+    shelf = OpaqueIds(assistant)
     app.include_router(map_routes(assistant, shelf, history))
     app.include_router(reading_routes(shelf))
     app.include_router(growing(shelf))
@@ -253,7 +253,7 @@ def mount_screen(
         theme=_theme(),
         head=f"<style>{static_text('page.css')}</style>"
         + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
-        + growing_head(),
+        + library_head(),
     )
 
 
@@ -273,39 +273,39 @@ def _theme() -> gr.themes.Base:
 
 
 def _layout(screen: Screen) -> Any:
-    with Page(title="[[page.title]]", analytics_enabled=False, fill_height=True, fill_width=True) as page:
+    with BoundedBlocks(title="[[page.title]]", analytics_enabled=False, fill_height=True, fill_width=True) as page:
         ticked = gr.Textbox(visible=False)
         said = gr.Textbox(visible=False)
         with gr.Row(elem_id="panes"):
             with gr.Column(elem_id="library"):
-                _own(static_text("library.html"))
-                rows = _own(elem_id="paper-rows")
+                _own_html(static_text("library.html"))
+                rows = _own_html(elem_id="paper-rows")
                 with gr.Column(elem_id="history"):
-                    _own(static_text("history.html"))
-                    kept = _own(elem_id="history-rows")
+                    _own_html(static_text("history.html"))
+                    kept = _own_html(elem_id="history-rows")
                     wish = gr.Button("wish", elem_id="wish")
                     resume = gr.Button("resume", elem_id="resume")
                 with gr.Column(elem_id="build"):
-                    status = _own(elem_id="build-status")
+                    status = _own_html(elem_id="build-status")
                     with gr.Row(elem_id="build-buttons"):
                         rebuild = gr.Button("[[build.rebuild]]", size="sm", elem_id="rebuild")
-                        _own(static_text("building.html"))
-                    reader = _own(elem_id="reader-note")
+                        _own_html(static_text("building.html"))
+                    reader = _own_html(elem_id="reader-note")
             with gr.Column(elem_id="conversation"):
-                _own(static_text("bar.html"))
+                _own_html(static_text("bar.html"))
                 chat = _chat()
                 plan = _plan_fields()
-                _own('<p id="scope-note" role="status"></p>')
+                _own_html('<p id="scope-note" role="status"></p>')
                 box = _question_box()
             with gr.Column(elem_id="reading"):
-                _own(static_text("reading.html"))
+                _own_html(static_text("reading.html"))
         _wire(screen, page, ticked, said, rows, status, rebuild, reader, chat, box, kept, plan)
-        _wire_talks(screen, page, said, wish, resume, chat, box, kept, plan, [rows, status, reader])
+        _wire_conversations(screen, page, said, wish, resume, chat, box, kept, plan, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
 
 
-def _wire_talks(
+def _wire_conversations(
     screen: Screen,
     page: gr.Blocks,
     said: Any,
@@ -325,7 +325,7 @@ def _wire_talks(
         resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 
 
-def _own(html: str = "", elem_id: str | None = None) -> gr.HTML:
+def _own_html(html: str = "", elem_id: str | None = None) -> gr.HTML:
     """HTML of our own making; what comes from papers was escaped where it was put in."""
     return gr.HTML(html, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
@@ -379,7 +379,7 @@ def _question_box() -> gr.Textbox:
 
 def _wire(
     screen: Screen,
-    page: Page,
+    page: BoundedBlocks,
     ticked: Any,
     said: Any,
     rows: Any,
@@ -410,8 +410,8 @@ def _wire(
     gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, exampled], js=f"() => [{KEPT}]", **LOOKING)
     exampled.change(screen.examples, None, chat, **AT_ONCE)
 
-    def left(request: gr.Request) -> None:
+    def on_leave(request: gr.Request) -> None:
         screen.leave(request)
         page.forget(request.session_hash)
 
-    page.unload(left)
+    page.unload(on_leave)

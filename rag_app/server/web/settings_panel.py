@@ -11,8 +11,8 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import RagError
-from rag_app.server.i18n import Later, later, say
-from rag_app.server.web.markdown import shown
+from rag_app.server.i18n import LazyText, translate_later, translate
+from rag_app.server.web.markdown import escape_html
 from rag_app.server.web.render import VERBATIM_READERS
 
 if TYPE_CHECKING:
@@ -30,20 +30,20 @@ from fastapi.responses import JSONResponse
 from rag_app.errors import SettingsError
 from rag_app.models.llm.choice import (
     OWN,
-    Choice,
+    ReaderChoice,
     choice_of,
-    for_the_form,
-    forget,
-    is_kept,
-    keep,
+    adapt_for_form,
+    forget_reader,
+    is_reader_kept,
+    keep_reader,
     key_source,
-    overriding,
+    overriding_variables,
     try_reader,
     with_choice,
 )
 from rag_app.models.llm.providers import PRESETS
-from rag_app.server.i18n import core_words
-from rag_app.server.web.upload_routes import read_json, said
+from rag_app.server.i18n import translate_core
+from rag_app.server.web.upload_routes import read_json_body, json_response
 from rag_app.settings import Settings, reader_file
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Note(Protocol):
+class ReaderNoteLike(Protocol):
     """What the screen shows of the reader."""
 
     @property
@@ -67,7 +67,7 @@ class ReaderNote:
 
     def __init__(self) -> None:
         self.name = ""
-        self.problem: str | Later = ""
+        self.problem: str | LazyText = ""
 
     def open(self, assistant: Assistant) -> None:
         """Open the reader now, so that the first question does not wait for it. Never raises."""
@@ -77,19 +77,19 @@ class ReaderNote:
             self.problem = str(error)
         except Exception as error:  # the outermost edge of its thread: the page must say it
             _log.exception("the reader could not be opened")
-            self.problem = later("reader.not-opened", why=f"{type(error).__name__}: {error}")
+            self.problem = translate_later("reader.not-opened", why=f"{type(error).__name__}: {error}")
 
     def html(self) -> str:
         """A line that says who answers, and what opens the settings."""
         if self.problem:
-            line = f'<span class="failed">{shown(str(self.problem))}</span>'
+            line = f'<span class="failed">{escape_html(str(self.problem))}</span>'
         elif not self.name:
-            line = say("reader.ready")
+            line = translate("reader.ready")
         elif self.name in VERBATIM_READERS:
-            line = f"{say('reader.name')}<b>{say('reader.quoting')}</b>{say('reader.no-model')}"
+            line = f"{translate('reader.name')}<b>{translate('reader.quoting')}</b>{translate('reader.no-model')}"
         else:
-            line = f"{say('reader.name')}<b>{shown(self.name)}</b>"
-        change = f'<button type="button" class="text-button open-settings">{say("settings.open")}</button>'
+            line = f"{translate('reader.name')}<b>{escape_html(self.name)}</b>"
+        change = f'<button type="button" class="text-button open-settings">{translate("settings.open")}</button>'
         return f'<p class="reader">{line}</p>{change}'
 
 
@@ -121,12 +121,12 @@ class SettingsPanel:
             "base_url": choice.base_url,
             "model": choice.model,
             "readers": [_reader(name, settings) for name in ("none", "auto", *PRESETS, OWN, "local")],
-            "key": core_words(key_source(settings, choice.name, choice.base_url)),
+            "key": translate_core(key_source(settings, choice.name, choice.base_url)),
             "answering": "" if self._reader.name in VERBATIM_READERS else self._reader.name,
-            "problem": for_the_form(core_words(str(self._reader.problem)), choice.key),
-            "kept": is_kept(),
+            "problem": adapt_for_form(translate_core(str(self._reader.problem)), choice.key),
+            "kept": is_reader_kept(),
             "file": str(reader_file()),
-            "overridden": list(overriding()),
+            "overridden": list(overriding_variables()),
         }
 
     def attempt(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class SettingsPanel:
         choice = _choice(value)
         wanted = with_choice(self._settings, choice)
         trial = try_reader(wanted)
-        message = for_the_form(core_words(trial.message), wanted.llm_api_key.get_secret_value())
+        message = adapt_for_form(translate_core(trial.message), wanted.llm_api_key.get_secret_value())
         return {"works": trial.works, "message": message, "models": list(trial.models)}
 
     def use(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -147,33 +147,33 @@ class SettingsPanel:
         if value.get("anyway") is not True:
             trial = try_reader(wanted)
             if not trial.works:
-                said = f"{for_the_form(core_words(trial.message), key)} {say('settings.not-used')}"
+                said = f"{adapt_for_form(translate_core(trial.message), key)} {translate('settings.not-used')}"
                 return {"works": False, "message": said, "models": list(trial.models), "anyway": True}
         self._history.hide(key)  # before the first answer could repeat it
         with self._lock:
             try:
                 reader = self._assistant.read_by(wanted)
             except RagError as error:
-                raise SettingsError(for_the_form(str(error), key)) from None
+                raise SettingsError(adapt_for_form(str(error), key)) from None
             self._settings = wanted
             self._reader.name, self._reader.problem = reader.name, ""
-        words = [say("settings.by-quotes")]
+        words = [translate("settings.by-quotes")]
         if reader.name not in VERBATIM_READERS:
-            words = [say("settings.by-model", name=reader.name)]
+            words = [translate("settings.by-model", name=reader.name)]
         if value.get("keep") is True:
-            words.append(say("settings.kept-in", file=keep(wanted)))
-            if overriding():
-                words.append(say("settings.overridden", names=", ".join(overriding())))
+            words.append(translate("settings.kept-in", file=keep_reader(wanted)))
+            if overriding_variables():
+                words.append(translate("settings.overridden", names=", ".join(overriding_variables())))
         else:
-            words.append(say("settings.until-end"))
+            words.append(translate("settings.until-end"))
         return {"works": True, "message": " ".join(words)}
 
     def forget(self, value: dict[str, Any]) -> dict[str, Any]:
         """Delete the file in which a reader was kept; what is in use goes on."""
-        there = forget()
+        there = forget_reader()
         return {
             "works": True,
-            "message": say("settings.deleted", file=reader_file()) if there else say("settings.nothing-kept"),
+            "message": translate("settings.deleted", file=reader_file()) if there else translate("settings.nothing-kept"),
         }
 
 
@@ -191,31 +191,31 @@ def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: F
 
     @routes.get("/state")
     def state() -> JSONResponse:
-        return said(panel.state())
+        return json_response(panel.state())
 
     @routes.post("/{name}")
     async def do(name: str, request: Request) -> JSONResponse:
         if name not in actions:
-            raise HTTPException(404, say("adding.nothing-such"))
-        value = await read_json(request)
+            raise HTTPException(404, translate("adding.nothing-such"))
+        value = await read_json_body(request)
         if shared():
-            return said({"works": False, "message": say("settings.shared"), "state": panel.state()})
+            return json_response({"works": False, "message": translate("settings.shared"), "state": panel.state()})
         try:
             found = await run_in_threadpool(actions[name], value)
         except RagError as error:
-            found = {"works": False, "message": for_the_form(str(error), str(value.get("key") or "").strip())}
-        return said(found | {"state": panel.state()})
+            found = {"works": False, "message": adapt_for_form(str(error), str(value.get("key") or "").strip())}
+        return json_response(found | {"state": panel.state()})
 
     return routes
 
 
 def _reader(name: str, settings: Settings) -> dict[str, str]:
     if name in TITLES:
-        title, about = map(say, TITLES[name])
-        return {"name": name, "title": title, "about": about, "key": core_words(key_source(settings, name))}
+        title, about = map(translate, TITLES[name])
+        return {"name": name, "title": title, "about": about, "key": translate_core(key_source(settings, name))}
     preset = PRESETS[name]
     here = not preset.key_variable
-    about = say("settings.here") if here else say("settings.goes-to", name=preset.title)
+    about = translate("settings.here") if here else translate("settings.goes-to", name=preset.title)
     return {
         "name": name,
         "title": preset.title,
@@ -223,10 +223,10 @@ def _reader(name: str, settings: Settings) -> dict[str, str]:
         "base_url": preset.base_url,
         "model": preset.model,
         "variable": preset.key_variable,
-        "key": core_words(key_source(settings, name)),
+        "key": translate_core(key_source(settings, name)),
     }
 
 
-def _choice(value: dict[str, Any]) -> Choice:
+def _choice(value: dict[str, Any]) -> ReaderChoice:
     text = {name: str(value.get(name) or "").strip() for name in ("name", "base_url", "model", "key")}
-    return Choice(**text)
+    return ReaderChoice(**text)

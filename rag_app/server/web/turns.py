@@ -15,10 +15,10 @@ from rag_app.errors import QuestionError
 from rag_app.records import Answer, Event
 from rag_app.retrieval.hybrid import Scope
 from rag_app.server.conversations import Conversation, Messages, Sessions
-from rag_app.server.i18n import say
-from rag_app.server.runs import Run, snapshots
-from rag_app.server.web.history_panel import Talks
-from rag_app.server.web.reading_panel import Shelf
+from rag_app.server.i18n import translate
+from rag_app.server.runs import AnswerRun, stream_snapshots
+from rag_app.server.web.history_panel import ConversationPanel
+from rag_app.server.web.reading_panel import OpaqueIds
 from rag_app.server.web.render import VERBATIM_READERS, progress_html
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Begin = Callable[[threading.Event], Iterator[Event]]
 
 
-class Named(Protocol):
+class NamedReader(Protocol):
     """Who answers."""
 
     @property
@@ -36,7 +36,7 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True)
-class Shown:
+class ScreenUpdate:
     """What changes on a tab's screen; None leaves a part as it is."""
 
     messages: Messages | None = None
@@ -46,10 +46,10 @@ class Shown:
     notice: str = ""
 
 
-class Asking:
+class TurnHandler:
     """The conversations of all tabs."""
 
-    def __init__(self, assistant: Assistant, shelf: Shelf, reader: Named, talks: Talks) -> None:
+    def __init__(self, assistant: Assistant, shelf: OpaqueIds, reader: NamedReader, talks: ConversationPanel) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.reader = reader
@@ -63,27 +63,27 @@ class Asking:
             self.talks.open(conversation, kept)
         return conversation
 
-    def ask(self, conversation: Conversation, question: str, ticked: str) -> Iterator[Shown]:
+    def ask(self, conversation: Conversation, question: str, ticked: str) -> Iterator[ScreenUpdate]:
         """Answer as the words come, from the papers that are `ticked`: a JSON list of their names on the page."""
         if not question.strip():
-            yield Shown()
+            yield ScreenUpdate()
             return
         history = conversation.history()
 
         def begin(event: threading.Event) -> Iterator[Event]:
-            return self.assistant.stream(question, papers=self._ticked(ticked), history=history, stop=event)
+            return self.assistant.stream(question, papers=self._parse_ticked(ticked), history=history, stop=event)
 
-        yield from self._told(conversation, question, question, begin)
+        yield from self._run_turn(conversation, question, question, begin)
 
-    def correct(self, conversation: Conversation, papers: str, aspects: str) -> Iterator[Shown]:
+    def correct(self, conversation: Conversation, papers: str, aspects: str) -> Iterator[ScreenUpdate]:
         """Compare again, with the papers and aspects as the user has corrected them."""
         answer = conversation.compared
         if answer is None or answer.plan is None:
-            yield Shown()
+            yield ScreenUpdate()
             return
         known = dict(zip(answer.plan.names, answer.plan.papers, strict=True))
         question = answer.question
-        meant = say("question.said-papers", papers=papers), say("question.said-aspects", aspects=aspects)
+        meant = translate("question.said-papers", papers=papers), translate("question.said-aspects", aspects=aspects)
         said = "\n".join((question, *meant))
 
         def begin(event: threading.Event) -> Iterator[Event]:
@@ -91,69 +91,69 @@ class Asking:
             scope = Scope(tuple(self.assistant.papers_meant(meant)))
             return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
 
-        yield from self._told(conversation, question, said, begin)
+        yield from self._run_turn(conversation, question, said, begin)
 
-    def resume(self, conversation: Conversation) -> Iterator[Shown]:
+    def resume(self, conversation: Conversation) -> Iterator[ScreenUpdate]:
         """The tab has opened a conversation: show the answer that is being made in it."""
         run = self.talks.runs.of(conversation.id)
         if run is not None:
-            yield from self._watched(conversation, run)
+            yield from self._watch_run(conversation, run)
         else:
-            yield Shown(conversation.messages(), answering=False)
+            yield ScreenUpdate(conversation.messages(), answering=False)
 
-    def wish(self, conversation: Conversation, wish: str) -> Shown:
+    def handle_action(self, conversation: Conversation, wish: str) -> ScreenUpdate:
         """Something was pressed in the list of conversations or under an answer."""
         shown = conversation.id
         self.talks.do(wish, conversation)
         if conversation.id != shown:
             conversation.watcher = None  # what is still coming belongs to the conversation that was left
-        return Shown(conversation.messages(), rows=self.talks.rows(conversation))
+        return ScreenUpdate(conversation.messages(), rows=self.talks.rows(conversation))
 
     def stop(self, conversation: Conversation) -> None:
         """Stop the answer that is coming; what came stays."""
         self.talks.runs.stop(conversation.id)
 
-    def news(self, conversation: Conversation) -> str | None:
+    def changed_rows(self, conversation: Conversation) -> str | None:
         """The list of conversations when an answer was begun or ended since the tab last asked for it."""
         now = self.talks.runs.changes
         changed, conversation.seen_runs = conversation.seen_runs != now, now
         return self.talks.rows(conversation) if changed else None
 
-    def _told(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[Shown]:
+    def _run_turn(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[ScreenUpdate]:
         """One turn: `said` is shown as the user's, `begin` answers, whether or not anybody watches."""
         if self.talks.runs.of(conversation.id) is not None:
-            yield Shown(notice=say("question.busy"))
+            yield ScreenUpdate(notice=translate("question.busy"))
             return
-        turn = self.talks.begin(conversation, said, progress_html("", say("question.planning")))
+        turn = self.talks.begin(conversation, said, progress_html("", translate("question.planning")))
         run = self.talks.runs.begin(turn, said, lambda stop: self._answer(question, begin, stop), self.talks.keep)
-        yield Shown(asked=True, answering=True)
-        yield from self._watched(conversation, run)
+        yield ScreenUpdate(asked=True, answering=True)
+        yield from self._watch_run(conversation, run)
 
-    def _watched(self, conversation: Conversation, run: Run) -> Iterator[Shown]:
+    def _watch_run(self, conversation: Conversation, run: AnswerRun) -> Iterator[ScreenUpdate]:
         """Show an answer as it comes, until it has ended, the tab leaves it, or another handler of the tab does so."""
         me = conversation.watcher = object()
-        yield Shown(conversation.messages(), answering=True, rows=self.talks.rows(conversation))
+        yield ScreenUpdate(conversation.messages(), answering=True, rows=self.talks.rows(conversation))
         for _ in run.watch(lambda: conversation.watcher is me):
-            yield Shown(conversation.messages())
+            yield ScreenUpdate(conversation.messages())
         if conversation.watcher is me:
             conversation.watcher = None
-            yield Shown(conversation.messages(), answering=False, rows=self.talks.rows(conversation))
+            yield ScreenUpdate(conversation.messages(), answering=False, rows=self.talks.rows(conversation))
 
     def _answer(self, question: str, begin: Begin, stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
         """What is shown meanwhile, and at last the answer."""
         verbatim = self.reader.name in VERBATIM_READERS
 
-        def told(event: threading.Event) -> Iterator[Event]:
+        def run_guarded(event: threading.Event) -> Iterator[Event]:
             try:
                 yield from begin(event)
             except QuestionError as error:
                 yield Answer("", question, "error", str(error), "")
 
-        for snapshot in snapshots(question, told, stop):
+        for snapshot in stream_snapshots(question, run_guarded, stop):
             yield progress_html(snapshot.text, snapshot.doing, verbatim), snapshot.answer
 
-    def _ticked(self, names: str) -> list[str]:
+    def _parse_ticked(self, names: str) -> list[str]:
         try:
             return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
         except (KeyError, TypeError, ValueError) as error:
-            raise QuestionError(say("question.not-ticked")) from error
+            raise QuestionError(translate("question.not-ticked")) from error

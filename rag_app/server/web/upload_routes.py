@@ -17,69 +17,69 @@ from rag_app.papers.add_remove import (
     LARGEST_PDF,
     MOST_AT_ONCE,
     REMOVED,
-    Added,
-    Incoming,
-    digest_in_place_of,
+    AddResult,
+    IncomingFile,
+    find_replacement_digest,
     remove_paper,
     removed_papers,
     restore_paper,
 )
 from rag_app.papers.arxiv_ids import parse_arxiv_id
-from rag_app.server.i18n import say
-from rag_app.server.uploads import UNDERWAY, Arrival, Arrivals
+from rag_app.server.i18n import translate
+from rag_app.server.uploads import UNDERWAY, Upload, Uploads
 
 if TYPE_CHECKING:
-    from rag_app.server.web.reading_panel import Shelf
+    from rag_app.server.web.reading_panel import OpaqueIds
 
 
 PREFIX = "/adding"
 MOST_REMOVED_SHOWN = 50
 
 
-class Named(Protocol):
+class PaperIds(Protocol):
     """Who knows the papers' names on the page."""
 
     def paper(self, name: str) -> str: ...
     def name_paper(self, paper: str) -> str: ...
 
 
-def adding_routes(arrivals: Arrivals, shelf: Shelf | Named) -> APIRouter:
+def upload_routes(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> APIRouter:
     """The routes of the library's side of the page; each answers with the whole state, as `state` makes it."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
     actions = _actions(arrivals, shelf)
 
     @routes.get("/state")
     def state() -> JSONResponse:
-        return said(_state(arrivals, shelf))
+        return json_response(_state(arrivals, shelf))
 
     @routes.post("/file")
     async def file(request: Request) -> JSONResponse:
         # In a header, since the body is the file itself; percent-encoded, since a header holds no Unicode.
         name = unquote(request.headers.get("x-file-name", ""), errors="replace")
         try:
-            row = arrivals.came(await _received(request, arrivals, name))
+            row = arrivals.came(await _receive_file(request, arrivals, name))
         except RagError as error:
             raise HTTPException(422, str(error)) from error
-        return said({"row": _row(row, shelf)})
+        return json_response({"row": _row(row, shelf)})
 
     @routes.post("/do/{name}")
     async def do(name: str, request: Request) -> JSONResponse:
         action = actions.get(name)
         if action is None:
-            raise HTTPException(404, say("adding.nothing-such"))
-        value = await read_json(request)
+            raise HTTPException(404, translate("adding.nothing-such"))
+        value = await read_json_body(request)
         try:
             words = await run_in_threadpool(action, value)
         except KeyError as error:
-            raise HTTPException(404, say("adding.not-known")) from error
+            raise HTTPException(404, translate("adding.not-known")) from error
         except RagError as error:
             raise HTTPException(422, str(error)) from error
-        return said(_state(arrivals, shelf) | {"said": words})
+        return json_response(_state(arrivals, shelf) | {"said": words})
 
     return routes
 
 
-def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[dict[str, Any]], str]]:
+def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callable[[dict[str, Any]], str]]:
     """What can be done, by name. Each returns what is said about it; raises RagError, KeyError for an unknown paper."""
     corpus = arrivals.corpus
 
@@ -87,7 +87,7 @@ def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[di
         arrivals.ask_arxiv(str(value.get("text", "")))
         return ""
 
-    def again(value: dict[str, Any]) -> str:
+    def try_again(value: dict[str, Any]) -> str:
         arrivals.try_again(_number(value))
         return ""
 
@@ -97,42 +97,42 @@ def _actions(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Callable[[di
 
     def cancel(value: dict[str, Any]) -> str:
         arrivals.cancel()
-        return say("adding.stopped")
+        return translate("adding.stopped")
 
     def remove(value: dict[str, Any]) -> str:
         paper = shelf.paper(str(value.get("paper", "")))
         kept = remove_paper(corpus, paper)
         arrivals.gone(paper)
         arrivals.job.start(after_this_one=True)
-        digest = digest_in_place_of(corpus, kept)
-        removed = say("adding.removed", folder=REMOVED)
-        return f"{removed} {say('adding.digest-answers', digest=digest)}" if digest else removed
+        digest = find_replacement_digest(corpus, kept)
+        removed = translate("adding.removed", folder=REMOVED)
+        return f"{removed} {translate('adding.digest-answers', digest=digest)}" if digest else removed
 
     def restore(value: dict[str, Any]) -> str:
         path = restore_paper(corpus, str(value.get("file", "")))
-        arrivals.came(Added(path.name, "added", path.name))
-        return say("adding.is-back", name=path.name)
+        arrivals.came(AddResult(path.name, "added", path.name))
+        return translate("adding.is-back", name=path.name)
 
     def rebuild_all(value: dict[str, Any]) -> str:
         if not arrivals.job.start(fresh=True):
-            return say("build.runs-already")
-        return say("build.all-begun")
+            return translate("build.runs-already")
+        return translate("build.all-begun")
 
-    named = (fetch, again, forget, cancel, remove, restore, rebuild_all)
+    named = (fetch, try_again, forget, cancel, remove, restore, rebuild_all)
     return {action.__name__.replace("_", "-"): action for action in named}
 
 
-async def _received(request: Request, arrivals: Arrivals, name: str) -> Added:
+async def _receive_file(request: Request, arrivals: Uploads, name: str) -> AddResult:
     """The body of the request as a file of the corpus folder. Raises CorpusError when it cannot be written."""
     if arrivals.room() < 1:
-        return Added(name[:200], "refused", problem=say("adding.too-many", most=MOST_AT_ONCE))
-    incoming = await run_in_threadpool(Incoming, arrivals.corpus, name, LARGEST_PDF)
+        return AddResult(name[:200], "refused", problem=translate("adding.too-many", most=MOST_AT_ONCE))
+    incoming = await run_in_threadpool(IncomingFile, arrivals.corpus, name, LARGEST_PDF)
     try:
         async for piece in _pieces(request):
             await run_in_threadpool(incoming.write, piece)
         return await run_in_threadpool(incoming.keep)
     except PaperError as error:
-        return Added(incoming.name, "refused", problem=str(error))
+        return AddResult(incoming.name, "refused", problem=str(error))
     finally:
         incoming.drop()  # also when the browser went away in the middle
 
@@ -143,12 +143,12 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            raise PaperError(say("adding.broke-off"))
+            raise PaperError(translate("adding.broke-off"))
         yield message.get("body", b"")
         more = message.get("more_body", False)
 
 
-def _state(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Any]:
+def _state(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Any]:
     rows = arrivals.rows()
     removed = removed_papers(arrivals.corpus)
     return {
@@ -161,7 +161,7 @@ def _state(arrivals: Arrivals, shelf: Shelf | Named) -> dict[str, Any]:
     }
 
 
-def _row(row: Arrival, shelf: Shelf | Named) -> dict[str, Any]:
+def _row(row: Upload, shelf: OpaqueIds | PaperIds) -> dict[str, Any]:
     """What the page shows of it: never a path, and the paper under its name on the page."""
     shown = asdict(row)
     return {
@@ -173,14 +173,14 @@ def _row(row: Arrival, shelf: Shelf | Named) -> dict[str, Any]:
     }
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json_body(request: Request) -> dict[str, Any]:
     """The body as an object. What was sent is never repeated: it may hold a key."""
     try:
         value = json.loads(b"".join([piece async for piece in _pieces(request)]))
     except (PaperError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise HTTPException(400, say("adding.not-ours"))
+        raise HTTPException(400, translate("adding.not-ours"))
     # JSON can hold half characters, which no answer, file or header could hold.
     return {name: _whole(one) if isinstance(one, str) else one for name, one in value.items()}
 
@@ -196,5 +196,5 @@ def _number(value: dict[str, Any]) -> int:
         return -1
 
 
-def said(content: dict[str, Any]) -> JSONResponse:
+def json_response(content: dict[str, Any]) -> JSONResponse:
     return JSONResponse(content, headers={"Cache-Control": "no-store"})

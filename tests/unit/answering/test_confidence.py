@@ -12,11 +12,11 @@ from rag_app.answering.confidence import (
     CONFIDENCE_WEIGHTS,
     HIGH,
     LOW,
-    clearness,
-    confidence,
-    grounds,
-    level,
-    likely_right,
+    retrieval_clearness,
+    rate_confidence,
+    confidence_features,
+    confidence_level,
+    estimate_correctness,
 )
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import answer_text
@@ -45,29 +45,29 @@ def hit(by_meaning: int, by_words: int) -> Hit:
 
 
 def test_a_clear_answer_is_sure_and_a_scattered_one_is_not() -> None:
-    assert confidence(CLEAR, clear=1.0, chance=0.9) == "high"
+    assert rate_confidence(CLEAR, clear=1.0, chance=0.9) == "high"
     far = (cited(1, "Ferrets sleep."), cited(2, "Otters swim.", 4), cited(3, "Herons fly.", 5))
-    assert confidence(replace(CLEAR, citations=far), clear=0.1, chance=0.4) == "low"
+    assert rate_confidence(replace(CLEAR, citations=far), clear=0.1, chance=0.4) == "low"
 
 
 def test_what_was_not_verified_is_never_high_and_mostly_unverified_is_low() -> None:
     good, other = CLEAR.citations
-    assert confidence(replace(CLEAR, citations=(good, replace(other, verified=False))), 1.0, 0.9) == "medium"
-    assert confidence(replace(CLEAR, citations=(replace(good, verified=False),)), 1.0, 0.9) == "low"
-    assert confidence(replace(CLEAR, unsupported=("79.0",)), 1.0, 0.9) == "medium"
+    assert rate_confidence(replace(CLEAR, citations=(good, replace(other, verified=False))), 1.0, 0.9) == "medium"
+    assert rate_confidence(replace(CLEAR, citations=(replace(good, verified=False),)), 1.0, 0.9) == "low"
+    assert rate_confidence(replace(CLEAR, unsupported=("79.0",)), 1.0, 0.9) == "medium"
 
 
 def test_a_refusal_has_none_and_an_answer_without_a_source_is_low() -> None:
-    assert confidence(replace(CLEAR, status="not_in_papers", citations=()), 1.0, 0.9) == ""
-    assert confidence(replace(CLEAR, status="error"), 1.0, 0.9) == ""
-    assert confidence(replace(CLEAR, citations=()), 1.0, 0.9) == "low"
+    assert rate_confidence(replace(CLEAR, status="not_in_papers", citations=()), 1.0, 0.9) == ""
+    assert rate_confidence(replace(CLEAR, status="error"), 1.0, 0.9) == ""
+    assert rate_confidence(replace(CLEAR, citations=()), 1.0, 0.9) == "low"
 
 
 @pytest.mark.parametrize(("empty", "level"), [(0, "medium"), (1, "medium"), (2, "low")])
 def test_a_table_is_as_sure_as_it_is_full(empty: int, level: str) -> None:
     cells = [Cell("not reported")] * empty + [Cell("78.0", (1,))] * (4 - empty)
     table = Table(("x", "y"), (Row("a", "A", tuple(cells[:2])), Row("b", "B", tuple(cells[2:]))))
-    assert confidence(replace(CLEAR, table=table), 1.0, 0.9) == level
+    assert rate_confidence(replace(CLEAR, table=table), 1.0, 0.9) == level
 
 
 @given(SHARE, SHARE, SHARE, SHARE, st.sampled_from(sorted(CONFIDENCE_WEIGHTS)), SHARE)
@@ -75,23 +75,23 @@ def test_more_grounds_never_make_it_less_likely(
     chance: float, clear: float, shared: float, agreement: float, name: str, more: float
 ) -> None:
     given_now = {"chance": chance, "clear": clear, "shared": shared, "agreement": agreement}
-    assert likely_right({**given_now, name: max(given_now[name], more)}) >= likely_right(given_now)
+    assert estimate_correctness({**given_now, name: max(given_now[name], more)}) >= estimate_correctness(given_now)
 
 
 def test_the_levels_are_ordered() -> None:
-    assert [level(value) for value in (0.0, LOW, HIGH, 1.0)] == ["low", "medium", "high", "high"]
+    assert [confidence_level(value) for value in (0.0, LOW, HIGH, 1.0)] == ["low", "medium", "high", "high"]
 
 
 def test_a_search_is_clear_when_both_lists_put_the_same_passage_first() -> None:
-    assert clearness([hit(3, 0), hit(1, 1)]) == 1.0
-    assert clearness([hit(2, 7), hit(4, 1)]) == 0.25
-    assert clearness([hit(1, 0), hit(0, 1)]) == 0.0
-    assert clearness([]) == 0.0
+    assert retrieval_clearness([hit(3, 0), hit(1, 1)]) == 1.0
+    assert retrieval_clearness([hit(2, 7), hit(4, 1)]) == 0.25
+    assert retrieval_clearness([hit(1, 0), hit(0, 1)]) == 0.0
+    assert retrieval_clearness([]) == 0.0
 
 
 def test_agreement_is_of_the_quotes_and_shared_of_the_best_one() -> None:
     quotes = [("a", 1, "The Lynx retriever"), ("a", 1, "x"), ("b", 1, "y"), ("a", 2, "z")]
-    found = grounds("Lynx retriever accuracy?", quotes, clear=0.5, chance=None)
+    found = confidence_features("Lynx retriever accuracy?", quotes, clear=0.5, chance=None)
     assert found["agreement"] == 0.5
     assert found["shared"] == pytest.approx(2 / 3)
 

@@ -17,7 +17,7 @@ from rag_app.answering.refusal import (
     WITHHELD,
     Trust,
     is_backed,
-    settled,
+    decide_status,
 )
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel
@@ -37,8 +37,8 @@ def answer(support: Support = "supported", **more: object) -> Answer:
 
 
 def test_a_backed_answer_stays() -> None:
-    assert settled(answer(), LIKELY, ()) == answer()
-    assert settled(answer(), UNLIKELY_CHANCE, ()).notes == (UNLIKELY,)
+    assert decide_status(answer(), LIKELY, ()) == answer()
+    assert decide_status(answer(), UNLIKELY_CHANCE, ()).notes == (UNLIKELY,)
 
 
 @pytest.mark.parametrize(
@@ -47,20 +47,20 @@ def test_a_backed_answer_stays() -> None:
 )  # fmt: skip
 def test_an_answer_without_backing_is_marked_or_withheld(doubtful: Answer) -> None:
     assert not is_backed(doubtful)
-    marked = settled(doubtful, LIKELY, (CITED,))
+    marked = decide_status(doubtful, LIKELY, (CITED,))
     assert (marked.status, marked.answer, marked.notes) == ("answered", doubtful.answer, (NOT_BACKED,))
-    withheld = settled(doubtful, UNLIKELY_CHANCE, (CITED,))
+    withheld = decide_status(doubtful, UNLIKELY_CHANCE, (CITED,))
     assert (withheld.status, withheld.answer, withheld.nearest) == ("not_in_papers", WITHHELD, (CITED,))
     assert withheld.citations == () and withheld.unsupported == () and withheld.verdicts == ()
-    broken_off = settled(doubtful, UNLIKELY_CHANCE, (CITED,), whole=False)
+    broken_off = decide_status(doubtful, UNLIKELY_CHANCE, (CITED,), whole=False)
     assert (broken_off.status, broken_off.notes) == ("answered", (NOT_BACKED,))
 
 
 def test_a_model_that_found_nothing_is_believed() -> None:
     refused = Answer("1", "Is it?", "not_in_papers", "Not in these papers.", "m", nearest=(CITED,))
-    assert settled(refused, UNLIKELY_CHANCE, ()) == refused
-    assert settled(refused, LIKELY, ()).notes == (FOUND,)
-    assert settled(refused, LIKELY, ()).status == "not_in_papers"
+    assert decide_status(refused, UNLIKELY_CHANCE, ()) == refused
+    assert decide_status(refused, LIKELY, ()).notes == (FOUND,)
+    assert decide_status(refused, LIKELY, ()).status == "not_in_papers"
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_a_model_that_found_nothing_is_believed() -> None:
     ],
 )
 def test_against_the_signs_a_model_is_believed_by_its_size(trust: Trust, said: Answer, status: str) -> None:
-    unlikely = settled(said, UNLIKELY_CHANCE, (CITED,), trust=trust)
+    unlikely = decide_status(said, UNLIKELY_CHANCE, (CITED,), trust=trust)
     assert unlikely.status == status
     assert unlikely.notes == ((UNLIKELY,) if status == "answered" else ())
-    assert settled(said, LIKELY, (CITED,), trust=trust) == said, "with the signs it is believed"
-    assert settled(said, UNLIKELY_CHANCE, (CITED,), trust=trust, whole=False).status == "answered"
+    assert decide_status(said, LIKELY, (CITED,), trust=trust) == said, "with the signs it is believed"
+    assert decide_status(said, UNLIKELY_CHANCE, (CITED,), trust=trust, whole=False).status == "answered"
 
 
 # -- whole answers --------------------------------------------------------------------------------------------------

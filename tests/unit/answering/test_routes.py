@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app.answering.across.disagreement import Claimed, asks_for_disagreement, claims_in, direction_of, pairs
-from rag_app.answering.across.multi_hop import chain_of
-from rag_app.answering.across.survey import topic_of
+from rag_app.answering.across.disagreement import DirectedClaim, asks_for_disagreement, select_claims, direction_of, find_opposed_pairs
+from rag_app.answering.across.multi_hop import parse_chain
+from rag_app.answering.across.survey import parse_survey_topic
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader
@@ -37,7 +37,7 @@ from tests.support.provider import Provider, Reply
     ],
 )
 def test_a_question_about_all_papers(question: str, names: tuple[str, ...], mentioned: bool) -> None:
-    topic = topic_of(question)
+    topic = parse_survey_topic(question)
     assert topic is not None
     assert topic.names == names
     assert topic.mentioned == mentioned
@@ -45,24 +45,24 @@ def test_a_question_about_all_papers(question: str, names: tuple[str, ...], ment
 
 @pytest.mark.parametrize("question", ["What is FishQA?", "How do OtterNet and HeronRank differ?", "Which papers?"])
 def test_other_questions_are_about_no_topic(question: str) -> None:
-    assert topic_of(question) is None
+    assert parse_survey_topic(question) is None
 
 
 def test_a_chain_is_what_names_one_paper_and_asks_of_another() -> None:
     question = "OtterNet swims with a fin described in another paper here. How long is that fin?"
-    chain = chain_of(question, ["otter.md"], [(0, 8)])
+    chain = parse_chain(question, ["otter.md"], [(0, 8)])
     assert chain is not None
     assert chain.first == "otter.md"
     assert "swims with a fin" in chain.link
     assert chain.asks == "How long is fin?"
-    assert chain_of("OtterNet swims with a fin. How long is it?", ["otter.md"], [(0, 8)]) is None
-    assert chain_of(question, [], []) is None
+    assert parse_chain("OtterNet swims with a fin. How long is it?", ["otter.md"], [(0, 8)]) is None
+    assert parse_chain(question, [], []) is None
 
 
 def test_a_name_in_the_description_names_nobody() -> None:
     question = "OtterNet is compared with an earlier HeronRank scorer from this set. How long is its bill?"
     start = question.index("HeronRank")
-    chain = chain_of(question, ["otter.md", "heron.md"], [(0, 8), (start, start + 9)])
+    chain = parse_chain(question, ["otter.md", "heron.md"], [(0, 8), (start, start + 9)])
     assert chain is not None
     assert chain.first == "otter.md"
 
@@ -95,10 +95,10 @@ def test_the_direction_of_a_claim(text: str, direction: int) -> None:
     assert direction_of(text) == direction
 
 
-def claims_of(text: str, paper: str) -> list[Claimed]:
+def claims_of(text: str, paper: str) -> list[DirectedClaim]:
     piece = Evidence(1, paper, "Stone Paddling in Rivers", 1, "1", "Results", 0, len(text), text)
     unit = Unit(piece, 0, len(text), vector=np.array([1.0, 0.0]) if paper == "a.pdf" else np.array([0.0, 1.0]))
-    return claims_in([unit])
+    return select_claims([unit])
 
 
 def test_claims_measured_against_the_same_oppose_each_other_in_unlike_words() -> None:
@@ -108,10 +108,10 @@ def test_claims_measured_against_the_same_oppose_each_other_in_unlike_words() ->
         "However, they do not transfer well, and are outperformed by methods such as Contriever.", "b.pdf"
     )
     assert [claim.against for claim in better + worse] == [{"bm25"}, {"bm25"}]
-    (pair,) = pairs(better + worse, "stone paddling versus BM25")
+    (pair,) = find_opposed_pairs(better + worse, "stone paddling versus BM25")
     assert {pair.one.evidence.paper, pair.other.evidence.paper} == {"a.pdf", "b.pdf"}
-    assert not pairs(better + other, "stone paddling versus BM25")
-    assert not pairs(better + worse, "swimming versus BM25")  # neither says so, nor does its title
+    assert not find_opposed_pairs(better + other, "stone paddling versus BM25")
+    assert not find_opposed_pairs(better + worse, "swimming versus BM25")  # neither says so, nor does its title
 
 
 def test_the_same_act_by_name_is_what_they_disagree_on() -> None:
@@ -119,9 +119,9 @@ def test_the_same_act_by_name_is_what_they_disagree_on() -> None:
     better = claims_of("We find that removing the NSP loss matches or slightly improves swimming in ponds.", "b.pdf")
     other = claims_of("We find that keeping the NSP loss matches or slightly improves swimming in ponds.", "b.pdf")
     assert [claim.acts for claim in worse + better] == [{("remov", "nsp")}] * 2
-    assert pairs(worse + better, "NSP")[0].conditions == ("FishQA", "")
-    assert pairs(worse + better, "whether removing NSP hurts")
-    assert not pairs(worse + other, "NSP")
+    assert find_opposed_pairs(worse + better, "NSP")[0].conditions == ("FishQA", "")
+    assert find_opposed_pairs(worse + better, "whether removing NSP hurts")
+    assert not find_opposed_pairs(worse + other, "NSP")
 
 
 def test_claims_that_do_not_speak_of_the_topic_are_no_pair() -> None:
@@ -129,15 +129,15 @@ def test_claims_that_do_not_speak_of_the_topic_are_no_pair() -> None:
     better = claims_of("Long river contexts improve the swimming accuracy of otters in ponds.", "a.pdf")
     worse = claims_of("Long river contexts degrade the swimming accuracy of otters in ponds.", "b.pdf")
     better[0].unit.vector = worse[0].unit.vector = vector
-    assert pairs(better + worse, "long contexts")
-    assert not pairs(better + worse, "otters as judges"), "neither speaks of judges"
-    assert not pairs(better + worse, "the number of stones")
+    assert find_opposed_pairs(better + worse, "long contexts")
+    assert not find_opposed_pairs(better + worse, "otters as judges"), "neither speaks of judges"
+    assert not find_opposed_pairs(better + worse, "the number of stones")
 
 
 def test_a_name_alone_does_not_say_what_is_measured_against_it() -> None:
     better = claims_of("LynxNet outperforms GPT-3 on most benchmarks.", "a.pdf")
     worse = claims_of("Our small swimmer performs slightly worse than GPT-3 on fish.", "b.pdf")
-    assert not pairs(better + worse, "GPT-3")
+    assert not find_opposed_pairs(better + worse, "GPT-3")
 
 
 def test_what_asks_for_disagreement() -> None:

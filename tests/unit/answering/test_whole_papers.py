@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rag_app.answering.model.prompts import prompt
+from rag_app.answering.model.prompts import answer_prompt
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.whole_papers import NEEDS_MODEL, Sending, pages_of
+from rag_app.answering.whole_papers import NEEDS_MODEL, PromptEstimate, collect_pages
 from rag_app.assistant import Assistant
 from rag_app.cli.main import main
 from rag_app.models.llm.client import OpenAIModel
@@ -89,10 +89,10 @@ def test_llama_cpp_does_not_read_the_papers_again(folder: Path) -> None:
     with Provider() as provider:
         ready = assistant(folder, provider)
         with ready._index.using() as generation:
-            pages = pages_of(generation, Scope(("otter.md", "heron.md")))
+            pages = collect_pages(generation, Scope(("otter.md", "heron.md")))
     cached = []
     for question in (QUESTION, "And how many frogs does HeronRank use?"):
-        system, user = prompt(question, pages)
+        system, user = answer_prompt(question, pages)
         body = {
             "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
             "max_tokens": 1,
@@ -143,8 +143,8 @@ def test_tokens_and_cost_are_told(folder: Path) -> None:
     assert plan.papers == 1 and 200 < plan.tokens < both.tokens < 2_000
     assert plan.cost == pytest.approx(plan.tokens * 2e-6 + plan.answer * 10e-6)
     assert "1 whole paper, about" in plan.words
-    assert "by the prices" not in Sending(1, 10, 10, 100, 0.0).words
-    assert not Sending(0, 10, 10, 100, 0.0).fits
+    assert "by the prices" not in PromptEstimate(1, 10, 10, 100, 0.0).words
+    assert not PromptEstimate(0, 10, 10, 100, 0.0).fits
     assert Assistant(settings_for(folder), embedder=WordEmbedder()).sending(QUESTION) is None
 
 

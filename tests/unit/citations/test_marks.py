@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag_app.citations.marks import MarkStream, citation_at, nearest, with_citations
-from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, boxes, is_verified, quotable
-from rag_app.citations.support import Ground, unsupported, verdicts
+from rag_app.citations.marks import MarkStream, citation_at, find_nearest_citations, attach_citations
+from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, quote_boxes, is_verified, find_quotable_spans
+from rag_app.citations.support import BackingTexts, unsupported_sentences, judge_sentences
 from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import names, number_values, numbers
+from rag_app.text.terms import find_names, number_values, find_numbers
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
@@ -64,7 +64,7 @@ EVIDENCE = [
 
 
 def answer_to(text: str, question: str = "", **other: object) -> Answer:
-    return with_citations(Draft(text), question, EVIDENCE, page_of, names_of=lambda paper: ("DPR",), **other)  # type: ignore[arg-type]
+    return attach_citations(Draft(text), question, EVIDENCE, page_of, names_of=lambda paper: ("DPR",), **other)  # type: ignore[arg-type]
 
 
 # -- marks ------------------------------------------------------------------------------------------------------------
@@ -244,9 +244,9 @@ def test_boxes_are_one_per_line_of_the_quote() -> None:
         np.array(rows, np.float32),
     )
     page = Page(1, "1", 600, 800, text, (), words)
-    assert boxes(page, 4, 13) == ((35, 100, 60, 111), (10, 115, 40, 125))
-    assert boxes(page, 0, 7) == ((10, 100, 60, 111),)
-    assert boxes(_page(text, 1), 0, 7) == ()
+    assert quote_boxes(page, 4, 13) == ((35, 100, 60, 111), (10, 115, 40, 125))
+    assert quote_boxes(page, 0, 7) == ((10, 100, 60, 111),)
+    assert quote_boxes(_page(text, 1), 0, 7) == ()
 
 
 def test_a_quote_never_needs_two_ways_of_joining_lines() -> None:
@@ -278,7 +278,7 @@ def test_quotes_of_real_pages_stand_in_the_raw_text_of_the_pdf(name: str) -> Non
     pages = checker.Pages(str(SHARED / "papers"))
     quotes = []
     for page in read_paper(SHARED / "papers" / name, "pdf").pages[:5]:
-        for low, high in quotable(page, 0, len(page.text)):
+        for low, high in find_quotable_spans(page, 0, len(page.text)):
             start, end = best_quote(Claim(page.text[low:high]), page, low, high)
             quotes.append(
                 len(page.text[low:high].split()) > 4 and not pages.on_page(name, page.number, page.text[start:end])
@@ -288,13 +288,13 @@ def test_quotes_of_real_pages_stand_in_the_raw_text_of_the_pdf(name: str) -> Non
 
 
 def test_a_refusal_comes_with_the_nearest_passages() -> None:
-    answer = with_citations(
+    answer = attach_citations(
         Draft("This is not in these papers.", refused=True), "How many passages?", EVIDENCE, page_of
     )
     assert answer.status == "not_in_papers"
     assert answer.unsupported == ()
     assert len(answer.nearest) == 2 and all(place.verified for place in answer.nearest)
-    assert nearest("anything", [], page_of) == ()
+    assert find_nearest_citations("anything", [], page_of) == ()
 
 
 # -- numbers and names ------------------------------------------------------------------------------------------------
@@ -354,27 +354,27 @@ def test_table_rows_are_checked_and_their_head_is_not() -> None:
     ],
 )
 def test_numbers_are_compared_by_value(text: str, source: str) -> None:
-    (number,) = numbers(text)
-    assert Ground([source]).holds_number(number)
+    (number,) = find_numbers(text)
+    assert BackingTexts([source]).holds_number(number)
 
 
 @pytest.mark.parametrize(("text", "source"), [("7.3", "73"), ("78", "78.4"), ("100", "1,000"), ("0.5", "50")])
 def test_other_numbers_are_other_numbers(text: str, source: str) -> None:
-    assert not Ground([source]).holds_number(numbers(text)[0])
+    assert not BackingTexts([source]).holds_number(find_numbers(text)[0])
 
 
 @given(st.integers(0, 10**9))
 def test_a_number_is_found_however_it_is_grouped(value: int) -> None:
-    assert Ground([f"there are {value:,} of them"]).holds_number(numbers(f"{value} here")[0])
-    assert Ground([f"there are {value} of them"]).holds_number(numbers(f"{value:,} here")[0])
+    assert BackingTexts([f"there are {value:,} of them"]).holds_number(find_numbers(f"{value} here")[0])
+    assert BackingTexts([f"there are {value} of them"]).holds_number(find_numbers(f"{value:,} here")[0])
 
 
 @given(st.text(max_size=60))
 def test_every_number_and_name_of_a_text_stands_in_that_text(text: str) -> None:
-    ground = Ground([text])
-    assert all(ground.holds_number(number) for number in numbers(text))
-    assert all(number.values & number_values(text) for number in numbers(text))
-    assert all(ground.holds_name(name) for name in names(text) if name.isascii())
+    ground = BackingTexts([text])
+    assert all(ground.holds_number(number) for number in find_numbers(text))
+    assert all(number.values & number_values(text) for number in find_numbers(text))
+    assert all(ground.holds_name(name) for name in find_names(text) if name.isascii())
 
 
 @pytest.mark.parametrize(
@@ -391,20 +391,20 @@ def test_every_number_and_name_of_a_text_stands_in_that_text(text: str) -> None:
     ],
 )
 def test_names_are_compared_without_hyphens_case_and_plural(name: str, source: str) -> None:
-    assert Ground([source]).holds_name(name)
+    assert BackingTexts([source]).holds_name(name)
 
 
 def test_what_counts_as_a_name() -> None:
-    found = names(
+    found = find_names(
         "The model RoBERTa beats BERT on TriviaQA and Natural Questions with GPT-4 in Table 3. Retrieval helps."
     )
     assert found == ["RoBERTa", "BERT", "TriviaQA", "Natural", "Questions", "GPT-4"]
-    assert not Ground(["a program"]).holds_name("RAM")
+    assert not BackingTexts(["a program"]).holds_name("RAM")
 
 
 def test_unsupported_without_backing() -> None:
-    assert unsupported(verdicts("It scores 5.0 points.", {})) == ("It scores 5.0 points.",)
-    assert unsupported(verdicts("", {})) == ()
+    assert unsupported_sentences(judge_sentences("It scores 5.0 points.", {})) == ("It scores 5.0 points.",)
+    assert unsupported_sentences(judge_sentences("", {})) == ()
 
 
 def test_a_citation_is_verified_by_the_matcher_and_by_nothing_else() -> None:
@@ -422,5 +422,5 @@ def test_the_head_of_a_table_is_not_the_nearest_where_a_sentence_is() -> None:
         Evidence(number, "p.pdf", "P", number, str(number), "", 0, len(page.text), page.text)
         for number, page in pages.items()
     ]
-    near = nearest("What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n])
+    near = find_nearest_citations("What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n])
     assert [citation.page for citation in near] == [2, 1]

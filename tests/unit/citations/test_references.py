@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
-from rag_app.citations.references import Known, Shelf, may_refer, references
+from rag_app.citations.references import KnownPaper, PaperRegistry, may_have_marks, find_references
 from rag_app.outputs.json import answer_json, citation_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.papers.read import read_paper
@@ -33,11 +33,11 @@ NAMED = (
     "Alan Smith and Bea Jones. 2020. On another thing.",
     "OpenAI. 2023. GPT-4 technical report.",
 )
-NOTHING = Shelf([])
+NOTHING = PaperRegistry([])
 
 
 def marks(quote, entries=NUMBERED):
-    return {reference.mark: reference.entry for reference in references(quote, entries, NOTHING)}
+    return {reference.mark: reference.entry for reference in find_references(quote, entries, NOTHING)}
 
 
 @pytest.mark.parametrize(
@@ -131,21 +131,21 @@ def test_in_doubt_authors_name_nothing(quote):
 
 @given(st.text(alphabet="[](),;0123456789 aA.–-\n∈", max_size=80))
 def test_nothing_breaks_it_and_what_it_finds_is_there(quote):
-    for reference in references(quote, NUMBERED, NOTHING):
+    for reference in find_references(quote, NUMBERED, NOTHING):
         assert any(entry.endswith(reference.entry) for entry in NUMBERED)
-        assert may_refer(quote)
+        assert may_have_marks(quote)
 
 
 # -- the paper in our library ---------------------------------------------------------------------------------------
 
-SHELF = Shelf(
+SHELF = PaperRegistry(
     [
-        Known("bert.pdf", "BERT: Pre-training of Deep Bidirectional Transformers", "1810.04805", 2018, ("J. Devlin",)),
-        Known("rag.pdf", "Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks", "2005.11401", 2020),
-        Known("survey.pdf", "Retrieval-Augmented Generation for Large Language Models", "2312.10997", 2023),
-        Known("gpt.pdf", "GPT Understands, Too", "2103.10385", 2021, ("Xiao Liu", "Yanan Zheng")),
-        Known("a.pdf", "One title of two papers", "", 2020),
-        Known("b.pdf", "One title of two papers", "", 2020),
+        KnownPaper("bert.pdf", "BERT: Pre-training of Deep Bidirectional Transformers", "1810.04805", 2018, ("J. Devlin",)),
+        KnownPaper("rag.pdf", "Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks", "2005.11401", 2020),
+        KnownPaper("survey.pdf", "Retrieval-Augmented Generation for Large Language Models", "2312.10997", 2023),
+        KnownPaper("gpt.pdf", "GPT Understands, Too", "2103.10385", 2021, ("Xiao Liu", "Yanan Zheng")),
+        KnownPaper("a.pdf", "One title of two papers", "", 2020),
+        KnownPaper("b.pdf", "One title of two papers", "", 2020),
     ]
 )
 
@@ -177,8 +177,8 @@ def test_an_entry_is_a_paper_of_ours_by_id_or_by_its_whole_title(entry, paper):
 def test_real_papers_resolve_from_their_own_bibliography(papers_folder: Path):
     reading = read_paper(papers_folder / "2005.11401v4.pdf", "pdf")
     quote = next(line for line in reading.pages[0].text.split("\n") if "[20, 26, 48]" in line)
-    dpr = Known("dpr.pdf", "Dense Passage Retrieval for Open-Domain Question Answering", "2004.04906", 2020)
-    found = {one.mark: one for one in references(quote, reading.bibliography, Shelf([dpr]))}
+    dpr = KnownPaper("dpr.pdf", "Dense Passage Retrieval for Open-Domain Question Answering", "2004.04906", 2020)
+    found = {one.mark: one for one in find_references(quote, reading.bibliography, PaperRegistry([dpr]))}
     assert "Dense passage retrieval" in found["[26]"].entry and found["[26]"].paper == "dpr.pdf"
     assert "REALM" in found["[20]"].entry and found["[20]"].paper == ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag_app.citations.support import covered_words, unsupported, verdicts
+from rag_app.citations.support import word_coverage, unsupported_sentences, judge_sentences
 from rag_app.records import Evidence, Verdict
 
 TEXTS = {
@@ -18,7 +18,7 @@ BACKING = {
 
 
 def support(sentence: str) -> str:
-    (verdict,) = verdicts(sentence, BACKING)
+    (verdict,) = judge_sentences(sentence, BACKING)
     return verdict.support
 
 
@@ -42,22 +42,22 @@ def test_a_sentence_is_supported_partly_or_not(sentence: str, expected: str) -> 
 
 
 def test_what_claims_nothing_gets_no_verdict() -> None:
-    assert verdicts("# Results\n\nThe papers do not say why.\n\nIs that so?", BACKING) == ()
+    assert judge_sentences("# Results\n\nThe papers do not say why.\n\nIs that so?", BACKING) == ()
 
 
 def test_a_verdict_names_what_is_missing_and_where_it_stands() -> None:
     answer = "LongRAG groups related documents into units of 4K tokens [1]. It needs 31 GB on HotpotQA [1]."
-    found = verdicts(answer, BACKING)
+    found = judge_sentences(answer, BACKING)
     assert found[0] == Verdict("LongRAG groups related documents into units of 4K tokens [1].", "supported")
     assert (found[1].sentence, found[1].support, found[1].missing) == (
         "It needs 31 GB on HotpotQA [1].",
         "not",
         ("31", "GB", "HotpotQA"),
     )
-    assert unsupported(found) == ("It needs 31 GB on HotpotQA [1].",)
+    assert unsupported_sentences(found) == ("It needs 31 GB on HotpotQA [1].",)
 
 
 def test_words_are_only_counted_where_that_says_something() -> None:
-    assert covered_words("the units of the corpus were grouped by related documents", {"unit", "corpu"}) < 0.6
-    assert covered_words("die Einheiten des Korpus wurden nach verwandten Dokumenten gruppiert", set()) == 1.0
-    assert covered_words("it is so", set()) == 1.0
+    assert word_coverage("the units of the corpus were grouped by related documents", {"unit", "corpu"}) < 0.6
+    assert word_coverage("die Einheiten des Korpus wurden nach verwandten Dokumenten gruppiert", set()) == 1.0
+    assert word_coverage("it is so", set()) == 1.0

@@ -16,7 +16,7 @@ from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.cli import compare
 from rag_app.cli.main import main
-from rag_app.outputs.tables import as_csv, as_latex, latex
+from rag_app.outputs.tables import as_csv, as_latex, escape_latex
 from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer, Cell, Citation, Row, Table
 from tests.support.doubles import WordEmbedder, settings_for
@@ -59,7 +59,7 @@ def test_latex_prints_as_it_is() -> None:
 
 @given(st.text())
 def test_nothing_commands_latex(text: str) -> None:
-    printed = latex(text)
+    printed = escape_latex(text)
     for word in (r"\textbackslash{}", r"\textasciitilde{}", r"\textasciicircum{}"):
         printed = printed.replace(word, "")
     assert not set("~^") & set(printed)

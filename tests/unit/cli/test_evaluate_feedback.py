@@ -12,7 +12,7 @@ from rag_app.outputs import feedback
 from rag_app.outputs.history import History, history_file
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, Table
 from rag_app.server.conversations import Conversation
-from rag_app.server.web.history_panel import Talks
+from rag_app.server.web.history_panel import ConversationPanel
 from rag_app.settings import load_settings
 
 OTTER = "Sea otters used stones as anvils in 21 percent of the dives that were filmed in Monterey Bay."
@@ -62,8 +62,8 @@ def test_the_kind_is_told_by_the_answer_and_only_verified_quotes_are_facts():
     assert kinds == ["clustering", "comparison", "chain", "spotlight"]
     assert feedback.as_question("x", answer, "up", "")["papers"] == ["a.pdf", "b.pdf"]
     unproved = feedback.as_question("x", replace(answer, citations=both[2:]), "up", "")
-    assert not feedback.usable(unproved)
-    assert feedback.usable(feedback.as_question("x", replace(answer, citations=both[2:]), "down", ""))
+    assert not feedback.is_usable(unproved)
+    assert feedback.is_usable(feedback.as_question("x", replace(answer, citations=both[2:]), "down", ""))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def library(tmp_path, index_home, monkeypatch, capsys):
 
 def rated(library, question, verdict, reason="", user=""):
     """Ask as the page does, and press a thumb. Returns the answer."""
-    talks, talk = Talks(History(history_file(library.settings.index_folder, user)), lambda _: "place"), Conversation()
+    talks, talk = ConversationPanel(History(history_file(library.settings.index_folder, user)), lambda _: "place"), Conversation()
     turn = talks.begin(talk, question, "")
     answer = library.ask(question)
     talks.keep(turn, answer)

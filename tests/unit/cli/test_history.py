@@ -8,8 +8,8 @@ import pytest
 from rag_app.assistant import Assistant
 from rag_app.cli.main import main
 from rag_app.outputs.history import History, history_file
-from rag_app.outputs.markdown import Exported
-from rag_app.outputs.save import bundle
+from rag_app.outputs.markdown import ExportContent
+from rag_app.outputs.save import make_bundle
 from rag_app.records import Answer
 from rag_app.settings import load_settings
 from tests.support.pdfs import make_paper
@@ -115,9 +115,9 @@ def test_each_users_conversations_are_named_by_the_user(library, capsys):
 
 def test_a_bundle_holds_only_what_there_is_and_a_follow_up_says_how_it_was_understood(tmp_path):
     answer = Answer("", "And it?", "answered", "Yes.", "m", asked="Is *A* large?")
-    made = bundle(Exported([answer], {}, "rag-app 1", "2026-01-02"), "talk")
+    made = make_bundle(ExportContent([answer], {}, "rag-app 1", "2026-01-02"), "talk")
     (tmp_path / "made.zip").write_bytes(made)
     packed = files_of(tmp_path / "made.zip")
     assert sorted(packed) == ["talk.json", "talk.md"]
     assert "*Understood as: Is \\*A\\* large?*" in packed["talk.md"]
-    assert made == bundle(Exported([answer], {}, "rag-app 1", "2026-01-02"), "talk")
+    assert made == make_bundle(ExportContent([answer], {}, "rag-app 1", "2026-01-02"), "talk")

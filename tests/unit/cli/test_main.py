@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.cli.ask import Asked, read_line
+from rag_app.cli.ask import BatchQuestion, read_line
 from rag_app.cli.main import main
 from rag_app.errors import QuestionError
 from rag_app.index.build_report import BuildProgress
 from rag_app.outputs import terminal
 from rag_app.outputs.json import answer_json
-from rag_app.outputs.terminal import ProgressLine, answer_text, duration, harmless
-from rag_app.records import Answer, Citation, Searched, Verdict
+from rag_app.outputs.terminal import ProgressLine, answer_text, format_duration, sanitise_text
+from rag_app.records import Answer, Citation, SearchSummary, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 PAPERS = {
@@ -227,7 +227,7 @@ def test_any_line_is_a_question_or_refused(line: str) -> None:
 
 @given(st.one_of(st.text(), st.integers()), st.text())
 def test_a_good_line_is_read_as_it_is(id: str | int, question: str) -> None:
-    assert read_line(json.dumps({"id": id, "question": question, "more": [1]}), 1) == Asked(id, question)
+    assert read_line(json.dumps({"id": id, "question": question, "more": [1]}), 1) == BatchQuestion(id, question)
 
 
 # -- building and listing ---------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def citation(**more: Any) -> Citation:
 
 def test_answer_text_shows_what_is_in_doubt() -> None:
     answer = Answer(
-        "", "q", "answered", "Yes [1].", "m", (citation(verified=False),), ("It is 7.",), Searched(4, 2, 1, ("b.pdf",))
+        "", "q", "answered", "Yes [1].", "m", (citation(verified=False),), ("It is 7.",), SearchSummary(4, 2, 1, ("b.pdf",))
     )
     text = answer_text(answer)
     for part in ("page 3 (printed iii)  (NOT FOUND", "Not supported", "It is 7.", "unreadable: b.pdf", "2 Method"):
@@ -441,7 +441,7 @@ def test_boxes_are_plain_numbers() -> None:
 
 @given(st.text())
 def test_text_from_papers_cannot_command_the_terminal(text: str) -> None:
-    shown = harmless(text)
+    shown = sanitise_text(text)
     assert len(shown) == len(text)
     assert not set(shown) & set(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066]))
 
@@ -474,7 +474,7 @@ def test_progress_is_sparse_where_lines_stay() -> None:
 
 
 def test_progress_rewrites_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "width", lambda: 30)
+    monkeypatch.setattr(terminal, "terminal_width", lambda: 30)
     stream = Terminal(True)
     progress = ProgressLine(stream)
     for step in steps():
@@ -489,7 +489,7 @@ def test_progress_rewrites_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatc
     ("seconds", "told"), [(8.4, "8 s"), (180, "3 min"), (4800, "1 h 20 min"), (5999, "1 h 40 min")]
 )
 def test_duration(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+    assert format_duration(seconds) == told
 
 
 # -- serving ----------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rag_app.errors import IndexFault
 from rag_app.index import bm25 as bm25_module
-from rag_app.index.bm25 import WordIndex, stem, terms
+from rag_app.index.bm25 import WordIndex, stem_words, extract_terms
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 K1, B = 1.2, 0.75
@@ -51,8 +51,8 @@ def bm25(documents: list[list[str]], query: list[str]) -> list[float]:
 @RELAXED
 def test_scores_are_those_of_the_formula(tmp_path: Path, found: list[str], asked: list[str]) -> None:
     words = opened(tmp_path, found)
-    query = terms(" ".join(asked))
-    expected = bm25([terms(text) for text in found], query)
+    query = extract_terms(" ".join(asked))
+    expected = bm25([extract_terms(text) for text in found], query)
     assert words.size == len(found)
     assert np.allclose(words.scores(query), expected, atol=1e-4)
     assert np.allclose(words.scores(query, [2.0] * len(query)), np.array(expected) * 2, atol=1e-4)
@@ -63,7 +63,7 @@ def test_scores_are_those_of_the_formula(tmp_path: Path, found: list[str], asked
 def test_the_scores_of_a_range_are_those_of_all(
     tmp_path: Path, found: list[str], asked: list[str], data: st.DataObject
 ) -> None:
-    words, query = opened(tmp_path, found), terms(" ".join(asked))
+    words, query = opened(tmp_path, found), extract_terms(" ".join(asked))
     start = data.draw(st.integers(0, len(found)))
     rows = slice(start, data.draw(st.integers(start, len(found))))
     weights = [0.5 + place for place in range(len(query))]
@@ -88,18 +88,18 @@ def test_written_in_blocks_it_is_the_same(tmp_path: Path, found: list[str], bloc
 @RELAXED
 def test_frequencies_and_rows_of_a_term(tmp_path: Path, found: list[str], asked: str) -> None:
     words = opened(tmp_path, found)
-    for term in terms(asked) or ["absent"]:
-        rows = [row for row, text in enumerate(found) if term in terms(text)]
+    for term in extract_terms(asked) or ["absent"]:
+        rows = [row for row, text in enumerate(found) if term in extract_terms(text)]
         assert sorted(words.rows_with(term)) == rows
         assert words.frequency(term) == len(rows)
 
 
-@given(texts.filter(lambda found: any(map(terms, found))), st.lists(word, min_size=1, max_size=4))
+@given(texts.filter(lambda found: any(map(extract_terms, found))), st.lists(word, min_size=1, max_size=4))
 @RELAXED
 def test_bm25s_gives_the_same(tmp_path: Path, found: list[str], asked: list[str]) -> None:
-    words, query = opened(tmp_path, found), terms(" ".join(asked))
+    words, query = opened(tmp_path, found), extract_terms(" ".join(asked))
     theirs = bm25s.BM25(k1=K1, b=B, method="lucene")
-    theirs.index([terms(text) for text in found], show_progress=False)
+    theirs.index([extract_terms(text) for text in found], show_progress=False)
     known = [term for term in query if term in words.vocabulary]
     assert np.allclose(words.scores(known), theirs.get_scores(known) if known else 0, atol=1e-6)
 
@@ -107,24 +107,24 @@ def test_bm25s_gives_the_same(tmp_path: Path, found: list[str], asked: list[str]
 @pytest.mark.parametrize("found", [[], ["the of and"], [""], ["", "the"]])
 def test_nothing_to_index_is_no_error(tmp_path: Path, found: list[str]) -> None:
     words = opened(tmp_path, found)
-    assert words.scores(terms("otter of the heron")).tolist() == [0.0] * len(found)
+    assert words.scores(extract_terms("otter of the heron")).tolist() == [0.0] * len(found)
     assert words.frequency("otter") == 0 and not len(words.rows_with("otter"))
 
 
 @given(st.text(max_size=60))
 @RELAXED
 def test_terms_never_fail_and_fold_case(text: str) -> None:
-    assert terms(text) == terms(text.casefold())
-    assert all(term.strip() for term in terms(text))
+    assert extract_terms(text) == extract_terms(text.casefold())
+    assert all(term.strip() for term in extract_terms(text))
 
 
 def test_terms() -> None:
-    assert terms("The Retrievers were retrieving") == ["retriev", "retriev"]
-    assert terms("scores 73.0 and 13,997") == ["score", "73.0", "13997"]
-    assert terms("the paper's F1") == terms("the paper’s f1") == ["paper", "f1"]
-    assert terms("what is of the") == []
-    assert terms("multi-hop state_of_the_art") == ["multi", "hop", "state", "art"]
-    assert stem(["retrieval", "reader"]) == ["retriev", "reader"]
+    assert extract_terms("The Retrievers were retrieving") == ["retriev", "retriev"]
+    assert extract_terms("scores 73.0 and 13,997") == ["score", "73.0", "13997"]
+    assert extract_terms("the paper's F1") == extract_terms("the paper’s f1") == ["paper", "f1"]
+    assert extract_terms("what is of the") == []
+    assert extract_terms("multi-hop state_of_the_art") == ["multi", "hop", "state", "art"]
+    assert stem_words(["retrieval", "reader"]) == ["retriev", "reader"]
 
 
 @pytest.mark.parametrize("name", ["words.json", "frequency.npy", "data.csc.index.npy", "indptr.csc.index.npy"])

@@ -17,7 +17,7 @@ from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
 from rag_app.index import build as build_module
 from rag_app.index import chroma, embed, generations, manifest
 from rag_app.index.build import build
-from rag_app.index.build_report import BuildProgress, BuildReport, Stopped
+from rag_app.index.build_report import BuildProgress, BuildReport, BuildStopped
 from rag_app.index.generations import Generation
 from rag_app.lab.redteam.attack_pdf import WHITE, lines, paragraphs, write_pdf
 from rag_app.papers import worker_pool
@@ -298,7 +298,7 @@ def test_a_stopped_build_keeps_what_it_finished(tmp_path: Path, monkeypatch: pyt
     write_corpus(tmp_path / "corpus")
     stop = threading.Event()
     first = WordEmbedder(on_group=lambda _: stop.set())
-    with pytest.raises(Stopped):
+    with pytest.raises(BuildStopped):
         run(tmp_path, first, stop=stop)
     with pytest.raises(IndexMissing):
         generation(tmp_path)

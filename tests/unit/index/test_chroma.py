@@ -40,7 +40,7 @@ def rows_of(identifiers: list[str]) -> list[int]:
 
 
 def written(folder: Path, count: int = 60) -> Path:
-    chroma.write(folder, passages(count), vectors(count))
+    chroma.write_collection(folder, passages(count), vectors(count))
     return folder
 
 
@@ -92,10 +92,10 @@ def test_batches_above_what_chroma_takes_at_once(tmp_path: Path) -> None:
 
 def test_a_copy_takes_in_and_lets_go_only_what_differs(built: Path, tmp_path: Path) -> None:
     reader = PassageStore.open(built)  # as a server would
-    before = chroma.Before(
+    before = chroma.EarlierCollection(
         built, tuple(f"p-{row:05d}" for row in range(10)), frozenset(f"p-{r:05d}" for r in range(10, 60))
     )
-    chroma.write(tmp_path / "next", passages(70)[10:], vectors(70)[10:], before)
+    chroma.write_collection(tmp_path / "next", passages(70)[10:], vectors(70)[10:], before)
     opened = PassageStore.open(tmp_path / "next")
     assert opened.count() == 60
     assert opened.get(["p-00010", "p-00069"]) == [passages(70)[10], passages(70)[69]]
@@ -103,8 +103,8 @@ def test_a_copy_takes_in_and_lets_go_only_what_differs(built: Path, tmp_path: Pa
         opened.get(["p-00003"])
     assert sorted(rows_of(opened.nearest(vectors(70)[69], 500)[0])) == list(range(10, 70))
     assert rows_of(opened.nearest(vectors(70)[69], 1)[0]) == [69]
-    chroma.write(tmp_path / "less", passages(60)[10:], vectors(60)[10:], before)
-    assert chroma.wear(built) == 1.0 and chroma.wear(tmp_path / "less") == 70 / 50
+    chroma.write_collection(tmp_path / "less", passages(60)[10:], vectors(60)[10:], before)
+    assert chroma.writes_per_passage(built) == 1.0 and chroma.writes_per_passage(tmp_path / "less") == 70 / 50
     opened.close()
     assert reader.count() == 60 and reader.get(["p-00003"]) == [passages(60)[3]], "the earlier one is as it was"
     reader.close()
@@ -147,7 +147,7 @@ import sys
 from pathlib import Path
 from rag_app import store
 from tests.unit.index.test_chroma import passages, vectors
-chroma.write(Path(sys.argv[1]), passages(20), vectors(20))
+chroma.write_collection(Path(sys.argv[1]), passages(20), vectors(20))
 """
 
 

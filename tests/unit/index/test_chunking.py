@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.index.chunking import Splitter, embedded_texts, headings, split
+from rag_app.index.chunking import Splitter, texts_to_embed, heading_texts, split_paper
 from rag_app.models.embedder import open_embedder
 from rag_app.papers.read import read_paper
 from rag_app.records import Block, Page, Passage, Reading
@@ -42,7 +42,7 @@ def readings(draw: st.DrawFn) -> Reading:
 
 
 def passages_of(reading: Reading, splitter: Splitter) -> tuple[Passage, ...]:
-    return split(reading, "p.pdf", "d" * 64, splitter, count)
+    return split_paper(reading, "p.pdf", "d" * 64, splitter, count)
 
 
 @given(readings(), splitters)
@@ -60,14 +60,14 @@ def test_every_passage_stands_where_it_says(reading: Reading, splitter: Splitter
 @settings(max_examples=120, deadline=None)
 def test_no_passage_is_longer_than_the_window_as_it_is_embedded(reading: Reading, splitter: Splitter) -> None:
     passages = passages_of(reading, splitter)
-    texts = embedded_texts(passages, splitter, count)
+    texts = texts_to_embed(passages, splitter, count)
     assert all(tokens <= splitter.window for tokens in count(texts))
     ends: dict[int, int] = {}  # of each page, how far it was read before: no token is embedded twice
     for passage, embedded in zip(passages, texts, strict=True):
         own = passage.text[max(0, ends.get(passage.page, 0) - passage.start) :].strip()
         assert own and embedded.endswith(own) and len(embedded) <= len(passage.context) + 1 + len(own)
         ends[passage.page] = passage.end
-    assert all(tokens <= splitter.window for tokens in count(headings(passages, reading.title, splitter, count)))
+    assert all(tokens <= splitter.window for tokens in count(heading_texts(passages, reading.title, splitter, count)))
 
 
 @given(readings(), splitters)
@@ -162,16 +162,16 @@ def test_the_real_embedder_never_gets_more_than_it_reads(minilm: object) -> None
         reading = page_of(("body", hard, "9 " + hard[:300]), ("table", hard.replace(" ", " | "), "9 Z"))
         reading = Reading(hard[:400], reading.pages, "full text")
         splitter = Splitter(window=embedder.window)  # type: ignore[attr-defined]
-        passages = split(reading, "p.pdf", "d" * 64, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
-        texts = embedded_texts(passages, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
-        texts += headings(passages, reading.title, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
+        passages = split_paper(reading, "p.pdf", "d" * 64, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
+        texts = texts_to_embed(passages, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
+        texts += heading_texts(passages, reading.title, splitter, embedder.count_tokens)  # type: ignore[attr-defined]
         assert max(embedder.count_tokens(texts)) <= embedder.window  # type: ignore[attr-defined]
 
 
 def test_a_real_paper_is_split_within_the_window(minilm: object, papers_folder: Path) -> None:
     reading = read_paper(sorted(papers_folder.glob("*.pdf"))[0], "pdf")
     splitter = Splitter(window=minilm.window)  # type: ignore[attr-defined]
-    passages = split(reading, "p.pdf", "d" * 64, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
-    texts = embedded_texts(passages, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
+    passages = split_paper(reading, "p.pdf", "d" * 64, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
+    texts = texts_to_embed(passages, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
     assert len(passages) > 20 and max(minilm.count_tokens(texts)) <= minilm.window  # type: ignore[attr-defined]
     assert all(reading.pages[one.page - 1].text[one.start : one.end] == one.text for one in passages)

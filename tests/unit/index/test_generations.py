@@ -22,18 +22,18 @@ from rag_app import files
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing
 from rag_app.index import generations as generations_module
 from rag_app.index.build import build
-from rag_app.index.manifest import FORMAT, Entry, Manifest, read_manifest, write_manifest
+from rag_app.index.manifest import FORMAT, IndexedPaper, Manifest, read_manifest, write_manifest
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> Entry:
+def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> IndexedPaper:
     digest = digest or paper
-    return Entry(paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5)
+    return IndexedPaper(paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5)
 
 
-def manifest(*entries: Entry, embedder: str = "words@64") -> Manifest:
+def manifest(*entries: IndexedPaper, embedder: str = "words@64") -> Manifest:
     total = sum(entry.passages for entry in entries)
     return Manifest(FORMAT, "2026-01-01T00:00:00Z", embedder, 64, "s1", 1, {"chromadb": "1"}, entries, total)
 
@@ -60,7 +60,7 @@ TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "part", "key", 
 NUMBERS = ("size", "modified", "pages", "year", "month")
 SEVERAL = ("warnings", "short_names", "authors")
 entries = st.builds(
-    Entry,
+    IndexedPaper,
     **dict.fromkeys(TEXTS, text),
     **dict.fromkeys(NUMBERS, st.integers(0, 2**63)),
     **dict.fromkeys(SEVERAL, st.lists(text, max_size=3).map(tuple)),
@@ -70,7 +70,7 @@ entries = st.builds(
 )
 
 
-def in_rows(found: list[Entry]) -> tuple[Entry, ...]:
+def in_rows(found: list[IndexedPaper]) -> tuple[IndexedPaper, ...]:
     placed, at = [], 0
     for one in found:
         placed.append(dataclasses.replace(one, first=at))
@@ -80,7 +80,7 @@ def in_rows(found: list[Entry]) -> tuple[Entry, ...]:
 
 @given(st.lists(entries, max_size=4).map(in_rows), st.lists(st.tuples(text, st.integers(), st.integers())).map(tuple))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path, papers: tuple[Entry, ...], doubles: object) -> None:
+def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path, papers: tuple[IndexedPaper, ...], doubles: object) -> None:
     written = dataclasses.replace(manifest(*papers), doubles=doubles)
     write_manifest(tmp_path, written)
     assert read_manifest(tmp_path) == written
@@ -180,7 +180,7 @@ def test_tidy_keeps_the_current_generation_and_the_one_before(tmp_path: Path) ->
     (tmp_path / "parts" / "a-text-r1" / ".vectors-key.npy.1234.tmp").write_bytes(b"half")
     (tmp_path / "parts" / "a-text-r1" / "vectors-otherkey.npy").write_bytes(b"of another embedder")
     (tmp_path / ".current.1234.tmp").write_bytes(b"half")
-    generations_module.tidy(tmp_path)
+    generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == names[1:]
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["a-text-r1", "b-text-r1"]
     assert [path.name for path in (tmp_path / "parts" / "a-text-r1").iterdir()] == ["passages-key.json"]
@@ -191,7 +191,7 @@ def test_tidy_keeps_no_generation_with_a_removed_paper_and_none_of_words_only(tm
     publish(tmp_path, "a", "removed")
     publish(tmp_path, "a", embedder="")
     last = publish(tmp_path, "a")
-    generations_module.tidy(tmp_path)
+    generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == [last]
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["a-text-r1"]
 
@@ -200,7 +200,7 @@ def test_tidy_without_a_readable_manifest_removes_nothing(tmp_path: Path) -> Non
     publish(tmp_path, "a")
     last = publish(tmp_path, "a", "b")
     (tmp_path / "generations" / last / "manifest.json").write_text("{", encoding="utf-8")
-    generations_module.tidy(tmp_path)
+    generations_module.clean_index(tmp_path)
     assert len(generations(tmp_path)) == 2 and len(list((tmp_path / "parts").iterdir())) == 2
 
 
@@ -261,7 +261,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
         reader.start()
     for _ in range(60):
         publish(tmp_path, "a")
-        generations_module.tidy(tmp_path)
+        generations_module.clean_index(tmp_path)
     stop.set()
     for reader in readers:
         reader.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.index.paper_names import call, find_mentions, usage
+from rag_app.index.paper_names import name_papers, find_mentions, count_name_usage
 from rag_app.records import Block, Page, Reading
 
 
@@ -12,7 +12,7 @@ def reading(title: str, text: str, given: tuple[str, ...] = ()) -> Reading:
 
 
 def coined(text: str, title: str = "On Rivers") -> tuple[str, ...]:
-    return usage(reading(title, text)).coined
+    return count_name_usage(reading(title, text)).coined
 
 
 def test_a_name_used_often_and_never_cited_is_coined() -> None:
@@ -22,7 +22,7 @@ def test_a_name_used_often_and_never_cited_is_coined() -> None:
 def test_a_word_in_capitals_is_no_name_where_the_text_also_writes_it_plainly() -> None:
     text = "The step SEARCH goes first. We search the river, and a search may fail. " * 8
     assert coined(text) == ()
-    assert usage(reading("On Rivers", text, given=("SEARCH",))).given == ()
+    assert count_name_usage(reading("On Rivers", text, given=("SEARCH",))).given == ()
     assert coined(text.replace("search", "look")) == ("SEARCH",)
 
 
@@ -47,9 +47,9 @@ def test_an_acronym_that_many_use_more_than_the_paper_whose_title_spells_it_mean
     often = [reading(f"On Ponds {number}", "The LOM swims. " * 60) for number in range(7)]
     readings = [seldom, *often]
     titles, order = [one.title for one in readings], [f"20{number:02d}" for number in range(8)]
-    names = [one.names for one in call(titles, [usage(one) for one in readings], order)]
+    names = [one.names for one in name_papers(titles, [count_name_usage(one) for one in readings], order)]
     assert "LOM" not in names[0]
-    alone = call(titles[:1], [usage(seldom)], order[:1])
+    alone = name_papers(titles[:1], [count_name_usage(seldom)], order[:1])
     assert alone[0].names == ("LOM",)
 
 
@@ -61,7 +61,7 @@ def test_mentions_need_a_capital_or_several_words() -> None:
 def test_dashes_of_any_kind_part_the_words_that_initials_are_made_of() -> None:
     text = "We present DSP. " + "DSP programs call DSP again. " * 8
     title = "Demonstrate–Search–Predict: Composing Models"
-    found = call(
-        [title, "On Rivers"], [usage(reading(title, text)), usage(reading("On Rivers", "The river."))], ["1", "2"]
+    found = name_papers(
+        [title, "On Rivers"], [count_name_usage(reading(title, text)), count_name_usage(reading("On Rivers", "The river."))], ["1", "2"]
     )
     assert "DSP" in found[0].names

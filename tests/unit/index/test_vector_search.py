@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag_app.errors import IndexFault
 from rag_app.index import vector_search
-from rag_app.index.vector_search import VectorSearch, dot, highest
+from rag_app.index.vector_search import VectorSearch, dot, top_indices
 
 
 def vectors(count: int, dimension: int = 32, seed: int = 5) -> np.ndarray:
@@ -51,7 +51,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, 
     }.items():
         monkeypatch.setattr(vector_search, name, value)
     found = vectors(5000)
-    vector_search.write(tmp_path, found)
+    vector_search.write_short_vectors(tmp_path, found)
     return found, VectorSearch.open(tmp_path, found)
 
 
@@ -82,7 +82,7 @@ def test_a_filter_never_leaks_and_leaves_as_many_as_there_are(
 
 
 def test_a_small_collection_has_no_shorter_copy(tmp_path: Path) -> None:
-    vector_search.write(tmp_path, vectors(300))
+    vector_search.write_short_vectors(tmp_path, vectors(300))
     assert not list(tmp_path.iterdir())
     assert VectorSearch.open(tmp_path, vectors(300)).is_exact
 
@@ -111,6 +111,6 @@ def test_a_product_that_is_shared_among_cores_is_the_same(monkeypatch: pytest.Mo
 @settings(deadline=None)
 def test_highest(values: list[int], count: int) -> None:
     scores = np.array(values, dtype=np.float32)
-    places = highest(scores, count)
+    places = top_indices(scores, count)
     assert len(set(places.tolist())) == min(count, len(values))
     assert sorted(scores[places], reverse=True) == sorted(values, reverse=True)[:count]

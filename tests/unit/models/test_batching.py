@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.models.batching import pack, pad, unit
+from rag_app.models.batching import pack, pad, normalise_vectors
 
 lengths = st.lists(st.integers(0, 256), max_size=200)
 
@@ -40,6 +40,6 @@ def test_padding_keeps_tokens_and_masks_the_rest() -> None:
 @given(st.lists(st.lists(st.floats(-100, 100, width=32), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_unit_vectors_have_length_one_or_zero(rows: list[list[float]]) -> None:
     given_rows = np.array(rows, dtype=np.float32)
-    for before, after in zip(given_rows, unit(given_rows), strict=True):
+    for before, after in zip(given_rows, normalise_vectors(given_rows), strict=True):
         length = float(np.linalg.norm(after))
         assert abs(length - 1) < 1e-3 or np.linalg.norm(before) < 1e-9

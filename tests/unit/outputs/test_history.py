@@ -12,7 +12,7 @@ import pytest
 from rag_app.errors import HistoryFault
 from rag_app.outputs.history import FORMAT, History, history_file, new_conversation
 from rag_app.outputs.json import answer_json
-from rag_app.records import Answer, AnswerPlan, Cell, Citation, Reference, Row, Searched, Step, Table, Verdict
+from rag_app.records import Answer, AnswerPlan, Cell, Citation, Reference, Row, SearchSummary, Step, Table, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 CITED = (
@@ -22,7 +22,7 @@ CITED = (
 )  # fmt: skip
 TABLE = Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)), Row("b.md", "B", (Cell("not reported"),))))
 ANSWER = Answer(
-    "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",), Searched(2, 1, 1, ("c.pdf",)),
+    "7", "How large is it?", "answered", "220 million [1].", "quoting", CITED, ("x",), SearchSummary(2, 1, 1, ("c.pdf",)),
     {"retrieve": 1.0, "read": 2.0, "total": 3.0}, (), ("a note",), 5, TABLE, asked="How large is A?",
     verdicts=(Verdict("220 million [1].", "partly", ("220",)),), semantic_entropy=0.5, repaired=True, confidence="low",
     plan=AnswerPlan("comparison", ("a.pdf", "b.md"), ("A", "B"), ("size",), 2),

@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 
 import rag_app
 from rag_app.errors import ExportError
-from rag_app.outputs.bibtex import bibtex, escaped, key_of
-from rag_app.outputs.markdown import FORMS, Exported, bibliography, comparison, forms_of, inert, markdown, safe_name
-from rag_app.outputs.save import checked_files, save_answers
-from rag_app.outputs.tables import as_csv, unrun
+from rag_app.outputs.bibtex import to_bibtex, escape_bibtex, key_of
+from rag_app.outputs.markdown import FORMS, ExportContent, export_bibliography, export_comparison, available_formats, escape_markdown, export_markdown, export_file_name
+from rag_app.outputs.save import check_files, save_answers
+from rag_app.outputs.tables import as_csv, escape_formula
 from rag_app.records import Answer, Cell, Citation, Reference, Row, Source, Table
 
 DPR = Source(
@@ -36,14 +36,14 @@ QUOTED = Answer("", "q", "answered", "**On DPR:**\n\n# it is *42* [1]\n- so [^3]
 
 
 def exported(*answers):
-    return Exported(answers, SOURCES, "rag-app 1.2.3", "2026-01-02T03:04:05+00:00")
+    return ExportContent(answers, SOURCES, "rag-app 1.2.3", "2026-01-02T03:04:05+00:00")
 
 
 # -- Markdown ---------------------------------------------------------------------------------------------------
 
 
 def test_every_mark_is_a_footnote_with_paper_page_section_and_quote():
-    text = markdown(exported(MODEL))
+    text = export_markdown(exported(MODEL))
     assert "# How \\*large\\*?\n\n**Large** [^1], or \\<i>not\\</i> [^2]. Not [7]." in text
     first = next(line for line in text.split("\n") if line.startswith("[^1]: "))
     assert "dpr.pdf, page 3 (printed iii). 4 \\*Results\\*: “it is \\<b\\>42\\</b\\> \\[\\^2\\] at \\$5”" in first
@@ -53,13 +53,13 @@ def test_every_mark_is_a_footnote_with_paper_page_section_and_quote():
 
 
 def test_verbatim_words_mean_nothing_to_markdown_but_our_marks_do():
-    text = markdown(exported(QUOTED))
+    text = export_markdown(exported(QUOTED))
     assert "**On DPR:**" in text
     assert "\\# it is \\*42\\*[^1]\\\n\\- so \\[\\^3\\]" in text
 
 
 def test_a_conversation_has_footnotes_of_its_own_for_each_answer():
-    text = markdown(exported(MODEL, QUOTED))
+    text = export_markdown(exported(MODEL, QUOTED))
     assert "[^1-1]" in text and "[^2-1]" in text
     labels = re.findall(r"^\[\^([\d-]+)\]:", text, re.MULTILINE)
     assert labels == ["1-1", "1-2", "2-1"]
@@ -69,13 +69,13 @@ def test_a_conversation_has_footnotes_of_its_own_for_each_answer():
 def test_what_is_doubtful_and_what_a_quote_cites_comes_along():
     cited = replace(FIRST, references=(Reference("[5]", "Nobody. *A work*. 2019."),))
     answer = replace(MODEL, citations=(cited, SECOND), unsupported=("It needs 99 GB.",), notes=("From a digest.",))
-    text = markdown(exported(replace(answer, nearest=(SECOND,))))
+    text = export_markdown(exported(replace(answer, nearest=(SECOND,))))
     assert "- It needs 99 GB." in text and "> From a digest." in text and "**The nearest passages:**" in text
     assert "\\[5\\] is Nobody. \\*A work\\*. 2019." in text
 
 
 def test_a_table_is_a_table():
-    text = markdown(exported(TABLE))
+    text = export_markdown(exported(TABLE))
     assert "|  | size \\& cost |\n| --- | --- |\n| A\\|B | \\=1+1[^1] |\n| C | not reported |\n\nbelow[^1]" in text
 
 
@@ -89,7 +89,7 @@ SPECIAL = st.text(alphabet="\\`*_{}[]()<>|~$^&@#+-=.!:/'\"ab1 \t\n;é", max_size
 def test_inert_text_is_shown_as_it_is(text):
     shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    tokens = parser.parse(inert(text))
+    tokens = parser.parse(escape_markdown(text))
     assert [token.type for token in tokens] in ([], ["paragraph_open", "inline", "paragraph_close"])
     children = tokens[1].children if tokens else []
     assert {token.type for token in children} <= {"text", "text_special"}
@@ -126,7 +126,7 @@ def parsed(text):
 
 
 def test_an_arxiv_paper_has_the_fields_of_arxiv_and_no_others():
-    assert parsed(bibtex([DPR])) == {
+    assert parsed(to_bibtex([DPR])) == {
         "karpukhin2020densepassageretrieval": {
             "title": r"Dense Passage Retrieval: {BERT} \& {100\%} of {\textbraceleft}it{\textbraceright}",
             "author": "Vladimir Karpukhin and Barlas Oğuz",
@@ -140,18 +140,18 @@ def test_an_arxiv_paper_has_the_fields_of_arxiv_and_no_others():
 
 
 def test_nothing_is_invented():
-    (fields,) = parsed(bibtex([OWN])).values()
+    (fields,) = parsed(to_bibtex([OWN])).values()
     assert fields == {"title": "A Report of Ours", "author": "{Rand, Inc.} and {Research and Development}"}
-    (old,) = parsed(bibtex([Source("x", "T", arxiv_id="hep-th/9901001")])).values()
+    (old,) = parsed(to_bibtex([Source("x", "T", arxiv_id="hep-th/9901001")])).values()
     assert (old["year"], old["eprint"], set(old)) == (
         "1999", "hep-th/9901001", {"title", "year", "eprint", "archivePrefix", "url"},
     )  # fmt: skip
 
 
 def test_keys_depend_on_the_paper_alone_and_never_collide():
-    assert list(parsed(bibtex([OWN, DPR])))[1] == next(iter(parsed(bibtex([DPR])))) == key_of(DPR)
+    assert list(parsed(to_bibtex([OWN, DPR])))[1] == next(iter(parsed(to_bibtex([DPR])))) == key_of(DPR)
     twin = replace(DPR, paper="copy.pdf", digest="c" * 64)
-    assert set(parsed(bibtex([DPR, twin]))) == {f"{key_of(DPR)}-aaaaaaaa", f"{key_of(DPR)}-cccccccc"}
+    assert set(parsed(to_bibtex([DPR, twin]))) == {f"{key_of(DPR)}-aaaaaaaa", f"{key_of(DPR)}-cccccccc"}
     assert key_of(Source("x", "模型", authors=("李 明",))) == "paper"
 
 
@@ -161,12 +161,12 @@ ANY_SOURCE = st.builds(Source, st.text(max_size=5), st.text(max_size=40), st.jus
 
 @given(st.lists(ANY_SOURCE, min_size=1, max_size=3, unique_by=key_of))
 def test_any_paper_is_an_entry_that_parses(sources):
-    assert len(parsed(bibtex(sources))) == len(sources)
+    assert len(parsed(to_bibtex(sources))) == len(sources)
 
 
 @given(st.text())
 def test_nothing_commands_latex_from_a_field(text):
-    printed = escaped(text)
+    printed = escape_bibtex(text)
     for word in ("backslash", "braceleft", "braceright", "asciitilde", "asciicircum"):
         printed = printed.replace(f"{{\\text{word}}}", "")
     for letter in "&%$#_":
@@ -175,9 +175,9 @@ def test_nothing_commands_latex_from_a_field(text):
 
 
 def test_only_cited_papers_are_listed_once():
-    assert list(parsed(bibliography(exported(MODEL, QUOTED)))) == [key_of(DPR), key_of(OWN)]
+    assert list(parsed(export_bibliography(exported(MODEL, QUOTED)))) == [key_of(DPR), key_of(OWN)]
     with pytest.raises(ExportError, match="cites no paper"):
-        bibliography(exported(replace(MODEL, citations=())))
+        export_bibliography(exported(replace(MODEL, citations=())))
 
 
 # -- CSV ----------------------------------------------------------------------------------------------------------
@@ -191,13 +191,13 @@ TABLE = Answer(
 
 
 def test_csv_is_for_tables_only():
-    rows = list(csv.reader(io.StringIO(comparison(exported(TABLE)))))
+    rows = list(csv.reader(io.StringIO(export_comparison(exported(TABLE)))))
     assert rows[1] == ["a.pdf", "A|B", "'=1+1 (p. 3)"]
-    assert forms_of(TABLE) == ["md", "bib", "csv", "json"]
-    assert forms_of(MODEL) == ["md", "bib", "json"]
-    assert forms_of(replace(MODEL, status="error")) == []
+    assert available_formats(TABLE) == ["md", "bib", "csv", "json"]
+    assert available_formats(MODEL) == ["md", "bib", "json"]
+    assert available_formats(replace(MODEL, status="error")) == []
     with pytest.raises(ExportError, match="no comparison table"):
-        comparison(exported(MODEL))
+        export_comparison(exported(MODEL))
 
 
 @given(st.lists(st.text(alphabet="=+-@＝;,\"'\t\r\n ab1|\x00", max_size=20), min_size=2, max_size=3))
@@ -216,7 +216,7 @@ def test_no_cell_is_a_formula_whatever_separates_them(texts):
 
 @given(st.text(alphabet="ab1 .%()é", max_size=30))
 def test_harmless_text_stays(text):
-    assert unrun(text) == " ".join(text.split())
+    assert escape_formula(text) == " ".join(text.split())
 
 
 # -- files --------------------------------------------------------------------------------------------------------
@@ -240,9 +240,9 @@ def test_the_suffix_says_the_form(tmp_path):
 
 def test_a_file_that_cannot_be_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ExportError, match=r"\.md, \.bib, \.csv, \.json"):
-        checked_files([tmp_path / "a.docx"])
+        check_files([tmp_path / "a.docx"])
     with pytest.raises(ExportError, match="folder that exists"):
-        checked_files([tmp_path / "none" / "a.md"])
+        check_files([tmp_path / "none" / "a.md"])
     with pytest.raises(ExportError, match="no comparison table"):
         save_answers(Shelf(), MODEL, tmp_path / "a.md", tmp_path / "a.csv")
     with pytest.raises(ExportError, match="ended with an error"):
@@ -252,8 +252,8 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_written(tmp_path):
 
 @given(st.text())
 def test_a_file_name_is_safe_on_every_system(question):
-    assert re.fullmatch(r"answer(-[a-z0-9]+)*", safe_name(question))
-    assert len(safe_name(question)) <= 80
+    assert re.fullmatch(r"answer(-[a-z0-9]+)*", export_file_name(question))
+    assert len(export_file_name(question)) <= 80
 
 
 def test_every_form_says_what_it_is():
@@ -265,4 +265,4 @@ def test_every_form_says_what_it_is():
 def test_no_blank_stands_between_a_footnote_and_a_comma() -> None:
     cited = tuple(Citation(number, "p.pdf", "P", 1, "1", "", "words", True) for number in (1, 2))
     answer = Answer("", "Q?", "answered", "128 in DPR [1], 256 in BERT [2]; none in RAG.", "quoting", cited)
-    assert "128 in DPR[^1], 256 in BERT[^2]; none in RAG." in markdown(Exported((answer,), {}, "p", "now"))
+    assert "128 in DPR[^1], 256 in BERT[^2]; none in RAG." in export_markdown(ExportContent((answer,), {}, "p", "now"))

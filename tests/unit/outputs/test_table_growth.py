@@ -13,7 +13,7 @@ from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
 from rag_app.outputs.json import answer_json
-from rag_app.outputs.table_growth import saved_comparison, with_columns, with_rows
+from rag_app.outputs.table_growth import parse_saved_comparison, with_columns, with_rows
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.unit.answering.tables.test_comparison import HERON, OTTER, check
 
@@ -46,7 +46,7 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def test_a_column_is_put_beside_the_others(assistant: Assistant) -> None:
-    saved = saved_comparison(json.loads(json.dumps(answer_json(assistant.compare(QUESTION, aspects="batch size")))))
+    saved = parse_saved_comparison(json.loads(json.dumps(answer_json(assistant.compare(QUESTION, aspects="batch size")))))
     more = assistant.compare(QUESTION, papers=("otter.md", "heron.md"), aspects="winters")
     grown = with_columns(saved, more)
     assert grown.table is not None
@@ -71,7 +71,7 @@ def test_a_row_is_put_below_the_others(assistant: Assistant) -> None:
 
 def test_what_is_no_table_does_not_grow(assistant: Assistant) -> None:
     with pytest.raises(QuestionError, match="no saved comparison"):
-        saved_comparison({"answer": "no"})
+        parse_saved_comparison({"answer": "no"})
     saved = assistant.compare(QUESTION, aspects="batch size")
     with pytest.raises(QuestionError, match="other papers"):
         with_columns(saved, assistant.compare(QUESTION, papers=("lynx.md",), aspects="winters"))

@@ -15,7 +15,7 @@ from rag_app.cli import ask
 from rag_app.cli.main import main
 from rag_app.errors import EvidenceError
 from rag_app.outputs.evidence_file import read_evidence
-from rag_app.outputs.verify import verify
+from rag_app.outputs.verify import verify_quotes
 from tests.support.doubles import FirstSentenceReader, WordEmbedder, settings_for
 from tests.support.pdfs import NewPage, make_paper
 
@@ -263,7 +263,7 @@ def test_a_batch_is_a_conversation(made: Path, tmp_path: Path, monkeypatch: pyte
     assert main(["ask", "--batch", str(tmp_path / "q.jsonl"), "--export", str(tmp_path / "all.json")]) == 1
     claims = read_evidence((tmp_path / "all.json").read_bytes(), "all.json")
     assert {claim.answer for claim in claims} == {1, 2}
-    assert all(one.holds for one in verify(claims, made / "corpus", workers=1))
+    assert all(one.holds for one in verify_quotes(claims, made / "corpus", workers=1))
 
 
 def test_real_papers_hold(papers_folder: Path, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_real_papers_hold(papers_folder: Path, tmp_path: Path) -> None:
     answers = [library.ask(f"What is the {word} of the passage retriever?") for word in ("accuracy", "training data")]
     save_answers(library, answers, tmp_path / "a.json", tmp_path / "a.bib")
     claims = read_evidence((tmp_path / "a.json").read_bytes(), "a.json")
-    results = verify(claims, papers_folder, workers=2)
+    results = verify_quotes(claims, papers_folder, workers=2)
     verified = [citation.verified for answer in answers for citation in answer.citations]
     assert [one.state == "found" for one in results] == verified and sum(verified) >= 4
     assert "primaryClass = {cs.CL}" in (tmp_path / "a.bib").read_text(encoding="utf-8")

@@ -14,15 +14,15 @@ from rag_app.errors import CorpusError, PaperError
 from rag_app.papers.add_remove import (
     REMOVED,
     TEMPORARY,
-    Incoming,
+    IncomingFile,
     add_file,
-    digest_in_place_of,
+    find_replacement_digest,
     free_name,
     remove_paper,
     removed_papers,
     restore_paper,
     safe_name,
-    shown_name,
+    display_name,
 )
 from rag_app.papers.corpus import list_papers
 from tests.support.pdfs import make_paper
@@ -36,7 +36,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def given_as(corpus: Path, name: str, data: bytes, limit: int = 2**20):
-    incoming = Incoming(corpus, name, limit)
+    incoming = IncomingFile(corpus, name, limit)
     for at in range(0, len(data), 7):
         incoming.write(data[at : at + 7])
     return incoming.keep()
@@ -95,7 +95,7 @@ def test_a_pdf_is_one_whatever_it_is_called(corpus: Path) -> None:
 
 
 def test_too_large_is_refused_while_it_comes(corpus: Path) -> None:
-    incoming = Incoming(corpus, "a.pdf", 10)
+    incoming = IncomingFile(corpus, "a.pdf", 10)
     incoming.write(b"%PDF-1.5")
     with pytest.raises(PaperError, match=r"a\.pdf: larger than"):
         incoming.write(b"more than that")
@@ -108,7 +108,7 @@ def test_a_name_is_never_a_path(name: str) -> None:
     safe = safe_name(name, ".pdf")
     assert Path(safe).name == safe and safe.endswith(".pdf") and not safe.startswith(".")
     assert not set(safe) & set('<>:"/\\|?*\x00\n\u202e') and len(safe.encode()) < 255
-    assert "\n" not in shown_name(name)
+    assert "\n" not in display_name(name)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_the_digest_that_answers_in_place_of_a_removed_pdf_is_named(corpus: Path
     (corpus / "notes" / "2406.15319.md").write_text("# T\n\nWords.\n", encoding="utf-8")
     given_as(corpus, "2406.15319v2.pdf", b"%PDF-1.5\n")
     kept = remove_paper(corpus, "2406.15319v2.pdf")
-    assert digest_in_place_of(corpus, kept) == "2406.15319.md"
-    assert digest_in_place_of(corpus, Path("other.pdf")) == ""
+    assert find_replacement_digest(corpus, kept) == "2406.15319.md"
+    assert find_replacement_digest(corpus, Path("other.pdf")) == ""
 
 
 def test_a_name_that_is_taken_on_the_disk_is_not_free(corpus: Path) -> None:
@@ -178,5 +178,5 @@ def test_a_name_that_is_taken_on_the_disk_is_not_free(corpus: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_an_error_with_a_remedy(corpus: Path) -> None:
     corpus.chmod(0o500)
     with pytest.raises(CorpusError, match="RAG_CORPUS"):
-        Incoming(corpus, "a.pdf")
+        IncomingFile(corpus, "a.pdf")
     corpus.chmod(0o700)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.errors import CorpusError
-from rag_app.papers.corpus import fetched, list_papers
-from rag_app.papers.manifest import read_manifest
+from rag_app.papers.corpus import list_fetched_papers, list_papers
+from rag_app.papers.manifest import read_corpus_manifest
 
 CORPUS = Path(__file__).resolve().parents[3] / "corpus"
 PAPERS = Path(__file__).resolve().parents[4] / "shared" / "papers"
@@ -278,7 +278,7 @@ def test_an_entry_with_neither_pdf_nor_note_is_a_problem_with_its_remedy(tmp_pat
 
 def test_fetched_papers_are_found_with_their_versions(tmp_path: Path) -> None:
     put(tmp_path, "2406.15319v2.pdf", "sub/2004.04906.pdf", "other.pdf")
-    assert {(found.id, found.version, path.name) for found, path in fetched(tmp_path)} == {
+    assert {(found.id, found.version, path.name) for found, path in list_fetched_papers(tmp_path)} == {
         ("2406.15319", 2, "2406.15319v2.pdf"),
         ("2004.04906", 0, "2004.04906.pdf"),
     }
@@ -329,14 +329,14 @@ def test_a_manifest_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_a_mark_at_the_start_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     (tmp_path / "papers.toml").write_bytes(b"\xef\xbb\xbf" + LONGRAG.replace("\n", "\r\n").encode())
-    assert read_manifest(tmp_path)[0].arxiv_id == "2406.15319"
+    assert read_corpus_manifest(tmp_path)[0].arxiv_id == "2406.15319"
 
 
 def test_an_inline_list_is_a_manifest_too(tmp_path: Path) -> None:
     write_manifest(
         tmp_path, 'paper = [{arxiv_id = "2406.15319v2", title = "a  b"}, {arxiv_id = "2406.14909", title = "c"}]'
     )
-    assert [(entry.arxiv_id, entry.title) for entry in read_manifest(tmp_path)] == [
+    assert [(entry.arxiv_id, entry.title) for entry in read_corpus_manifest(tmp_path)] == [
         ("2406.15319", "a b"),
         ("2406.14909", "c"),
     ]
@@ -352,7 +352,7 @@ def test_any_damage_to_a_manifest_is_a_corpus_error_or_harmless(data: st.DataObj
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "papers.toml").write_bytes(bytes(content))
         try:
-            read_manifest(Path(folder))
+            read_corpus_manifest(Path(folder))
         except CorpusError as error:
             assert "papers.toml" in str(error)
 
@@ -361,14 +361,14 @@ def test_any_damage_to_a_manifest_is_a_corpus_error_or_harmless(data: st.DataObj
 
 
 def test_the_manifest_has_the_twenty_papers_each_with_a_note() -> None:
-    entries = read_manifest(CORPUS)
+    entries = read_corpus_manifest(CORPUS)
     assert len(entries) == 20
     assert {entry.arxiv_id for entry in entries} == {path.stem for path in (CORPUS / "notes").glob("*.md")}
     assert all((entry.year, entry.month) == (2024, 6) and entry.topic for entry in entries)
     assert {name for entry in entries for name in entry.short_names} >= {"LongRAG", "SEP", "Loong", "MIGU", "ARTE"}
 
 
-@pytest.mark.parametrize("entry", read_manifest(CORPUS), ids=lambda entry: entry.arxiv_id)
+@pytest.mark.parametrize("entry", read_corpus_manifest(CORPUS), ids=lambda entry: entry.arxiv_id)
 def test_a_note_has_title_sections_and_a_fair_length(entry: object) -> None:
     arxiv_id, title = entry.arxiv_id, entry.title  # type: ignore[attr-defined]
     text = (CORPUS / "notes" / f"{arxiv_id}.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from rag_app.errors import CorpusError, FetchError
-from rag_app.papers.arxiv_client import _retry_after, reachable
-from rag_app.papers.fetch import TEMPORARY, Fetched, FetchProgress, fetch
+from rag_app.papers.arxiv_client import _retry_after, is_reachable
+from rag_app.papers.fetch import TEMPORARY, FetchResult, FetchProgress, fetch_papers
 
 PDF = b"%PDF-1.5\n" + b"x" * 300_000 + b"\ntrailer\n%%EOF\n"
 Reply = Callable[["Handler"], None]
@@ -141,9 +141,9 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def get(server: Server, corpus: Path, *ids: str, **changes: Any) -> list[Fetched]:
+def get(server: Server, corpus: Path, *ids: str, **changes: Any) -> list[FetchResult]:
     settings: dict[str, Any] = {"delay": 0.0, "timeout": 5.0, "retries": 2, **changes}
-    return fetch(ids, corpus, base_url=server.url, **settings)
+    return fetch_papers(ids, corpus, base_url=server.url, **settings)
 
 
 def files(corpus: Path) -> list[str]:
@@ -155,7 +155,7 @@ def test_a_paper_is_fetched_whole_under_its_id(server: Server, tmp_path: Path) -
     progress: list[FetchProgress] = []
     (result,) = get(server, tmp_path / "new" / "folder", "2406.15319", on_progress=progress.append)
     target = tmp_path / "new" / "folder" / "2406.15319.pdf"
-    assert result == Fetched("2406.15319", "fetched", target.resolve(), size=len(PDF))
+    assert result == FetchResult("2406.15319", "fetched", target.resolve(), size=len(PDF))
     assert target.read_bytes() == PDF
     assert files(tmp_path) == ["2406.15319.pdf"]
     assert server.agents == [server.agents[0]] and server.agents[0].startswith("rag-app/")
@@ -204,7 +204,7 @@ def test_one_request_at_a_time_with_a_pause_between(server: Server, tmp_path: Pa
 
 
 def test_the_default_pause_is_the_one_arxiv_asks_for() -> None:
-    assert fetch.__kwdefaults__ is not None and fetch.__kwdefaults__["delay"] >= 3.0
+    assert fetch_papers.__kwdefaults__ is not None and fetch_papers.__kwdefaults__["delay"] >= 3.0
 
 
 def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> N
     there = tmp_path / "sub" / "2406.15319v2.pdf"
     there.write_bytes(PDF)
     (result, newer) = get(server, tmp_path, "2406.15319", "2406.15319v3", "https://arxiv.org/abs/2406.15319")
-    assert result == Fetched("2406.15319", "already there", there.resolve())
+    assert result == FetchResult("2406.15319", "already there", there.resolve())
     assert newer.state == "failed", "another version than the one there is asked for"
     assert server.asked == ["/pdf/2406.15319v3"]
 
@@ -374,7 +374,7 @@ PRIVATE += ["[::]", "[fe80::1]", "[fd00::1]", "[::ffff:10.0.0.1]", "[2002:7f00:1
 def test_no_private_network_is_asked(tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[object] = []
     monkeypatch.setattr(socket.socket, "connect", lambda self, place: tried.append(place))
-    (result,) = fetch(["2406.15319"], tmp_path, base_url=f"https://{host}", delay=0.0, retries=0)
+    (result,) = fetch_papers(["2406.15319"], tmp_path, base_url=f"https://{host}", delay=0.0, retries=0)
     assert result.state == "failed" and "private network" in result.problem and not tried
 
 
@@ -397,7 +397,7 @@ def test_a_redirect_is_looked_up_before_it_is_followed(
 
 def test_behind_a_proxy_the_proxy_looks_names_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
-    (result,) = fetch(["2406.15319"], tmp_path, delay=0.0, retries=0)
+    (result,) = fetch_papers(["2406.15319"], tmp_path, delay=0.0, retries=0)
     assert result.state == "failed" and "cannot be reached" in result.problem
 
 
@@ -415,7 +415,7 @@ def closed_port() -> int:
 def test_without_a_network_the_first_failure_says_so_and_the_rest_is_not_tried(tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{closed_port()}"
     progress: list[FetchProgress] = []
-    first, second = fetch(["2406.00001", "2406.00002"], tmp_path, base_url=base, on_progress=progress.append)
+    first, second = fetch_papers(["2406.00001", "2406.00002"], tmp_path, base_url=base, on_progress=progress.append)
     assert "cannot be reached" in first.problem
     assert second.problem.startswith("not tried:")
     assert [step.message for step in progress].count("asking") == 1
@@ -484,16 +484,16 @@ def test_a_broken_manifest_is_an_error(server: Server, tmp_path: Path) -> None:
 )
 def test_an_unsafe_address_is_refused(tmp_path: Path, base: str) -> None:
     with pytest.raises(FetchError, match="RAG_ARXIV_URL"):
-        fetch(["2406.15319"], tmp_path, base_url=base)
+        fetch_papers(["2406.15319"], tmp_path, base_url=base)
 
 
 def test_reachable_tells_a_server_from_none(server: Server) -> None:
-    assert reachable(server.url)
-    assert not reachable(f"http://127.0.0.1:{closed_port()}", timeout=1.0)
+    assert is_reachable(server.url)
+    assert not is_reachable(f"http://127.0.0.1:{closed_port()}", timeout=1.0)
 
 
 def test_reachable_gives_up_on_silence() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        assert not reachable(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
+        assert not is_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rag_app.papers.read import read_paper
 from rag_app.records import Page, Reading
-from rag_app.text.normalize import checkable
+from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 from tests.support.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
@@ -331,7 +331,7 @@ def test_what_counts_as_checkable_is_found_in_the_raw_text(name: str) -> None:
             if block.kind not in ("body", "table", "caption"):
                 continue
             for start, end in sentences(page.text[block.start : block.end]):
-                if checkable(page, block.start + start, block.start + end):
+                if is_checkable(page, block.start + start, block.start + end):
                     total += 1
                     found += any(
                         _outside_form(page.text[block.start + start : block.start + end], False) in one for one in forms

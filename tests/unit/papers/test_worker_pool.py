@@ -10,7 +10,7 @@ import pytest
 from rag_app import files
 from rag_app.errors import IndexFault
 from rag_app.papers import reading_store, worker_pool
-from rag_app.papers.worker_pool import Done, Job, read_all
+from rag_app.papers.worker_pool import ReadResult, Job, read_all
 
 ROOT = Path(__file__).resolve().parents[3]
 BAD_CHILD = str(ROOT / "tests" / "support" / "bad_child.py")
@@ -27,8 +27,8 @@ def job(folder: Path, name: str, content: str) -> Job:
     return Job(path, "text", files.file_digest(path), folder / "parts" / name)
 
 
-def read(*jobs: Job, count: int = 2) -> dict[str, Done]:
-    done: list[Done] = []
+def read(*jobs: Job, count: int = 2) -> dict[str, ReadResult]:
+    done: list[ReadResult] = []
     read_all(jobs, count, done.append, threading.Event())
     return {one.job.path.name: one for one in done}
 
@@ -134,9 +134,9 @@ def test_a_file_that_is_not_the_one_meant_leaves_no_part(tmp_path: Path) -> None
 @pytest.mark.usefixtures("bad_child")
 def test_stopping_does_not_wait_for_a_hang(tmp_path: Path) -> None:
     stop = threading.Event()
-    done: list[Done] = []
+    done: list[ReadResult] = []
 
-    def finished(one: Done) -> None:
+    def finished(one: ReadResult) -> None:
         done.append(one)
         stop.set()
 

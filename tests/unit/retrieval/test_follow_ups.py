@@ -9,9 +9,9 @@ from rag_app.errors import ModelUnreachable
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Citation, Progress, Row, Table
-from rag_app.retrieval.follow_ups import depends, stand_alone
-from rag_app.retrieval.question_names import names_in, used_as_dataset
-from rag_app.retrieval.understanding import understood
+from rag_app.retrieval.follow_ups import is_dependent, resolve_follow_up
+from rag_app.retrieval.question_names import find_question_names, is_used_as_dataset
+from rag_app.retrieval.understanding import rewrite_question
 from tests.support.doubles import WordEmbedder, settings_for, write_paper
 from tests.support.provider import Provider, Reply
 
@@ -44,7 +44,7 @@ def said(question, papers=(), table=None, status="answered"):
 
 
 def after(question, before, papers=(), **more):
-    return stand_alone(question, [said(before, papers, **more)], LIBRARY)
+    return resolve_follow_up(question, [said(before, papers, **more)], LIBRARY)
 
 
 BOTH = ("a.pdf", "b.pdf")
@@ -108,7 +108,7 @@ def test_rows_of_a_table_are_counted_first():
 
 
 def test_nothing_is_made_up():
-    assert stand_alone("how large is it?", [], LIBRARY) == ""
+    assert resolve_follow_up("how large is it?", [], LIBRARY) == ""
     assert after("How large is the fourth one?", "How do Alpha and BetaNet differ?", BOTH) == ""
     assert after("how large is it?", "Does it work?", status="error") == ""
     assert after("What does [9] say?", "Who reranks?", ("g.pdf",)) == ""
@@ -117,19 +117,19 @@ def test_nothing_is_made_up():
 def test_a_follow_up_of_a_follow_up_goes_on_from_what_was_understood():
     first = said("How accurate is Alpha on CarQA?")
     second = Answer("", "and BetaNet?", "answered", "", "quoting", asked="How accurate is BetaNet on CarQA?")
-    assert stand_alone("and on ShipQA?", [first, second], LIBRARY) == "How accurate is BetaNet on ShipQA?"
+    assert resolve_follow_up("and on ShipQA?", [first, second], LIBRARY) == "How accurate is BetaNet on ShipQA?"
 
 
 def test_a_data_set_is_known_by_how_it_is_used():
     texts = ["We test on TriviaQA and the NQ dev set.", "Alpha wins."]
     texts += ["Results on NQ (Kwiatkowski, 2019) and TriviaQA."]
-    assert used_as_dataset("NQ", texts) and used_as_dataset("TriviaQA", texts)
-    assert not used_as_dataset("Alpha", texts) and not used_as_dataset("Absent", texts)
+    assert is_used_as_dataset("NQ", texts) and is_used_as_dataset("TriviaQA", texts)
+    assert not is_used_as_dataset("Alpha", texts) and not is_used_as_dataset("Absent", texts)
 
 
 def test_names_are_found_with_their_kinds():
     question = "What top-20 recall does Alpha reach on TREC DL19?"
-    found = names_in(question, LIBRARY.mentions(question))
+    found = find_question_names(question, LIBRARY.mentions(question))
     assert [(name.text, name.kind) for name in found] == [
         ("top-20", "number"), ("recall", "metric"), ("Alpha", "paper"), ("TREC DL19", "other"),
     ]  # fmt: skip
@@ -151,7 +151,7 @@ class Writer:
 
 def with_model(reply, question="and on ShipQA?", before="How accurate is Alpha on CarQA?"):
     writer = Writer(reply)
-    return understood(question, [said(before, ("a.pdf",))], LIBRARY, writer, threading.Event()), writer
+    return rewrite_question(question, [said(before, ("a.pdf",))], LIBRARY, writer, threading.Event()), writer
 
 
 def test_the_model_is_taken_at_its_word():
@@ -201,7 +201,7 @@ def test_without_history_nothing_is_understood_differently(assistant):
 
 
 def test_depends_needs_no_history():
-    assert depends("how large is it?", LIBRARY) and not depends("How large is Alpha?", LIBRARY)
+    assert is_dependent("how large is it?", LIBRARY) and not is_dependent("How large is Alpha?", LIBRARY)
 
 
 def test_a_real_model_server_is_asked_first_for_the_question_and_then_for_the_answer(assistant):

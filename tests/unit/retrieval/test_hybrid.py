@@ -18,7 +18,7 @@ from rag_app.index.build import build
 from rag_app.index.generations import Generation
 from rag_app.records import Hit
 from rag_app.retrieval.hybrid import ASPECT_PAGE_WEIGHT, MEANING_WEIGHT, Retriever, Scope, _paper_scores
-from rag_app.retrieval.plan import Names, plan
+from rag_app.retrieval.plan import NameIndex, plan_search
 from tests.support.doubles import ANIMALS, WordEmbedder, settings_for, write_corpus, write_paper
 
 MANIFEST = """
@@ -217,8 +217,8 @@ def test_a_claim_that_names_two_papers_asks_for_no_comparison(retriever: Retriev
     ],
 )
 def test_a_name_that_a_paper_only_coined_is_compared_where_it_stands_in_a_list(question: str, kind: str) -> None:
-    names = Names({"otternet": ("a.pdf",)}, {"otternet": ("a.pdf",), "teal": ("b.pdf",)})
-    assert plan(question, names, ["a.pdf", "b.pdf"]).kind == kind
+    names = NameIndex({"otternet": ("a.pdf",)}, {"otternet": ("a.pdf",), "teal": ("b.pdf",)})
+    assert plan_search(question, names, ["a.pdf", "b.pdf"]).kind == kind
 
 
 def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words: Retriever) -> None:

@@ -15,17 +15,17 @@ from rag_app.records import PaperRow
 from rag_app.server.i18n import (
     LANGUAGES,
     catalogue,
-    core_words,
-    filled,
-    later,
+    translate_core,
+    fill_markup,
+    translate_later,
     pattern_of,
-    preferred,
-    say,
-    speak,
-    spoken,
+    choose_language,
+    translate,
+    set_language,
+    current_language,
 )
 from rag_app.server.web.language import in_language, language_for
-from rag_app.server.web.library_panel import rows_html
+from rag_app.server.web.library_panel import paper_list_html
 
 PACKAGE = Path(__file__).resolve().parents[3] / "rag_app"
 STATIC = PACKAGE / "static"
@@ -73,9 +73,9 @@ PROSE = re.compile(r"(?:^|[>\s“\"])[A-Z][a-z]+(?: [a-z]+){2,}|^[A-Z][a-z]+(?: 
 
 @pytest.fixture
 def in_chinese() -> Iterator[None]:
-    speak("zh")
+    set_language("zh")
     yield
-    speak("en")
+    set_language("en")
 
 
 # -- the catalogue --------------------------------------------------------------------------------------------------
@@ -245,11 +245,11 @@ def test_the_core_still_says_what_the_page_translates() -> None:
     ],
 )
 def test_what_the_core_says_is_translated_and_what_papers_say_is_not(english: str, chinese: str) -> None:
-    assert chinese in core_words(english)
+    assert chinese in translate_core(english)
 
 
 def test_in_english_the_core_is_left_alone() -> None:
-    assert core_words("reading 12 passages") == "reading 12 passages"
+    assert translate_core("reading 12 passages") == "reading 12 passages"
 
 
 def test_a_pattern_finds_its_values_and_nothing_longer() -> None:
@@ -262,28 +262,28 @@ def test_a_pattern_finds_its_values_and_nothing_longer() -> None:
 
 
 def test_numbers_and_the_words_beside_them() -> None:
-    assert say("history.questions", n=1) == "1 question"
-    assert say("history.questions", n=1200) == "1,200 questions"
+    assert translate("history.questions", n=1) == "1 question"
+    assert translate("history.questions", n=1200) == "1,200 questions"
 
 
 def test_what_is_said_later_is_said_in_the_language_of_who_looks() -> None:
-    words = later("build.done", time=later("page.minutes", minutes=3), papers=2, passages=1200)
+    words = translate_later("build.done", time=translate_later("page.minutes", minutes=3), papers=2, passages=1200)
     assert str(words) == "Built in 3 min: 2 papers, 1,200 passages."
     context = contextvars.copy_context()
-    context.run(speak, "zh")
+    context.run(set_language, "zh")
     assert context.run(str, words) == "索引已建好，用时 3 分钟：2 篇论文，1,200 个段落。"
-    assert spoken() == "en", "another's language is not ours"
+    assert current_language() == "en", "another's language is not ours"
 
 
 def test_markup_is_filled_and_an_unknown_key_is_a_fault() -> None:
-    assert filled("<b>[[library.search]]</b>") == "<b>Find a paper</b>"
+    assert fill_markup("<b>[[library.search]]</b>") == "<b>Find a paper</b>"
     with pytest.raises(KeyError):
-        filled("[[library.no-such-text]]")
+        fill_markup("[[library.no-such-text]]")
 
 
 def test_values_are_escaped_where_the_page_puts_them() -> None:
     row = PaperRow("a.pdf", "<i>A & B</i>", 0, 0, 3, "full text", "")
-    listed = rows_html([row], lambda paper: "name")
+    listed = paper_list_html([row], lambda paper: "name")
     assert "<i>" not in listed and "&lt;i&gt;A &amp; B" in listed
 
 
@@ -306,7 +306,7 @@ def test_values_are_escaped_where_the_page_puts_them() -> None:
     ],
 )
 def test_the_browser_is_answered_in_a_language_that_it_asks_for(accepted: str, language: str) -> None:
-    assert preferred(accepted) == language
+    assert choose_language(accepted) == language
 
 
 @pytest.mark.parametrize(
@@ -330,13 +330,13 @@ def test_a_choice_in_the_page_goes_before_the_settings_and_they_before_the_brows
 def test_each_step_is_made_in_its_language_whoever_asks_for_it() -> None:
     def steps() -> Iterator[str]:
         try:
-            yield spoken()
-            yield spoken()
+            yield current_language()
+            yield current_language()
         finally:
-            ended.append(spoken())
+            ended.append(current_language())
 
     ended: list[str] = []
     taken = in_language("zh", steps())
-    assert [next(taken), spoken(), next(taken)] == ["zh", "en", "zh"]
+    assert [next(taken), current_language(), next(taken)] == ["zh", "en", "zh"]
     taken.close()  # type: ignore[attr-defined]
     assert ended == ["zh"]

@@ -7,9 +7,9 @@ import pytest
 from rag_app.outputs.history import History
 from rag_app.records import Answer
 from rag_app.server.conversations import Turn
-from rag_app.server.runs import Runs
-from rag_app.server.web.history_panel import Talks
-from rag_app.server.web.turns import Asking
+from rag_app.server.runs import AnswerRuns
+from rag_app.server.web.history_panel import ConversationPanel
+from rag_app.server.web.turns import TurnHandler
 
 WHOLE = Answer("", "q", "answered", "all of it", "r")
 
@@ -39,7 +39,7 @@ def until_ended(run):
 
 
 def test_an_answer_goes_on_when_nobody_watches_and_is_kept():
-    runs, may_end, kept = Runs(), threading.Event(), []
+    runs, may_end, kept = AnswerRuns(), threading.Event(), []
     run = begun(runs, may_end, keep=lambda turn, answer: kept.append((turn.conversation, answer)))
     list(run.watch(iter([True, False]).__next__))  # looks once, and leaves
     assert runs.of("c") is run and not run.watched and not run.stop.is_set()
@@ -49,7 +49,7 @@ def test_an_answer_goes_on_when_nobody_watches_and_is_kept():
 
 
 def test_two_watch_one_answer():
-    runs, may_end = Runs(), threading.Event()
+    runs, may_end = AnswerRuns(), threading.Event()
     run = begun(runs, may_end)
     others = [threading.Thread(target=until_ended, args=(run,)) for _ in range(2)]
     for other in others:
@@ -62,7 +62,7 @@ def test_two_watch_one_answer():
 
 
 def test_who_does_not_want_it_any_more_is_let_go():
-    run = begun(Runs(), threading.Event())
+    run = begun(AnswerRuns(), threading.Event())
     wanted = [True, False]
     assert len(list(run.watch(lambda: wanted.pop(0) if wanted else False))) <= 1
     run.stop.set()
@@ -70,7 +70,7 @@ def test_who_does_not_want_it_any_more_is_let_go():
 
 
 def test_a_forgotten_one_is_stopped_and_not_kept():
-    runs, kept = Runs(), []
+    runs, kept = AnswerRuns(), []
     run = begun(runs, threading.Event(), keep=lambda turn, answer: kept.append(answer))
     runs.forget("c")
     until_ended(run)
@@ -79,7 +79,7 @@ def test_a_forgotten_one_is_stopped_and_not_kept():
 
 def test_what_is_being_kept_is_kept_before_it_is_forgotten():
     """Or it would be written down after its conversation was deleted, and bring it back."""
-    runs, may_end, entered, order = Runs(), threading.Event(), threading.Event(), []
+    runs, may_end, entered, order = AnswerRuns(), threading.Event(), threading.Event(), []
 
     def keep(turn, answer):
         entered.set()
@@ -109,14 +109,14 @@ def test_whoever_sees_the_whole_answer_can_ask_again_at_once():
         yield "whole", WHOLE
         stop.wait(0.3)  # what is left to do takes its time
 
-    runs = Runs()
+    runs = AnswerRuns()
     run = runs.begin(Turn("q", "", conversation="c"), "q", pictures, lambda turn, answer: None)
     seen = [(run.turn.answer, runs.of("c")) for _ in run.watch(lambda: True)]
     assert ("whole", run) not in seen and run.turn.answer == "whole" and runs.of("c") is None
 
 
 def test_beyond_the_most_the_oldest_that_nobody_watches_is_stopped():
-    runs, never = Runs(most_unwatched=2), threading.Event()
+    runs, never = AnswerRuns(most_unwatched=2), threading.Event()
     made = [begun(runs, never, f"c{number}") for number in range(4)]
     until_ended(made[0])
     assert [run.stop.is_set() for run in made] == [True, False, False, False]
@@ -129,7 +129,7 @@ def test_one_that_fails_lets_its_watchers_go():
         yield "first", None
         raise ValueError("broken")
 
-    run = Runs().begin(Turn("q", "", conversation="c"), "q", pictures, lambda turn, answer: None)
+    run = AnswerRuns().begin(Turn("q", "", conversation="c"), "q", pictures, lambda turn, answer: None)
     until_ended(run)
     assert run.turn.answer == "first"
 
@@ -153,8 +153,8 @@ class Slow:
 @pytest.fixture
 def asking(tmp_path):
     assistant = Slow()
-    talks = Talks(History(tmp_path / "h.sqlite"), lambda citation: "name")
-    return Asking(assistant, None, assistant, talks)
+    talks = ConversationPanel(History(tmp_path / "h.sqlite"), lambda citation: "name")
+    return TurnHandler(assistant, None, assistant, talks)
 
 
 def test_a_tab_that_the_server_forgot_goes_on_in_its_conversation(asking):

@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from rag_app.records import Answer, Piece, Progress
-from rag_app.server.runs import snapshots
+from rag_app.server.runs import stream_snapshots
 
 ANSWER = Answer("", "q", "answered", "one two three", "r")
 
 
 def run(start, stop=None, **changes):
-    return list(snapshots("q", start, stop or threading.Event(), **({"interval": 0.02, "patience": 0.2} | changes)))
+    return list(stream_snapshots("q", start, stop or threading.Event(), **({"interval": 0.02, "patience": 0.2} | changes)))
 
 
 def test_the_last_snapshot_has_the_answer_and_the_words_before_it():
@@ -36,7 +36,7 @@ def test_what_happens_is_said():
         hold.wait(10)
         yield ANSWER
 
-    shots = snapshots("q", start, threading.Event(), interval=0.02)
+    shots = stream_snapshots("q", start, threading.Event(), interval=0.02)
     assert next(shots).doing == "reading 9 passages"
     hold.set()
     assert list(shots)[-1].answer is ANSWER
@@ -50,7 +50,7 @@ def test_stop_reaches_the_reader_and_its_own_ending_is_kept():
         seen.wait(10)
         yield Answer("", "q", "answered", "one", "r", notes=("cut",))
 
-    shots = snapshots("q", start, stop, interval=0.02, patience=10)
+    shots = stream_snapshots("q", start, stop, interval=0.02, patience=10)
     assert next(shots).text == "one "
     stop.set()
     assert list(shots)[-1].answer.notes == ("cut",)
@@ -64,7 +64,7 @@ def test_a_reader_that_does_not_stop_is_left_and_its_words_are_kept():
         hold.wait(30)
         yield ANSWER
 
-    shots = snapshots("q", start, stop, interval=0.02, patience=0.1)
+    shots = stream_snapshots("q", start, stop, interval=0.02, patience=0.1)
     next(shots)
     stop.set()
     last = list(shots)[-1].answer
@@ -91,7 +91,7 @@ def test_closing_the_generator_stops_the_reader():
         if event.wait(10):
             seen.set()
 
-    shots = snapshots("q", start, stop, interval=0.02)
+    shots = stream_snapshots("q", start, stop, interval=0.02)
     next(shots)
     shots.close()
     assert seen.wait(10)

@@ -11,9 +11,9 @@ import pytest
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import FetchError, IndexBusy
-from rag_app.papers.add_remove import Added, add_file
-from rag_app.papers.fetch import Fetched, FetchProgress
-from rag_app.server.uploads import Arrivals
+from rag_app.papers.add_remove import AddResult, add_file
+from rag_app.papers.fetch import FetchResult, FetchProgress
+from rag_app.server.uploads import Uploads
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.pdfs import make_broken, make_paper
 from tests.unit.papers.test_fetch import PDF, Server, status
@@ -37,13 +37,13 @@ def library(tmp_path: Path, server: Server):
     settings = settings_for(tmp_path, arxiv_url=server.url, workers=1)
     assistant = Assistant(settings, embedder=WordEmbedder(), reader=QuotingReader())
     assistant.build()
-    arrivals = Arrivals(assistant.build, settings)
+    arrivals = Uploads(assistant.build, settings)
     yield SimpleNamespace(arrivals=arrivals, assistant=assistant, corpus=tmp_path / "corpus", folder=tmp_path)
     arrivals.cancel()
     arrivals.job.stop()
 
 
-def settled(arrivals: Arrivals) -> dict[str, str]:
+def settled(arrivals: Uploads) -> dict[str, str]:
     """Wait until nothing is under way; the words of each row by its state."""
     until = threading.Event()
     for _ in range(1200):
@@ -79,8 +79,8 @@ def test_a_broken_file_costs_only_itself_and_says_so(library) -> None:
 def test_what_is_refused_or_there_already_is_said_and_builds_nothing(library) -> None:
     began = []
     library.arrivals.job.start = lambda **more: began.append(more)
-    library.arrivals.came(Added("x.docx", "refused", problem="x.docx: is no PDF."))
-    library.arrivals.came(Added("y.md", "already there", "otter.md"))
+    library.arrivals.came(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
+    library.arrivals.came(AddResult("y.md", "already there", "otter.md"))
     assert [row.state for row in library.arrivals.rows()] == ["twice", "failed"]
     assert "otter.md" in library.arrivals.rows()[0].words and not began
 
@@ -140,7 +140,7 @@ def test_a_build_that_is_cancelled_keeps_the_file_and_the_next_takes_it_in(tmp_p
 
     settings = settings_for(tmp_path, workers=1)
     assistant = Assistant(settings, embedder=WordEmbedder(on_group=hold), reader=QuotingReader())
-    arrivals = Arrivals(assistant.build, settings)
+    arrivals = Uploads(assistant.build, settings)
     write_paper(tmp_path, "wombat.md", "wombat")
     arrivals.came(add_file(tmp_path / "corpus", tmp_path / "wombat.md"))
     assert entered.wait(20)
@@ -157,16 +157,16 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
     def build(**more: object) -> None:
         raise IndexBusy("Process 7 is building. Wait for it.")
 
-    arrivals = Arrivals(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.came(Added("a.md", "added", "a.md"))
+    arrivals = Uploads(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
+    arrivals.came(AddResult("a.md", "added", "a.md"))
     words = settled(arrivals)["kept"]
     assert "Process 7 is building" in words and "Rebuild takes it in" in words
 
 
 def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:
     report = SimpleNamespace(changed=True, papers=(), failed=(), passages=0)
-    arrivals = Arrivals(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.came(Added("a.md", "added", "a.md"))
+    arrivals = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
+    arrivals.came(AddResult("a.md", "added", "a.md"))
     assert "the same bytes" in settled(arrivals)["twice"]
 
 
@@ -178,7 +178,7 @@ def test_times_left_are_told_only_once_something_was_measured(library, monkeypat
     library.arrivals._began = 100.0
     assert library.arrivals.summary() == "3 to fetch"
     clock[0] = 108.0
-    library.arrivals._arrived(Fetched("2406.00001", "failed", problem="2406.00001: no such paper."))
+    library.arrivals._arrived(FetchResult("2406.00001", "failed", problem="2406.00001: no such paper."))
     assert library.arrivals.summary() == "2 to fetch · about 16 s left"
     library.arrivals._receiving(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
     assert library.arrivals.rows()[1].words == "Fetching 1.0 of 4.0 MB"
@@ -201,7 +201,7 @@ def test_finished_rows_can_be_taken_from_the_list(library, server) -> None:
     server.replies["/pdf/2406.15319"] = [status(404)]
     library.arrivals.ask_arxiv("2406.15319")
     settled(library.arrivals)
-    library.arrivals.came(Added("y.md", "already there", "otter.md"))
+    library.arrivals.came(AddResult("y.md", "already there", "otter.md"))
     library.arrivals.forget(library.arrivals.rows()[0].id)
     assert [row.state for row in library.arrivals.rows()] == ["failed"]
     library.arrivals.forget()

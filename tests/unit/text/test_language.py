@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.records import Draft, Progress
 from rag_app.retrieval.hybrid import Retriever
-from rag_app.retrieval.understanding import meant
-from rag_app.text.language import english_words, language_of, spaced
+from rag_app.retrieval.understanding import understand_question
+from rag_app.text.language import english_words, language_of, separate_scripts
 from tests.support.doubles import WordEmbedder, settings_for, write_paper
 
 
@@ -36,8 +36,8 @@ def test_the_language_is_told_by_script_and_common_words(text, language):
 
 
 def test_names_and_numbers_come_apart_from_characters():
-    assert spaced("HyDE在TREC DL19上的nDCG@10是多少") == "HyDE 在 TREC DL19 上的 nDCG@10 是多少"
-    assert spaced("What is HyDE?") == "What is HyDE?"
+    assert separate_scripts("HyDE在TREC DL19上的nDCG@10是多少") == "HyDE 在 TREC DL19 上的 nDCG@10 是多少"
+    assert separate_scripts("What is HyDE?") == "What is HyDE?"
 
 
 def test_known_terms_become_english_and_the_longest_wins():
@@ -46,9 +46,9 @@ def test_known_terms_become_english_and_the_longest_wins():
 
 
 def test_chinese_is_indexed_by_pairs_and_latin_words_in_it_as_ever():
-    assert terms("检索增强RAG模型") == ["检索", "索增", "增强", "rag", "模型"]
-    assert terms("图") == ["图"]
-    assert terms("naïve retrieval") == terms("naïve") + terms("retrieval")
+    assert extract_terms("检索增强RAG模型") == ["检索", "索增", "增强", "rag", "模型"]
+    assert extract_terms("图") == ["图"]
+    assert extract_terms("naïve retrieval") == extract_terms("naïve") + extract_terms("retrieval")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ class Model:
 
 def in_english(assistant, question, reply):
     with assistant._index.using() as generation:
-        return meant(question, (), Retriever(generation, None), Model(reply), threading.Event())
+        return understand_question(question, (), Retriever(generation, None), Model(reply), threading.Event())
 
 
 def test_a_model_translates_and_must_keep_names_and_numbers(assistant):

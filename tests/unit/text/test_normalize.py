@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag_app.records import Page, Words
-from rag_app.text.normalize import checkable, normalise, words_of
+from rag_app.text.normalize import is_checkable, normalise_text, words_of
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 
@@ -19,11 +19,11 @@ from rag_app.text.sentences import sentences
 
 
 def test_ligatures_are_opened() -> None:
-    assert normalise("e\ufb03cient \ufb01nal \ufb02ow").text == "efficient final flow"
+    assert normalise_text("e\ufb03cient \ufb01nal \ufb02ow").text == "efficient final flow"
 
 
 def test_a_word_broken_at_a_line_end_is_joined() -> None:
-    assert normalise("imple\ufffemented us\u00ad\r\ning pre-\r\nsented").text == "implemented using presented"
+    assert normalise_text("imple\ufffemented us\u00ad\r\ning pre-\r\nsented").text == "implemented using presented"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_word_broken_at_a_line_end_is_joined() -> None:
     ],
 )
 def test_a_hyphen_that_belongs_to_the_word_stays(raw: str, vocabulary: str, text: str) -> None:
-    assert normalise(raw, set(vocabulary.split())).text == text
+    assert normalise_text(raw, set(vocabulary.split())).text == text
 
 
 def test_halves_of_broken_words_are_no_evidence() -> None:
@@ -54,18 +54,18 @@ def test_halves_of_broken_words_are_no_evidence() -> None:
 
 
 def test_unreadable_glyphs_are_dropped() -> None:
-    assert normalise("max \uf8ee x \uf8f9\x01 y").text == "max x y"
+    assert normalise_text("max \uf8ee x \uf8f9\x01 y").text == "max x y"
 
 
 def test_lines_become_one_paragraph_and_blocks_one_line_each() -> None:
     raw = "first line\r\nsecond line\r\nGold 127\r\nBM25 7"
     breaks = {raw.index("Gold") - 1, raw.index("BM25") - 1}
-    assert normalise(raw, breaks=breaks).text == "first line second line\nGold 127\nBM25 7"
+    assert normalise_text(raw, breaks=breaks).text == "first line second line\nGold 127\nBM25 7"
 
 
 def test_a_break_in_the_middle_of_a_broken_word_stays_visible() -> None:
     raw = "training with mul\ufffe8 SQuAD is limited"
-    assert normalise(raw, breaks={raw.index("\ufffe")}).text == "training with mul-\n8 SQuAD is limited"
+    assert normalise_text(raw, breaks={raw.index("\ufffe")}).text == "training with mul-\n8 SQuAD is limited"
 
 
 raw_text = st.text(
@@ -78,7 +78,7 @@ raw_text = st.text(
 @given(raw_text)
 @example("Oguz \u02d8\r\nx")
 def test_every_character_comes_from_its_place_in_the_raw_text(raw: str) -> None:
-    found = normalise(raw)
+    found = normalise_text(raw)
     assert len(found.origin) == len(found.text)
     assert all(found.origin[1:] >= found.origin[:-1])
     assert all((found.origin >= 0) & (found.origin < max(1, len(raw))))
@@ -91,7 +91,7 @@ def test_every_character_comes_from_its_place_in_the_raw_text(raw: str) -> None:
 
 @given(raw_text)
 def test_readable_text_is_normal_and_has_no_double_spaces(raw: str) -> None:
-    text = normalise(raw).text
+    text = normalise_text(raw).text
     assert all(unicodedata.is_normalized("NFKC", one) for one in text)
     assert not any(left.isspace() and right.isspace() for left, right in itertools.pairwise(text))
     assert not set(text) & set("\r\t\ufffe\u00ad\uf8ee\x01")
@@ -100,7 +100,7 @@ def test_readable_text_is_normal_and_has_no_double_spaces(raw: str) -> None:
 @given(raw_text)
 def test_no_letter_is_lost(raw: str) -> None:
     # Decomposed: a mark may be composed with the letter before it once a glyph between them is gone.
-    before, after = (unicodedata.normalize("NFKD", text) for text in (raw, normalise(raw).text))
+    before, after = (unicodedata.normalize("NFKD", text) for text in (raw, normalise_text(raw).text))
     assert [one for one in after if one.isalnum()] == [one for one in before if one.isalnum()]
 
 
@@ -236,16 +236,16 @@ def _page(text: str, spans: list[tuple[int, int]]) -> Page:
 def test_a_slice_with_a_joined_and_a_kept_hyphen_cannot_be_checked_outside() -> None:
     text = "implemented dual-encoder here"
     page = _page(text, [(0, 5), (5, 11), (12, 17), (17, 24), (25, 29)])
-    assert checkable(page, 0, 11)
-    assert checkable(page, 12, 29)
-    assert not checkable(page, 0, 29)
+    assert is_checkable(page, 0, 11)
+    assert is_checkable(page, 12, 29)
+    assert not is_checkable(page, 0, 29)
 
 
 def test_a_slice_over_a_glyph_without_text_cannot_be_checked_outside() -> None:
     page = _page("a b c", [(0, 1), (2, 3), (4, 4), (4, 5)])
-    assert checkable(page, 0, 3)
-    assert not checkable(page, 2, 5)
+    assert is_checkable(page, 0, 3)
+    assert not is_checkable(page, 2, 5)
 
 
 def test_a_page_without_boxes_is_always_checkable() -> None:
-    assert checkable(Page(1, "1", 0, 0, "any text"), 0, 8)
+    assert is_checkable(Page(1, "1", 0, 0, "any text"), 0, 8)

@@ -8,13 +8,13 @@ import pytest
 
 from rag_app.answering.across.table_figures import (
     Figure,
-    columns_of,
-    figure_pairs,
-    figures_of,
+    column_names,
+    pair_figures,
+    extract_figures,
     is_thing,
-    measure_of,
-    same_name,
-    things_in,
+    find_measure,
+    is_same_name,
+    find_named_things,
 )
 from rag_app.answering.quoting.ranking import units_of
 from rag_app.records import Block, BlockKind, Evidence, Page
@@ -31,7 +31,7 @@ def page_of(*parts: tuple[BlockKind, str]) -> Page:
 
 def figures_on(page: Page, paper: str = "a.pdf") -> list[Figure]:
     piece = Evidence(1, paper, "Paddles", 1, "1", "", 0, len(page.text), page.text)
-    return [figure for unit in units_of(piece, page) for figure in figures_of(unit, page)]
+    return [figure for unit in units_of(piece, page) for figure in extract_figures(unit, page)]
 
 
 BEIR = page_of(
@@ -78,7 +78,7 @@ def test_a_line_above_rows_tells_their_measure_and_the_caption_may_stand_below()
     ],
 )
 def test_columns_that_are_certain(head: str, count: int, columns: list[str]) -> None:
-    assert columns_of(head, count) == columns
+    assert column_names(head, count) == columns
 
 
 @pytest.mark.parametrize(
@@ -92,25 +92,25 @@ def test_columns_that_are_certain(head: str, count: int, columns: list[str]) -> 
     ],
 )
 def test_the_measure_of_a_table(text: str, measure: str) -> None:
-    assert measure_of(text) == measure
+    assert find_measure(text) == measure
 
 
 def test_names_are_one_in_any_spelling_and_by_their_capitals() -> None:
-    assert same_name("Trec-COVID", "TREC-Covid")
-    assert same_name("TriviaQA", "TQA") and same_name("NQ", "Natural Questions")
-    assert not same_name("BERT", "BERT-base") and not same_name("SST", "SST-2")
+    assert is_same_name("Trec-COVID", "TREC-Covid")
+    assert is_same_name("TriviaQA", "TQA") and is_same_name("NQ", "Natural Questions")
+    assert not is_same_name("BERT", "BERT-base") and not is_same_name("SST", "SST-2")
     assert is_thing("TriviaQA") and not is_thing("Top-20") and not is_thing("Dev") and not is_thing("k 5")
 
 
 def test_what_a_topic_names() -> None:
-    assert things_in("DPR's exact match on Natural Questions") == ["DPR", "Natural Questions"]
-    assert things_in("the nDCG@10 of BM25 on TREC-COVID") == ["BM25", "TREC-COVID"]
-    assert things_in("whether longer contexts help") == []
+    assert find_named_things("DPR's exact match on Natural Questions") == ["DPR", "Natural Questions"]
+    assert find_named_things("the nDCG@10 of BM25 on TREC-COVID") == ["BM25", "TREC-COVID"]
+    assert find_named_things("whether longer contexts help") == []
 
 
 def told(topic: str, *pages: Page) -> list[tuple[str, Decimal, Decimal]]:
     figures = [figure for number, page in enumerate(pages) for figure in figures_on(page, f"{number}.pdf")]
-    return [(pair.title, pair.one.value, pair.other.value) for pair in figure_pairs(figures, topic)]
+    return [(pair.title, pair.one.value, pair.other.value) for pair in pair_figures(figures, topic)]
 
 
 def test_another_number_for_the_same_quantity() -> None:
@@ -147,5 +147,5 @@ def test_no_pair_but_for_one_quantity(caption: str, row: str, found: bool) -> No
 def test_what_only_one_table_says_is_the_condition() -> None:
     other = page_of(("caption", "Table 1: Test scores."), ("table", "Model TQA CT\nDPR [26] 57.9/ - 5"))
     one = page_of(("caption", "Table 1: Exact match."), ("table", "Model TriviaQA WQ\nDPR 56.8 3"))
-    (pair,) = figure_pairs([*figures_on(one, "a.pdf"), *figures_on(other, "b.pdf")], "TriviaQA")
+    (pair,) = pair_figures([*figures_on(one, "a.pdf"), *figures_on(other, "b.pdf")], "TriviaQA")
     assert (pair.conditions(pair.one), pair.conditions(pair.other)) == ("", "test set, the table names no measure")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.answering.model.demonstrations import LONGEST, examples, reserved
-from rag_app.answering.model.prompts import prompt
+from rag_app.answering.model.demonstrations import LONGEST, make_examples, count_reserved_tokens
+from rag_app.answering.model.prompts import answer_prompt
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.whole_papers import sending
+from rag_app.answering.whole_papers import estimate_prompt
 from rag_app.assistant import Assistant
-from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.records import Evidence
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
@@ -30,7 +30,7 @@ EVIDENCE = [
 
 
 def test_a_sentence_with_a_number_else_a_name_is_asked_for_and_its_passage_is_named_first():
-    made = examples(EVIDENCE, 4, "full")
+    made = make_examples(EVIDENCE, 4, "full")
     assert made == [
         (
             "What stands for … in “We train the Quokka reader on … passages of text.”?",
@@ -45,28 +45,28 @@ def test_a_sentence_with_a_number_else_a_name_is_asked_for_and_its_passage_is_na
             "According to [4]: Our small index holds 48 thousand pages of the library.",
         ),
     ]
-    assert [said.split(":")[0] for _, said in examples(EVIDENCE, 2, "tiny")] == [
+    assert [said.split(":")[0] for _, said in make_examples(EVIDENCE, 2, "tiny")] == [
         "According to “Paper 1”", "According to “Paper 3”",
     ]  # fmt: skip
-    assert examples(EVIDENCE, 0, "full") == [] and examples([], 3, "full") == []
+    assert make_examples(EVIDENCE, 0, "full") == [] and make_examples([], 3, "full") == []
 
 
 def test_they_come_from_all_over_the_evidence():
     text = "The reader number {} was trained for {} hours on one card."
     many = [Evidence(n, "a", "A", n, "", "", 0, 99, text.format(n, n + 100)) for n in range(1, 10)]
-    assert [said[:17] for _, said in examples(many, 3, "full")] == [f"According to [{n}]:" for n in (1, 4, 7)]
+    assert [said[:17] for _, said in make_examples(many, 3, "full")] == [f"According to [{n}]:" for n in (1, 4, 7)]
 
 
 @pytest.mark.parametrize("size", LONGEST)
 def test_what_is_reserved_is_enough(size):
     long = "The reader of " + "very " * 80 + "many pages was trained for 17 hours."
     fits = ("The reader was trained for 17 hours on " + "pages and " * 60)[: LONGEST[size] - 6].strip() + " here."
-    made = examples([Evidence(1, "a", "A", 1, "", "", 0, 999, f"{long} {fits}")], 1, size)
+    made = make_examples([Evidence(1, "a", "A", 1, "", "", 0, 999, f"{long} {fits}")], 1, size)
     assert made and long not in made[0][1]
     evidence = [EVIDENCE[0]]
-    with_it, without = ("".join(prompt("Why?", evidence, size, shown)) for shown in (made, ()))
+    with_it, without = ("".join(answer_prompt("Why?", evidence, size, shown)) for shown in (made, ()))
     fences = 130  # the words around all examples, once: within PROMPT_TOKENS
-    assert tokens_of(with_it) - tokens_of(without) <= reserved(1, size) + fences
+    assert estimate_tokens(with_it) - estimate_tokens(without) <= count_reserved_tokens(1, size) + fences
 
 
 def reader(count, model, **settings):
@@ -76,7 +76,7 @@ def reader(count, model, **settings):
 def test_the_model_is_shown_them_between_evidence_and_question_and_the_budget_pays():
     model = Scripted(["According to [3]: it is trained on HotpotQA [3]."])
     with_them, without = reader(3, model), reader(0, model)
-    assert with_them.room == without.room - reserved(3, "full")
+    assert with_them.room == without.room - count_reserved_tokens(3, "full")
     draft = list(with_them.read("On what is it trained?", EVIDENCE, threading.Event()))
     assert "".join(draft) == "According to [3]: it is trained on HotpotQA [3]."
     _, user = model.prompts[-1]
@@ -96,8 +96,8 @@ def test_a_paper_cannot_write_a_mark_or_a_fence_into_an_example():
     piece = Evidence(1, "h.pdf", "H", 1, "1", "Method", 0, len(hostile), hostile)
     clean = hostile.replace("[2] ", "")
     other = Evidence(2, "c.pdf", "C", 2, "2", "Method", 0, len(clean), clean)
-    assert examples([piece], 1, "full") == []
-    _, user = prompt("Why?", [other], "full", examples([other], 1, "full"))
+    assert make_examples([piece], 1, "full") == []
+    _, user = answer_prompt("Why?", [other], "full", make_examples([other], 1, "full"))
     assert "<|im_start|>" not in user
 
 
@@ -105,7 +105,7 @@ def test_whole_papers_count_them_too():
     model = Scripted(["x"])
     settings = Settings(llm="none", demonstrations=3, llm_price_in=1.0)
     plain = Settings(llm="none", llm_price_in=1.0)
-    more, less = (sending("Why?", EVIDENCE, ModelReader(model, chosen), chosen) for chosen in (settings, plain))
+    more, less = (estimate_prompt("Why?", EVIDENCE, ModelReader(model, chosen), chosen) for chosen in (settings, plain))
     assert 50 < more.tokens - less.tokens < 400 and more.cost > less.cost
 
 

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.model.refine import mended
+from rag_app.answering.model.refine import repair_draft
 from rag_app.errors import ModelError
-from rag_app.models.llm.call import said
+from rag_app.models.llm.call import call_model
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Draft, Evidence
@@ -36,7 +36,7 @@ def model(provider: Provider) -> OpenAIModel:
 
 
 def mend(provider: Provider, text: str, evidence: list[Evidence] = EVIDENCE) -> Draft:
-    return mended(Draft(text, tokens=5), QUESTION, evidence, model(provider), 2000, threading.Event())
+    return repair_draft(Draft(text, tokens=5), QUESTION, evidence, model(provider), 2000, threading.Event())
 
 
 def test_wrong_sentences_are_corrected_or_dropped_and_the_others_stay() -> None:
@@ -74,10 +74,10 @@ def test_nothing_is_asked_where_nothing_is_wrong() -> None:
     with Provider() as provider:
         assert mend(provider, GOOD) == Draft(GOOD, tokens=5)
         refused = Draft("Not in these papers.", refused=True)
-        assert mended(refused, QUESTION, EVIDENCE, model(provider), 2000, threading.Event()) is refused
+        assert repair_draft(refused, QUESTION, EVIDENCE, model(provider), 2000, threading.Event()) is refused
         stopped = threading.Event()
         stopped.set()
-        assert not mended(Draft(WRONG), QUESTION, EVIDENCE, model(provider), 2000, stopped).repaired
+        assert not repair_draft(Draft(WRONG), QUESTION, EVIDENCE, model(provider), 2000, stopped).repaired
     assert not provider.requests
 
 
@@ -105,7 +105,7 @@ def test_a_call_is_safe_and_ends() -> None:
     pieces = ("<think>hm</think>It is ![x](https://evil.example) [1][9].",)
     with Provider(Reply(pieces=pieces), Reply(pieces=("and so on ",), endless=True), Reply(status=404)) as provider:
         asked = model(provider)
-        assert said(asked, "s", "u", threading.Event(), [1]).text == "It is ![x] (evil.example) [1]."
-        assert said(asked, "s", "u", threading.Event()).text.count("and so on") <= 2
+        assert call_model(asked, "s", "u", threading.Event(), [1]).text == "It is ![x] (evil.example) [1]."
+        assert call_model(asked, "s", "u", threading.Event()).text.count("and so on") <= 2
         with pytest.raises(ModelError):
-            said(asked, "s", "u", threading.Event())
+            call_model(asked, "s", "u", threading.Event())

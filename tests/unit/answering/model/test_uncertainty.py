@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.model.uncertainty import meanings, semantic_entropy
+from rag_app.answering.model.uncertainty import group_by_meaning, semantic_entropy
 from rag_app.assistant import Assistant
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm.client import OpenAIModel
@@ -28,13 +28,13 @@ SAME = ("The batch size is 512 fish [1].", "A batch size of 512 fish [2].", "Bat
 
 def test_same_meanings_have_no_entropy() -> None:
     assert semantic_entropy(SAME) == 0.0
-    assert meanings(SAME) == [[0, 1, 2]]
+    assert group_by_meaning(SAME) == [[0, 1, 2]]
     assert semantic_entropy([]) == 0.0
 
 
 def test_another_number_or_other_words_are_another_meaning() -> None:
     other = [*SAME, "The batch size is 64 fish.", "NOT IN THE PAPERS", "not in the papers."]
-    assert meanings(other) == [[0, 1, 2], [3], [4, 5]]
+    assert group_by_meaning(other) == [[0, 1, 2], [3], [4, 5]]
     assert semantic_entropy(other) == pytest.approx(-(0.5 * log(0.5) + log(1 / 6) / 6 + log(1 / 3) / 3))
     apart = ["Otters swim at night.", "Herons stand in ponds.", "Yaks climb."]
     assert semantic_entropy(apart) == pytest.approx(log(3))
@@ -43,7 +43,7 @@ def test_another_number_or_other_words_are_another_meaning() -> None:
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
 def test_it_lies_between_none_and_all_different(samples: list[str]) -> None:
     assert 0.0 <= semantic_entropy(samples) <= log(len(samples)) + 1e-9
-    assert sorted(place for group in meanings(samples) for place in group) == list(range(len(samples)))
+    assert sorted(place for group in group_by_meaning(samples) for place in group) == list(range(len(samples)))
 
 
 def test_the_real_embedder_sees_paraphrases(models: Path) -> None:
@@ -52,8 +52,8 @@ def test_the_real_embedder_sees_paraphrases(models: Path) -> None:
         "The retriever was trained with contrastive learning.",
         "Contrastive learning was used to train the retriever.",
     ]
-    assert len(meanings(paraphrased, embed)) == 1
-    assert len(meanings([paraphrased[0], "The index is kept in memory by each of the servers."], embed)) == 2
+    assert len(group_by_meaning(paraphrased, embed)) == 1
+    assert len(group_by_meaning([paraphrased[0], "The index is kept in memory by each of the servers."], embed)) == 2
 
 
 # -- whole answers --------------------------------------------------------------------------------------------------

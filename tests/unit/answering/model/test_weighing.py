@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.model.refine import Weighed, weighed
+from rag_app.answering.model.refine import WeighedEvidence, weigh_passages
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
@@ -29,11 +29,11 @@ def model(provider: Provider, name: str = "m-70b", **settings: object) -> OpenAI
     return OpenAIModel(Endpoint("test", provider.url, name, window=16_000), chosen, first_pause=0.01)
 
 
-def weigh(*replies: str) -> tuple[Weighed, Provider]:
+def weigh(*replies: str) -> tuple[WeighedEvidence, Provider]:
     with Provider(*(Reply(pieces=(reply,), usage={"total_tokens": 5}) for reply in replies)) as provider:
-        steps = list(weighed(QUESTION, EVIDENCE, model(provider), lambda paper: "Published: 2024", threading.Event()))
+        steps = list(weigh_passages(QUESTION, EVIDENCE, model(provider), lambda paper: "Published: 2024", threading.Event()))
     assert steps[:-1] == list(range(1, len(EVIDENCE) + 1))
-    assert isinstance(steps[-1], Weighed)
+    assert isinstance(steps[-1], WeighedEvidence)
     return steps[-1], provider
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.answering.found import WordsOf
+from rag_app.answering.found import IndexTermStatistics
 from rag_app.answering.quoting.one_paper import Subject, rank_about, subject_of
-from rag_app.answering.steps import find
+from rag_app.answering.steps import find_evidence
 from rag_app.assistant import Assistant
-from rag_app.index.bm25 import terms
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval.hybrid import Retriever, Scope
 from tests.support.doubles import WordEmbedder, settings_for
@@ -75,7 +75,7 @@ def generation(assistant: Assistant) -> Iterator[Generation]:
 
 
 def _subject(question: str, generation: Generation, *papers: str) -> Subject | None:
-    return subject_of(question, Retriever(generation, None), Scope(papers), WordsOf(generation), terms)
+    return subject_of(question, Retriever(generation, None), Scope(papers), IndexTermStatistics(generation), extract_terms)
 
 
 def test_the_paper_that_a_question_names_and_what_is_asked_of_it(generation: Generation) -> None:
@@ -139,10 +139,10 @@ def test_what_a_paper_is_about_is_told_by_its_abstract(assistant: Assistant) -> 
 
 def test_the_papers_own_training_comes_before_that_of_others(generation: Generation) -> None:
     question = "How is OtterNet trained?"
-    found = find(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
+    found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
     assert found.subject is not None
     _, ranked = rank_about(
-        found.subject, question, found.evidence, terms, WordsOf(generation), WordEmbedder(), found.page_of
+        found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), WordEmbedder(), found.page_of
     )
     place = {text: at for at, text in enumerate(unit.text for unit in ranked)}
     own = next(at for text, at in place.items() if text.startswith("We train on two rivers"))
@@ -151,9 +151,9 @@ def test_the_papers_own_training_comes_before_that_of_others(generation: Generat
 
 def test_the_authors_own_voice_outweighs_a_word_more(generation: Generation) -> None:
     question = "On how many rivers was OtterNet trained?"
-    found = find(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
+    found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
     assert found.subject is not None
-    _, ranked = rank_about(found.subject, question, found.evidence, terms, WordsOf(generation), None, found.page_of)
+    _, ranked = rank_about(found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), None, found.page_of)
     texts = [unit.text for unit in ranked if "rivers" in unit.text and "train" in unit.text]
     assert [text.split()[0] for text in texts] == ["We", "Earlier"]
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.answering.quoting.answerability import USUAL_FOCUS, WEIGHTS, chance_of_answer, signs
+from rag_app.answering.quoting.answerability import USUAL_FOCUS, WEIGHTS, estimate_answer_chance, measure_signs
 from rag_app.answering.quoting.ranking import Unit, is_row, rank_units, units_of
-from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, choose, compose
-from rag_app.index.paper_names import holds_name
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, select_quotes, compose_answer
+from rag_app.index.paper_names import contains_name
 from rag_app.records import Block, Draft, Evidence, Page
-from rag_app.retrieval.question import take_apart
+from rag_app.retrieval.question import extract_question_terms
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder
 
@@ -116,20 +116,20 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
 def test_a_lone_word_above_a_table_is_not_quoted() -> None:
     text = "Method\nBM25 41.0 59.1\nLynx 66.3 79.4"
     unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((0, 6),))
-    assert "".join(compose([unit])) == "Lynx 66.3 79.4 [1]"
+    assert "".join(compose_answer([unit])) == "Lynx 66.3 79.4 [1]"
     unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((7, 21),))
-    assert "".join(compose([unit])).startswith("BM25 41.0 59.1 [1]\nLynx")
+    assert "".join(compose_answer([unit])).startswith("BM25 41.0 59.1 [1]\nLynx")
 
 
 def test_the_only_paper_that_is_named_speaks_first() -> None:
     """Others that have more to say about it follow."""
-    asked = take_apart("What batch size does Lynx use for training?", content_words, Shelf(), EVIDENCE)
+    asked = extract_question_terms("What batch size does Lynx use for training?", content_words, Shelf(), EVIDENCE)
     sentence = " We fine-tune Lynx with a batch size of {} questions for training in the {} domain."
     others = "".join(sentence.format(number, name) for number, name in ((16, "legal"), (32, "medical"), (48, "news")))
     evidence = [_evidence(1, others, "otter.pdf", title="Otter"), _evidence(2, LYNX)]
     ranked = rank_units(asked, evidence, content_words, None)
     assert ranked[0].evidence.paper == "otter.pdf"
-    plain, named = choose(asked, ranked), choose(asked, ranked, ["lynx.pdf"])
+    plain, named = select_quotes(asked, ranked), select_quotes(asked, ranked, ["lynx.pdf"])
     assert plain[0].evidence.paper == "otter.pdf"
     assert "batch size of 128" in named[0].text and {unit.text for unit in plain} <= {unit.text for unit in named}
 
@@ -222,13 +222,13 @@ def test_rows_come_from_the_best_unit_s_paper_only_and_are_worth_reading() -> No
         unit_of(own, "Ferret 60.2 70.8", 6.0, row=True),
         unit_of(own, "BM25 41.0 59.1", 1.0, row=True),
     ]
-    asked = take_apart("What accuracy does the Lynx retriever reach?", content_words, None, EVIDENCE)
-    assert [(u.evidence.paper, u.text) for u in choose(asked, ranked)] == [
+    asked = extract_question_terms("What accuracy does the Lynx retriever reach?", content_words, None, EVIDENCE)
+    assert [(u.evidence.paper, u.text) for u in select_quotes(asked, ranked)] == [
         ("lynx.pdf", "Lynx 66.3 79.4"),
         ("lynx.pdf", "Ferret 60.2 70.8"),
     ]
     sentence = unit_of(_evidence(5, FERRET, "ferret.pdf"), FERRET, 9.0)
-    assert len(choose(asked, [ranked[0], sentence])) == 2, "a sentence of another paper tells what it speaks of"
+    assert len(select_quotes(asked, [ranked[0], sentence])) == 2, "a sentence of another paper tells what it speaks of"
 
 
 # -- units ------------------------------------------------------------------------------------------------------------
@@ -262,16 +262,16 @@ def test_the_question_s_spelling_is_the_library_s() -> None:
         def frequency(self, term: str) -> int:
             return int(term in content_words(text))
 
-    asked = take_apart("How are the weights quantised?", content_words, One(), evidence)
+    asked = extract_question_terms("How are the weights quantised?", content_words, One(), evidence)
     assert set(asked.weights) <= {"quantiz", "weight"}
     ranked = rank_units(asked, evidence, content_words, None)
     assert ranked[0].text.startswith("We quantize")
 
 
 def test_what_composes_is_what_was_chosen() -> None:
-    asked = take_apart("What accuracy does Lynx reach?", content_words, None, EVIDENCE)
-    chosen = choose(asked, rank_units(asked, EVIDENCE, content_words, None))
-    text = "".join(compose(chosen))
+    asked = extract_question_terms("What accuracy does Lynx reach?", content_words, None, EVIDENCE)
+    chosen = select_quotes(asked, rank_units(asked, EVIDENCE, content_words, None))
+    text = "".join(compose_answer(chosen))
     assert all(f"{unit.text} [{unit.evidence.number}]".replace("[12]", "［12］") in text for unit in chosen)
 
 
@@ -279,13 +279,13 @@ def test_what_composes_is_what_was_chosen() -> None:
 
 
 def test_signs_are_those_that_are_weighed() -> None:
-    asked = take_apart("What accuracy does Lynx reach?", content_words, Shelf(), EVIDENCE)
+    asked = extract_question_terms("What accuracy does Lynx reach?", content_words, Shelf(), EVIDENCE)
     ranked = rank_units(asked, EVIDENCE, content_words, WordEmbedder())
-    found = signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: ())
+    found = measure_signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: ())
     assert set(found) == set(WEIGHTS)
     assert all(0 <= value <= 1.001 for value in found.values())
-    assert 0 < chance_of_answer(found) < 1
-    assert chance_of_answer({}) == 0
+    assert 0 < estimate_answer_chance(found) < 1
+    assert estimate_answer_chance({}) == 0
 
 
 @pytest.mark.parametrize(
@@ -301,9 +301,9 @@ def test_signs_are_those_that_are_weighed() -> None:
 )
 def test_signs(question: str, sign: str, value: float) -> None:
     names = {"lynx.pdf": ("Lynx",), "ferret.pdf": ("Ferret",)}
-    asked = take_apart(question, content_words, Shelf(), EVIDENCE)
+    asked = extract_question_terms(question, content_words, Shelf(), EVIDENCE)
     ranked = rank_units(asked, EVIDENCE, content_words, WordEmbedder())
-    assert signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: names[paper])[sign] == value
+    assert measure_signs(asked, ranked, EVIDENCE, content_words, Shelf(), lambda paper: names[paper])[sign] == value
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_signs(question: str, sign: str, value: float) -> None:
     ],
 )
 def test_names_of_papers_in_questions(question: str, name: str, named: bool) -> None:
-    assert holds_name(question, name) is named
+    assert contains_name(question, name) is named
 
 
 def test_what_is_found_a_little_in_many_papers_is_less_likely_an_answer() -> None:
@@ -326,7 +326,7 @@ def test_what_is_found_a_little_in_many_papers_is_less_likely_an_answer() -> Non
     one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
     spread, held = reader().weigh(question, many)[2], reader().weigh(question, one)[2]
     assert (spread["focus"], held["focus"]) == (0.25, 1.0)
-    assert chance_of_answer({**held, "focus": spread["focus"]}) < chance_of_answer(held)
+    assert estimate_answer_chance({**held, "focus": spread["focus"]}) < estimate_answer_chance(held)
 
 
 def test_focus_tells_nothing_in_one_paper_or_when_several_are_asked_for() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.answering.quoting.statements import section_kind, statement, without_citations
-from rag_app.retrieval.facets import FACETS, also_said, facets_of, is_told, looks_like
+from rag_app.answering.quoting.statements import section_kind, statement_features, without_citations
+from rag_app.retrieval.facets import FACETS, related_words, facets_of, is_facet_answer, facet_likeness
 
 
 @pytest.mark.parametrize(
@@ -25,38 +25,38 @@ from rag_app.retrieval.facets import FACETS, also_said, facets_of, is_told, look
     ],
 )
 def test_praise_that_says_little_else(text: str, praise: float) -> None:
-    assert statement(text)["praise"] == praise
+    assert statement_features(text)["praise"] == praise
 
 
 def test_whose_voice_a_sentence_speaks_with() -> None:
-    own = statement("We train OtterNet on 512 fish.")
-    others = statement("Lutra et al. (2019) propose a swimmer without fins.")
-    prior = statement("Many existing approaches need a boat.")
+    own = statement_features("We train OtterNet on 512 fish.")
+    others = statement_features("Lutra et al. (2019) propose a swimmer without fins.")
+    prior = statement_features("Many existing approaches need a boat.")
     assert own["own_voice"] and not own["others"]
     assert others["others"] and not others["own_voice"]
     assert prior["others"]
-    assert not statement("Unlike prior work, we need no boat.")["others"], "the authors speak of themselves"
+    assert not statement_features("Unlike prior work, we need no boat.")["others"], "the authors speak of themselves"
 
 
 def test_citations_are_no_values_and_no_names() -> None:
-    cited = statement("It follows others (Lutra et al., 2019; Meles, 2020) and [12, 14].")
+    cited = statement_features("It follows others (Lutra et al., 2019; Meles, 2020) and [12, 14].")
     assert cited["values"] == 0.0
     assert cited["named"] == 0.0
     assert cited["cites"] > 0.0
     assert "2019" not in without_citations("so they say (Lutra et al., 2019).")
-    assert statement("It takes 40 hours on 8 V100 GPUs.")["values"] == 1.0
+    assert statement_features("It takes 40 hours on 8 V100 GPUs.")["values"] == 1.0
 
 
 def test_what_the_question_names_is_no_news() -> None:
     text = "Here OtterNet swims."
-    assert statement(text)["named"] > statement(text, known={"otternet"})["named"]
+    assert statement_features(text)["named"] > statement_features(text, known={"otternet"})["named"]
 
 
 @pytest.mark.parametrize(
     "text", ["Table 3 shows the results.", "In this section, we describe the pond.", "This is left for future work."]
 )
 def test_sentences_about_the_text_itself(text: str) -> None:
-    assert statement(text)["about_text"] == 1.0
+    assert statement_features(text)["about_text"] == 1.0
 
 
 def test_sections_by_their_heading() -> None:
@@ -68,7 +68,7 @@ def test_sections_by_their_heading() -> None:
 
 @given(st.text(), st.text())
 def test_every_feature_is_a_share(text: str, section: str) -> None:
-    assert all(0.0 <= value <= 1.0 for value in statement(text, section).values())
+    assert all(0.0 <= value <= 1.0 for value in statement_features(text, section).values())
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_every_feature_is_a_share(text: str, section: str) -> None:
 )
 def test_an_answer_looks_like_one(asked: str, answer: str, other: str) -> None:
     facets = facets_of(asked)
-    assert looks_like(facets, answer) > looks_like(facets, other)
+    assert facet_likeness(facets, answer) > facet_likeness(facets, other)
 
 
 def test_a_facet_is_searched_in_the_words_of_papers() -> None:
-    assert "GPU" in also_said("hardware")
-    assert also_said("otters") == ""
-    assert looks_like(facets_of("otters"), "8 V100 GPUs") == 0.0
+    assert "GPU" in related_words("hardware")
+    assert related_words("otters") == ""
+    assert facet_likeness(facets_of("otters"), "8 V100 GPUs") == 0.0
     assert len({facet.name for facet in FACETS}) == len(FACETS)
 
 
 def test_some_looks_are_an_answer_by_themselves() -> None:
-    assert is_told(facets_of("What is the hardware?"), "Our code runs on 2048 A100 GPUs.")
-    assert not is_told(facets_of("What is the hardware?"), "Our code runs on 2048 machines of our own.")
-    assert not is_told(facets_of("how long is the training"), "We show 300 examples in Table 3.")
+    assert is_facet_answer(facets_of("What is the hardware?"), "Our code runs on 2048 A100 GPUs.")
+    assert not is_facet_answer(facets_of("What is the hardware?"), "Our code runs on 2048 machines of our own.")
+    assert not is_facet_answer(facets_of("how long is the training"), "We show 300 examples in Table 3.")

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.answering.quoting.ranking import Unit
-from rag_app.answering.quoting.reader import QuotingReader, plain
-from rag_app.answering.tables.comparison import LONGEST_CELL, NOT_REPORTED, Ranked, choose, clipped, escaped, markdown
+from rag_app.answering.quoting.reader import QuotingReader, remove_marks
+from rag_app.answering.tables.comparison import LONGEST_CELL, NOT_REPORTED, RankedUnits, choose_units, clip_text, escape_cell, table_to_markdown
 from rag_app.assistant import Assistant
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
-from rag_app.retrieval.plan import MOST_ASPECTS, aspects_given, aspects_of, compared
-from rag_app.retrieval.question import Asked, take_apart
+from rag_app.retrieval.plan import MOST_ASPECTS, parse_aspects, extract_aspects, select_compared_papers
+from rag_app.retrieval.question import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder, settings_for
@@ -29,7 +29,7 @@ NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("
 
 
 def labels(question: str) -> list[str]:
-    return [aspect.label for aspect in aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])]
+    return [aspect.label for aspect in extract_aspects(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) ->
 
 def test_an_aspect_that_points_back_is_searched_with_what_it_points_to() -> None:
     question = "OtterNet and HeronRank advise where to build nests. Compare that advice."
-    (aspect,) = aspects_of(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])
+    (aspect,) = extract_aspects(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])
     assert aspect.label == "that advice"
     assert "nests" in aspect.search
 
 
 @given(st.text(max_size=200))
 def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
-    assert 1 <= len(aspects_of(question, [])) <= MOST_ASPECTS
+    assert 1 <= len(extract_aspects(question, [])) <= MOST_ASPECTS
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
 )
 def test_a_name_that_describes_a_thing_is_no_row(question: str, papers: list[str]) -> None:
     found = find_mentions(question, NAMES)
-    assert compared(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"]) == papers
+    assert select_compared_papers(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"]) == papers
 
 
 def test_typed_aspects() -> None:
-    assert [aspect.label for aspect in aspects_given(" batch size ;; number of layers; batch size")] == [
+    assert [aspect.label for aspect in parse_aspects(" batch size ;; number of layers; batch size")] == [
         "batch size",
         "number of layers",
     ]
-    assert aspects_given(" ; ") == ()
+    assert parse_aspects(" ; ") == ()
 
 
 # -- cells ----------------------------------------------------------------------------------------------------------
@@ -108,8 +108,8 @@ def test_typed_aspects() -> None:
 @given(st.lists(st.text(alphabet="abcdef1.", min_size=1, max_size=12), min_size=1, max_size=120))
 def test_a_clipped_cell_is_a_verbatim_run_of_words(words: list[str]) -> None:
     text = " ".join(words)
-    asked = Asked("abc?", {"abc": 1.0}, (), frozenset({"description"}))
-    shown = clipped(text, asked)
+    asked = QuestionTerms("abc?", {"abc": 1.0}, (), frozenset({"description"}))
+    shown = clip_text(text, asked)
     kept = shown.removeprefix("… ").removesuffix(" …")
     assert kept in text
     assert len(kept) <= LONGEST_CELL
@@ -118,14 +118,14 @@ def test_a_clipped_cell_is_a_verbatim_run_of_words(words: list[str]) -> None:
 
 def test_the_clipped_part_holds_what_is_asked() -> None:
     text = " ".join(["filler"] * 60 + ["temperature", "0.7"] + ["filler"] * 60)
-    asked = Asked("what temperature?", {"temperature": 1.0}, (), frozenset({"number"}))
-    assert "temperature 0.7" in clipped(text, asked)
+    asked = QuestionTerms("what temperature?", {"temperature": 1.0}, (), frozenset({"number"}))
+    assert "temperature 0.7" in clip_text(text, asked)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_a_cell_stays_in_its_cell(first: str, second: str) -> None:
     table = Table(("a", "b"), (Row("p.md", "P", (Cell(first, (1,)), Cell(second))),))
-    lines = markdown(table).split("\n")
+    lines = table_to_markdown(table).split("\n")
     assert len(lines) == 3
     assert len(set(map(columns, lines))) == 1
 
@@ -135,8 +135,8 @@ def columns(line: str) -> int:
 
 
 def test_a_papers_own_brackets_are_no_marks() -> None:
-    assert plain("as in [12, 13] and [a]") == "as in ［12, 13］ and [a]"
-    assert escaped("a | b\nc") == r"a \| b c"
+    assert remove_marks("as in [12, 13] and [a]") == "as in ［12, 13］ and [a]"
+    assert escape_cell("a | b\nc") == r"a \| b c"
 
 
 # -- whole answers --------------------------------------------------------------------------------------------------
@@ -275,13 +275,13 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
         return Unit(piece, 0, len(text), terms=frozenset(text.split()), features=features, score=score)
 
     praise, fact = unit("OtterNet is highly effective.", 1.0), unit("OtterNet is trained on 512 fish.", 0.95)
-    asked = take_apart("training", content_words, None, [praise.evidence])
-    assert choose([Ranked(asked, [praise, fact])]) == [[fact, praise]]
-    assert choose([Ranked(asked, [praise])]) == [[praise]], "better than nothing"
+    asked = extract_question_terms("training", content_words, None, [praise.evidence])
+    assert choose_units([RankedUnits(asked, [praise, fact])]) == [[fact, praise]]
+    assert choose_units([RankedUnits(asked, [praise])]) == [[praise]], "better than nothing"
 
 
 def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
-    asked = take_apart("What is the hardware?", content_words, None, [])
+    asked = extract_question_terms("What is the hardware?", content_words, None, [])
     piece = Evidence(
         1, "otter.md", "OtterNet", 1, "1", "", 0, 60, "We trained on 8 V100 GPUs. We trained on all of our rivers."
     )
@@ -289,8 +289,8 @@ def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
     for unit in (gpus, rivers):
         unit.features = {"own": 0.0, "near": 0.0, "meaning": 0.2}
         unit.score = 1.0
-    assert choose([Ranked(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
-    assert choose([Ranked(asked, [rivers], facets_of("hardware"))]) == [[]]
+    assert choose_units([RankedUnits(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
+    assert choose_units([RankedUnits(asked, [rivers], facets_of("hardware"))]) == [[]]
 
 
 def test_what_differs_is_said_below_the_table_where_the_numbers_are_certain(tmp_path: Path) -> None:

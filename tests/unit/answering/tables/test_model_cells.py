@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.tables.model_cells import in_turn
+from rag_app.answering.tables.model_cells import interleave_evidence
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
@@ -121,5 +121,5 @@ def test_columns_take_turns() -> None:
     def piece(place: int) -> Evidence:
         return Evidence(9, "p.pdf", "P", 1, "1", "", place, place + 5, "words")
 
-    turns = in_turn([[piece(1), piece(2)], [piece(2), piece(3), piece(4)], []])
+    turns = interleave_evidence([[piece(1), piece(2)], [piece(2), piece(3), piece(4)], []])
     assert [(one.number, one.start) for one in turns] == [(1, 1), (2, 2), (3, 3), (4, 4)]

@@ -13,11 +13,11 @@ from rag_app.assistant import Assistant
 from rag_app.cli.main import main
 from rag_app.errors import ModelError, QuestionError
 from rag_app.index.generations import current_name, open_current
-from rag_app.lab.align.alignment import Trial, with_negatives
-from rag_app.lab.align.judged import Judged, all_texts, hold_out, read_judged
-from rag_app.lab.align.judged_index import evidence_passages, judged_of
+from rag_app.lab.align.alignment import AlignmentExperiment, mine_negatives
+from rag_app.lab.align.judged import JudgedQuestion, all_texts, split_train_test, read_judged_questions
+from rag_app.lab.align.judged_index import evidence_passages, judge_by_facts
 from rag_app.lab.align.ranking_measures import ndcg, paired_gain, recall
-from rag_app.lab.align.training import Training
+from rag_app.lab.align.training import TrainingOptions
 from rag_app.models.embedder import open_embedder
 from rag_app.models.reranker import open_reranker
 from rag_app.models.torch_models import TorchEmbedder
@@ -37,14 +37,14 @@ def lines(path: Path, *values: object) -> Path:
     return path
 
 
-def no_index(question: str, facts: object) -> Judged | None:
+def no_index(question: str, facts: object) -> JudgedQuestion | None:
     raise AssertionError("no line names facts")
 
 
-def judged(count: int) -> list[Judged]:
+def judged(count: int) -> list[JudgedQuestion]:
     """Questions about so many papers, each answered by one text that shares its colour."""
     return [
-        Judged(f"Which animal is {COLOURS[n]}?", (f"The fox number {n} is {COLOURS[n]}.",), papers=(f"paper {n}",))
+        JudgedQuestion(f"Which animal is {COLOURS[n]}?", (f"The fox number {n} is {COLOURS[n]}.",), papers=(f"paper {n}",))
         for n in range(count)
     ]
 
@@ -56,9 +56,9 @@ def test_a_file_of_judgements_is_read(tmp_path: Path) -> None:
         {"question": "How?", "positives": "so"},
         {"question": "Never?", "positives": [], "negatives": ["no"]},
     )
-    assert read_judged(file, no_index) == [
-        Judged("Why?", ("because",), ("no",), ("p1",)),
-        Judged("How?", ("so",), (), ("so",)),
+    assert read_judged_questions(file, no_index) == [
+        JudgedQuestion("Why?", ("because",), ("no",), ("p1",)),
+        JudgedQuestion("How?", ("so",), (), ("so",)),
     ]
 
 
@@ -74,32 +74,32 @@ def test_a_file_of_judgements_is_read(tmp_path: Path) -> None:
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "a.jsonl").write_text('{"question": "a", "positives": ["b"]}\n' + line, encoding="utf-8")
     with pytest.raises(QuestionError, match=said):
-        read_judged(tmp_path / "a.jsonl", no_index)
+        read_judged_questions(tmp_path / "a.jsonl", no_index)
 
 
 def test_a_file_without_answers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match="no question with a passage"):
-        read_judged(lines(tmp_path / "a.jsonl", {"question": "Why?", "positives": []}), no_index)
+        read_judged_questions(lines(tmp_path / "a.jsonl", {"question": "Why?", "positives": []}), no_index)
     with pytest.raises(QuestionError, match=r"missing\.jsonl: cannot be read"):
-        read_judged(tmp_path / "missing.jsonl", no_index)
+        read_judged_questions(tmp_path / "missing.jsonl", no_index)
 
 
 def test_no_paper_is_on_both_sides() -> None:
-    both = Judged("Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4"))
-    parted = hold_out([*judged(8), both], share=0.5)
+    both = JudgedQuestion("Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4"))
+    parted = split_train_test([*judged(8), both], share=0.5)
     learned = {paper for one in parted.learned for paper in one.papers}
     held = {paper for one in parted.held for paper in one.papers}
     assert learned
     assert held
     assert not learned & held
     assert len(parted.learned) + len(parted.held) + parted.left_out == 9
-    assert hold_out([*judged(8), both], share=0.5) == parted
-    assert any(hold_out(judged(8), seed=seed).held != hold_out(judged(8)).held for seed in (1, 2, 3))
+    assert split_train_test([*judged(8), both], share=0.5) == parted
+    assert any(split_train_test(judged(8), seed=seed).held != split_train_test(judged(8)).held for seed in (1, 2, 3))
 
 
 def test_one_paper_cannot_be_parted() -> None:
     with pytest.raises(QuestionError, match="cannot be parted by paper"):
-        hold_out([Judged("a", ("b",), papers=("p",)), Judged("c", ("d",), papers=("p",))])
+        split_train_test([JudgedQuestion("a", ("b",), papers=("p",)), JudgedQuestion("c", ("d",), papers=("p",))])
 
 
 def test_measures_of_a_ranking() -> None:
@@ -119,9 +119,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_negatives_are_the_judged_ones_then_near_ones_of_other_questions(small: Path) -> None:
-    known = Judged("Which animal is red?", ("A red fox.",), ("No fox.",), ("p",))
+    known = JudgedQuestion("Which animal is red?", ("A red fox.",), ("No fox.",), ("p",))
     others = judged(6)
-    examples = with_negatives([known, *others], TorchEmbedder(find_model(str(small))))
+    examples = mine_negatives([known, *others], TorchEmbedder(find_model(str(small))))
     assert [example.question for example in examples] == [one.question for one in [known, *others]]
     assert examples[0].negatives[0] == "No fox."
     for example, one in zip(examples, [known, *others], strict=True):
@@ -133,10 +133,10 @@ def test_negatives_are_the_judged_ones_then_near_ones_of_other_questions(small: 
 def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generation(
     small: Path, tmp_path: Path, keep: bool
 ) -> None:
-    parted = hold_out(judged(12), share=0.3)
+    parted = split_train_test(judged(12), share=0.3)
     steps: list[tuple[str, int, int]] = []
-    training = Training(steps=3, batch=4, embedder_rate=1e-3)
-    trial = Trial(parted, training, lambda *at: steps.append(at))
+    training = TrainingOptions(steps=3, batch=4, embedder_rate=1e-3)
+    trial = AlignmentExperiment(parted, training, lambda *at: steps.append(at))
     outcome = trial.embedder(str(small), tmp_path / "fitted", keep)
     assert steps == [("embedder", 1, 3), ("embedder", 2, 3), ("embedder", 3, 3)]
     assert (outcome.folder is None) is not (keep or outcome.helped)
@@ -161,8 +161,8 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
 
 
 def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path) -> None:
-    parted = hold_out(judged(12), share=0.3)
-    trial = Trial(parted, Training(epochs=4, batch=4, embedder_rate=5e-3), quiet)
+    parted = split_train_test(judged(12), share=0.3)
+    trial = AlignmentExperiment(parted, TrainingOptions(epochs=4, batch=4, embedder_rate=5e-3), quiet)
     outcome = trial.embedder(str(small), tmp_path / "fitted", keep=True)
     assert outcome.folder
 
@@ -178,7 +178,7 @@ def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path)
 
 
 def test_a_reranker_begins_from_an_embedder(small: Path, tmp_path: Path) -> None:
-    trial = Trial(hold_out(judged(12), share=0.3), Training(steps=2, batch=4), quiet)
+    trial = AlignmentExperiment(split_train_test(judged(12), share=0.3), TrainingOptions(steps=2, batch=4), quiet)
     outcome = trial.reranker("", str(small), tmp_path / "second", keep=True)
     assert outcome.folder == tmp_path / "second"
     reranker = open_reranker(Settings(reranker=str(outcome.folder)))
@@ -190,7 +190,7 @@ def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(ModelError, match="something already"):
-        Trial(hold_out(judged(8)), Training(steps=1), quiet).embedder(str(small), tmp_path / "mine")
+        AlignmentExperiment(split_train_test(judged(8)), TrainingOptions(steps=1), quiet).embedder(str(small), tmp_path / "mine")
 
 
 @pytest.fixture
@@ -222,9 +222,9 @@ def test_questions_with_facts_become_judged_passages_of_the_index(foxes: Path) -
     assistant = Assistant(load_settings())
     assistant.build()
     generation = open_current(assistant.settings.index_folder)
-    judged = read_judged(
+    judged = read_judged_questions(
         foxes,
-        lambda question, facts: judged_of(question, facts, generation, lambda q, top: assistant.search(q, top=top)),
+        lambda question, facts: judge_by_facts(question, facts, generation, lambda q, top: assistant.search(q, top=top)),
     )
     assert [one.papers for one in judged] == [(f"{colour}.md",) for colour in COLOURS[:6]]
     for one, colour in zip(judged, COLOURS, strict=False):

@@ -19,10 +19,10 @@ from rag_app.cli.main import main
 from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.lab.window import measure
 from rag_app.lab.window.measure import advice
-from rag_app.lab.window.probe import DEPTHS, Probe, haystack, lengths_for, planted, probes, proposed, table
-from rag_app.lab.window.report_page import page, plot
+from rag_app.lab.window.probe import DEPTHS, Probe, haystack, lengths_for, plant_fact, run_probes, propose_length, format_table
+from rag_app.lab.window.report_page import render_probe_page, plot
 from rag_app.models.llm.client import OpenAIModel
-from rag_app.models.llm.prompt_safety import tokens_of
+from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
@@ -51,36 +51,36 @@ class Forgetful:
 
 def test_a_fact_stands_where_it_was_planted() -> None:
     text = haystack(TEXTS, 1000, random.Random(1))
-    assert 600 < tokens_of(text) <= 1000
+    assert 600 < estimate_tokens(text) <= 1000
     for depth in DEPTHS:
-        found = planted(text, "FACT.", depth)
+        found = plant_fact(text, "FACT.", depth)
         assert found.count("FACT.") == 1
         assert abs(found.index("FACT.") / len(found) - depth) < 0.05
-    assert tokens_of(haystack(["Short one. It ends. Here."], 500, random.Random(1))) > 300, "short papers are repeated"
+    assert estimate_tokens(haystack(["Short one. It ends. Here."], 500, random.Random(1))) > 300, "short papers are repeated"
 
 
 def test_what_is_lost_in_the_middle_shows_and_bounds_the_budget() -> None:
-    found = list(probes(Forgetful(2000), TEXTS, [500, 1000, 4000]))
+    found = list(run_probes(Forgetful(2000), TEXTS, [500, 1000, 4000]))
     assert [probe.found for probe in found if probe.tokens <= 1000] == [True] * 10
     assert [probe.found for probe in found if probe.tokens == 4000] == [True, False, False, False, True]
-    assert proposed(found) == 1000
-    rows = [line.split() for line in table(found).splitlines()]
+    assert propose_length(found) == 1000
+    rows = [line.split() for line in format_table(found).splitlines()]
     assert rows[0] == ["tokens", "0%", "25%", "50%", "75%", "100%"]
     assert rows[3] == ["4000", "yes", "-", "-", "-", "yes"]
     assert "RAG_LLM_BUDGET=1000" in advice(found, 1000)
 
 
 def test_a_length_that_the_server_refuses_ends_it() -> None:
-    found = list(probes(Forgetful(10**6, refuses=5000), TEXTS, [500, 1000, 2000, 4000]))
+    found = list(run_probes(Forgetful(10**6, refuses=5000), TEXTS, [500, 1000, 2000, 4000]))
     assert {probe.tokens for probe in found} == {500, 1000}
-    assert proposed(found) == 1000
+    assert propose_length(found) == 1000
 
 
 def test_lengths() -> None:
     assert lengths_for(8192) == [500, 1000, 2000, 4000, 7892]
     assert lengths_for(8192, 1500) == [500, 1000, 1500]
     assert lengths_for(400) == [100]
-    assert proposed([Probe(500, 0.0, False, "")]) == 0
+    assert propose_length([Probe(500, 0.0, False, "")]) == 0
     assert "another model" in advice([Probe(500, 0.0, False, "")], 0)
 
 
@@ -132,17 +132,17 @@ def test_the_command(library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 def test_the_plot_shows_what_was_found_and_the_budget() -> None:
     found = [
-        *probes(Forgetful(2000), TEXTS, [500, 1000, 4000]),
+        *run_probes(Forgetful(2000), TEXTS, [500, 1000, 4000]),
         Probe(8000, 0.0, False, "<b>no</b> & \u201cidea\u201d"),
     ]
-    drawn = plot(found, proposed(found))
+    drawn = plot(found, propose_length(found))
     assert drawn.count('class="found"') == 12 and drawn.count('class="lost"') == 4
     assert drawn.count('class="none"') == 4, "depths of the last length that were not asked"
     assert "2 of 5: too few" in drawn and "budget: 1,000" in drawn
     rows = [float(y) for y in re.findall(r'y="(\d+)" text-anchor="end"', drawn)]
     (line,) = re.findall(r'<line class="budget"[^>]* y1="(\d+)"', drawn)
     assert rows[1] < float(line) < rows[2], "between the last length that is good and the first that is not"
-    shown = page("a <model>", 8192, found, 0, "Use another.")
+    shown = render_probe_page("a <model>", 8192, found, 0, "Use another.")
     assert (
         "&lt;b&gt;no" in shown
         and "a &lt;model&gt;" in shown
@@ -156,7 +156,7 @@ def test_what_was_measured_before_the_model_failed_is_shown(
 ) -> None:
     class Failing(Forgetful):
         def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, None]:
-            if tokens_of(user) > 700:
+            if estimate_tokens(user) > 700:
                 raise ModelError("the server is away")
             yield from super().stream(system, user, stop)
 
@@ -172,4 +172,4 @@ def test_smollm2_finds_a_fact_in_a_short_text() -> None:
 
     model = open_language_model(Settings(llm="local", llm_max_tokens=32))
     assert model is not None
-    assert any(probe.found for probe in probes(model, TEXTS, [120], (0.0, 1.0)))
+    assert any(probe.found for probe in run_probes(model, TEXTS, [120], (0.0, 1.0)))

@@ -13,14 +13,14 @@ import pytest
 
 from rag_app.errors import SettingsError
 from rag_app.models.llm.choice import (
-    Choice,
+    ReaderChoice,
     choice_of,
-    for_the_form,
-    forget,
-    is_kept,
-    keep,
+    adapt_for_form,
+    forget_reader,
+    is_reader_kept,
+    keep_reader,
     key_source,
-    overriding,
+    overriding_variables,
     try_reader,
     with_choice,
 )
@@ -39,7 +39,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def own(url: str, model: str = "test-model", key: str = KEY) -> Settings:
-    return with_choice(Settings(llm="none"), Choice("own", url, model, key))
+    return with_choice(Settings(llm="none"), ReaderChoice("own", url, model, key))
 
 
 def test_a_model_that_answers_works_and_is_asked_once() -> None:
@@ -65,7 +65,7 @@ def test_a_model_that_answers_works_and_is_asked_once() -> None:
 def test_what_is_wrong_is_said_in_the_words_of_the_form(reply: Reply, words: str) -> None:
     with Provider(reply, models=("other",)) as server:
         trial = try_reader(own(server.url))
-        told = for_the_form(trial.message, KEY)
+        told = adapt_for_form(trial.message, KEY)
         assert not trial.works and words in told
         assert "RAG_" not in told and KEY not in told and "sk-quite" not in trial.message
 
@@ -74,7 +74,7 @@ def test_a_server_that_is_not_there_or_is_something_else() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        told = for_the_form(try_reader(own(url)).message)
+        told = adapt_for_form(try_reader(own(url)).message)
     assert "cannot be reached: no server listens there" in told and "choose “No model”" in told
 
 
@@ -87,7 +87,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_a_model_nobody_is_asked(loopback_only: list[str]) -> None:
-    trial = try_reader(with_choice(Settings(), Choice("none")))
+    trial = try_reader(with_choice(Settings(), ReaderChoice("none")))
     assert trial.works and "own sentences" in trial.message
 
 
@@ -103,18 +103,18 @@ def test_without_a_model_nobody_is_asked(loopback_only: list[str]) -> None:
 )
 def test_a_key_is_for_the_server_that_it_was_typed_for(name: str, url: str, goes_on: bool) -> None:
     before = own("http://127.0.0.1:1234/v1")
-    after = with_choice(before, Choice(name, url, "m"))
+    after = with_choice(before, ReaderChoice(name, url, "m"))
     assert (after.llm_api_key.get_secret_value() == KEY) is goes_on
     assert KEY not in repr(after) and KEY not in repr(choice_of(before))
 
 
 def test_what_cannot_be_a_choice_is_refused() -> None:
     with pytest.raises(SettingsError, match="Type the server's address"):
-        with_choice(Settings(), Choice("own"))
+        with_choice(Settings(), ReaderChoice("own"))
     with pytest.raises(SettingsError, match="no reader"):
-        with_choice(Settings(), Choice("gpt"))
+        with_choice(Settings(), ReaderChoice("gpt"))
     with pytest.raises(SettingsError, match="no reader"):
-        with_choice(Settings(), Choice("none", key="x" * 3000))
+        with_choice(Settings(), ReaderChoice("none", key="x" * 3000))
 
 
 def test_an_address_is_told_without_its_password() -> None:
@@ -123,16 +123,16 @@ def test_an_address_is_told_without_its_password() -> None:
 
 
 def test_a_kept_reader_is_read_at_the_next_start_and_by_nobody_else() -> None:
-    path = keep(own("http://127.0.0.1:1234/v1", 'a "model" \\ with ümlaut'))
+    path = keep_reader(own("http://127.0.0.1:1234/v1", 'a "model" \\ with ümlaut'))
     read = load_settings()
     assert (read.llm_base_url, read.llm_model) == ("http://127.0.0.1:1234/v1", 'a "model" \\ with ümlaut')
     assert read.llm_api_key.get_secret_value() == KEY
-    assert path == reader_file() and is_kept()
+    assert path == reader_file() and is_reader_kept()
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert forget() and not forget() and not is_kept()
+    assert forget_reader() and not forget_reader() and not is_reader_kept()
     assert load_settings().llm_base_url == ""
 
 
@@ -161,25 +161,25 @@ def test_a_program_killed_while_it_keeps_a_reader_leaves_a_whole_one() -> None:
 
 
 def test_what_a_killed_program_left_unfinished_does_not_stay() -> None:
-    path = keep(own("http://127.0.0.1:1234/v1"))
+    path = keep_reader(own("http://127.0.0.1:1234/v1"))
     old, fresh = path.with_name(f".{path.name}.0a1b2c3d"), path.with_name(f".{path.name}.4e5f6a7b")
     for left in (old, fresh):
         left.write_text(f'llm_api_key = "{KEY}"\n', encoding="utf-8")
     os.utime(old, (1, 1))
-    keep(own("http://127.0.0.1:1234/v1"))
+    keep_reader(own("http://127.0.0.1:1234/v1"))
     assert not old.exists() and fresh.exists(), "another program may be writing it now"
     os.utime(fresh, (1, 1))
-    assert forget() and not list(path.parent.iterdir())
+    assert forget_reader() and not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize("where", ["variable", "file", "call"])
 def test_a_kept_key_never_mixes_with_a_reader_that_is_named_elsewhere(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(own("http://127.0.0.1:1234/v1"))
+    keep_reader(own("http://127.0.0.1:1234/v1"))
     if where == "variable":
         monkeypatch.setenv("RAG_LLM", "anthropic")
-        assert overriding() == ("RAG_LLM",)
+        assert overriding_variables() == ("RAG_LLM",)
     elif where == "file":
         (tmp_path / SETTINGS_FILE).write_text('llm = "anthropic"\n', encoding="utf-8")
     read = load_settings(**({"llm": "anthropic"} if where == "call" else {}))
@@ -199,7 +199,7 @@ def test_where_a_key_comes_from_is_told_and_never_its_text(monkeypatch: pytest.M
     url = "http://127.0.0.1:1234/v1"
     assert key_source(own(url), "own", url) == "set, in memory only"
     assert key_source(own(url), "openai") == ""
-    keep(own(url))
+    keep_reader(own(url))
     assert key_source(own(url), "own", url) == f"kept in {reader_file()}"
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert key_source(Settings(llm="none"), "openai") == "set in OPENAI_API_KEY"
@@ -212,4 +212,4 @@ def test_where_a_key_comes_from_is_told_and_never_its_text(monkeypatch: pytest.M
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir(mode=0o500)
     with pytest.raises(SettingsError, match="cannot be written"):
-        keep(own("http://127.0.0.1:1/v1"))
+        keep_reader(own("http://127.0.0.1:1/v1"))

@@ -22,7 +22,7 @@ from rag_app.errors import (
     ModelWindowExceeded,
     RagError,
 )
-from rag_app.models.llm.client import RETRIES, Ending, OpenAIModel, answer_tokens, check, open_language_model
+from rag_app.models.llm.client import RETRIES, StreamEnd, OpenAIModel, answer_tokens, diagnose_model, open_language_model
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
@@ -44,7 +44,7 @@ def model_at(server: Provider, **given: Any) -> OpenAIModel:
     return OpenAIModel(opened.endpoint, settings, first_pause=0.01)
 
 
-def heard(model: OpenAIModel, stop: threading.Event | None = None) -> tuple[list[str], Ending | RagError]:
+def heard(model: OpenAIModel, stop: threading.Event | None = None) -> tuple[list[str], StreamEnd | RagError]:
     """The pieces that came, and how it ended."""
     pieces: list[str] = []
     stream = model.stream("the rules", "the question", stop or threading.Event())
@@ -52,7 +52,7 @@ def heard(model: OpenAIModel, stop: threading.Event | None = None) -> tuple[list
         while True:
             pieces.append(next(stream))
     except StopIteration as end:
-        assert isinstance(end.value, Ending)
+        assert isinstance(end.value, StreamEnd)
         return pieces, end.value
     except RagError as error:
         return pieces, error
@@ -65,7 +65,7 @@ def test_an_answer_streams() -> None:
     with Provider(Reply(usage={"total_tokens": 17, "prompt_tokens": 12, "completion_tokens": 5})) as server:
         pieces, ending = heard(model_at(server, llm_api_key=KEY, llm_max_tokens=77))
     assert pieces == ["Hello", " world", "."]
-    assert ending == Ending("whole", 17)
+    assert ending == StreamEnd("whole", 17)
     (request,) = server.requests
     assert request.headers["Authorization"] == f"Bearer {KEY}"
     assert [message["role"] for message in request.body["messages"]] == ["system", "user"]
@@ -86,7 +86,7 @@ def test_pieces_come_before_the_answer_is_complete() -> None:
 def test_how_it_ended(finish: str, reason: str) -> None:
     with Provider(Reply(finish=finish)) as server:
         _, ending = heard(model_at(server))
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, StreamEnd)
     assert ending.reason == reason
 
 
@@ -94,7 +94,7 @@ def test_an_endless_stream_is_ended_and_its_connection_closed() -> None:
     with Provider(Reply(endless=True)) as server:
         pieces, ending = heard(model_at(server, llm_max_tokens=16))
         assert server.hung_up.wait(PATIENCE)
-    assert ending == Ending("length")
+    assert ending == StreamEnd("length")
     assert 16 < len("".join(pieces)) < 16 * 16
 
 
@@ -110,7 +110,7 @@ def test_thinking_is_not_the_answer() -> None:
 def test_thinking_keeps_a_slow_model_alive() -> None:
     with Provider(Reply(thinking=["hm"] * 15, pause=0.2)) as server:  # longer in all than may pass without a token
         pieces, ending = heard(model_at(server, llm_timeout=2.0))
-    assert ("".join(pieces), ending) == ("Hello world.", Ending("whole"))
+    assert ("".join(pieces), ending) == ("Hello world.", StreamEnd("whole"))
 
 
 # -- stopping ---------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_stop_closes_the_connection(reply: Reply) -> None:
     with Provider(reply) as server:
         threading.Thread(target=lambda: (server.receiving.wait(PATIENCE), stop.set()), daemon=True).start()
         _, ending = heard(model_at(server), stop)
-        assert ending == Ending("stopped")
+        assert ending == StreamEnd("stopped")
         assert server.hung_up.wait(PATIENCE)
 
 
@@ -132,14 +132,14 @@ def test_a_stop_that_is_set_already_yields_nothing() -> None:
     stop = threading.Event()
     stop.set()
     with Provider() as server:
-        assert heard(model_at(server), stop) == ([], Ending("stopped"))
+        assert heard(model_at(server), stop) == ([], StreamEnd("stopped"))
 
 
 def test_a_stop_ends_the_wait_between_retries() -> None:
     stop = threading.Event()
     with Provider(Reply(status=429, headers={"Retry-After": "25"})) as server:
         threading.Thread(target=lambda: (server.receiving.wait(PATIENCE), stop.set()), daemon=True).start()
-        assert heard(model_at(server), stop) == ([], Ending("stopped"))
+        assert heard(model_at(server), stop) == ([], StreamEnd("stopped"))
     assert len(server.requests) == 1
 
 
@@ -247,7 +247,7 @@ def test_refused_connections_say_so_and_are_not_tried_again() -> None:
 def test_a_short_fault_is_sat_out(busy: Reply) -> None:
     with Provider(busy, busy, Reply()) as server:
         pieces, ending = heard(model_at(server))
-    assert ("".join(pieces), ending) == ("Hello world.", Ending("whole"))
+    assert ("".join(pieces), ending) == ("Hello world.", StreamEnd("whole"))
     assert len(server.requests) == 3
 
 
@@ -259,8 +259,8 @@ def test_parameters_that_a_model_does_not_take_are_left_out_from_then_on() -> No
     )
     with Provider(*refusals, Reply()) as server:
         model = model_at(server)
-        assert heard(model)[1] == Ending("whole")
-        assert heard(model)[1] == Ending("whole")
+        assert heard(model)[1] == StreamEnd("whole")
+        assert heard(model)[1] == StreamEnd("whole")
     assert len(server.requests) == 5
     last = server.requests[-1].body
     assert last["max_completion_tokens"] == 1024
@@ -291,7 +291,7 @@ def test_nothing_of_an_openai_account_goes_to_others(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: team-secret")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     with Provider() as server:
-        assert heard(model_at(server))[1] == Ending("whole")
+        assert heard(model_at(server))[1] == StreamEnd("whole")
     sent = repr(server.requests[0])
     assert "secret" not in sent
 
@@ -302,7 +302,7 @@ def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
-        assert heard(model_at(server))[1] == Ending("whole")
+        assert heard(model_at(server))[1] == StreamEnd("whole")
         assert (proxy.requests, proxy.asked) == ([], [])
 
 
@@ -322,22 +322,22 @@ def test_the_client_is_only_loaded_for_a_model() -> None:
 
 def test_check_says_what_was_chosen() -> None:
     with Provider(models=("test-model",), get={"/props": {"default_generation_settings": {"n_ctx": 5000}}}) as server:
-        found = check(Settings(llm_base_url=server.url, llm_model="test-model"))
+        found = diagnose_model(Settings(llm_base_url=server.url, llm_model="test-model"))
         assert (found.works, found.model, found.window) == (True, "test-model", 5000)
         assert "nothing leaves this machine" in found.message
-        missing = check(Settings(llm_base_url=server.url, llm_model="no-model"))
+        missing = diagnose_model(Settings(llm_base_url=server.url, llm_model="no-model"))
         assert not missing.works
         assert "test-model" in missing.message
         assert server.requests == []  # looking costs no tokens
-    gone = check(Settings(llm_base_url=server.url, llm_model="test-model"))
+    gone = diagnose_model(Settings(llm_base_url=server.url, llm_model="test-model"))
     assert not gone.works
     assert "cannot be reached" in gone.message
 
 
 def test_check_of_wrong_settings_and_of_no_model() -> None:
-    assert not check(Settings(llm_base_url="nonsense", llm_model="m")).works
-    assert check(Settings(llm="none")).works
-    missing = check(Settings(llm="local", llm_model="/no/such/file.gguf"))
+    assert not diagnose_model(Settings(llm_base_url="nonsense", llm_model="m")).works
+    assert diagnose_model(Settings(llm="none")).works
+    missing = diagnose_model(Settings(llm="local", llm_model="/no/such/file.gguf"))
     assert not missing.works
     assert "no such file" in missing.message
 

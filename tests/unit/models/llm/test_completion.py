@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from rag_app.answering.model.prompts import prompt
+from rag_app.answering.model.prompts import answer_prompt
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
-from rag_app.models.llm.call import said
-from rag_app.models.llm.client import Ending, OpenAIModel
+from rag_app.models.llm.call import call_model
+from rag_app.models.llm.client import StreamEnd, OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Evidence
 from rag_app.settings import Settings
@@ -40,7 +40,7 @@ def test_a_base_model_continues_a_text() -> None:
             while True:
                 text += next(pieces)
         except StopIteration as end:
-            assert end.value == Ending("whole", 9)
+            assert end.value == StreamEnd("whole", 9)
         (request,) = provider.requests
     assert text == " Units have 4K tokens [1]."
     assert request.path == "/v1/completions"
@@ -53,10 +53,10 @@ def test_the_server_says_that_it_is_one_and_is_believed_from_then_on() -> None:
     refusal = Reply(status=400, body=error_body(NO_TEMPLATE))
     with Provider(refusal, Reply(pieces=("4K [1].",))) as provider:
         asked = model(provider)
-        assert said(asked, "s", "u", threading.Event(), [1]).text == "4K [1]."
-        assert said(asked, "s", "u", threading.Event(), [1]).text == "4K [1]."
+        assert call_model(asked, "s", "u", threading.Event(), [1]).text == "4K [1]."
+        assert call_model(asked, "s", "u", threading.Event(), [1]).text == "4K [1]."
         warm = asked.at_temperature(1.0)
-        assert said(warm, "s", "u", threading.Event(), [1]).text == "4K [1]."
+        assert call_model(warm, "s", "u", threading.Event(), [1]).text == "4K [1]."
     paths = [request.path for request in provider.requests]
     assert paths == ["/v1/chat/completions", *["/v1/completions"] * 3]
 
@@ -65,7 +65,7 @@ def test_the_server_says_that_it_is_one_and_is_believed_from_then_on() -> None:
 def test_other_refusals_stay_refusals(message: str) -> None:
     with Provider(Reply(status=400, body=error_body(message))) as provider:
         with pytest.raises(ModelError):
-            said(model(provider), "s", "u", threading.Event())
+            call_model(model(provider), "s", "u", threading.Event())
         assert [request.path for request in provider.requests] == ["/v1/chat/completions"]
 
 
@@ -73,6 +73,6 @@ def test_other_refusals_stay_refusals(message: str) -> None:
 def test_llama_cpp_completes() -> None:
     settings = Settings(llm="local", llm_completion=True, llm_max_tokens=40)
     asked = OpenAIModel(local_server.start(), settings)
-    answer = said(asked, *prompt("What does LongRAG group into units?", EVIDENCE), threading.Event())
+    answer = call_model(asked, *answer_prompt("What does LongRAG group into units?", EVIDENCE), threading.Event())
     assert "4K" in answer.text
     assert answer.tokens > 20

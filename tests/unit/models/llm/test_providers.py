@@ -11,14 +11,14 @@ import pytest
 from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
 from rag_app.models.llm import providers
 from rag_app.models.llm.client import HOSTED_PARAMETERS, OpenAIModel
-from rag_app.models.llm.providers import PRESETS, Preset, choose, find_loopback, offers
+from rag_app.models.llm.providers import PRESETS, Preset, choose_endpoint, find_loopback, list_offers
 from rag_app.models.llm.servers import (
     DEFAULT_WINDOW,
     OLLAMA_WINDOW,
     Endpoint,
     is_loopback,
     list_models,
-    parameters_told,
+    fetch_parameter_count,
     window_of,
 )
 from rag_app.settings import Settings
@@ -53,36 +53,36 @@ def settings(**given: Any) -> Settings:
 @pytest.mark.parametrize("name", ["openai", "anthropic", "gemini", "openrouter"])
 def test_a_named_provider_takes_its_usual_key_and_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PRESETS[name].key_variable, f" {KEY}\n")
-    endpoint = choose(settings(llm=name))
+    endpoint = choose_endpoint(settings(llm=name))
     assert endpoint is not None
     assert (endpoint.base_url, endpoint.model, endpoint.key) == (PRESETS[name].base_url, PRESETS[name].model, KEY)
 
 
 def test_without_its_key_the_remedy_is_named() -> None:
     with pytest.raises(SettingsError, match="OPENAI_API_KEY"):
-        choose(settings(llm="openai"))
+        choose_endpoint(settings(llm="openai"))
 
 
 def test_the_own_key_and_model_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
-    endpoint = choose(settings(llm="openai", llm_api_key=KEY, llm_model="my-model"))
+    endpoint = choose_endpoint(settings(llm="openai", llm_api_key=KEY, llm_model="my-model"))
     assert endpoint is not None
     assert (endpoint.model, endpoint.key) == ("my-model", KEY)
 
 
 def test_a_providers_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    endpoint = choose(settings(llm="openai", llm_base_url="http://127.0.0.1:9/v1", llm_model="m"))
+    endpoint = choose_endpoint(settings(llm="openai", llm_base_url="http://127.0.0.1:9/v1", llm_model="m"))
     assert endpoint is not None
     assert endpoint.key == ""
 
 
 def test_keys_that_lie_around_are_offered_and_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert offers() == []
+    assert list_offers() == []
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    assert choose(settings()) is None
-    assert choose(settings(llm="none")) is None
-    (offer,) = offers()
+    assert choose_endpoint(settings()) is None
+    assert choose_endpoint(settings(llm="none")) is None
+    (offer,) = list_offers()
     assert "RAG_LLM=anthropic" in offer
     assert KEY not in offer
 
@@ -90,12 +90,12 @@ def test_keys_that_lie_around_are_offered_and_never_used(monkeypatch: pytest.Mon
 def test_auto_finds_a_server_on_this_machine_and_skips_embedders(monkeypatch: pytest.MonkeyPatch) -> None:
     with Provider(models=("nomic-embed-text:latest", "writer:latest")) as server:
         monkeypatch.setattr(providers, "LOOPBACK_SERVERS", (Preset("Ollama", server.url),))
-        endpoint = choose(settings())
+        endpoint = choose_endpoint(settings())
         assert endpoint is not None
         assert (endpoint.title, endpoint.model) == ("Ollama", "writer:latest")
-        assert choose(settings(llm_model="writer")) == endpoint
+        assert choose_endpoint(settings(llm_model="writer")) == endpoint
         with pytest.raises(SettingsError, match="other"):
-            choose(settings(llm_model="other"))
+            choose_endpoint(settings(llm_model="other"))
 
 
 def test_auto_passes_by_what_is_no_model_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,42 +113,42 @@ def test_auto_passes_by_what_is_no_model_server(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_base_url_without_a_model_takes_the_first_listed() -> None:
     with Provider(models=("first", "second")) as server:
-        endpoint = choose(settings(llm_base_url=server.url))
+        endpoint = choose_endpoint(settings(llm_base_url=server.url))
         assert endpoint is not None
         assert (endpoint.model, endpoint.base_url) == ("first", server.url)
     with Provider(models=()) as server, pytest.raises(ModelError, match="lists no model"):
-        choose(settings(llm_base_url=server.url))
+        choose_endpoint(settings(llm_base_url=server.url))
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/v1", "/v1/", "/v1/chat/completions"])
 def test_usual_ways_of_writing_the_address(tail: str) -> None:
     with Provider(models=("m",)) as server:
-        endpoint = choose(settings(llm_base_url=server.url.removesuffix("/v1") + tail))
+        endpoint = choose_endpoint(settings(llm_base_url=server.url.removesuffix("/v1") + tail))
         assert endpoint is not None
         assert endpoint.base_url == server.url
 
 
 def test_llm_may_be_a_models_name() -> None:
-    endpoint = choose(settings(llm="Qwen/Qwen3-8B", llm_base_url="http://127.0.0.1:9/v1"))
+    endpoint = choose_endpoint(settings(llm="Qwen/Qwen3-8B", llm_base_url="http://127.0.0.1:9/v1"))
     assert endpoint is not None
     assert endpoint.model == "Qwen/Qwen3-8B"
 
 
 def test_a_misspelt_provider_is_recognised() -> None:
     with pytest.raises(SettingsError, match="RAG_LLM=anthropic"):
-        choose(settings(llm="antropic"))
+        choose_endpoint(settings(llm="antropic"))
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:11434", "ftp://x/v1", "http://", "http://x:port/v1", "http://u:p@x/v1"])
 def test_addresses_that_cannot_be(url: str) -> None:
     with pytest.raises(SettingsError, match="RAG_LLM_BASE_URL") as caught:
-        choose(settings(llm_base_url=url, llm_model="m"))
+        choose_endpoint(settings(llm_base_url=url, llm_model="m"))
     assert "u:p" not in str(caught.value)
 
 
 def test_a_key_that_no_header_carries_is_refused_without_being_shown() -> None:
     with pytest.raises(SettingsError, match="RAG_LLM_API_KEY") as caught:
-        choose(settings(llm_base_url="http://127.0.0.1:9/v1", llm_model="m", llm_api_key="sk-a\nb-secret"))
+        choose_endpoint(settings(llm_base_url="http://127.0.0.1:9/v1", llm_model="m", llm_api_key="sk-a\nb-secret"))
     assert "secret" not in str(caught.value)
 
 
@@ -199,7 +199,7 @@ def test_windows(title: str, told: dict[str, Any], window: int) -> None:
 )
 def test_how_large_a_model_is(title: str, told: dict[str, Any], parameters: float) -> None:
     with Provider(get=told) as server:
-        assert parameters_told(Endpoint(title, server.url, "m")) == parameters
+        assert fetch_parameter_count(Endpoint(title, server.url, "m")) == parameters
         assert OpenAIModel(Endpoint(title, server.url, "m"), settings()).parameters == parameters
         asked = len(server.asked)
         assert OpenAIModel(Endpoint(title, server.url, "m-7b"), settings()).parameters == 7e9

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag_app.cli.main import main
 from rag_app.errors import AccountError
 from rag_app.server.security import accounts
-from rag_app.server.security.accounts import NAME, Accounts, hashed, matches
+from rag_app.server.security.accounts import NAME, Accounts, hash_password, is_correct_password
 
 PASSWORD = "correct horse battery"
 
@@ -25,9 +25,9 @@ def quick(monkeypatch):
 
 def test_a_password_is_kept_as_scrypt_of_the_recommended_strength_with_a_salt_of_its_own(monkeypatch):
     monkeypatch.undo()
-    one, other = hashed(PASSWORD), hashed(PASSWORD)
+    one, other = hash_password(PASSWORD), hash_password(PASSWORD)
     assert one.startswith("scrypt$16384$8$5$") and one != other and PASSWORD not in one
-    assert matches(PASSWORD, one) and matches(PASSWORD, other) and not matches(PASSWORD + " ", one)
+    assert is_correct_password(PASSWORD, one) and is_correct_password(PASSWORD, other) and not is_correct_password(PASSWORD + " ", one)
 
 
 def test_users_are_kept_in_a_file_that_is_its_owners_alone(tmp_path):

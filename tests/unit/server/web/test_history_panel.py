@@ -8,7 +8,7 @@ import pytest
 from rag_app.outputs.history import FORMAT, History
 from rag_app.records import Answer
 from rag_app.server.conversations import Conversation
-from rag_app.server.web.history_panel import Talks, rows_html, thumbs_html, understood_html
+from rag_app.server.web.history_panel import ConversationPanel, conversation_list_html, thumbs_html, understood_html
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def history(tmp_path):
 
 @pytest.fixture
 def talks(history):
-    return Talks(history, lambda citation: "name")
+    return ConversationPanel(history, lambda citation: "name")
 
 
 def answered(talks, conversation, question="How?", **more):
@@ -108,4 +108,4 @@ def test_what_strangers_wrote_is_escaped():
     assert "<img" not in understood_html(Answer("", "q", "answered", "", "", asked=hostile))
     assert "<img" not in thumbs_html(1, "up", hostile)
     assert understood_html(Answer("", "q", "answered", "", "")) == ""
-    assert "None yet" in rows_html([], "", 0.0)
+    assert "None yet" in conversation_list_html([], "", 0.0)

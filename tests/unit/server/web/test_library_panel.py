@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.errors import IndexBusy
-from rag_app.server.build_job import BuildJob, duration
-from rag_app.server.web.library_panel import example_questions, rows_html, searchable, short_name, status_html
+from rag_app.server.build_job import BuildJob, duration_words
+from rag_app.server.web.library_panel import example_questions, paper_list_html, searchable_words, short_title, status_html
 from tests.support.fake_assistant import Row
 
 REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
@@ -123,7 +123,7 @@ def test_after_a_cancel_nothing_begins_by_itself():
 )
 def test_what_can_be_searched_is_said(status, building, known, words):
     papers, by_words, by_meaning = status
-    assert words in searchable(
+    assert words in searchable_words(
         SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning), building, known
     )
 
@@ -133,7 +133,7 @@ def test_rows_name_what_is_wrong_and_escape_everything():
         Row("a.pdf", "A <b>Title</b> ${1+1} {{x}}", 12, 80, year=2020, topic="retrieval"),
         Row("b.pdf", "", 0, 0, "unreadable", "b.pdf: encrypted <i>. Remove the password."),
     ]
-    shown = rows_html(rows, lambda paper: f"name-of-{paper}")
+    shown = paper_list_html(rows, lambda paper: f"name-of-{paper}")
     assert "<b>" not in shown and "<i>" not in shown
     assert "2020 · 12 p. · retrieval" in shown
     assert "encrypted" in shown and "state unreadable" in shown
@@ -149,7 +149,7 @@ def test_rows_name_what_is_wrong_and_escape_everything():
     ],
 )
 def test_short_names(title, name):
-    assert short_name(title) == name
+    assert short_title(title) == name
 
 
 def test_examples_are_made_from_papers_that_are_in():
@@ -168,10 +168,10 @@ def test_examples_are_made_from_papers_that_are_in():
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (41, "41 s"), (200, "3 min"), (4800, "1 h 20 min")])
 def test_durations(seconds, words):
-    assert str(duration(seconds)) == words
+    assert str(duration_words(seconds)) == words
 
 
 def test_hidden_text_is_told_on_the_papers_row():
     rows = (Row("a.pdf", "A Title", 3, hidden=("page 2 (covered): “<b>praise us”",)),)
-    rendered = rows_html(rows, lambda paper: "name")
+    rendered = paper_list_html(rows, lambda paper: "name")
     assert "Hidden text, page 2 (covered): “&lt;b&gt;praise us”" in rendered

@@ -3,8 +3,8 @@
 from rag_app.errors import IndexFault, IndexMissing
 from rag_app.outputs.history import FORMAT, History
 from rag_app.records import Answer, Citation, LibraryMap, MapPoint
-from rag_app.server.web.map_panel import MOST_PAGES, alike, map_json
-from rag_app.server.web.reading_panel import Shelf
+from rag_app.server.web.map_panel import MOST_PAGES, find_alike_papers, map_json
+from rag_app.server.web.reading_panel import OpaqueIds
 
 POINTS = (
     MapPoint("a.pdf", "A: First", "A", "big", -1.0, 0.0),
@@ -26,7 +26,7 @@ class Mapped:
 def told(tmp_path, found=None):
     found = found or LibraryMap(POINTS, ("b.pdf", "a.pdf"))
     library, history = Mapped(found), History(tmp_path / "h.sqlite")
-    shelf = Shelf(library)
+    shelf = OpaqueIds(library)
     return library, shelf, history
 
 
@@ -70,5 +70,5 @@ def test_the_map_stands_without_a_history(tmp_path):
 
 
 def test_the_two_that_are_alike_are_called_by_name():
-    assert alike(Mapped(LibraryMap(POINTS, ("b.pdf", "a.pdf")))) == ["A", "B"]
-    assert alike(Mapped(IndexMissing("none"))) == []
+    assert find_alike_papers(Mapped(LibraryMap(POINTS, ("b.pdf", "a.pdf")))) == ["A", "B"]
+    assert find_alike_papers(Mapped(IndexMissing("none"))) == []

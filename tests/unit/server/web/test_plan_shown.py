@@ -12,7 +12,7 @@ import pytest
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.outputs.history import History
-from rag_app.server.web.reading_panel import Shelf
+from rag_app.server.web.reading_panel import OpaqueIds
 from rag_app.server.web.screen import Screen
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.unit.answering.tables.test_comparison import HERON, OTTER
@@ -30,7 +30,7 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     assistant.build()
     note: Any = SimpleNamespace(name="quoting", html=lambda: "")
     nothing: Any = None
-    yield Screen(assistant, Shelf(assistant), nothing, note, History(tmp_path / "history.sqlite"))
+    yield Screen(assistant, OpaqueIds(assistant), nothing, note, History(tmp_path / "history.sqlite"))
 
 
 def last(screen: Screen) -> str:

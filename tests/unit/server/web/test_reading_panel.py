@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.records import Citation
-from rag_app.server.web.reading_panel import Shelf, marked_text, percent_boxes, place_note
+from rag_app.server.web.reading_panel import OpaqueIds, marked_text, percent_boxes, place_note
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -50,7 +50,7 @@ def test_marks_are_the_boxes_in_percent():
 
 
 def test_a_name_that_was_never_given_out_opens_nothing(library):
-    shelf, other = Shelf(library), Shelf(library)
+    shelf, other = OpaqueIds(library), OpaqueIds(library)
     name = other.name_paper("ours.pdf")
     with pytest.raises(KeyError):
         shelf.paper(name)
@@ -61,7 +61,7 @@ def test_a_name_that_was_never_given_out_opens_nothing(library):
 
 
 def test_a_place_is_described_with_its_marks(library):
-    shelf = Shelf(library)
+    shelf = OpaqueIds(library)
     citation = library.cite(1, "ours.pdf", 1, QUOTE)
     said = shelf.describe("ours.pdf", 1, citation)
     assert said["quote"] == QUOTE and said["verified"] is True and said["picture"] is True
@@ -71,7 +71,7 @@ def test_a_place_is_described_with_its_marks(library):
 
 def test_what_is_not_verified_is_not_marked(library):
     citation = library.cite(1, "ours.pdf", 1, "Other words.", verified=False, boxes=((1.0, 1.0, 9.0, 9.0),))
-    said = Shelf(library).describe("ours.pdf", 1, citation)
+    said = OpaqueIds(library).describe("ours.pdf", 1, citation)
     assert said["marks"] == []
     assert "Not verified" in said["note"] and "nothing is marked" in said["note"]
 
@@ -82,7 +82,7 @@ def test_a_place_without_boxes_says_that_nothing_is_marked():
 
 
 def test_a_note_is_shown_as_text_with_the_quote_marked(library):
-    said = Shelf(library).describe("note.md", 1, library.cite(1, "note.md", 1, QUOTE, digest=True))
+    said = OpaqueIds(library).describe("note.md", 1, library.cite(1, "note.md", 1, QUOTE, digest=True))
     before, marked, after = said["text"]
     assert marked == QUOTE and before.endswith("Before. ") and after.strip() == "After."
     assert said["picture"] is False and "digest" in said["note"]
@@ -93,13 +93,13 @@ def test_pages_that_do_not_exist_are_not_drawn(library):
     render = Renderer()
     for paper, number in (("ours.pdf", 0), ("ours.pdf", 99), ("../secret.pdf", 1)):
         with pytest.raises(KeyError):
-            Shelf(library, render).picture(paper, number, 2.0)
+            OpaqueIds(library, render).picture(paper, number, 2.0)
     assert render.calls == []
 
 
 def test_a_picture_is_drawn_once(library):
     render = Renderer()
-    shelf = Shelf(library, render)
+    shelf = OpaqueIds(library, render)
     first, again = shelf.picture("ours.pdf", 1, 2.0), shelf.picture("ours.pdf", 1, 2.0)
     assert first == again and len(render.calls) == 1
     assert shelf.picture("ours.pdf", 1, 3.0)[1] != first[1]
@@ -108,7 +108,7 @@ def test_a_picture_is_drawn_once(library):
 def test_a_changed_file_is_drawn_anew(tmp_path):
     path = make_paper(tmp_path / "a.pdf")
     render = Renderer()
-    shelf = Shelf(FakeAssistant(tmp_path), render)
+    shelf = OpaqueIds(FakeAssistant(tmp_path), render)
     tag = shelf.picture("a.pdf", 1, 2.0)[1]
     path.write_bytes(path.read_bytes() + b"\n")
     assert shelf.picture("a.pdf", 1, 2.0)[1] != tag
@@ -117,7 +117,7 @@ def test_a_changed_file_is_drawn_anew(tmp_path):
 def test_the_store_of_pictures_is_bounded(library, monkeypatch):
     monkeypatch.setattr("rag_app.server.web.reading_panel.PICTURES_BYTES", 1000)
     render = Renderer(size=20)  # 640 bytes each
-    shelf = Shelf(library, render)
+    shelf = OpaqueIds(library, render)
     for scale in (1.5, 2.0, 1.5):
         shelf.picture("ours.pdf", 1, scale)
     assert len(render.calls) == 3
@@ -126,5 +126,5 @@ def test_the_store_of_pictures_is_bounded(library, monkeypatch):
 def test_a_page_of_monstrous_size_is_drawn_small(library, monkeypatch):
     monkeypatch.setattr("rag_app.server.web.reading_panel.LONGEST_SIDE", 100)
     render = Renderer()
-    Shelf(library, render).picture("ours.pdf", 1, 3.0)
+    OpaqueIds(library, render).picture("ours.pdf", 1, 3.0)
     assert render.calls[0][2] * 792 <= 101

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, Cell, Citation, Row, Searched, Table, Verdict
+from rag_app.records import Answer, Cell, Citation, Row, SearchSummary, Table, Verdict
 from rag_app.server.web.render import answer_html, citation_html, place_words, progress_html, question_html
 
 HOSTILE = "<img src=x onerror=alert(1)> \" ' & $5"
@@ -83,7 +83,7 @@ def test_a_quote_that_the_answer_repeats_takes_one_line():
 
 def test_the_footer_tells_what_was_looked_at():
     rendered = answer_html(
-        answer(searched=Searched(47, 9, 3, ("scan.pdf",)), milliseconds={"total": 2290.0}, tokens=1834), name
+        answer(searched=SearchSummary(47, 9, 3, ("scan.pdf",)), milliseconds={"total": 2290.0}, tokens=1834), name
     )
     assert "searched 47 papers, read 9, quoted 3, unreadable 1" in rendered
     assert "reader: some-model" in rendered and "2.3 s" in rendered and "1,834 tokens" in rendered
@@ -106,7 +106,7 @@ def test_nothing_of_a_stranger_becomes_a_tag(reader, status):
     bad = citation(title=HOSTILE, quote=HOSTILE, section=HOSTILE, label=HOSTILE)
     shown = answer(
         status=status, reader=reader, answer=HOSTILE + " [1]", citations=(bad,), nearest=(bad,), notes=(HOSTILE,),
-        unsupported=(HOSTILE,), searched=Searched(1, 1, 1, (HOSTILE,)),
+        unsupported=(HOSTILE,), searched=SearchSummary(1, 1, 1, (HOSTILE,)),
     )  # fmt: skip
     for rendered in (answer_html(shown, name), question_html(HOSTILE), progress_html(HOSTILE, HOSTILE)):
         assert "<img" not in rendered

@@ -11,14 +11,14 @@ import pytest
 from gradio.state_holder import StateHolder
 
 from rag_app.assistant import Assistant
-from rag_app.server.app import Page, serve
+from rag_app.server.app import PageServer, serve
 from rag_app.server.conversations import SESSIONS_KEPT
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.visitor import Visitor
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     folder = tmp_path_factory.mktemp("library")
     write_corpus(folder / "corpus", 2)
     assistant = Assistant(settings_for(folder, port=0), embedder=WordEmbedder())
@@ -35,7 +35,7 @@ def parts_of(session: str) -> list[int]:
     return [len(one.session_data[session].blocks_config.blocks) for one in kept if session in one.session_data]
 
 
-def test_questions_leave_no_parts_behind(page: Page) -> None:
+def test_questions_leave_no_parts_behind(page: PageServer) -> None:
     with Visitor(page.url) as visitor:
         visitor.call("open", "")
         visitor.ask("Which points does the otter reach?")
@@ -47,7 +47,7 @@ def test_questions_leave_no_parts_behind(page: Page) -> None:
         assert parts_of(visitor.session) == before and before
 
 
-def test_a_closed_tab_is_forgotten(page: Page) -> None:
+def test_a_closed_tab_is_forgotten(page: PageServer) -> None:
     with Visitor(page.url) as visitor:
         visitor.call("open", "")
         with visitor.client.stream("GET", f"/gradio_api/heartbeat/{visitor.session}") as beat:
@@ -62,7 +62,7 @@ def test_a_closed_tab_is_forgotten(page: Page) -> None:
         assert parts_of(visitor.session)
 
 
-def test_tabs_that_never_say_goodbye_are_few(page: Page) -> None:
+def test_tabs_that_never_say_goodbye_are_few(page: PageServer) -> None:
     with Visitor(page.url) as visitor:
         first = visitor.session
         visitor.call("open", "")
