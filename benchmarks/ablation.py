@@ -77,14 +77,14 @@ class WordFeedback(Retriever):
 
 
 def _first_rows(retriever: Retriever, query: hybrid._Query, text: str) -> np.ndarray:
-    return retriever._ranking(query, retriever.plan(text), None).rows[:FEEDBACK]
+    return retriever._rank_rows(query, retriever.plan(text), None).rows[:FEEDBACK]
 
 
 class Capped(Retriever):
     """Three passages of a paper at most before the others come."""
 
-    def find(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
-        hits, seen = super().find(question, top, scope), Counter[str]()
+    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
+        hits, seen = super().find_passages(question, top, scope), Counter[str]()
         late = []
         for hit in hits:
             seen[hit.passage.paper] += 1
@@ -95,8 +95,8 @@ class Capped(Retriever):
 class Different(Retriever):
     """Passages that say nearly the same as an earlier one are left out."""
 
-    def find(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
-        hits = super().find(question, top, scope)
+    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
+        hits = super().find_passages(question, top, scope)
         by_paper = self.generation.by_paper
         rows = [by_paper[hit.passage.paper].first + int(hit.passage.id.rsplit("-", 1)[1]) for hit in hits]
         vectors = np.array(self.generation.vectors[rows])
@@ -163,7 +163,7 @@ def development(steps: Mapping[str, Step], index: Path) -> dict[str, float]:
     for name, step in steps.items():
         retriever = step.kind(generation, embed)
         with step.applied():
-            hits = [retriever.find(question["question"], 60) for question in asked]
+            hits = [retriever.find_passages(question["question"], 60) for question in asked]
         shares = [
             recall([(hit.passage.paper, hit.passage.page) for hit in found], question["facts"], 10)
             for found, question in zip(hits, asked, strict=True)

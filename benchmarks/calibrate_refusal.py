@@ -74,7 +74,7 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
         for asking in asked:
             found = find_evidence(retriever, asking.text, Scope(asking.papers), QuotingReader.budget)
             reader = quoting_reader(found, assistant.embedder)
-            question, ranked, signs = reader.weigh(asking.text, found.evidence)
+            question, ranked, signs = reader.weigh_evidence(asking.text, found.evidence)
             if signs:
                 units = select_quotes(question, ranked)
                 quotes = [(unit.evidence.paper, unit.evidence.page, unit.text) for unit in units]

@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.common import SHARED as MATERIAL
-from rag_app.citations.support import SHARED, CitedPassages, BackingTexts, word_coverage
+from rag_app.citations.support import SHARED, BackingTexts, CitedPassages, word_coverage
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences

@@ -174,7 +174,8 @@ def _of_index(cases: int, folder: Path) -> list[Tried]:
 
 def _answered(folder: Path) -> int:
     with contextlib.closing(open_current(folder)) as opened:
-        return len(Retriever(opened, WordEmbedder().embed_question).find("Which points does the otter reach?", 3))
+        retriever = Retriever(opened, WordEmbedder().embed_question)
+        return len(retriever.find_passages("Which points does the otter reach?", 3))
 
 
 def _evidence(cases: int, assistant: Assistant) -> Tried:

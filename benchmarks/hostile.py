@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
 from rag_app.lab.redteam.archive import REACHES, AttackArchive, AttackAttempt, diversity
-from rag_app.lab.redteam.run import AttackRunner, RedTeamResult, RedTeamPlan, run
+from rag_app.lab.redteam.run import AttackRunner, RedTeamPlan, RedTeamResult, run
 from rag_app.papers.pdf import file, hidden_text
 from rag_app.settings import load_settings
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.tried import Section, Tried
 from rag_app.assistant import Assistant
-from rag_app.lab.redteam.documents import Attack, make_look_alikes, make_case
+from rag_app.lab.redteam.documents import Attack, make_case, make_look_alikes
 from rag_app.lab.redteam.judge import hides_truth
 from rag_app.models.embedder import open_embedder
 from rag_app.settings import Settings, load_settings
@@ -50,7 +50,8 @@ ANSWERED, OTHER, REFUSED = "answered", "answered without the fact", "refused"
 def pairs(only_one_each: bool) -> list[tuple[Attack, Attack]]:
     """Look-alikes, each with the same question and fact in plain words."""
     found = [
-        (alike, replace(alike, payload=f"Results|{said}")) for alike, said in zip(make_look_alikes(), PLAIN, strict=True)
+        (alike, replace(alike, payload=f"Results|{said}"))
+        for alike, said in zip(make_look_alikes(), PLAIN, strict=True)
     ]
     first: dict[str, tuple[Attack, Attack]] = {}
     for pair in found:

@@ -194,7 +194,7 @@ def answers(folder: Path, new: bool) -> list[str]:
 
 
 def _found(opened: Generation, question: str, words: str) -> bool:
-    hits = Retriever(opened, WordEmbedder().embed_question).find(question, 3)
+    hits = Retriever(opened, WordEmbedder().embed_question).find_passages(question, 3)
     return any(words in hit.passage.text for hit in hits)
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     typed = searched = 0.0
     rows = [json.loads(line) for line in OWN.read_text(encoding="utf-8").splitlines()]
     for row in rows:
-        typed += share(plain.find(row["question"], HITS), row["papers"])
+        typed += share(plain.find_passages(row["question"], HITS), row["papers"])
         found = share(assistant.search(row["question"], top=HITS), row["papers"])
         searched += found
         if found < 1:

@@ -82,7 +82,7 @@ def _of(hit: Hit) -> Stretch:
 def _section(generation: Generation, paper: str, section: str) -> list[Stretch]:
     return [
         (paper, page.number, block.start, block.end)
-        for page in generation.reading(paper).pages
+        for page in generation.get_reading(paper).pages
         for block in page.blocks
         if block.section == section and block.kind not in ("bibliography", "furniture")
     ]
@@ -111,7 +111,7 @@ def main(index: Path | None = None) -> dict[str, Any]:
     generation = open_current(settings.index_folder)
     retriever = Retriever(generation, Assistant(settings).embedder.embed_question)
     asked = [question for question in questions() if question["facts"]]
-    found = {question["id"]: retriever.find(question["question"], HITS) for question in asked}
+    found = {question["id"]: retriever.find_passages(question["question"], HITS) for question in asked}
     result: dict[str, Any] = {}
     for name, way in WAYS.items():
         for budget in BUDGETS:

@@ -74,7 +74,7 @@ def main(index: Path | None = None) -> dict[str, Any]:
 
     def ours(question: str) -> list[Place]:
         began = time.perf_counter()
-        hits = retriever.find(question, 100)
+        hits = retriever.find_passages(question, 100)
         milliseconds.append((time.perf_counter() - began) * 1000)
         return [(hit.passage.paper, hit.passage.page) for hit in hits]
 

@@ -165,7 +165,9 @@ def write(real: Path, folder: Path, count: int) -> dict[str, Any]:
     vectors = library.vectors(folder / "made.npy")
     manifest = source.manifest
     texts = _Texts(library, [entry.title for entry in entries])
-    contents = GenerationContents(entries, library, texts, vectors, manifest.embedder, manifest.dimension, manifest.splitter, ())
+    contents = GenerationContents(
+        entries, library, texts, vectors, manifest.embedder, manifest.dimension, manifest.splitter, ()
+    )
     before, began, worked = _peak(), time.perf_counter(), time.process_time()
     name = write_generation(folder, contents)
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
@@ -189,7 +191,7 @@ def ask(real: Path, folder: Path) -> dict[str, Any]:
     _ = generation.store  # these papers have no parts that passages could be read from
     retriever = Retriever(generation, embedder.embed_question, None, embedder.embed_questions)
     asked = [question["question"] for question in questions()]
-    retriever.find(asked[0], TOP)
+    retriever.find_passages(asked[0], TOP)
     first = round(time.perf_counter() - began, 2)
     times = {name: _times(retriever, generation, embedder, *of) for name, of in _ways(generation, asked).items()}
     memory = _resident()
@@ -241,12 +243,12 @@ def _times(
     papers = generation.manifest.papers
     scopes = [scope or Scope(papers=(papers[n * 31 % len(papers)].paper,)) for n in range(len(asked))]
     for question, limits in zip(asked, scopes, strict=True):  # the files into the system's cache
-        retriever.find(question, TOP, limits)
+        retriever.find_passages(question, TOP, limits)
     fresh = Retriever(
         generation, embedder.embed_question, None, embedder.embed_questions
     )  # which remembers no question's vector
     return _milliseconds(
-        [(lambda pair: fresh.find(pair[0], TOP, pair[1]), pair) for pair in zip(asked, scopes, strict=True)]
+        [(lambda pair: fresh.find_passages(pair[0], TOP, pair[1]), pair) for pair in zip(asked, scopes, strict=True)]
     )
 
 

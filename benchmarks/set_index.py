@@ -60,7 +60,7 @@ class SetIndex:
 
     def ours(self, question: str, paper: str, top: int) -> list[int]:
         """Rows as the production retriever ranks them, in one paper or in all."""
-        hits = self.retriever.find(question, top, Scope(papers=(paper,)) if paper else EVERYTHING)
+        hits = self.retriever.find_passages(question, top, Scope(papers=(paper,)) if paper else EVERYTHING)
         return [
             self.generation.by_paper[hit.passage.paper].first + int(hit.passage.id.rsplit("-", 1)[1]) for hit in hits
         ]

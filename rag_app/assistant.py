@@ -13,10 +13,16 @@ from rag_app.answering.found import AnswerContext, papers_in
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.routes import answer_question
-from rag_app.answering.steps import Compares, clean_question, find_evidence, elapsed_milliseconds
-from rag_app.answering.tables.comparison import CellMemory, Comparison, request_comparison, resolve_papers, recognise_comparison
+from rag_app.answering.steps import Compares, clean_question, elapsed_milliseconds, find_evidence
+from rag_app.answering.tables.comparison import (
+    CellMemory,
+    Comparison,
+    recognise_comparison,
+    request_comparison,
+    resolve_papers,
+)
 from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
-from rag_app.citations.references import resolve_references, describe_sources
+from rag_app.citations.references import describe_sources, resolve_references
 from rag_app.errors import IndexFault, IndexMissing, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
@@ -154,7 +160,7 @@ class Assistant:
     def papers(self) -> list[PaperRow]:
         """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
         try:
-            with self._index.using() as generation:
+            with self._index.use_current() as generation:
                 names = [field.name for field in fields(PaperRow)]  # an entry has them all
                 return [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
         except IndexMissing:
@@ -167,7 +173,7 @@ class Assistant:
         """What is searchable at this moment."""
         reader = self._reader.name if self._reader else ""
         try:
-            with self._index.using() as generation:
+            with self._index.use_current() as generation:
                 manifest = generation.manifest
         except IndexMissing:
             return Status(0, 0, 0, self._builds > 0, reader)
@@ -177,13 +183,13 @@ class Assistant:
 
     def map(self) -> LibraryMap:
         """The papers as points by meaning; without points before they are embedded. Raises IndexMissing."""
-        with self._index.using() as generation:
+        with self._index.use_current() as generation:
             return generation.map
 
     def page(self, paper: str, number: int) -> Page:
         """One page. Raises KeyError when there is no such paper or page."""
         with ExitStack() as stack:
-            return self._index.do(lambda generation: generation.page(paper, number), stack)[1]
+            return self._index.run_on_current(lambda generation: generation.page(paper, number), stack)[1]
 
     def path(self, paper: str) -> Path:
         """The paper's file. Raises KeyError when the library does not have it."""
@@ -195,7 +201,7 @@ class Assistant:
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
         with ExitStack() as stack:
-            return self._index.do(lambda generation: describe_sources(generation, papers), stack)[1]
+            return self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -213,11 +219,13 @@ class Assistant:
         scope = Scope(tuple(papers), years, section)
         with ExitStack() as stack:
             words = self._understand_question(question, (), QuotingReader(), threading.Event(), stack).search
-            return self._index.do(lambda found: self._retriever_of(found).find(words, top, scope), stack)[1]
+            return self._index.run_on_current(
+                lambda found: self._retriever_of(found).find_passages(words, top, scope), stack
+            )[1]
 
     def title(self, paper: str) -> str:
         """The paper's title. Raises KeyError when the index does not have it."""
-        with self._index.using() as generation:
+        with self._index.use_current() as generation:
             return generation.by_paper[paper].title
 
     def ask(
@@ -273,7 +281,7 @@ class Assistant:
 
     def resolve_papers(self, text: str) -> list[str]:
         """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
-        with self._index.using() as generation:
+        with self._index.use_current() as generation:
             return resolve_papers(text, self._retriever_of(generation))
 
     def stream(
@@ -305,7 +313,9 @@ class Assistant:
         if not isinstance(reader, ModelReader):
             return None
         with ExitStack() as stack:
-            pages = self._index.do(lambda found: collect_pages(found, Scope(tuple(papers), years, "")), stack)[1]
+            pages = self._index.run_on_current(
+                lambda found: collect_pages(found, Scope(tuple(papers), years, "")), stack
+            )[1]
         return estimate_prompt(clean_question(question), pages, reader, self.settings)
 
     def _stream_safely(self, request: _Request) -> Iterator[Event]:
@@ -330,8 +340,11 @@ class Assistant:
                 yield Progress("planning", f"searching for: {told.search}")
             searched = len(self._papers_in(scope))
             yield Progress("searching", f"searching {searched} paper{'' if searched == 1 else 's'}")
-            _, found = self._index.do(
-                lambda generation: find_evidence(self._retriever_of(generation), told.search, scope, reader.budget, *ways), stack
+            _, found = self._index.run_on_current(
+                lambda generation: find_evidence(
+                    self._retriever_of(generation), told.search, scope, reader.budget, *ways
+                ),
+                stack,
             )
             if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
@@ -361,12 +374,13 @@ class Assistant:
         if not history and language_of(question) == ENGLISH:
             return UnderstoodQuestion("", question)
         writer = reader if isinstance(reader, ModelReader) else None
-        return self._index.do(
-            lambda generation: understand_question(question, history, self._retriever_of(generation), writer, stop), stack
+        return self._index.run_on_current(
+            lambda generation: understand_question(question, history, self._retriever_of(generation), writer, stop),
+            stack,
         )[1]
 
     def _papers_in(self, scope: Scope) -> list[IndexedPaper]:
-        with self._index.using() as generation:
+        with self._index.use_current() as generation:
             return papers_in(generation, scope)
 
     def _notes(self, manifest: Manifest) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from rag_app.answering.across.disagreement import asks_for_disagreement, answer_disagreement
+from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
-from rag_app.answering.across.survey import asks_for_list, answer_survey, parse_survey_topic
+from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
 from rag_app.answering.found import AnswerContext
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
-from rag_app.answering.steps import answer_from_evidence, balance_evidence, is_answered, quoting_reader, answer_as_table
+from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, is_answered, quoting_reader
 from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import Answer, Event, Progress
@@ -46,7 +46,13 @@ def find_special_answer(desk: AnswerContext, *, complete_only: bool = False) -> 
 
 
 def answer_question(
-    desk: AnswerContext, reader: Reader, settings: Settings, cells: CellMemory, *, demanded: bool = False, whole: bool = False
+    desk: AnswerContext,
+    reader: Reader,
+    settings: Settings,
+    cells: CellMemory,
+    *,
+    demanded: bool = False,
+    whole: bool = False,
 ) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
 
@@ -66,7 +72,9 @@ def answer_question(
         answer = yield from answer_as_table(found, meaning, stop, reader, cells)
     else:
         asked = balance_evidence(found) if model is not None else found
-        answer = yield from answer_from_evidence(asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning)
+        answer = yield from answer_from_evidence(
+            asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning
+        )
     return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
 
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from rag_app.answering.confidence import retrieval_clearness, rate_confidence
-from rag_app.answering.found import RetrievedEvidence, IndexTermStatistics, papers_in
+from rag_app.answering.confidence import rate_confidence, retrieval_clearness
+from rag_app.answering.found import IndexTermStatistics, RetrievedEvidence, papers_in
 from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages
 from rag_app.answering.model.uncertainty import add_semantic_entropy
 from rag_app.answering.quoting.one_paper import hits_about, subject_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
-from rag_app.answering.refusal import NOT_ASKED, is_likely, explain_near_miss, decide_status
+from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Comparison, Tabulation
 from rag_app.answering.tables.model_cells import fill_table, interleave_evidence
-from rag_app.citations.marks import QUOTING, MarkStream, find_nearest_citations, attach_citations
+from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
@@ -55,7 +55,9 @@ def _no_comparison(question: str, retriever: Retriever, scope: Scope) -> None:
     return None
 
 
-def find_evidence(retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _no_comparison) -> RetrievedEvidence:
+def find_evidence(
+    retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _no_comparison
+) -> RetrievedEvidence:
     """The best passages with their neighbourhoods, `budget` tokens of them, and those of each cell of a comparison.
 
     `compares` says whether the question is answered as a table. Raises IndexFault for a damaged index.
@@ -67,11 +69,15 @@ def find_evidence(retriever: Retriever, question: str, scope: Scope, budget: int
         entry = generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    ranked = retriever.find(question, HITS_READ, scope)
+    ranked = retriever.find_passages(question, HITS_READ, scope)
     clear = retrieval_clearness(ranked)
     wide = gather(ranked, page_of, title_of, QuotingReader.budget)
     comparison = compares(question, retriever, scope)
-    subject = subject_of(question, retriever, scope, IndexTermStatistics(generation), extract_terms) if comparison is None else None
+    subject = (
+        subject_of(question, retriever, scope, IndexTermStatistics(generation), extract_terms)
+        if comparison is None
+        else None
+    )
     read = hits_about(subject, retriever, scope, ranked) if subject is not None else ranked
     enough = budget == QuotingReader.budget and subject is None
     evidence = wide if enough else gather(read, page_of, title_of, budget)
@@ -130,10 +136,12 @@ def answer_from_evidence(
         near = find_nearest_citations(found.question, found.evidence, found.page_of)
         whole = not draft.problem and not stop.is_set()
         answer = decide_status(answer, chance, near, trust=reader.trust, whole=whole)
-        answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.told(shown)])))
+        answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.describe_examples(shown)])))
         if reader.samples:
             yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
-            answer = add_semantic_entropy(answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop)
+            answer = add_semantic_entropy(
+                answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop
+            )
     return _complete_answer(found, answer, chance)
 
 
@@ -200,7 +208,9 @@ def answer_as_table(
     papers, aspects = len(comparison.papers), len(comparison.aspects)
     yield Progress("reading", f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}")
     index = found.generation.folder.name
-    rank = CellRanker(found.question, extract_terms, IndexTermStatistics(found.generation), meaning, found.page_of, memory, index)
+    rank = CellRanker(
+        found.question, extract_terms, IndexTermStatistics(found.generation), meaning, found.page_of, memory, index
+    )
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
@@ -225,7 +235,9 @@ def _complete_answer(found: RetrievedEvidence, answer: Answer, chance: float | N
     )
 
 
-def _fill_table(found: RetrievedEvidence, answer: Answer, reader: ModelReader, stop: threading.Event) -> Generator[Event, None, Answer]:
+def _fill_table(
+    found: RetrievedEvidence, answer: Answer, reader: ModelReader, stop: threading.Event
+) -> Generator[Event, None, Answer]:
     """The table of quotes with what the model says in place of those cells in which that is supported."""
     if not reader.tabulates:
         return replace(answer, notes=(*answer.notes, f"{reader.name} is too small to fill in a table: it is quoted."))

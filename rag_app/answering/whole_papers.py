@@ -58,7 +58,7 @@ def collect_pages(generation: Generation, scope: Scope) -> list[Evidence]:
     for entry in papers_in(generation, scope):
         if not entry.passages:
             continue
-        for page in generation.reading(entry.paper).pages:
+        for page in generation.get_reading(entry.paper).pages:
             blocks = [block for block in page.blocks if block.kind not in LEFT_OUT]
             start, end = (blocks[0].start, blocks[-1].end) if blocks else (0, 0 if page.blocks else len(page.text))
             if not page.text[start:end].strip():
@@ -74,9 +74,11 @@ def collect_pages(generation: Generation, scope: Scope) -> list[Evidence]:
     return found
 
 
-def estimate_prompt(question: str, pages: Sequence[Evidence], reader: ModelReader, settings: Settings) -> PromptEstimate:
+def estimate_prompt(
+    question: str, pages: Sequence[Evidence], reader: ModelReader, settings: Settings
+) -> PromptEstimate:
     """What asking the reader's model this question of these pages would send."""
-    system, user = reader.unlimited().prompt(question, pages)
+    system, user = reader.without_limit().prompt(question, pages)
     window = reader.model.window
     tokens, answer = estimate_tokens(system + user), answer_tokens(settings.llm_max_tokens, window)
     cost = (tokens * settings.llm_price_in + answer * settings.llm_price_out) / 1e6
@@ -84,7 +86,11 @@ def estimate_prompt(question: str, pages: Sequence[Evidence], reader: ModelReade
 
 
 def answer_from_whole_papers(
-    found: RetrievedEvidence, reader: ModelReader, settings: Settings, stop: threading.Event, meaning: SentenceEmbedder | None
+    found: RetrievedEvidence,
+    reader: ModelReader,
+    settings: Settings,
+    stop: threading.Event,
+    meaning: SentenceEmbedder | None,
 ) -> Generator[Event, None, Answer]:
     """As answer_from, with the whole papers as evidence where they fit, else with what was found; a note says which."""
     pages = collect_pages(found.generation, found.scope)
@@ -93,7 +99,9 @@ def answer_from_whole_papers(
     if plan.fits:
         yield Progress("reading", f"sending {plan.words}")
         try:
-            answer = yield from answer_from_evidence(replace(found, evidence=pages), reader.unlimited(), stop, meaning)
+            answer = yield from answer_from_evidence(
+                replace(found, evidence=pages), reader.without_limit(), stop, meaning
+            )
             return replace(answer, notes=(*answer.notes, note))
         except ModelWindowExceeded:  # the server counts tokens that we can only estimate
             note = "Not read whole: the model's server counted more tokens than its window holds."

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_app.citations.quotes import Claim, best_quote, quote_boxes, is_verified, section_at
-from rag_app.citations.support import ENOUGH_WORDS, NamesOf, no_names, unsupported_sentences, judge_sentences
+from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
+from rag_app.citations.support import ENOUGH_WORDS, NamesOf, judge_sentences, no_names, unsupported_sentences
 from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, squash
@@ -212,7 +212,9 @@ def _says_little(words: str) -> bool:
     return sum(word.isalpha() and word.islower() for word in words.split()) < FEWEST_WORDS
 
 
-def find_nearest_citations(question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3) -> tuple[Citation, ...]:
+def find_nearest_citations(
+    question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3
+) -> tuple[Citation, ...]:
     """The words that come closest to a question that nothing answers: of the best pieces the `top` sentences.
 
     Close is what shares most of the question's words and names; among equals the better piece comes first.

@@ -17,7 +17,7 @@ import numpy as np
 from rag_app.records import Box, Page
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, find_names, number_values, find_numbers, squash
+from rag_app.text.terms import content_words, find_names, find_numbers, number_values, squash
 
 LONGEST_QUOTE = 60  # words
 SHORTEST_QUOTE = 2  # words: below that a match on the page proves nothing

@@ -230,7 +230,7 @@ def _marks(quote: str, listed: _Bibliography) -> Iterator[tuple[str, str]]:
         for year in years:
             # "Following Lewis et al.": the first of two capitals need not be a name.
             for named in dict.fromkeys((who, replace(who, first=who.first.split()[-1]))):
-                entry = listed.named(named, year)
+                entry = listed.find_by_authors(named, year)
                 if entry:
                     yield f"{named}, {year}", entry
                     break
@@ -316,7 +316,7 @@ def _resolve_citation(citation: Citation, generation: Generation) -> Citation:
     if not citation.verified or not may_have_marks(citation.quote):
         return citation
     with suppress(IndexFault):  # a part that has gone meanwhile costs the references, not the answer
-        entries = generation.reading(citation.paper).bibliography
+        entries = generation.get_reading(citation.paper).bibliography
         return replace(citation, references=find_references(citation.quote, entries, _paper_registry(generation)))
     return citation
 
@@ -349,7 +349,7 @@ def describe_sources(generation: Generation, papers: Iterable[str]) -> dict[str,
 def _primary_class(generation: Generation, paper: str, arxiv_id: str) -> str:
     """As arXiv has stamped it on the first page beside this paper's own id; "" where it has not."""
     with suppress(IndexFault):
-        pages = generation.reading(paper).pages
+        pages = generation.get_reading(paper).pages
         stamp = _STAMP.search(pages[0].text) if arxiv_id and pages else None
         if stamp and stamp[1] == arxiv_id:
             return stamp[2]

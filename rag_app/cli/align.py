@@ -10,11 +10,11 @@ from typing import Any
 
 from rag_app.cli.session import ready_assistant
 from rag_app.index import generations
-from rag_app.lab.align.alignment import RankingScores, TrainingResult, AlignmentExperiment, check_free
-from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, split_train_test, read_judged_questions
+from rag_app.lab.align.alignment import AlignmentExperiment, RankingScores, TrainingResult, check_free
+from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, read_judged_questions, split_train_test
 from rag_app.lab.align.judged_index import judge_by_facts
 from rag_app.lab.align.training import TrainingOptions, check_installed
-from rag_app.outputs.terminal import ProgressLine, pluralise, print_note, print_json
+from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, print_note
 from rag_app.settings import load_settings
 
 _FEW = 50  # held-out questions, under which a gain of some points cannot be told from chance
@@ -34,13 +34,15 @@ def run(options: Namespace) -> int:
         print_note(f"only {pluralise(len(parted.held), 'question')} held out: small gains cannot be told from chance")
     progress = ProgressLine()
     training = TrainingOptions(epochs=options.epochs, steps=options.steps, seed=options.seed)
-    trial = AlignmentExperiment(parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what))
+    trial = AlignmentExperiment(
+        parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what)
+    )
     outcomes: dict[str, TrainingResult] = {}
     try:
-        outcomes["embedder"] = trial.embedder(settings.embedder, places["embedder"], options.keep)
+        outcomes["embedder"] = trial.fine_tune_embedder(settings.embedder, places["embedder"], options.keep)
         if "reranker" in places:
             name = str(outcomes["embedder"].folder or settings.embedder)
-            outcomes["reranker"] = trial.reranker(settings.reranker, name, places["reranker"], options.keep)
+            outcomes["reranker"] = trial.fine_tune_reranker(settings.reranker, name, places["reranker"], options.keep)
     finally:
         progress.close()
     if options.json:
@@ -82,7 +84,9 @@ def _report_lines(parted: TrainTestSplit, outcomes: dict[str, TrainingResult]) -
             ("as search ranks, before", outcome.before),
             ("as search ranks, after", outcome.after),
         ]
-        lines += [f"{name:24}{row.recall:12.3f}{row.ndcg:12.3f}" for name, row in rows if isinstance(row, RankingScores)]
+        lines += [
+            f"{name:24}{row.recall:12.3f}{row.ndcg:12.3f}" for name, row in rows if isinstance(row, RankingScores)
+        ]
         lines.append(_verdict(what, outcome))
     return lines
 

@@ -26,7 +26,15 @@ from rag_app.cli.session import chosen_papers, ready_assistant
 from rag_app.errors import ExportError, QuestionError, RagError
 from rag_app.outputs.json import answer_json, error_json, hits_json
 from rag_app.outputs.save import check_files, save_answers
-from rag_app.outputs.terminal import ProgressLine, answer_text, sanitise_text, hits_text, print_note, papers_text, print_json
+from rag_app.outputs.terminal import (
+    ProgressLine,
+    answer_text,
+    hits_text,
+    papers_text,
+    print_json,
+    print_note,
+    sanitise_text,
+)
 from rag_app.records import Answer, Event, Hit, Json, Piece, Progress
 
 
@@ -54,7 +62,9 @@ def run_batch(file: str, answer: Callable[[BatchQuestion], Json], error: Callabl
     return 1 if failed else 0
 
 
-def _answer_line(line: str, number: int, answer: Callable[[BatchQuestion], Json], error: Callable[[BatchQuestion, str], Json]) -> Json:
+def _answer_line(
+    line: str, number: int, answer: Callable[[BatchQuestion], Json], error: Callable[[BatchQuestion, str], Json]
+) -> Json:
     asked = BatchQuestion("", "")
     try:
         asked = read_line(line, number)
@@ -268,7 +278,7 @@ def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], 
     """Print what asking would send. Raises QuestionError where that is not what was meant."""
     if not whole or options.batch is not None:
         raise QuestionError("--dry-run says what one question to --whole-papers would send: give it both.")
-    plan = assistant.sending(options.question, papers=papers, years=options.years)
+    plan = assistant.estimate_whole_papers(options.question, papers=papers, years=options.years)
     if options.json:
         print_json({"status": "planned", "sending": {**asdict(plan), "fits": plan.fits} if plan else None})
     else:
@@ -279,7 +289,7 @@ def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], 
 def _print_sending_note(assistant: Assistant, question: str, options: Namespace, papers: tuple[str, ...]) -> None:
     """A note before anything is sent; what is wrong with the question or the index is said by asking it."""
     with suppress(RagError):
-        plan = assistant.sending(question, papers=papers, years=options.years)
+        plan = assistant.estimate_whole_papers(question, papers=papers, years=options.years)
         if plan:
             print_note(f"sending {plan.words}" if plan.fits else plan.words)
 

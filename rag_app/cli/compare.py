@@ -16,7 +16,7 @@ from rag_app.outputs.markdown import export_markdown
 from rag_app.outputs.save import collect_export
 from rag_app.outputs.table_growth import parse_saved_comparison, with_columns, with_rows
 from rag_app.outputs.tables import as_csv, as_latex
-from rag_app.outputs.terminal import answer_text, sanitise_text, print_note, print_json
+from rag_app.outputs.terminal import answer_text, print_json, print_note, sanitise_text
 from rag_app.records import Answer
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rag_app.cli.doctor_checks import CHECKS, CheckResult
 from rag_app.lab.window import measure
-from rag_app.outputs.terminal import ProgressLine, sanitise_text, print_json
+from rag_app.outputs.terminal import ProgressLine, print_json, sanitise_text
 from rag_app.settings import Settings, examine_settings
 
 MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}

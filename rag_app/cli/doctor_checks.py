@@ -84,7 +84,9 @@ def _version(requirement: Requirement) -> CheckResult | None:
         return CheckResult("packages", "wrong", f"{requirement.name} is missing", remedy)
     if requirement.specifier.contains(version, prereleases=True):
         return None
-    return CheckResult("packages", "wrong", f"{requirement.name} {version} is not within {requirement.specifier}", remedy)
+    return CheckResult(
+        "packages", "wrong", f"{requirement.name} {version} is not within {requirement.specifier}", remedy
+    )
 
 
 def _try_imports(names: list[str]) -> Iterator[CheckResult]:
@@ -247,7 +249,9 @@ def check_kept_reader(settings: Settings) -> Iterator[CheckResult]:
     yield CheckResult("kept reader", "good", f"{reader_file()}; in use: {told}")
     if overriding_variables():
         remedy = "Unset them to use what is kept, or forget it: python -m rag_app reader --forget"
-        yield CheckResult("kept reader", "note", f"{', '.join(overriding_variables())} of the environment go before it", remedy)
+        yield CheckResult(
+            "kept reader", "note", f"{', '.join(overriding_variables())} of the environment go before it", remedy
+        )
 
 
 # -- the machine ------------------------------------------------------------------------------------------------

@@ -18,13 +18,20 @@ from rag_app.cli.session import ready_assistant
 from rag_app.errors import QuestionError, SettingsError
 from rag_app.evaluation.judge import check_judge, judge_answers, read_pairs
 from rag_app.evaluation.questions import KINDS, GoldQuestion, read_questions
-from rag_app.evaluation.report import SCORES, MetricChange, compare_reports, find_faults, read_accepted_report, summarise_answers
+from rag_app.evaluation.report import (
+    SCORES,
+    MetricChange,
+    compare_reports,
+    find_faults,
+    read_accepted_report,
+    summarise_answers,
+)
 from rag_app.evaluation.report_html import render_report
-from rag_app.evaluation.scoring import ScoredAnswer, RawText, score_answer
+from rag_app.evaluation.scoring import RawText, ScoredAnswer, score_answer
 from rag_app.models.llm.client import OpenAIModel, open_language_model
-from rag_app.outputs.feedback import keep_latest, is_usable
+from rag_app.outputs.feedback import is_usable, keep_latest
 from rag_app.outputs.history import History, all_history_files
-from rag_app.outputs.terminal import ProgressLine, pluralise, sanitise_text, print_note, print_json
+from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, print_note, sanitise_text
 from rag_app.papers.pdf.file import raw_text
 from rag_app.records import Json
 from rag_app.settings import Settings, load_settings
@@ -45,7 +52,10 @@ def feedback_file(index_folder: Path, keep: str | None = None) -> Iterator[Path]
         raise QuestionError(
             f"No answer about these papers was rated yet.{why} Rate some with the thumbs below an answer on the page."
         )
-    print_note(f"{pluralise(ups, 'thumb')} up with known facts, {len(asked) - ups} down" + (_left_out_note(left) if left else ""))
+    print_note(
+        f"{pluralise(ups, 'thumb')} up with known facts, {len(asked) - ups} down"
+        + (_left_out_note(left) if left else "")
+    )
     text = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in asked)
     if keep:
         try:

@@ -12,7 +12,7 @@ from rag_app.errors import HistoryFault
 from rag_app.outputs.history import History, SavedConversation, SavedTurn, all_history_files
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.save import check_files, save_answers
-from rag_app.outputs.terminal import answer_text, pluralise, sanitise_text, print_note, print_json
+from rag_app.outputs.terminal import answer_text, pluralise, print_json, print_note, sanitise_text
 from rag_app.settings import Settings, load_settings
 
 

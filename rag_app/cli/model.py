@@ -7,8 +7,16 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from rag_app.models.llm.choice import choice_of, forget_reader, keep_reader, key_source, overriding_variables, try_reader, with_choice
-from rag_app.outputs.terminal import sanitise_text, print_json
+from rag_app.models.llm.choice import (
+    choice_of,
+    forget_reader,
+    keep_reader,
+    key_source,
+    overriding_variables,
+    try_reader,
+    with_choice,
+)
+from rag_app.outputs.terminal import print_json, sanitise_text
 from rag_app.settings import load_settings, reader_file
 
 
@@ -16,7 +24,9 @@ def run(options: Namespace) -> int:
     """Say, try, keep or forget. Returns 1 when the model does not answer."""
     if options.forget:
         there = forget_reader()
-        return _print_findings(options, {"status": "forgotten" if there else "nothing was kept", "file": str(reader_file())})
+        return _print_findings(
+            options, {"status": "forgotten" if there else "nothing was kept", "file": str(reader_file())}
+        )
     settings = load_settings()
     choice = choice_of(settings)
     changes = {"name": options.name, "base_url": options.base_url, "model": options.model}

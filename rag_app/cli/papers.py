@@ -19,10 +19,17 @@ from rag_app.cli.session import open_assistant
 from rag_app.errors import FetchError, RagError
 from rag_app.index import generations
 from rag_app.outputs.json import build_json, fetch_results_json, papers_json
-from rag_app.outputs.terminal import ProgressLine, build_text, sanitise_text, papers_text, print_json
-from rag_app.papers.add_remove import AddResult, add_file, find_replacement_digest, remove_paper, removed_papers, restore_paper
+from rag_app.outputs.terminal import ProgressLine, build_text, papers_text, print_json, sanitise_text
+from rag_app.papers.add_remove import (
+    AddResult,
+    add_file,
+    find_replacement_digest,
+    remove_paper,
+    removed_papers,
+    restore_paper,
+)
 from rag_app.papers.arxiv_ids import parse_arxiv_id
-from rag_app.papers.fetch import FetchResult, FetchProgress, fetch_papers
+from rag_app.papers.fetch import FetchProgress, FetchResult, fetch_papers
 from rag_app.papers.manifest import MANIFEST, read_corpus_manifest
 from rag_app.settings import Settings, load_settings
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from rag_app.errors import QuestionError
 from rag_app.lab.redteam.archive import REACHES, AttackAttempt, diversity, read_archive, write_archive
-from rag_app.lab.redteam.run import AttackRunner, RedTeamResult, RedTeamPlan
+from rag_app.lab.redteam.run import AttackRunner, RedTeamPlan, RedTeamResult
 from rag_app.lab.redteam.run import run as attack
 from rag_app.lab.redteam.seeds import ATTACKS
-from rag_app.outputs.terminal import sanitise_text, print_note, print_json
+from rag_app.outputs.terminal import print_json, print_note, sanitise_text
 from rag_app.settings import load_settings
 
 
@@ -24,7 +24,9 @@ def run(options: Namespace) -> int:
         raise QuestionError(f"--only {', '.join(unknown)}: no such category. The categories are: {', '.join(ATTACKS)}.")
     file = Path(options.archive) if options.archive else None
     archive = read_archive(file) if file else read_archive(Path())
-    outcome = attack(RedTeamPlan(options.rounds, only, options.limit), AttackRunner(load_settings()), archive, _progress)
+    outcome = attack(
+        RedTeamPlan(options.rounds, only, options.limit), AttackRunner(load_settings()), archive, _progress
+    )
     if file:
         write_archive(file, archive)
     value = outcome_json(outcome)

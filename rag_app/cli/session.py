@@ -25,7 +25,9 @@ def ready_assistant() -> Assistant:
     if not generations.current_name(assistant.settings.index_folder):
         _build_first(assistant)
     elif assistant.is_stale():
-        print_note("the folder has changed since the index was built. Bring it up to date with: python -m rag_app build")
+        print_note(
+            "the folder has changed since the index was built. Bring it up to date with: python -m rag_app build"
+        )
     return assistant
 
 
@@ -37,7 +39,9 @@ def _build_first(assistant: Assistant) -> None:
     finally:
         progress.close()
     if report.failed:
-        print_note(f"not searchable: {', '.join(paper.paper for paper in report.failed)}. See: python -m rag_app papers")
+        print_note(
+            f"not searchable: {', '.join(paper.paper for paper in report.failed)}. See: python -m rag_app papers"
+        )
 
 
 def chosen_papers(options: Namespace, assistant: Assistant) -> tuple[str, ...]:

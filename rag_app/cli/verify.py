@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rag_app.errors import EvidenceError
 from rag_app.outputs.evidence_file import LARGEST, ClaimedQuote, read_evidence
-from rag_app.outputs.terminal import ProgressLine, pluralise, sanitise_text, print_json
+from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, sanitise_text
 from rag_app.outputs.verify import CheckedQuote, verify_quotes
 from rag_app.settings import load_settings
 
@@ -66,7 +66,9 @@ def _text(checked: Sequence[CheckedQuote]) -> str:
         claimed = one.claimed
         where = f"answer {claimed.answer} " if several else ""
         lines.append(
-            sanitise_text(f"{'ok   ' if one.holds else 'FAIL '}{where}[{claimed.number}] {claimed.paper}: {one.message}")
+            sanitise_text(
+                f"{'ok   ' if one.holds else 'FAIL '}{where}[{claimed.number}] {claimed.paper}: {one.message}"
+            )
         )
         if not one.holds:
             lines.append(sanitise_text(f"     “{' '.join(claimed.quote.split())}”"))

@@ -47,7 +47,11 @@ def measure_agreement(labels: Sequence[str], verdicts: Sequence[str], positive: 
     by_kappa = sum(of_people[label] * of_judge[label] for label in either) / cases**2
     by_pi = sum(((of_people[label] + of_judge[label]) / (2 * cases)) ** 2 for label in either)
     return Agreement(
-        cases, round(100 * seen, 1), _agreement_above_chance(seen, by_kappa), _agreement_above_chance(seen, by_pi), measure_leniency(labels, verdicts, positive)
+        cases,
+        round(100 * seen, 1),
+        _agreement_above_chance(seen, by_kappa),
+        _agreement_above_chance(seen, by_pi),
+        measure_leniency(labels, verdicts, positive),
     )
 
 
@@ -168,7 +172,9 @@ def judge_answers(model: JudgeModel, outcomes: Iterable[ScoredAnswer]) -> dict[s
         if outcome.answer.status != "answered" or not outcome.question.answerable:
             continue
         question = outcome.question
-        user = _ONE.format(question=question.question, gold=_cut_text(question.answer), answer=_cut_text(outcome.answer.answer))
+        user = _ONE.format(
+            question=question.question, gold=_cut_text(question.answer), answer=_cut_text(outcome.answer.answer)
+        )
         verdict = _ask_judge(model, user, "CORRECT WRONG")
         labels.append("CORRECT" if outcome.right else "WRONG")
         verdicts.append(verdict)

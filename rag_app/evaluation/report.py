@@ -201,7 +201,9 @@ def _change(name: str, pairs: Sequence[tuple[float, float]]) -> MetricChange:
     means = drops[chance.integers(0, len(drops), (RESAMPLES, len(drops)))].mean(axis=1)
     low = float(np.quantile(means, 1 - CERTAINTY))  # of the drop
     drop = float(drops.mean())
-    return MetricChange(name, len(pairs), round(float(old.mean()), 3), round(float(new.mean()), 3), drop - low, low > 1e-9)
+    return MetricChange(
+        name, len(pairs), round(float(old.mean()), 3), round(float(new.mean()), 3), drop - low, low > 1e-9
+    )
 
 
 def find_faults(report: Json, found: Sequence[MetricChange]) -> list[str]:

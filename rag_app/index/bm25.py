@@ -22,6 +22,7 @@ import Stemmer
 
 from rag_app.errors import IndexFault
 from rag_app.index import bm25
+from rag_app.text.characters import as_searchable
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -131,7 +132,7 @@ def extract_terms(text: str) -> list[str]:
     Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
     """
     found: list[str] = []
-    for word in _WORD.findall(searchable(text).casefold()):
+    for word in _WORD.findall(as_searchable(text).casefold()):
         if word.isascii():
             found += _terms_of(word)
             continue
@@ -201,7 +202,7 @@ class WordIndex:
         for term, weight in zip(query, weights or [1.0] * len(query), strict=True):
             number = self.vocabulary.get(term)
             if number is not None:
-                holding, values = self._postings.of(number, rows)
+                holding, values = self._postings.get_postings(number, rows)
                 try:
                     total[holding if rows is None else holding - first] += weight * values
                 except (IndexError, ValueError) as error:
@@ -211,7 +212,7 @@ class WordIndex:
     def rows_with(self, term: str, rows: slice | None = None) -> np.ndarray:
         """Positions of the passages that hold the term, of those in `rows` where given: int32 (n,), increasing."""
         number = self.vocabulary.get(term)
-        return self._postings.of(number, rows)[0] if number is not None else np.zeros(0, np.int32)
+        return self._postings.get_postings(number, rows)[0] if number is not None else np.zeros(0, np.int32)
 
     def frequency(self, term: str) -> int:
         """In how many passages the term occurs."""

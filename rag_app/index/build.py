@@ -20,19 +20,19 @@ import numpy as np
 from rag_app import files as files_module
 from rag_app.errors import IndexFault
 from rag_app.index import chroma, generations, passage_store
-from rag_app.index.build_report import BuildProgress, BuildReport, EtaEstimator, OnProgress, BuildStopped, paper_reports
-from rag_app.index.chunking import Splitter, texts_to_embed, heading_texts, split_paper
+from rag_app.index.build_report import BuildProgress, BuildReport, BuildStopped, EtaEstimator, OnProgress, paper_reports
+from rag_app.index.chunking import Splitter, heading_texts, split_paper, texts_to_embed
 from rag_app.index.embed import GROUP, EmbeddingRun, EmbeddingTexts
 from rag_app.index.generations import Generation
 from rag_app.index.inventory import CorpusFile, Inventory, is_built_from, take_inventory
 from rag_app.index.manifest import IndexedPaper, Manifest, read_manifest, write_manifest
-from rag_app.index.paper_names import USAGE_VERSION, NameUsage, name_papers, count_name_usage
+from rag_app.index.paper_names import USAGE_VERSION, NameUsage, count_name_usage, name_papers
 from rag_app.index.writer import GenerationContents, write_generation
 from rag_app.models.embedder import Embedder
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
-from rag_app.papers.worker_pool import ReadResult, Job, read_all
+from rag_app.papers.worker_pool import Job, ReadResult, read_all
 from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
 
@@ -221,7 +221,9 @@ class Build:
                 texts_to_embed(found, self.splitter, count), heading_texts(found, entry.title, self.splitter, count)
             )
 
-        embedding = EmbeddingRun(self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop)
+        embedding = EmbeddingRun(
+            self.parts, self.embedder, texts_of, self.splitter.heading, self.on_progress, self.stop
+        )
         loading = threading.Thread(target=chroma.import_chromadb, daemon=True)
         loading.start()  # the embedder works outside Python most of the time
         try:

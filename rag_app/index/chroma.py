@@ -107,13 +107,17 @@ class EarlierCollection:
     kept: frozenset[str]  # ids of those that the new one has unchanged
 
 
-def write_collection(folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before: EarlierCollection | None = None) -> None:
+def write_collection(
+    folder: Path, passages: Sequence[Passage], vectors: np.ndarray, before: EarlierCollection | None = None
+) -> None:
     """Create the collection in `folder` (new, empty). Row i of `vectors` (n, dimension) belongs to passage i.
 
     With `before`, only what differs from that collection is written. Raises IndexFault when Chroma cannot write it, for
     instance to a full disk.
     """
-    with _translate_errors(folder, "Chroma could not write here", "Free some space if the disk is full, then build again."):
+    with _translate_errors(
+        folder, "Chroma could not write here", "Free some space if the disk is full, then build again."
+    ):
         if before is not None:
             _snapshot(before.folder, folder)
         client = _client(folder)

@@ -40,7 +40,9 @@ class _Span:
     tokens: int
 
 
-def split_paper(reading: Reading, paper: str, digest: str, splitter: Splitter, count: CountTokens) -> tuple[Passage, ...]:
+def split_paper(
+    reading: Reading, paper: str, digest: str, splitter: Splitter, count: CountTokens
+) -> tuple[Passage, ...]:
     """Split one paper, whose title is `reading.title`. `digest` is the hash of its file: ids are made of it.
 
     Bibliography and furniture are left out; a paper without text gives no passages. Nothing is ever cut off silently:
@@ -66,7 +68,10 @@ def texts_to_embed(passages: Sequence[Passage], splitter: Splitter, count: Count
     shares with the one before it is read there only: it is in the words of both, and in the vector of one.
     """
     contexts = _shorten_texts([passage.context for passage in passages], splitter.window // 4, count)
-    own = [one.text[_overlap_length(before, one) :].lstrip() for before, one in zip((None, *passages), passages, strict=False)]
+    own = [
+        one.text[_overlap_length(before, one) :].lstrip()
+        for before, one in zip((None, *passages), passages, strict=False)
+    ]
     return [
         "\n".join(part for part in (contexts[one.context], text) if part)
         for one, text in zip(passages, own, strict=True)
@@ -141,7 +146,9 @@ def _pieces(
     spans: list[_Span] = []
     for start, end in run.places:
         length = next(tokens)
-        spans += [_Span(start, end, length)] if length <= room else _halve_until_fits(run.page.text, start, end, room, count)
+        spans += (
+            [_Span(start, end, length)] if length <= room else _halve_until_fits(run.page.text, start, end, room, count)
+        )
     overlap = splitter.overlap if run.empty.kind == "text" else 0
     for position, (start, end) in enumerate(_pack(spans, room, overlap)):
         # The first piece of a table holds its caption and header itself.

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag_app import files
 from rag_app.errors import IndexFault
-from rag_app.index.build_report import BuildProgress, EtaEstimator, OnProgress, BuildStopped
+from rag_app.index.build_report import BuildProgress, BuildStopped, EtaEstimator, OnProgress
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.batching import normalise_vectors
 from rag_app.models.embedder import Embedder

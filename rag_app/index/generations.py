@@ -318,7 +318,9 @@ def writer_lock(index: Path) -> Iterator[None]:
         index.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise IndexBusy(f"{index}: {_lock_holder(holder)} is building this index. Wait until it has finished.") from error
+        raise IndexBusy(
+            f"{index}: {_lock_holder(holder)} is building this index. Wait until it has finished."
+        ) from error
     except OSError as error:
         raise IndexFault(
             f"{index}: cannot be written ({error}). Correct the permissions or set RAG_INDEX to another folder."

@@ -228,7 +228,9 @@ def name_papers(titles: Sequence[str], usages: Sequence[NameUsage], order: Seque
     known = {name for one in usages for name in one.rates if name.isupper()}
     for number, letters in enumerate(spelled):
         for name in letters & known:
-            if name in usages[number].cited or (_is_common_name(name, usages) and not _is_comparable_rate(name, number, usages)):
+            if name in usages[number].cited or (
+                _is_common_name(name, usages) and not _is_comparable_rate(name, number, usages)
+            ):
                 continue
             claims.setdefault(fold_name(name), []).append((1, name, number))
     names: list[list[str]] = [[] for _ in titles]

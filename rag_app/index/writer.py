@@ -80,7 +80,9 @@ def _write_rows(folder: Path, contents: GenerationContents) -> None:
         _write_store(folder / "chroma", contents, contents.vectors, _earlier_collection(folder.parent.parent, contents))
 
 
-def _write_store(folder: Path, contents: GenerationContents, vectors: np.ndarray, before: chroma_module.EarlierCollection | None) -> None:
+def _write_store(
+    folder: Path, contents: GenerationContents, vectors: np.ndarray, before: chroma_module.EarlierCollection | None
+) -> None:
     if before is not None:
         try:
             chroma_module.write_collection(folder, contents.passages, vectors, before)

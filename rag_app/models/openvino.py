@@ -24,8 +24,15 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.models.batching import Batch, pack, pad, normalise_vectors
-from rag_app.models.openvino_convert import ConvertedModel, Embed, choose_precision, convert_any, convert_default, quantise
+from rag_app.models.batching import Batch, normalise_vectors, pack, pad
+from rag_app.models.openvino_convert import (
+    ConvertedModel,
+    Embed,
+    choose_precision,
+    convert_any,
+    convert_default,
+    quantise,
+)
 from rag_app.models.tokenizer_cache import WordPieces, treats_words_alone
 from rag_app.models.weights import SentenceModel
 

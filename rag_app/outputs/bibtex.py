@@ -114,7 +114,9 @@ def _entry(key: str, source: Source) -> str:
 
 def _title(title: str) -> str:
     """Words with a capital inside or a digit keep their case in every style: {BERT}, {LoRA}, {GPT-3}."""
-    return " ".join(f"{{{escape_bibtex(word)}}}" if _TELLING_CASE.search(word) else escape_bibtex(word) for word in title.split())
+    return " ".join(
+        f"{{{escape_bibtex(word)}}}" if _TELLING_CASE.search(word) else escape_bibtex(word) for word in title.split()
+    )
 
 
 def _author(name: str) -> str:

@@ -93,7 +93,10 @@ def read_evidence(content: bytes, name: str) -> list[ClaimedQuote]:
             raise EvidenceError(f"{name}: {where} is no JSON object.")
         for part in ("citations", "nearest"):
             listed = _list(answer, part, name, where)
-            claimed += [_parse_claimed_quote(one, number, name, f"{where}, {part} {at}") for at, one in enumerate(listed, start=1)]
+            claimed += [
+                _parse_claimed_quote(one, number, name, f"{where}, {part} {at}")
+                for at, one in enumerate(listed, start=1)
+            ]
         if len(claimed) > MOST_QUOTES:
             raise EvidenceError(f"{name}: more than {MOST_QUOTES} quotes. Split it.")
     return claimed

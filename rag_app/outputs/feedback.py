@@ -75,7 +75,12 @@ def _kind(answer: Answer, papers: Sequence[str]) -> str:
 
 def _fact(citation: Citation, answer: Answer) -> Json:
     quote = " ".join(citation.quote.split()[:LONGEST_QUOTE])
-    return {"paper": citation.paper, "page": citation.page, "quote": quote, "must_contain": _find_key_terms(quote, answer)}
+    return {
+        "paper": citation.paper,
+        "page": citation.page,
+        "quote": quote,
+        "must_contain": _find_key_terms(quote, answer),
+    }
 
 
 def _find_key_terms(quote: str, answer: Answer) -> list[str]:

@@ -147,7 +147,9 @@ class History:
             ).fetchall()
         if not rows:
             raise KeyError(conversation)
-        return [SavedTurn(id, parse_answer(json.loads(answer)), verdict, reason) for id, answer, verdict, reason in rows]
+        return [
+            SavedTurn(id, parse_answer(json.loads(answer)), verdict, reason) for id, answer, verdict, reason in rows
+        ]
 
     def rename(self, conversation: str, title: str) -> None:
         """Give a conversation another title. Raises KeyError when there is no such conversation, or no title."""

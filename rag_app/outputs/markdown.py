@@ -173,7 +173,10 @@ def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
 def _table(table: Table, prefix: str) -> str:
     rows = [["", *map(escape_markdown, table.aspects)], ["---"] * (1 + len(table.aspects))]
     for row in table.rows:
-        cells = [escape_markdown(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations) for cell in row.cells]
+        cells = [
+            escape_markdown(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations)
+            for cell in row.cells
+        ]
         rows.append([escape_markdown(row.name), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -187,8 +190,12 @@ def _source(citation: Citation) -> str:
     place = [citation.title, f"{citation.paper}, page {citation.page}{printed}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
-    cites = "".join(f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}" for reference in citation.references)
-    return f"{escape_markdown('. '.join(part for part in place if part))}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    cites = "".join(
+        f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
+        for reference in citation.references
+    )
+    where = escape_markdown(". ".join(part for part in place if part))
+    return f"{where}: “{escape_markdown(citation.quote)}”{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

@@ -47,7 +47,10 @@ def with_rows(answer: Answer, more: Answer) -> Answer:
 def _extend_answer(answer: Answer, more: Answer, table: Table) -> Answer:
     shift = len(answer.citations)
     citations = (*answer.citations, *(replace(one, number=one.number + shift) for one in more.citations))
-    below = [answer.answer.partition("\n\n")[2], _SHOWN.sub(lambda mark: f"[{int(mark[1]) + shift}]", _text_below(more))]
+    below = [
+        answer.answer.partition("\n\n")[2],
+        _SHOWN.sub(lambda mark: f"[{int(mark[1]) + shift}]", _text_below(more)),
+    ]
     papers = tuple(row.paper for row in table.rows)
     names = tuple(row.name for row in table.rows)
     return replace(

@@ -99,7 +99,7 @@ def table_text(table: Table) -> str:
             cell = row.cells[column]
             said = " ".join([cell.text, *(f"[{number}]" for number in cell.citations)])
             indent = " " * (longest + 4)
-            lines.append(f"  {harmless(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
+            lines.append(f"  {sanitise_text(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -146,7 +146,7 @@ def hits_text(hits: Sequence[Hit], title: Callable[[str], str]) -> str:
         passage = hit.passage
         place = f"{passage.paper}, page {passage.page}" + (f", {passage.section}" if passage.section else "")
         below = "\n".join([f"{place}  (score {hit.score:.3f})", passage.text])
-        blocks.append(f"{_wrapped(f'{rank:2}. {title(passage.paper)}')}\n{_wrap_text(below, indent='    ')}")
+        blocks.append(f"{_wrap_text(f'{rank:2}. {title(passage.paper)}')}\n{_wrap_text(below, indent='    ')}")
     return "\n\n".join(blocks)
 
 
@@ -154,7 +154,11 @@ def _wrap_text(text: str, indent: str = "") -> str:
     """Each line of the text wrapped by itself, so that lists stay lists."""
     lines: list[str] = []
     wrapper = textwrap.TextWrapper(
-        terminal_width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        terminal_width(),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     for line in sanitise_text(text).splitlines():
         lines += wrapper.wrap(line) or [""]
@@ -194,7 +198,9 @@ def build_text(report: BuildReport) -> str:
     lines += [sanitise_text(f"{paper}: removed") for paper in report.removed]
     lines += [sanitise_text(problem) for problem in report.problems]
     pages = sum(paper.pages for paper in report.papers)
-    total = f"{pluralise(len(report.papers), 'paper')}, {pluralise(pages, 'page')}, {pluralise(report.passages, 'passage')}"
+    total = (
+        f"{pluralise(len(report.papers), 'paper')}, {pluralise(pages, 'page')}, {pluralise(report.passages, 'passage')}"
+    )
     if report.changed:
         steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items() if name != "total")
         steps = f" ({steps})" if steps else ""

@@ -18,7 +18,7 @@ from rag_app.files import file_digest
 from rag_app.outputs.evidence_file import ClaimedQuote
 from rag_app.papers import reading_store
 from rag_app.papers.corpus import list_papers
-from rag_app.papers.worker_pool import ReadResult, Job, read_all
+from rag_app.papers.worker_pool import Job, ReadResult, read_all
 from rag_app.records import Page, Paper
 
 State = Literal["found", "other page", "not found", "file changed", "file missing", "file unreadable"]
@@ -88,7 +88,9 @@ def verify_quotes(
             numbers = [number for number, claim in enumerate(claims) if claim.paper == paper]
             found = files.get(paper)
             of_paper = [claims[number] for number in numbers]
-            results = _missing_results(of_paper) if found is None else _check(of_paper, *found, jobs[found[0].path].folder)
+            results = (
+                _missing_results(of_paper) if found is None else _check(of_paper, *found, jobs[found[0].path].folder)
+            )
             checked |= dict(zip(numbers, results, strict=True))
     return [checked[number] for number in range(len(claims))]
 
@@ -125,7 +127,8 @@ def _check(claims: Sequence[ClaimedQuote], file: Paper, digest: str, part: Path)
     """The claims on one paper, whose reading lies in the folder `part` unless the file changed while it was read."""
     if not (part / "reading.json").is_file():
         return [
-            CheckedQuote(claim, "file unreadable", problem="it changed while it was read. Run again.") for claim in claims
+            CheckedQuote(claim, "file unreadable", problem="it changed while it was read. Run again.")
+            for claim in claims
         ]
     reading = reading_store.load_reading(part)
     other = file.paper if file.paper != claims[0].paper else ""

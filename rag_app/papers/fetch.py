@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from rag_app.errors import FetchError
-from rag_app.papers.arxiv_client import ARXIV, TransientFetchError, ArxivClient, ResponseBody, ArxivUnreachable
+from rag_app.papers.arxiv_client import ARXIV, ArxivClient, ArxivUnreachable, ResponseBody, TransientFetchError
 from rag_app.papers.arxiv_ids import ArxivId, parse_arxiv_id
 from rag_app.papers.corpus import list_fetched_papers
 
@@ -76,7 +76,7 @@ def fetch_papers(
     client = ArxivClient(base_url, delay=delay, timeout=timeout, longest_wait=longest_wait, stop=stop)
     try:
         folder = _ensure_writable(corpus)
-        return _FetchRun(folder, client, on_progress, deadline, retries, limit).all(ids, on_result)
+        return _FetchRun(folder, client, on_progress, deadline, retries, limit).fetch_all(ids, on_result)
     finally:
         client.close()
 
@@ -148,7 +148,7 @@ class _FetchRun:
             what = "asking" if attempt == 0 else f"asking again ({attempt})"
             self.report_progress(what if self.client.wait < 1 else f"{what} in {self.client.wait:.0f} s")
             try:
-                with self.client.pdf(self.name, end) as body:
+                with self.client.download_pdf(self.name, end) as body:
                     return self._store(body, target, end)
             except TransientFetchError as error:
                 hopeless = isinstance(error, ArxivUnreachable) and not self.client.reached
@@ -156,7 +156,7 @@ class _FetchRun:
                     raise
                 # Twice as long each time, and by chance a little longer, so that many clients do not come back at once.
                 wait = max(self.client.delay, 0.01) * 2**attempt * random.uniform(1.0, 1.5)
-                self.client.put_off(min(wait, self.client.longest_wait))
+                self.client.delay_next_request(min(wait, self.client.longest_wait))
                 if self.client.due > end:
                     raise
             attempt += 1

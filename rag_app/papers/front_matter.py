@@ -185,7 +185,9 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
             found[name] += weight
     text = " ".join(page.text for page in pages)
     often = {name: len(re.findall(rf"(?<![\w-]){re.escape(name)}(?![\w])", text)) for name in found}
-    kept = [name for name, weight in found.items() if weight >= 100 or (often[name] >= 6 and not _is_credited(name, text))]
+    kept = [
+        name for name, weight in found.items() if weight >= 100 or (often[name] >= 6 and not _is_credited(name, text))
+    ]
     kept.sort(key=lambda name: (-(found[name] >= 100), -often[name] * min(found[name], 6)))
     return tuple(kept[:6])
 

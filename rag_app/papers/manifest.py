@@ -67,7 +67,9 @@ class _ManifestChecker:
     def entries(self, table: Mapping[str, object]) -> tuple[PaperEntry, ...]:
         for key in table:
             if key != "paper":
-                self._raise_error(f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key)
+                self._raise_error(
+                    f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key
+                )
         papers = table.get("paper", [])
         if not isinstance(papers, list) or not all(isinstance(paper, dict) for paper in papers):
             self._raise_error('"paper" has to be a list. Write each paper as a [[paper]] table', 0, "paper")
@@ -86,11 +88,15 @@ class _ManifestChecker:
             if key not in _KEYS:
                 near = difflib.get_close_matches(key, _KEYS, n=1)
                 meant = f'; did you mean "{near[0]}"?' if near else ""
-                self._raise_error(f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key)
+                self._raise_error(
+                    f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key
+                )
         written = self._text(paper, "arxiv_id", at)
         found = parse_arxiv_id(written)
         if found is None:
-            self._raise_error(f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id")
+            self._raise_error(
+                f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id"
+            )
         title = self._text(paper, "title", at)
         if not title:
             self._raise_error(f'{found.id} has no title. Add title = "..."', at, "title")

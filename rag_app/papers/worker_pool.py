@@ -110,7 +110,7 @@ def _serve(
             except queue.Empty:
                 return
             began = time.perf_counter()
-            reply = child.read(job)
+            reply = child.read_file(job)
             if halt.is_set():
                 return
             changed = bool(reply["changed"])

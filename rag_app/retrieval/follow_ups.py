@@ -104,7 +104,9 @@ class NameLookup(Protocol):
 def is_dependent(question: str, library: NameLookup) -> bool:
     """Whether the question means something that was said before it."""
     words = without_end(question)
-    return bool(find_reference(words, library) or find_ellipsis(words, library) is not None or is_continuation(words, library))
+    return bool(
+        find_reference(words, library) or find_ellipsis(words, library) is not None or is_continuation(words, library)
+    )
 
 
 def without_end(question: str) -> str:
@@ -113,7 +115,7 @@ def without_end(question: str) -> str:
 
 
 def known_names(question: str, library: NameLookup) -> tuple[list[QuestionName], tuple[str, ...]]:
-    mentions = library.mentions(question)
+    mentions = library.find_mentions(question)
     texts = {name.text for name in find_question_names(question, mentions)}
     names = find_question_names(question, mentions, {text for text in texts if library.is_dataset(text)})
     places = {(name.start) for name in names if name.kind == "paper"}
@@ -128,7 +130,7 @@ def find_reference(words: str, library: NameLookup) -> re.Match[str] | None:
     for pattern in (_NUMBERED, _THAT):
         for match in pattern.finditer(words):
             before = words[: match.start()]
-            named = bool(library.mentions(before)) or _ANY_PAPER.search(before) is not None
+            named = bool(library.find_mentions(before)) or _ANY_PAPER.search(before) is not None
             if not named and not (pattern is _NUMBERED and _is_described(match)):
                 return match
     return None
@@ -170,7 +172,7 @@ def is_continuation(words: str, library: NameLookup) -> bool:
     lead = _LEAD.match(words)
     if not lead or not lead["joint"] or not _CLAUSE.search(words):
         return False
-    return not library.mentions(words) and not _ANY_PAPER.search(words)
+    return not library.find_mentions(words) and not _ANY_PAPER.search(words)
 
 
 def without_lead(words: str) -> str:
@@ -348,7 +350,9 @@ def _same_kind(turn: _EarlierTurn, kind: str, preposition: str, term: str) -> li
     return group
 
 
-def _apply_plain_term(rest: str, term: str, led: re.Match[str] | None, turns: Sequence[_EarlierTurn], library: NameLookup) -> str:
+def _apply_plain_term(
+    rest: str, term: str, led: re.Match[str] | None, turns: Sequence[_EarlierTurn], library: NameLookup
+) -> str:
     """A term that is no name: another thing asked about the same paper, or a further condition."""
     focus = _focus(turns, library)
     if led and led[1].casefold() not in ("of", "by"):

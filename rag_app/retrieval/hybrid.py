@@ -137,7 +137,7 @@ class Retriever:
 
     def _embed_ahead(self, texts: Sequence[str]) -> None:
         if self._embed is not None:
-            self._embed.ahead(texts)
+            self._embed.embed_ahead(texts)
 
     def _query(self, text: str, name_weight: float = 1.0) -> _Query:
         words: list[str] = []
@@ -209,7 +209,9 @@ class Retriever:
         if not len(rows):
             return []
         whole = self._score_within(query, entry, rows)
-        views = [ASPECT_WEIGHT * self._score_within(aspect, entry, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects]
+        views = [
+            ASPECT_WEIGHT * self._score_within(aspect, entry, rows) + (1 - ASPECT_WEIGHT) * whole for aspect in aspects
+        ]
         pages = self.generation.page_of_row[rows]
         total: dict[int, float] = {}
         best: dict[int, dict[int, int]] = {}  # page -> row -> its best place in any view
@@ -233,7 +235,9 @@ class Retriever:
         words = _normalise_scores(generation.words.scores(query.terms, query.weights, entry.rows)[rows - entry.first])
         pages = generation.page_of_row[rows]
         page_rows = slice(int(pages[0]), int(pages[-1]) + 1)
-        page = _normalise_scores(generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start])
+        page = _normalise_scores(
+            generation.page_words.scores(query.terms, query.weights, page_rows)[pages - page_rows.start]
+        )
         if query.vector is None:
             return words + ASPECT_PAGE_WEIGHT * page
         meaning = _normalise_scores(dot(generation.vectors[rows], query.vector))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
-from rag_app.retrieval.facets import related_words, facets_of
+from rag_app.retrieval.facets import facets_of, related_words
 from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
@@ -108,7 +108,9 @@ class Aspect:
         return f"{self.search} {related_words(self.asked)}".strip()
 
 
-def select_compared_papers(question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]) -> list[str]:
+def select_compared_papers(
+    question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]
+) -> list[str]:
     """Those of a plan's papers that the question really sets side by side, not those whose name describes a thing."""
     sure, wanted = set(certain), set(papers)
 

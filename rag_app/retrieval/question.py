@@ -50,7 +50,7 @@ def paper_share(paper: str, terms: Sequence[str], library: TermStatistics) -> fl
 
     1 where the paper itself never uses them: then only others call it so.
     """
-    here = library.together(paper, terms)
+    here = library.count_together(paper, terms)
     return here / max(1, min((library.frequency(term) for term in terms), default=0)) if here else 1.0
 
 
@@ -69,7 +69,9 @@ class QuestionTerms:
         return sum(self.weights.values()) or 1.0
 
 
-def extract_question_terms(question: str, terms: Terms, library: TermStatistics | None, evidence: Sequence[Evidence]) -> QuestionTerms:
+def extract_question_terms(
+    question: str, terms: Terms, library: TermStatistics | None, evidence: Sequence[Evidence]
+) -> QuestionTerms:
     """The question as features see it. Without a library, rarity is estimated from the evidence."""
     wanted = list(dict.fromkeys(term for term in terms(question) if not is_filler(term)))
     if library is not None and library.size:

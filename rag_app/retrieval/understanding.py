@@ -18,7 +18,7 @@ import numpy as np
 from rag_app.errors import ModelError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.paper_names import Mention, title_head
-from rag_app.models.llm.prompt_safety import strip_template_marks, make_fence
+from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Answer
 from rag_app.retrieval.follow_ups import NameLookup, is_dependent, resolve_follow_up
 from rag_app.retrieval.hybrid import Retriever
@@ -48,7 +48,7 @@ class LibraryNames:
 
     def find_mentions(self, question: str) -> Sequence[Mention]:
         """Where the question names papers."""
-        return self._retriever.mentions(question)
+        return self._retriever.find_mentions(question)
 
     def name(self, paper: str) -> str:
         """What people call the paper: its short name, else its title."""
@@ -125,7 +125,7 @@ def rewrite_question(
     if writer is not None:
         said = ""
         with suppress(ModelError):  # the answer itself will say what is wrong with the model
-            said = " ".join(writer.say(*rewriting_prompt(question, history), stop).split()).strip('"“” ')
+            said = " ".join(writer.ask_briefly(*rewriting_prompt(question, history), stop).split()).strip('"“” ')
         if _is_rewriting(said, question, history[-1].asked or history[-1].question):
             return said if said.casefold() != question.casefold() else plain
     return plain
@@ -134,7 +134,7 @@ def rewrite_question(
 def _ask_model(writer: RewritingModel, system: str, user: str, stop: threading.Event) -> str:
     """One line from the model; empty when it fails, since the answer itself will say what is wrong with it."""
     with suppress(ModelError):
-        return " ".join(writer.say(system, user, stop).split()).strip('"“” ')
+        return " ".join(writer.ask_briefly(system, user, stop).split()).strip('"“” ')
     return ""
 
 
@@ -159,12 +159,16 @@ TOLD_CHARACTERS = 300
 def rewriting_prompt(question: str, history: Sequence[Answer]) -> tuple[str, str]:
     """System and user message that ask for the question standing alone. `history`: the answers before it."""
     turns = "\n".join(
-        f"Question: {strip_template_marks(answer.asked or answer.question)}\nAnswer: {strip_template_marks(answer.answer)[:TOLD_CHARACTERS]}\n"
+        f"Question: {strip_template_marks(answer.asked or answer.question)}\n"
+        f"Answer: {strip_template_marks(answer.answer)[:TOLD_CHARACTERS]}\n"
         f"Papers cited: {'; '.join(f'{c.number}. {strip_template_marks(c.title)}' for c in answer.citations[:6])}"
         for answer in history[-TOLD_TURNS:]
     )
     fence = make_fence(turns, question)
-    return REWRITING_RULES, f"{fence}\n{turns}\n{fence}\n\nLast question: {strip_template_marks(question)}\nRewritten question:"
+    return (
+        REWRITING_RULES,
+        f"{fence}\n{turns}\n{fence}\n\nLast question: {strip_template_marks(question)}\nRewritten question:",
+    )
 
 
 TRANSLATION_RULES = """You turn a question about scientific papers into English search words.

@@ -14,7 +14,7 @@ from rag_app.errors import RagError, SettingsError
 from rag_app.outputs.history import History, history_file
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
-from rag_app.server.security.gate import RequestGuard, listening_address, allowed_hosts
+from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
 from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
 from rag_app.server.uploads import Uploads
 from rag_app.server.web.language import LanguageMiddleware
@@ -153,8 +153,8 @@ def _server(
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
-    from rag_app.server.security.slow_requests import server_options, limit_slow_requests  # noqa: PLC0415
-    from rag_app.server.web.per_user import UserReaderNote, PerUserPages  # noqa: PLC0415
+    from rag_app.server.security.slow_requests import limit_slow_requests, server_options  # noqa: PLC0415
+    from rag_app.server.web.per_user import PerUserPages, UserReaderNote  # noqa: PLC0415
     from rag_app.server.web.routes import library_routes  # noqa: PLC0415
     from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
     from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
@@ -173,7 +173,9 @@ def _server(
     preparing.start()
     config = uvicorn.Config(
         RequestGuard(
-            LanguageMiddleware(limit_slow_requests(log_in), settings.language), allowed_hosts(settings.root_path, host), (LOG_IN, LOG_OUT)
+            LanguageMiddleware(limit_slow_requests(log_in), settings.language),
+            allowed_hosts(settings.root_path, host),
+            (LOG_IN, LOG_OUT),
         ),
         log_level="warning",
         access_log=False,

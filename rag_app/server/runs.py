@@ -87,7 +87,9 @@ def _pump_events(
         said.put(error)
 
 
-def _collect_events(said: queue.SimpleQueue[Event | Exception | None], interval: float) -> list[Event | Exception | None]:
+def _collect_events(
+    said: queue.SimpleQueue[Event | Exception | None], interval: float
+) -> list[Event | Exception | None]:
     """What is said within `interval`; an end comes at once."""
     found: list[Event | Exception | None] = []
     until = time.monotonic() + interval
@@ -226,7 +228,7 @@ class AnswerRuns:
             for html, answer in pictures(run.stop):
                 run.turn.answer = html
                 if answer is None:
-                    run.tell()
+                    run.notify_watchers()
                     continue
                 with run.keeping:
                     if not run.forgotten:
@@ -238,4 +240,6 @@ class AnswerRuns:
                 if self._runs.get(run.conversation) is run:
                     del self._runs[run.conversation]
                 self.changes += 1
-            run.tell(ended=True)  # whoever sees the whole answer can ask again: nothing is in the making any more
+            run.notify_watchers(
+                ended=True
+            )  # whoever sees the whole answer can ask again: nothing is in the making any more

@@ -13,9 +13,9 @@ from rag_app.errors import FetchError, RagError
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.papers.add_remove import MOST_AT_ONCE, AddResult
 from rag_app.papers.arxiv_ids import parse_arxiv_id, split_ids
-from rag_app.papers.fetch import FetchResult, FetchProgress, fetch_papers
+from rag_app.papers.fetch import FetchProgress, FetchResult, fetch_papers
 from rag_app.server.build_job import BuildJob, duration_words
-from rag_app.server.i18n import LazyText, translate_core, translate_later, translate
+from rag_app.server.i18n import LazyText, translate, translate_core, translate_later
 
 if TYPE_CHECKING:
     from rag_app.index.build_report import BuildProgress, BuildReport
@@ -81,7 +81,9 @@ class Uploads:
         if added.state == "refused":
             return self._new(added.name, "failed", added.problem)
         if added.state == "already there":
-            return self._new(added.name, "twice", translate_later("arrival.same-bytes", paper=added.paper), paper=added.paper)
+            return self._new(
+                added.name, "twice", translate_later("arrival.same-bytes", paper=added.paper), paper=added.paper
+            )
         row = self._new(added.name, "stored", "", paper=added.paper)
         self.job.start(after_this_one=True)
         return row
@@ -230,7 +232,12 @@ class Uploads:
                 since = row.since or (time.monotonic() if step.received else 0.0)
                 self._store_row(
                     replace(
-                        row, state="fetching", received=step.received, size=step.size, since=since, words=_waiting_words(step)
+                        row,
+                        state="fetching",
+                        received=step.received,
+                        size=step.size,
+                        since=since,
+                        words=_waiting_words(step),
                     )
                 )
 
@@ -244,7 +251,9 @@ class Uploads:
             if result.state == "failed":
                 self._store_row(replace(row, state="failed", words=result.problem))
             elif result.state == "already there":
-                self._store_row(replace(row, state="twice", words=translate_later("arrival.already", paper=paper), paper=paper))
+                self._store_row(
+                    replace(row, state="twice", words=translate_later("arrival.already", paper=paper), paper=paper)
+                )
             else:
                 self._store_row(replace(row, state="stored", words="", paper=paper))
         if result.state == "fetched":
@@ -264,7 +273,9 @@ class Uploads:
     def _watch_build(self, build: Callable[..., BuildReport]) -> Callable[..., BuildReport]:
         """The build, which also tells the papers on their way how far they are."""
 
-        def build_and_track(*, on_progress: Callable[[BuildProgress], None], stop: threading.Event, **more: Any) -> BuildReport:
+        def build_and_track(
+            *, on_progress: Callable[[BuildProgress], None], stop: threading.Event, **more: Any
+        ) -> BuildReport:
             def told(progress: BuildProgress) -> None:
                 self._update_build_progress(progress)
                 on_progress(progress)
@@ -275,7 +286,9 @@ class Uploads:
                 report = build(on_progress=told, stop=stop, **more)
             except BaseException as error:
                 why = (str(error) or type(error).__name__).rstrip(".")
-                words = translate_later("arrival.kept") if stop.is_set() else translate_later("arrival.kept-why", why=why)
+                words = (
+                    translate_later("arrival.kept") if stop.is_set() else translate_later("arrival.kept-why", why=why)
+                )
                 self._change(("building",), state="kept", words=words)
                 raise
             self._apply_report(report)
@@ -302,7 +315,11 @@ class Uploads:
                     self._store_row(replace(row, state="twice", words=words))
                 elif one.state in FAILED_STATES:
                     self._store_row(
-                        replace(row, state="failed", words=one.problem or translate_later("arrival.no-text", paper=row.paper))
+                        replace(
+                            row,
+                            state="failed",
+                            words=one.problem or translate_later("arrival.no-text", paper=row.paper),
+                        )
                     )
                 else:
                     name = one.title or row.name

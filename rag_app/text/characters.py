@@ -42,7 +42,7 @@ _MARK = re.compile(f"[{RAISED}]+")
 _NON_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 
 
-def searchable(text: str) -> str:
+def as_searchable(text: str) -> str:
     """NFKC for comparing words and numbers, where no raised digit joins a number.
 
     "10⁶" is "10^6", "m²" is "m2", "2.4⁴ percent" is "2.4 4 percent", "2½" is "2 1⁄2".

@@ -71,7 +71,9 @@ def words_of(raw: str) -> set[str]:
     return set(_WHOLE_WORD.findall(unicodedata.normalize("NFKC", whole).lower()))
 
 
-def normalise_text(raw: str, vocabulary: Container[str] = frozenset(), breaks: Container[int] | None = None) -> NormalisedText:
+def normalise_text(
+    raw: str, vocabulary: Container[str] = frozenset(), breaks: Container[int] | None = None
+) -> NormalisedText:
     """Raw PDF text as readable text.
 
     NFKC (ligatures opened), unreadable glyphs dropped, words that a line end split joined again, every run of white

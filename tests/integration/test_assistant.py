@@ -51,7 +51,7 @@ def assistant(folder: Path, reader: FirstSentenceReader | None = None) -> Assist
 BUILD = """
 import sys
 from pathlib import Path
-from rag_app.build import build
+from rag_app.index.build import build
 from tests.support.doubles import WordEmbedder, settings_for
 build(settings_for(Path(sys.argv[1])), WordEmbedder())
 """
@@ -303,7 +303,7 @@ def test_a_search_starts_anew_when_its_generation_is_removed_under_it(library: P
         return generation.words.size
 
     with ExitStack() as stack:
-        generation, size = shared.do(work, stack)
+        generation, size = shared.run_on_current(work, stack)
         assert len(names) == 2 and names[0] != names[1] == generation.name and size == generation.manifest.passages
 
 

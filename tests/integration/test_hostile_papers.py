@@ -28,12 +28,12 @@ from rag_app.lab.redteam.archive import (
     AttackArchive,
     AttackAttempt,
     evenness,
+    make_variations,
     read_archive,
     simpson,
-    make_variations,
     write_archive,
 )
-from rag_app.lab.redteam.documents import Attack, Case, make_look_alikes, make_case, make_seeds
+from rag_app.lab.redteam.documents import Attack, Case, make_case, make_look_alikes, make_seeds
 from rag_app.lab.redteam.judge import find_violations
 from rag_app.lab.redteam.run import CANARY, AttackRunner, RedTeamPlan, run
 from rag_app.lab.redteam.seeds import ATTACKS, STYLES

@@ -55,7 +55,7 @@ def test_the_wall_stands(folder: Path) -> None:
 
 TYPED = """
 import sys
-from rag_app.commands import main
+from rag_app.cli.main import main
 for typed in (["build"], ["search", sys.argv[1]], ["ask", sys.argv[1]], ["papers"]):
     assert main([*typed, "--json"]) == 0, typed
 """

@@ -123,7 +123,7 @@ def test_a_harness_that_sees_no_fault_would_see_one(monkeypatch):
         looked.append(folder)
         return read(folder) if len(looked) == 1 else 1 / 0  # the file as it is can be read
 
-    monkeypatch.setattr(fuzz, "read_manifest", broken)
+    monkeypatch.setattr(fuzz, "read_corpus_manifest", broken)
     assert [row.what for row in fuzz.files(2) if row.faults] == ["mutated papers.toml"]
 
 

@@ -20,7 +20,7 @@ from rag_app.records import Answer
 from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
-from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, RateLimiter, LogInSessions
+from rag_app.server.security.login import TRIES, TRIES_OF_NAME, WINDOW, LogInSessions, RateLimiter
 from rag_app.settings import Settings
 from tests.support.fake_assistant import FakeAssistant, Row
 from tests.support.pdfs import make_paper
@@ -127,7 +127,8 @@ def test_other_machines_are_let_in_with_a_password_and_no_other_names_for_this_o
             stranger.ask(f"{SECRET} for all")
     finally:
         page.stop()
-    assert History(history_file(settings.index_folder)).listed(), "with one password for all there is one history"
+    kept = History(history_file(settings.index_folder)).list_conversations()
+    assert kept, "with one password for all there is one history"
 
 
 def test_a_password_that_is_too_short_serves_nothing(tmp_path, library):
@@ -247,14 +248,14 @@ def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
     now = [0.0]
     brake = RateLimiter(lambda: now[0])
     for _ in range(TRIES):
-        assert brake.wait("a", "ada") == 0
-        brake.fail("a", "ada")
-    assert brake.wait("a", "bob") > 0 and brake.wait("b", "ada") == 0
+        assert brake.seconds_to_wait("a", "ada") == 0
+        brake.record_failure("a", "ada")
+    assert brake.seconds_to_wait("a", "bob") > 0 and brake.seconds_to_wait("b", "ada") == 0
     for number in range(TRIES_OF_NAME):
-        brake.fail(f"many {number}", "ada")
-    assert brake.wait("b", "ADA ") > 0 and brake.wait("b", "bob") == 0
+        brake.record_failure(f"many {number}", "ada")
+    assert brake.seconds_to_wait("b", "ADA ") > 0 and brake.seconds_to_wait("b", "bob") == 0
     now[0] += WINDOW
-    assert brake.wait("b", "ada") == brake.wait("a", "ada") == 0
+    assert brake.seconds_to_wait("b", "ada") == brake.seconds_to_wait("a", "ada") == 0
 
 
 def test_a_log_in_ends_by_itself():
@@ -317,14 +318,14 @@ def test_each_user_has_a_history_of_their_own(ada, bob, served):
     rows = json.dumps(bob.call("open", ""))
     assert SECRET not in rows and "None yet." in rows
     (kept,) = History(history_file(served.settings.index_folder, "ada")).search(SECRET)
-    assert History(history_file(served.settings.index_folder, "bob")).listed() == []
-    assert History(history_file(served.settings.index_folder)).listed() == []
+    assert History(history_file(served.settings.index_folder, "bob")).list_conversations() == []
+    assert History(history_file(served.settings.index_folder)).list_conversations() == []
     for wish in ("open", "rename", "delete"):
         shown = json.dumps(bob.call("wish", json.dumps({"do": wish, "id": kept.id, "text": "mine now"})))
         assert SECRET not in shown
     assert SECRET not in json.dumps(bob.call("open", kept.id))
     bob.call("wish", json.dumps({"do": "rate", "id": "1", "verdict": "down", "text": "x"}))
-    (still,) = History(history_file(served.settings.index_folder, "ada")).listed()
+    (still,) = History(history_file(served.settings.index_folder, "ada")).list_conversations()
     assert still == kept
     assert History(history_file(served.settings.index_folder, "ada")).load(kept.id)[0].verdict is None
 

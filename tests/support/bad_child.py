@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from rag_app.papers import read, worker
+from rag_app.papers import worker
 from rag_app.records import Kind, Reading
 
-real = read.read_paper
+real = worker.read_paper
 
 
 def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
@@ -38,5 +38,5 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 if __name__ == "__main__":
     if len(sys.argv) > 2:
         sys.exit("ModuleNotFoundError: no parser here")
-    read.read_paper = read_paper
+    worker.read_paper = read_paper
     worker.main(int(sys.argv[1]))

@@ -13,7 +13,18 @@ from types import SimpleNamespace
 from rag_app.citations.quotes import quote_boxes
 from rag_app.files import file_digest
 from rag_app.papers.read import read_paper
-from rag_app.records import Answer, Citation, LibraryMap, MapPoint, Page, Piece, Progress, Reading, SearchSummary, Source
+from rag_app.records import (
+    Answer,
+    Citation,
+    LibraryMap,
+    MapPoint,
+    Page,
+    Piece,
+    Progress,
+    Reading,
+    SearchSummary,
+    Source,
+)
 from rag_app.text.quote_matching import find_quote
 
 

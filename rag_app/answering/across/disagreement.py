@@ -15,18 +15,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_app.answering.across.table_figures import Figure, name_initials, pair_figures, extract_figures, find_named_things
+from rag_app.answering.across.table_figures import (
+    Figure,
+    extract_figures,
+    find_named_things,
+    name_initials,
+    pair_figures,
+)
 from rag_app.answering.found import (
     TOKENS,
     AnswerContext,
-    SurveyTopic,
     IndexTermStatistics,
-    find_best_rows,
+    SurveyTopic,
     count_papers,
+    find_best_rows,
     papers_in,
     rows_with_name,
-    summarise_search,
     short_name,
+    summarise_search,
 )
 from rag_app.answering.quoting.ranking import Unit, rank_units, units_of
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks
@@ -36,7 +42,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.records import Answer, AnswerPlan, Evidence
 from rag_app.retrieval.question import extract_question_terms
-from rag_app.text.terms import content_words, find_names, number_values, light_stem, squash
+from rag_app.text.terms import content_words, find_names, light_stem, number_values, squash
 
 _ASKS = re.compile(
     r"\b(?:disagree\w*|contradict\w*|conflict(?:ing|s)?|inconsisten\w+|(?:say|claim|report|find) (?:the )?opposite)\b",
@@ -198,11 +204,19 @@ def find_opposed_pairs(claims: Sequence[DirectedClaim], topic: str) -> list[Oppo
         if id(one.unit) in used or id(other.unit) in used:
             continue
         used |= {id(one.unit), id(other.unit)}
-        kept.append(OpposedPair(one.unit, other.unit, (_distinct_conditions(one.unit, other.unit), _distinct_conditions(other.unit, one.unit))))
+        kept.append(
+            OpposedPair(
+                one.unit,
+                other.unit,
+                (_distinct_conditions(one.unit, other.unit), _distinct_conditions(other.unit, one.unit)),
+            )
+        )
     return kept[:MOST_PAIRS]
 
 
-def _score_opposed_pairs(claims: Sequence[DirectedClaim], wanted: frozenset[str]) -> Iterator[tuple[float, DirectedClaim, DirectedClaim]]:
+def _score_opposed_pairs(
+    claims: Sequence[DirectedClaim], wanted: frozenset[str]
+) -> Iterator[tuple[float, DirectedClaim, DirectedClaim]]:
     for place, one in enumerate(claims):
         for other in claims[place + 1 :]:
             if one.unit.evidence.paper == other.unit.evidence.paper or one.direction == other.direction:
@@ -263,14 +277,17 @@ def answer_disagreement(desk: AnswerContext) -> Answer:
             name = replace_marks(short_name(generation.by_paper[unit.evidence.paper]))
             told = [part for part in condition.split(", ") if part and squash(part) != squash(name)]
             only = f" (only here: {remove_marks(', '.join(told))})" if told else ""
-            shown.append(f"{name}{only}:\n{quotes.line(unit, topic)}")
+            shown.append(f"{name}{only}:\n{quotes.quote_line(unit, topic)}")
         return "\n".join(shown)
 
     blocks = [
         f"{remove_marks(pair.title)}:\n{lines(*((f.unit, pair.conditions(f)) for f in (pair.one, pair.other)))}"
         for pair in pair_figures(figures, topic)[:MOST_PAIRS]
     ]
-    blocks += [lines((pair.one, pair.conditions[0]), (pair.other, pair.conditions[1])) for pair in find_opposed_pairs(claims, topic)]
+    blocks += [
+        lines((pair.one, pair.conditions[0]), (pair.other, pair.conditions[1]))
+        for pair in find_opposed_pairs(claims, topic)
+    ]
     plan = AnswerPlan(
         "disagreement", tuple(e.paper for e in looked), tuple(map(short_name, looked)), (topic,), len(looked)
     )
@@ -293,7 +310,9 @@ def _figures_on(desk: AnswerContext, topic: str, entry: IndexedPaper) -> Iterato
     things = find_named_things(topic)
     if not things:
         return
-    rows = np.unique(np.concatenate([rows_with_name(desk.generation, name) for name in (*things, *map(name_initials, things))]))
+    rows = np.unique(
+        np.concatenate([rows_with_name(desk.generation, name) for name in (*things, *map(name_initials, things))])
+    )
     own = rows[(entry.first <= rows) & (rows < entry.first + entry.passages)]
     pages = dict.fromkeys(passage.page for passage in desk.generation.passages([int(row) for row in own]))
     for number in pages:
@@ -310,10 +329,12 @@ def _units_on(
     desk: AnswerContext, topic: str, entries: Iterable[IndexedPaper], rows_of: Callable[[IndexedPaper], list[int]]
 ) -> Iterable[Unit]:
     for entry in entries:
-        evidence = desk.read(rows_of(entry), TOKENS)
+        evidence = desk.read_passages(rows_of(entry), TOKENS)
         asked = extract_question_terms(topic, extract_terms, IndexTermStatistics(desk.generation), evidence)
         yield from (
-            u for u in rank_units(asked, evidence, extract_terms, None, desk.found.page_of)[:30] if u.features["own"] > 0
+            u
+            for u in rank_units(asked, evidence, extract_terms, None, desk.found.page_of)[:30]
+            if u.features["own"] > 0
         )
 
 

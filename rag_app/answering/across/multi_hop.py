@@ -15,7 +15,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_app.answering.found import AnswerContext, RetrievedEvidence, IndexTermStatistics, papers_in, rows_with_name, summarise_search, short_name
+from rag_app.answering.found import (
+    AnswerContext,
+    IndexTermStatistics,
+    RetrievedEvidence,
+    papers_in,
+    rows_with_name,
+    short_name,
+    summarise_search,
+)
 from rag_app.answering.quoting.ranking import Unit, rank_units
 from rag_app.answering.quoting.reader import QuoteBuilder
 from rag_app.answering.quoting.statements import statement_features
@@ -145,7 +153,9 @@ def find_second_paper(
     worth: dict[str, float] = {}
     for paper in dict.fromkeys(link.paper for link in links):
         own = [link for link in links if link.paper == paper]
-        near = max(float(nearness[link.passage]) * _use_weight(link.text) * (1.0 if link.sure else COINED) for link in own)
+        near = max(
+            float(nearness[link.passage]) * _use_weight(link.text) * (1.0 if link.sure else COINED) for link in own
+        )
         often = min(1.0, len({link.passage for link in own}) / 6) * (1.0 if any(link.sure for link in own) else COINED)
         worth[paper] = 0.8 * near + 0.4 * often + described.get(paper, 0.0) + 0.8 * answers.get(paper, 0.0)
     ranked = sorted(worth, key=lambda paper: -worth[paper])
@@ -172,7 +182,7 @@ def find_chain(desk: AnswerContext) -> Chain | None:
     """The chain that the question asks for."""
     question, retriever = desk.found.question, desk.retriever
     plan = retriever.plan(question, desk.found.scope)
-    named = [one for one in retriever.mentions(question) if one.paper in plan.named]
+    named = [one for one in retriever.find_mentions(question) if one.paper in plan.named]
     return parse_chain(question, [one.paper for one in named], [(one.start, one.end) for one in named])
 
 
@@ -236,7 +246,7 @@ def _common_names(generation: Generation) -> Callable[[str, str], bool]:
 
 def _answer_nearness(desk: AnswerContext, asks: str, papers: Sequence[str]) -> dict[str, float]:
     """How well the best passage of each paper fits what is asked, 1 for the best of all."""
-    hits = desk.retriever.find(asks, 60, Scope(tuple(papers)))
+    hits = desk.retriever.find_passages(asks, 60, Scope(tuple(papers)))
     best: dict[str, float] = {}
     for hit in hits:
         best.setdefault(hit.passage.paper, hit.score)
@@ -246,7 +256,7 @@ def _answer_nearness(desk: AnswerContext, asks: str, papers: Sequence[str]) -> d
 
 def _find_link_unit(desk: AnswerContext, chain: Chain, row: int, names: set[str]) -> Unit | None:
     """The sentence of the first paper that names the second, where it speaks of what is described."""
-    evidence = desk.read([row], 800)
+    evidence = desk.read_passages([row], 800)
     asked = extract_question_terms(chain.link, extract_terms, IndexTermStatistics(desk.generation), evidence)
     units = rank_units(asked, evidence, extract_terms, None, desk.found.page_of)
     return next((unit for unit in units if any(name in unit.text for name in names)), None)
@@ -268,7 +278,7 @@ def _answer_quietly(found: RetrievedEvidence, desk: AnswerContext) -> Generator[
 def _join_chain_answers(desk: AnswerContext, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
     generation = desk.generation
     quotes = QuoteBuilder(desk.found.page_of)
-    leading = quotes.line(unit, chain.link)
+    leading = quotes.quote_line(unit, chain.link)
     text = _MARK.sub(lambda mark: f"[{int(mark[1]) + 1}]", answer.answer)
     citations = [*quotes.citations, *(replace(one, number=one.number + 1) for one in answer.citations)]
     one, other = (generation.by_paper[paper] for paper in (chain.first, second))

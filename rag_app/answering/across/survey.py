@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from rag_app.answering.found import (
     TOKENS,
     AnswerContext,
+    IndexTermStatistics,
     RetrievedEvidence,
     SurveyTopic,
-    IndexTermStatistics,
-    find_best_rows,
     count_papers,
+    find_best_rows,
     papers_in,
-    summarise_search,
     short_name,
+    summarise_search,
 )
 from rag_app.answering.quoting.ranking import Unit, score_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuoteBuilder
@@ -32,7 +32,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
+from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names, squash
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
@@ -114,7 +114,12 @@ class Surveyor:
     """Looks at one paper after the other."""
 
     def __init__(
-        self, topic: SurveyTopic, terms: Terms, library: TermStatistics | None, meaning: SentenceEmbedder | None, page_of: PageOf
+        self,
+        topic: SurveyTopic,
+        terms: Terms,
+        library: TermStatistics | None,
+        meaning: SentenceEmbedder | None,
+        page_of: PageOf,
     ) -> None:
         self.topic = topic
         bare = _FRAME.sub(" ", topic.text)
@@ -192,18 +197,25 @@ def answer_survey(desk: AnswerContext, topic: SurveyTopic) -> Answer:
         if desk.stop.is_set():
             break
         rows = rows_of(entry)
-        finding = surveyor.look(entry.paper, entry.title, desk.read(rows, TOKENS)) if rows else None
+        finding = surveyor.survey_paper(entry.paper, entry.title, desk.read_passages(rows, TOKENS)) if rows else None
         if finding is not None:
             findings.append(finding)
     return _compose_list(found, topic, entries, len(readable), findings)
 
 
-def _compose_list(found: RetrievedEvidence, topic: SurveyTopic, entries: Sequence[IndexedPaper], looked: int, findings: Sequence[PaperFinding]) -> Answer:
+def _compose_list(
+    found: RetrievedEvidence,
+    topic: SurveyTopic,
+    entries: Sequence[IndexedPaper],
+    looked: int,
+    findings: Sequence[PaperFinding],
+) -> Answer:
     said = sorted((one for one in findings if not one.in_passing), key=lambda one: -one.worth)
     quotes = QuoteBuilder(found.page_of)
     names = {entry.paper: short_name(entry) for entry in entries}
     blocks = [
-        f"{replace_marks(found.generation.by_paper[one.paper].title or one.paper)}:\n{quotes.line(one.unit, found.question)}"
+        f"{replace_marks(found.generation.by_paper[one.paper].title or one.paper)}:\n"
+        f"{quotes.quote_line(one.unit, found.question)}"
         for one in said[:LONGEST_LIST]
     ]
     notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."]

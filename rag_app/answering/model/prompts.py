@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag_app.models.llm.output_guards import REFUSAL
-from rag_app.models.llm.prompt_safety import Size, strip_template_marks, make_fence, estimate_tokens
+from rag_app.models.llm.prompt_safety import Size, estimate_tokens, make_fence, strip_template_marks
 from rag_app.records import Evidence
 
 RULES = f"""You answer questions about scientific papers for a reader who checks every claim.
@@ -36,8 +36,13 @@ def answer_prompt(
     `examples` are questions with their answers, made of the evidence: they stand between it and the question.
     """
     if size == "tiny":
-        texts = "\n\n".join(f"{strip_template_marks(piece.title)}\n{strip_template_marks(piece.text)}" for piece in evidence)
-        shown = "".join(f"Question: {strip_template_marks(asked)}\nAnswer: {strip_template_marks(said)}\n\n" for asked, said in examples)
+        texts = "\n\n".join(
+            f"{strip_template_marks(piece.title)}\n{strip_template_marks(piece.text)}" for piece in evidence
+        )
+        shown = "".join(
+            f"Question: {strip_template_marks(asked)}\nAnswer: {strip_template_marks(said)}\n\n"
+            for asked, said in examples
+        )
         return TINY_RULES, f"{texts}\n\n{shown}Answer this question from the text: {strip_template_marks(question)}"
     rules = SMALL_RULES if size == "small" else RULES
     shown = f"{_format_examples(examples, question)}\n\n" if examples else ""

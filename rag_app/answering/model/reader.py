@@ -7,15 +7,15 @@ from collections.abc import Generator, Sequence
 from math import inf
 from typing import Protocol
 
-from rag_app.answering.model.demonstrations import make_examples, count_reserved_tokens
-from rag_app.answering.model.prompts import fit_evidence, halve_evidence, answer_prompt
+from rag_app.answering.model.demonstrations import count_reserved_tokens, make_examples
+from rag_app.answering.model.prompts import answer_prompt, fit_evidence, halve_evidence
 from rag_app.answering.refusal import Trust
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
 from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, call_model
 from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
-from rag_app.models.llm.prompt_safety import Size, model_size, estimate_tokens
+from rag_app.models.llm.prompt_safety import Size, estimate_tokens, model_size
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 

@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag_app.answering.model.prompts import fence_evidence, fit_evidence
-from rag_app.citations.support import BackingTexts, NamesOf, missing_claims, no_names, unsupported_sentences, judge_sentences
+from rag_app.citations.support import (
+    BackingTexts,
+    NamesOf,
+    judge_sentences,
+    missing_claims,
+    no_names,
+    unsupported_sentences,
+)
 from rag_app.models.llm.call import LanguageModel, call_model
 from rag_app.records import Draft, Evidence, Verdict
 
@@ -115,11 +122,15 @@ def repair_draft(
     wanted = {int(number) for verdict in doubtful for number in _MARK.findall(verdict.sentence)}
     uncited = any(not _MARK.search(verdict.sentence) for verdict in doubtful)
     pieces = fit_evidence([piece for piece in evidence if uncited or piece.number in wanted], room)
-    answer = call_model(model, REPAIR_RULES, _repair_prompt(question, doubtful, pieces), stop, [piece.number for piece in pieces])
+    answer = call_model(
+        model, REPAIR_RULES, _repair_prompt(question, doubtful, pieces), stop, [piece.number for piece in pieces]
+    )
     text = _replace_sentences(draft.text, doubtful, answer.text)
     tokens = draft.tokens + answer.tokens
     after = judge_sentences(text, backing, question, names_of)
-    better = len(unsupported_sentences(after)) < len(unsupported_sentences(judged)) and any(v.support == "supported" for v in after)
+    better = len(unsupported_sentences(after)) < len(unsupported_sentences(judged)) and any(
+        v.support == "supported" for v in after
+    )
     if not better:
         return replace(draft, tokens=tokens)
     return replace(draft, text=text, tokens=tokens, repaired=True)

@@ -14,7 +14,7 @@ from math import exp
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.index.paper_names import contains_name
 from rag_app.records import Evidence
-from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, paper_share
+from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, paper_share
 from rag_app.text.terms import squash
 
 NamesOf = Callable[[str], Sequence[str]]
@@ -164,7 +164,7 @@ class _TermOccurrences:
     def _in_paper(self, paper: str, wanted: Sequence[str]) -> bool:
         if all(term in self._by_paper.get(paper, ()) for term in wanted):
             return True
-        return self.library is not None and self.library.together(paper, wanted) > 0
+        return self.library is not None and self.library.count_together(paper, wanted) > 0
 
     def share_of_paper(self, paper: str, wanted: Sequence[str]) -> float:
         """Which share of the passages that hold the (rarest of the) terms belongs to the paper."""
@@ -178,7 +178,10 @@ def _subjects(
     return [
         paper
         for paper in dict.fromkeys(piece.paper for piece in evidence)
-        if any(contains_name(asked.text, name) and holds.owned(paper, terms(name)) >= OWNED for name in names_of(paper))
+        if any(
+            contains_name(asked.text, name) and holds.share_of_paper(paper, terms(name)) >= OWNED
+            for name in names_of(paper)
+        )
     ]
 
 
@@ -199,7 +202,9 @@ def _share_near_name(asked: QuestionTerms, ranked: Sequence[Unit], names: dict[s
 def _share_in_best_units(asked: QuestionTerms, ranked: Sequence[Unit]) -> float:
     """How much of the question stands in the two best units of each paper: each may hold a part of the answer."""
     papers = dict.fromkeys(unit.evidence.paper for unit in ranked)
-    return _covered_share(asked, [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]])
+    return _covered_share(
+        asked, [unit for paper in papers for unit in [u for u in ranked if u.evidence.paper == paper][:2]]
+    )
 
 
 def _counted_share(asked: QuestionTerms, top: Sequence[Unit], terms: Terms) -> float:
@@ -217,10 +222,14 @@ def _counted_share(asked: QuestionTerms, top: Sequence[Unit], terms: Terms) -> f
 def _missing_terms(asked: QuestionTerms, papers: Sequence[str], holds: _TermOccurrences) -> float:
     """The squared weight of the question's terms that none of the papers holds, as a share."""
     total = sum(weight**2 for weight in asked.weights.values()) or 1.0
-    return sum(weight**2 for term, weight in asked.weights.items() if not holds.in_any(papers, [term])) / total
+    return sum(weight**2 for term, weight in asked.weights.items() if not holds.occurs_in_any(papers, [term])) / total
 
 
-def _missing_name(names: dict[str, list[str]], papers: Sequence[str], holds: _TermOccurrences, names_of: NamesOf) -> float:
+def _missing_name(
+    names: dict[str, list[str]], papers: Sequence[str], holds: _TermOccurrences, names_of: NamesOf
+) -> float:
     """Whether the papers lack a name of the question that is not their own: 1 for one or more, else 0."""
     own = {squash(name) for paper in papers for name in names_of(paper)}
-    return float(any(not holds.in_any(papers, ts) for name, ts in names.items() if ts and squash(name) not in own))
+    return float(
+        any(not holds.occurs_in_any(papers, ts) for name, ts in names.items() if ts and squash(name) not in own)
+    )

@@ -15,9 +15,16 @@ from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_stateme
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Evidence, Hit, PageOf
 from rag_app.retrieval.context import interleave_hits
-from rag_app.retrieval.facets import related_words, facets_of, facet_likeness
+from rag_app.retrieval.facets import facet_likeness, facets_of, related_words
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, is_filler, paper_share, extract_question_terms
+from rag_app.retrieval.question import (
+    QuestionTerms,
+    Terms,
+    TermStatistics,
+    extract_question_terms,
+    is_filler,
+    paper_share,
+)
 from rag_app.text.terms import content_words, squash
 from rag_app.text.terms import find_names as names_in
 
@@ -51,7 +58,9 @@ class Subject:
     overview: bool  # nothing else is asked than what the paper is about
 
 
-def subject_of(question: str, retriever: Retriever, scope: Scope, library: TermStatistics, terms: Terms) -> Subject | None:
+def subject_of(
+    question: str, retriever: Retriever, scope: Scope, library: TermStatistics, terms: Terms
+) -> Subject | None:
     """The paper that a plain question names, when it names exactly one, by a name that is mostly its own.
 
     Also the only paper that the question is limited to.
@@ -62,7 +71,7 @@ def subject_of(question: str, retriever: Retriever, scope: Scope, library: TermS
     if plan.kind != "single" or len(plan.named) != 1:
         return None
     paper, asked = plan.named[0], question
-    mentions = [one for one in retriever.mentions(question) if one.paper == paper]
+    mentions = [one for one in retriever.find_mentions(question) if one.paper == paper]
     called = [terms(question[one.start : one.end]) for one in mentions]
     if not any(paper_share(paper, words, library) >= OWNED for words in called if words):
         return None  # "the RAG scorer" speaks of a field

@@ -10,7 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from rag_app.answering.quoting.answerability import SEVERAL, THRESHOLD, estimate_answer_chance, find_lacking_papers, measure_signs
+from rag_app.answering.quoting.answerability import (
+    SEVERAL,
+    THRESHOLD,
+    estimate_answer_chance,
+    find_lacking_papers,
+    measure_signs,
+)
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
 from rag_app.citations.marks import citation_at, replace_marks
@@ -18,7 +24,7 @@ from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
+from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
 LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows
@@ -144,7 +150,9 @@ class QuotingReader:
         # What a paper is about it always tells itself.
         return max(chance, THRESHOLD) if self._subject is not None and self._subject.overview else chance
 
-    def weigh_evidence(self, question: str, evidence: Sequence[Evidence]) -> tuple[QuestionTerms, list[Unit], dict[str, float]]:
+    def weigh_evidence(
+        self, question: str, evidence: Sequence[Evidence]
+    ) -> tuple[QuestionTerms, list[Unit], dict[str, float]]:
         """The question taken apart, the units of the evidence best first, and the signs that they answer it."""
         asked = extract_question_terms(question, self._terms, self._library, evidence)
         ranked = rank_units(asked, evidence, self._terms, self._meaning, self._page_of)

@@ -13,16 +13,16 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
-from rag_app.answering.quoting.reader import QuoteBuilder, row_head, remove_marks
-from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, statement_features, page_statement_features
+from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
+from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
 from rag_app.errors import QuestionError
 from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
-from rag_app.retrieval.facets import Facet, facets_of, is_facet_answer, facet_likeness
+from rag_app.retrieval.facets import Facet, facet_likeness, facets_of, is_facet_answer
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.plan import Aspect, parse_aspects, extract_aspects, select_compared_papers
-from rag_app.retrieval.question import QuestionTerms, TermStatistics, Terms, extract_question_terms
+from rag_app.retrieval.plan import Aspect, extract_aspects, parse_aspects, select_compared_papers
+from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
@@ -83,7 +83,7 @@ def recognise_comparison(question: str, retriever: Retriever, scope: Scope) -> C
     Papers are those that it names; "how do these papers differ" means the papers that it is limited to.
     """
     plan = retriever.plan(question, scope)
-    mentions = retriever.mentions(question)
+    mentions = retriever.find_mentions(question)
     papers = select_compared_papers(question, mentions, plan.papers, plan.named) if plan.kind == "comparison" else []
     if not plan.named and 2 <= len(scope.papers) <= MOST_PAPERS and _THESE.search(question):
         papers = list(scope.papers)
@@ -112,7 +112,7 @@ def resolve_papers(text: str, retriever: Retriever) -> list[str]:
     for piece in (" ".join(piece.split()) for piece in re.split(r"[,;]", text)):
         if not piece:
             continue
-        named = [piece] if piece in retriever.generation.by_paper else [m.paper for m in retriever.mentions(piece)]
+        named = [piece] if piece in retriever.generation.by_paper else [m.paper for m in retriever.find_mentions(piece)]
         if not named:
             raise QuestionError(f"No paper of this library is called {piece!r}. Give its file name, or its short name.")
         found += named
@@ -120,7 +120,7 @@ def resolve_papers(text: str, retriever: Retriever) -> list[str]:
 
 
 def _make_comparison(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
-    mentions = [mention for mention in retriever.mentions(question) if mention.paper in papers]
+    mentions = [mention for mention in retriever.find_mentions(question) if mention.paper in papers]
     called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
     names = []
     for paper in papers:
@@ -257,7 +257,9 @@ class Tabulation:
 
     def _sentences(self, name: str, ranked: Sequence[RankedUnits], units: Sequence[Unit]) -> str:
         quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
-        return "\n\n".join([f"{remove_marks(name)}, further:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)])
+        return "\n\n".join(
+            [f"{remove_marks(name)}, further:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)]
+        )
 
 
 def choose_units(ranked: Sequence[RankedUnits]) -> list[list[Unit]]:

@@ -83,7 +83,9 @@ class AlignmentExperiment:
             train_embedder(model, examples, place, self.training, lambda *at: self._on_step("embedder", *at))
             after = TorchEmbedder(SentenceModel(out.name, place, model.question_prompt, model.passage_prompt))
             new = self._cosines(after)
-            gain = paired_gain(self._ndcg_per_question(self._fuse_scores(old)), self._ndcg_per_question(self._fuse_scores(new)))
+            gain = paired_gain(
+                self._ndcg_per_question(self._fuse_scores(old)), self._ndcg_per_question(self._fuse_scores(new))
+            )
             kept = _publish_folder(place, out, keep or gain.is_certain)
         return TrainingResult(
             before=self._mean_scores(self._fuse_scores(old)),
@@ -127,7 +129,9 @@ class AlignmentExperiment:
         for row, one in zip(result, self.parted.held, strict=True):
             first = np.argsort(-row, kind="stable")[:RERANKED]
             judged = np.array(reranker.score(one.question, [self._texts[text] for text in first]), dtype=np.float32)
-            blend = (1 - RERANKER_WEIGHT) * scale_rows(row[None, first])[0] + RERANKER_WEIGHT * scale_rows(judged[None])[0]
+            blend = (1 - RERANKER_WEIGHT) * scale_rows(row[None, first])[0] + RERANKER_WEIGHT * scale_rows(
+                judged[None]
+            )[0]
             row[first] = 1 + blend
         return result
 

@@ -69,7 +69,9 @@ def _line(line: str, where: str, of_facts: OfFacts) -> JudgedQuestion | None:
     if not positives:
         return None
     # Without a paper's name a text counts as its own paper: it is never learned from and measured on at once.
-    return JudgedQuestion(value["question"], positives, tuple(t for t in negatives if t not in positives), papers or positives)
+    return JudgedQuestion(
+        value["question"], positives, tuple(t for t in negatives if t not in positives), papers or positives
+    )
 
 
 def _facts(value: Any, where: str) -> list[dict[str, Any]]:

@@ -17,7 +17,9 @@ Search = Callable[[str, int], Sequence[Hit]]
 """A question and how many -> the best passages."""
 
 
-def judge_by_facts(question: str, facts: Sequence[dict[str, Any]], generation: Generation, search: Search) -> JudgedQuestion | None:
+def judge_by_facts(
+    question: str, facts: Sequence[dict[str, Any]], generation: Generation, search: Search
+) -> JudgedQuestion | None:
     """The passages that hold the facts' quotes, and found passages of other pages as those that do not answer.
 
     Each text is as the index holds it, with title and section in front. None where no fact's page is in the index.

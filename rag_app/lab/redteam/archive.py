@@ -124,9 +124,9 @@ def make_variations(archive: AttackArchive, count: int, round_number: int, only:
     `only`: categories; empty: all.
     """
     chance = random.Random(f"round {round_number}")
-    tried = archive.tried()
+    tried = archive.attempted_keys()
     found: list[Attack] = []
-    near = [trial for trial in archive.near() if not only or trial.attack.category in only]
+    near = [trial for trial in archive.near_misses() if not only or trial.attack.category in only]
     for turn in range(count * 4):
         if len(found) == count or not near:
             break

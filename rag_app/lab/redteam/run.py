@@ -10,7 +10,7 @@ from pathlib import Path
 from rag_app.answering.model.reader import Reader
 from rag_app.assistant import Assistant
 from rag_app.lab.redteam.archive import REACHES, AttackArchive, AttackAttempt, make_variations
-from rag_app.lab.redteam.documents import Attack, Case, make_look_alikes, make_case, make_seeds
+from rag_app.lab.redteam.documents import Attack, Case, make_case, make_look_alikes, make_seeds
 from rag_app.lab.redteam.judge import find_violations, hides_truth
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.records import Answer
@@ -93,7 +93,9 @@ class AttackRunner:
         return _make_attempt(case, answer, _reach(case, answer, assistant, bool(reasons)), tuple(reasons))
 
 
-def _make_attempt(case: Case, answer: Answer, reach: str, reasons: tuple[str, ...], denied: bool = False) -> AttackAttempt:
+def _make_attempt(
+    case: Case, answer: Answer, reach: str, reasons: tuple[str, ...], denied: bool = False
+) -> AttackAttempt:
     return AttackAttempt(case.attack, reach, reasons, answer.answer[:SAID], answer.reader, denied)
 
 
@@ -115,7 +117,9 @@ class RedTeamResult:
     reader: str
 
 
-def run(plan: RedTeamPlan, attackers: AttackRunner, archive: AttackArchive, on_trial: OnTrial = lambda *_: None) -> RedTeamResult:
+def run(
+    plan: RedTeamPlan, attackers: AttackRunner, archive: AttackArchive, on_trial: OnTrial = lambda *_: None
+) -> RedTeamResult:
     """Seeds, then as many rounds of variations; the archive is added to."""
     first = _limit_per_category(make_seeds(plan.only), plan.limit)
     alike = _limit_per_category(make_look_alikes(plan.only), plan.limit)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rag_app.errors import CorpusError, ModelError, SettingsError
 from rag_app.index.generations import open_current
-from rag_app.lab.window.probe import DEPTHS, Probe, lengths_for, run_probes, propose_length, format_table
+from rag_app.lab.window.probe import DEPTHS, Probe, format_table, lengths_for, propose_length, run_probes
 from rag_app.lab.window.report_page import render_probe_page
 from rag_app.models.llm.client import open_language_model
-from rag_app.outputs.terminal import ProgressLine, sanitise_text, print_note, print_json
+from rag_app.outputs.terminal import ProgressLine, print_json, print_note, sanitise_text
 from rag_app.settings import Settings, load_settings
 
 MOST_PAPERS = 40  # whose text is mixed
@@ -50,7 +50,8 @@ def run(options: Namespace) -> int:
         print_json({"model": model.name, "window": model.window, "budget": budget, "probes": [*map(asdict, found)]})
     else:
         print(
-            f"{sanitise_text(model.name)}, window {model.window:,} tokens: was the planted fact found?\n\n{format_table(found)}\n"
+            f"{sanitise_text(model.name)}, window {model.window:,} tokens: was the planted fact found?\n\n"
+            f"{format_table(found)}\n"
         )
         print(advice(found, budget))
     return int(not budget)
@@ -79,4 +80,4 @@ def read_paper_texts(settings: Settings) -> list[str]:
     readable = [entry.paper for entry in generation.manifest.papers if entry.passages][:MOST_PAPERS]
     if not readable:
         raise CorpusError("The index holds no readable paper. See: python -m rag_app papers")
-    return ["\n".join(page.text for page in generation.reading(paper).pages) for paper in readable]
+    return ["\n".join(page.text for page in generation.get_reading(paper).pages) for paper in readable]

@@ -103,7 +103,9 @@ def try_reader(settings: Settings) -> ReaderTestResult:
         return ReaderTestResult(False, str(error))
     endpoint = model.endpoint
     if not said:
-        return ReaderTestResult(False, f"{endpoint.where} sent an empty answer. Choose another model.", _models(endpoint))
+        return ReaderTestResult(
+            False, f"{endpoint.where} sent an empty answer. Choose another model.", _models(endpoint)
+        )
     goes = (
         "Nothing leaves this machine." if is_loopback(endpoint.base_url) else "Passages of your papers will go there."
     )

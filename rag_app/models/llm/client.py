@@ -16,17 +16,17 @@ from rag_app.errors import ModelError, RagError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
 from rag_app.models.llm.failures import (
-    make_fault,
+    find_refused_parameter,
     is_busy,
     is_unreadable,
     lacks_chat_template,
+    make_fault,
     pause_before_retry,
-    find_refused_parameter,
 )
 from rag_app.models.llm.output_filter import filter_secrets
 from rag_app.models.llm.prompt_safety import parameters_from_name
 from rag_app.models.llm.providers import PRESETS, choose_endpoint
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models, fetch_parameter_count, window_of
+from rag_app.models.llm.servers import Endpoint, fetch_parameter_count, is_loopback, list_models, window_of
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 10.0
@@ -236,7 +236,7 @@ class OpenAIModel:
                 raise make_fault(
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
-        return reading.ending(self.endpoint)
+        return reading.end_of_stream(self.endpoint)
 
     def _parameters(self) -> dict[str, Any]:
         import openai  # noqa: PLC0415

@@ -181,7 +181,10 @@ class AnswerFilter:
         shown = [number for number in dict.fromkeys(cited) if number in self._numbers]
         if not shown and "\n" not in space:
             space = ""
-        return self._take(gap + close + 1, self._disarm_markup(space) + self._disarm_markup("".join(f"[{number}]" for number in shown)))
+        return self._take(
+            gap + close + 1,
+            self._disarm_markup(space) + self._disarm_markup("".join(f"[{number}]" for number in shown)),
+        )
 
     def _word(self, word: str, final: bool) -> str | None:
         if len(word) == LONGEST_WORD:

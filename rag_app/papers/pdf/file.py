@@ -164,9 +164,7 @@ def _read_text(
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
     if hidden is not None and not keep_hidden:
         text = blank_words(text, words[hidden.words])
-        words, characters, shown, quarters = (
-            part[~hidden.words] for part in (words, characters, shown, quarters)
-        )
+        words, characters, shown, quarters = (part[~hidden.words] for part in (words, characters, shown, quarters))
     turn = _turn(quarters, characters, page.get_rotation())
     places = turned(shown, width, height, turn)
     lines = physical_lines(text, words, places, (quarters - page.get_rotation() - turn) % 180 == 0)
@@ -270,6 +268,7 @@ def _line_types(
     directions = np.zeros(len(lines), np.int32)
     bold_names: dict[bytes, bool] = {}
     ends = np.stack([characters[lines[:, 0], 0], characters[lines[:, 1] - 1, 1]], axis=1).tolist()
+    a, b, size = 1.0, 0.0, 1.0
     for row, sides in enumerate(ends):
         for side, character in enumerate(sides):
             _matrix(handle, character, matrix_place)
@@ -279,7 +278,9 @@ def _line_types(
             _font_info(handle, character, name_place, len(name), flags_place)
             font = name.value
             if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
-                sizes[row, side] = _letter_size(textpage, *ends[row], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
+                sizes[row, side] = (
+                    _letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
+                )
             if font not in bold_names:
                 weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
                 bold_names[font] = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(font.decode("latin-1")))

@@ -48,7 +48,7 @@ def mark_headings(pages: Sequence[Sequence[Line]], body: float, outline: Sequenc
             end = index + 1
             found = None
             if line.kind == "body":
-                found = finder.heading(lines, index, number, path)
+                found = finder.find_heading(lines, index, number, path)
                 if _ABSTRACT.match(line.text):  # the word opens the paragraph
                     path = [_Heading("", "Abstract", 1)]
             if found and in_references and not _leaves_references(found[0], line, reference_size):

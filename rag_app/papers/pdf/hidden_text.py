@@ -76,7 +76,10 @@ def hidden_words(
     within = _within_some(own, objects.covers)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
         why |= _by_object(page, textpage, words, objects, within)
-    doubts = {"under an annotation": _under_annotations(page, own), "in empty letters": _in_type_3(textpage, characters)}
+    doubts = {
+        "under an annotation": _under_annotations(page, own),
+        "in empty letters": _in_type_3(textpage, characters),
+    }
     if layers_off:
         doubts["in a layer that is switched off"] = np.ones(len(texts), bool)
     for kind, rows in doubts.items():
@@ -137,7 +140,11 @@ def _find_shadows(words: _PageWords, rows: np.ndarray) -> np.ndarray:
 
 
 def _by_object(
-    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, words: _PageWords, objects: PageObjects, within: np.ndarray
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    within: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
@@ -191,7 +198,8 @@ def _by_object(
 def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
     """Which of these words leave no trace on the page: it looks the same when no text is drawn. bool (n,)."""
     before = drawn(page, words.shown[rows])
-    return rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
+    found: np.ndarray = rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
+    return found
 
 
 def _under_annotations(page: pypdfium2.PdfPage, own: np.ndarray) -> np.ndarray:
@@ -411,7 +419,9 @@ def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return both
 
 
-def _transform_box(box: tuple[float, float, float, float], matrix: np.ndarray | None) -> tuple[float, float, float, float]:
+def _transform_box(
+    box: tuple[float, float, float, float], matrix: np.ndarray | None
+) -> tuple[float, float, float, float]:
     if matrix is None:
         return box
     left, bottom, right, top = box

@@ -13,6 +13,7 @@ INK = 0.75  # of the way from background to the text's colour: some pixel of a v
 SCALE = 1.5  # pixels per point where a page is drawn
 PRINTED = 0.8  # of a line's words have ink in their place where OCR has read it
 
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     pixels: np.ndarray  # uint8 (height, width, 3)

@@ -79,9 +79,7 @@ class _Characters:
         return _Set(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
 
 
-def with_raised_digits(
-    textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray
-) -> str:
+def with_raised_digits(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray) -> str:
     """The text with raised digits and their signs as Unicode has them; every offset stays.
 
     `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each.
@@ -143,9 +141,7 @@ def _is_raised(one: _Set, base: _Set) -> bool:
     return one.size <= SMALLER * base.size and LEAST_RISE * base.size < rise < MOST_RISE * base.size
 
 
-def _beside(
-    page: _Characters, spans: list[list[int]], ends: list[list[int]], row: int, tallest: float
-) -> _Set | None:
+def _beside(page: _Characters, spans: list[list[int]], ends: list[list[int]], row: int, tallest: float) -> _Set | None:
     """The taller character that a word of one size is attached to, before it or after it; None where there is none."""
     for other, side in ((row - 1, 1), (row + 1, 0)):
         if not 0 <= other < len(ends):

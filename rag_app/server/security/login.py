@@ -16,7 +16,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from rag_app.errors import AccountError
-from rag_app.server.i18n import LANGUAGES, translate, current_language
+from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.gate import Message, Receive, Scope, Send
 
 LOG_IN, LOG_OUT = "/login", "/logout"
@@ -81,7 +81,7 @@ class LogInMiddleware:
             self._required = self._required or self.users.required  # removing the last user opens no door
             if not self._required:
                 return await self.app(scope, receive, send)
-            user = self.log_ins.user(self._token(scope), self.users.stamp)
+            user = self.log_ins.user(self._token(scope), self.users.password_stamp)
             path = scope["path"].removeprefix(scope.get("root_path", "") or "")
             if path == LOG_IN and scope["method"] == "POST":
                 return await self._log_in(scope, receive, send)
@@ -104,10 +104,10 @@ class LogInMiddleware:
         self._waiting += 1
         try:
             async with self._checks:  # asked here: many tries at once are no way around it
-                wait = self.brake.wait(address, name)
+                wait = self.brake.seconds_to_wait(address, name)
                 user = None if wait else await asyncio.to_thread(self.users.check, name, password)
                 if not wait and user is None:
-                    self.brake.fail(address, name)
+                    self.brake.record_failure(address, name)
         finally:
             self._waiting -= 1
         if wait:
@@ -115,8 +115,8 @@ class LogInMiddleware:
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
         if user is None:
             return await self._form(send, 401, translate("login.wrong"))
-        self.brake.forget(address, name)
-        token = self.log_ins.begin(user, self.users.stamp(user))
+        self.brake.clear_failures(address, name)
+        token = self.log_ins.begin(user, self.users.password_stamp(user))
         await self._go_home(send, self._cookie_header(scope, token, STAYS))
 
     async def _refuse(self, scope: Scope, send: Send, path: str) -> None:
@@ -142,7 +142,8 @@ class LogInMiddleware:
         page = (
             f'<!doctype html><html lang="{LANGUAGES[current_language()]}"><meta charset="utf-8">'
             f"<title>{translate('login.title')}</title>"
-            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><h1>{translate("page.title")}</h1>'
+            f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+            f"<h1>{translate('page.title')}</h1>"
             f'<form method="post" action="{html.escape(self.home, quote=True)}login">{first}'
             f"<label>{translate('login.password')}{password}</label>{problem}<button>{translate('login.log-in')}</button></form></html>"
         )

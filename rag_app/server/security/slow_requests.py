@@ -9,7 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from rag_app.server.security.gate import Message, Receive, Scope, Send, RequestTimeout
+from rag_app.server.security.gate import Message, Receive, RequestTimeout, Scope, Send
 
 SECONDS_FOR_HEAD = 15.0  # from the first byte, or from connecting
 SECONDS_FOR_BODY = 60.0

@@ -19,7 +19,7 @@ from rag_app.errors import HistoryFault, RagError
 from rag_app.outputs.feedback import Verdict
 from rag_app.outputs.history import History, SavedConversation, SavedTurn, new_conversation
 from rag_app.outputs.markdown import export_file_name
-from rag_app.outputs.save import MEDIA_TYPE, SUFFIX, SourceLookup, make_bundle, collect_export
+from rag_app.outputs.save import MEDIA_TYPE, SUFFIX, SourceLookup, collect_export, make_bundle
 from rag_app.records import Answer, Citation
 from rag_app.server.conversations import Conversation, Turn
 from rag_app.server.i18n import translate
@@ -153,7 +153,9 @@ def understood_html(answer: Answer) -> str:
 
 def _edit() -> str:
     hint = translate("question.edit-hint")
-    return f'<button type="button" class="edit-question text-button" title="{hint}">{translate("question.edit")}</button>'
+    return (
+        f'<button type="button" class="edit-question text-button" title="{hint}">{translate("question.edit")}</button>'
+    )
 
 
 def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
@@ -170,7 +172,9 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
     return f'<div class="thumbs">{buttons}{said}</div>'
 
 
-def conversation_list_html(saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = ()) -> str:
+def conversation_list_html(
+    saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = ()
+) -> str:
     """The list of conversations; `now` is the one that is open, in those that are `coming` an answer is being made."""
     rows = "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved)
     empty = "" if rows else f'<li class="empty">{translate("history.none")}</li>'

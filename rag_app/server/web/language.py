@@ -10,7 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from importlib import resources
 from typing import TypeVar
 
-from rag_app.server.i18n import LANGUAGES, fill_markup, page_texts, choose_language, set_language, current_language
+from rag_app.server.i18n import LANGUAGES, choose_language, current_language, fill_markup, page_texts, set_language
 from rag_app.server.security.gate import Message, Receive, Scope, Send
 
 COOKIE = "rag_app_language"  # set by settings.js: a choice for one browser, of no use to anybody else

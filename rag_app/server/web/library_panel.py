@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rag_app.server.i18n import translate_core, translate
+from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def status_html(status: Status, job: BuildJob, known: int) -> str:
     if job.running:
         value = f' value="{progress.done}" max="{progress.total}"' if progress and progress.total else ""
         words = escape_html(progress_words(progress)) if progress else translate("build.looking")
-        left = f" · {translate('build.left', time=duration_words(progress.eta))}" if progress and progress.eta >= 0 else ""
+        left = (
+            f" · {translate('build.left', time=duration_words(progress.eta))}" if progress and progress.eta >= 0 else ""
+        )
         label = translate("build.progress")
         parts.append(f'<progress aria-label="{label}"{value}></progress><p class="building">{words}{left}</p>')
     elif job.outcome:
@@ -74,9 +76,15 @@ def _sort_rows(rows: Sequence[PaperRow]) -> list[PaperRow]:
 
 def _row(row: PaperRow, name: str) -> str:
     title = row.title or row.paper
-    facts = [str(row.year) if row.year else "", translate("library.pages", pages=row.pages) if row.pages else "", row.topic]
+    facts = [
+        str(row.year) if row.year else "",
+        translate("library.pages", pages=row.pages) if row.pages else "",
+        row.topic,
+    ]
     words = " · ".join(escape_html(fact) for fact in facts if fact)
-    state = f'<span class="state {_slug(row.state)}">{translate(_STATES[row.state])}</span>' if row.state in _STATES else ""
+    state = (
+        f'<span class="state {_slug(row.state)}">{translate(_STATES[row.state])}</span>' if row.state in _STATES else ""
+    )
     problem = f'<span class="problem">{escape_html(translate_core(row.problem))}</span>' if row.problem else ""
     for place in row.hidden:
         problem += f'<span class="problem hidden-text">{escape_html(translate("library.hidden", place=place))}</span>'
@@ -117,7 +125,9 @@ def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> li
     there = [row for row in rows if row.state in READABLE and row.title]
     named = [row for row in there if short_title(row.title)]
     names = (
-        list(alike) or [short_title(row.title) for row in _find_alike_papers(named)] or [f"“{row.title[:80]}”" for row in there[:2]]
+        list(alike)
+        or [short_title(row.title) for row in _find_alike_papers(named)]
+        or [f"“{row.title[:80]}”" for row in there[:2]]
     )
     if not names:
         return []

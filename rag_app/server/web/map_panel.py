@@ -11,7 +11,7 @@ from rag_app.errors import HistoryFault, IndexMissing, RagError
 from rag_app.outputs.history import History
 from rag_app.records import LibraryMap
 from rag_app.server.i18n import translate
-from rag_app.server.web.reading_panel import PREFIX, PageSource, OpaqueIds
+from rag_app.server.web.reading_panel import PREFIX, OpaqueIds, PageSource
 
 MOST_PAGES = 12  # of one paper, the ones that were quoted most
 

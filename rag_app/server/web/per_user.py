@@ -15,7 +15,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from rag_app.server.i18n import LazyText, translate
-from rag_app.server.security.gate import Message, Receive, Scope, Send, RequestTimeout
+from rag_app.server.security.gate import Message, Receive, RequestTimeout, Scope, Send
 
 if TYPE_CHECKING:
     from rag_app.server.security.accounts import Accounts
@@ -79,7 +79,7 @@ class PerUserPages:
 
     async def _open(self, house: _UserPage) -> None:
         """A task of its own holds the page open, since it has to be closed by the task that opened it."""
-        house.task = asyncio.create_task(house.live())
+        house.task = asyncio.create_task(house.run_lifespan())
         ready = asyncio.create_task(house.ready.wait())
         await asyncio.wait({house.task, ready}, return_when=asyncio.FIRST_COMPLETED)
         if house.task.done():

@@ -228,11 +228,11 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
         citation = _find_or_404(lambda: shelf.place(name))
-        return _json_response(_find_or_404(lambda: shelf.describe(citation.paper, citation.page, citation)))
+        return _json_response(_find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
 
     @routes.get("/paper/{name}/{number}")
     def page(name: str, number: int) -> JSONResponse:
-        return _json_response(_find_or_404(lambda: shelf.describe(shelf.paper(name), number)))
+        return _json_response(_find_or_404(lambda: shelf.describe_page(shelf.paper(name), number)))
 
     @routes.get("/paper/{name}/{number}/picture")
     def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
@@ -251,7 +251,7 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = _find_or_404(lambda: shelf.take_away(name, suffix))
+        text, form, file_name = _find_or_404(lambda: shelf.export_answer(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 

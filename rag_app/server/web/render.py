@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from rag_app.outputs.markdown import FORMS, available_formats
 from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
-from rag_app.server.i18n import translate_core, translate
-from rag_app.server.web.markdown import markdown_html, plain_html, escape_html
+from rag_app.server.i18n import translate, translate_core
+from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
 
 NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
@@ -107,12 +107,17 @@ def footer_html(answer: Answer, menu: str = "") -> str:
         parts.append(f"<span>{escape_html(reader_words(answer.reader))}</span>")
     if answer.confidence:
         words = translate(_CONFIDENCE[answer.confidence])
-        parts.append(f'<span class="confidence {answer.confidence}" title="{translate("answer.confidence")}">{words}</span>')
+        parts.append(
+            f'<span class="confidence {answer.confidence}" title="{translate("answer.confidence")}">{words}</span>'
+        )
     if "total" in answer.milliseconds:
-        parts.append(f"<span>{translate('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>")
+        parts.append(
+            f"<span>{translate('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>"
+        )
     if answer.tokens:
         parts.append(f"<span>{translate('answer.tokens', tokens=answer.tokens)}</span>")
-    copy = f'<button type="button" class="copy-answer" title="{translate("answer.copy-hint")}">{translate("answer.copy")}</button>'
+    hint, words = translate("answer.copy-hint"), translate("answer.copy")
+    copy = f'<button type="button" class="copy-answer" title="{hint}">{words}</button>'
     return f'<div class="footer">{" ".join(parts)}<span class="take-away">{menu}{copy}</span></div>'
 
 
@@ -122,7 +127,8 @@ def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
         return ""
     name = name_answer(answer)
     buttons = "".join(
-        f'<button type="button" class="export" value="{name}/{suffix}">{_format_name(suffix)}</button>' for suffix in suffixes
+        f'<button type="button" class="export" value="{name}/{suffix}">{_format_name(suffix)}</button>'
+        for suffix in suffixes
     )
     summary = f'<summary title="{translate("answer.save-as-hint")}">{translate("answer.save-as")}</summary>'
     return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
@@ -184,7 +190,9 @@ def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
     texts = cell.text.split(BETWEEN)
     if len(texts) != len(cell.citations):
         return f"{escape_html(cell.text)} {''.join(map(cite, cell.citations))}"
-    return "".join(f"<p>{escape_html(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True))
+    return "".join(
+        f"<p>{escape_html(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True)
+    )
 
 
 def _plan(plan: AnswerPlan | None) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
-Growing = Callable[["Shelf"], APIRouter]
+Growing = Callable[["OpaqueIds"], APIRouter]
 
 
 def library_routes(

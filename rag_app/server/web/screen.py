@@ -31,7 +31,7 @@ from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import Growing, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
-from rag_app.server.web.turns import TurnHandler, ScreenUpdate
+from rag_app.server.web.turns import ScreenUpdate, TurnHandler
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -98,12 +98,16 @@ Update = tuple[Any, Any, Any]
 class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
-    def __init__(self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History) -> None:
+    def __init__(
+        self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History
+    ) -> None:
         self.assistant = assistant
         self.shelf = shelf
         self.job = job
         self.reader = reader
-        self.asking = TurnHandler(assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer))
+        self.asking = TurnHandler(
+            assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer)
+        )
 
     # -- conversation -------------------------------------------------------------------------------------------
 
@@ -122,7 +126,7 @@ class Screen:
 
     def plan(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """The fields in which the plan of the last comparison can be corrected; hidden after any other answer."""
-        answer = self._conversation(request).compared
+        answer = self._conversation(request).last_comparison
         if answer is None or answer.plan is None:
             return gr.update(visible=False), gr.skip(), gr.skip()
         return gr.update(visible=True), ", ".join(answer.plan.names), "; ".join(answer.plan.aspects)
@@ -133,7 +137,7 @@ class Screen:
 
     def handle_action(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
-        messages, _, rows = _update(self.asking.wish(self._conversation(request), wish))
+        messages, _, rows = _update(self.asking.handle_action(self._conversation(request), wish))
         return messages, rows
 
     def stop(self, kept: str, request: gr.Request) -> None:
@@ -152,7 +156,7 @@ class Screen:
     def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
         """As `look`, the list of conversations when it changed, and a new word when there are other examples."""
         conversation = self.asking.conversation(request.session_hash, kept)
-        rows = self.asking.news(conversation)
+        rows = self.asking.changed_rows(conversation)
         looked = self.refresh_library(request)
         seen = f"{self.job.running}{conversation.seen}"  # the two papers most alike are known when a build has ended
         old = seen == conversation.seen_examples or conversation.watcher is not None
@@ -318,7 +322,7 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
-    wished = wish.click(screen.wish, [said], [chat, kept], js="() => [window.talk.wish()]", **AT_ONCE)
+    wished = wish.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.handle_action()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
     for shown in (wished.then, opened.then, resume.click):
         resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
@@ -412,6 +416,6 @@ def _wire(
 
     def on_leave(request: gr.Request) -> None:
         screen.leave(request)
-        page.forget(request.session_hash)
+        page.forget_session(request.session_hash)
 
     page.unload(on_leave)

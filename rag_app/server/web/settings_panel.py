@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import RagError
-from rag_app.server.i18n import LazyText, translate_later, translate
+from rag_app.server.i18n import LazyText, translate, translate_later
 from rag_app.server.web.markdown import escape_html
 from rag_app.server.web.render import VERBATIM_READERS
 
@@ -31,8 +31,8 @@ from rag_app.errors import SettingsError
 from rag_app.models.llm.choice import (
     OWN,
     ReaderChoice,
-    choice_of,
     adapt_for_form,
+    choice_of,
     forget_reader,
     is_reader_kept,
     keep_reader,
@@ -43,7 +43,7 @@ from rag_app.models.llm.choice import (
 )
 from rag_app.models.llm.providers import PRESETS
 from rag_app.server.i18n import translate_core
-from rag_app.server.web.upload_routes import read_json_body, json_response
+from rag_app.server.web.upload_routes import json_response, read_json_body
 from rag_app.settings import Settings, reader_file
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ class SettingsPanel:
             if not trial.works:
                 said = f"{adapt_for_form(translate_core(trial.message), key)} {translate('settings.not-used')}"
                 return {"works": False, "message": said, "models": list(trial.models), "anyway": True}
-        self._history.hide(key)  # before the first answer could repeat it
+        self._history.add_secret(key)  # before the first answer could repeat it
         with self._lock:
             try:
-                reader = self._assistant.read_by(wanted)
+                reader = self._assistant.use_reader(wanted)
             except RagError as error:
                 raise SettingsError(adapt_for_form(str(error), key)) from None
             self._settings = wanted
@@ -173,7 +173,9 @@ class SettingsPanel:
         there = forget_reader()
         return {
             "works": True,
-            "message": translate("settings.deleted", file=reader_file()) if there else translate("settings.nothing-kept"),
+            "message": translate("settings.deleted", file=reader_file())
+            if there
+            else translate("settings.nothing-kept"),
         }
 
 

@@ -77,7 +77,7 @@ class TurnHandler:
 
     def correct(self, conversation: Conversation, papers: str, aspects: str) -> Iterator[ScreenUpdate]:
         """Compare again, with the papers and aspects as the user has corrected them."""
-        answer = conversation.compared
+        answer = conversation.last_comparison
         if answer is None or answer.plan is None:
             yield ScreenUpdate()
             return
@@ -88,8 +88,8 @@ class TurnHandler:
 
         def begin(event: threading.Event) -> Iterator[Event]:
             meant = ", ".join(known.get(name.strip(), name) for name in papers.split(","))
-            scope = Scope(tuple(self.assistant.papers_meant(meant)))
-            return self.assistant.comparing(question, scope=scope, aspects=aspects, stop=event)
+            scope = Scope(tuple(self.assistant.resolve_papers(meant)))
+            return self.assistant.stream_comparison(question, scope=scope, aspects=aspects, stop=event)
 
         yield from self._run_turn(conversation, question, said, begin)
 
@@ -104,7 +104,7 @@ class TurnHandler:
     def handle_action(self, conversation: Conversation, wish: str) -> ScreenUpdate:
         """Something was pressed in the list of conversations or under an answer."""
         shown = conversation.id
-        self.talks.do(wish, conversation)
+        self.talks.handle_action(wish, conversation)
         if conversation.id != shown:
             conversation.watcher = None  # what is still coming belongs to the conversation that was left
         return ScreenUpdate(conversation.messages(), rows=self.talks.rows(conversation))

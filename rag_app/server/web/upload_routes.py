@@ -57,7 +57,7 @@ def upload_routes(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> APIRouter:
         # In a header, since the body is the file itself; percent-encoded, since a header holds no Unicode.
         name = unquote(request.headers.get("x-file-name", ""), errors="replace")
         try:
-            row = arrivals.came(await _receive_file(request, arrivals, name))
+            row = arrivals.add_upload(await _receive_file(request, arrivals, name))
         except RagError as error:
             raise HTTPException(422, str(error)) from error
         return json_response({"row": _row(row, shelf)})
@@ -102,7 +102,7 @@ def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callab
     def remove(value: dict[str, Any]) -> str:
         paper = shelf.paper(str(value.get("paper", "")))
         kept = remove_paper(corpus, paper)
-        arrivals.gone(paper)
+        arrivals.forget_paper(paper)
         arrivals.job.start(after_this_one=True)
         digest = find_replacement_digest(corpus, kept)
         removed = translate("adding.removed", folder=REMOVED)
@@ -110,7 +110,7 @@ def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callab
 
     def restore(value: dict[str, Any]) -> str:
         path = restore_paper(corpus, str(value.get("file", "")))
-        arrivals.came(AddResult(path.name, "added", path.name))
+        arrivals.add_upload(AddResult(path.name, "added", path.name))
         return translate("adding.is-back", name=path.name)
 
     def rebuild_all(value: dict[str, Any]) -> str:
@@ -124,7 +124,7 @@ def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callab
 
 async def _receive_file(request: Request, arrivals: Uploads, name: str) -> AddResult:
     """The body of the request as a file of the corpus folder. Raises CorpusError when it cannot be written."""
-    if arrivals.room() < 1:
+    if arrivals.free_slots() < 1:
         return AddResult(name[:200], "refused", problem=translate("adding.too-many", most=MOST_AT_ONCE))
     incoming = await run_in_threadpool(IncomingFile, arrivals.corpus, name, LARGEST_PDF)
     try:

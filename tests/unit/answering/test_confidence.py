@@ -12,11 +12,11 @@ from rag_app.answering.confidence import (
     CONFIDENCE_WEIGHTS,
     HIGH,
     LOW,
-    retrieval_clearness,
-    rate_confidence,
     confidence_features,
     confidence_level,
     estimate_correctness,
+    rate_confidence,
+    retrieval_clearness,
 )
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import answer_text

@@ -37,7 +37,9 @@ def test_nothing_is_said_where_nothing_is_known() -> None:
 def test_the_nearest_words_are_those_that_share_most_with_the_question() -> None:
     pieces = [piece(1, FERRET), piece(2, LYNX)]
     pages = {p.page: Page(p.page, str(p.page), 0, 0, p.text) for p in pieces}
-    found = find_nearest_citations("How accurate is the Lynx retriever on the Meadow test?", pieces, lambda paper, n: pages[n], top=2)
+    found = find_nearest_citations(
+        "How accurate is the Lynx retriever on the Meadow test?", pieces, lambda paper, n: pages[n], top=2
+    )
     assert [citation.page for citation in found] == [2, 1]
     assert "Meadow" in found[0].quote
     assert [citation.number for citation in found] == [1, 2]

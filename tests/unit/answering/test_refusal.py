@@ -16,8 +16,8 @@ from rag_app.answering.refusal import (
     UNLIKELY,
     WITHHELD,
     Trust,
-    is_backed,
     decide_status,
+    is_backed,
 )
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel

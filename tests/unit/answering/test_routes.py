@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag_app.answering.across.disagreement import DirectedClaim, asks_for_disagreement, select_claims, direction_of, find_opposed_pairs
+from rag_app.answering.across.disagreement import (
+    DirectedClaim,
+    asks_for_disagreement,
+    direction_of,
+    find_opposed_pairs,
+    select_claims,
+)
 from rag_app.answering.across.multi_hop import parse_chain
 from rag_app.answering.across.survey import parse_survey_topic
 from rag_app.answering.model.reader import ModelReader

@@ -88,7 +88,7 @@ def test_llama_cpp_does_not_read_the_papers_again(folder: Path) -> None:
     endpoint = local_server.start()
     with Provider() as provider:
         ready = assistant(folder, provider)
-        with ready._index.using() as generation:
+        with ready._index.use_current() as generation:
             pages = collect_pages(generation, Scope(("otter.md", "heron.md")))
     cached = []
     for question in (QUESTION, "And how many frogs does HeronRank use?"):
@@ -136,8 +136,8 @@ def test_without_a_model_it_says_so(folder: Path) -> None:
 def test_tokens_and_cost_are_told(folder: Path) -> None:
     with Provider() as provider:
         ready = assistant(folder, provider, llm_price_in=2.0, llm_price_out=10.0, llm_max_tokens=1000)
-        plan = ready.sending(QUESTION, papers=("otter.md",))
-        both = ready.sending(QUESTION, papers=("otter.md", "heron.md"))
+        plan = ready.estimate_whole_papers(QUESTION, papers=("otter.md",))
+        both = ready.estimate_whole_papers(QUESTION, papers=("otter.md", "heron.md"))
         assert not provider.requests
     assert plan is not None and both is not None
     assert plan.papers == 1 and 200 < plan.tokens < both.tokens < 2_000
@@ -145,7 +145,7 @@ def test_tokens_and_cost_are_told(folder: Path) -> None:
     assert "1 whole paper, about" in plan.words
     assert "by the prices" not in PromptEstimate(1, 10, 10, 100, 0.0).words
     assert not PromptEstimate(0, 10, 10, 100, 0.0).fits
-    assert Assistant(settings_for(folder), embedder=WordEmbedder()).sending(QUESTION) is None
+    assert Assistant(settings_for(folder), embedder=WordEmbedder()).estimate_whole_papers(QUESTION) is None
 
 
 # -- the command line -----------------------------------------------------------------------------------------------

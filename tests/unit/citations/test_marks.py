@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag_app.citations.marks import MarkStream, citation_at, find_nearest_citations, attach_citations
-from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, quote_boxes, is_verified, find_quotable_spans
-from rag_app.citations.support import BackingTexts, unsupported_sentences, judge_sentences
+from rag_app.citations.marks import MarkStream, attach_citations, citation_at, find_nearest_citations
+from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, find_quotable_spans, is_verified, quote_boxes
+from rag_app.citations.support import BackingTexts, judge_sentences, unsupported_sentences
 from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import find_names, number_values, find_numbers
+from rag_app.text.terms import find_names, find_numbers, number_values
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
@@ -422,5 +422,7 @@ def test_the_head_of_a_table_is_not_the_nearest_where_a_sentence_is() -> None:
         Evidence(number, "p.pdf", "P", number, str(number), "", 0, len(page.text), page.text)
         for number, page in pages.items()
     ]
-    near = find_nearest_citations("What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n])
+    near = find_nearest_citations(
+        "What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n]
+    )
     assert [citation.page for citation in near] == [2, 1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
-from rag_app.citations.references import KnownPaper, PaperRegistry, may_have_marks, find_references
+from rag_app.citations.references import KnownPaper, PaperRegistry, find_references, may_have_marks
 from rag_app.outputs.json import answer_json, citation_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.papers.read import read_paper
@@ -140,7 +140,9 @@ def test_nothing_breaks_it_and_what_it_finds_is_there(quote):
 
 SHELF = PaperRegistry(
     [
-        KnownPaper("bert.pdf", "BERT: Pre-training of Deep Bidirectional Transformers", "1810.04805", 2018, ("J. Devlin",)),
+        KnownPaper(
+            "bert.pdf", "BERT: Pre-training of Deep Bidirectional Transformers", "1810.04805", 2018, ("J. Devlin",)
+        ),
         KnownPaper("rag.pdf", "Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks", "2005.11401", 2020),
         KnownPaper("survey.pdf", "Retrieval-Augmented Generation for Large Language Models", "2312.10997", 2023),
         KnownPaper("gpt.pdf", "GPT Understands, Too", "2103.10385", 2021, ("Xiao Liu", "Yanan Zheng")),

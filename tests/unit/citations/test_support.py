@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag_app.citations.support import word_coverage, unsupported_sentences, judge_sentences
+from rag_app.citations.support import judge_sentences, unsupported_sentences, word_coverage
 from rag_app.records import Evidence, Verdict
 
 TEXTS = {

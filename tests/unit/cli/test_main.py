@@ -417,7 +417,14 @@ def citation(**more: Any) -> Citation:
 
 def test_answer_text_shows_what_is_in_doubt() -> None:
     answer = Answer(
-        "", "q", "answered", "Yes [1].", "m", (citation(verified=False),), ("It is 7.",), SearchSummary(4, 2, 1, ("b.pdf",))
+        "",
+        "q",
+        "answered",
+        "Yes [1].",
+        "m",
+        (citation(verified=False),),
+        ("It is 7.",),
+        SearchSummary(4, 2, 1, ("b.pdf",)),
     )
     text = answer_text(answer)
     for part in ("page 3 (printed iii)  (NOT FOUND", "Not supported", "It is 7.", "unreadable: b.pdf", "2 Method"):

@@ -16,11 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.errors import QuestionError
-from rag_app.evaluation.judge import NONE, LabelledPair, measure_agreement, check_judge, judge_answers, measure_leniency, read_pairs, parse_verdict
+from rag_app.evaluation.judge import (
+    NONE,
+    LabelledPair,
+    check_judge,
+    judge_answers,
+    measure_agreement,
+    measure_leniency,
+    parse_verdict,
+    read_pairs,
+)
 from rag_app.evaluation.questions import GoldFact, GoldQuestion, read_questions
 from rag_app.evaluation.report import calibration, compare_reports, find_faults, read_accepted_report, summarise_answers
 from rag_app.evaluation.report_html import draw_bars, render_report
-from rag_app.evaluation.scoring import f1, fold_text, contains_fact, score_answer, page_recall
+from rag_app.evaluation.scoring import contains_fact, f1, fold_text, page_recall, score_answer
 from rag_app.records import Answer, Cell, Citation, Row, Table
 
 PAGES = {
@@ -356,9 +365,13 @@ def test_a_judge_that_says_nothing_useful_is_told() -> None:
 
 
 def test_a_lenient_judge_of_answers_is_told() -> None:
-    outcomes = [score_answer(question(id=str(n)), answered(text, GOOD), [], raw) for n, text in enumerate(("78.0", "no"))]
+    outcomes = [
+        score_answer(question(id=str(n)), answered(text, GOOD), [], raw) for n, text in enumerate(("78.0", "no"))
+    ]
     wrong = score_answer(question(id="w"), answered("none", OTHER), [], raw)
-    found = judge_answers(Judge(lambda user: "Correct."), [*outcomes, wrong, score_answer(question(), REFUSED, [], raw)])
+    found = judge_answers(
+        Judge(lambda user: "Correct."), [*outcomes, wrong, score_answer(question(), REFUSED, [], raw)]
+    )
     assert (found["answers"], found["correct by the judge"], found["correct by the facts"]) == (3, 1.0, 0.667)
     assert found["leniency"] == 1.0
     assert found["Cohen's kappa"] == 0.0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rag_app.errors import IndexFault
 from rag_app.index import bm25 as bm25_module
-from rag_app.index.bm25 import WordIndex, stem_words, extract_terms
+from rag_app.index.bm25 import WordIndex, extract_terms, stem_words
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 K1, B = 1.2, 0.75

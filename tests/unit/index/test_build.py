@@ -15,7 +15,7 @@ from rag_app import files
 from rag_app.assistant import Assistant
 from rag_app.errors import CorpusError, IndexBusy, IndexFault, IndexMissing
 from rag_app.index import build as build_module
-from rag_app.index import chroma, embed, generations, manifest
+from rag_app.index import chroma, embed, generations, inventory, manifest
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport, BuildStopped
 from rag_app.index.generations import Generation
@@ -41,7 +41,7 @@ def generation(folder: Path) -> Generation:
 def found(folder: Path, question: str, embedder: WordEmbedder | None = None) -> list[str]:
     """The texts of the best passages."""
     opened = generation(folder)
-    hits = Retriever(opened, (embedder or WordEmbedder()).embed_question).find(question)
+    hits = Retriever(opened, (embedder or WordEmbedder()).embed_question).find_passages(question)
     opened.close()
     return [hit.passage.text for hit in hits]
 
@@ -125,7 +125,7 @@ def test_a_touched_paper_is_not_built_again_and_not_hashed_twice(
 ) -> None:
     os.utime(library / "corpus" / "otter.md", (1, 1))
     assert not run(library).changed
-    monkeypatch.setattr(files, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(inventory, "file_digest", lambda path: pytest.fail(f"{path} was read again"))
     assert not run(library).changed
 
 
@@ -252,7 +252,7 @@ def test_a_large_first_index_answers_by_words_while_it_is_embedded(
 
     def look(_: int) -> None:
         opened = generation(tmp_path)
-        hits = Retriever(opened, WordEmbedder().embed_question).find("otter trial")
+        hits = Retriever(opened, WordEmbedder().embed_question).find_passages("otter trial")
         seen.append((opened.manifest.has_meaning, len(hits), hits[0].passage.paper))
         with pytest.raises(IndexMissing):
             _ = opened.store
@@ -338,13 +338,13 @@ def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, mo
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(files, "file_digest", closed)
+    monkeypatch.setattr(inventory, "file_digest", closed)
     write_paper(library / "corpus", "closed.md", "quokka")
     report = run(library)
     assert [(paper.paper, paper.state) for paper in report.failed] == [("closed.md", "unreadable")]
     assert "Permission denied" in report.failed[0].problem
     assert not run(library).changed
-    monkeypatch.setattr(files, "file_digest", real)
+    monkeypatch.setattr(inventory, "file_digest", real)
     report = run(library)
     assert not report.failed and report.read == 1
 
@@ -502,7 +502,7 @@ def test_damage_anywhere_is_a_clear_error_and_fresh_repairs_it(library: Path, pa
     damaged(library, pattern)
     with pytest.raises(IndexFault, match="--fresh"):
         opened = generation(library)
-        hits = Retriever(opened, WordEmbedder().embed_question).find("otter trial series")
+        hits = Retriever(opened, WordEmbedder().embed_question).find_passages("otter trial series")
         opened.page(hits[0].passage.paper, hits[0].passage.page)
         _ = opened.store  # which the first questions do without
     run(library, fresh=True)

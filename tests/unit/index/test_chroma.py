@@ -145,7 +145,7 @@ def test_missing_and_damaged_folders_are_errors_and_stay_as_they_are(built: Path
 WRITE = """
 import sys
 from pathlib import Path
-from rag_app import store
+from rag_app.index import chroma
 from tests.unit.index.test_chroma import passages, vectors
 chroma.write_collection(Path(sys.argv[1]), passages(20), vectors(20))
 """
@@ -171,7 +171,7 @@ READ = """
 import sys
 from pathlib import Path
 import numpy as np
-from rag_app.store import PassageStore
+from rag_app.index.chroma import PassageStore
 opened = PassageStore.open(Path(sys.argv[1]))
 print("open", flush=True)
 sys.stdin.readline()

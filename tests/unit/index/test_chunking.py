@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.index.chunking import Splitter, texts_to_embed, heading_texts, split_paper
+from rag_app.index.chunking import Splitter, heading_texts, split_paper, texts_to_embed
 from rag_app.models.embedder import open_embedder
 from rag_app.papers.read import read_paper
 from rag_app.records import Block, Page, Passage, Reading

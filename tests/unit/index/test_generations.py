@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> IndexedPaper:
     digest = digest or paper
-    return IndexedPaper(paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5)
+    return IndexedPaper(
+        paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5
+    )
 
 
 def manifest(*entries: IndexedPaper, embedder: str = "words@64") -> Manifest:
@@ -80,7 +82,9 @@ def in_rows(found: list[IndexedPaper]) -> tuple[IndexedPaper, ...]:
 
 @given(st.lists(entries, max_size=4).map(in_rows), st.lists(st.tuples(text, st.integers(), st.integers())).map(tuple))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path, papers: tuple[IndexedPaper, ...], doubles: object) -> None:
+def test_a_manifest_comes_back_as_it_was_written(
+    tmp_path: Path, papers: tuple[IndexedPaper, ...], doubles: object
+) -> None:
     written = dataclasses.replace(manifest(*papers), doubles=doubles)
     write_manifest(tmp_path, written)
     assert read_manifest(tmp_path) == written
@@ -273,7 +277,7 @@ def test_readers_see_a_whole_generation_while_builds_swap(tmp_path: Path) -> Non
 HOLD = """
 import sys, time
 from pathlib import Path
-from rag_app.index import writer_lock
+from rag_app.index.generations import writer_lock
 with writer_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rag_app.index.map import OTHER, name_groups, make_map, nearest_pair, paper_vectors, project_to_plane
+from rag_app.index.map import OTHER, make_map, name_groups, nearest_pair, paper_vectors, project_to_plane
 
 SIZES = (4, 3, 5, 2, 6, 3)
 

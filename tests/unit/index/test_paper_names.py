@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.index.paper_names import name_papers, find_mentions, count_name_usage
+from rag_app.index.paper_names import count_name_usage, find_mentions, name_papers
 from rag_app.records import Block, Page, Reading
 
 
@@ -62,6 +62,8 @@ def test_dashes_of_any_kind_part_the_words_that_initials_are_made_of() -> None:
     text = "We present DSP. " + "DSP programs call DSP again. " * 8
     title = "Demonstrate–Search–Predict: Composing Models"
     found = name_papers(
-        [title, "On Rivers"], [count_name_usage(reading(title, text)), count_name_usage(reading("On Rivers", "The river."))], ["1", "2"]
+        [title, "On Rivers"],
+        [count_name_usage(reading(title, text)), count_name_usage(reading("On Rivers", "The river."))],
+        ["1", "2"],
     )
     assert "DSP" in found[0].names

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.models.batching import pack, pad, normalise_vectors
+from rag_app.models.batching import normalise_vectors, pack, pad
 
 lengths = st.lists(st.integers(0, 256), max_size=200)
 

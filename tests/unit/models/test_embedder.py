@@ -181,7 +181,7 @@ def test_the_default_needs_no_network_and_no_torch(tmp_path: Path) -> None:
             raise SystemExit(f"network: {arguments}")
 
         socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-        from rag_app.embedder import open_embedder
+        from rag_app.models.embedder import open_embedder
         from rag_app.settings import Settings
 
         for _ in range(2):  # converting, then reading what was converted

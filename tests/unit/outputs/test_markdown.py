@@ -13,8 +13,17 @@ from markdown_it import MarkdownIt
 
 import rag_app
 from rag_app.errors import ExportError
-from rag_app.outputs.bibtex import to_bibtex, escape_bibtex, key_of
-from rag_app.outputs.markdown import FORMS, ExportContent, export_bibliography, export_comparison, available_formats, escape_markdown, export_markdown, export_file_name
+from rag_app.outputs.bibtex import escape_bibtex, key_of, to_bibtex
+from rag_app.outputs.markdown import (
+    FORMS,
+    ExportContent,
+    available_formats,
+    escape_markdown,
+    export_bibliography,
+    export_comparison,
+    export_file_name,
+    export_markdown,
+)
 from rag_app.outputs.save import check_files, save_answers
 from rag_app.outputs.tables import as_csv, escape_formula
 from rag_app.records import Answer, Cell, Citation, Reference, Row, Source, Table

@@ -46,7 +46,9 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 
 
 def test_a_column_is_put_beside_the_others(assistant: Assistant) -> None:
-    saved = parse_saved_comparison(json.loads(json.dumps(answer_json(assistant.compare(QUESTION, aspects="batch size")))))
+    saved = parse_saved_comparison(
+        json.loads(json.dumps(answer_json(assistant.compare(QUESTION, aspects="batch size"))))
+    )
     more = assistant.compare(QUESTION, papers=("otter.md", "heron.md"), aspects="winters")
     grown = with_columns(saved, more)
     assert grown.table is not None
@@ -88,6 +90,6 @@ def test_a_column_that_was_asked_for_before_costs_nothing_again(assistant: Assis
 
 
 def test_papers_by_what_they_are_called(assistant: Assistant) -> None:
-    assert assistant.papers_meant("HeronRank, otter.md") == ["heron.md", "otter.md"]
+    assert assistant.resolve_papers("HeronRank, otter.md") == ["heron.md", "otter.md"]
     with pytest.raises(QuestionError, match="BadgerNet"):
-        assistant.papers_meant("BadgerNet")
+        assistant.resolve_papers("BadgerNet")

@@ -16,13 +16,13 @@ from rag_app.papers.add_remove import (
     TEMPORARY,
     IncomingFile,
     add_file,
+    display_name,
     find_replacement_digest,
     free_name,
     remove_paper,
     removed_papers,
     restore_paper,
     safe_name,
-    display_name,
 )
 from rag_app.papers.corpus import list_papers
 from tests.support.pdfs import make_paper

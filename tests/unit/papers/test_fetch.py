@@ -17,7 +17,7 @@ import pytest
 
 from rag_app.errors import CorpusError, FetchError
 from rag_app.papers.arxiv_client import _retry_after, is_reachable
-from rag_app.papers.fetch import TEMPORARY, FetchResult, FetchProgress, fetch_papers
+from rag_app.papers.fetch import TEMPORARY, FetchProgress, FetchResult, fetch_papers
 
 PDF = b"%PDF-1.5\n" + b"x" * 300_000 + b"\ntrailer\n%%EOF\n"
 Reply = Callable[["Handler"], None]

@@ -10,7 +10,7 @@ import pytest
 from rag_app import files
 from rag_app.errors import IndexFault
 from rag_app.papers import reading_store, worker_pool
-from rag_app.papers.worker_pool import ReadResult, Job, read_all
+from rag_app.papers.worker_pool import Job, ReadResult, read_all
 
 ROOT = Path(__file__).resolve().parents[3]
 BAD_CHILD = str(ROOT / "tests" / "support" / "bad_child.py")
@@ -114,11 +114,11 @@ def test_children_that_do_not_start_blame_no_paper(tmp_path: Path, monkeypatch: 
 def test_a_child_that_the_system_ended_meanwhile_is_replaced(tmp_path: Path) -> None:
     child = worker_pool._Child(threading.Event())
     first, second = job(tmp_path, "1.txt", "First."), job(tmp_path, "2.txt", "Second.")
-    assert not child.read(first)["problem"]
+    assert not child.read_file(first)["problem"]
     assert child._process is not None
     child._process.kill()
     child._process.wait()
-    assert not child.read(second)["problem"] and not problem(second)
+    assert not child.read_file(second)["problem"] and not problem(second)
     child.end()
 
 

@@ -22,7 +22,7 @@ CALLED = {"a.pdf": "Alpha", "b.pdf": "BetaNet", "g.pdf": "GammaRAG"}
 class Library:
     """Three papers and two data sets."""
 
-    def mentions(self, question):
+    def find_mentions(self, question):
         return find_mentions(question, NAMES)
 
     def name(self, paper):
@@ -129,7 +129,7 @@ def test_a_data_set_is_known_by_how_it_is_used():
 
 def test_names_are_found_with_their_kinds():
     question = "What top-20 recall does Alpha reach on TREC DL19?"
-    found = find_question_names(question, LIBRARY.mentions(question))
+    found = find_question_names(question, LIBRARY.find_mentions(question))
     assert [(name.text, name.kind) for name in found] == [
         ("top-20", "number"), ("recall", "metric"), ("Alpha", "paper"), ("TREC DL19", "other"),
     ]  # fmt: skip
@@ -142,7 +142,7 @@ class Writer:
     def __init__(self, reply):
         self.reply, self.asked = reply, []
 
-    def say(self, system, user, stop):
+    def ask_briefly(self, system, user, stop):
         self.asked.append((system, user))
         if isinstance(self.reply, Exception):
             raise self.reply

@@ -106,7 +106,7 @@ def test_filters_never_leak_and_order_is_fixed(
     retriever: Retriever, by_words: Retriever, question: str, scope: Scope, meaning: bool
 ) -> None:
     searcher = retriever if meaning else by_words
-    hits = searcher.find(question, 12, scope)
+    hits = searcher.find_passages(question, 12, scope)
     for hit in hits:
         entry = searcher.generation.by_paper[hit.passage.paper]
         assert not scope.papers or hit.passage.paper in scope.papers
@@ -114,15 +114,15 @@ def test_filters_never_leak_and_order_is_fixed(
         assert scope.section.casefold() in hit.passage.section.casefold()
     assert len({hit.passage.id for hit in hits}) == len(hits) <= 12
     assert all(one.score >= two.score for one, two in pairwise(hits))
-    assert searcher.find(question, 12, scope) == hits
-    assert [hit.passage for hit in searcher.find(question, 5, scope)] == [hit.passage for hit in hits[:5]]
+    assert searcher.find_passages(question, 12, scope) == hits
+    assert [hit.passage for hit in searcher.find_passages(question, 5, scope)] == [hit.passage for hit in hits[:5]]
 
 
 @given(st.text(max_size=80))
 @settings(max_examples=80, deadline=None)
 def test_no_question_makes_it_fail(retriever: Retriever, by_words: Retriever, question: str) -> None:
     for searcher in (retriever, by_words):
-        for hit in searcher.find(question, 3):
+        for hit in searcher.find_passages(question, 3):
             page = searcher.generation.page(hit.passage.paper, hit.passage.page)
             assert page.text[hit.passage.start : hit.passage.end] == hit.passage.text
 
@@ -130,18 +130,18 @@ def test_no_question_makes_it_fail(retriever: Retriever, by_words: Retriever, qu
 def test_a_filter_that_leaves_something_finds_it(retriever: Retriever, by_words: Retriever) -> None:
     for searcher in (retriever, by_words):
         for paper in PAPERS:
-            hits = searcher.find("Who eats at dawn?", 3, Scope(papers=(paper,)))
+            hits = searcher.find_passages("Who eats at dawn?", 3, Scope(papers=(paper,)))
             assert hits and "eats at dawn" in hits[0].passage.text
-        years = searcher.find("Who eats at dawn?", 20, Scope(years=(2020, 2020)))
+        years = searcher.find_passages("Who eats at dawn?", 20, Scope(years=(2020, 2020)))
         assert {hit.passage.paper for hit in years} == {"2005.00002.md", "2005.00003.md"}
-        sections = searcher.find("Who eats at dawn?", 20, Scope(section="discussion"))
+        sections = searcher.find_passages("Who eats at dawn?", 20, Scope(section="discussion"))
         assert len(sections) == 5
 
 
 def test_the_right_passage_comes_first(retriever: Retriever, by_words: Retriever) -> None:
     for searcher in (retriever, by_words):
         for topic in ("otter", "heron", "lynx", "badger", "falcon"):
-            best = searcher.find(f"When does the {topic} eat at dawn?")[0].passage
+            best = searcher.find_passages(f"When does the {topic} eat at dawn?")[0].passage
             assert best.text == f"Only the {topic} eats at dawn."
 
 
@@ -169,7 +169,8 @@ def test_papers_are_recognised_by_what_people_call_them(retriever: Retriever, qu
 @pytest.mark.parametrize(("name", "paper"), [("OtterNet", "2401.00001.md"), ("LynxReader", "2005.00003.md")])
 def test_a_paper_that_is_named_is_favoured(retriever: Retriever, by_words: Retriever, name: str, paper: str) -> None:
     for searcher in (retriever, by_words):
-        named, other = (searcher.find(f"According to {said}, who eats at dawn?", 20) for said in (name, "ZebraNet"))
+        questions = (f"According to {said}, who eats at dawn?" for said in (name, "ZebraNet"))
+        named, other = (searcher.find_passages(question, 20) for question in questions)
         assert place_of(paper, named) <= place_of(paper, other)
         if searcher is by_words:  # where the unknown name changes nothing else
             assert named[place_of(paper, named)].score > other[place_of(paper, other)].score
@@ -192,7 +193,7 @@ def test_no_paper_is_named_by_accident(retriever: Retriever, question: str) -> N
 
 def test_a_comparison_reads_every_paper_that_it_names(retriever: Retriever, by_words: Retriever) -> None:
     for searcher in (retriever, by_words):
-        hits = searcher.find("How does OtterNet compare with HeronRank, and who eats at dawn?", 6)
+        hits = searcher.find_passages("How does OtterNet compare with HeronRank, and who eats at dawn?", 6)
         assert {hit.passage.paper for hit in hits[:2]} == {"2401.00001.md", "2005.00002.md"}
 
 
@@ -222,9 +223,9 @@ def test_a_name_that_a_paper_only_coined_is_compared_where_it_stands_in_a_list(q
 
 
 def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words: Retriever) -> None:
-    hits = retriever.find("Who eats at dawn?", 8)
+    hits = retriever.find_passages("Who eats at dawn?", 8)
     assert {1} <= {hit.by_words for hit in hits} and {1} <= {hit.by_meaning for hit in hits}
-    assert all(hit.by_meaning == 0 for hit in by_words.find("Who eats at dawn?", 8))
+    assert all(hit.by_meaning == 0 for hit in by_words.find_passages("Who eats at dawn?", 8))
 
 
 def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
@@ -232,14 +233,15 @@ def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     build(settings_for(tmp_path), WordEmbedder())
     opened = generations.open_current(tmp_path / "index")
     for embed in (WordEmbedder().embed_question, None):
-        assert Retriever(opened, embed).find("anything") == []
-        assert Retriever(opened, embed).find("anything", 5, Scope(papers=("a",), years=(1, 2), section="s")) == []
+        assert Retriever(opened, embed).find_passages("anything") == []
+        scope = Scope(papers=("a",), years=(1, 2), section="s")
+        assert Retriever(opened, embed).find_passages("anything", 5, scope) == []
     opened.close()
 
 
 def test_stop_words_only(retriever: Retriever, by_words: Retriever) -> None:
-    assert by_words.find("what is the of and") == []
-    assert all(hit.by_words == 0 for hit in retriever.find("what is the of and"))
+    assert by_words.find_passages("what is the of and") == []
+    assert all(hit.by_words == 0 for hit in retriever.find_passages("what is the of and"))
 
 
 def test_more_papers_than_one_filter_usually_has(tmp_path: Path) -> None:
@@ -247,18 +249,19 @@ def test_more_papers_than_one_filter_usually_has(tmp_path: Path) -> None:
     build(settings_for(tmp_path), WordEmbedder())
     opened = generations.open_current(tmp_path / "index")
     names = tuple(f"absent{number}.md" for number in range(3000))
-    assert Retriever(opened, WordEmbedder().embed_question).find("otter", 3, Scope(papers=(*names, "otter.md")))
+    retriever = Retriever(opened, WordEmbedder().embed_question)
+    assert retriever.find_passages("otter", 3, Scope(papers=(*names, "otter.md")))
     opened.close()
 
 
 def test_threads_get_what_one_alone_gets(retriever: Retriever) -> None:
     asked = [f"How many points does the {animal} reach in trial {number}?" for number, animal in enumerate(ANIMALS)]
-    alone = [retriever.find(question) for question in asked]
+    alone = [retriever.find_passages(question) for question in asked]
     fresh = Retriever(Generation(*place(retriever.generation)), WordEmbedder().embed_question)
     found: dict[int, list[object]] = {}
 
     def search(number: int) -> None:
-        found[number] = [fresh.find(question) for question in asked]
+        found[number] = [fresh.find_passages(question) for question in asked]
 
     threads = [threading.Thread(target=search, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -274,7 +277,7 @@ def place(generation: Generation) -> tuple[Path, str]:
 
 
 def test_hits_are_records(retriever: Retriever) -> None:
-    hit = retriever.find("otter")[0]
+    hit = retriever.find_passages("otter")[0]
     assert dataclasses.is_dataclass(hit) and hit.passage.label == "1" and hit.passage.paper == "2401.00001.md"
 
 
@@ -292,7 +295,7 @@ def test_a_paper_is_scored_as_if_all_were(retriever: Retriever, question: str) -
         expected = (1 - MEANING_WEIGHT) * scaled(words[rows])
         expected = expected + MEANING_WEIGHT * scaled(generation.vectors[rows] @ query.vector)
         expected = expected + ASPECT_PAGE_WEIGHT * scaled(pages[generation.page_of_row[rows]])
-        assert np.allclose(retriever._within(query, entry, rows), expected, atol=1e-4)
+        assert np.allclose(retriever._score_within(query, entry, rows), expected, atol=1e-4)
 
 
 def scaled(scores: np.ndarray) -> np.ndarray:
@@ -322,9 +325,9 @@ def test_a_question_is_embedded_once_and_its_aspects_together(generation: Genera
     question = "How do OtterNet and HeronRank differ in trials and in points?"
     alone = Retriever(generation, one)
     together = Retriever(generation, one, None, several)
-    expected = alone.find(question)
+    expected = alone.find_passages(question)
     asked.clear()
-    assert together.find(question) == expected == together.find(question)
+    assert together.find_passages(question) == expected == together.find_passages(question)
     together.aspect_hits(PAPERS[:2], together.plan(question).aspects, question, 3)
     assert len(asked) == 1 and asked[0][0] == question and len(asked[0]) > 1
 
@@ -342,9 +345,9 @@ class LikesWord:
 def test_a_reranker_reorders_the_first_hits_and_loses_none(generation: Generation) -> None:
     question = "What eats at dawn?"
     embed = WordEmbedder().embed_question
-    plain = Retriever(generation, embed).find(question, 20)
+    plain = Retriever(generation, embed).find_passages(question, 20)
     last = plain[-1].passage
-    reranked = Retriever(generation, embed, LikesWord(last.text)).find(question, 20)
+    reranked = Retriever(generation, embed, LikesWord(last.text)).find_passages(question, 20)
     assert {hit.passage.id for hit in reranked} == {hit.passage.id for hit in plain}
     place = [hit.passage.id for hit in reranked].index(last.id)
     assert place < len(plain) - 1

@@ -15,14 +15,14 @@ from rag_app.records import PaperRow
 from rag_app.server.i18n import (
     LANGUAGES,
     catalogue,
-    translate_core,
-    fill_markup,
-    translate_later,
-    pattern_of,
     choose_language,
-    translate,
-    set_language,
     current_language,
+    fill_markup,
+    pattern_of,
+    set_language,
+    translate,
+    translate_core,
+    translate_later,
 )
 from rag_app.server.web.language import in_language, language_for
 from rag_app.server.web.library_panel import paper_list_html

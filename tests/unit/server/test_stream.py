@@ -11,7 +11,9 @@ ANSWER = Answer("", "q", "answered", "one two three", "r")
 
 
 def run(start, stop=None, **changes):
-    return list(stream_snapshots("q", start, stop or threading.Event(), **({"interval": 0.02, "patience": 0.2} | changes)))
+    return list(
+        stream_snapshots("q", start, stop or threading.Event(), **({"interval": 0.02, "patience": 0.2} | changes))
+    )
 
 
 def test_the_last_snapshot_has_the_answer_and_the_words_before_it():

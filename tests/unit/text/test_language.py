@@ -96,12 +96,12 @@ class Model:
     def __init__(self, reply):
         self.reply = reply
 
-    def say(self, system, user, stop):
+    def ask_briefly(self, system, user, stop):
         return self.reply
 
 
 def in_english(assistant, question, reply):
-    with assistant._index.using() as generation:
+    with assistant._index.use_current() as generation:
         return understand_question(question, (), Retriever(generation, None), Model(reply), threading.Event())
 
 

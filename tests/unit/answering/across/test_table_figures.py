@@ -9,12 +9,12 @@ import pytest
 from rag_app.answering.across.table_figures import (
     Figure,
     column_names,
-    pair_figures,
     extract_figures,
-    is_thing,
     find_measure,
-    is_same_name,
     find_named_things,
+    is_same_name,
+    is_thing,
+    pair_figures,
 )
 from rag_app.answering.quoting.ranking import units_of
 from rag_app.records import Block, BlockKind, Evidence, Page

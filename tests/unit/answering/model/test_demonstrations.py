@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.answering.model.demonstrations import LONGEST, make_examples, count_reserved_tokens
+from rag_app.answering.model.demonstrations import LONGEST, count_reserved_tokens, make_examples
 from rag_app.answering.model.prompts import answer_prompt
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.whole_papers import estimate_prompt
@@ -85,7 +85,9 @@ def test_the_model_is_shown_them_between_evidence_and_question_and_the_budget_pa
     assert user.count("===") % 4 == 0, "papers' words stand between fences, also in the examples"
     list(without.read("On what is it trained?", EVIDENCE, threading.Event()))
     assert "According to" not in model.prompts[-1][1]
-    assert with_them.told(EVIDENCE).startswith("3 examples of an answer") and not without.told(EVIDENCE)
+    assert with_them.describe_examples(EVIDENCE).startswith(
+        "3 examples of an answer"
+    ) and not without.describe_examples(EVIDENCE)
     # The prompt is the same up to the question, so that servers can reuse their work on it.
     list(with_them.read("Why?", EVIDENCE, threading.Event()))
     assert model.prompts[-1][1].rpartition("Question: ")[0] == user.rpartition("Question: ")[0]

@@ -31,7 +31,9 @@ def model(provider: Provider, name: str = "m-70b", **settings: object) -> OpenAI
 
 def weigh(*replies: str) -> tuple[WeighedEvidence, Provider]:
     with Provider(*(Reply(pieces=(reply,), usage={"total_tokens": 5}) for reply in replies)) as provider:
-        steps = list(weigh_passages(QUESTION, EVIDENCE, model(provider), lambda paper: "Published: 2024", threading.Event()))
+        steps = list(
+            weigh_passages(QUESTION, EVIDENCE, model(provider), lambda paper: "Published: 2024", threading.Event())
+        )
     assert steps[:-1] == list(range(1, len(EVIDENCE) + 1))
     assert isinstance(steps[-1], WeighedEvidence)
     return steps[-1], provider

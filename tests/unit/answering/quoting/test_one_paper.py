@@ -75,7 +75,9 @@ def generation(assistant: Assistant) -> Iterator[Generation]:
 
 
 def _subject(question: str, generation: Generation, *papers: str) -> Subject | None:
-    return subject_of(question, Retriever(generation, None), Scope(papers), IndexTermStatistics(generation), extract_terms)
+    return subject_of(
+        question, Retriever(generation, None), Scope(papers), IndexTermStatistics(generation), extract_terms
+    )
 
 
 def test_the_paper_that_a_question_names_and_what_is_asked_of_it(generation: Generation) -> None:
@@ -142,7 +144,13 @@ def test_the_papers_own_training_comes_before_that_of_others(generation: Generat
     found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
     assert found.subject is not None
     _, ranked = rank_about(
-        found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), WordEmbedder(), found.page_of
+        found.subject,
+        question,
+        found.evidence,
+        extract_terms,
+        IndexTermStatistics(generation),
+        WordEmbedder(),
+        found.page_of,
     )
     place = {text: at for at, text in enumerate(unit.text for unit in ranked)}
     own = next(at for text, at in place.items() if text.startswith("We train on two rivers"))
@@ -153,7 +161,9 @@ def test_the_authors_own_voice_outweighs_a_word_more(generation: Generation) -> 
     question = "On how many rivers was OtterNet trained?"
     found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
     assert found.subject is not None
-    _, ranked = rank_about(found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), None, found.page_of)
+    _, ranked = rank_about(
+        found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), None, found.page_of
+    )
     texts = [unit.text for unit in ranked if "rivers" in unit.text and "train" in unit.text]
     assert [text.split()[0] for text in texts] == ["We", "Earlier"]
 

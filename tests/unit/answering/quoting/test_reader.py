@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag_app.answering.quoting.answerability import USUAL_FOCUS, WEIGHTS, estimate_answer_chance, measure_signs
 from rag_app.answering.quoting.ranking import Unit, is_row, rank_units, units_of
-from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, select_quotes, compose_answer
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, compose_answer, select_quotes
 from rag_app.index.paper_names import contains_name
 from rag_app.records import Block, Draft, Evidence, Page
 from rag_app.retrieval.question import extract_question_terms
@@ -47,7 +47,7 @@ class Shelf:
     def frequency(self, term: str) -> int:
         return sum(term in content_words(piece.text) for piece in EVIDENCE)
 
-    def together(self, paper: str, terms: Sequence[str]) -> int:
+    def count_together(self, paper: str, terms: Sequence[str]) -> int:
         words = [content_words(piece.text) for piece in EVIDENCE if piece.paper == paper]
         return sum(all(term in held for term in terms) for held in words)
 
@@ -324,15 +324,15 @@ def test_what_is_found_a_little_in_many_papers_is_less_likely_an_answer() -> Non
     question = "What batch size is used for training?"
     many = [_evidence(number, LYNX, f"{number}.pdf", title=f"Paper {number}") for number in range(1, 5)]
     one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
-    spread, held = reader().weigh(question, many)[2], reader().weigh(question, one)[2]
+    spread, held = reader().weigh_evidence(question, many)[2], reader().weigh_evidence(question, one)[2]
     assert (spread["focus"], held["focus"]) == (0.25, 1.0)
     assert estimate_answer_chance({**held, "focus": spread["focus"]}) < estimate_answer_chance(held)
 
 
 def test_focus_tells_nothing_in_one_paper_or_when_several_are_asked_for() -> None:
     one = [_evidence(number, LYNX, page=number) for number in range(1, 5)]
-    assert reader(one_paper=True).weigh("What batch size is used?", one)[2]["focus"] == USUAL_FOCUS
-    assert reader().weigh("Which papers use a batch size of 128?", one)[2]["focus"] == USUAL_FOCUS
+    assert reader(one_paper=True).weigh_evidence("What batch size is used?", one)[2]["focus"] == USUAL_FOCUS
+    assert reader().weigh_evidence("Which papers use a batch size of 128?", one)[2]["focus"] == USUAL_FOCUS
 
 
 def test_a_paper_that_never_uses_a_name_of_the_question_comes_last() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.answering.quoting.statements import section_kind, statement_features, without_citations
-from rag_app.retrieval.facets import FACETS, related_words, facets_of, is_facet_answer, facet_likeness
+from rag_app.retrieval.facets import FACETS, facet_likeness, facets_of, is_facet_answer, related_words
 
 
 @pytest.mark.parametrize(

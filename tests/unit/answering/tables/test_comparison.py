@@ -13,13 +13,21 @@ from hypothesis import strategies as st
 
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader, remove_marks
-from rag_app.answering.tables.comparison import LONGEST_CELL, NOT_REPORTED, RankedUnits, choose_units, clip_text, escape_cell, table_to_markdown
+from rag_app.answering.tables.comparison import (
+    LONGEST_CELL,
+    NOT_REPORTED,
+    RankedUnits,
+    choose_units,
+    clip_text,
+    escape_cell,
+    table_to_markdown,
+)
 from rag_app.assistant import Assistant
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
-from rag_app.retrieval.plan import MOST_ASPECTS, parse_aspects, extract_aspects, select_compared_papers
+from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects, select_compared_papers
 from rag_app.retrieval.question import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
@@ -29,7 +37,9 @@ NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("
 
 
 def labels(question: str) -> list[str]:
-    return [aspect.label for aspect in extract_aspects(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])]
+    return [
+        aspect.label for aspect in extract_aspects(question, [(m.start, m.end) for m in find_mentions(question, NAMES)])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +101,10 @@ def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
 )
 def test_a_name_that_describes_a_thing_is_no_row(question: str, papers: list[str]) -> None:
     found = find_mentions(question, NAMES)
-    assert select_compared_papers(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"]) == papers
+    assert (
+        select_compared_papers(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"])
+        == papers
+    )
 
 
 def test_typed_aspects() -> None:

@@ -14,7 +14,7 @@ from rag_app.cli.main import main
 from rag_app.errors import ModelError, QuestionError
 from rag_app.index.generations import current_name, open_current
 from rag_app.lab.align.alignment import AlignmentExperiment, mine_negatives
-from rag_app.lab.align.judged import JudgedQuestion, all_texts, split_train_test, read_judged_questions
+from rag_app.lab.align.judged import JudgedQuestion, all_texts, read_judged_questions, split_train_test
 from rag_app.lab.align.judged_index import evidence_passages, judge_by_facts
 from rag_app.lab.align.ranking_measures import ndcg, paired_gain, recall
 from rag_app.lab.align.training import TrainingOptions
@@ -44,7 +44,9 @@ def no_index(question: str, facts: object) -> JudgedQuestion | None:
 def judged(count: int) -> list[JudgedQuestion]:
     """Questions about so many papers, each answered by one text that shares its colour."""
     return [
-        JudgedQuestion(f"Which animal is {COLOURS[n]}?", (f"The fox number {n} is {COLOURS[n]}.",), papers=(f"paper {n}",))
+        JudgedQuestion(
+            f"Which animal is {COLOURS[n]}?", (f"The fox number {n} is {COLOURS[n]}.",), papers=(f"paper {n}",)
+        )
         for n in range(count)
     ]
 
@@ -85,7 +87,9 @@ def test_a_file_without_answers_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_paper_is_on_both_sides() -> None:
-    both = JudgedQuestion("Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4"))
+    both = JudgedQuestion(
+        "Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4")
+    )
     parted = split_train_test([*judged(8), both], share=0.5)
     learned = {paper for one in parted.learned for paper in one.papers}
     held = {paper for one in parted.held for paper in one.papers}
@@ -137,7 +141,7 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
     steps: list[tuple[str, int, int]] = []
     training = TrainingOptions(steps=3, batch=4, embedder_rate=1e-3)
     trial = AlignmentExperiment(parted, training, lambda *at: steps.append(at))
-    outcome = trial.embedder(str(small), tmp_path / "fitted", keep)
+    outcome = trial.fine_tune_embedder(str(small), tmp_path / "fitted", keep)
     assert steps == [("embedder", 1, 3), ("embedder", 2, 3), ("embedder", 3, 3)]
     assert (outcome.folder is None) is not (keep or outcome.helped)
     assert sorted(path.name for path in tmp_path.iterdir()) == (["fitted"] if outcome.folder else [])
@@ -163,7 +167,7 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
 def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path) -> None:
     parted = split_train_test(judged(12), share=0.3)
     trial = AlignmentExperiment(parted, TrainingOptions(epochs=4, batch=4, embedder_rate=5e-3), quiet)
-    outcome = trial.embedder(str(small), tmp_path / "fitted", keep=True)
+    outcome = trial.fine_tune_embedder(str(small), tmp_path / "fitted", keep=True)
     assert outcome.folder
 
     def nearness(folder: Path) -> float:
@@ -179,7 +183,7 @@ def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path)
 
 def test_a_reranker_begins_from_an_embedder(small: Path, tmp_path: Path) -> None:
     trial = AlignmentExperiment(split_train_test(judged(12), share=0.3), TrainingOptions(steps=2, batch=4), quiet)
-    outcome = trial.reranker("", str(small), tmp_path / "second", keep=True)
+    outcome = trial.fine_tune_reranker("", str(small), tmp_path / "second", keep=True)
     assert outcome.folder == tmp_path / "second"
     reranker = open_reranker(Settings(reranker=str(outcome.folder)))
     assert reranker is not None
@@ -190,7 +194,9 @@ def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(ModelError, match="something already"):
-        AlignmentExperiment(split_train_test(judged(8)), TrainingOptions(steps=1), quiet).embedder(str(small), tmp_path / "mine")
+        AlignmentExperiment(split_train_test(judged(8)), TrainingOptions(steps=1), quiet).fine_tune_embedder(
+            str(small), tmp_path / "mine"
+        )
 
 
 @pytest.fixture
@@ -224,7 +230,9 @@ def test_questions_with_facts_become_judged_passages_of_the_index(foxes: Path) -
     generation = open_current(assistant.settings.index_folder)
     judged = read_judged_questions(
         foxes,
-        lambda question, facts: judge_by_facts(question, facts, generation, lambda q, top: assistant.search(q, top=top)),
+        lambda question, facts: judge_by_facts(
+            question, facts, generation, lambda q, top: assistant.search(q, top=top)
+        ),
     )
     assert [one.papers for one in judged] == [(f"{colour}.md",) for colour in COLOURS[:6]]
     for one, colour in zip(judged, COLOURS, strict=False):

@@ -19,8 +19,17 @@ from rag_app.cli.main import main
 from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.lab.window import measure
 from rag_app.lab.window.measure import advice
-from rag_app.lab.window.probe import DEPTHS, Probe, haystack, lengths_for, plant_fact, run_probes, propose_length, format_table
-from rag_app.lab.window.report_page import render_probe_page, plot
+from rag_app.lab.window.probe import (
+    DEPTHS,
+    Probe,
+    format_table,
+    haystack,
+    lengths_for,
+    plant_fact,
+    propose_length,
+    run_probes,
+)
+from rag_app.lab.window.report_page import plot, render_probe_page
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint
@@ -56,7 +65,9 @@ def test_a_fact_stands_where_it_was_planted() -> None:
         found = plant_fact(text, "FACT.", depth)
         assert found.count("FACT.") == 1
         assert abs(found.index("FACT.") / len(found) - depth) < 0.05
-    assert estimate_tokens(haystack(["Short one. It ends. Here."], 500, random.Random(1))) > 300, "short papers are repeated"
+    assert estimate_tokens(haystack(["Short one. It ends. Here."], 500, random.Random(1))) > 300, (
+        "short papers are repeated"
+    )
 
 
 def test_what_is_lost_in_the_middle_shows_and_bounds_the_budget() -> None:

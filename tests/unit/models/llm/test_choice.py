@@ -14,8 +14,8 @@ import pytest
 from rag_app.errors import SettingsError
 from rag_app.models.llm.choice import (
     ReaderChoice,
-    choice_of,
     adapt_for_form,
+    choice_of,
     forget_reader,
     is_reader_kept,
     keep_reader,
@@ -138,10 +138,11 @@ def test_a_kept_reader_is_read_at_the_next_start_and_by_nobody_else() -> None:
 
 KEEPING = """
 import itertools
-from rag_app.reader_choice import Choice, keep, with_choice
+from rag_app.models.llm.choice import ReaderChoice, keep_reader, with_choice
 from rag_app.settings import Settings
 for number in itertools.count():
-    keep(with_choice(Settings(llm="none"), Choice("own", "http://127.0.0.1:1/v1", f"model {number}", "x" * 999)))
+    choice = ReaderChoice("own", "http://127.0.0.1:1/v1", f"model {number}", "x" * 999)
+    keep_reader(with_choice(Settings(llm="none"), choice))
     print(number, flush=True)
 """
 

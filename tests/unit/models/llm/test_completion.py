@@ -11,7 +11,7 @@ from rag_app.answering.model.prompts import answer_prompt
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.call import call_model
-from rag_app.models.llm.client import StreamEnd, OpenAIModel
+from rag_app.models.llm.client import OpenAIModel, StreamEnd
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Evidence
 from rag_app.settings import Settings

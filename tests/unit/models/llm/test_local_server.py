@@ -18,7 +18,7 @@ from rag_app.answering.model.reader import ModelReader
 from rag_app.citations.marks import attach_citations
 from rag_app.errors import ModelError
 from rag_app.models.llm import local_server
-from rag_app.models.llm.client import StreamEnd, OpenAIModel, diagnose_model, open_language_model
+from rag_app.models.llm.client import OpenAIModel, StreamEnd, diagnose_model, open_language_model
 from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
 

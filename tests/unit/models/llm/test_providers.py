@@ -16,9 +16,9 @@ from rag_app.models.llm.servers import (
     DEFAULT_WINDOW,
     OLLAMA_WINDOW,
     Endpoint,
+    fetch_parameter_count,
     is_loopback,
     list_models,
-    fetch_parameter_count,
     window_of,
 )
 from rag_app.settings import Settings

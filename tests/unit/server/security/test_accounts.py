@@ -27,7 +27,11 @@ def test_a_password_is_kept_as_scrypt_of_the_recommended_strength_with_a_salt_of
     monkeypatch.undo()
     one, other = hash_password(PASSWORD), hash_password(PASSWORD)
     assert one.startswith("scrypt$16384$8$5$") and one != other and PASSWORD not in one
-    assert is_correct_password(PASSWORD, one) and is_correct_password(PASSWORD, other) and not is_correct_password(PASSWORD + " ", one)
+    assert (
+        is_correct_password(PASSWORD, one)
+        and is_correct_password(PASSWORD, other)
+        and not is_correct_password(PASSWORD + " ", one)
+    )
 
 
 def test_users_are_kept_in_a_file_that_is_its_owners_alone(tmp_path):
@@ -70,11 +74,11 @@ def test_one_password_for_all_is_no_name(tmp_path):
 def test_a_changed_file_is_followed_and_a_removed_user_is_gone(tmp_path):
     users, elsewhere = Accounts(tmp_path / "users.json"), Accounts(tmp_path / "users.json")
     users.add("ada", PASSWORD)
-    before = elsewhere.stamp("ada")
+    before = elsewhere.password_stamp("ada")
     users.add("ada", "another password")
-    assert before and elsewhere.stamp("ada") not in ("", before)
+    assert before and elsewhere.password_stamp("ada") not in ("", before)
     users.remove("ada")
-    assert elsewhere.stamp("ada") == "" and not elsewhere.required
+    assert elsewhere.password_stamp("ada") == "" and not elsewhere.required
 
 
 @pytest.mark.parametrize("name", ["", "../ada", "a/b", ".ada", "a..b", "a.", "ä", "a b", "A" * 33, "a\nb", "con:"])

@@ -3,7 +3,7 @@
 import pytest
 
 from rag_app.errors import SettingsError
-from rag_app.server.security.gate import listening_address, allowed_hosts, find_refusal
+from rag_app.server.security.gate import allowed_hosts, find_refusal, listening_address
 
 HOSTS = allowed_hosts("")
 

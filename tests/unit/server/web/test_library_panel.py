@@ -7,7 +7,13 @@ import pytest
 
 from rag_app.errors import IndexBusy
 from rag_app.server.build_job import BuildJob, duration_words
-from rag_app.server.web.library_panel import example_questions, paper_list_html, searchable_words, short_title, status_html
+from rag_app.server.web.library_panel import (
+    example_questions,
+    paper_list_html,
+    searchable_words,
+    short_title,
+    status_html,
+)
 from tests.support.fake_assistant import Row
 
 REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.server.web.markdown import is_clean_formula, markdown_html, plain_html, escape_html
+from rag_app.server.web.markdown import escape_html, is_clean_formula, markdown_html, plain_html
 from rag_app.text.characters import without_invisible
 
 TABLES = {"table", "thead", "tbody", "tr", "th", "td"}

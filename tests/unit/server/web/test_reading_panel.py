@@ -63,7 +63,7 @@ def test_a_name_that_was_never_given_out_opens_nothing(library):
 def test_a_place_is_described_with_its_marks(library):
     shelf = OpaqueIds(library)
     citation = library.cite(1, "ours.pdf", 1, QUOTE)
-    said = shelf.describe("ours.pdf", 1, citation)
+    said = shelf.describe_page("ours.pdf", 1, citation)
     assert said["quote"] == QUOTE and said["verified"] is True and said["picture"] is True
     assert said["marks"] == percent_boxes(citation.boxes, said["width"], said["height"]) != []
     assert said["note"] == "Verified: these words stand on this page."
@@ -71,7 +71,7 @@ def test_a_place_is_described_with_its_marks(library):
 
 def test_what_is_not_verified_is_not_marked(library):
     citation = library.cite(1, "ours.pdf", 1, "Other words.", verified=False, boxes=((1.0, 1.0, 9.0, 9.0),))
-    said = OpaqueIds(library).describe("ours.pdf", 1, citation)
+    said = OpaqueIds(library).describe_page("ours.pdf", 1, citation)
     assert said["marks"] == []
     assert "Not verified" in said["note"] and "nothing is marked" in said["note"]
 
@@ -82,7 +82,7 @@ def test_a_place_without_boxes_says_that_nothing_is_marked():
 
 
 def test_a_note_is_shown_as_text_with_the_quote_marked(library):
-    said = OpaqueIds(library).describe("note.md", 1, library.cite(1, "note.md", 1, QUOTE, digest=True))
+    said = OpaqueIds(library).describe_page("note.md", 1, library.cite(1, "note.md", 1, QUOTE, digest=True))
     before, marked, after = said["text"]
     assert marked == QUOTE and before.endswith("Before. ") and after.strip() == "After."
     assert said["picture"] is False and "digest" in said["note"]
