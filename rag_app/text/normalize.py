@@ -22,7 +22,7 @@ _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 _CHANGES = re.compile(
     rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
     rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
-    rf"|(?P<mark>(?<=[{RAISED}])[ ](?=[.,;:)\]]))"  # pdfium parts a raised mark from the stop after it
+    rf"|(?P<mark>(?<=[{RAISED}])\s{{1,3}}(?=[.,;:)\]]))"  # pdfium parts a raised mark from the stop after it
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
     rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
 )
