@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.records import Page
-from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, RAISED, nfkc_with_offsets
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, nfkc_with_offsets
 from rag_app.text.sentences import word_set
 
 _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
@@ -22,7 +22,6 @@ _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 _CHANGES = re.compile(
     rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
     rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
-    rf"|(?P<mark>(?<=[{RAISED}])\s{{1,3}}(?=[.,;:)\]]))"  # pdfium parts a raised mark from the stop after it
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
     rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
 )

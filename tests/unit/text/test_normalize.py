@@ -255,7 +255,3 @@ def test_a_page_without_boxes_is_always_checkable() -> None:
 def test_no_compatibility_form_changes_a_number() -> None:
     raw = "12½ % of 10⁶ probes, an area of 40 m², 2.4⁴ percent, ﬁve Ⅷ and １２"
     assert normalise_text(raw).text == "12½ % of 10⁶ probes, an area of 40 m², 2.4⁴ percent, five VIII and 12"
-
-
-def test_a_raised_mark_keeps_its_stop() -> None:
-    assert normalise_text("proposed in 2015³ . The probes").text == "proposed in 2015³. The probes"
