@@ -4,8 +4,8 @@
 
 Without --short it takes about an hour. --write keeps what was found in docs/experiments/reliability.json and writes
 the report from it; what was tried before stays for the modules that are not named. A module of benchmarks/ takes part
-by its name in MODULES and by `section(short)`, which gives a Section (benchmarks/tried.py). Exit code 1 when something was not as
-promised.
+by its name in MODULES and by `section(short)`, which gives a Section (benchmarks/tried.py). The exit code is 1 when
+something was not as promised.
 """
 
 from __future__ import annotations

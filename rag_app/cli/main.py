@@ -111,7 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rag-app",
         description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
-        epilog="Settings: RAG_* variables or rag_app.toml (docs/reference/settings.md). Begin with: doctor, build, ask.",
+        epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")
