@@ -1,81 +1,160 @@
-"""Questions that one search cannot answer, without a model: about all papers, from paper to paper, of disagreement.
+"""The ways to an answer, in the order in which they are tried.
 
-Each is recognised by its form, and answered in its own way only where that way is certain; else the caller goes on as
-with any other question.
-
-Which way a question is answered from what was found: whole papers, a table, a model's prose, or quotes.
+A further way is one more object in ROUTES: it says by the analysed question whether it can answer, and answers. A route
+that finds on the way that it cannot, returns None, and the next one is tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
 from rag_app.answering.found import AnswerContext
-from rag_app.answering.model.reader import ModelReader, Reader
-from rag_app.answering.quoting.reader import QuotingReader
+from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, is_answered, quoting_reader
-from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import Answer, Event, Progress
-from rag_app.settings import Settings
+
+Telling = Generator[Event, None, Answer | None]
+"""What happens, and the answer's pieces; returns the checked answer without id and times, None where there is none."""
 
 
-def find_special_answer(desk: AnswerContext, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
-    """The answer, without id and times, when the question is of one of these kinds; else None. Yields what happens.
+class Route(Protocol):
+    """One way to answer a question. Shared between threads: it keeps nothing."""
 
-    `complete_only`: only where every paper has to be looked at, which no prompt of a model holds.
-    """
-    question = desk.found.question
-    if asks_for_disagreement(question):
+    searches: bool
+    """Whether it reads `desk.found`; a route that does not comes before those that do, and costs no search."""
+
+    def matches(self, desk: AnswerContext) -> bool:
+        """Whether the question is one for this route, by its words, the reader and the library."""
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        """Answer it."""
+
+
+class WholePapers:
+    """The papers go to the model in whole, where the user wants that."""
+
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        return desk.whole and desk.model is not None
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        assert desk.model is not None
+        return (yield from answer_from_whole_papers(desk.found, desk.model, desk.settings, desk.stop, desk.meaning))
+
+
+class Disagreement:
+    """ "Where do the papers disagree about X": pairs of opposed claims."""
+
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        return _is_free(desk) and asks_for_disagreement(desk.question.search)
+
+    def answer(self, desk: AnswerContext) -> Telling:
         yield Progress("reading", "looking for claims that oppose each other")
-        return answer_disagreement(desk)
-    if complete_only and not asks_for_list(question):
-        return None
-    chain = None if complete_only else find_chain(desk)
-    if chain is not None:
-        return (yield from answer_chain(desk, chain))
-    topic = parse_survey_topic(question) if desk.found.comparison is None else None
-    if topic is not None and len(desk.retriever.plan(question, desk.found.scope).named) < 2:
+        return _noted(desk, answer_disagreement(desk))
+
+
+class MultiHop:
+    """A question that leads from a paper that it names to one that it does not."""
+
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        return _is_free(desk) and not _writes(desk) and find_chain(desk) is not None
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        chain = find_chain(desk)
+        assert chain is not None
+        answer = yield from answer_chain(desk, chain)
+        return None if answer is None else _noted(desk, answer)
+
+
+class Survey:
+    """ "Which papers ...": every paper is looked at, which no prompt of a model holds."""
+
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        question = desk.question
+        if not _is_free(desk) or question.comparison is not None or len(question.named) > 1:
+            return False
+        return parse_survey_topic(question.search) is not None and (not _writes(desk) or asks_for_list(question.search))
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        topic = parse_survey_topic(desk.question.search)
+        assert topic is not None
         yield Progress("reading", "looking at every paper")
-        return answer_survey(desk, topic)
-    return None
+        return _noted(desk, answer_survey(desk, topic))
 
 
-def answer_question(
-    desk: AnswerContext,
-    reader: Reader,
-    settings: Settings,
-    cells: CellMemory,
-    *,
-    demanded: bool = False,
-    whole: bool = False,
-) -> Generator[Event, None, Answer]:
-    """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
+class ComparisonTable:
+    """Papers side by side, a cell for each paper and aspect."""
 
-    `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
-    """
-    found, meaning, stop = desk.found, desk.meaning, desk.stop
-    if whole and isinstance(reader, ModelReader):
-        return (yield from answer_from_whole_papers(found, reader, settings, stop, meaning))
-    quoting = quoting_reader(found, meaning)
-    model = reader if isinstance(reader, ModelReader) else None
-    special = None
-    if not demanded and (model is not None or isinstance(reader, QuotingReader)):
-        special = yield from find_special_answer(desk, complete_only=model is not None and model.trust != "none")
-    if special is not None:
-        answer = special if model is None else replace(special, notes=(*special.notes, _quoting_note(model)))
-    elif found.comparison is not None and (demanded or is_answered(found, quoting)):
-        answer = yield from answer_as_table(found, meaning, stop, reader, cells)
-    else:
-        asked = balance_evidence(found) if model is not None else found
-        answer = yield from answer_from_evidence(
-            asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning
-        )
-    return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        if desk.question.comparison is None:
+            return False
+        return desk.question.demanded or is_answered(desk.found, quoting_reader(desk.found, desk.meaning))
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        return (yield from answer_as_table(desk.found, desk.meaning, desk.stop, desk.reader, desk.cells))
+
+
+class Reading:
+    """The reader answers from the best passages: any question."""
+
+    searches = True
+
+    def matches(self, desk: AnswerContext) -> bool:
+        return True
+
+    def answer(self, desk: AnswerContext) -> Telling:
+        found, meaning = desk.found, desk.meaning
+        asked = found if desk.model is None else balance_evidence(found)
+        reader = quoting_reader(found, meaning) if desk.quotes else desk.reader
+        return (yield from answer_from_evidence(asked, reader, desk.stop, meaning))
+
+
+ROUTES: tuple[Route, ...] = (WholePapers(), Disagreement(), MultiHop(), Survey(), ComparisonTable(), Reading())
+
+
+def needs_search(desk: AnswerContext, routes: Sequence[Route] = ROUTES) -> bool:
+    """Whether no route answers the question without a search."""
+    return not any(route.matches(desk) for route in routes if not route.searches)
+
+
+def answer_question(desk: AnswerContext, routes: Sequence[Route] = ROUTES) -> Generator[Event, None, Answer]:
+    """The answer of the first route that has one. Yields what happens and the answer's pieces."""
+    for route in routes:
+        if route.matches(desk):
+            answer = yield from route.answer(desk)
+            if answer is not None:
+                unread = desk.whole and desk.model is None
+                return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if unread else answer
+    raise AssertionError("the last route answers every question")
+
+
+def _is_free(desk: AnswerContext) -> bool:
+    """Whether the question may be answered in its own way: no table was demanded, and no foreign reader is to read."""
+    return not desk.question.demanded and (desk.quotes or desk.model is not None)
+
+
+def _writes(desk: AnswerContext) -> bool:
+    """Whether a model answers that is trusted with all but what needs a look at every paper."""
+    return desk.model is not None and desk.model.trust != "none"
+
+
+def _noted(desk: AnswerContext, answer: Answer) -> Answer:
+    return answer if desk.model is None else replace(answer, notes=(*answer.notes, _quoting_note(desk.model)))
 
 
 def _quoting_note(model: ModelReader) -> str:

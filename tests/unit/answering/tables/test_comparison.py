@@ -28,7 +28,7 @@ from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects, select_compared_papers
-from rag_app.retrieval.question import QuestionTerms, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder, settings_for
