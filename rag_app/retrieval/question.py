@@ -51,7 +51,7 @@ def analyse(
 ) -> AnalysedQuestion:
     """The question taken apart for the papers of the retriever; it is planned here and nowhere else.
 
-    `told`: what it means, see understanding.understand_question. `aspects`: a table is demanded, with these columns (semicolons
+    `told`: what it means, see understand_question. `aspects`: a table is demanded, with these columns (semicolons
     between; empty: as the question says); None: only where the question asks for one. Raises QuestionError for a table
     without a paper.
     """
