@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +17,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rag_app.errors import IndexFault
+from rag_app.errors import IndexFault, RagError
+
+TEMPORARY_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # of a file that is being written
+_LINK_TAGS = (0xA000000C, 0xA0000003)  # Windows: a symbolic link, a junction
 
 
 def file_digest(path: Path) -> str:
@@ -89,3 +94,40 @@ def flush(folder: Path) -> None:
         if path.is_file():
             with path.open("r+b") as stream:
                 os.fsync(stream.fileno())
+
+
+def is_link(path: Path) -> bool:
+    """Whether `path` itself is a symbolic link, or a junction on Windows. False where nothing is there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) in _LINK_TAGS
+
+
+def refuse_link(path: Path, error: type[RagError], remedy: str) -> None:
+    """Raise `error`, which names the path, when `path` itself is a link."""
+    if is_link(path):
+        raise error(f"{path}: is a link, and links are not followed here. {remedy}")
+
+
+def refuse_links(folder: Path, error: type[RagError], remedy: str) -> None:
+    """Raise `error`, which names the path, when anything below `folder` is a link. The folder itself may be one.
+
+    What others wrote must not have us read, write or delete elsewhere. A folder that is not there holds no link.
+    """
+    folders = [folder]
+    while folders:
+        current = folders.pop()
+        try:
+            with os.scandir(current) as listed:
+                items = list(listed)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as fault:
+            raise error(f"{current}: cannot be listed ({fault.strerror}). Correct its permissions.") from fault
+        for item in items:
+            if item.is_symlink() or (os.name == "nt" and is_link(Path(item.path))):
+                refuse_link(Path(item.path), error, remedy)
+            elif item.is_dir(follow_symlinks=False):
+                folders.append(Path(item.path))

@@ -198,7 +198,9 @@ def _passage(identifier: str, text: str, metadata: Any) -> Passage:
 
 
 def _writable(folder: Path) -> bool:
-    return all(os.access(path, os.W_OK) for path in (folder, folder / "chroma.sqlite3"))
+    """Whether Chroma may write there: with our permissions, and in no file that has a second name elsewhere."""
+    files = (folder, folder / "chroma.sqlite3")
+    return all(os.access(path, os.W_OK) for path in files) and files[1].stat().st_nlink == 1
 
 
 @dataclass(frozen=True)

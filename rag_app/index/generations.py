@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import threading
@@ -43,6 +44,10 @@ from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
 
 READINGS_KEPT = 128  # in memory, of one generation
 FEW_FETCHES = 6  # of passages, before Chroma is opened for them: importing and opening it takes a second
+GENERATION_NAME = re.compile(r"\d{6,}-\d{8}T\d{6}-[0-9a-f]{6}")
+LINK_REMEDY = (
+    "Remove it, or let RAG_INDEX name another folder. The whole index may lie behind a link, but nothing in it."
+)
 FEW_PAPERS = 64  # whose passages are read as a whole, a few milliseconds each
 
 
@@ -215,7 +220,11 @@ def is_current(index: Path, name: str) -> bool:
 
 
 def open_current(index: Path) -> Generation:
-    """Open the generation that answers. Raises IndexMissing when nothing was built, IndexFault when it is damaged."""
+    """Open the generation that answers.
+
+    Raises IndexMissing when nothing was built, IndexFault when it is damaged or holds a link.
+    """
+    files.refuse_links(index, IndexFault, LINK_REMEDY)
     for _ in range(3):  # a build may swap and tidy up between our two looks
         name = current_name(index)
         if not name:
@@ -262,7 +271,7 @@ def rollback(index: Path) -> str:
 
 
 def clean_index(index: Path) -> None:
-    """Remove what no reader needs: unfinished generations, old ones, unused parts.
+    """Remove what no reader needs: unfinished generations, old ones, unused parts. Only under names that we give.
 
     The generation before the current one stays for rollback, unless it holds a paper that is no longer in the current
     one: a removed paper is gone from everything.
@@ -278,12 +287,13 @@ def clean_index(index: Path) -> None:
             before = read_manifest(folder)
             if _keeps_all_papers(manifest, before):
                 kept[folder.name] = before
-        if folder.name not in kept:
+        if folder.name not in kept and GENERATION_NAME.fullmatch(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
     used = [(entry.part, entry.key) for one in kept.values() for entry in one.papers]
     passage_store.remove_unused(index / "parts", used)
     for leftover in index.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        if files.TEMPORARY_NAME.fullmatch(leftover.name) and leftover.is_file():
+            leftover.unlink(missing_ok=True)
 
 
 def _generations(index: Path) -> list[Path]:
@@ -310,8 +320,10 @@ def _keeps_all_papers(manifest: Manifest, before: Manifest) -> bool:
 def writer_lock(index: Path) -> Iterator[None]:
     """Held while building. The operating system frees it when the process dies.
 
-    Raises IndexBusy, which says who has it, when it is taken, and IndexFault when the folder cannot be written.
+    Raises IndexBusy, which says who has it, when it is taken, and IndexFault when the folder cannot be written or holds
+    a link.
     """
+    files.refuse_links(index, IndexFault, LINK_REMEDY)  # before the first file is opened for writing
     holder = index / "lock.holder"
     lock = FileLock(index / "lock", timeout=0)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,6 +88,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     files.write_json(folder / "manifest.json", asdict(manifest))
 
 
+# The names of a part's folder and of a paper's key in it lead to files, so that they must not hold a path.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
 def _tuples(value: dict[str, Any]) -> dict[str, Any]:
     """JSON has lists only; the records hold tuples."""
     return {
@@ -99,6 +104,8 @@ def _tuples(value: dict[str, Any]) -> dict[str, Any]:
 def _check_rows(manifest: Manifest) -> None:
     at = 0
     for entry in manifest.papers:
+        if not (_PLAIN_NAME.fullmatch(entry.part) and _PLAIN_NAME.fullmatch(entry.key)):
+            raise ValueError(f"the part of {entry.paper} is not a plain name")
         if entry.first != at or entry.passages < 0:
             raise ValueError(f"the passages of {entry.paper} are out of place")
         at += entry.passages

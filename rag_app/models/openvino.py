@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
+from rag_app.files import refuse_link, refuse_links
 from rag_app.models.batching import Batch, normalise_vectors, pack, pad
 from rag_app.models.openvino_convert import (
     ConvertedModel,
@@ -41,6 +43,8 @@ _FASTER = {"bf16": "BF16", "f16": "FP16", "int8": "INT8"}  # precisions, and how
 _GROUPS = (384, 128)  # how many neighbouring activations share a scale in eight bits: the first that fits, measured
 _CHARACTERS_PER_TOKEN = 64  # nothing readable has longer tokens; a string without a blank may hold megabytes
 _COUNT_PIECE = 16_384  # characters handed to the tokenizer at once
+
+_LINK_REMEDY = "Remove it; the model is converted again."
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> Op
 
     `precision` overrides the one that was chosen: "f32", "bf16", "f16" or "int8".
     """
+    refuse_link(cache, ModelError, _LINK_REMEDY)
+    refuse_links(cache, ModelError, _LINK_REMEDY)
     openvino = _openvino()
     core = openvino.Core()
     folder = cache / f"{model.label}-{_key(model, openvino, core)}"
@@ -245,7 +251,7 @@ def _convert(model: SentenceModel, folder: Path, openvino: Any) -> None:
 def _tidy(cache: Path) -> None:
     """Remove what conversions that were killed left behind."""
     for left in cache.glob(".making-*"):
-        if left.stat().st_mtime < time.time() - 3600:
+        if re.fullmatch(r"\.making-\d+-\d+", left.name) and left.stat().st_mtime < time.time() - 3600:
             shutil.rmtree(left, ignore_errors=True)
 
 

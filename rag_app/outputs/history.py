@@ -8,6 +8,7 @@ moment and several may write at once.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import HistoryFault
+from rag_app.files import refuse_link
 from rag_app.outputs.feedback import Verdict, as_question
 from rag_app.outputs.json import answer_json, parse_answer
 from rag_app.records import Answer
@@ -27,6 +29,9 @@ PATIENCE = 30.0  # seconds to wait for another writer
 LONGEST_TITLE = 80  # characters
 MOST_LISTED = 200
 MOST_COUNTED = 2_000  # answers
+FOLDER, USERS = "history", "users"  # beside the index; the second within the first
+_COMPANIONS = ("", "-wal", "-shm", "-journal")  # of the file: what SQLite writes beside it
+_LINK_REMEDY = "Conversations are kept in plain files and folders only. Remove it."
 
 _TABLES = (
     "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL,"
@@ -63,15 +68,23 @@ class SavedTurn:
 
 def history_file(index_folder: Path, user: str = "") -> Path:
     """Where the conversations about this index's papers are kept; those of each user in a folder of the user's own."""
-    folder = index_folder.parent / "history"
-    return (folder / "users" / user if user else folder) / f"{index_folder.name}.sqlite"
+    folder = index_folder.parent / FOLDER
+    return (folder / USERS / user if user else folder) / f"{index_folder.name}.sqlite"
 
 
 def all_history_files(index_folder: Path) -> dict[str, Path]:
-    """The kept conversations about this index's papers by user; the user "" is whoever needed no log-in."""
+    """The kept conversations about this index's papers by user; the user "" is whoever needed no log-in.
+
+    Raises HistoryFault when a link stands in their place.
+    """
     alone = history_file(index_folder)
-    users = sorted((alone.parent / "users").glob(f"*/{index_folder.name}.sqlite"))
+    for folder in (alone.parent, alone.parent / USERS):
+        refuse_link(folder, HistoryFault, _LINK_REMEDY)
+    users = sorted((alone.parent / USERS).glob(f"*/{index_folder.name}.sqlite"))
     found = {"": alone} | {file.parent.name: file for file in users}
+    for file in found.values():
+        refuse_link(file.parent, HistoryFault, _LINK_REMEDY)
+        refuse_link(file, HistoryFault, _LINK_REMEDY)
     return {user: file for user, file in found.items() if file.is_file()}
 
 
@@ -229,7 +242,7 @@ class History:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # others on this machine need not read it
+            self._make_private()
             with closing(sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)) as database:
                 self._check_format(database)
                 database.execute("PRAGMA synchronous = FULL")
@@ -240,6 +253,26 @@ class History:
                 f"{self.file}: the conversations cannot be kept there ({error}). Free space or correct its "
                 "permissions; if it is damaged, move it away and a new one is begun."
             ) from error
+
+    def _make_private(self) -> None:
+        """Folders of mode 700 and files of mode 600: made so, and corrected where they were made wider.
+
+        Raises HistoryFault for a link in their place, OSError where the modes cannot be set.
+        """
+        folders = _private_folders(self.file)
+        for folder in folders:
+            refuse_link(folder, HistoryFault, _LINK_REMEDY)
+            folder.mkdir(mode=0o700, parents=folder == folders[0], exist_ok=True)
+            _restrict(folder, 0o700)
+        if not folders:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for suffix in _COMPANIONS:
+            path = self.file.with_name(self.file.name + suffix)
+            refuse_link(path, HistoryFault, _LINK_REMEDY)
+            if path.exists():
+                _restrict(path, 0o600)
+        # SQLite gives what it writes beside the file the mode of the file.
+        os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
 
     def _check_format(self, database: sqlite3.Connection) -> None:
         version = _version(database)
@@ -256,6 +289,22 @@ class History:
                 f"{self.file}: these conversations were written by a newer version of this program (format {version}, "
                 f"this one knows {FORMAT}). Nothing was changed. Update the program, or move the file away."
             )
+
+
+def _private_folders(file: Path) -> list[Path]:
+    """The folders on the way to the file that hold nothing but conversations, the outermost first."""
+    parents = [file.parent, *file.parent.parents][:3]
+    for number, folder in enumerate(parents):
+        inside = [one.name for one in reversed(parents[:number])]
+        if folder.name == FOLDER and (not inside or inside[0] == USERS):
+            return parents[number::-1]
+    return []
+
+
+def _restrict(path: Path, mode: int) -> None:
+    """Take the rights of everybody else away; where nobody else has any, nothing is done."""
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        path.chmod(mode)
 
 
 def _version(database: sqlite3.Connection) -> int:

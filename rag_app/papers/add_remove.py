@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from rag_app.errors import CorpusError, PaperError
-from rag_app.files import file_digest
+from rag_app.files import file_digest, refuse_link, refuse_links
 from rag_app.papers.corpus import list_papers
 from rag_app.records import Paper
 
@@ -27,6 +27,7 @@ LONGEST_NAME = 120  # characters of a stored file's name without its suffix
 TEMPORARY = ".adding-"  # hidden, so that half a file never counts as a paper
 REMOVED = ".removed"  # in the corpus folder: on the same disk, and hidden from the listing of papers
 TEXTS = frozenset({".md", ".markdown", ".txt", ".text"})
+_LINK_REMEDY = "Remove it, and put the files themselves there."
 _LEFTOVER_AGE = 24 * 3600.0  # seconds after which half a file belongs to nobody
 _START = 1024  # bytes within which a PDF says that it is one
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)  # device names of Windows
@@ -221,13 +222,19 @@ def remove_paper(corpus: Path, paper: str) -> Path:
             raise PaperError(
                 f"{display_name(paper)}: not in the folder of papers. The list may be old: build again to renew it."
             )
+        _refuse_links_to(root, (root / REMOVED / found.path.relative_to(root)).parent)
         inside = found.path.relative_to(root)
         return _move_file(found.path, lambda: _find_free_path(root / REMOVED / inside))
 
 
 def removed_papers(corpus: Path) -> tuple[str, ...]:
-    """The files that were removed and are kept, as paths below `.removed`, the latest first."""
+    """The files that were removed and are kept, as paths below `.removed`, the latest first.
+
+    Raises CorpusError when that folder is a link or holds one.
+    """
     kept = corpus.expanduser().resolve() / REMOVED
+    refuse_link(kept, CorpusError, _LINK_REMEDY)
+    refuse_links(kept, CorpusError, _LINK_REMEDY)
     files = [path for path in kept.rglob("*") if path.is_file() and _is_unicode(path)] if kept.is_dir() else []
     return tuple(path.relative_to(kept).as_posix() for path in sorted(files, key=_change_time, reverse=True))
 
@@ -242,6 +249,7 @@ def restore_paper(corpus: Path, kept: str) -> Path:
         if kept not in removed_papers(root):
             raise PaperError(f"{display_name(kept)}: no such removed file. See: python -m rag_app remove")
         target = root / kept
+        _refuse_links_to(root, target.parent)
         return _move_file(root / REMOVED / kept, lambda: free_name(root, target.name, target.parent))
 
 
@@ -250,6 +258,14 @@ def find_replacement_digest(corpus: Path, path: Path) -> str:
     stem = path.stem.casefold()
     papers = [one for one in list_papers(corpus).papers if one.kind == "digest" and one.arxiv_id]
     return next((one.paper for one in papers if stem.startswith(one.arxiv_id.replace("/", "_"))), "")
+
+
+def _refuse_links_to(root: Path, folder: Path) -> None:
+    """Raise CorpusError when a folder on the way from `root` to `folder` is a link: a file would leave the corpus."""
+    for part in (folder, *folder.parents):
+        if part == root:
+            return
+        refuse_link(part, CorpusError, _LINK_REMEDY)
 
 
 def _find_free_path(path: Path) -> Path:

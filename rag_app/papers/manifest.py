@@ -39,6 +39,8 @@ def read_corpus_manifest(corpus: Path) -> tuple[PaperEntry, ...]:
     Raises CorpusError with file and line when it is not TOML, not UTF-8, misspells a key or has a wrong value.
     """
     path = corpus / MANIFEST
+    if path.is_symlink() and not path.resolve().is_relative_to(corpus.resolve()):
+        raise CorpusError(f"{path}: this link leads out of the folder and was not followed. Copy the file in instead.")
     try:
         text = path.read_bytes().decode("utf-8-sig")
         table = tomllib.loads(text)

@@ -43,7 +43,7 @@ def served(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def nothing_kept(served):
     served.assistant.may_end.set()
-    for saved in served.kept.listed():
+    for saved in served.kept.list_conversations():
         served.kept.delete(saved.id)
 
 
@@ -80,7 +80,7 @@ def test_a_reload_goes_on_with_the_answer_that_is_coming(tab, served):
     finished(tab)
     expect(tab.locator("#chat p.question").first).to_have_text("Please count")
     assert len(served.assistant.asked) == len(set(served.assistant.asked))
-    (saved,) = served.kept.listed()
+    (saved,) = served.kept.list_conversations()
     assert saved.turns == 1
 
 
@@ -104,7 +104,7 @@ def test_several_reloads_and_then_stop_at_once(tab, served):
     says(tab.locator("#chat .answer-text"), "word")
     says(tab.locator("#chat .note"), "Stopped")
     says(ask(tab, "A short one"), "Soon said")
-    (saved,) = served.kept.listed()
+    (saved,) = served.kept.list_conversations()
     assert saved.turns == 2
 
 
@@ -133,8 +133,8 @@ def test_an_answer_that_ended_with_nobody_there_is_kept(served, chromium_browser
     tab.goto(served.url)
     begin(tab, "Please count")
     context.close()
-    assert eventually(served.kept.listed)
-    (saved,) = served.kept.listed()
+    assert eventually(served.kept.list_conversations)
+    (saved,) = served.kept.list_conversations()
     assert served.kept.load(saved.id)[0].answer.answer.endswith(f"w{WORDS - 1}")
 
 
@@ -189,7 +189,7 @@ def test_deleting_the_conversation_ends_its_answer_for_good(tab, served):
     assert served.assistant.stopped.wait(60)
     tab.wait_for_selector("#chat .answer", state="detached")
     tab.get_by_role("button", name="Ask", exact=True).wait_for()
-    assert served.kept.listed() == []
+    assert served.kept.list_conversations() == []
 
 
 def test_a_question_outlives_the_program_that_was_to_answer_it(tmp_path, chromium_browser):  # noqa: F811

@@ -32,7 +32,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def nothing_kept(served):
-    for saved in served.kept.listed():
+    for saved in served.kept.list_conversations():
         served.kept.delete(saved.id)
 
 

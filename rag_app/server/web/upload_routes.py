@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from rag_app.errors import PaperError, RagError
+from rag_app.errors import CorpusError, PaperError, RagError
 from rag_app.papers.add_remove import (
     LARGEST_PDF,
     MOST_AT_ONCE,
@@ -150,10 +150,15 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
 
 def _state(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Any]:
     rows = arrivals.rows()
-    removed = removed_papers(arrivals.corpus)
+    removed: tuple[str, ...] = ()
+    problem = ""
+    try:
+        removed = removed_papers(arrivals.corpus)
+    except CorpusError as error:
+        problem = str(error)
     return {
         "rows": [_row(row, shelf) for row in rows],
-        "summary": arrivals.summary(),
+        "summary": " · ".join(words for words in (arrivals.summary(), problem) if words),
         "busy": any(row.state in UNDERWAY for row in rows),
         "building": arrivals.job.running,
         "removed": list(removed[:MOST_REMOVED_SHOWN]),

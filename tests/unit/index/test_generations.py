@@ -26,12 +26,18 @@ from rag_app.index.manifest import FORMAT, IndexedPaper, Manifest, read_manifest
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
 ROOT = Path(__file__).resolve().parents[3]
+KEY = "0123456789abcdef"
+
+
+def part_name(digest: str) -> str:
+    """A part's name as the build gives it, of a digest that is the text itself."""
+    return f"{digest.encode().hex()[:24].ljust(24, '0')}-text-r1"
 
 
 def entry(paper: str, digest: str = "", first: int = 0, passages: int = 0) -> IndexedPaper:
     digest = digest or paper
     return IndexedPaper(
-        paper, "T", "text", "full text", "", digest, 1, 2, f"{digest}-text-r1", "key", 1, passages, first, 0.5
+        paper, "T", "text", "full text", "", digest, 1, 2, part_name(digest), KEY, 1, passages, first, 0.5
     )
 
 
@@ -45,8 +51,8 @@ def publish(root: Path, *papers: str, embedder: str = "words@64") -> str:
     folder = generations_module.new_generation(root)
     write_manifest(folder, manifest(*(entry(paper) for paper in papers), embedder=embedder))
     for paper in papers:
-        (root / "parts" / f"{paper}-text-r1").mkdir(parents=True, exist_ok=True)
-        files.write_json(root / "parts" / f"{paper}-text-r1" / "passages-key.json", [])
+        (root / "parts" / part_name(paper)).mkdir(parents=True, exist_ok=True)
+        files.write_json(root / "parts" / part_name(paper) / f"passages-{KEY}.json", [])
     generations_module.publish(root, folder.name)
     return folder.name
 
@@ -58,12 +64,13 @@ def generations(root: Path) -> list[str]:
 # -- the manifest ---------------------------------------------------------------------------------------------------
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "part", "key", "arxiv_id", "topic")
+TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "arxiv_id", "topic")
 NUMBERS = ("size", "modified", "pages", "year", "month")
 SEVERAL = ("warnings", "short_names", "authors")
 entries = st.builds(
     IndexedPaper,
     **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(("part", "key"), st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)),
     **dict.fromkeys(NUMBERS, st.integers(0, 2**63)),
     **dict.fromkeys(SEVERAL, st.lists(text, max_size=3).map(tuple)),
     passages=st.integers(0, 99),
@@ -180,14 +187,14 @@ def test_names_sort_by_age_and_never_come_twice(tmp_path: Path) -> None:
 def test_tidy_keeps_the_current_generation_and_the_one_before(tmp_path: Path) -> None:
     names = [publish(tmp_path, "a"), publish(tmp_path, "a"), publish(tmp_path, "a", "b")]
     generations_module.new_generation(tmp_path)  # begun, never finished
-    (tmp_path / "parts" / "gone-text-r1").mkdir()
-    (tmp_path / "parts" / "a-text-r1" / ".vectors-key.npy.1234.tmp").write_bytes(b"half")
-    (tmp_path / "parts" / "a-text-r1" / "vectors-otherkey.npy").write_bytes(b"of another embedder")
-    (tmp_path / ".current.1234.tmp").write_bytes(b"half")
+    (tmp_path / "parts" / part_name("gone")).mkdir()
+    (tmp_path / "parts" / part_name("a") / f".vectors-{KEY}.npy.1234abcd.tmp").write_bytes(b"half")
+    (tmp_path / "parts" / part_name("a") / f"vectors-{KEY[::-1]}.npy").write_bytes(b"of another embedder")
+    (tmp_path / ".current.1234abcd.tmp").write_bytes(b"half")
     generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == names[1:]
-    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["a-text-r1", "b-text-r1"]
-    assert [path.name for path in (tmp_path / "parts" / "a-text-r1").iterdir()] == ["passages-key.json"]
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == [part_name("a"), part_name("b")]
+    assert [path.name for path in (tmp_path / "parts" / part_name("a")).iterdir()] == [f"passages-{KEY}.json"]
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -197,7 +204,7 @@ def test_tidy_keeps_no_generation_with_a_removed_paper_and_none_of_words_only(tm
     last = publish(tmp_path, "a")
     generations_module.clean_index(tmp_path)
     assert generations(tmp_path) == [last]
-    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["a-text-r1"]
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == [part_name("a")]
 
 
 def test_tidy_without_a_readable_manifest_removes_nothing(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_conversations_are_listed_newest_first_with_the_first_question_as_title(
     history.save_turn("one", answer("First?"))
     history.save_turn("two", answer("Second? " + "long " * 60))
     history.save_turn("one", answer("Third?"))
-    first, second = history.listed()
+    first, second = history.list_conversations()
     assert (first.id, first.title, first.turns) == ("one", "First?", 2)
     assert second.title.endswith("…") and len(second.title) <= 80
     assert [turn.answer.question for turn in history.load("one")] == ["First?", "Third?"]
@@ -70,14 +70,14 @@ def test_search_finds_questions_answers_and_titles_and_takes_no_wildcards(histor
     assert [saved.id for saved in history.search("100%")] == ["one"]
     assert [saved.id for saved in history.search("增强")] == ["two"]
     assert [saved.title for saved in history.search("retrieval")] == ["About Retrieval"]
-    assert history.search("100_") == [] and history.search("%") != history.listed()
+    assert history.search("100_") == [] and history.search("%") != history.list_conversations()
 
 
 def test_rename_and_delete(history):
     turn = history.save_turn("one", ANSWER)
     history.rate(turn, "down", "wrong")
     history.delete("one")
-    assert history.listed() == [] and list(history.feedback_questions()) == []
+    assert history.list_conversations() == [] and list(history.feedback_questions()) == []
     with pytest.raises(KeyError):
         history.load("one")
     with pytest.raises(KeyError):
@@ -85,7 +85,7 @@ def test_rename_and_delete(history):
     history.save_turn("two", ANSWER)
     with pytest.raises(KeyError):
         history.rename("two", "  ")
-    assert history.listed()[0].title == "How large is it?"
+    assert history.list_conversations()[0].title == "How large is it?"
 
 
 def test_thumbs_become_questions_of_a_gold_set(history):
@@ -132,7 +132,7 @@ def test_a_newer_file_is_refused_and_left_as_it_is(history):
     database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     database.close()
     before = history.file.read_bytes()
-    for use in (history.listed, lambda: history.save_turn("one", ANSWER), lambda: history.load("one")):
+    for use in (history.list_conversations, lambda: history.save_turn("one", ANSWER), lambda: history.load("one")):
         with pytest.raises(HistoryFault, match="newer version"):
             use()
     assert history.file.read_bytes() == before
@@ -157,7 +157,9 @@ def test_threads_write_at_once_and_nothing_is_lost(history):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted((saved.id, saved.turns) for saved in history.listed()) == [(f"c{n}", 20) for n in range(4)]
+    assert sorted((saved.id, saved.turns) for saved in history.list_conversations()) == [
+        (f"c{n}", 20) for n in range(4)
+    ]
 
 
 def test_many_begin_a_new_file_at_once(tmp_path):

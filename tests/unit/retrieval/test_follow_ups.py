@@ -129,7 +129,7 @@ def test_a_data_set_is_known_by_how_it_is_used():
 
 def test_names_are_found_with_their_kinds():
     question = "What top-20 recall does Alpha reach on TREC DL19?"
-    found = find_question_names(question, LIBRARY.mentions(question))
+    found = find_question_names(question, LIBRARY.find_mentions(question))
     assert [(name.text, name.kind) for name in found] == [
         ("top-20", "number"), ("recall", "metric"), ("Alpha", "paper"), ("TREC DL19", "other"),
     ]  # fmt: skip

@@ -194,7 +194,7 @@ def test_a_second_tab_shows_the_same_answer_to_its_end(asking):
 def test_the_list_is_sent_when_an_answer_began_or_ended_and_not_else(asking):
     asking.assistant.may_end.set()
     one, two = asking.conversation("one"), asking.conversation("two")
-    assert asking.news(two) is not None
-    assert asking.news(two) is None
+    assert asking.changed_rows(two) is not None
+    assert asking.changed_rows(two) is None
     list(asking.ask(one, "First?", "[]"))
-    assert "First?" in asking.news(two)
+    assert "First?" in asking.changed_rows(two)

@@ -59,7 +59,7 @@ def paper_bytes(folder: Path, name: str, words: str) -> bytes:
 
 def test_a_file_that_came_is_built_in_and_found(library) -> None:
     write_paper(library.folder, "wombat.md", "wombat", secret="The wombat has ninety knobs.")
-    library.arrivals.came(add_file(library.corpus, library.folder / "wombat.md"))
+    library.arrivals.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
     assert list(settled(library.arrivals)) == ["in"]
     row = library.arrivals.rows()[0]
     assert "1 page" in row.words and "Wombat" in row.name
@@ -70,7 +70,7 @@ def test_a_broken_file_costs_only_itself_and_says_so(library) -> None:
     make_broken(library.folder / "bad.pdf")
     write_paper(library.folder, "wombat.md", "wombat")
     for name in ("bad.pdf", "wombat.md"):
-        library.arrivals.came(add_file(library.corpus, library.folder / name))
+        library.arrivals.add_upload(add_file(library.corpus, library.folder / name))
     words = settled(library.arrivals)
     assert "bad.pdf" in words["failed"] and "1 page" in words["in"]
     assert library.assistant.status().papers == 3
@@ -79,8 +79,8 @@ def test_a_broken_file_costs_only_itself_and_says_so(library) -> None:
 def test_what_is_refused_or_there_already_is_said_and_builds_nothing(library) -> None:
     began = []
     library.arrivals.job.start = lambda **more: began.append(more)
-    library.arrivals.came(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
-    library.arrivals.came(AddResult("y.md", "already there", "otter.md"))
+    library.arrivals.add_upload(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
+    library.arrivals.add_upload(AddResult("y.md", "already there", "otter.md"))
     assert [row.state for row in library.arrivals.rows()] == ["twice", "failed"]
     assert "otter.md" in library.arrivals.rows()[0].words and not began
 
@@ -121,7 +121,7 @@ def test_cancel_ends_the_fetching_and_keeps_what_is_finished(library, server) ->
     begun = threading.Event()
     server.replies["/pdf/2406.15319"] = [hung]
     write_paper(library.folder, "wombat.md", "wombat")
-    library.arrivals.came(add_file(library.corpus, library.folder / "wombat.md"))
+    library.arrivals.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
     settled(library.arrivals)
     library.arrivals.ask_arxiv("2406.15319 2406.15320")
     assert begun.wait(20)
@@ -178,12 +178,12 @@ def test_times_left_are_told_only_once_something_was_measured(library, monkeypat
     library.arrivals._began = 100.0
     assert library.arrivals.summary() == "3 to fetch"
     clock[0] = 108.0
-    library.arrivals._arrived(FetchResult("2406.00001", "failed", problem="2406.00001: no such paper."))
+    library.arrivals._update_fetched(FetchResult("2406.00001", "failed", problem="2406.00001: no such paper."))
     assert library.arrivals.summary() == "2 to fetch · about 16 s left"
-    library.arrivals._receiving(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
+    library.arrivals._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
     assert library.arrivals.rows()[1].words == "Fetching 1.0 of 4.0 MB"
     clock[0] = 112.0
-    library.arrivals._receiving(FetchProgress("2406.00002", 2, 3, "receiving", 2 * 2**20, 4 * 2**20))
+    library.arrivals._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2 * 2**20, 4 * 2**20))
     assert library.arrivals.rows()[1].words == "Fetching 2.0 of 4.0 MB · about 4 s left"
     assert library.arrivals.summary() == "2 to fetch · about 12 s left"
     library.arrivals.cancel()
@@ -201,7 +201,7 @@ def test_finished_rows_can_be_taken_from_the_list(library, server) -> None:
     server.replies["/pdf/2406.15319"] = [status(404)]
     library.arrivals.ask_arxiv("2406.15319")
     settled(library.arrivals)
-    library.arrivals.came(AddResult("y.md", "already there", "otter.md"))
+    library.arrivals.add_upload(AddResult("y.md", "already there", "otter.md"))
     library.arrivals.forget(library.arrivals.rows()[0].id)
     assert [row.state for row in library.arrivals.rows()] == ["failed"]
     library.arrivals.forget()

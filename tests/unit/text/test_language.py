@@ -101,7 +101,7 @@ class Model:
 
 
 def in_english(assistant, question, reply):
-    with assistant._index.using() as generation:
+    with assistant._index.use_current() as generation:
         return understand_question(question, (), Retriever(generation, None), Model(reply), threading.Event())
 
 

@@ -85,7 +85,9 @@ def test_the_model_is_shown_them_between_evidence_and_question_and_the_budget_pa
     assert user.count("===") % 4 == 0, "papers' words stand between fences, also in the examples"
     list(without.read("On what is it trained?", EVIDENCE, threading.Event()))
     assert "According to" not in model.prompts[-1][1]
-    assert with_them.told(EVIDENCE).startswith("3 examples of an answer") and not without.told(EVIDENCE)
+    assert with_them.describe_examples(EVIDENCE).startswith(
+        "3 examples of an answer"
+    ) and not without.describe_examples(EVIDENCE)
     # The prompt is the same up to the question, so that servers can reuse their work on it.
     list(with_them.read("Why?", EVIDENCE, threading.Event()))
     assert model.prompts[-1][1].rpartition("Question: ")[0] == user.rpartition("Question: ")[0]

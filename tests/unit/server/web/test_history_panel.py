@@ -28,7 +28,7 @@ def answered(talks, conversation, question="How?", **more):
 
 
 def wish(talks, conversation, **value):
-    talks.do(json.dumps(value), conversation)
+    talks.handle_action(json.dumps(value), conversation)
 
 
 def test_a_turn_is_kept_in_the_conversation_in_which_it_was_asked(talks, history):
@@ -89,7 +89,7 @@ def test_only_turns_on_the_screen_are_rated(talks, history):
 def test_what_makes_no_sense_is_left_undone(talks, said):
     conversation = Conversation()
     answered(talks, conversation)
-    talks.do(said, conversation)
+    talks.handle_action(said, conversation)
     assert len(conversation.turns) == 1
 
 
