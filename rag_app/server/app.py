@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError, SettingsError
 from rag_app.outputs.history import History, history_file
+from rag_app.server.api.links import origin_of
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
 from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
@@ -169,7 +170,8 @@ def _server(
         mount_screen(app, assistant, job, note, history, settings.root_path, make_library_routes)
         return app
 
-    api = make_api(assistant, settings, job, lambda user: open_history(settings, user))
+    origin = origin_of(host, port, settings.tls_certificate is not None)
+    api = make_api(assistant, settings, job, lambda user: open_history(settings, user), origin)
     log_in = LogInMiddleware(ApiMiddleware(PerUserPages(make), api), accounts, settings.root_path, port)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()

@@ -24,8 +24,8 @@ from rag_app.errors import (
 )
 from rag_app.models.llm.client import (
     RETRIES,
-    StreamEnd,
     OpenAIModel,
+    StreamEnd,
     answer_tokens,
     diagnose_model,
     open_language_model,
@@ -315,9 +315,10 @@ def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_client_is_only_loaded_for_a_model() -> None:
     code = (
-        "import sys; from rag_app.models.llm.client import open_language_model, check; from rag_app.models.llm.providers import offers;"
+        "import sys; from rag_app.models.llm.client import diagnose_model, open_language_model;"
+        "from rag_app.models.llm.providers import list_offers;"
         "from rag_app.settings import Settings; s = Settings(llm='none');"
-        "assert open_language_model(s) is None; check(s); offers();"
+        "assert open_language_model(s) is None; diagnose_model(s); list_offers();"
         "print([n for n in ('llama_index', 'openai', 'httpx', 'xllamacpp') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
