@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.tables.model_cells import interleave_evidence
+from rag_app.answering.model.row_cells import interleave_evidence
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
