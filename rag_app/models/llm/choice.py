@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from rag_app.errors import ModelError, RagError, SettingsError
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.llm.providers import PRESETS, chat_models
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models
+from rag_app.models.llm.servers import Endpoint, ascii_netloc, is_loopback, list_models
 from rag_app.settings import READER_FIELDS, Settings, reader_file
 
 OWN = "own"  # a server of the user's, by its address
@@ -182,7 +182,13 @@ def _strip_credentials(url: str) -> str:
 
 
 def _comparable_url(url: str) -> str:
-    return _strip_credentials(url).rstrip("/").removesuffix("/v1").casefold()
+    """The address as it is looked up, so that two are the same only when they are one server's."""
+    bare = _strip_credentials(url).rstrip("/").removesuffix("/v1")
+    try:
+        parts = urlsplit(bare)
+        return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=ascii_netloc(parts)))
+    except (ValueError, SettingsError):
+        return bare
 
 
 # -- keeping --------------------------------------------------------------------------------------------------------
