@@ -82,7 +82,7 @@ def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served
     listed(tab, 4)
     says(ask(tab, QUESTION), "61,904")
     row.locator(".open-paper").click()
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
     expect(tab.locator("#reading-title")).to_have_text("Numbat: Encoding Questions")
 
 

@@ -32,6 +32,7 @@ from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import Growing, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
+from rag_app.server.web.viewer import viewer_routes
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -77,7 +78,8 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-SCRIPTS = ("page.js", "talk.js", "live.js", "card.js", "map.js")
+STYLES = ("page.css", "reader.css")
+SCRIPTS = ("reader.js", "page.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.
@@ -237,6 +239,7 @@ def mount_screen(
     """Put the page and the routes of its reading pane into `app`."""
     shelf = OpaqueIds(assistant)
     app.include_router(map_routes(assistant, shelf, history))
+    app.include_router(viewer_routes(assistant, shelf))
     app.include_router(reading_routes(shelf))
     app.include_router(growing(shelf))
     screen = Screen(assistant, shelf, job, reader, history)
@@ -255,7 +258,7 @@ def mount_screen(
         pwa=False,
         mcp_server=False,
         theme=_theme(),
-        head=f"<style>{static_text('page.css')}</style>"
+        head="".join(f"<style>{static_text(name)}</style>" for name in STYLES)
         + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
         + library_head(),
     )
