@@ -31,9 +31,25 @@ PROVIDERS = ("openai", "anthropic", "gemini", "openrouter", "ollama")  # that `l
 
 def reader_file() -> Path:
     """Where a user may keep the choice of a model with its key: outside of every project, for all of them."""
+    return settings_folder() / "reader.toml"
+
+
+def settings_folder() -> Path:
+    """The user's own folder for what is kept between projects. Raises SettingsError where the user has no home."""
     home = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME", "")
-    folder = Path(home) if home else Path.home() / ".config"
-    return folder.expanduser() / "rag-app" / "reader.toml"
+    try:
+        folder = Path(home) if home else Path.home() / ".config"
+        return folder.expanduser() / "rag-app"
+    except RuntimeError as error:  # a container with an unknown user
+        raise SettingsError("This user has no home folder to keep anything in. Set HOME or XDG_CONFIG_HOME.") from error
+
+
+def kept_reader_file() -> Path | None:
+    """The file in which a reader may be kept; None where this user can keep none."""
+    try:
+        return reader_file()
+    except SettingsError:
+        return None
 
 
 SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be its owner's alone
@@ -110,6 +126,9 @@ class Settings(BaseSettings):
     users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
     tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
+    page_token: Literal["on", "off"] = Field(
+        default="on", description="a page without log-in opens only with the token in the address that is printed"
+    )
     api_rate: int = Field(default=120, ge=0, description="requests a minute of one token; 0: no limit")
     api_at_once: int = Field(default=4, ge=0, description="answers in the making of one token; 0: no limit")
     hidden_text: Literal["leave out", "keep"] = Field(
@@ -158,7 +177,8 @@ class _KeptReader(PydanticBaseSettingsSource):
         if any(name in self.current_state for name in READER_FIELDS):
             return {}
         try:
-            kept = tomllib.loads(reader_file().read_text(encoding="utf-8"))
+            file = kept_reader_file()
+            kept = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
         except (OSError, ValueError, RecursionError):
             return {}  # _file_problem says what is wrong with it
         return {name: kept[name] for name in READER_FIELDS if isinstance(kept.get(name), str)}
@@ -286,7 +306,7 @@ def _unknown_variables() -> list[str]:
 
 def _file_problem() -> str:
     """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
-    for path in (Path(SETTINGS_FILE), reader_file()):
+    for path in filter(None, (Path(SETTINGS_FILE), kept_reader_file())):
         try:
             found = tomllib.loads(path.read_text(encoding="utf-8"))
             held = ", ".join(name for name in sorted(SECRETS) if found.get(name))

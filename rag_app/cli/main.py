@@ -274,6 +274,11 @@ def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
     command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
     command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    command.add_argument(
+        "--no-token",
+        action="store_true",
+        help="let every program and user of this machine open the page (RAG_PAGE_TOKEN=off)",
+    )
 
 
 def _positive(text: str) -> int:

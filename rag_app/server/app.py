@@ -16,6 +16,7 @@ from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
 from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
 from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
+from rag_app.server.security.page_token import PARAMETER, load_page_token
 from rag_app.server.uploads import Uploads
 from rag_app.server.web.language import LanguageMiddleware
 from rag_app.settings import Settings
@@ -33,7 +34,7 @@ END_PATIENCE = 15.0  # seconds
 
 
 class PageServer:
-    """A page that is being served. `url` opens it; `stop()` ends it."""
+    """A page that is being served: at `url`; `address` opens it in a browser; `stop()` ends it."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class PageServer:
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = self.url
         self.arrivals = arrivals
         self.job = arrivals.job
         self._server = server
@@ -83,9 +85,10 @@ class PageServer:
         self._preparing.join(END_PATIENCE)  # a program that ends while a model is being opened would crash
 
 
-def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> PageServer:
+def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_token: str = "") -> PageServer:
     """Serve the page for `assistant`; a missing or stale index is built meanwhile, in the background.
 
+    While nobody needs to log in, the page opens only with the `page_token` where one is given (load_page_token).
     With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
     other machines can reach while nobody needs to log in, and for a port that is taken; AccountError for a file of
     users that cannot be used.
@@ -96,13 +99,17 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     arrivals = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
-        server, preparing = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
+        server, preparing = _server(
+            assistant, settings, arrivals, accounts, host, listener.getsockname()[1], page_token
+        )
         page = PageServer(server, listener, arrivals, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
     page.start()
-    print(f"Open {page.url} (Ctrl-C ends it)", flush=True)
+    if page_token and not accounts.required:
+        page.address = f"{page.url}/?{PARAMETER}={page_token}"
+    print(f"Open {page.address} (Ctrl-C ends it)", flush=True)
     if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
         print("Passwords and papers go over the network unencrypted; RAG_TLS_CERTIFICATE and RAG_TLS_KEY change that.")
     if block:
@@ -115,6 +122,11 @@ def open_history(settings: Settings, user: str = "") -> History:
     keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
     own = [key.get_secret_value() for key in (settings.llm_api_key, settings.password)]
     return History(history_file(settings.index_folder, user), (*keys, *own))
+
+
+def choose_page_token(settings: Settings, without: bool = False) -> str:
+    """The token for `serve`; empty where the settings, or `without`, let every user of this machine open the page."""
+    return "" if without or settings.page_token == "off" else load_page_token()
 
 
 def open_in_browser(url: str) -> bool:
@@ -147,7 +159,13 @@ def _accounts(settings: Settings) -> Accounts:
 
 
 def _server(
-    assistant: Assistant, settings: Settings, arrivals: Uploads, accounts: Accounts, host: str, port: int
+    assistant: Assistant,
+    settings: Settings,
+    arrivals: Uploads,
+    accounts: Accounts,
+    host: str,
+    port: int,
+    page_token: str,
 ) -> tuple[uvicorn.Server, threading.Thread]:
     """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
@@ -165,12 +183,13 @@ def _server(
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         note, history = UserReaderNote(reader, user, settings.root_path, accounts), open_history(settings, user)
-        growing = library_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
+        growing = library_routes(arrivals, assistant, settings, reader, history, lambda: accounts.required)
         mount_screen(app, assistant, job, note, history, settings.root_path, growing)
         return app
 
     api = make_api(assistant, settings, job, lambda user: open_history(settings, user))
-    log_in = LogInMiddleware(ApiMiddleware(PerUserPages(make), api), accounts, settings.root_path, port)
+    pages = ApiMiddleware(PerUserPages(make), api)
+    log_in = LogInMiddleware(pages, accounts, settings.root_path, port, page_token=page_token)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()
     config = uvicorn.Config(
@@ -184,6 +203,9 @@ def _server(
         server_header=False,
         timeout_graceful_shutdown=1,
         ws="none",
+        # Who asks, by what name and how, is believed of a proxy only where the settings name one.
+        proxy_headers=bool(settings.root_path),
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         **server_options(settings.tls_certificate, settings.tls_key),
     )
     config.load()  # a certificate that cannot be read is said now
