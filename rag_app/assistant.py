@@ -349,9 +349,9 @@ class Assistant:
             if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
                 found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
-            desk = AnswerContext(found, self._retriever_of(found.generation), self._sentences, stop)
+            context = AnswerContext(found, self._retriever_of(found.generation), self._sentences, stop)
             answer = yield from answer_question(
-                desk, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
+                context, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
             )
             ended = time.perf_counter()
             yield replace(

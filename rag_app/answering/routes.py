@@ -24,29 +24,31 @@ from rag_app.records import Answer, Event, Progress
 from rag_app.settings import Settings
 
 
-def find_special_answer(desk: AnswerContext, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
+def find_special_answer(
+    context: AnswerContext, *, complete_only: bool = False
+) -> Generator[Event, None, Answer | None]:
     """The answer, without id and times, when the question is of one of these kinds; else None. Yields what happens.
 
     `complete_only`: only where every paper has to be looked at, which no prompt of a model holds.
     """
-    question = desk.found.question
+    question = context.found.question
     if asks_for_disagreement(question):
         yield Progress("reading", "looking for claims that oppose each other")
-        return answer_disagreement(desk)
+        return answer_disagreement(context)
     if complete_only and not asks_for_list(question):
         return None
-    chain = None if complete_only else find_chain(desk)
+    chain = None if complete_only else find_chain(context)
     if chain is not None:
-        return (yield from answer_chain(desk, chain))
-    topic = parse_survey_topic(question) if desk.found.comparison is None else None
-    if topic is not None and len(desk.retriever.plan(question, desk.found.scope).named) < 2:
+        return (yield from answer_chain(context, chain))
+    topic = parse_survey_topic(question) if context.found.comparison is None else None
+    if topic is not None and len(context.retriever.plan(question, context.found.scope).named) < 2:
         yield Progress("reading", "looking at every paper")
-        return answer_survey(desk, topic)
+        return answer_survey(context, topic)
     return None
 
 
 def answer_question(
-    desk: AnswerContext,
+    context: AnswerContext,
     reader: Reader,
     settings: Settings,
     cells: CellMemory,
@@ -58,14 +60,14 @@ def answer_question(
 
     `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
     """
-    found, meaning, stop = desk.found, desk.meaning, desk.stop
+    found, meaning, stop = context.found, context.meaning, context.stop
     if whole and isinstance(reader, ModelReader):
         return (yield from answer_from_whole_papers(found, reader, settings, stop, meaning))
     quoting = quoting_reader(found, meaning)
     model = reader if isinstance(reader, ModelReader) else None
     special = None
     if not demanded and (model is not None or isinstance(reader, QuotingReader)):
-        special = yield from find_special_answer(desk, complete_only=model is not None and model.trust != "none")
+        special = yield from find_special_answer(context, complete_only=model is not None and model.trust != "none")
     if special is not None:
         answer = special if model is None else replace(special, notes=(*special.notes, _quoting_note(model)))
     elif found.comparison is not None and (demanded or is_answered(found, quoting)):

@@ -37,6 +37,7 @@ COMMANDS = {  # the module and the function of each
     "doctor": ("rag_app.cli.doctor", "run"),
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
+    "mcp": ("rag_app.cli.mcp", "run"),
     "user": ("rag_app.cli.serve", "run_user"),
     "token": ("rag_app.cli.serve", "run_token"),
 }
@@ -150,6 +151,8 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_redteam_command(_command(commands, "redteam", "try papers that attack on the configured reader"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
+    mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
+    mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
     user = _command(commands, "user", "add, remove and list who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(

@@ -26,6 +26,8 @@ SLOW = {
     "datasets",
     "gradio",
     "llama_index",
+    "mcp",
+    "mcp_types",
     "openai",
     "openvino",
     "sentence_transformers",
@@ -35,13 +37,15 @@ SLOW = {
     "xllamacpp",
 }
 # Built of a slow library from top to bottom, and therefore imported itself only inside a function.
-LATE = {"server/security/slow_requests", "server/web/screen"}
+LATE = {"server/api/app", "server/api/mcp_tools", "server/security/slow_requests", "server/web/screen"}
 # Declared by a package that we depend on and of which it is a part that we are meant to use.
 COMES_WITH = {
     "anyio": "gradio",
     "fastapi": "gradio",
     "h11": "gradio",
     "huggingface_hub": "sentence-transformers",
+    "mcp_types": "mcp",
+    "typing_extensions": "pydantic",
     "openai": "llama-index-llms-openai-like",
     "starlette": "gradio",
     "transformers": "sentence-transformers",

@@ -121,17 +121,17 @@ class LogInMiddleware:
         """Whoever knows the token of the page has it; the address sets a cookie, which goes with the rest."""
         if not self._page_token:
             return await self.app(scope, receive, send)
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if path == "/" and scope["method"] == "GET" and self._knows(query.get(PARAMETER, [""])[0]):
+            secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
+            kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
+            return await self._go_home(send, f"{self._page_cookie}={self._page_token}; {kept}".encode())
         if self._knows(self._cookie(scope, self._page_cookie)):
             return await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
         if is_api(path):
             if self._knows(bearer_token(scope)):
                 return await self.app(scope, receive, send)
             return await _refuse_program(send)
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        if path == "/" and scope["method"] == "GET" and self._knows(query.get(PARAMETER, [""])[0]):
-            secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
-            kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
-            return await self._go_home(send, f"{self._page_cookie}={self._page_token}; {kept}".encode())
         if path == "/" and dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
             return await _reload(send)
         await _send_text(send, 401, translate("login.address"))
