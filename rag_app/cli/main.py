@@ -110,8 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Knows nothing of the parts behind them."""
     parser = argparse.ArgumentParser(
         prog="rag-app",
-        description="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
-        epilog="Settings are RAG_* variables or rag_app.toml, see docs/manual.md. First steps: doctor, build, ask.",
+        description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
+        epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")

@@ -32,7 +32,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names, squash
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
