@@ -86,7 +86,7 @@ NAMES = (
 
 
 def odd_json(content: bytes, chance: random.Random) -> bytes:
-    """JSON with one to three of its values replaced, doubled or taken away; it stays JSON."""
+    """JSON with one to three of its values replaced, doubled or removed; it stays JSON."""
     value = json.loads(content)
     for _ in range(chance.choice([1, 1, 2, 3])):
         places: list[tuple[Any, Any]] = []
@@ -179,7 +179,7 @@ def _answered(folder: Path) -> int:
 
 
 def _evidence(cases: int, assistant: Assistant) -> Tried:
-    """An answer that was taken away: what of its mutants can be read is looked for in the papers."""
+    """An exported answer: what of its mutants can be read is looked for in the papers."""
     corpus, claims = assistant.settings.corpus, list[ClaimedQuote]()
     file = corpus.parent / "evidence.json"
     save_answers(assistant, assistant.ask("Which points does the otter reach?"), file)

@@ -51,7 +51,7 @@ class _Request:
 
 
 class Assistant:
-    """Answers questions from one folder of papers. Safe to share between threads.
+    """Answers questions from one folder of papers. Thread-safe.
 
     The parts are opened when first needed. `embedder` and `reader` replace the ones that the settings name.
     """

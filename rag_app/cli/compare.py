@@ -1,4 +1,4 @@
-"""`compare`: papers set side by side, for reading or to be taken away as CSV, Markdown or LaTeX."""
+"""`compare`: papers side by side in a table, printed or as CSV, Markdown or LaTeX."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _print_message(message: str) -> None:
 
 
 def _use_utf8() -> None:
-    """UTF-8 whatever the system's code page says; half characters become escapes, which JSON reads back."""
+    """UTF-8 whatever the system's code page says; unpaired surrogates become escapes, which JSON reads back."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -226,7 +226,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self.rewrites = self._stream.isatty()  # whether a line can be shown and taken away again
+        self.rewrites = self._stream.isatty()  # whether a line can be shown and erased again
         self._last = -SPARSE
         self._stage = ""
         self._shown = 0

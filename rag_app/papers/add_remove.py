@@ -318,7 +318,7 @@ def ensure_writable_folder(corpus: Path) -> Path:
 
 
 def _delete_leftovers(files: Iterable[Path]) -> None:
-    """Delete half files of a run that was killed; fresh ones may be on their way in another process."""
+    """Delete partial files of a run that was killed; another process may still write the recent ones."""
     for path in files:
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _LEFTOVER_AGE:

@@ -39,7 +39,7 @@ class RewritingModel(Protocol):
 
 
 class LibraryNames:
-    """What the papers of one generation can say about names. Safe to share between threads."""
+    """What the papers of one generation can say about names. Thread-safe."""
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever

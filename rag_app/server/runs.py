@@ -173,7 +173,7 @@ class AnswerRun:
 
 
 class AnswerRuns:
-    """The answers in the making, by conversation. Safe to share between threads."""
+    """The answers in the making, by conversation. Thread-safe."""
 
     def __init__(self, most_unwatched: int = MOST_UNWATCHED) -> None:
         self._most_unwatched = most_unwatched

@@ -44,7 +44,7 @@ class Reader(Protocol):
 
 
 class ModelReader:
-    """A reader that lets a language model write. Safe to share between threads."""
+    """A reader that lets a language model write. Thread-safe."""
 
     def __init__(self, model: LanguageModel, settings: Settings, *, unlimited: bool = False) -> None:
         self.name = model.name

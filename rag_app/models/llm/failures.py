@@ -100,7 +100,7 @@ def lacks_chat_template(error: BaseException) -> bool:
 
 
 def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
-    """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
+    """The error for the user: what, where, remedy; the key redacted. `interrupted`: part of the answer had arrived."""
     if interrupted:
         return ModelInterrupted(
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
