@@ -209,7 +209,7 @@ def questions(cases: int) -> Tried:
             try:
                 answer = assistant.ask(question)
                 answered += answer.status != "error"
-                if "Traceback" in answer.answer or "fault of the program" in answer.answer:
+                if "Traceback" in answer.answer or "bug in the program" in answer.answer:
                     faults.append(f"question {number}: {answer.answer[:100]}")
             except Exception as error:
                 faults.append(f"question {number}: {type(error).__name__}: {error}")
@@ -222,7 +222,7 @@ def questions(cases: int) -> Tried:
                 str(batch), lambda asked: {"status": "good"}, lambda asked, why: {"status": "error", "error": why}
             )
         told = [json.loads(line) for line in said.getvalue().splitlines()]
-        faults += [str(one["error"]) for one in told if "fault of the program" in one.get("error", "")]
+        faults += [str(one["error"]) for one in told if "bug in the program" in one.get("error", "")]
         if told[-1]["status"] != "good":
             faults.append("the good line after bad ones was not answered")
     happened = (

@@ -59,7 +59,7 @@ def check_files(files: Iterable[PathLike]) -> list[Path]:
     for path in paths:
         if _suffix(path) not in (*FORMS, SUFFIX):
             known = ", ".join(f".{suffix}" for suffix in (*FORMS, SUFFIX))
-            raise ExportError(f"{path}: which form is meant is told by the suffix. End the name in one of {known}.")
+            raise ExportError(f"{path}: the suffix decides the format. End the name in one of {known}.")
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ExportError(f"{path}: no file can be written there. Name one in a folder that exists.")
     return paths

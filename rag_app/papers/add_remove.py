@@ -328,5 +328,5 @@ def _delete_leftovers(files: Iterable[Path]) -> None:
 def _unwritable_error(corpus: Path, error: OSError) -> CorpusError:
     reason = error.strerror or str(error)
     return CorpusError(
-        f"{corpus}: cannot be written to ({reason}). Free some space, or correct RAG_CORPUS or its rights."
+        f"{corpus}: cannot be written to ({reason}). Free some space, or correct RAG_CORPUS or its permissions."
     )

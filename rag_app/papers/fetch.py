@@ -172,7 +172,9 @@ class _FetchRun:
             os.replace(temporary, target)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise FetchError(f"{target}: cannot be written ({reason}). Make room or correct its rights.") from error
+            raise FetchError(
+                f"{target}: cannot be written ({reason}). Free some space or correct its permissions."
+            ) from error
         finally:
             with suppress(OSError):  # a virus scanner may hold it for a moment; a later run sweeps it up
                 temporary.unlink(missing_ok=True)
@@ -214,7 +216,7 @@ def _ensure_writable(corpus: Path) -> Path:
         _remove_leftovers(folder)
     except OSError as error:
         raise FetchError(
-            f"{folder}: cannot be written to ({error.strerror}). Correct RAG_CORPUS or its rights."
+            f"{folder}: cannot be written to ({error.strerror}). Correct RAG_CORPUS or its permissions."
         ) from error
     return folder
 

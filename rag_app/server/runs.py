@@ -22,7 +22,7 @@ from rag_app.server.conversations import Turn
 INTERVAL = 0.1  # seconds between two pictures: more often costs the browser and shows nothing more
 PATIENCE = 3.0  # seconds a stopped reader gets to hand over what it has, checked
 
-STOPPED = "Stopped. What had come by then is kept."
+STOPPED = "Stopped. The text so far is kept."
 _log = logging.getLogger(__name__)
 
 

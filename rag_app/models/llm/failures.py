@@ -135,7 +135,7 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
     if status == 404:
         return ModelError(_not_found(endpoint))
     if status >= 500:
-        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
+        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
     if status == 413 or _OVERFLOW.search(said):
         return ModelWindowExceeded(
             f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "
