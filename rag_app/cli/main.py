@@ -141,7 +141,9 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json; or any text (.md, .txt, -)")
     verify.add_argument("--papers", metavar="FOLDER", help="folder of the papers, instead of RAG_CORPUS")
     _add_eval_commands(_command(commands, "eval", "measure the answers to questions whose answers are known"))
-    _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    papers = _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    styles = "print them as references instead: bibtex, or a style such as apa, ieee, acl (extra styles)"
+    papers.add_argument("--cite", default="", metavar="STYLE", help=styles)
     _add_align_command(_command(commands, "align", "fit the embedder to your own judged questions"))
     _add_reader_options(_command(commands, "reader", "show, try or keep the model that answers"))
     doctor = _command(commands, "doctor", "check the installation and say what is wrong")
