@@ -1,4 +1,4 @@
-"""Strangers at the door: each thing they may try, tried against a server that runs."""
+"""What a stranger may try, tried against a running server."""
 
 import contextlib
 import json
@@ -249,27 +249,27 @@ def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_aft
 
 def test_guessing_is_slow_and_the_right_password_is_never_kept_out_for_long():
     now = [0.0]
-    brake = RateLimiter(lambda: now[0])
+    limiter = RateLimiter(lambda: now[0])
     for _ in range(TRIES):
-        assert brake.seconds_to_wait("a", "ada") == 0
-        brake.record_failure("a", "ada")
-    assert brake.seconds_to_wait("a", "bob") > 0 and brake.seconds_to_wait("b", "ada") == 0
+        assert limiter.seconds_to_wait("a", "ada") == 0
+        limiter.record_failure("a", "ada")
+    assert limiter.seconds_to_wait("a", "bob") > 0 and limiter.seconds_to_wait("b", "ada") == 0
     for number in range(TRIES_OF_NAME):
-        brake.record_failure(f"many {number}", "ada")
-    assert brake.seconds_to_wait("many 1", "ADA ") > 0 and brake.seconds_to_wait("many 1", "bob") == 0
-    assert brake.seconds_to_wait("b", "ada") == 0, "whoever did not guess is not kept out by those who do"
-    brake.clear_failures("many 1", "bob")
-    assert brake.seconds_to_wait("many 1", "ada") > 0, "a log-in of one's own frees no guesses at others"
+        limiter.record_failure(f"many {number}", "ada")
+    assert limiter.seconds_to_wait("many 1", "ADA ") > 0 and limiter.seconds_to_wait("many 1", "bob") == 0
+    assert limiter.seconds_to_wait("b", "ada") == 0, "whoever did not guess is not kept out by those who do"
+    limiter.clear_failures("many 1", "bob")
+    assert limiter.seconds_to_wait("many 1", "ada") > 0, "a log-in of one's own frees no guesses at others"
     guesses = 0
     for _ in range(600):  # ten minutes of trying every second
         now[0] += 1
-        assert brake.seconds_to_wait("a", "ada") <= LONGEST_WAIT
-        if not brake.seconds_to_wait("a", "ada"):
-            brake.record_failure("a", "ada")
+        assert limiter.seconds_to_wait("a", "ada") <= LONGEST_WAIT
+        if not limiter.seconds_to_wait("a", "ada"):
+            limiter.record_failure("a", "ada")
             guesses += 1
     assert guesses <= 600 / LONGEST_WAIT
     now[0] += WINDOW + 1
-    assert brake.seconds_to_wait("b", "ada") == brake.seconds_to_wait("a", "ada") == 0
+    assert limiter.seconds_to_wait("b", "ada") == limiter.seconds_to_wait("a", "ada") == 0
 
 
 def test_a_log_in_ends_by_itself():
