@@ -52,7 +52,7 @@ class _Request:
 
 
 class Assistant:
-    """Answers questions from one folder of papers. Safe to share between threads.
+    """Answers questions from one folder of papers. Thread-safe.
 
     The parts are opened when first needed. `embedder` and `reader` replace the ones that the settings name.
     """
@@ -397,7 +397,7 @@ class Assistant:
 
     def _notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
-            return ("Searched by words only: the index is not embedded yet. It will be when the build has finished.",)
+            return ("Searched by words only: the index is not embedded until the build has finished.",)
         if self._is_of_other_embedder(manifest):
             return (
                 f"Searched by words only: the index was built with the embedder {manifest.embedder}, the settings name "

@@ -98,7 +98,7 @@ def run_add(options: Namespace) -> int:
     if options.json:
         print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
     else:
-        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing was removed so far")
+        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing has been removed")
         if report:
             print(build_text(report))
     return int(failed or bool(report and report.failed))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Json, Source
 
-HEAD = "% Titles and authors as papers.toml and the papers' first pages give them: look them over before you publish."
+HEAD = "% Titles and authors as papers.toml and the papers' first pages give them: check them before you publish."
 TITLE_WORDS = 3  # of a title, in a key
 _SPECIAL = {
     "\\": r"{\textbackslash}",
