@@ -115,7 +115,7 @@ def lacks_chat_template(error: BaseException) -> bool:
 
 
 def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
-    """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
+    """The error for the user: what, where, remedy; the key redacted. `interrupted`: part of the answer had arrived."""
     if interrupted:
         return ModelInterrupted(
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
@@ -155,7 +155,7 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
             f"RAG_LLM_WINDOW to its real size in tokens, or choose a model with a larger one."
         )
     if status >= 500:
-        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
+        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
     return ModelError(f"{endpoint.where} refused the request ({status}): {message}. {address_remedy(endpoint)}")
 
 
