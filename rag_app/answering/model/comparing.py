@@ -29,7 +29,7 @@ NOT_FOUND = "not found"
 NOT_SEARCHED = "not searched"
 FROM_LIBRARY = "library"  # said in the head of a column that comes from the library's records
 
-_LINE = re.compile(r"^\W{0,4}(\d{1,2})\s*[:.)]\W{0,2}[ \t]*(.+)$", re.MULTILINE)
+_LINE = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[:.)][ \t*]*(.+)$", re.MULTILINE)
 _NOTHING = re.compile(r"\W*(?:NOT REPORTED|NOTHING|N/?A)\b", re.IGNORECASE)
 _SHOWN = re.compile(r"\s*\[(\d+)\]")
 _RECORDS = {  # columns that the library's own records fill in

@@ -42,7 +42,7 @@ or has a number or a name that they do not hold. The check may be wrong.
 
 {CITING}"""
 
-_REPAIR_LINE = re.compile(r"^\W{0,4}(\d{1,2})\s*[:.)]\s*(.+)$", re.MULTILINE)
+_REPAIR_LINE = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[:.)][ \t]*(.+)$", re.MULTILINE)
 _SHOWN = re.compile(r"\[(\d+)\]")
 
 
@@ -170,6 +170,8 @@ def check_model(task: ModelTask) -> ChatModel | None:
 def _check(task: ModelTask, answer: Answer, claims: Sequence[Claimed]) -> tuple[Answer, Checked]:
     model = check_model(task)
     names = [name for entry in task.entries for name in (*entry.short_names, *entry.coined[:4])]
+    cited = {citation.paper for citation in answer.citations}
+    names += [str(entry.year) for entry in task.entries if entry.year and entry.paper in cited]
     try:
         checked = check_claims(claims, answer.citations, task.question, task.page_of, model, task.stop, names)
     except ModelError as error:
