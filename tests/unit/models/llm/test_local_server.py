@@ -23,6 +23,8 @@ from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
 from tests.support.small_model import needs_small_model
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {
     "colbert.pdf": "ColBERT introduces a late interaction architecture that independently encodes the query and the "
     "document using BERT and then employs a cheap yet powerful interaction step that models their similarity.",
