@@ -37,11 +37,6 @@ class Handler(BaseHTTPRequestHandler):
             with self.server.lock:
                 self.server.open_now -= 1
 
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
     def log_message(self, format: str, *args: Any) -> None:
         """Tests read the lists, not a log."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rag_app.errors import CorpusError, FetchError
-from rag_app.papers.arxiv_client import _retry_after, is_reachable
+from rag_app.papers.arxiv_client import _retry_after
 from rag_app.papers.fetch import TEMPORARY, FetchProgress, FetchResult, fetch_papers
 from tests.support.arxiv import PDF, Handler, Reply, Server, status
 
@@ -414,15 +414,3 @@ def test_a_broken_manifest_is_an_error(server: Server, tmp_path: Path) -> None:
 def test_an_unsafe_address_is_refused(tmp_path: Path, base: str) -> None:
     with pytest.raises(FetchError, match="RAG_ARXIV_URL"):
         fetch_papers(["2406.15319"], tmp_path, base_url=base)
-
-
-def test_reachable_tells_a_server_from_none(server: Server) -> None:
-    assert is_reachable(server.url)
-    assert not is_reachable(f"http://127.0.0.1:{closed_port()}", timeout=1.0)
-
-
-def test_reachable_gives_up_on_silence() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        assert not is_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
