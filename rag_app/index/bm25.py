@@ -1,4 +1,4 @@
-"""The words of the passages: a persisted BM25 index. The only door of the stemmer.
+"""The words of the passages: a persisted BM25 index. The only module that imports the stemmer.
 
 Which passages hold a term, and its BM25 weight there, as arrays on disk: written in blocks, mapped when read.
 
@@ -21,6 +21,7 @@ import numpy as np
 import Stemmer
 
 from rag_app.errors import IndexFault
+from rag_app.text.characters import as_searchable
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -130,7 +131,7 @@ def extract_terms(text: str) -> list[str]:
     Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
     """
     found: list[str] = []
-    for word in _WORD.findall(text.casefold()):
+    for word in _WORD.findall(as_searchable(text).casefold()):
         if word.isascii():
             found += _terms_of(word)
             continue

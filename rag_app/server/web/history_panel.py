@@ -1,6 +1,6 @@
 """The kept conversations on the page: the list of them, what stands around each answer, and what is done to them.
 
-A kept conversation taken away from the page: one press, one ZIP with every form of all its answers.
+A kept conversation is exported by one press: a ZIP with all its answers in every format.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class ConversationPanel:
         except HistoryFault as error:
             return f'<p class="problem">{escape_html(str(error))}</p>'
 
-    def handle_action(self, wish: str, conversation: Conversation) -> None:
+    def handle_action(self, action: str, conversation: Conversation) -> None:
         """What was pressed in the page: {"do", "id", "text", …}. What cannot be done is left undone."""
         try:
-            value: dict[str, Any] = json.loads(wish)
+            value: dict[str, Any] = json.loads(action)
             name, id, text = str(value["do"]), str(value.get("id", "")), str(value.get("text", ""))
             if name == "open":
                 self.open(conversation, id)
