@@ -80,13 +80,13 @@ def limit_slow_requests(
 
         begun = False
 
-        async def send_noting_start(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
-            await app(scope, receive_in_time, send_noting_start)
+            await app(scope, receive_in_time, send_and_note)
         except RequestTimeout:
             if begun:
                 return
