@@ -1,4 +1,4 @@
-"""Format, lint, types, import contracts, settings in the docs, weaknesses (bandit): one command for all, the same here and in CI.
+"""Format, lint, types, import contracts, settings in the docs, weaknesses (bandit): the same here and in CI.
 
 .venv/bin/python tools/check.py          looks only
 .venv/bin/python tools/check.py --fix    formats, and repairs what can be repaired safely
