@@ -1,11 +1,4 @@
-"""`papers`: what the library holds, and what is wrong with the rest.
-
-`build`: the index brought up to date with the folder.
-
-`add` and `remove`: papers into the folder and out of it, and the index brought up to date.
-
-`fetch`: papers from arXiv into the folder.
-"""
+"""`papers`, `build`, `add`, `remove` and `fetch`: the papers of the library and their index."""
 
 from __future__ import annotations
 

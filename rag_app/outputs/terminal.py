@@ -1,4 +1,4 @@
-"""What a person reads: text for the terminal, and progress while something takes long."""
+"""Text for the terminal, and progress lines while something takes long."""
 
 from __future__ import annotations
 

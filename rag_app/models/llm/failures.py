@@ -1,4 +1,4 @@
-"""What went wrong at the provider, in the user's words, and whether to try again.
+"""Errors of a model server as messages for the user, and whether to try again.
 
 The client's exceptions are told apart by what they carry (status, headers, body), so this module imports no client.
 """
