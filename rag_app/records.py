@@ -1,4 +1,4 @@
-"""The nouns of the project. Every module speaks in these records; none of them does anything.
+"""The records that all modules exchange, as frozen dataclasses without behaviour.
 
 Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Draft -> Answer (citations).
 """

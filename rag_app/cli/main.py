@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag_app.errors import RagError
+from rag_app.text.escaping import escape_controls
 
 COMMANDS = {  # the module and the function of each
     "build": ("rag_app.cli.papers", "run_build"),
@@ -93,7 +94,7 @@ def _fail(message: str, as_json: bool) -> None:
 
 
 def _print_message(message: str) -> None:
-    print(f"rag-app: {message}", file=sys.stderr, flush=True)
+    print(f"rag-app: {escape_controls(message)}", file=sys.stderr, flush=True)
 
 
 def _use_utf8() -> None:
@@ -291,6 +292,11 @@ def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
     command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
     command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    command.add_argument(
+        "--no-token",
+        action="store_true",
+        help="let every program and user of this machine open the page (RAG_PAGE_TOKEN=off)",
+    )
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Which papers there are: the files of the corpus folder, its manifest papers.toml and its notes.
+"""Lists the papers of the corpus folder, with its manifest papers.toml and its notes.
 
 Only names are looked at here, no file but the manifest is opened: a folder of ten thousand papers lists in a moment.
 """
