@@ -26,7 +26,10 @@ PAPER_TOKENS = 4_000  # of each paper: a small one goes in whole, of a larger on
 CALL_TOKENS = 24_000  # of one call: several papers
 MOST_PAPERS = 400  # looked at for one question
 
-_LINE = re.compile(r"^[^\w\n]{0,4}(P\d{1,5})\b[^\w\n]{0,4}(YES|NO|PARTLY)\b[ \t]*[^\w\s\[]{0,2}[ \t]*(.*)$", re.MULTILINE | re.IGNORECASE)
+_LINE = re.compile(
+    r"^[^\w\n]{0,4}(P\d{1,5})\b[^\w\n]{0,4}(YES|NO|PARTLY)\b[ \t]*[^\w\s\[]{0,2}[ \t]*(.*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rag_app.errors import ModelError, RagError, ToolsRefused
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
+from rag_app.models.llm.bounded import limit_response
 from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
     is_busy,
@@ -331,10 +332,11 @@ class _StreamReader:
         thought = bool(chunk.additional_kwargs.get("thinking_delta"))
         self._thought = self._thought or thought
         called = self._take_calls(choices)
-        if chunk.delta:
-            self.characters += len(chunk.delta)
-            self._put(chunk.delta)
-        return bool(chunk.delta) or thought or called
+        delta = (chunk.delta or "")[: max(0, self._longest + 1 - self.characters)]  # one piece may be of any length
+        if delta:
+            self.characters += len(delta)
+            self._put(delta)
+        return bool(delta) or thought or called
 
     def _take_calls(self, choices: Sequence[Any]) -> bool:
         """Join the parts of tool calls. LlamaIndex takes the first of a chunk only; some servers send several."""
@@ -400,7 +402,11 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         default_headers={} if own else dict.fromkeys(names, left_out),
         http_client=repairing(
             openai.DefaultAsyncHttpxClient(
-                trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
+                trust_env=not is_loopback(endpoint.base_url),
+                follow_redirects=False,
+                timeout=limits,
+                headers={"Accept-Encoding": "identity"},  # so that the bytes which are counted are those that are read
+                event_hooks={"response": [limit_response]},
             )
         ),
     )

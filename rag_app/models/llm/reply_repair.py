@@ -12,7 +12,8 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-LONGEST_REPLY = 64 * 1024 * 1024  # bytes of one JSON reply
+from rag_app.models.llm.bounded import LARGEST_REPLY, ReplyTooLarge
+
 DONE = "[DONE]"
 
 _HIGH_AT_END = re.compile(r"[\ud800-\udbff]\Z")
@@ -139,8 +140,8 @@ async def repaired_bytes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if not form:
             start = held.lstrip()[:1]
             form = "" if not start else "json" if start in b"{[" else "stream"
-        if form == "json" and len(held) > LONGEST_REPLY:
-            break
+        if len(held) > LARGEST_REPLY:  # one line, or one JSON reply, that does not end
+            raise ReplyTooLarge(f"the reply is longer than {LARGEST_REPLY // 2**20} MB")
         if form != "stream":
             continue
         *lines, held = held.split(b"\n")
