@@ -56,7 +56,9 @@ def test_every_pdf_markdown_and_text_file_is_a_paper(tmp_path: Path) -> None:
         ("c.md", "markdown"),
     ]  # fmt: skip
     assert all(paper.path.is_absolute() and paper.path.is_file() for paper in listing.papers)
-    assert listing.problems == ()
+    assert listing.problems == (
+        "2 files of other kinds not read: no.docx, none. Save each as PDF, Markdown or text, with its file ending.",
+    )
 
 
 def test_an_empty_folder_has_no_papers(tmp_path: Path) -> None:
