@@ -37,12 +37,31 @@ SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be i
 
 
 def project_root() -> Path:
-    """The folder that holds corpus/ and index/: the current one, or the checkout this package runs from."""
+    """The folder that holds corpus/ and index/: the current one, the checkout this package runs from, else the user's.
+
+    An installed package has no checkout: what the user adds then lies in the user's data folder.
+    """
     checkout = Path(__file__).resolve().parent.parent
     for folder in (Path.cwd(), checkout):
         if (folder / "corpus" / "papers.toml").is_file():
             return folder
-    return Path.cwd()
+    return data_folder()
+
+
+def data_folder() -> Path:
+    """Where this system keeps a user's data of programs; the current folder for a user without a home."""
+    given = {"win32": "LOCALAPPDATA"}.get(sys.platform, "XDG_DATA_HOME")
+    below = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
+    try:
+        home = Path(os.environ[given]) if os.environ.get(given) else Path.home() / below
+    except RuntimeError:  # neither HOME nor an entry of the user
+        return Path.cwd()
+    return home.expanduser() / "rag-app"
+
+
+def starter_corpus() -> Path:
+    """Where an installed package keeps the digests that come with it (see data-files in pyproject.toml)."""
+    return Path(sys.prefix) / "share" / "rag-app" / "corpus"
 
 
 class Settings(BaseSettings):
@@ -66,7 +85,7 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="the key for that server")
     llm_window: int = Field(default=0, ge=0, description="context window in tokens; 0: ask the server, else 8192")
     llm_timeout: float = Field(
-        default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
+        default=120.0, gt=0, description="seconds without a token after which a provider counts as unreachable"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
     llm_completion: bool = Field(
@@ -78,13 +97,13 @@ class Settings(BaseSettings):
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
     evidence_step: Literal["auto", "on", "off"] = Field(
-        default="off", description="the model weighs each passage before it answers; auto: from 30 billion parameters"
+        default="off", description="the model scores each passage before it answers; auto: from 30 billion parameters"
     )
     samples: int = Field(
-        default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
+        default=0, ge=0, le=20, description="further answers of the model, compared by meaning; 0: none"
     )
     demonstrations: int = Field(
-        default=0, ge=0, le=5, description="examples made of the evidence that a model is shown; 0: none"
+        default=0, ge=0, le=5, description="example answers, made from the evidence, that a model is shown; 0: none"
     )
     whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
     repair: Literal["auto", "on", "off"] = Field(
@@ -93,22 +112,24 @@ class Settings(BaseSettings):
     )
     embedder: str = Field(
         default="all-MiniLM-L6-v2",
-        description="the one that comes with us, or any sentence-transformers model: name or folder",
+        description="the built-in model, or any sentence-transformers model by name or folder",
     )
     embedder_backend: str = Field(default="auto", description="auto, openvino or torch")
-    reranker: str = Field(default="", description="a sentence-transformers cross-encoder: name or folder; empty: none")
+    reranker: str = Field(
+        default="", description="a sentence-transformers cross-encoder by name or folder; empty: none"
+    )
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
-    port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
+    port: int = Field(default=7860, ge=0, le=65535, description="port of the page; 0: any free one")
     root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers, or its full URL")
     language: Literal["auto", "en", "zh"] = Field(
-        default="auto", description="of the page: en, zh, or auto: what each browser asks for"
+        default="auto", description="language of the page: en, zh, or auto (what each browser asks for)"
     )
     password: SecretStr = Field(default=SecretStr(""), description="one password for the page, at least 10 characters")
     users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
     tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
     api_rate: int = Field(default=120, ge=0, description="requests a minute of one token; 0: no limit")
-    api_at_once: int = Field(default=4, ge=0, description="answers in the making of one token; 0: no limit")
+    api_at_once: int = Field(default=4, ge=0, description="answers of one token at the same time; 0: no limit")
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
     )

@@ -29,7 +29,7 @@ def run_user(options: Namespace) -> int:
         accounts.remove(_name(options))
         told = f"{options.name}: removed; what was asked stays in history/users/{options.name}"
         if not accounts.names():
-            told += ". Nobody is left: a running page lets nobody in; started anew, it needs no log-in"
+            told += ". No user is left: a running page lets nobody in; after a restart it needs no log-in"
     if options.json:
         print_json({"status": "good", "file": str(accounts.file), "users": accounts.names()})
     else:
@@ -71,7 +71,7 @@ def _password() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
-        raise AccountError("The two are not the same. Try again.")
+        raise AccountError("The passwords differ. Try again.")
     return password
 
 

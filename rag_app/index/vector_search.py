@@ -16,7 +16,7 @@ import numpy as np
 from rag_app import files
 from rag_app.errors import IndexFault
 
-WHOLE = 100_000  # vectors: up to here each is compared in full (docs/choices.md: times and recall by size)
+WHOLE = 100_000  # vectors: up to here each is compared in full (docs/experiments/index.md: times and recall by size)
 SHORT = 128  # components of the copy
 RESCORED = 4_000  # the best by the copy, compared in full
 PICKED = 20_000  # rows: so few are gathered, where a filter leaves no more
@@ -50,7 +50,7 @@ def principal_axes(vectors: np.ndarray, count: int) -> np.ndarray:
 
 
 class VectorSearch:
-    """Searches one generation's vectors. Safe to share between threads."""
+    """Searches one generation's vectors. Thread-safe."""
 
     def __init__(self, vectors: np.ndarray, short: np.ndarray | None = None, axes: np.ndarray | None = None) -> None:
         self._vectors = np.asarray(vectors)  # without the memory map's own, slow way of slicing

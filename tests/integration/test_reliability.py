@@ -96,7 +96,7 @@ def test_a_fault_is_counted_named_and_kept(monkeypatch, tmp_path):
 
 
 def test_the_report_is_what_its_figures_give():
-    """No line of docs/reliability.md was written by hand."""
+    """No line of docs/experiments/reliability.md was written by hand."""
     kept = json.loads(reliability.KEPT.read_text(encoding="utf-8"))
     assert reliability.report(kept) == reliability.REPORT.read_text(encoding="utf-8")
     assert set(kept) <= {"machine", *reliability.MODULES}
@@ -116,7 +116,7 @@ def test_a_model_that_is_misled_is_counted_and_a_broken_promise_is_a_fault():
 
 
 def test_a_harness_that_sees_no_fault_would_see_one(monkeypatch):
-    """Each looks where it says: with our own messages taken away, faults are found."""
+    """Each looks where it says: without our own messages, faults are found."""
     read, looked = fuzz.read_manifest, []
 
     def broken(folder):

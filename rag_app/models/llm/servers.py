@@ -47,7 +47,7 @@ class Endpoint:
         return self.title if self.title == host else f"{self.title} ({host})"
 
     def without_key(self, text: str) -> str:
-        """The text with the key blotted out, for what a provider sends back."""
+        """The text with the key redacted, for what a provider sends back."""
         return text.replace(self.key, "***") if self.key else text
 
 

@@ -73,7 +73,7 @@ class LogInMiddleware:
         self.https = root_path.startswith("https://")
         self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
         self.log_ins = LogInSessions(clock)
-        self.brake = RateLimiter(clock)
+        self.limiter = RateLimiter(clock)
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
         self._waiting = 0
 
@@ -91,7 +91,7 @@ class LogInMiddleware:
                     return await self.app(scope, receive, send)
                 if bearer_token(scope) or not self.users.required:
                     return await _refuse_program(send)
-            self._required = self._required or self.users.required  # removing the last user opens no door
+            self._required = self._required or self.users.required  # removing the last user does not open the page
             if not self._required:
                 return await self.app(scope, receive, send)
             user = self.log_ins.user(self._token(scope), self.users.password_stamp)
@@ -118,10 +118,10 @@ class LogInMiddleware:
         self._waiting += 1
         try:
             async with self._checks:  # asked here: many tries at once are no way around it
-                wait = self.brake.seconds_to_wait(address, name)
+                wait = self.limiter.seconds_to_wait(address, name)
                 user = None if wait else await asyncio.to_thread(self.users.check, name, password)
                 if not wait and user is None:
-                    self.brake.record_failure(address, name)
+                    self.limiter.record_failure(address, name)
         finally:
             self._waiting -= 1
         if wait:
@@ -129,7 +129,7 @@ class LogInMiddleware:
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
         if user is None:
             return await self._form(send, 401, translate("login.wrong"))
-        self.brake.clear_failures(address, name)
+        self.limiter.clear_failures(address, name)
         token = self.log_ins.begin(user, self.users.password_stamp(user))
         await self._go_home(send, self._cookie_header(scope, token, STAYS))
 

@@ -1,4 +1,4 @@
-"""Text that strangers wrote -> HTML that is safe to show. Pure, and the one door of markdown-it.
+"""Untrusted text -> HTML that is safe to show. Pure, and the only module that imports markdown-it.
 
 What reaches the screen is built here from escaped text: no HTML, link or picture of a text survives, and mathematics
 is handed on only where it is clean. The page renders mathematics between backslash-brackets and nothing else, so a
@@ -135,7 +135,7 @@ def _is_balanced(fragment: str) -> bool:
 
 
 def render_unrestricted(text: str) -> str:
-    """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
+    """Markdown as HTML by a renderer that allows everything: what another program may make of an export."""
     return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
 
 

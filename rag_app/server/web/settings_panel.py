@@ -103,7 +103,7 @@ TITLES = {
 
 
 class SettingsPanel:
-    """What the panel shows and does. Safe to share between threads."""
+    """What the panel shows and does. Thread-safe."""
 
     def __init__(self, assistant: Assistant, settings: Settings, reader: ReaderNote, history: History) -> None:
         self._assistant = assistant
