@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag_app.errors import RagError
+from rag_app.text.escaping import escape_controls
 
 COMMANDS = {  # the module and the function of each
     "build": ("rag_app.cli.papers", "run_build"),
@@ -38,6 +39,7 @@ COMMANDS = {  # the module and the function of each
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
     "mcp": ("rag_app.cli.mcp", "run"),
+    "zotero": ("rag_app.cli.zotero", "run"),
     "user": ("rag_app.cli.serve", "run_user"),
     "token": ("rag_app.cli.serve", "run_token"),
 }
@@ -92,7 +94,7 @@ def _fail(message: str, as_json: bool) -> None:
 
 
 def _print_message(message: str) -> None:
-    print(f"rag-app: {message}", file=sys.stderr, flush=True)
+    print(f"rag-app: {escape_controls(message)}", file=sys.stderr, flush=True)
 
 
 def _use_utf8() -> None:
@@ -154,6 +156,12 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_redteam_command(_command(commands, "redteam", "attack the configured reader with hostile papers"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
+    zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
+    zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
+    zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
+    zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
+    zotero.add_argument("--storage", default="", metavar="FOLDER", help="its attachments, for when it is closed")
+    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: the library, exported")
     mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
     mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
     user = _command(commands, "user", "add, remove and list who may log in to the page")
@@ -284,6 +292,11 @@ def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
     command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
     command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    command.add_argument(
+        "--no-token",
+        action="store_true",
+        help="let every program and user of this machine open the page (RAG_PAGE_TOKEN=off)",
+    )
 
 
 def _positive(text: str) -> int:

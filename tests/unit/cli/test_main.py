@@ -27,6 +27,8 @@ from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import ProgressLine, answer_text, format_duration, sanitise_text
 from rag_app.records import Answer, Citation, SearchSummary, Verdict
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 PAPERS = {
     "Zebra.md": "# Zebra Stripes Deter Flies\n\n## Results\n\n"
@@ -514,8 +516,8 @@ def test_serve_says_where_and_ends_quietly(library: Path) -> None:
         assert running.stdout and running.stderr
         value = json.loads(running.stdout.readline())
         assert value["status"] == "serving"
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(value["url"], timeout=60) as page:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+        with direct.open(value["address"], timeout=60) as page:
             assert page.status == 200
         running.send_signal(signal.SIGINT)
         rest, complaints = running.communicate(timeout=60)
