@@ -91,7 +91,7 @@ def list_papers(corpus: Path) -> CorpusListing:
         named = ", ".join(sorted(skipped)[:MOST_NAMED]) + (", ..." if len(skipped) > MOST_NAMED else "")
         problems.append(
             f"{len(skipped)} file{'s' if len(skipped) > 1 else ''} of other kinds not read: {named}. "
-            f"Save each as PDF, Markdown or text, with its file ending."
+            f"Save each as PDF, with its file ending."
         )
     papers, wrong = describe_papers(papers, _bibliographies(root))
     return CorpusListing(papers, tuple(sorted([*problems, *wrong])))
