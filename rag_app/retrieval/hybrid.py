@@ -19,6 +19,7 @@ from rag_app.index.vector_search import dot, top_indices
 from rag_app.models.reranker import Reranker
 from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
+from rag_app.retrieval.descriptions import DescriptionMatcher
 from rag_app.retrieval.plan import SearchPlan, index_names, plan_search
 
 CANDIDATES = 300  # taken from each list before fusion
@@ -32,6 +33,10 @@ ASPECT_RANK = 10  # the constant of reciprocal rank fusion (Cormack et al., 2009
 COMPARED_PAGES = 24  # of each paper of a comparison, before the plain ranking goes on
 SURVEY_MEANING_WEIGHT = 0.3  # "which papers use X?" is about the name X
 SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
+
+SPELLINGS_LOOKED_AT = 40  # passages with a word, to see whether it is written as a name
+SPELLED_AT_LEAST = 3  # times, of a name whose only capital is its first letter
+OWNED = 0.1  # of the passages with a name are its paper's: else the name speaks of a field
 
 RERANKED = 30  # hits that a reranker looks at again, where the settings name one
 RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
@@ -76,11 +81,49 @@ class Retriever:
             else None
         )
         self._names = index_names(generation.manifest.papers)
+        self._descriptions = DescriptionMatcher(generation, self._embed)
+        self._small: dict[str, bool] = {}
 
     def plan(self, question: str, scope: Scope = EVERYTHING) -> SearchPlan:
         """How the question will be searched."""
-        papers = self.generation.by_paper
-        return plan_search(question, self._names, papers if scope == EVERYTHING else self._papers_in(scope))
+        papers = self.generation.by_paper if scope == EVERYTHING else self._papers_in(scope)
+        return plan_search(
+            question, self._names, papers, self._descriptions.find, self.is_written_small, self.is_owned_name
+        )
+
+    def is_written_small(self, word: str) -> bool:
+        """Whether a word in lower case is a name all the same: where the papers write it, they mostly use capitals."""
+        if word not in self._small:
+            self._small[word] = len(word) > 2 and self._is_name_in_papers(word)
+        return self._small[word]
+
+    def _is_name_in_papers(self, word: str) -> bool:
+        rows: np.ndarray | None = None
+        for term in extract_terms(word):
+            holding = self.generation.words.rows_with(term)
+            rows = holding if rows is None else np.intersect1d(rows, holding)
+        if rows is None or not len(rows):
+            return False
+        step = max(1, len(rows) // SPELLINGS_LOOKED_AT)
+        text = " ".join(passage.text for passage in self.generation.passages(rows[::step].tolist()))
+        spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
+        pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w)", re.IGNORECASE)
+        found = [match[0] for match in pattern.finditer(text)]
+        capital = sum(any(letter.isupper() for letter in one[1:]) for one in found)
+        first = sum(one[:1].isupper() for one in found)
+        # A word that often stands within a sentence in lower case is an ordinary one.
+        small = sum(one == one.lower() for one in found)
+        return bool(found) and small * 4 <= len(found) and (capital > 0 or first >= SPELLED_AT_LEAST)
+
+    def is_owned_name(self, paper: str, name: str) -> bool:
+        """Whether the paper holds a good part of the passages with the name, which then means it, not a field."""
+        holding = [self.generation.words.rows_with(term) for term in extract_terms(name)]
+        if len(holding) != 1:  # a name of several words is no word of a field
+            return True
+        rarest = min(holding, key=len)
+        entry = self.generation.by_paper[paper]
+        own = int(((entry.first <= rarest) & (rarest < entry.first + entry.passages)).sum())
+        return own == 0 or own >= OWNED * len(rarest)
 
     def named_papers(self, question: str) -> list[str]:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""
@@ -109,7 +152,7 @@ class Retriever:
 
     def find_mentions(self, question: str) -> list[Mention]:
         """Where the question names papers, also by names that a paper only coined."""
-        return find_mentions(question, self._names.all)
+        return find_mentions(question, self._names.all, self.is_written_small)
 
     def aspect_hits(
         self, papers: Sequence[str], aspects: Sequence[str], question: str, top: int, scope: Scope = EVERYTHING

@@ -9,12 +9,13 @@ for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
+from rag_app.retrieval.descriptions import Described
 from rag_app.retrieval.facets import facets_of, related_words
 from rag_app.text.terms import content_words
 
@@ -82,16 +83,8 @@ _NOTHING = frozenset(
         "describe explain main key"
     )
 )
-# "mock RAG systems", "the MS MARCO dev set": the name only describes the noun that follows it.
-_OF_A_KIND = re.compile(
-    r"[-\s]+(?:systems?|pipelines?|benchmarks?|applications?|techniques|community|literature|style|based)\b",
-    re.IGNORECASE,
-)
-_OF_DATA = re.compile(
-    r"[-\s]+(?:(?:dev|test|training|train|validation)\s+)?(?:sets?|datasets?|splits?|questions|corpus|tasks?|rerankers?)\b",
-    re.IGNORECASE,
-)
-_JOINED = re.compile(r"(?:,|\b(?:and|or|vs\.?|versus|to|than|with|from|between|unlike))\s*$", re.IGNORECASE)
+_JOINED = re.compile(r"\b(?:vs\.?|versus|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I)
+_MEASURED_ON = re.compile(r"\bon\s+(?:the\s+)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -106,26 +99,6 @@ class Aspect:
     def also(self) -> str:
         """A second search, in the words in which papers speak of it: "V100 GPUs" for "hardware"."""
         return f"{self.search} {related_words(self.asked)}".strip()
-
-
-def select_compared_papers(
-    question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]
-) -> list[str]:
-    """Those of a plan's papers that the question really sets side by side, not those whose name describes a thing."""
-    sure, wanted = set(certain), set(papers)
-
-    def is_compared(mention: Mention) -> bool:
-        end = mention.end
-        while (right := next((m.end for m in found if question[end : m.start] == " "), None)) is not None:
-            end = right  # "MS MARCO dev set": the noun follows the whole name
-        before, after = question[: mention.start], question[end:]
-        if _JOINED.search(before):
-            return True
-        if _OF_A_KIND.match(after):
-            return False
-        return mention.paper in sure or not _OF_DATA.match(after)
-
-    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and is_compared(m)))
 
 
 def parse_aspects(text: str) -> tuple[Aspect, ...]:
@@ -213,12 +186,6 @@ def _clip_label(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
 
 
-# Words that ask for a comparison when two papers are named.
-_COMPARING = re.compile(
-    r"\b(compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|whereas|while|each|respectively|relative to|similarit\w*|"
-    r"unlike|between)\b",
-    re.IGNORECASE,
-)
 _SURVEY = re.compile(
     r"\b(?:which|what)(?: \w+)?(?: of)?(?: the| these| those)? "
     r"(?:papers|studies|works|articles|authors|methods|approaches|systems|models|publications)\b",
@@ -232,10 +199,9 @@ _ANOTHER = re.compile(
 # A sentence that asks nothing is a claim whose evidence is looked for, whatever it names: "NAC destabilizes NO."
 _ASKS = re.compile(
     r"\?|\b(?:how|what|which|where|when|whether|who|whom|whose|why|explain|describe|list|tell|give|show|name|find|"
-    r"summari[sz]e|discuss)\b",
+    r"summari[sz]e|discuss|compare|contrast)\b",
     re.IGNORECASE,
 )
-KEYWORDS = 6  # words at most that are typed as one types into a search box: they ask without a word that asks
 
 
 @dataclass(frozen=True)
@@ -247,6 +213,7 @@ class SearchPlan:
     papers: tuple[str, ...] = ()  # of a comparison
     aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
     mentions: tuple[Mention, ...] = ()  # every place of a name, coined ones too, whatever the scope
+    described: tuple[Described, ...] = ()  # papers that are described and not named
 
 
 @dataclass(frozen=True)
@@ -255,10 +222,28 @@ class NameIndex:
 
     sure: Mapping[str, tuple[str, ...]]
     all: Mapping[str, tuple[str, ...]]
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "megatron" for "Megatron-LM"
 
-    def search(self, question: str) -> tuple[list[Mention], list[Mention]]:
+    def search(
+        self, question: str, is_written_small: Callable[[str], bool] = lambda word: False
+    ) -> tuple[list[Mention], list[Mention]]:
         """Where the question names papers: by names that mean one, and by all names."""
-        return find_mentions(question, self.sure), find_mentions(question, self.all)
+        sure = find_mentions(question, self.sure, is_written_small)
+        every = [
+            one
+            for one in find_mentions(question, self.all, is_written_small)
+            # "BERT large" means BERT, also where another paper coined "BERT-Large"
+            if one in sure or not any(other.start < one.end and one.start < other.end for other in sure)
+        ]
+        for match in re.finditer(r"[^\W\d_]{4,}", question):
+            word = match[0]
+            papers = self.heads.get(fold_name(word), ())
+            if papers and not any(m.start < match.end() and match.start() < m.end for m in every):
+                if is_written_small(word.casefold()):
+                    sure += [Mention(paper, *match.span()) for paper in papers]
+                    every += [Mention(paper, *match.span()) for paper in papers]
+        order = lambda one: one.start  # noqa: E731
+        return sorted(sure, key=order), sorted([*every, *(one for one in sure if one not in every)], key=order)
 
 
 def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
@@ -276,50 +261,106 @@ def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
     both = {
         name: tuple(dict.fromkeys(papers)) for name, papers in coined.items() if len(name) > 1 and len(set(papers)) <= 2
     }
-    return NameIndex(kept, {**both, **kept})
+    heads: dict[str, set[str]] = {}
+    for entry in entries:
+        for name in (*entry.short_names, entry.title.split(":")[0]):
+            head, *rest = re.split(r"[\s-]+", name)
+            if rest and len(head) > 3:
+                heads.setdefault(fold_name(head), set()).add(entry.paper)
+    alone = {head: tuple(papers) for head, papers in heads.items() if len(papers) == 1}
+    return NameIndex(kept, {**both, **kept}, alone)
 
 
 def _certain_names(entry: IndexedPaper) -> Iterable[str]:
     yield from entry.short_names
     yield from (entry.arxiv_id, entry.title, entry.title.split(":")[0], entry.paper)
     yield entry.paper.rsplit(".", 1)[0]
-    if entry.authors and entry.year:
-        author = entry.authors[0].split()[-1]
-        for joint in ("", " et al", " and colleagues"):
-            yield f"{author}{joint} {entry.year}"
+    if entry.authors:
+        first, *others = (author.split()[-1] for author in entry.authors if author.split())
+        forms = [f"{first} et al", f"{first} and colleagues"]
+        if len(others) == 1:
+            forms += [f"{first} and {others[0]}", f"{first} & {others[0]}"]
+        yield from forms
+        if entry.year:
+            yield from (f"{form} {entry.year}" for form in (first, *forms))
 
 
-def plan_search(question: str, names: NameIndex, allowed: Iterable[str]) -> SearchPlan:
-    """Decide how to search. `allowed` are the papers that the question may be asked of."""
+Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[Described]]
+
+
+def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[Described]:
+    return ()
+
+
+def plan_search(
+    question: str,
+    names: NameIndex,
+    allowed: Iterable[str],
+    describe: Describe = _describe_none,
+    is_written_small: Callable[[str], bool] = lambda word: False,
+    is_owned: Callable[[str, str], bool] = lambda paper, name: True,
+) -> SearchPlan:
+    """Decide how to search. `allowed` are the papers that the question may be asked of.
+
+    `describe` finds papers that are described and not named, `is_written_small` tells a name in lower case from an
+    ordinary word, `is_owned` whether a name speaks of its paper, and not of a whole field.
+    """
     there = set(allowed)
-    certain, every = names.search(question)
-    certain = [mention for mention in certain if mention.paper in there]
-    likely = [mention for mention in every if mention.paper in there]
-    mentions = tuple(every)
-    named = tuple(dict.fromkeys(mention.paper for mention in certain))
-    possible = tuple(dict.fromkeys(mention.paper for mention in likely))
-    if _SURVEY.search(question) and len(named) < 2:
-        return SearchPlan("survey", named, mentions=mentions)
-    asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
-    comparing = bool(named) and len(possible) >= 2
-    comparing = comparing and (
-        _COMPARING.search(question) is not None or (asking and _stands_beside(question, likely, named))
+    certain, every = names.search(question, is_written_small)
+    spans = [one for one in every if is_owned(one.paper, question[one.start : one.end])]
+    described = describe(question, spans, there)
+    held = [one for one in described if one.papers]
+    certain, every = (  # "meta's RAG benchmark": what it is about is no name of another paper
+        [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in held)]
+        for found in (certain, every)
     )
-    if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
-        papers = possible if comparing else named
+    others = {one.paper for one in certain} | {paper for one in held for paper in one.papers}
+    told = [mention for one in held if one.sure or len(others) > 1 for mention in one.mentions]
+    certain, likely = (sorted([*found, *told], key=lambda one: one.start) for found in (certain, every))
+    mentions = tuple(likely)
+    named = tuple(dict.fromkeys(mention.paper for mention in certain))
+    if _SURVEY.search(question) and len(named) < 2:
+        return SearchPlan("survey", named, mentions=mentions, described=tuple(described))
+    asking = not question.rstrip().endswith(".") or _ASKS.search(question) is not None
+    papers = _compared_papers(question, likely, named, is_owned) if asking and named else []
+    if len(papers) >= 2 and not _ANOTHER.search(question):
         spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
         aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, spans))
-        return SearchPlan("comparison", named, papers, tuple(aspects), mentions)
-    return SearchPlan("single", named, mentions=mentions)
+        return SearchPlan("comparison", named, tuple(papers), tuple(aspects), mentions, tuple(described))
+    return SearchPlan("single", named, mentions=mentions, described=tuple(described))
 
 
-def _stands_beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
-    """Whether a paper that is named for certain stands in one list with another: "ColBERTv2 and Contriever"."""
+def _compared_papers(
+    question: str, likely: Sequence[Mention], named: Sequence[str], is_owned: Callable[[str, str], bool]
+) -> list[str]:
+    """The papers that the question sets side by side.
+
+    A name that speaks of its paper stands there for it; one of a whole field ("RAG systems"), or one that a paper only
+    coined, where it stands in one list with another paper, or behind a word that compares. What all are measured on
+    ("on MMLU") is no row.
+    """
+
+    def stands(mention: Mention) -> bool:
+        before, text = question[: mention.start], question[mention.start : mention.end]
+        if _MEASURED_ON.search(before) and len(rows - {mention.paper}) > 1 and not _listed(question, mention, likely):
+            return False
+        if mention.paper in named and is_owned(mention.paper, text):
+            return True
+        return _listed(question, mention, likely) or _JOINED.search(before) is not None
+
+    rows = {mention.paper for mention in likely}
+    found = list(dict.fromkeys(mention.paper for mention in likely if stands(mention)))
+    return found if any(paper in named for paper in found) else []
+
+
+def _listed(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
+    """Whether a name stands in one list with another paper: "ColBERTv2 and Contriever"."""
     return any(
-        one.paper != other.paper
-        and (one.paper in named or other.paper in named)
-        and _LIST.fullmatch(question[one.end : other.start]) is not None
-        for one in found
+        other.paper != mention.paper
+        and (
+            _LIST.fullmatch(question[mention.end : other.start]) is not None
+            if mention.end <= other.start
+            else other.end <= mention.start and _LIST.fullmatch(question[other.end : mention.start]) is not None
+        )
         for other in found
-        if one.end <= other.start
     )
