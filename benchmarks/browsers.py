@@ -62,10 +62,8 @@ _MARKED = """(number) => new Promise((done) => {
   const began = performance.now();
   document.querySelectorAll('#chat .message-wrap > :last-child button.cite')[number].click();
   const look = () => {
-    const picture = document.getElementById('reading-picture');
-    const there = picture.complete && picture.naturalWidth > 0 && !picture.classList.contains('loading');
     const open = document.querySelector('#chat button.cite.now-open');
-    const marked = open && there && document.querySelector('#reading-marks .mark');
+    const marked = open && document.querySelector('#reading-pages .sheet.drawn .mark.chosen');
     if (!marked && performance.now() - began < 20000) return;
     end();
     done(marked ? performance.now() - began : null);

@@ -329,18 +329,18 @@ class Assistant:
                 yield Progress("planning", f"searching for: {told.search}")
             searched = len(self._papers_in(request.scope))
             yield Progress("searching", f"searching {searched} paper{'' if searched == 1 else 's'}")
-            _, desk = self._index.run_on_current(
+            _, context = self._index.run_on_current(
                 lambda generation: self._prepare(request, told, reader, generation), stack
             )
             retrieved = time.perf_counter()
-            answer = yield from answer_question(desk)
+            answer = yield from answer_question(context)
             ended = time.perf_counter()
             yield replace(
-                resolve_references(answer, desk.generation),
+                resolve_references(answer, context.generation),
                 id=request.id,
                 question=request.typed,
                 asked=told.asked,
-                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(desk.generation.manifest),
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation.manifest),
                 milliseconds={
                     "retrieve": elapsed_milliseconds(began, retrieved),
                     "read": elapsed_milliseconds(retrieved, ended),
@@ -362,7 +362,7 @@ class Assistant:
             # A model reads the question in its own language.
             return found if isinstance(reader, QuotingReader) else replace(found, question=question.whole)
 
-        desk = AnswerContext(
+        context = AnswerContext(
             question,
             retriever,
             reader,
@@ -373,9 +373,9 @@ class Assistant:
             self._cells,
             request.whole,
         )
-        if needs_search(desk):
-            _ = desk.found  # here, where it is done again on a newer index when this one was removed meanwhile
-        return desk
+        if needs_search(context):
+            _ = context.found  # here, where it is done again on a newer index when this one was removed meanwhile
+        return context
 
     def _understand_question(
         self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack

@@ -63,8 +63,8 @@ class Camera:
     def cite(self) -> None:
         """Open the first citation."""
         self.tab.evaluate("document.querySelector('#chat button.cite').click()")
-        self.tab.wait_for_selector("#reading-marks .mark")
-        self.tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+        self.tab.wait_for_selector("#reading-pages .mark.chosen")
+        self.tab.wait_for_selector("#reading-pages .sheet.drawn")
 
     def close_panes(self) -> None:
         self.tab.keyboard.press("Escape")

@@ -133,9 +133,9 @@ def short_name(entry: IndexedPaper) -> str:
     return next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or entry.paper
 
 
-def find_best_rows(desk: AnswerContext, topic: SurveyTopic) -> Callable[[IndexedPaper], list[int]]:
+def find_best_rows(context: AnswerContext, topic: SurveyTopic) -> Callable[[IndexedPaper], list[int]]:
     """For a paper, the rows of its passages on the topic: those that name it, or else those nearest to it."""
-    generation = desk.generation
+    generation = context.generation
     words = generation.words.scores(extract_terms(topic.text))
     if topic.names:
         holding = [rows_with_name(generation, name) for name in topic.names]
@@ -150,7 +150,7 @@ def find_best_rows(desk: AnswerContext, topic: SurveyTopic) -> Callable[[Indexed
         return rows_naming_topic
     likeness = words / (float(words.max()) or 1.0)
     if generation.manifest.has_meaning:
-        likeness = likeness + generation.vectors @ desk.meaning.embed_question(topic.text)
+        likeness = likeness + generation.vectors @ context.meaning.embed_question(topic.text)
 
     def nearest_rows(entry: IndexedPaper) -> list[int]:
         order = np.argsort(-likeness[entry.first : entry.first + entry.passages], kind="stable")[:NEAR]

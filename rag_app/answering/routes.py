@@ -27,12 +27,12 @@ class Route(Protocol):
     """One way to answer a question. Shared between threads: it keeps nothing."""
 
     searches: bool
-    """Whether it reads `desk.found`; a route that does not comes before those that do, and costs no search."""
+    """Whether it reads `context.found`; a route that does not comes before those that do, and costs no search."""
 
-    def matches(self, desk: AnswerContext) -> bool:
+    def matches(self, context: AnswerContext) -> bool:
         """Whether the question is one for this route, by its words, the reader and the library."""
 
-    def answer(self, desk: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> Telling:
         """Answer it."""
 
 
@@ -41,12 +41,16 @@ class WholePapers:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
-        return desk.whole and desk.model is not None
+    def matches(self, context: AnswerContext) -> bool:
+        return context.whole and context.model is not None
 
-    def answer(self, desk: AnswerContext) -> Telling:
-        assert desk.model is not None
-        return (yield from answer_from_whole_papers(desk.found, desk.model, desk.settings, desk.stop, desk.meaning))
+    def answer(self, context: AnswerContext) -> Telling:
+        assert context.model is not None
+        return (
+            yield from answer_from_whole_papers(
+                context.found, context.model, context.settings, context.stop, context.meaning
+            )
+        )
 
 
 class Disagreement:
@@ -54,12 +58,12 @@ class Disagreement:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
-        return _is_free(desk) and asks_for_disagreement(desk.question.search)
+    def matches(self, context: AnswerContext) -> bool:
+        return _is_free(context) and asks_for_disagreement(context.question.search)
 
-    def answer(self, desk: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> Telling:
         yield Progress("reading", "looking for claims that oppose each other")
-        return _noted(desk, answer_disagreement(desk))
+        return _add_quoting_note(context, answer_disagreement(context))
 
 
 class MultiHop:
@@ -67,14 +71,14 @@ class MultiHop:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
-        return _is_free(desk) and not _writes(desk) and find_chain(desk) is not None
+    def matches(self, context: AnswerContext) -> bool:
+        return _is_free(context) and not _writes(context) and find_chain(context) is not None
 
-    def answer(self, desk: AnswerContext) -> Telling:
-        chain = find_chain(desk)
+    def answer(self, context: AnswerContext) -> Telling:
+        chain = find_chain(context)
         assert chain is not None
-        answer = yield from answer_chain(desk, chain)
-        return None if answer is None else _noted(desk, answer)
+        answer = yield from answer_chain(context, chain)
+        return None if answer is None else _add_quoting_note(context, answer)
 
 
 class Survey:
@@ -82,17 +86,19 @@ class Survey:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
-        question = desk.question
-        if not _is_free(desk) or question.comparison is not None or len(question.named) > 1:
+    def matches(self, context: AnswerContext) -> bool:
+        question = context.question
+        if not _is_free(context) or question.comparison is not None or len(question.named) > 1:
             return False
-        return parse_survey_topic(question.search) is not None and (not _writes(desk) or asks_for_list(question.search))
+        return parse_survey_topic(question.search) is not None and (
+            not _writes(context) or asks_for_list(question.search)
+        )
 
-    def answer(self, desk: AnswerContext) -> Telling:
-        topic = parse_survey_topic(desk.question.search)
+    def answer(self, context: AnswerContext) -> Telling:
+        topic = parse_survey_topic(context.question.search)
         assert topic is not None
         yield Progress("reading", "looking at every paper")
-        return _noted(desk, answer_survey(desk, topic))
+        return _add_quoting_note(context, answer_survey(context, topic))
 
 
 class ComparisonTable:
@@ -100,13 +106,13 @@ class ComparisonTable:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
-        if desk.question.comparison is None:
+    def matches(self, context: AnswerContext) -> bool:
+        if context.question.comparison is None:
             return False
-        return desk.question.demanded or is_answered(desk.found, quoting_reader(desk.found, desk.meaning))
+        return context.question.demanded or is_answered(context.found, quoting_reader(context.found, context.meaning))
 
-    def answer(self, desk: AnswerContext) -> Telling:
-        return (yield from answer_as_table(desk.found, desk.meaning, desk.stop, desk.reader, desk.cells))
+    def answer(self, context: AnswerContext) -> Telling:
+        return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
 
 
 class Reading:
@@ -114,47 +120,47 @@ class Reading:
 
     searches = True
 
-    def matches(self, desk: AnswerContext) -> bool:
+    def matches(self, context: AnswerContext) -> bool:
         return True
 
-    def answer(self, desk: AnswerContext) -> Telling:
-        found, meaning = desk.found, desk.meaning
-        asked = found if desk.model is None else balance_evidence(found)
-        reader = quoting_reader(found, meaning) if desk.quotes else desk.reader
-        return (yield from answer_from_evidence(asked, reader, desk.stop, meaning))
+    def answer(self, context: AnswerContext) -> Telling:
+        found, meaning = context.found, context.meaning
+        asked = found if context.model is None else balance_evidence(found)
+        reader = quoting_reader(found, meaning) if context.quotes else context.reader
+        return (yield from answer_from_evidence(asked, reader, context.stop, meaning))
 
 
 ROUTES: tuple[Route, ...] = (WholePapers(), Disagreement(), MultiHop(), Survey(), ComparisonTable(), Reading())
 
 
-def needs_search(desk: AnswerContext, routes: Sequence[Route] = ROUTES) -> bool:
+def needs_search(context: AnswerContext, routes: Sequence[Route] = ROUTES) -> bool:
     """Whether no route answers the question without a search."""
-    return not any(route.matches(desk) for route in routes if not route.searches)
+    return not any(route.matches(context) for route in routes if not route.searches)
 
 
-def answer_question(desk: AnswerContext, routes: Sequence[Route] = ROUTES) -> Generator[Event, None, Answer]:
+def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) -> Generator[Event, None, Answer]:
     """The answer of the first route that has one. Yields what happens and the answer's pieces."""
     for route in routes:
-        if route.matches(desk):
-            answer = yield from route.answer(desk)
+        if route.matches(context):
+            answer = yield from route.answer(context)
             if answer is not None:
-                unread = desk.whole and desk.model is None
+                unread = context.whole and context.model is None
                 return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if unread else answer
     raise AssertionError("the last route answers every question")
 
 
-def _is_free(desk: AnswerContext) -> bool:
+def _is_free(context: AnswerContext) -> bool:
     """Whether the question may be answered in its own way: no table was demanded, and no foreign reader is to read."""
-    return not desk.question.demanded and (desk.quotes or desk.model is not None)
+    return not context.question.demanded and (context.quotes or context.model is not None)
 
 
-def _writes(desk: AnswerContext) -> bool:
+def _writes(context: AnswerContext) -> bool:
     """Whether a model answers that is trusted with all but what needs a look at every paper."""
-    return desk.model is not None and desk.model.trust != "none"
+    return context.model is not None and context.model.trust != "none"
 
 
-def _noted(desk: AnswerContext, answer: Answer) -> Answer:
-    return answer if desk.model is None else replace(answer, notes=(*answer.notes, _quoting_note(desk.model)))
+def _add_quoting_note(context: AnswerContext, answer: Answer) -> Answer:
+    return answer if context.model is None else replace(answer, notes=(*answer.notes, _quoting_note(context.model)))
 
 
 def _quoting_note(model: ModelReader) -> str:

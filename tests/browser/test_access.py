@@ -102,7 +102,7 @@ def test_a_small_screen(served, chromium_browser):  # noqa: F811
     page.click(".close-map")
     ask(page, "How many parameters?")
     page.locator("#chat button.cite").first.tap()
-    page.wait_for_selector("#reading-marks .mark")
+    page.wait_for_selector("#reading-pages .mark.chosen")
     assert findings(page) == set()
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
     context.close()

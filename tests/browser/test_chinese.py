@@ -16,7 +16,7 @@ from tests.support.pdfs import make_paper
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Every text and label that is shown, but for what papers, files and people wrote.
 STRANGERS = (
-    ".title, .quote, .answer-text, .question, #reading-text, #reading-title, #reading-place, #reading-picture, "
+    ".title, .quote, .answer-text, .question, #reading-pages, #reading-title, #reading-place, "
     "#reading-references, blockquote, .place, .cite, table, option, .conversations, .footer b"
 )
 SHOWN = """(strangers) => { const found = [];

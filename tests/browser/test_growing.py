@@ -82,7 +82,7 @@ def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served
     listed(tab, 4)
     says(ask(tab, QUESTION), "61,904")
     row.locator(".open-paper").click()
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
     expect(tab.locator("#reading-title")).to_have_text("Numbat: Encoding Questions")
 
 
@@ -189,7 +189,7 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
 
 
 def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F811
-    served.page.arrivals._url = "http://127.0.0.1:9"
+    served.page.uploads._url = "http://127.0.0.1:9"
     tab.click(".open-adding")
     with tab.expect_console_message(lambda said: said.type == "error"):  # the browser notes the refused request
         tab.click("#arxiv-form button")

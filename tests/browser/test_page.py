@@ -150,8 +150,8 @@ def ask(tab, question, until="#chat .answer:not(.coming) >> nth=-1"):
 
 def open_first(tab):
     tab.locator("#chat button.cite").first.click()
-    tab.wait_for_selector("#reading-marks .mark")
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
 
 
 def test_the_answer_streams_and_the_question_stands_at_the_top(tab, served):
@@ -175,14 +175,14 @@ def test_a_citation_opens_its_page_with_the_quoted_words_marked(tab, served):
     says(tab.locator("#reading-title"), "Ours: A Method")
     says(tab.locator("#reading-page"), "(printed iii)")
     says(tab.locator("#reading-note"), "Verified")
-    expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
+    expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()
 
 
 def marked(tab, path, index, words):
     """The marks cover the words where pdfium itself finds them on that page, and not much else."""
     marks = tab.evaluate(
-        """() => { const sheet = document.getElementById('reading-picture').getBoundingClientRect();
-        return [...document.querySelectorAll('#reading-marks .mark')].map((mark) => {
+        """() => { const sheet = document.querySelector('.mark.chosen').closest('.sheet').getBoundingClientRect();
+        return [...document.querySelectorAll('#reading-pages .mark.chosen')].map((mark) => {
           const box = mark.getBoundingClientRect();
           return [(box.left - sheet.left) / sheet.width, (box.top - sheet.top) / sheet.height,
                   (box.right - sheet.left) / sheet.width, (box.bottom - sheet.top) / sheet.height]; }); }"""
@@ -208,8 +208,8 @@ def words_on_page(path, index, words):
 def test_marks_stay_right_when_zoomed(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
-    place = """() => { const sheet = document.getElementById('reading-picture').getBoundingClientRect();
-        const mark = document.querySelector('#reading-marks .mark').getBoundingClientRect();
+    place = """() => { const sheet = document.querySelector('.mark.chosen').closest('.sheet').getBoundingClientRect();
+        const mark = document.querySelector('#reading-pages .mark.chosen').getBoundingClientRect();
         return [(mark.left - sheet.left) / sheet.width, (mark.top - sheet.top) / sheet.height, sheet.width]; }"""
     before = tab.evaluate(place)
     tab.click("[data-do=larger]")
@@ -223,7 +223,7 @@ def test_a_citation_opens_by_keyboard_too(tab):
     ask(tab, "How many parameters?")
     tab.locator("#chat button.cite").nth(1).focus()
     tab.keyboard.press("Enter")
-    tab.wait_for_selector("#reading-marks .mark")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
     expect(tab.locator("#reading-quote blockquote")).to_contain_text(LAST)
 
 
@@ -231,11 +231,12 @@ def test_pages_are_turned_and_the_pdf_opens_at_the_page(tab, served):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.click("[data-do=next]")
-    tab.wait_for_function("document.getElementById('reading-page').textContent.startsWith('2 /')")
-    expect(tab.locator("#reading-marks .mark")).to_have_count(0)
+    expect(tab.locator("#reading-number")).to_have_value("2")
+    tab.wait_for_selector(".sheet.drawn[data-page='2']")
     expect(tab.locator("#reading-file")).to_have_attribute("href", re.compile("/file#page=2$"))
     tab.click("[data-do=previous]")
-    tab.wait_for_function("document.getElementById('reading-page').textContent.startsWith('1 /')")
+    expect(tab.locator("#reading-number")).to_have_value("1")
+    expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()  # it stays when one comes back
     expect(tab.locator("[data-do=previous]").first).to_be_disabled()
     file = tab.request.get(tab.get_attribute("#reading-file", "href").partition("#")[0])
     assert file.body() == (served.folder / "ours.pdf").read_bytes()
@@ -248,17 +249,17 @@ def test_what_is_not_verified_looks_different_and_is_not_marked(tab):
     tab.click("#chat button.cite.unverified")
     tab.wait_for_selector("#reading-note.bad")
     says(tab.locator("#reading-note"), "nothing is marked")
-    expect(tab.locator("#reading-marks .mark")).to_have_count(0)
+    expect(tab.locator("#reading-pages .mark.chosen")).to_have_count(0)
     expect(tab.locator("#chat .unsupported").first).to_have_text(re.compile("^It needs 99 GB"))
 
 
 def test_a_digest_says_so_and_its_words_are_marked_in_the_text(tab):
     ask(tab, "How many parameters?")
     tab.locator("#chat button.place").nth(3).click()
-    tab.wait_for_selector("#reading-text mark")
-    expect(tab.locator("#reading-text mark").first).to_have_text(LAST)
+    tab.wait_for_selector("#reading-pages .sheet.text mark")
+    expect(tab.locator("#reading-pages .sheet.text mark").first).to_have_text(LAST)
     says(tab.locator("#reading-note"), "digest")
-    expect(tab.locator("#reading-picture")).to_be_hidden()
+    expect(tab.locator("#reading-pages img")).to_have_count(0)
 
 
 def test_stop_keeps_what_came(tab, served):
@@ -280,7 +281,7 @@ def test_not_in_these_papers_has_its_own_look(tab):
     expect(answer).to_contain_class("absent")
     says(answer, "Not in these papers", "nearest")
     answer.locator("button.place").click()
-    tab.wait_for_selector("#reading-marks .mark")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
 
 
 def test_an_error_is_said(tab):
@@ -320,7 +321,7 @@ def test_papers_are_found_read_and_named_with_their_problem(tab):
     expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
     tab.fill("#paper-search", "")
     tab.click("#paper-rows .open-paper:has-text('Ours')")
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
     expect(tab.locator("#reading-title")).to_have_text("Ours: A Method")
 
 
@@ -399,8 +400,8 @@ def test_a_phone_gets_one_pane_at_a_time(served, chromium_browser):
     page.click(".close-library")
     ask(page, "How many parameters?")
     page.locator("#chat button.cite").first.tap()
-    page.wait_for_selector("#reading-marks .mark")
-    expect(page.locator("#reading-picture")).to_be_visible()
+    page.wait_for_selector("#reading-pages .mark.chosen")
+    expect(page.locator("#reading-pages .mark.chosen").first).to_be_in_viewport(ratio=1)
     page.click(".close-reading")
     expect(page.locator("#reading")).to_be_hidden()
     expect(page.locator("#chat .answer").first).to_be_visible()

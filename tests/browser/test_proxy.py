@@ -137,8 +137,8 @@ def test_behind_nginx_one_asks_reads_adds_a_paper_and_comes_back(tab, proxied, t
     tab.wait_for_selector("#chat .answer:not(.coming)")
 
     tab.locator("#chat button.cite").first.click()
-    tab.wait_for_selector("#reading-marks .mark")
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
     expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)
     href = tab.get_attribute("#reading-file", "href")
     assert href.startswith(proxied.url) and tab.request.get(href).body()[:5] == b"%PDF-"

@@ -78,7 +78,7 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F
     tab.wait_for_selector("#chat .answer.absent")
     expect(tab.locator("#chat .answer")).to_have_count(2)
     tab.locator("#chat button.cite").first.click()
-    tab.wait_for_selector("#reading-marks .mark")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
     expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)
     listed(tab, "How many parameters?")
 

@@ -15,6 +15,7 @@ from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 from tests.support.pdfs import make_broken, make_paper
+from tests.support.small_model import needs_small_model
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
@@ -65,8 +66,8 @@ def small_model(library, chromium_browser):  # noqa: F811
 
 def open_first(tab):
     tab.locator("#chat .answer >> nth=-1").locator("button.cite").first.click()
-    tab.wait_for_selector("#reading-marks .mark")
-    tab.wait_for_function("document.getElementById('reading-picture').naturalWidth > 0")
+    tab.wait_for_selector("#reading-pages .mark.chosen")
+    tab.wait_for_selector("#reading-pages .sheet.drawn")
 
 
 def test_from_a_folder_of_papers_to_the_marked_words(quoting):
@@ -121,6 +122,7 @@ def test_then_a_reload_and_the_conversation_is_kept(quoting):
     tab.wait_for_selector("#chat .answer", state="detached")
 
 
+@needs_small_model
 def test_a_small_model_streams_stops_and_is_checked(small_model):
     tab = small_model.tab
     tab.wait_for_selector("#reader-note:has-text('SmolLM2')")
@@ -132,7 +134,7 @@ def test_a_small_model_streams_stops_and_is_checked(small_model):
     if answer.locator("button.cite:not(.unverified)").count():
         open_first(tab)
         says(tab.locator("#reading-note"), "Verified")
-        expect(tab.locator("#reading-marks .mark").first).to_be_in_viewport()
+        expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()
 
     tab.evaluate(WATCHED)
     ask(tab, LONG)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from rag_app.citations.quotes import quote_boxes, section_at
 from rag_app.errors import RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
@@ -36,6 +37,7 @@ PICTURES_BYTES = 96 * 1024 * 1024
 ANSWERS_KEPT = 4_000  # that can still be taken away
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
 
+LONGEST_WORDS = 2_000  # characters of an address that are looked for
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
 
 Picture = tuple[bytes, int, int]  # PNG, width and height in pixels
@@ -160,6 +162,35 @@ class OpaqueIds:
         found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
         return found
 
+    def describe_words(self, paper: str, number: int, words: str) -> dict[str, object]:
+        """As `describe_page`, with the words marked that an address names; they may stand no longer there.
+
+        Raises KeyError when there is no such paper or page.
+        """
+        page = self._library.page(paper, number)
+        span = find_quote(words, page.text) if words else None
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        if not words:
+            return self.describe_page(paper, number)
+        citation = Citation(
+            number=0,
+            paper=paper,
+            title=row.title if row else paper,
+            page=number,
+            label=page.label,
+            section=section_at(page, span[0], "") if span else "",
+            quote=page.text[span[0] : span[1]] if span else words,
+            verified=span is not None,
+            boxes=quote_boxes(page, *span) if span else (),
+        )
+        return self.describe_page(paper, number, citation)
+
+    def file_version(self, paper: str) -> str:
+        """Another one whenever the paper's file has changed. Raises KeyError when the library does not have it."""
+        path = self._library.path(paper)
+        status = path.stat()
+        return self._name("version", str(path), status.st_mtime_ns, status.st_size)[:12]
+
     def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:
         """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
         page = self._library.page(paper, number)
@@ -218,40 +249,46 @@ def marked_text(text: str, quote: str) -> list[str]:
 
 # -- routes -----------------------------------------------------------------------------------------------------
 
+NOT_KEPT = {"Cache-Control": "no-store"}
 _KINDS = {".pdf": "application/pdf"}
 
 
-def reading_routes(shelf: OpaqueIds) -> APIRouter:
+def reading_routes(ids: OpaqueIds) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
-        citation = _find_or_404(lambda: shelf.place(name))
-        return _json_response(_find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
+        citation = find_or_404(lambda: ids.place(name))
+        return _json_response(find_or_404(lambda: ids.describe_page(citation.paper, citation.page, citation)))
 
-    @routes.get("/paper/{name}/{number}")
+    @routes.get("/at")
+    def at(paper: str, page: int = 1, words: str = "") -> JSONResponse:
+        # An address that was given to another program: by the paper's own name, since it has to last.
+        return _json_response(find_or_404(lambda: ids.describe_words(paper, page, words[:LONGEST_WORDS])))
+
+    @routes.get("/paper/{name}/{number:int}")
     def page(name: str, number: int) -> JSONResponse:
-        return _json_response(_find_or_404(lambda: shelf.describe_page(shelf.paper(name), number)))
+        return _json_response(find_or_404(lambda: ids.describe_page(ids.paper(name), number)))
 
-    @routes.get("/paper/{name}/{number}/picture")
-    def picture(name: str, number: int, request: Request, scale: float = SCALES[1]) -> Response:
+    @routes.get("/paper/{name}/{number:int}/picture")
+    def picture(name: str, number: int, request: Request, scale: float = SCALES[1], version: str = "") -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
-        data, tag = _find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
-        headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+        data, tag = find_or_404(lambda: ids.picture(ids.paper(name), number, wanted))
+        headers = {"ETag": f'"{tag}"', **cache_control(ids, name, version)}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(data, media_type="image/png", headers=headers)
 
-    @routes.get("/paper/{name}/{number}/file")
+    @routes.get("/paper/{name}/{number:int}/file")
     def file(name: str, number: int) -> FileResponse:
-        path = _find_or_404(lambda: shelf.path(shelf.paper(name)))
+        path = find_or_404(lambda: ids.path(ids.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = _find_or_404(lambda: shelf.export_answer(name, suffix))
+        text, form, file_name = find_or_404(lambda: ids.export_answer(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 
@@ -259,10 +296,16 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
 
 
 def _json_response(content: dict[str, object]) -> JSONResponse:
-    return JSONResponse(content, headers={"Cache-Control": "no-store"})
+    return JSONResponse(content, headers=NOT_KEPT)
 
 
-def _find_or_404(look: Callable[[], Found]) -> Found:
+def cache_control(ids: OpaqueIds, name: str, version: str) -> dict[str, str]:
+    """The browser may keep what it gets while the paper's file is of the version that it asks for."""
+    kept = bool(version) and version == ids.file_version(ids.paper(name))
+    return {"Cache-Control": "private, max-age=3600, immutable" if kept else "private, no-cache"}
+
+
+def find_or_404(look: Callable[[], Found]) -> Found:
     """The outermost edge of a request: what is not there is 404, what cannot be read says why."""
     try:
         return look()

@@ -51,7 +51,7 @@ def test_a_question_is_planned_once_and_its_names_are_looked_for_once(
         counts["names"] += 1
         return search(self, text)
 
-    monkeypatch.setattr(hybrid, "plan", counted_plan)
+    monkeypatch.setattr(hybrid, "plan_search", counted_plan)
     monkeypatch.setattr(NameIndex, "search", counted_search)
     monkeypatch.setattr(
         Retriever, "find_mentions", lambda self, text: pytest.fail(f"names were looked for again: {text}")
