@@ -220,12 +220,16 @@ class SearchSummary:
 BETWEEN = " · "  # the statements of a cell
 
 
+CellState = Literal["found", "nothing found", "not searched", "stopped"]
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What one paper says about one aspect: words from its page, or NOT_REPORTED with no citation."""
+    """What one paper says about one aspect: words from its page, or what its state says, with no citation."""
 
     text: str  # of several statements, with BETWEEN them
     citations: tuple[int, ...] = ()  # numbers of the answer's citations
+    state: CellState = "found"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ that finds on the way that it cannot, returns None, and the next one is tried.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
 from rag_app.answering.found import AnswerContext
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, is_answered, quoting_reader
+from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, quoting_reader
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import Answer, Event, Progress
 
@@ -107,9 +107,7 @@ class ComparisonTable:
     searches = True
 
     def matches(self, context: AnswerContext) -> bool:
-        if context.question.comparison is None:
-            return False
-        return context.question.demanded or is_answered(context.found, quoting_reader(context.found, context.meaning))
+        return context.question.comparison is not None
 
     def answer(self, context: AnswerContext) -> Telling:
         return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
@@ -144,9 +142,23 @@ def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) ->
         if route.matches(context):
             answer = yield from route.answer(context)
             if answer is not None:
-                unread = context.whole and context.model is None
-                return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if unread else answer
+                told = [*explain_references(context)]
+                if context.whole and context.model is None:
+                    told.append(NEEDS_MODEL)
+                return replace(answer, notes=(*answer.notes, *told)) if told else answer
     raise AssertionError("the last route answers every question")
+
+
+def explain_references(context: AnswerContext) -> Iterator[str]:
+    """A sentence for each paper that was described and not named: which one was taken, or that none is here."""
+    titles = {paper: entry.title or paper for paper, entry in context.generation.by_paper.items()}
+    for one in context.question.plan.described:
+        near = " or ".join(f"“{titles[paper]}”" for paper in one.near)
+        taken = " and ".join(f"“{titles[paper]}”" for paper in one.papers)
+        if not one.papers:
+            yield f"“{one.text}” is not in this library; the nearest is {near}."
+        elif any(paper in context.question.plan.named for paper in one.papers):
+            yield f"“{one.text}” was taken for {taken}{f'; near to it is {near}' if near else ''}."
 
 
 def _is_free(context: AnswerContext) -> bool:

@@ -27,6 +27,7 @@ IN_FRONT, IN_TEXT = 0.75, 0.3  # what a word counts there, beside 1 in the title
 LIKENESS = 0.5  # of the cosine of the description with the likeliest passage of the beginning
 LEAST = 0.62  # of a description's weight: below, no paper is meant
 MARGIN = 0.12  # over the next best paper
+LEAST_ALONE, CLEAR = 0.45, 0.25  # with so much more than the next best one, less is enough
 ABSENT = 0.35  # below, with its rarest word in no title and no front: no such paper is here
 LONGEST_PHRASE = 6  # words
 
@@ -136,7 +137,8 @@ class DescriptionMatcher:
         if not phrase.kind:  # nothing says that it is a paper: its words have to be those of one title, all of them
             whole = [paper for paper in allowed if _holds_words(self._generation.by_paper[paper].title, phrase.words)]
             return Described(text, phrase.start, phrase.end, (whole[0],)) if len(whole) == 1 else None
-        if best[phrase.count - 1] >= LEAST and best[phrase.count - 1] - best[phrase.count] >= MARGIN:
+        last, ahead = best[phrase.count - 1], best[phrase.count - 1] - best[phrase.count]
+        if (last >= LEAST and ahead >= MARGIN) or (last >= LEAST_ALONE and ahead >= CLEAR):
             return Described(text, phrase.start, phrase.end, tuple(names[: phrase.count]))
         if best[0] >= LEAST and phrase.count == 1:  # two about equal: the better is taken, the other is offered
             return Described(text, phrase.start, phrase.end, (names[0],), (names[1],), sure=False)
@@ -166,9 +168,9 @@ class DescriptionMatcher:
         if phrase.kind in _OVERVIEWS:  # another paper is none, whatever it is about
             kinds = set(extract_terms(" ".join(_OVERVIEWS)))
             scores = scores - 0.4 + 0.6 * np.array([bool(kinds & title) for title in self._titles])
-        elif phrase.kind in ("benchmark", "trial"):
-            term = extract_terms(phrase.kind)[0]
-            scores = scores + 0.25 * np.array([term in title for title in self._titles])
+        elif phrase.kind in ("benchmark", "trial", "experiment"):
+            kinds = set(extract_terms(phrase.kind))
+            scores = scores + 0.25 * np.array([bool(kinds & title) for title in self._titles])
         return np.asarray(scores)
 
     def _likeness(self, text: str) -> np.ndarray:
@@ -196,7 +198,7 @@ def in_time_order(entries: Sequence[IndexedPaper], oldest: bool) -> list[str]:
 
 
 def when_published(entry: IndexedPaper) -> tuple[int, int, str]:
-    """Year, month (0 where unknown) and arXiv number of a paper; the number tells year and month of its first version."""
+    """Year, month (0: unknown) and arXiv number of a paper; the number tells when its first version came."""
     match = re.match(r"(\d\d)(0[1-9]|1[0-2])\.\d{4,5}", entry.arxiv_id)
     if match:
         return 2000 + int(match[1]), int(match[2]), entry.arxiv_id

@@ -107,7 +107,7 @@ class Retriever:
         step = max(1, len(rows) // SPELLINGS_LOOKED_AT)
         text = " ".join(passage.text for passage in self.generation.passages(rows[::step].tolist()))
         spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
-        pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w)", re.IGNORECASE)
+        pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w|-[a-z])", re.IGNORECASE)
         found = [match[0] for match in pattern.finditer(text)]
         capital = sum(any(letter.isupper() for letter in one[1:]) for one in found)
         first = sum(one[:1].isupper() for one in found)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
 from rag_app.retrieval.descriptions import Described
 from rag_app.retrieval.facets import facets_of, related_words
+from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
@@ -101,10 +102,22 @@ class Aspect:
         return f"{self.search} {related_words(self.asked)}".strip()
 
 
+# Where a question says in no respect how papers are to be compared: what papers of any field tell.
+USUAL_ASPECTS = (
+    Aspect("main idea", "What is the main idea that is proposed?", "we propose introduce present main idea approach"),
+    Aspect("data", "Which data or participants are used?", "data dataset sample participants collected corpus"),
+    Aspect("main result", "What is the main result?", "results show find improve significantly higher lower than"),
+)
+
+
 def parse_aspects(text: str) -> tuple[Aspect, ...]:
     """The aspects that a user has typed, with semicolons between; empty when there is none."""
     pieces = (" ".join(piece.split()) for piece in text.split(";"))
-    return tuple(_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece)
+    found = [_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece]
+    return tuple(
+        replace(one, label=_clip_label(piece))
+        for one, piece in zip(found, filter(None, dict.fromkeys(pieces)), strict=True)
+    )
 
 
 def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
@@ -122,8 +135,8 @@ def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[As
     pieces = [piece for sentence in asking for piece in _pieces(sentence)]
     found = dict.fromkeys(piece for piece in pieces if _has_content(piece))
     if not found:
-        return (Aspect("what the paper says", question, question),)
-    return tuple(_aspect(piece, ground) for piece in found)[:MOST_ASPECTS]
+        return USUAL_ASPECTS if sum(1 for _ in names) > 1 else (Aspect("what the paper says", question, question),)
+    return _with_own_labels([_aspect(piece, ground) for piece in found][:MOST_ASPECTS])
 
 
 def _pieces(sentence: str) -> list[str]:
@@ -179,7 +192,42 @@ def _aspect(piece: str, ground: str) -> Aspect:
     search = label
     if ground and _BACK.search(label):  # "that advice" means nothing without the sentence that it points back to
         asked, search = f"{asked} ({ground})", f"{label} {ground}"
-    return Aspect(_clip_label(label), f"{asked}?", search)
+    return Aspect(shorten_label(label), f"{asked}?", search)
+
+
+def _with_own_labels(aspects: Sequence[Aspect]) -> tuple[Aspect, ...]:
+    """The aspects, each with a label of its own: a second one of the same label keeps all its words."""
+    found: list[Aspect] = []
+    for one in aspects:
+        taken = {other.label for other in found}
+        found.append(replace(one, label=_clip_label(one.search)) if one.label in taken else one)
+    return tuple({one.label: one for one in found}.values())
+
+
+def shorten_label(label: str) -> str:
+    """A column's head: the first noun phrase of a clause ("how many layers each has" -> "layers"), else the clause."""
+    words = re.sub(r"^(?:what|which|how|where|when|who|whom|whose|why|whether)\b\s*", "", label, flags=re.IGNORECASE)
+    if words == label and len(label.split()) <= LONGEST_PHRASE:
+        return label
+    kept: list[str] = []
+    for word in words.split():
+        bare = word.strip(".,;:?!").casefold()
+        if bare in _NO_NOUN:
+            if kept and bare not in ("the", "a", "an", "its", "their"):
+                break
+            continue
+        kept.append(word.strip(".,;:?!"))
+    return _clip_label(" ".join(kept[:LONGEST_PHRASE])) if kept else _clip_label(label)
+
+
+LONGEST_PHRASE = 4  # words of a label
+# Ends a noun phrase, or stands before one.
+_NO_NOUN = word_set(
+    "is are was were do does did can could has have had be been being will would should may might must each both they "
+    "it them their its the a an to of in on for from by with at as into than that which who many much long far often "
+    "large big high low well fast deep old differ compare use uses used say says report reports propose proposes go "
+    "goes come comes get gets run runs take takes need needs make makes work works behind give gives reach reaches"
+)
 
 
 def _clip_label(label: str) -> str:
@@ -202,6 +250,9 @@ _ASKS = re.compile(
     r"summari[sz]e|discuss|compare|contrast)\b",
     re.IGNORECASE,
 )
+
+
+_VERSION = re.compile(r"[\s-]?(?P<version>v\d+(?:\.\d+)?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -238,10 +289,10 @@ class NameIndex:
         for match in re.finditer(r"[^\W\d_]{4,}", question):
             word = match[0]
             papers = self.heads.get(fold_name(word), ())
-            if papers and not any(m.start < match.end() and match.start() < m.end for m in every):
-                if is_written_small(word.casefold()):
-                    sure += [Mention(paper, *match.span()) for paper in papers]
-                    every += [Mention(paper, *match.span()) for paper in papers]
+            free = not any(one.start < match.end() and match.start() < one.end for one in every)
+            if papers and free and is_written_small(word.casefold()):
+                sure += [Mention(paper, *match.span()) for paper in papers]
+                every += [Mention(paper, *match.span()) for paper in papers]
         order = lambda one: one.start  # noqa: E731
         return sorted(sure, key=order), sorted([*every, *(one for one in sure if one not in every)], key=order)
 
@@ -308,7 +359,7 @@ def plan_search(
     there = set(allowed)
     certain, every = names.search(question, is_written_small)
     spans = [one for one in every if is_owned(one.paper, question[one.start : one.end])]
-    described = describe(question, spans, there)
+    described = [*describe(question, spans, there), *_other_versions(question, every, names)]
     held = [one for one in described if one.papers]
     certain, every = (  # "meta's RAG benchmark": what it is about is no name of another paper
         [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in held)]
@@ -324,10 +375,24 @@ def plan_search(
     asking = not question.rstrip().endswith(".") or _ASKS.search(question) is not None
     papers = _compared_papers(question, likely, named, is_owned) if asking and named else []
     if len(papers) >= 2 and not _ANOTHER.search(question):
-        spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
-        aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, spans))
+        places = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
+        aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, places))
         return SearchPlan("comparison", named, tuple(papers), tuple(aspects), mentions, tuple(described))
     return SearchPlan("single", named, mentions=mentions, described=tuple(described))
+
+
+def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[Described]:
+    """Names with a version behind them that no paper has: "P-Tuning v2", where only P-Tuning is here."""
+    found = []
+    for mention in mentions:
+        version = _VERSION.match(question, mention.end)
+        name = question[mention.start : mention.end]
+        if version and fold_name(name + version["version"]) not in names.all:
+            titles = " ".join(key for key, papers in names.sure.items() if mention.paper in papers)
+            if version["version"].lstrip("vV") not in titles:
+                text = question[mention.start : version.end()]
+                found.append(Described(text, mention.start, version.end(), (), (mention.paper,)))
+    return found
 
 
 def _compared_papers(
