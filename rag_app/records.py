@@ -270,6 +270,10 @@ class Step:
     citations: tuple[int, ...] = ()
 
 
+LIBRARY = "library"
+"""The reader of an answer that the library's own records give."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """The checked answer, the same for the browser, the command line and Python."""
@@ -278,7 +282,7 @@ class Answer:
     question: str
     status: Literal["answered", "not_in_papers", "error"]
     answer: str  # Markdown text with [n] marks that name citations
-    reader: str  # "quoting" or the model's name
+    reader: str  # "quoting", "library" or the model's name
     citations: tuple[Citation, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer whose verdict is not "supported"
     searched: SearchSummary = SearchSummary(0, 0, 0)

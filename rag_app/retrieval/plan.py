@@ -280,12 +280,13 @@ class NameIndex:
     ) -> tuple[list[Mention], list[Mention]]:
         """Where the question names papers: by names that mean one, and by all names."""
         sure = find_mentions(question, self.sure, is_written_small)
-        every = [
-            one
-            for one in find_mentions(question, self.all, is_written_small)
-            # "BERT large" means BERT, also where another paper coined "BERT-Large"
-            if one in sure or not any(other.start < one.end and one.start < other.end for other in sure)
-        ]
+        every = []
+        for one in find_mentions(question, self.all, is_written_small):
+            inside = [other for other in sure if other.start < one.end and one.start < other.end and other != one]
+            if any(other.start <= one.start for other in inside):
+                continue  # "BERT large" means BERT, also where another paper coined "BERT-Large"
+            sure = [other for other in sure if other not in inside]  # "Jina BERT" means not BERT
+            every.append(one)
         for match in re.finditer(r"[^\W\d_]{4,}", question):
             word = match[0]
             papers = self.heads.get(fold_name(word), ())
