@@ -37,12 +37,31 @@ SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be i
 
 
 def project_root() -> Path:
-    """The folder that holds corpus/ and index/: the current one, or the checkout this package runs from."""
+    """The folder that holds corpus/ and index/: the current one, the checkout this package runs from, else the user's.
+
+    An installed package has no checkout: what the user adds then lies in the user's data folder.
+    """
     checkout = Path(__file__).resolve().parent.parent
     for folder in (Path.cwd(), checkout):
         if (folder / "corpus" / "papers.toml").is_file():
             return folder
-    return Path.cwd()
+    return data_folder()
+
+
+def data_folder() -> Path:
+    """Where this system keeps a user's data of programs; the current folder for a user without a home."""
+    given = {"win32": "LOCALAPPDATA"}.get(sys.platform, "XDG_DATA_HOME")
+    below = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
+    try:
+        home = Path(os.environ[given]) if os.environ.get(given) else Path.home() / below
+    except RuntimeError:  # neither HOME nor an entry of the user
+        return Path.cwd()
+    return home.expanduser() / "rag-app"
+
+
+def starter_corpus() -> Path:
+    """Where an installed package keeps the digests that come with it (see data-files in pyproject.toml)."""
+    return Path(sys.prefix) / "share" / "rag-app" / "corpus"
 
 
 class Settings(BaseSettings):

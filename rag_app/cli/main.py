@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. `arguments` without the program's name; from the process when None. Returns the exit code."""
     _use_utf8()
     try:
-        options = make_parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        options = make_parser().parse_args(given or ["serve"])  # the program's name alone opens the page
     except SystemExit as end:  # argparse has said what is wrong, or has printed the help
         return int(end.code or 0)
     try:
@@ -110,8 +111,8 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Knows nothing of the parts behind them."""
     parser = argparse.ArgumentParser(
         prog="rag-app",
-        description="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
-        epilog="Settings are RAG_* variables or rag_app.toml, see docs/manual.md. First steps: doctor, build, ask.",
+        description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
+        epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")

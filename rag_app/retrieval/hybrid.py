@@ -1,6 +1,6 @@
 """Question -> ranked hits: by meaning and by words, of passages and of whole pages, fused.
 
-Every figure below was chosen on questions that are asked of real papers: docs/benchmarks.md.
+Every figure below was chosen on questions that are asked of real papers: docs/experiments/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A question about one paper that it names: the paper is searched for what is asked of it, without its name.
 
 "How is DPR trained?": every page of that paper speaks of DPR; what tells the pages apart is "trained". Measured in
-docs/choices.md, "Questions about one paper".
+docs/experiments/answers.md, "Questions about one paper".
 """
 
 from __future__ import annotations

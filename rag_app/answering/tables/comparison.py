@@ -36,7 +36,7 @@ BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
 
 # Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
-# Measured in docs/choices.md, "Cells of a comparison".
+# Measured in docs/experiments/answers.md, "Comparisons".
 CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell

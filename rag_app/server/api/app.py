@@ -45,7 +45,7 @@ def make_api(
         lifespan=lifespan,
         title="rag-app",
         version=importlib.metadata.version("rag-app"),
-        summary="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
+        summary="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
