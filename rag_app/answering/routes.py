@@ -16,7 +16,14 @@ from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_
 from rag_app.answering.found import AnswerContext
 from rag_app.answering.library import library_answer, parse_library_question, parse_small_talk
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, quoting_reader
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS
+from rag_app.answering.steps import (
+    answer_as_table,
+    answer_from_evidence,
+    balance_evidence,
+    quoting_reader,
+    refuse_answer,
+)
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import LIBRARY, Answer, Event, Piece, Progress
 
@@ -144,6 +151,20 @@ class ComparisonTable:
         return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
 
 
+class AbsentPaper:
+    """A question about a paper that is described, and that this library does not have."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        plan = context.question.plan
+        return context.quotes and not plan.named and any(not one.papers for one in plan.described)
+
+    def answer(self, context: AnswerContext) -> RouteEvents:
+        yield Piece(NOT_IN_PAPERS)
+        return refuse_answer(context.found)
+
+
 class Reading:
     """The reader answers from the best passages: any question."""
 
@@ -167,6 +188,7 @@ ROUTES: tuple[Route, ...] = (
     MultiHop(),
     Survey(),
     ComparisonTable(),
+    AbsentPaper(),
     Reading(),
 )
 
@@ -190,7 +212,9 @@ def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) ->
 
 
 def explain_references(context: AnswerContext) -> Iterator[str]:
-    """A sentence for each paper that was described and not named: which one was taken, or that none is here."""
+    """A sentence for each corrected word, and each paper that was described: which one was taken, or that none is."""
+    for typed, searched in context.question.corrections:
+        yield f"“{typed}” is in no paper: searched for “{searched}”. Put it in quotes to search for it as typed."
     titles = {paper: entry.title or paper for paper, entry in context.generation.by_paper.items()}
     for one in context.question.plan.described:
         near = " or ".join(f"“{titles[paper]}”" for paper in one.near)

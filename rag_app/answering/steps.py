@@ -109,7 +109,7 @@ def answer_from_evidence(
     yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
-        return (yield from _refuse_answer(found))
+        return (yield from _refuse_unasked(found))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
         shown, spent = yield from _weigh_evidence(found, reader, stop)
@@ -136,11 +136,16 @@ def answer_from_evidence(
     return _complete_answer(found, answer, chance)
 
 
-def _refuse_answer(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
+def _refuse_unasked(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
     """What is said in place of a model that is not believed where the passages do not look as if they answered."""
     yield Piece(NOT_IN_PAPERS)
+    return refuse_answer(found, NOT_ASKED)
+
+
+def refuse_answer(found: RetrievedEvidence, *notes: str) -> Answer:
+    """The refusal, with the nearest passages."""
     near = find_nearest_citations(found.question, found.wide, found.page_of)
-    answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=(NOT_ASKED,), nearest=near)
+    answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=notes, nearest=near)
     return _complete_answer(found, answer)
 
 

@@ -6,7 +6,8 @@ Every figure below was chosen on questions that are asked of real papers: docs/e
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ SURVEY_MEANING_WEIGHT = 0.3  # "which papers use X?" is about the name X
 SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
 
 SPELLINGS_LOOKED_AT = 40  # passages with a word, to see whether it is written as a name
+MOST_PASSAGES = 0.5  # of all: a word in more of them is no name
 SPELLED_AT_LEAST = 3  # times, of a name whose only capital is its first letter
 OWNED = 0.1  # of the passages with a name are its paper's: else the name speaks of a field
 
@@ -82,7 +84,12 @@ class Retriever:
         )
         self._names = index_names(generation.manifest.papers)
         self._descriptions = DescriptionMatcher(generation, self._embed)
-        self._small: dict[str, bool] = {}
+        self._small: dict[str, str] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """Everything that papers are called, folded."""
+        return self._names.all.keys() | self._names.heads.keys()
 
     def plan(self, question: str, scope: Scope = EVERYTHING) -> SearchPlan:
         """How the question will be searched."""
@@ -93,27 +100,33 @@ class Retriever:
 
     def is_written_small(self, word: str) -> bool:
         """Whether a word in lower case is a name all the same: where the papers write it, they mostly use capitals."""
+        return bool(self.spelling_of(word))
+
+    def spelling_of(self, word: str) -> str:
+        """How the papers write a name that is typed in lower case ("lora" -> "LoRA"); empty for an ordinary word."""
         if word not in self._small:
-            self._small[word] = len(word) > 2 and self._is_name_in_papers(word)
+            self._small[word] = self._spelling_in_papers(word) if len(word) > 2 else ""
         return self._small[word]
 
-    def _is_name_in_papers(self, word: str) -> bool:
+    def _spelling_in_papers(self, word: str) -> str:
         rows: np.ndarray | None = None
         for term in extract_terms(word):
             holding = self.generation.words.rows_with(term)
             rows = holding if rows is None else np.intersect1d(rows, holding)
-        if rows is None or not len(rows):
-            return False
+        if rows is None or not 0 < len(rows) <= MOST_PASSAGES * self.generation.manifest.passages:
+            return ""
         step = max(1, len(rows) // SPELLINGS_LOOKED_AT)
         text = " ".join(passage.text for passage in self.generation.passages(rows[::step].tolist()))
         spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
         pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w|-[a-z])", re.IGNORECASE)
-        found = [match[0] for match in pattern.finditer(text)]
-        capital = sum(any(letter.isupper() for letter in one[1:]) for one in found)
-        first = sum(one[:1].isupper() for one in found)
+        found = Counter(match[0] for match in pattern.finditer(text))
+        inner = sum(count for one, count in found.items() if any(letter.isupper() for letter in one[1:]))
+        first = sum(count for one, count in found.items() if one[:1].isupper())
         # A word that often stands within a sentence in lower case is an ordinary one.
-        small = sum(one == one.lower() for one in found)
-        return bool(found) and small * 4 <= len(found) and (capital > 0 or first >= SPELLED_AT_LEAST)
+        small = sum(count for one, count in found.items() if one == one.lower())
+        if small * 4 > found.total() or not (inner or first >= SPELLED_AT_LEAST):
+            return ""
+        return max(found, key=lambda one: (found[one], one))
 
     def is_owned_name(self, paper: str, name: str) -> bool:
         """Whether the paper holds a good part of the passages with the name, which then means it, not a field."""

@@ -111,13 +111,9 @@ USUAL_ASPECTS = (
 
 
 def parse_aspects(text: str) -> tuple[Aspect, ...]:
-    """The aspects that a user has typed, with semicolons between; empty when there is none."""
-    pieces = (" ".join(piece.split()) for piece in text.split(";"))
-    found = [_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece]
-    return tuple(
-        replace(one, label=_clip_label(piece))
-        for one, piece in zip(found, filter(None, dict.fromkeys(pieces)), strict=True)
-    )
+    """The aspects that a user has typed, with semicolons between; empty when there is none. Labels are as typed."""
+    pieces = dict.fromkeys(" ".join(piece.split()) for piece in text.split(";"))
+    return tuple(replace(_aspect(piece, ""), label=_clip_label(piece)) for piece in pieces if piece)
 
 
 def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:

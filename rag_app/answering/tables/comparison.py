@@ -31,6 +31,7 @@ LONGEST_CELL = 160  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 NEAR = 0.85  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
+ALONE = 0.5  # meaning, of a sentence that shares no word
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
 BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
@@ -238,7 +239,8 @@ def is_reported(unit: Unit) -> bool:
     """Whether a unit speaks to its aspect at all."""
     if _TORN.search(unit.text):
         return False
-    return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
+    words, meaning = unit.features["own"] + unit.features["near"], unit.features["meaning"]
+    return words + meaning >= ENOUGH and (words > 0 or meaning >= ALONE)
 
 
 def are_alike(one: Unit, other: Unit) -> bool:
