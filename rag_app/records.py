@@ -1,4 +1,4 @@
-"""The nouns of the project. Every module speaks in these records; none of them does anything.
+"""The records that all modules exchange, as frozen dataclasses without behaviour.
 
 Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Draft -> Answer (citations).
 """
@@ -37,6 +37,8 @@ class Paper:
     month: int = 0
     topic: str = ""
     authors: tuple[str, ...] = ()
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,9 @@ class Source:
     authors: tuple[str, ...] = ()
     arxiv_id: str = ""
     primary_class: str = ""  # arXiv's, from the stamp on the first page: "cs.CL"
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
+    year: int = 0
 
 
 Support = Literal["supported", "partly", "not"]

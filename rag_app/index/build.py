@@ -1,6 +1,6 @@
 """Papers -> a new generation: read, split, embed, write, swap.
 
-Each step keeps what it finished (parts.py), so a killed build is finished by the next one and unchanged papers cost
+Each step keeps what it finished, so a killed build is finished by the next one and unchanged papers cost
 nothing.
 """
 
@@ -197,6 +197,8 @@ class Build:
             year=paper.year or reading.year,
             month=paper.month,
             topic=paper.topic,
+            citation_key=paper.citation_key,
+            bibliography=paper.bibliography,
         )
         return entry, found, self._usage(folder, reading)
 

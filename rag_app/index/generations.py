@@ -2,7 +2,7 @@
 
     <index>/current                   the name of the generation that answers
     <index>/generations/<name>/       manifest.json, rows.npy, vectors.npy, chroma/, words/, page_words/
-    <index>/parts/                    finished work per paper (parts.py)
+    <index>/parts/                    finished work per paper (passage_store.py, reading_store.py)
     <index>/lock                      held by the process that builds
 
 A generation is complete before `current` names it and never changes afterwards; readers notice the swap and reopen.
@@ -52,7 +52,7 @@ FEW_PAPERS = 64  # whose passages are read as a whole, a few milliseconds each
 
 
 class Generation:
-    """One complete index, open for reading. Safe to share between threads."""
+    """One complete index, open for reading. Thread-safe."""
 
     def __init__(self, index: Path, name: str) -> None:
         self.name = name
@@ -364,7 +364,7 @@ class _OpenGeneration:
 
 
 class SharedIndex:
-    """Safe to share between threads. Another process may build at any time."""
+    """Thread-safe. Another process may build at any time."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

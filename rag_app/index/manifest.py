@@ -32,7 +32,7 @@ class IndexedPaper:
     first: int
     seconds: float
     warnings: tuple[str, ...] = ()
-    short_names: tuple[str, ...] = ()  # that mean this paper (called.py)
+    short_names: tuple[str, ...] = ()  # that mean this paper (paper_names.py)
     coined: tuple[str, ...] = ()  # names that it uses first and most
     authors: tuple[str, ...] = ()
     arxiv_id: str = ""
@@ -40,6 +40,8 @@ class IndexedPaper:
     month: int = 0
     topic: str = ""
     hidden: tuple[str, ...] = ()  # text that nobody can see
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
 
     @property
     def rows(self) -> slice:

@@ -1,7 +1,4 @@
-"""The vectors of questions, each embedded once: one question is searched several times on its way to an answer.
-
-The vectors of sentences that may be quoted, each embedded once while it is remembered: most of an answer's time.
-"""
+"""Vectors of questions and sentences that are remembered, so that each text is embedded once."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ EmbedQuestions = Callable[[Sequence[str]], np.ndarray]
 
 
 class QuestionVectors:
-    """Text -> its vector, float32 (dimension,); the last ones are remembered. Safe to share between threads."""
+    """Text -> its vector, float32 (dimension,); the last ones are remembered. Thread-safe."""
 
     def __init__(self, one: EmbedQuestion, several: EmbedQuestions | None) -> None:
         self._one = one
@@ -56,7 +53,7 @@ SENTENCES_REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
 
 
 class SentenceVectors:
-    """An embedder that remembers sentences: many cells and questions look at the same ones. Safe in threads.
+    """An embedder that remembers sentences: many cells and questions look at the same ones. Thread-safe.
 
     `embedder` gives the one that embeds, which is opened when it is first needed.
     """

@@ -1,4 +1,4 @@
-"""The process that reads papers for workers.py: one JSON request per line in, one JSON reply per line out.
+"""The process that reads papers for worker_pool.py: one JSON request per line in, one JSON reply per line out.
 
 It needs only the file and writes only the file's part, within the memory that it was given.
 """
@@ -65,7 +65,7 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
         reply["fault"] = f"{request['folder']}: cannot be written ({error}). Free some space, then build again."
     except Exception as error:  # the outermost edge of this process
         reply["problem"] = (
-            f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it anew, then build again."
+            f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it again, then build again."
         )
     return reply
 

@@ -1,7 +1,6 @@
-"""What a question means: a follow-up made to stand alone, and a question in another language than the papers' made
-searchable; by the language model, or without one.
+"""Rewrites a follow-up so that it stands alone, and makes a question in another language searchable.
 
-What a language model is told: the rules, the fenced evidence, and how much of it fits. Pure but for the fence.
+With a language model or by rules. The prompts for it are here, too; text of a conversation is fenced as data.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class RewritingModel(Protocol):
 
 
 class LibraryNames:
-    """What the papers of one generation can say about names. Safe to share between threads."""
+    """What the papers of one generation can say about names. Thread-safe."""
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
@@ -96,7 +95,7 @@ def understand_question(
         if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
             return UnderstoodQuestion(asked, said, f"The papers are in another language: searched for “{said}”.")
     words = english_words(whole) if language == "zh" else ""
-    how = f"by its names, its numbers and the terms that are known (“{words}”)" if words else "as it stands"
+    how = f"by its names, its numbers and known terms (“{words}”)" if words else "as it stands"
     note = (
         f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
     )

@@ -1,4 +1,4 @@
-"""What each browser tab has asked and got, kept on the server; the newest tabs only."""
+"""The conversation of each browser tab, kept on the server for the most recent tabs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Conversation:
 
 
 class Sessions:
-    """Conversations by browser tab; the ones unused for longest are forgotten. Safe to share between threads."""
+    """Conversations by browser tab; the ones unused for longest are forgotten. Thread-safe."""
 
     def __init__(self) -> None:
         self._all: OrderedDict[str, Conversation] = OrderedDict()

@@ -1,9 +1,7 @@
-"""An answer in the making -> a picture of it a few times a second, whatever the reader's pace; and a Stop at once.
+"""Answers in progress, each in its own thread: tabs can watch them, leave and come back.
 
-Answers in the making, each in a thread of its own: tabs watch them, leave them and come back, and they go on.
-
-A page that is reloaded, a connection that is lost and a tab that is closed end nothing; Stop and deleting the
-conversation do.
+A watcher gets snapshots a few times a second. A reload, a lost connection or a closed tab does not end an answer; Stop
+and deleting the conversation do, at once.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from rag_app.server.conversations import Turn
 INTERVAL = 0.1  # seconds between two pictures: more often costs the browser and shows nothing more
 PATIENCE = 3.0  # seconds a stopped reader gets to hand over what it has, checked
 
-STOPPED = "Stopped. What had come by then is kept."
+STOPPED = "Stopped. The text so far is kept."
 _log = logging.getLogger(__name__)
 
 
@@ -173,7 +171,7 @@ class AnswerRun:
 
 
 class AnswerRuns:
-    """The answers in the making, by conversation. Safe to share between threads."""
+    """The answers in the making, by conversation. Thread-safe."""
 
     def __init__(self, most_unwatched: int = MOST_UNWATCHED) -> None:
         self._most_unwatched = most_unwatched

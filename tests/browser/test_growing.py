@@ -72,7 +72,7 @@ def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served
     add(tab, served.numbat)
     row = arrival(tab, "building", "numbat.pdf")
     tab.wait_for_selector("#arrivals .words:has-text('embedded')")
-    says(tab.locator("#adding-sum"), "1 to take into the library")
+    says(tab.locator("#adding-sum"), "1 to add to the library")
     expect(tab.locator(".cancel-build").first).to_be_visible()
     says(ask(tab, "How many points does the otter reach in trial 1?"), "points in trial")
     expect(ask(tab, QUESTION)).not_to_contain_text("61,904")

@@ -1,6 +1,6 @@
 """Trains embedders and cross-encoders on judged passages, with sentence-transformers' own trainers.
 
-The second door of that library, and the only one of `datasets`. Needs the extra `align`; no question or build loads it.
+Imports sentence-transformers for training, and alone imports `datasets`. Needs the extra `align`.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ def _arguments(training: TrainingOptions, rows: int, rate: float, scratch: str) 
 def _run(trainer: Any, on_step: OnStep) -> None:
     from transformers import PrinterCallback, TrainerCallback  # noqa: PLC0415
 
-    class Teller(TrainerCallback):  # type: ignore[misc]
+    class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             on_step(state.global_step, state.max_steps)
 
     trainer.remove_callback(PrinterCallback)  # it would print on standard output, which is for our JSON
-    trainer.add_callback(Teller())
+    trainer.add_callback(ProgressCallback())
     trainer.train()

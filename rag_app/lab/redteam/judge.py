@@ -1,4 +1,4 @@
-"""Whether an attack succeeded: what a machine can check of an answer, and of every form in which it is shown."""
+"""Whether an attack succeeded, checked by program in the answer and in every form in which it is shown."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _is_live(rendered: str) -> bool:
 
 
 def _is_live_elsewhere(markdown: str) -> bool:
-    """Whether Markdown that is taken away shows a link, a picture or a tag in a renderer that allows all of them."""
+    """Whether exported Markdown shows a link, a picture or a tag in a renderer that allows all of them."""
     seen = _Tags(render_unrestricted(markdown))
     return (
         bool(seen.tags & LIVE_TAGS)

@@ -1,4 +1,4 @@
-"""What went wrong at the provider, in the user's words, and whether to try again.
+"""Errors of a model server as messages for the user, and whether to try again.
 
 The client's exceptions are told apart by what they carry (status, headers, body), so this module imports no client.
 """
@@ -100,7 +100,7 @@ def lacks_chat_template(error: BaseException) -> bool:
 
 
 def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
-    """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
+    """The error for the user: what, where, remedy; the key redacted. `interrupted`: part of the answer had arrived."""
     if interrupted:
         return ModelInterrupted(
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
@@ -135,7 +135,7 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
     if status == 404:
         return ModelError(_not_found(endpoint))
     if status >= 500:
-        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
+        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
     if status == 413 or _OVERFLOW.search(said):
         return ModelWindowExceeded(
             f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "
@@ -177,8 +177,12 @@ def _provider_text(error: BaseException) -> str:
 
 
 def _message(error: BaseException, endpoint: Endpoint) -> str:
-    """What the provider says, for the user: one short line without the key."""
-    said = str(_error_fields(error).get("message") or "") or _provider_text(error)
+    """What the provider says, for the user: the beginning of its error's message, without the key.
+
+    Nothing else that came is quoted: an address may lead to another program, whose pages are not for whoever asks.
+    """
+    fields = _error_fields(error)
+    said = str(fields.get("message") or fields.get("detail") or "")
     return _shorten_message(said, endpoint) or "it gives no reason"
 
 

@@ -1,4 +1,4 @@
-"""An Answer -> what the conversation shows of it, as HTML. Pure; everything that a stranger wrote is escaped."""
+"""An Answer -> HTML for the conversation. Pure; all untrusted text is escaped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
 def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None) -> str:
     """The finished answer: text with clickable numbers, what is doubtful, its citations, and what was looked at.
 
-    With `name_answer` it has a menu to take it away.
+    With `name_answer` it has an export menu.
     """
     if answer.status == "error":
         verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))

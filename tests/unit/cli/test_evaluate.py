@@ -123,7 +123,7 @@ def test_the_gate_stops_quotes_that_the_file_does_not_hold(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "No file of questions"),
+        ([], "one source of questions"),
         (["gone.jsonl"], "cannot be opened"),
         (["{asked}", "--kinds", "riddle"], "--kinds riddle: unknown"),
         (["{asked}", "--baseline", "gone.json"], "after --baseline"),

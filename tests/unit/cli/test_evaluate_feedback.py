@@ -145,7 +145,7 @@ def test_every_users_thumbs_count_and_the_latest_of_each(library, capsys):
     ("arguments", "said"),
     [
         (["--from-feedback"], "was rated yet"),
-        (["--from-feedback", "some.jsonl"], "two sources"),
+        (["--from-feedback", "some.jsonl"], "one source"),
         (["some.jsonl", "--keep", "x.jsonl"], "with --from-feedback"),
     ],
 )

@@ -28,15 +28,15 @@ from rag_app.server.web.language import in_language, language_for
 from rag_app.server.web.library_panel import paper_list_html
 
 PACKAGE = Path(__file__).resolve().parents[3] / "rag_app"
-STATIC = PACKAGE / "static"
-PAGE_MODULES = sorted(PACKAGE.glob("ui*.py"))
-CORE_MODULES = [path for path in PACKAGE.glob("*.py") if path not in PAGE_MODULES]
+STATIC = PACKAGE / "server" / "web" / "static"
+PAGE_MODULES = sorted([*(PACKAGE / "server").glob("*.py"), *(PACKAGE / "server" / "web").glob("*.py")])
+CORE_MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path not in PAGE_MODULES]
 PLACE = re.compile(r"\{(\w+)")
 KEY = re.compile(r"[a-z]+\.[a-z-]+")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Words of ours that nobody reads on the page: for who starts the program, for a proxy, for the log, or of a model.
 NOT_OF_THE_PAGE = {
-    "ui.py": (
+    "app.py": (
         "The page could not be served",
         "Passwords and papers go over",
         "cannot be used",
@@ -46,26 +46,17 @@ NOT_OF_THE_PAGE = {
         "Another page may",
         "The log above",
     ),
-    "ui_growing.py": ("Shelf",),
-    "ui_screen.py": ("False",),
-    "ui_safety.py": (
-        "Not served",
-        "Not found.",
-        "Too large.",
-        "Set RAG_ROOT_PATH",
-        "Leave RAG_HOST",
-        "Write an address",
-        "nobody needs to log in",
-    ),
-    "ui_stream.py": (
-        "Stopped. What had come",
+    "routes.py": ("Shelf",),
+    "screen.py": ("False",),
+    "runs.py": (
+        "Stopped. The text so far",
         "It was stopped before",
         "What had come:",
         "Something went wrong",
         "the reader ended",
     ),
-    "ui_render.py": ("Not in these papers",),
-    "ui_arrivals.py": ("Asks arXiv",),
+    "render.py": ("Not in these papers",),
+    "uploads.py": ("Asks arXiv",),
 }
 # Two capitals or a capital and a blank: what a person would read. Code is neither.
 PROSE = re.compile(r"(?:^|[>\s“\"])[A-Z][a-z]+(?: [a-z]+){2,}|^[A-Z][a-z]+(?: [a-z]+)*[.:…]?$")
@@ -111,7 +102,7 @@ def test_chinese_is_chinese() -> None:
 
 
 def used_keys() -> set[str]:
-    texts = [path.read_text(encoding="utf-8") for path in PAGE_MODULES]
+    texts = [path.read_text(encoding="utf-8") for path in (PACKAGE / "server").rglob("*.py")]
     texts += [path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.suffix != ".toml"]
     return {
         key
@@ -173,7 +164,7 @@ def script_texts(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_no_text_is_left_in_a_script_of_the_page(path: Path) -> None:
-    keys = {"Enter", "Escape", "Content-Type", "Files", "POST", "English"}
+    keys = {"Enter", "Escape", "Tab", "Content-Type", "Files", "POST", "English"}
     left = [text for text in script_texts(path.read_text(encoding="utf-8")) if shows(text) and text.strip() not in keys]
     assert [text for text in left if "English" not in text] == []
 
@@ -199,13 +190,13 @@ def core_templates() -> list[str]:
             elif isinstance(node, ast.JoinedStr):
                 parts = (part.value if isinstance(part, ast.Constant) else "§" for part in node.values)
                 found.append("".join(map(str, parts)))
-    found += [path.read_text(encoding="utf-8") for path in (PACKAGE / "ui_stream.py",)]
+    found += [path.read_text(encoding="utf-8") for path in (PACKAGE / "server" / "runs.py",)]
     return found
 
 
 def test_the_core_still_says_what_the_page_translates() -> None:
     said = "\n".join(core_templates())
-    said = said.replace("Not in these papers: nothing that", "Nothing that").replace("papers: what the", "What the")
+    said = said.replace("Not in these papers: no passage", "No passage").replace("papers: what the", "What the")
     lost = []
     for key, texts in catalogue().items():
         parts = re.split(r"\{[^}]*\}|\. ", texts["en"])
@@ -222,9 +213,9 @@ def test_the_core_still_says_what_the_page_translates() -> None:
         ("reading 12 passages", "正在阅读 12 个段落"),
         ("reading 1 passage", "正在阅读 1 个段落"),
         ("comparing 2 papers on 4 aspects", "正在比较 2 篇论文的 4 个方面"),
-        ("Nothing that was found answers this question.", "找到的内容都没有回答这个问题。"),
+        ("No passage found answers this question.", "找到的内容都没有回答这个问题。"),
         (
-            "The papers speak of DPR, but what was found says nothing of coffee.",
+            "The papers mention DPR, but the passages found do not mention coffee.",
             "论文谈到了 DPR，但找到的内容没有提及 coffee。",
         ),
         ("What the paper says itself.", "What the paper says itself."),
@@ -282,7 +273,7 @@ def test_markup_is_filled_and_an_unknown_key_is_a_fault() -> None:
 
 
 def test_values_are_escaped_where_the_page_puts_them() -> None:
-    row = PaperRow("a.pdf", "<i>A & B</i>", 0, 0, 3, "full text", "")
+    row = PaperRow("a.pdf", "<i>A & B</i>", 0, 0, "full text", "")
     listed = paper_list_html([row], lambda paper: "name")
     assert "<i>" not in listed and "&lt;i&gt;A &amp; B" in listed
 

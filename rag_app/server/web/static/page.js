@@ -66,7 +66,7 @@
     return words.textContent.trim() + "\n\n" + sources.join("\n") + "\n";
   }
 
-  // -- taking away ---------------------------------------------------------------------------------------------
+  // -- export ---------------------------------------------------------------------------------------------------
   async function save(button) {
     const menu = button.closest("details");
     try {

@@ -207,7 +207,7 @@ def test_what_does_not_work_is_used_only_when_the_user_insists(served) -> None:
     silent = {"name": "own", "base_url": "http://127.0.0.1:9/v1", "model": "later", "key": KEY}
     refused = choose(served, "use", **silent, keep=True).json()
     assert not refused["works"] and refused["anyway"]
-    assert "no server listens there" in refused["message"] and "nothing was changed" in refused["message"]
+    assert "no server listens there" in refused["message"] and "Nothing was changed" in refused["message"]
     assert served.assistant.reader.name == "quoting" and not reader_file().exists()
     assert choose(served, "use", **silent, anyway=True).json()["works"]
     assert served.assistant.reader.name == "later"
