@@ -8,7 +8,7 @@ from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from tests.browser.test_page import ask, chromium_browser  # noqa: F401
+from tests.support.browser_page import ask
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -29,7 +29,7 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture
-def tab(chromium_browser):  # noqa: F811
+def tab(chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.problems = []
@@ -48,7 +48,7 @@ def log_in(tab, name, password):
 def test_one_logs_in_asks_and_logs_out_and_the_next_finds_nothing(tab, url):
     tab.goto(url)
     log_in(tab, "ada", "wrong password")
-    tab.wait_for_selector("text=That is not right.")
+    tab.wait_for_selector("text=Log-in failed. Check what you typed.")
     log_in(tab, "Ada", PASSWORDS["ada"])
     tab.wait_for_selector("#paper-rows li")
     ask(tab, "What of zanzibar?")

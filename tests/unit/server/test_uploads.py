@@ -14,9 +14,11 @@ from rag_app.errors import FetchError, IndexBusy
 from rag_app.papers.add_remove import AddResult, add_file
 from rag_app.papers.fetch import FetchProgress, FetchResult
 from rag_app.server.uploads import Uploads
+from tests.support.arxiv import PDF, Server, status
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.pdfs import make_broken, make_paper
-from tests.unit.papers.test_fetch import PDF, Server, status
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
