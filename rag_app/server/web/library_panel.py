@@ -86,6 +86,8 @@ def _row(row: PaperRow, name: str) -> str:
         f'<span class="state {_slug(row.state)}">{translate(_STATES[row.state])}</span>' if row.state in _STATES else ""
     )
     problem = f'<span class="problem">{escape_html(translate_core(row.problem))}</span>' if row.problem else ""
+    for warning in row.warnings:
+        problem += f'<span class="problem">{escape_html(translate_core(warning))}</span>'
     for place in row.hidden:
         problem += f'<span class="problem hidden-text">{escape_html(translate("library.hidden", place=place))}</span>'
     search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)
