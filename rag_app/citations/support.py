@@ -75,6 +75,7 @@ _DISCLAIMER = re.compile(
     r"\b(?:do|does|did|is|are)(?: not|n['’]t)\b.{0,40}"
     r"\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
     r"\bno (?:evidence|information|passage|answer)\b|"
+    r"\b(?:none of|no) (?:the |these )?papers?\b.{0,40}\b(?:say|state|mention|report|contain|discuss|gives?)|"
     r"(?:没有|未|并未)(?:提到|提及|说明|给出|报告|讨论|涉及)|不在这些论文中",
     re.IGNORECASE,
 )

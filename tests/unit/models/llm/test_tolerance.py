@@ -118,7 +118,12 @@ def test_an_error_within_a_reply_of_status_200_is_told_in_the_servers_words() ->
 
 def test_several_calls_of_tools_in_one_chunk() -> None:
     calls = [
-        {"index": n, "id": f"c{n}", "type": "function", "function": {"name": "look", "arguments": f'{{"word": "{word}"}}'}}
+        {
+            "index": n,
+            "id": f"c{n}",
+            "type": "function",
+            "function": {"name": "look", "arguments": f'{{"word": "{word}"}}'},
+        }
         for n, word in enumerate(("otter", "heron"))
     ]
     with Provider(Reply(events=(event(tool_calls=calls),), finish="tool_calls")) as server:
