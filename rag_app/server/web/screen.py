@@ -78,8 +78,8 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-STYLES = ("page.css", "reader.css")
-SCRIPTS = ("reader.js", "page.js", "talk.js", "live.js", "card.js", "map.js")
+STYLES = ("page.css", "reader.css", "answers.css")
+SCRIPTS = ("reader.js", "page.js", "answers.js", "talk.js", "live.js", "card.js", "map.js")
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.

@@ -36,35 +36,7 @@
     });
   }
 
-  window.papers = { ticked: () => JSON.stringify([...ticks]), reading, open: (path) => window.reader.show(path), copy };
-
-  // -- copying -------------------------------------------------------------------------------------------------
-  async function copy(button, text) {
-    const before = button.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = say("answer.copied");
-    } catch {
-      button.textContent = say("answer.not-copied");
-    }
-    setTimeout(() => { button.textContent = before; }, 1500);
-  }
-
-  function answerText(answer) {
-    const words = document.createElement("div");
-    answer.querySelectorAll(".verdict, .answer-text").forEach((part) => words.append(part.cloneNode(true)));
-    words.querySelectorAll("button.cite").forEach((mark) => { mark.textContent = `[${mark.textContent}]`; });
-    words.querySelectorAll(".katex-mathml annotation").forEach((source) => {
-      const formula = source.closest(".katex");
-      if (formula) formula.textContent = source.textContent;
-    });
-    words.querySelectorAll("p, li, tr, pre, h1, h2, h3").forEach((block) => block.append("\n"));
-    const sources = Array.from(answer.querySelectorAll(".citations li"), (row) => {
-      const part = (name) => row.querySelector(name).textContent.trim();
-      return `[${part(".number")}] “${part(".quote")}” ${part(".where")}`;
-    });
-    return words.textContent.trim() + "\n\n" + sources.join("\n") + "\n";
-  }
+  window.papers = { ticked: () => JSON.stringify([...ticks]), reading, open: (path) => window.reader.show(path) };
 
   // -- taking away ---------------------------------------------------------------------------------------------
   async function save(button) {
@@ -94,7 +66,6 @@
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
     if (button.matches(".export")) save(button);
-    else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
     else if (button.matches(".change-plan, #ask-again")) toggle("plan-open");
     else if (button.matches(".open-conversation, .new-conversation")) toggle("library-open", false);
     else if (button.matches(".open-library")) toggle("library-open");

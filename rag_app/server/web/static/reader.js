@@ -61,7 +61,7 @@
   // -- opening -------------------------------------------------------------------------------------------------
   function namesAround(button) {
     const answer = button && button.closest(".answer");
-    const names = answer ? Array.from(answer.querySelectorAll("button.place, button.cite"), (one) => one.value) : [];
+    const names = answer ? Array.from(answer.querySelectorAll("button.cite, button.place"), (one) => one.value) : [];
     return [...new Set(names)];
   }
 
@@ -612,7 +612,7 @@
   }
 
   async function copyPage(button) {
-    try { window.papers.copy(button, (await get(`paper/${paper.paper}/${current()}`)).text.join("")); } catch (error) { tell(error.message, "bad"); }
+    try { window.answers.copy(button, (await get(`paper/${paper.paper}/${current()}`)).text.join("")); } catch (error) { tell(error.message, "bad"); }
   }
 
   function quoteText() {
@@ -647,7 +647,7 @@
     find: () => openFind(byId("reading-find").hidden),
     "found-before": () => stepFound(-1),
     "found-next": () => stepFound(1),
-    copy: (button) => window.papers.copy(button, quoteText()),
+    copy: (button) => window.answers.copy(button, quoteText()),
     "copy-page": copyPage,
   };
 
@@ -672,7 +672,7 @@
   document.addEventListener("click", (event) => {
     const target = event.target.closest ? event.target : null;
     const button = target && target.closest("button");
-    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target)) menu.open = false; });
+    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
     if (button && button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button && button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
     else if (button && button.matches(".open-paper")) show(`paper/${button.value}/1`, button);
