@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
     tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
+    api_rate: int = Field(default=120, ge=0, description="requests a minute of one token; 0: no limit")
+    api_at_once: int = Field(default=4, ge=0, description="answers in the making of one token; 0: no limit")
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
     )

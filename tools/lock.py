@@ -22,7 +22,7 @@ from tools.licences import needed
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "constraints.txt"
-EXTRAS = ("align", "audit", "local", "test")  # the peer's packages for benchmarks stay free
+EXTRAS = ("align", "audit", "local", "smollm2", "test")  # the peer's packages for benchmarks stay free
 HEAD = """\
 # What the tests ran with. Install the same: pip install -c constraints.txt -e .
 # Written by: python -m tools.lock --write

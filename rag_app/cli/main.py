@@ -38,6 +38,7 @@ COMMANDS = {  # the module and the function of each
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
     "user": ("rag_app.cli.serve", "run_user"),
+    "token": ("rag_app.cli.serve", "run_token"),
 }
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
@@ -134,8 +135,8 @@ def make_parser() -> argparse.ArgumentParser:
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_compare_command(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
     _add_history_commands(_command(commands, "history", "read the page's conversations, and take them away whole"))
-    verify = _command(commands, "verify", "look for every quote of an evidence file in the papers again")
-    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json, or history")
+    verify = _command(commands, "verify", "look for every quote of an evidence file, or of any text, in the papers")
+    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json; or any text (.md, .txt, -)")
     verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
     _add_eval_commands(_command(commands, "eval", "measure the answers to questions whose answers are known"))
     _command(commands, "papers", "list the papers, also those that cannot be read and why")
@@ -154,6 +155,10 @@ def make_parser() -> argparse.ArgumentParser:
     user.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="the password is asked for, or read from a pipe"
     )
+    token = _command(commands, "token", "add, remove and list the tokens of programs that may ask (REST, OpenAI, MCP)")
+    token.add_argument("what", choices=("add", "remove", "list"))
+    token.add_argument("name", nargs="?", default="", metavar="NAME", help="of the program; its token is shown once")
+    token.add_argument("--user", default="", metavar="USER", help="whose conversations it sees, where users log in")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`user`: who may log in to the page.
+"""`user`: who may log in to the page. `token`: which programs may ask.
 
 `serve`: the page in the browser.
 """
@@ -37,9 +37,31 @@ def run_user(options: Namespace) -> int:
     return 0
 
 
+def run_token(options: Namespace) -> int:
+    """Add or remove a program's token, or list them. A running page follows at once."""
+    accounts = Accounts(load_settings().users_file)
+    value: dict[str, object] = {"status": "good", "file": str(accounts.file)}
+    said = f"tokens in {accounts.file}: {', '.join(_describe_tokens(accounts)) or 'none'}"
+    if options.what == "add":
+        value["token"] = accounts.add_token(_name(options), options.user)
+        said = f"{value['token']}\n{options.name}: shown this once; {accounts.file} keeps only its hash"
+    elif options.what == "remove":
+        accounts.remove_token(_name(options))
+        said = f"{options.name}: removed"
+    if options.json:
+        print_json({**value, "tokens": sorted(accounts.tokens())})
+    else:
+        print(said)
+    return 0
+
+
+def _describe_tokens(accounts: Accounts) -> list[str]:
+    return [f"{name} ({token.user})" if token.user else name for name, token in sorted(accounts.tokens().items())]
+
+
 def _name(options: Namespace) -> str:
     if not options.name:
-        raise AccountError(f"Say who: python -m rag_app user {options.what} NAME")
+        raise AccountError(f"Say who: python -m rag_app {options.command} {options.what} NAME")
     return str(options.name)
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
-from difflib import get_close_matches
 
 from rag_app.assistant import Assistant
-from rag_app.errors import QuestionError
 from rag_app.index import generations
+from rag_app.index.paper_choice import choose_papers
 from rag_app.outputs.terminal import ProgressLine, print_note
-from rag_app.records import PaperRow
 from rag_app.settings import load_settings
 
 
@@ -48,32 +45,4 @@ def chosen_papers(options: Namespace, assistant: Assistant) -> tuple[str, ...]:
     """The papers that --papers names, by file name, file name without suffix, or arXiv id. Raises QuestionError."""
     if not options.papers:
         return ()
-    rows = assistant.papers()
-    names: list[str] = []
-    for given in options.papers:
-        # A file's name may hold a comma, so the whole is tried before its parts.
-        parts = [given] if _match_papers(given, rows) else [part.strip() for part in given.split(",") if part.strip()]
-        for part in parts:
-            found = _match_papers(part, rows)
-            if not found:
-                raise QuestionError(_unknown_paper_message(part, rows))
-            names += found
-    return tuple(dict.fromkeys(names))
-
-
-def _match_papers(given: str, rows: Sequence[PaperRow]) -> list[str]:
-    wanted = given.casefold()
-    exact = [row.paper for row in rows if wanted in (row.paper.casefold(), _stem(row.paper))]
-    # An arXiv id without its version.
-    return exact or [row.paper for row in rows if _stem(row.paper).rpartition("v")[0] == wanted]
-
-
-def _stem(paper: str) -> str:
-    name = paper.casefold().rpartition("/")[2]
-    return name.rpartition(".")[0] or name
-
-
-def _unknown_paper_message(part: str, rows: Sequence[PaperRow]) -> str:
-    close = get_close_matches(part, [row.paper for row in rows], n=3, cutoff=0.5)
-    hint = f"Do you mean {' or '.join(close)}?" if close else "See: python -m rag_app papers"
-    return f"--papers {part}: no such paper in the index. {hint}"
+    return choose_papers(options.papers, assistant.papers(), "--papers")

@@ -1,21 +1,29 @@
-"""`verify`: every quote of an evidence file looked for in the papers again, with no model, index or network."""
+"""`verify`: every quote looked for in the papers again: of an evidence file (no index needed), or of any text."""
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag_app.cli.session import ready_assistant
 from rag_app.errors import EvidenceError
 from rag_app.outputs.evidence_file import LARGEST, ClaimedQuote, read_evidence
 from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, sanitise_text
 from rag_app.outputs.verify import CheckedQuote, verify_quotes
+from rag_app.outputs.verify_text import TextCheck, text_checks_json, verify_text
 from rag_app.settings import load_settings
+
+LARGEST_TEXT = 2 * 1024 * 1024  # bytes
+NOTHING = "The text has no quotation and names no page, so there is nothing to check."
 
 
 def run(options: Namespace) -> int:
     """Check and print. Returns 0 only when there are quotes and every one of them holds."""
+    if options.file == "-" or Path(options.file).suffix.lower() != ".json":
+        return _verify_text(options)
     claims = _claims(Path(options.file))
     settings = load_settings(**({"corpus": Path(options.papers)} if options.papers else {}))
     progress = ProgressLine()
@@ -34,6 +42,41 @@ def run(options: Namespace) -> int:
     else:
         print(_text(checked))
     return 0 if holds else 1
+
+
+def _verify_text(options: Namespace) -> int:
+    """Check the quotes and page references of a text against the papers of the index."""
+    text = _read_text(options.file)
+    if options.papers:
+        raise EvidenceError("--papers is for evidence files. A text is checked against the index: set RAG_CORPUS.")
+    checks = verify_text(text, ready_assistant())
+    value = text_checks_json(checks)
+    if options.json:
+        print_json(value)
+    else:
+        print(_describe_checks(checks))
+    return 0 if value["status"] == "verified" else 1
+
+
+def _read_text(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read(LARGEST_TEXT + 1) if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{name}: cannot be read ({error.strerror}). Correct the path.") from error
+    if len(data) > LARGEST_TEXT:
+        raise EvidenceError(f"{name}: larger than {LARGEST_TEXT // 2**20} MB. Split it.")
+    if b"\x00" in data:
+        raise EvidenceError(f"{name}: holds binary data. Save the text as Markdown or plain text.")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _describe_checks(checks: Sequence[TextCheck]) -> str:
+    lines = []
+    for one in checks:
+        lines.append(sanitise_text(f"{'ok   ' if one.holds else 'FAIL '}“{' '.join(one.quoted.text.split())}”"))
+        lines.append(sanitise_text(f"     {one.message}"))
+    held = sum(one.holds for one in checks)
+    return "\n".join([*lines, f"{held} of {pluralise(len(checks), 'quote')} hold" if checks else NOTHING])
 
 
 def _claims(path: Path) -> list[ClaimedQuote]:

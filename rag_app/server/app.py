@@ -153,6 +153,7 @@ def _server(
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
     from fastapi import FastAPI  # noqa: PLC0415
 
+    from rag_app.server.api.app import ApiMiddleware, make_api  # noqa: PLC0415
     from rag_app.server.security.slow_requests import limit_slow_requests, server_options  # noqa: PLC0415
     from rag_app.server.web.per_user import PerUserPages, UserReaderNote  # noqa: PLC0415
     from rag_app.server.web.routes import library_routes  # noqa: PLC0415
@@ -168,7 +169,8 @@ def _server(
         mount_screen(app, assistant, job, note, history, settings.root_path, growing)
         return app
 
-    log_in = LogInMiddleware(PerUserPages(make), accounts, settings.root_path, port)
+    api = make_api(assistant, settings, job, lambda user: open_history(settings, user))
+    log_in = LogInMiddleware(ApiMiddleware(PerUserPages(make), api), accounts, settings.root_path, port)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()
     config = uvicorn.Config(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from rag_app.errors import RagError
 from rag_app.server.i18n import LazyText, translate_later
@@ -16,6 +18,19 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+
+
+RECORDS_KEPT = 100
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """One build of this process: its number, from 1, and what became of it."""
+
+    number: int
+    state: Literal["waiting", "running", "built", "failed", "stopped"]
+    message: str | LazyText = ""
+    report: BuildReport | None = None
 
 
 class BuildJob:
@@ -32,6 +47,8 @@ class BuildJob:
         self.progress: BuildProgress | None = None
         self.outcome: str | LazyText = ""  # of the last build, in words
         self.failed = False
+        self._number = 0  # of the latest build that has begun
+        self._records: OrderedDict[int, BuildRecord] = OrderedDict()  # of those that have ended
 
     @property
     def running(self) -> bool:
@@ -46,17 +63,57 @@ class BuildJob:
             if self._running:
                 self._again = self._again or after_this_one
                 return after_this_one
-            self._running, self._again, self._ending = True, False, False
-            self._stop = threading.Event()
-            self._thread = threading.Thread(target=self._work, args=(fresh,), daemon=True, name="build")
-            self._thread.start()
+            self._begin(fresh)
             return True
+
+    def _begin(self, fresh: bool) -> None:
+        self._running, self._again, self._ending = True, False, False
+        self._number += 1
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(fresh,), daemon=True, name="build")
+        self._thread.start()
+
+    def request(self, *, fresh: bool = False) -> BuildRecord | None:
+        """Begin a build, after the one that runs now, and say which; None for a `fresh` one while another runs."""
+        with self._lock:
+            if self._running and fresh:
+                return None
+            if self._running:
+                self._again = True
+                return BuildRecord(self._number + 1, "waiting")
+            self._begin(fresh)
+            return BuildRecord(self._number, "running")
+
+    def record(self, number: int) -> BuildRecord:
+        """What became of a build. Raises KeyError for one that this process has not begun, or too long ago."""
+        with self._lock:
+            if number in self._records:
+                return self._records[number]
+            if number == self._number + 1 and self._again:
+                return BuildRecord(number, "waiting")
+            if number == self._number and self._running:
+                return BuildRecord(number, "running")
+        raise KeyError(number)
+
+    def records(self) -> list[BuildRecord]:
+        """The builds of this process, the newest first."""
+        with self._lock:
+            ended, number, running = list(self._records.values()), self._number, self._running
+        now = [BuildRecord(number, "running")] if running and number not in {one.number for one in ended} else []
+        return now + ended[::-1]
 
     def cancel(self) -> None:
         """Ask the build that runs to end; what it finished is kept. Returns at once."""
         with self._lock:
             self._again = False
             self._stop.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until no build runs; whether none does."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return not self._running
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask the build to end, and begin no other; what it finished is kept. Waits at most `timeout` seconds."""
@@ -73,15 +130,23 @@ class BuildJob:
     def _work(self, fresh: bool) -> None:
         while True:
             self.progress, self.outcome, self.failed = None, "", False
-            self._run(self._stop, fresh)
+            report = self._run(self._stop, fresh)
             fresh = False
             with self._lock:
+                self._keep(report)
                 if not self._again or self._ending:
                     self._running = False
                     return
                 self._again, self._stop = False, threading.Event()
+                self._number += 1
 
-    def _run(self, stop: threading.Event, fresh: bool) -> None:
+    def _keep(self, report: BuildReport | None) -> None:
+        state: Literal["built", "failed", "stopped"] = "failed" if self.failed else "built" if report else "stopped"
+        self._records[self._number] = BuildRecord(self._number, state, self.outcome, report)
+        while len(self._records) > RECORDS_KEPT:
+            self._records.popitem(last=False)
+
+    def _run(self, stop: threading.Event, fresh: bool) -> BuildReport | None:
         began = time.monotonic()
         more = {"fresh": True} if fresh else {}
         try:
@@ -91,11 +156,13 @@ class BuildJob:
         except Exception as error:  # the outermost edge of this thread: the page must say it
             if stop.is_set():
                 self.outcome = translate_later("build.stopped")
-                return
+                return None
             _log.exception("the build failed")
             self.failed, self.outcome = True, translate_later("build.failed", why=f"{type(error).__name__}: {error}")
         else:
             self.outcome = report_words(report, time.monotonic() - began)
+            return report
+        return None
 
 
 def report_words(report: BuildReport, seconds: float) -> LazyText:

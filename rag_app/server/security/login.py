@@ -10,14 +10,15 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from rag_app.errors import AccountError
 from rag_app.server.i18n import LANGUAGES, current_language, translate
-from rag_app.server.security.gate import Message, Receive, Scope, Send
+from rag_app.server.security.accounts import ApiToken
+from rag_app.server.security.gate import Message, Receive, Scope, Send, error_body, is_api
 
 LOG_IN, LOG_OUT = "/login", "/logout"
 LONGEST_FORM = 8 * 1024  # bytes
@@ -49,6 +50,8 @@ class UserDirectory(Protocol):
     def by_name(self) -> bool: ...
     def check(self, name: str, password: str) -> str | None: ...
     def password_stamp(self, user: str) -> str: ...
+    def tokens(self) -> Mapping[str, ApiToken]: ...
+    def find_token(self, token: str) -> tuple[str, ApiToken] | None: ...
 
 
 class LogInMiddleware:
@@ -65,6 +68,7 @@ class LogInMiddleware:
         self.app = app
         self.users = users
         self._required = users.required
+        self._tokens = False  # whether programs need one, though no user needs to log in
         self.home = urlsplit(root_path).path.rstrip("/") + "/"
         self.https = root_path.startswith("https://")
         self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
@@ -78,16 +82,26 @@ class LogInMiddleware:
             return await self.app(scope, receive, send)
         scope["user"] = ""
         try:
+            path = scope["path"].removeprefix(scope.get("root_path", "") or "")
+            self._tokens = self._tokens or bool(self.users.tokens())  # nor does removing the last token
+            if is_api(path) and self._tokens:
+                found = self.users.find_token(bearer_token(scope))
+                if found is not None:
+                    scope["token"], scope["user"] = found[0], found[1].user
+                    return await self.app(scope, receive, send)
+                if bearer_token(scope) or not self.users.required:
+                    return await _refuse_program(send)
             self._required = self._required or self.users.required  # removing the last user opens no door
             if not self._required:
                 return await self.app(scope, receive, send)
             user = self.log_ins.user(self._token(scope), self.users.password_stamp)
-            path = scope["path"].removeprefix(scope.get("root_path", "") or "")
             if path == LOG_IN and scope["method"] == "POST":
                 return await self._log_in(scope, receive, send)
             if path == LOG_OUT and scope["method"] == "POST":
                 self.log_ins.end(self._token(scope))
                 return await self._go_home(send, self._cookie_header(scope, "", 0))
+            if user is None and is_api(path):
+                return await _refuse_program(send)
             if user is None:
                 return await self._refuse(scope, send, path)
         except AccountError as error:
@@ -233,6 +247,26 @@ class RateLimiter:
     @staticmethod
     def _keys(address: str, name: str) -> tuple[tuple[str, int], tuple[str, int]]:
         return (f"address {address}", TRIES), (f"name {name.strip().casefold()[:64]}", TRIES_OF_NAME)
+
+
+def bearer_token(scope: Scope) -> str:
+    """What a program sends in the header Authorization; empty when nothing."""
+    for name, value in scope["headers"]:
+        kind, _, token = value.decode("latin-1").partition(" ")
+        if name == b"authorization" and kind.casefold() == "bearer":
+            return str(token.strip())
+    return ""
+
+
+async def _refuse_program(send: Send) -> None:
+    words = "This needs a token: send the header Authorization: Bearer TOKEN. Make one with: rag-app token add NAME"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"www-authenticate", b"Bearer"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": error_body(401, words)})
 
 
 def _digest(token: str) -> bytes:

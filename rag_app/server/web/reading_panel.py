@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from rag_app.citations.quotes import quote_boxes, section_at
 from rag_app.errors import RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
@@ -36,6 +37,7 @@ PICTURES_BYTES = 96 * 1024 * 1024
 ANSWERS_KEPT = 4_000  # that can still be taken away
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
 
+LONGEST_WORDS = 2_000  # characters of an address that are looked for
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
 
 Picture = tuple[bytes, int, int]  # PNG, width and height in pixels
@@ -160,6 +162,29 @@ class OpaqueIds:
         found["text"] = marked_text(page.text, citation.quote if citation and citation.verified else "")
         return found
 
+    def describe_words(self, paper: str, number: int, words: str) -> dict[str, object]:
+        """As `describe_page`, with the words marked that an address names; they may stand no longer there.
+
+        Raises KeyError when there is no such paper or page.
+        """
+        page = self._library.page(paper, number)
+        span = find_quote(words, page.text) if words else None
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        if not words:
+            return self.describe_page(paper, number)
+        citation = Citation(
+            number=0,
+            paper=paper,
+            title=row.title if row else paper,
+            page=number,
+            label=page.label,
+            section=section_at(page, span[0], "") if span else "",
+            quote=page.text[span[0] : span[1]] if span else words,
+            verified=span is not None,
+            boxes=quote_boxes(page, *span) if span else (),
+        )
+        return self.describe_page(paper, number, citation)
+
     def file_version(self, paper: str) -> str:
         """Another one whenever the paper's file has changed. Raises KeyError when the library does not have it."""
         path = self._library.path(paper)
@@ -236,6 +261,11 @@ def reading_routes(shelf: OpaqueIds) -> APIRouter:
     def place(name: str) -> JSONResponse:
         citation = find_or_404(lambda: shelf.place(name))
         return _json_response(find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
+
+    @routes.get("/at")
+    def at(paper: str, page: int = 1, words: str = "") -> JSONResponse:
+        # An address that was given to another program: by the paper's own name, since it has to last.
+        return _json_response(find_or_404(lambda: shelf.describe_words(paper, page, words[:LONGEST_WORDS])))
 
     @routes.get("/paper/{name}/{number:int}")
     def page(name: str, number: int) -> JSONResponse:

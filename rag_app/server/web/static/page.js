@@ -126,7 +126,17 @@
     if (words) search(words.value);
   });
 
+  // An address may name a place: ?paper=…&page=…&words=…
+  let linked = new URLSearchParams(location.search);
+  function openLink() {
+    if (!linked || !byId("reading-sheet")) return;
+    const place = new URLSearchParams([...linked].filter(([key]) => ["paper", "page", "words"].includes(key)));
+    linked = null;
+    if (place.get("paper")) show(`at?${place}`);
+  }
+
   function look() {
+    openLink();
     const rows = byId("paper-rows");
     if (rows && rows !== watched) {
       watched = rows;

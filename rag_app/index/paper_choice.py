@@ -1,0 +1,44 @@
+"""The papers that a user names, among those of the index: by file name, file name without suffix, or arXiv id. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from rag_app.errors import QuestionError
+from rag_app.records import PaperRow
+
+
+def choose_papers(given: Sequence[str], rows: Sequence[PaperRow], option: str = "papers") -> tuple[str, ...]:
+    """The papers that `given` names, each one name or several with commas between.
+
+    Raises QuestionError for one that is not there; `option` is where the user wrote it.
+    """
+    names: list[str] = []
+    for whole in given:
+        # A file's name may hold a comma, so the whole is tried before its parts.
+        parts = [whole] if name_papers(whole, rows) else [part.strip() for part in whole.split(",") if part.strip()]
+        for part in parts:
+            found = name_papers(part, rows)
+            if not found:
+                raise QuestionError(_explain_unknown(part, rows, option))
+            names += found
+    return tuple(dict.fromkeys(names))
+
+
+def name_papers(given: str, rows: Sequence[PaperRow]) -> list[str]:
+    """The papers of one name; an arXiv id without its version means every version."""
+    wanted = given.casefold()
+    exact = [row.paper for row in rows if wanted in (row.paper.casefold(), _stem(row.paper))]
+    return exact or [row.paper for row in rows if _stem(row.paper).rpartition("v")[0] == wanted]
+
+
+def _stem(paper: str) -> str:
+    name = paper.casefold().rpartition("/")[2]
+    return name.rpartition(".")[0] or name
+
+
+def _explain_unknown(part: str, rows: Sequence[PaperRow], option: str) -> str:
+    close = get_close_matches(part, [row.paper for row in rows], n=3, cutoff=0.5)
+    hint = f"Do you mean {' or '.join(close)}?" if close else "See: python -m rag_app papers"
+    return f"{option} {part}: no such paper in the index. {hint}"

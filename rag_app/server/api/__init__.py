@@ -1,0 +1,1 @@
+"""The interfaces for other programs: REST, OpenAI-compatible, MCP; behind the same security as the page."""

@@ -1,0 +1,48 @@
+"""Addresses that open the page at a place: which paper, which page, which words."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlencode, urlsplit
+
+from rag_app.records import Citation
+from rag_app.settings import Settings
+
+LONGEST_WORDS = 300  # characters of the words in an address; the rest of a quote stands behind them
+
+
+def place_url(base: str, paper: str, page: int = 1, words: str = "") -> str:
+    """The address under which the page opens there. `base` ends with no slash."""
+    asked: dict[str, str | int] = {"paper": paper, "page": page}
+    short = _shorten(words)
+    return f"{base}/?{urlencode(asked | ({'words': short} if short else {}), errors='replace')}"
+
+
+def citation_url(base: str, citation: Citation) -> str:
+    """The address of the cited words."""
+    return place_url(base, citation.paper, citation.page, citation.quote if citation.verified else "")
+
+
+def base_of(settings: Settings, origin: str = "") -> str:
+    """Where the page is: RAG_ROOT_PATH if a full URL, else below `origin`, else where the settings serve it."""
+    if "://" in settings.root_path:
+        return settings.root_path.rstrip("/")
+    secure = "s" if settings.tls_certificate else ""
+    here = origin or f"http{secure}://{_reachable(settings.host)}:{settings.port}"
+    return f"{here}{urlsplit(settings.root_path).path.rstrip('/')}"
+
+
+def _reachable(host: str) -> str:
+    """A name of this machine for an address that the server listens on; all addresses have no name."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _shorten(words: str) -> str:
+    plain = " ".join(words.split())
+    return plain if len(plain) <= LONGEST_WORDS else plain[:LONGEST_WORDS].rpartition(" ")[0]

@@ -1,0 +1,109 @@
+"""The quotes of any text, looked for in papers: what counts as a quote, what is read around it, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_app.errors import EvidenceError
+from rag_app.outputs.verify_text import MOST_QUOTES, TextCheck, find_quoted, text_checks_json, verify_text
+from rag_app.records import Page, PaperRow
+from tests.support.doubles import write_paper
+
+PAGES = {
+    "lora.pdf": (
+        "LoRA: Low-Rank Adaptation",
+        ["We freeze the pretrained weights and inject rank decomposition matrices.", "It needs 10,000 times fewer."],
+    ),
+    "bert.pdf": ("BERT: Pre-training of Transformers", ["BERT has 340M parameters.", "We mask 15% of all tokens."]),
+}
+
+
+class PaperPages:
+    """A library of pages given as text; the printed label of page 1 is "i"."""
+
+    def __init__(self, papers: Mapping[str, tuple[str, list[str]]]) -> None:
+        self._papers = papers
+
+    def papers(self) -> list[PaperRow]:
+        return [PaperRow(name, title, len(pages), 1, "full text", "") for name, (title, pages) in self._papers.items()]
+
+    def page(self, paper: str, number: int) -> Page:
+        label = "i" if number == 1 else str(number)
+        return Page(number, label, 0.0, 0.0, self._papers[paper][1][number - 1])
+
+
+def check(text: str) -> list[TextCheck]:
+    return verify_text(text, PaperPages(PAGES))
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "page"),
+    [
+        ('"We freeze the pretrained weights" (LoRA, p. 1)', "on the page", 1),
+        ("“We freeze the pre-trained   weights” (lora.pdf, page 1).", "on the page", 1),
+        ("It says „We freeze the pretrained weights“ (lora, S. 2).", "other page", 1),
+        ("«We mask 15% of all tokens» (LoRA, p. 1)", "other paper", 2),
+        ('"We mask 15% of all tokens" is what they do.', "found", 2),
+        ('"We mask 25% of all tokens" (BERT, p. 2)', "not found", 0),
+        ('"We mask 15% of all tokens" (BERT, p. 9)', "no such page", 2),
+        ('"We freeze … rank decomposition matrices" [1]\n\n[1] LoRA: Low-Rank Adaptation, page 1', "on the page", 1),
+        ("> We freeze the pretrained weights\n\n(LoRA, page 1)", "on the page", 1),
+        ("As LoRA, p. 1, has it: “We freeze the pretrained weights”", "on the page", 1),
+    ],
+)
+def test_a_quote_is_judged_by_the_page_it_names(text: str, state: str, page: int) -> None:
+    (found,) = check(text)
+    assert found.state == state
+    assert (found.places[0].page if found.places else 0) == page
+    assert found.holds == (state in ("on the page", "found"))
+    assert found.message
+
+
+def test_parts_of_a_quote_must_stand_in_their_order() -> None:
+    (found,) = check('"rank decomposition matrices … We freeze the pretrained" (LoRA, p. 1)')
+    assert found.state == "not found"
+
+
+def test_a_sentence_with_a_page_and_no_quote_is_judged_by_its_numbers() -> None:
+    right, wrong = check("BERT has 340M parameters (BERT, p. 1). It has 110M parameters (BERT, p. 1).")
+    assert (right.state, right.holds) == ("not a quote", True)
+    assert (wrong.holds, wrong.missing) == (False, ("110M",))
+
+
+def test_terms_in_quotation_marks_and_plain_text_are_left_alone() -> None:
+    assert check('The so-called "rank" of a matrix. Nothing is quoted here, and no page is named.') == []
+    assert text_checks_json([])["status"] == "nothing to verify"
+
+
+def test_a_text_of_too_many_quotes_is_refused() -> None:
+    with pytest.raises(EvidenceError, match="Split it"):
+        find_quoted('"one two three four" and ' * (MOST_QUOTES + 1), [])
+
+
+@given(st.text(alphabet='ab c".“”>[]()1p\n…', max_size=200))
+def test_any_text_is_read_and_offsets_are_within_it(text: str) -> None:
+    for quoted in find_quoted(text, PaperPages(PAGES).papers()):
+        assert 0 <= quoted.start < quoted.end <= len(text)
+
+
+def test_the_command_reads_a_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rag_app.cli.main import main  # noqa: PLC0415
+
+    monkeypatch.setenv("RAG_CORPUS", str(tmp_path / "corpus"))
+    monkeypatch.setenv("RAG_INDEX", str(tmp_path / "index"))
+    monkeypatch.setenv("RAG_WORKERS", "1")
+    write_paper(tmp_path / "corpus", "lynx.md", "lynx", secret="The lynx of Harz weighs 21.7 stones.")
+    draft = tmp_path / "draft.txt"
+    draft.write_text('Our source says "The lynx of Harz weighs 21.7 stones" (lynx.md, p. 1).', encoding="utf-8")
+    assert main(["verify", str(draft)]) == 0
+    assert "stands on lynx.md, page 1" in capsys.readouterr().out
+    draft.write_text('Our source says "The lynx of Harz weighs 31.7 stones" (lynx.md, p. 1).', encoding="utf-8")
+    assert main(["verify", str(draft), "--json"]) == 1
+    assert '"not found"' in capsys.readouterr().out
