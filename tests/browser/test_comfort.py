@@ -187,6 +187,7 @@ def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab): 
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.click(".open-library")
     tab.wait_for_selector("#library >> visible=true")
+    tab.click("#tab-conversations")
     tab.click("#history-rows .open-conversation >> nth=0")
     tab.wait_for_selector("#library", state="hidden")
     expect(tab.locator("#chat .answer").first).to_be_visible()

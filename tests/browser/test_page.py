@@ -98,7 +98,7 @@ def tab(served, chromium_browser):
     page.on("console", lambda said: page.errors.append(said.text) if said.type == "error" else None)
     page.again = lambda: reloaded(page)
     page.goto(served.url)
-    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#paper-rows li", state="attached")
     yield page
     elsewhere = [url for url in page.requests if not url.startswith((served.url, "data:", "blob:"))]
     assert elsewhere == []
@@ -110,7 +110,7 @@ def reloaded(tab):
     """Gradio complains of the stream that a reload cuts: what it says meanwhile is no error."""
     before = list(tab.errors)
     tab.reload()
-    tab.wait_for_selector("#paper-rows li")
+    tab.wait_for_selector("#paper-rows li", state="attached")
     tab.errors[:] = before
 
 
@@ -311,14 +311,16 @@ def test_ticked_papers_limit_the_question(tab, served):
     says(tab.locator("#scope-note"), "1 paper")
     ask(tab, "How many parameters?")
     assert served.assistant.asked[-1][1] == ("ours.pdf",)
-    tab.click("#scope-note button")
+    tab.click("#scope-note .ask-all")
     expect(tab.locator("#paper-rows li:has-text('Ours') input").first).not_to_be_checked()
     ask(tab, "How many parameters?")
     assert served.assistant.asked[-1][1] == ()
 
 
 def test_papers_are_found_read_and_named_with_their_problem(tab):
-    says(tab.locator("#paper-rows li:has(.problem)"), re.compile("password|encrypted"))
+    broken = tab.locator("#paper-rows li:has(.problem)")
+    broken.locator("summary").click()
+    says(broken, re.compile("password|encrypted"))
     tab.fill("#paper-search", "theirs")
     expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
     tab.fill("#paper-search", "")

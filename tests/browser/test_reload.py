@@ -52,7 +52,8 @@ def tab(served, chromium_browser):  # noqa: F811
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(served.url)
-    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#paper-rows li", state="attached")
+    page.click("#tab-conversations")
     yield page
     context.close()
 

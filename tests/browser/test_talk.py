@@ -9,7 +9,8 @@ import pytest
 from rag_app.outputs.history import History, history_file
 from rag_app.server.app import serve
 from rag_app.settings import Settings
-from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script, tab  # noqa: F401  # fixtures
+from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script  # noqa: F401  # fixtures
+from tests.browser.test_page import tab as page_tab  # noqa: F401  # fixture
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -36,11 +37,17 @@ def nothing_kept(served):
         served.kept.delete(saved.id)
 
 
-def listed(tab, *titles):  # noqa: F811
+@pytest.fixture
+def tab(page_tab):  # noqa: F811
+    page_tab.click("#tab-conversations")
+    return page_tab
+
+
+def listed(tab, *titles):
     expect(tab.locator("#history-rows .open-conversation .title")).to_have_text(list(titles))
 
 
-def two_conversations(tab):  # noqa: F811
+def two_conversations(tab):
     ask(tab, "How many parameters?")
     tab.wait_for_selector("#history-rows [aria-current]")
     tab.click(".new-conversation")
@@ -49,7 +56,7 @@ def two_conversations(tab):  # noqa: F811
     tab.wait_for_function("document.querySelectorAll('#history-rows .open-conversation').length === 2")
 
 
-def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, served):  # noqa: F811
+def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, served):
     ask(tab, "How many parameters?")
     ask(tab, "and how many of them are new?")
     assert served.assistant.histories[-1] == ["How many parameters?"]
@@ -63,14 +70,14 @@ def test_a_follow_up_gets_the_conversation_and_shows_how_it_was_understood(tab, 
     assert served.assistant.asked[-1][0] == "How many parameters does Ours have? Really, parameters?"
 
 
-def test_a_question_is_changed_and_asked_again(tab):  # noqa: F811
+def test_a_question_is_changed_and_asked_again(tab):
     ask(tab, "What is the weather?")
     tab.locator("#chat .asked-question .edit-question").first.click()
     expect(tab.locator("#question textarea")).to_have_value("What is the weather?")
     expect(tab.locator("#question textarea")).to_be_focused()
 
 
-def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F811
+def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):
     ask(tab, "How many parameters?")
     ask(tab, "What is the weather?")
     tab.wait_for_selector("#history-rows [aria-current]")
@@ -83,7 +90,7 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):  # noqa: F
     listed(tab, "How many parameters?")
 
 
-def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):  # noqa: F811
+def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):
     two_conversations(tab)
     listed(tab, "What is the weather?", "How many parameters?")
 
@@ -120,7 +127,7 @@ REPLACED = "() => { const list = document.querySelector('#history-rows ul'); lis
 
 
 @pytest.mark.parametrize("change", [SWAPPED, REPLACED], ids=["changed in place", "replaced"])
-def test_a_press_means_what_stood_there_when_it_began(tab, change):  # noqa: F811
+def test_a_press_means_what_stood_there_when_it_began(tab, change):
     two_conversations(tab)
     tab.hover("#history-rows .open-conversation:has-text('How many parameters?')")
     tab.mouse.down()
@@ -130,7 +137,7 @@ def test_a_press_means_what_stood_there_when_it_began(tab, change):  # noqa: F81
     expect(tab.locator("#chat .answer")).to_have_count(1)
 
 
-def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
+def test_a_thumb_is_kept_with_its_reason(tab, served):
     ask(tab, "How many parameters?")
     tab.locator("#chat .thumb.down").focus()
     tab.keyboard.press("Enter")
@@ -149,11 +156,12 @@ def test_a_thumb_is_kept_with_its_reason(tab, served):  # noqa: F811
     assert question["verdict"] == "up" and question["papers"] == ["ours.pdf", "note.md"]
 
 
-def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):  # noqa: F811
+def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):
     ask(tab, "How many parameters?")
     context = chromium_browser.new_context()
     other = context.new_page()
     other.goto(served.url)
+    other.click("#tab-conversations")
     other.wait_for_selector("#history-rows .open-conversation")
     expect(other.locator("#chat .answer")).to_have_count(0)
     other.click("#history-rows .open-conversation")
@@ -161,7 +169,7 @@ def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, ser
     context.close()
 
 
-def test_the_whole_conversation_is_saved_by_one_press(tab, served):  # noqa: F811
+def test_the_whole_conversation_is_saved_by_one_press(tab, served):
     pressed(tab.locator(".take-conversation"), "Nothing to save yet")
     ask(tab, "How many parameters?")
     ask(tab, "What is the weather?")
