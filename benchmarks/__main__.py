@@ -1,4 +1,4 @@
-"""Runs every benchmark and writes docs/benchmarks.json, docs/benchmarks.md and docs/plots/ from what was measured."""
+"""Runs every benchmark and writes docs/experiments/benchmarks.json, benchmarks.md and plots/ from what was measured."""
 
 from __future__ import annotations
 

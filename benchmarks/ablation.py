@@ -32,6 +32,7 @@ from rag_app.index.generations import open_current
 from rag_app.records import Hit
 from rag_app.retrieval import hybrid
 from rag_app.retrieval.hybrid import EVERYTHING, Retriever, Scope
+from rag_app.retrieval.plan import SearchPlan
 from rag_app.settings import load_settings
 
 # Where steps are judged: the set, its split, the measure, and how many questions at most.
@@ -83,8 +84,10 @@ def _first_rows(retriever: Retriever, query: hybrid._Query, text: str) -> np.nda
 class Capped(Retriever):
     """Three passages of a paper at most before the others come."""
 
-    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
-        hits, seen = super().find_passages(question, top, scope), Counter[str]()
+    def find_passages(
+        self, question: str, top: int = 10, scope: Scope = EVERYTHING, planned: SearchPlan | None = None
+    ) -> list[Hit]:
+        hits, seen = super().find_passages(question, top, scope, planned), Counter[str]()
         late = []
         for hit in hits:
             seen[hit.passage.paper] += 1
@@ -95,8 +98,10 @@ class Capped(Retriever):
 class Different(Retriever):
     """Passages that say nearly the same as an earlier one are left out."""
 
-    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
-        hits = super().find_passages(question, top, scope)
+    def find_passages(
+        self, question: str, top: int = 10, scope: Scope = EVERYTHING, planned: SearchPlan | None = None
+    ) -> list[Hit]:
+        hits = super().find_passages(question, top, scope, planned)
         by_paper = self.generation.by_paper
         rows = [by_paper[hit.passage.paper].first + int(hit.passage.id.rsplit("-", 1)[1]) for hit in hits]
         vectors = np.array(self.generation.vectors[rows])

@@ -59,8 +59,9 @@ def render(measured: dict[str, Any]) -> str:
             f"Right answers by stated confidence: {', '.join(levels)}. " if levels else "",
             f"Seconds per answer: p50 {seconds['p50']}, p95 {seconds['p95']}.\n",
             _invented(measured),
-            "\nWhat each column counts: `manual.md`, Measuring. Some signs of the refusal and of the comparison were ",
-            "chosen while looking at these questions; held-out figures: `choices.md`, Answers.\n",
+            "\nWhat each column counts: [measuring](../guide/measuring.md). Some signs of the refusal and of the ",
+            "comparison were chosen while looking at these questions; held-out figures: "
+            "[answers](answers.md#refusal-and-confidence).\n",
         ]
     )
 

@@ -33,6 +33,7 @@ from rag_app.assistant import Assistant
 from rag_app.evaluation.scoring import fold_text
 from rag_app.index import generations
 from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.question import analyse_part
 
 FALSE_REFUSALS = 0.04  # of the answerable questions, averaged over their sets: the threshold's aim
 SHARES = (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)  # of false refusals, on the curve
@@ -72,7 +73,9 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
     try:
         retriever = Retriever(generation, assistant.embedder.embed_question)
         for asking in asked:
-            found = find_evidence(retriever, asking.text, Scope(asking.papers), QuotingReader.budget)
+            found = find_evidence(
+                retriever, analyse_part(asking.text, retriever, Scope(asking.papers)), QuotingReader.budget
+            )
             reader = quoting_reader(found, assistant.embedder)
             question, ranked, signs = reader.weigh_evidence(asking.text, found.evidence)
             if signs:

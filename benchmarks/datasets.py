@@ -191,7 +191,7 @@ def render(measured: Mapping[str, Any]) -> str:
 
 def targets(measured: Mapping[str, Any]) -> list[Target]:
     """SciFact's figure, and QASPER across papers beside the better of its two halves."""
-    ranker = "a learned ranker is missing: no weights are to be had here, and ours did not carry over (choices.md)"
+    ranker = "a learned ranker is missing: no weights are to be had here, and ours did not carry over (training.md)"
     found = [Target("SciFact test, nDCG@10", 0.745, _cell(measured, "scifact", "ours"), why=ranker)]
     ours = _cell(measured, "qasper_mini", "ours")
     halves = [_cell(measured, "qasper_mini", way) or 0.0 for way in ("words alone", "meaning alone")]

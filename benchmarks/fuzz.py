@@ -256,7 +256,7 @@ def names() -> Tried:
         if len(report.papers) + len(report.problems) < made:
             faults.append(f"{made} files, but {len(report.papers)} papers and {len(report.problems)} problems")
     happened = "each is a paper or a named problem; links that lead out are refused"
-    return Tried("file names: scripts, dashes, newlines, half characters, links", made + 4, happened, tuple(faults))
+    return Tried("file names: scripts, dashes, newlines, unpaired surrogates, links", made + 4, happened, tuple(faults))
 
 
 def section(short: bool) -> Section:

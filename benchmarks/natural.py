@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.common import PAPERS, paper_index
 from benchmarks.refusal_material import DATASETS, lines, qasper_library
 from benchmarks.report import Section, table
-from rag_app.answering.quoting import one_paper
+from rag_app.answering import steps
 from rag_app.assistant import Assistant
 from rag_app.evaluation.scoring import fold_text
 from rag_app.records import Answer
@@ -49,11 +49,11 @@ def _with(sought: bool, measure: Any) -> dict[str, float]:
 @contextlib.contextmanager
 def _nobodys() -> Iterator[None]:
     """No question is about one paper."""
-    before, one_paper.subject_of = one_paper.subject_of, lambda *about: None
+    before, steps.subject_of = steps.subject_of, lambda *about: None
     try:
         yield
     finally:
-        one_paper.subject_of = before
+        steps.subject_of = before
 
 
 def aragog(assistant: Assistant) -> dict[str, float]:

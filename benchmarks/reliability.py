@@ -1,11 +1,11 @@
-"""Tries to break it in every way that we know, and writes down what happened: docs/reliability.md.
+"""Tries to break it in every way that we know, and writes down what happened: docs/experiments/reliability.md.
 
     python -m benchmarks.reliability [--short] [--write] [--minutes N] [NAME …]
 
-Without --short it takes about an hour. --write keeps what was found in docs/reliability.json and writes the report from
-it; what was tried before stays for the modules that are not named. A module of benchmarks/ takes part by its name in
-MODULES and by `section(short)`, which gives a Section (benchmarks/tried.py). Exit code 1 when something was not as
-promised.
+Without --short it takes about an hour. --write keeps what was found in docs/experiments/reliability.json and writes
+the report from it; what was tried before stays for the modules that are not named. A module of benchmarks/ takes part
+by its name in MODULES and by `section(short)`, which gives a Section (benchmarks/tried.py). The exit code is 1 when
+something was not as promised.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from benchmarks.common import ROOT, machine
 from benchmarks.tried import Section, section_of
 
 MODULES = ("kills", "strains", "crowds", "servers", "fuzz", "heavy_pdfs", "hostile", "hostile_model", "hostile_control")
-REPORT = ROOT / "docs" / "reliability.md"
-KEPT = ROOT / "docs" / "reliability.json"  # each module's section, as it last ran
+REPORT = ROOT / "docs" / "experiments" / "reliability.md"
+KEPT = ROOT / "docs" / "experiments" / "reliability.json"  # each module's section, as it last ran
 
 
 def run(name: str, short: bool) -> Section:
@@ -67,13 +67,13 @@ def keep(name: str, found: Section, ran: str) -> None:
 
 
 def report(kept: Mapping[str, Any]) -> str:
-    """The whole report as Markdown, of what docs/reliability.json holds."""
+    """The whole report as Markdown, of what docs/experiments/reliability.json holds."""
     here = kept["machine"]
     head = (
         "# Reliability\n\n"
         "Written by `python -m benchmarks.reliability --write` from what it ran, here on a machine with "
         f"{here['cores']} cores ({here['processor']}) that did other work too. The tests run a few cases of each kind "
-        "with the same code. What is tried against the page that runs stands in [SECURITY.md](../SECURITY.md).\n\n"
+        "with the same code. What is tried against the page that runs stands in [SECURITY.md](../../SECURITY.md).\n\n"
     )
     return head + "\n".join(
         f"{section_of(kept[name]).text()}\n_{kept[name]['ran']}_\n" for name in MODULES if name in kept

@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.common import ROOT
 
-JSON_FILE = ROOT / "docs" / "benchmarks.json"
-REPORT = ROOT / "docs" / "benchmarks.md"
-PLOTS = ROOT / "docs" / "plots"
+JSON_FILE = ROOT / "docs" / "experiments" / "benchmarks.json"
+REPORT = ROOT / "docs" / "experiments" / "benchmarks.md"
+PLOTS = ROOT / "docs" / "experiments" / "plots"
 
 Measured = dict[str, Any]
 

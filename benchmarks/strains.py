@@ -122,7 +122,10 @@ def cut_downloads(times: int) -> Tried:
         server.shutdown()
         server.server_close()
     return Tried(
-        "a download cut at a random byte", times, "said so, left no half file; fetched whole next time", tuple(faults)
+        "a download cut at a random byte",
+        times,
+        "said so, left no partial file; fetched whole next time",
+        tuple(faults),
     )
 
 

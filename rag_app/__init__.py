@@ -1,4 +1,4 @@
-"""Ask a pile of papers; every claim of the answer opens the exact words on the exact page.
+"""Ask your papers a question. Every claim in the answer opens the exact words on the exact page.
 
 >>> from rag_app import open_library
 >>> answer = open_library("folder").ask("How large is the reader?")

@@ -9,18 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from rag_app.answering.found import AnswerContext, papers_in
+from rag_app.answering.found import AnswerContext, RetrievedEvidence, papers_in
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
-from rag_app.answering.routes import answer_question
-from rag_app.answering.steps import Compares, clean_question, elapsed_milliseconds, find_evidence
-from rag_app.answering.tables.comparison import (
-    CellMemory,
-    Comparison,
-    recognise_comparison,
-    request_comparison,
-    resolve_papers,
-)
+from rag_app.answering.routes import answer_question, needs_search
+from rag_app.answering.steps import clean_question, elapsed_milliseconds, find_evidence
+from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
 from rag_app.citations.references import describe_sources, resolve_references
 from rag_app.errors import IndexFault, IndexMissing, RagError
@@ -36,10 +30,11 @@ from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
+from rag_app.retrieval.comparison import resolve_papers
 from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.question import analyse, stands_alone
 from rag_app.retrieval.understanding import UnderstoodQuestion, understand_question
 from rag_app.settings import Settings, load_settings
-from rag_app.text.language import ENGLISH, language_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class _Request:
     id: str
     scope: Scope
     stop: threading.Event
-    demand: Compares | None = None  # answer by a table, whatever it asks
+    aspects: str | None = None  # answer by a table with these columns, whatever it asks
     history: Sequence[Answer] = ()
     whole: bool = False  # papers go to the model whole, where they fit
 
@@ -273,11 +268,7 @@ class Assistant:
         self, question: str, *, id: str = "", scope: Scope, aspects: str = "", stop: threading.Event | None = None
     ) -> Iterator[Event]:
         """As `compare`, as it comes into being. A column or row that was asked for before costs nothing again."""
-
-        def compares(question: str, retriever: Retriever, scope: Scope) -> Comparison:
-            return request_comparison(question, retriever, scope, aspects)
-
-        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), compares))
+        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), aspects))
 
     def resolve_papers(self, text: str) -> list[str]:
         """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
@@ -329,37 +320,27 @@ class Assistant:
 
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
-        demand, scope, stop = request.demand, request.scope, request.stop
-        reader = QuotingReader() if demand else self.reader
-        ways = (demand or recognise_comparison,) if isinstance(reader, QuotingReader | ModelReader) else ()
+        reader = QuotingReader() if request.aspects is not None else self.reader
         with ExitStack() as stack:
-            told = self._understand_question(request.typed, request.history, reader, stop, stack)
+            told = self._understand_question(request.typed, request.history, reader, request.stop, stack)
             if told.asked:
                 yield Progress("planning", f"understood as: {told.asked}")
             if told.note:
                 yield Progress("planning", f"searching for: {told.search}")
-            searched = len(self._papers_in(scope))
+            searched = len(self._papers_in(request.scope))
             yield Progress("searching", f"searching {searched} paper{'' if searched == 1 else 's'}")
-            _, found = self._index.run_on_current(
-                lambda generation: find_evidence(
-                    self._retriever_of(generation), told.search, scope, reader.budget, *ways
-                ),
-                stack,
+            _, context = self._index.run_on_current(
+                lambda generation: self._prepare(request, told, reader, generation), stack
             )
-            if not isinstance(reader, QuotingReader):  # a model reads the question in its own language
-                found = replace(found, question=told.asked or request.typed)
             retrieved = time.perf_counter()
-            desk = AnswerContext(found, self._retriever_of(found.generation), self._sentences, stop)
-            answer = yield from answer_question(
-                desk, reader, self.settings, self._cells, demanded=demand is not None, whole=request.whole
-            )
+            answer = yield from answer_question(context)
             ended = time.perf_counter()
             yield replace(
-                resolve_references(answer, found.generation),
+                resolve_references(answer, context.generation),
                 id=request.id,
                 question=request.typed,
                 asked=told.asked,
-                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(found.generation.manifest),
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation.manifest),
                 milliseconds={
                     "retrieve": elapsed_milliseconds(began, retrieved),
                     "read": elapsed_milliseconds(retrieved, ended),
@@ -367,16 +348,44 @@ class Assistant:
                 },
             )
 
+    def _prepare(
+        self, request: _Request, told: UnderstoodQuestion, reader: Reader, generation: Generation
+    ) -> AnswerContext:
+        """The question analysed, once, and searched for unless a route answers it without; on one generation."""
+        retriever = self._retriever_of(generation)
+        question = analyse(request.typed, told, retriever, request.scope, request.aspects)
+        if not isinstance(reader, QuotingReader | ModelReader):
+            question = replace(question, comparison=None)  # a reader of the user's own reads every question itself
+
+        def search() -> RetrievedEvidence:
+            found = find_evidence(retriever, question, reader.budget)
+            # A model reads the question in its own language.
+            return found if isinstance(reader, QuotingReader) else replace(found, question=question.whole)
+
+        context = AnswerContext(
+            question,
+            retriever,
+            reader,
+            self.settings,
+            self._sentences,
+            request.stop,
+            search,
+            self._cells,
+            request.whole,
+        )
+        if needs_search(context):
+            _ = context.found  # here, where it is done again on a newer index when this one was removed meanwhile
+        return context
+
     def _understand_question(
         self, question: str, history: Sequence[Answer], reader: Reader, stop: threading.Event, stack: ExitStack
     ) -> UnderstoodQuestion:
-        """What a question means. One in English that follows nothing costs no look at the papers."""
-        if not history and language_of(question) == ENGLISH:
+        """What a question means, in words: they hold for any generation of the index."""
+        if stands_alone(question, history):
             return UnderstoodQuestion("", question)
         writer = reader if isinstance(reader, ModelReader) else None
         return self._index.run_on_current(
-            lambda generation: understand_question(question, history, self._retriever_of(generation), writer, stop),
-            stack,
+            lambda found: understand_question(question, history, self._retriever_of(found), writer, stop), stack
         )[1]
 
     def _papers_in(self, scope: Scope) -> list[IndexedPaper]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
+from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.one_paper import Subject
-from rag_app.answering.tables.comparison import Comparison
+from rag_app.answering.quoting.reader import QuotingReader
+from rag_app.answering.tables.comparison import CellMemory
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.index.generations import Generation
@@ -18,24 +20,35 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, Evidence, Hit, PageOf, SearchSummary
+from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.context import gather
 from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.question import AnalysedQuestion
+from rag_app.settings import Settings
 
 
 @dataclass(frozen=True)
 class RetrievedEvidence:
     """The evidence for a question, and the generation that it is from."""
 
-    question: str
-    scope: Scope
+    question: str  # as it is answered: the reader's words may differ from those that were searched
+    analysed: AnalysedQuestion
     generation: Generation
     evidence: list[Evidence]
     wide: list[Evidence]  # what the reader without a model would read: by it the chance of an answer is measured
     page_of: PageOf  # remembers every page that the evidence is from: reading may take longer than the files stay
-    comparison: Comparison | None = None  # to be answered as a table
     cells: Mapping[tuple[str, str], Sequence[Evidence]] = field(default_factory=dict)  # by paper and aspect's label
     subject: Subject | None = None  # the one paper that the question is about
     clear: float = 0.0  # how clearly retrieval found it: confidence.clearness
+
+    @property
+    def scope(self) -> Scope:
+        return self.analysed.scope
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What is answered as a table."""
+        return self.analysed.comparison
 
     def names_of(self, paper: str) -> Sequence[str]:
         """What people call the paper."""
@@ -74,16 +87,36 @@ TOKENS = 3_000  # of one paper
 
 @dataclass(frozen=True)
 class AnswerContext:
-    """What a special answer is made with."""
+    """All that a route needs to know whether it answers a question, and to answer it."""
 
-    found: RetrievedEvidence
+    question: AnalysedQuestion
     retriever: Retriever
+    reader: Reader  # who answers: a language model, or the quoting reader
+    settings: Settings
     meaning: SentenceEmbedder
     stop: threading.Event
+    search: Callable[[], RetrievedEvidence]
+    cells: CellMemory = field(default_factory=CellMemory)
+    whole: bool = False  # papers go to the model whole, where they fit
+
+    @cached_property
+    def found(self) -> RetrievedEvidence:
+        """The evidence for the question; searched for when a route first wants it. Raises IndexFault."""
+        return self.search()
+
+    @property
+    def model(self) -> ModelReader | None:
+        """The reader where it is a language model."""
+        return self.reader if isinstance(self.reader, ModelReader) else None
+
+    @property
+    def quotes(self) -> bool:
+        """Whether the papers are quoted and no model is asked."""
+        return isinstance(self.reader, QuotingReader)
 
     @property
     def generation(self) -> Generation:
-        return self.found.generation
+        return self.retriever.generation
 
     def title_of(self, paper: str) -> tuple[str, bool]:
         entry = self.generation.by_paper[paper]
@@ -100,9 +133,9 @@ def short_name(entry: IndexedPaper) -> str:
     return next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or entry.paper
 
 
-def find_best_rows(desk: AnswerContext, topic: SurveyTopic) -> Callable[[IndexedPaper], list[int]]:
+def find_best_rows(context: AnswerContext, topic: SurveyTopic) -> Callable[[IndexedPaper], list[int]]:
     """For a paper, the rows of its passages on the topic: those that name it, or else those nearest to it."""
-    generation = desk.generation
+    generation = context.generation
     words = generation.words.scores(extract_terms(topic.text))
     if topic.names:
         holding = [rows_with_name(generation, name) for name in topic.names]
@@ -117,7 +150,7 @@ def find_best_rows(desk: AnswerContext, topic: SurveyTopic) -> Callable[[Indexed
         return rows_naming_topic
     likeness = words / (float(words.max()) or 1.0)
     if generation.manifest.has_meaning:
-        likeness = likeness + generation.vectors @ desk.meaning.embed_question(topic.text)
+        likeness = likeness + generation.vectors @ context.meaning.embed_question(topic.text)
 
     def nearest_rows(entry: IndexedPaper) -> list[int]:
         order = np.argsort(-likeness[entry.first : entry.first + entry.passages], kind="stable")[:NEAR]

@@ -18,7 +18,7 @@ from typing import Literal
 from rag_app.answering.quoting.answerability import THRESHOLD
 from rag_app.citations.support import BackingTexts
 from rag_app.records import Answer, Citation, Evidence
-from rag_app.retrieval.question import is_filler
+from rag_app.retrieval.question_terms import is_filler
 from rag_app.text.terms import content_words, find_names, squash
 
 MOST = 3  # things that are listed on either side

@@ -1,81 +1,166 @@
-"""Questions that one search cannot answer, without a model: about all papers, from paper to paper, of disagreement.
+"""The ways to an answer, in the order in which they are tried.
 
-Each is recognised by its form, and answered in its own way only where that way is certain; else the caller goes on as
-with any other question.
-
-Which way a question is answered from what was found: whole papers, a table, a model's prose, or quotes.
+A further way is one more object in ROUTES: it says by the analysed question whether it can answer, and answers. A route
+that finds on the way that it cannot, returns None, and the next one is tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
 from rag_app.answering.found import AnswerContext
-from rag_app.answering.model.reader import ModelReader, Reader
-from rag_app.answering.quoting.reader import QuotingReader
+from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, is_answered, quoting_reader
-from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import Answer, Event, Progress
-from rag_app.settings import Settings
+
+Telling = Generator[Event, None, Answer | None]
+"""What happens, and the answer's pieces; returns the checked answer without id and times, None where there is none."""
 
 
-def find_special_answer(desk: AnswerContext, *, complete_only: bool = False) -> Generator[Event, None, Answer | None]:
-    """The answer, without id and times, when the question is of one of these kinds; else None. Yields what happens.
+class Route(Protocol):
+    """One way to answer a question. Shared between threads: it keeps nothing."""
 
-    `complete_only`: only where every paper has to be looked at, which no prompt of a model holds.
-    """
-    question = desk.found.question
-    if asks_for_disagreement(question):
-        yield Progress("reading", "looking for claims that oppose each other")
-        return answer_disagreement(desk)
-    if complete_only and not asks_for_list(question):
-        return None
-    chain = None if complete_only else find_chain(desk)
-    if chain is not None:
-        return (yield from answer_chain(desk, chain))
-    topic = parse_survey_topic(question) if desk.found.comparison is None else None
-    if topic is not None and len(desk.retriever.plan(question, desk.found.scope).named) < 2:
-        yield Progress("reading", "looking at every paper")
-        return answer_survey(desk, topic)
-    return None
+    searches: bool
+    """Whether it reads `context.found`; a route that does not comes before those that do, and costs no search."""
+
+    def matches(self, context: AnswerContext) -> bool:
+        """Whether the question is one for this route, by its words, the reader and the library."""
+
+    def answer(self, context: AnswerContext) -> Telling:
+        """Answer it."""
 
 
-def answer_question(
-    desk: AnswerContext,
-    reader: Reader,
-    settings: Settings,
-    cells: CellMemory,
-    *,
-    demanded: bool = False,
-    whole: bool = False,
-) -> Generator[Event, None, Answer]:
-    """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
+class WholePapers:
+    """The papers go to the model in whole, where the user wants that."""
 
-    `demanded`: a table was asked for outright. `whole`: from whole papers, where they fit.
-    """
-    found, meaning, stop = desk.found, desk.meaning, desk.stop
-    if whole and isinstance(reader, ModelReader):
-        return (yield from answer_from_whole_papers(found, reader, settings, stop, meaning))
-    quoting = quoting_reader(found, meaning)
-    model = reader if isinstance(reader, ModelReader) else None
-    special = None
-    if not demanded and (model is not None or isinstance(reader, QuotingReader)):
-        special = yield from find_special_answer(desk, complete_only=model is not None and model.trust != "none")
-    if special is not None:
-        answer = special if model is None else replace(special, notes=(*special.notes, _quoting_note(model)))
-    elif found.comparison is not None and (demanded or is_answered(found, quoting)):
-        answer = yield from answer_as_table(found, meaning, stop, reader, cells)
-    else:
-        asked = balance_evidence(found) if model is not None else found
-        answer = yield from answer_from_evidence(
-            asked, quoting if isinstance(reader, QuotingReader) else reader, stop, meaning
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        return context.whole and context.model is not None
+
+    def answer(self, context: AnswerContext) -> Telling:
+        assert context.model is not None
+        return (
+            yield from answer_from_whole_papers(
+                context.found, context.model, context.settings, context.stop, context.meaning
+            )
         )
-    return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if whole else answer
+
+
+class Disagreement:
+    """ "Where do the papers disagree about X": pairs of opposed claims."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        return _is_free(context) and asks_for_disagreement(context.question.search)
+
+    def answer(self, context: AnswerContext) -> Telling:
+        yield Progress("reading", "looking for claims that oppose each other")
+        return _add_quoting_note(context, answer_disagreement(context))
+
+
+class MultiHop:
+    """A question that leads from a paper that it names to one that it does not."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        return _is_free(context) and not _writes(context) and find_chain(context) is not None
+
+    def answer(self, context: AnswerContext) -> Telling:
+        chain = find_chain(context)
+        assert chain is not None
+        answer = yield from answer_chain(context, chain)
+        return None if answer is None else _add_quoting_note(context, answer)
+
+
+class Survey:
+    """ "Which papers ...": every paper is looked at, which no prompt of a model holds."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        question = context.question
+        if not _is_free(context) or question.comparison is not None or len(question.named) > 1:
+            return False
+        return parse_survey_topic(question.search) is not None and (
+            not _writes(context) or asks_for_list(question.search)
+        )
+
+    def answer(self, context: AnswerContext) -> Telling:
+        topic = parse_survey_topic(context.question.search)
+        assert topic is not None
+        yield Progress("reading", "looking at every paper")
+        return _add_quoting_note(context, answer_survey(context, topic))
+
+
+class ComparisonTable:
+    """Papers side by side, a cell for each paper and aspect."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        if context.question.comparison is None:
+            return False
+        return context.question.demanded or is_answered(context.found, quoting_reader(context.found, context.meaning))
+
+    def answer(self, context: AnswerContext) -> Telling:
+        return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
+
+
+class Reading:
+    """The reader answers from the best passages: any question."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        return True
+
+    def answer(self, context: AnswerContext) -> Telling:
+        found, meaning = context.found, context.meaning
+        asked = found if context.model is None else balance_evidence(found)
+        reader = quoting_reader(found, meaning) if context.quotes else context.reader
+        return (yield from answer_from_evidence(asked, reader, context.stop, meaning))
+
+
+ROUTES: tuple[Route, ...] = (WholePapers(), Disagreement(), MultiHop(), Survey(), ComparisonTable(), Reading())
+
+
+def needs_search(context: AnswerContext, routes: Sequence[Route] = ROUTES) -> bool:
+    """Whether no route answers the question without a search."""
+    return not any(route.matches(context) for route in routes if not route.searches)
+
+
+def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) -> Generator[Event, None, Answer]:
+    """The answer of the first route that has one. Yields what happens and the answer's pieces."""
+    for route in routes:
+        if route.matches(context):
+            answer = yield from route.answer(context)
+            if answer is not None:
+                unread = context.whole and context.model is None
+                return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if unread else answer
+    raise AssertionError("the last route answers every question")
+
+
+def _is_free(context: AnswerContext) -> bool:
+    """Whether the question may be answered in its own way: no table was demanded, and no foreign reader is to read."""
+    return not context.question.demanded and (context.quotes or context.model is not None)
+
+
+def _writes(context: AnswerContext) -> bool:
+    """Whether a model answers that is trusted with all but what needs a look at every paper."""
+    return context.model is not None and context.model.trust != "none"
+
+
+def _add_quoting_note(context: AnswerContext, answer: Answer) -> Answer:
+    return answer if context.model is None else replace(answer, notes=(*answer.notes, _quoting_note(context.model)))
 
 
 def _quoting_note(model: ModelReader) -> str:

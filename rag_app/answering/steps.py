@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -16,7 +16,7 @@ from rag_app.answering.model.uncertainty import add_semantic_entropy
 from rag_app.answering.quoting.one_paper import hits_about, subject_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
-from rag_app.answering.tables.comparison import CellMemory, CellRanker, Comparison, Tabulation
+from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation
 from rag_app.answering.tables.model_cells import fill_table, interleave_evidence
 from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
@@ -25,7 +25,8 @@ from rag_app.index.build_report import FAILED_STATES
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, SearchSummary
 from rag_app.retrieval.context import gather, interleave_hits
-from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.hybrid import Retriever
+from rag_app.retrieval.question import AnalysedQuestion
 
 LONGEST_QUESTION = 8_000  # characters
 CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one cell of a comparison
@@ -48,43 +49,32 @@ def elapsed_milliseconds(began: float, ended: float) -> float:
     return round((ended - began) * 1000, 1)
 
 
-Compares = Callable[[str, Retriever, Scope], Comparison | None]
-
-
-def _no_comparison(question: str, retriever: Retriever, scope: Scope) -> None:
-    return None
-
-
-def find_evidence(
-    retriever: Retriever, question: str, scope: Scope, budget: int, compares: Compares = _no_comparison
-) -> RetrievedEvidence:
+def find_evidence(retriever: Retriever, question: AnalysedQuestion, budget: int) -> RetrievedEvidence:
     """The best passages with their neighbourhoods, `budget` tokens of them, and those of each cell of a comparison.
 
-    `compares` says whether the question is answered as a table. Raises IndexFault for a damaged index.
+    Raises IndexFault for a damaged index.
     """
-    generation = retriever.generation
+    generation, scope, text = retriever.generation, question.scope, question.search
     page_of = cache(generation.page)
 
     def title_of(paper: str) -> tuple[str, bool]:
         entry = generation.by_paper[paper]
         return entry.title, entry.state == "digest only"
 
-    ranked = retriever.find_passages(question, HITS_READ, scope)
+    ranked = retriever.find_passages(text, HITS_READ, scope, question.plan)
     clear = retrieval_clearness(ranked)
     wide = gather(ranked, page_of, title_of, QuotingReader.budget)
-    comparison = compares(question, retriever, scope)
+    comparison = question.comparison
     subject = (
-        subject_of(question, retriever, scope, IndexTermStatistics(generation), extract_terms)
-        if comparison is None
-        else None
+        subject_of(question, generation, IndexTermStatistics(generation), extract_terms) if comparison is None else None
     )
     read = hits_about(subject, retriever, scope, ranked) if subject is not None else ranked
     enough = budget == QuotingReader.budget and subject is None
     evidence = wide if enough else gather(read, page_of, title_of, budget)
     if comparison is None:
-        return RetrievedEvidence(question, scope, generation, evidence, wide, page_of, subject=subject, clear=clear)
+        return RetrievedEvidence(text, question, generation, evidence, wide, page_of, subject=subject, clear=clear)
     searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
-    hits = retriever.aspect_hits(comparison.papers, searches, question, CELL_HITS, scope)
+    hits = retriever.aspect_hits(comparison.papers, searches, text, CELL_HITS, scope)
     cells = {
         (paper, aspect.label): gather(
             interleave_hits(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
@@ -92,7 +82,7 @@ def find_evidence(
         for paper in comparison.papers
         for aspect in comparison.aspects
     }
-    return RetrievedEvidence(question, scope, generation, evidence, wide, page_of, comparison, cells, clear=clear)
+    return RetrievedEvidence(text, question, generation, evidence, wide, page_of, cells, clear=clear)
 
 
 def quoting_reader(found: RetrievedEvidence, embedder: SentenceEmbedder | None) -> QuotingReader:

@@ -200,12 +200,12 @@ def may_have_marks(quote: str) -> bool:
     return re.search(rf"\[\s*(?:\d|[A-Z])|{_YEAR}", quote) is not None
 
 
-def find_references(quote: str, entries: Sequence[str], shelf: PaperRegistry) -> tuple[Reference, ...]:
+def find_references(quote: str, entries: Sequence[str], registry: PaperRegistry) -> tuple[Reference, ...]:
     """The entries of the paper's bibliography that its own words name, in the order of their marks, each once."""
     found: dict[str, str] = {}
     for mark, entry in _marks(quote, _read_bibliography(tuple(entries))):
         found.setdefault(mark, entry)
-    return tuple(Reference(mark, _strip_entry_number(entry), shelf.find(entry)) for mark, entry in found.items())
+    return tuple(Reference(mark, _strip_entry_number(entry), registry.find(entry)) for mark, entry in found.items())
 
 
 def _strip_entry_number(entry: str) -> str:

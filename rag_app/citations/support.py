@@ -12,11 +12,11 @@ measured by benchmarks/checking.py.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
+from rag_app.text.characters import as_searchable
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 
@@ -46,7 +46,7 @@ class BackingTexts:
 
 def _grams(text: str, longest: int = 5) -> frozenset[str]:
     """All runs of up to `longest` neighbouring words, written together: "llama 2 7b" gives llama27b among others."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = as_searchable(text).casefold()
     # Letters and digits part company ("llama2" is llama, 2), so that "Llama 2" and "Llama2" meet in the same run.
     words = re.findall(r"[^\W\d_]+|\d+", folded)
     return frozenset("".join(words[i : i + n]) for n in range(1, longest + 1) for i in range(len(words) - n + 1))

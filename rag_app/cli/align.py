@@ -29,13 +29,13 @@ def run(options: Namespace) -> int:
         places["reranker"] = Path(options.reranker).expanduser()
     for place in places.values():
         check_free(place)
-    parted = split_train_test(_read_training_file(Path(options.file)), seed=options.seed)
-    if len(parted.held) < _FEW:
-        print_note(f"only {pluralise(len(parted.held), 'question')} held out: small gains cannot be told from chance")
+    split = split_train_test(_read_training_file(Path(options.file)), seed=options.seed)
+    if len(split.held) < _FEW:
+        print_note(f"only {pluralise(len(split.held), 'question')} held out: small gains cannot be told from chance")
     progress = ProgressLine()
     training = TrainingOptions(epochs=options.epochs, steps=options.steps, seed=options.seed)
     trial = AlignmentExperiment(
-        parted, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what)
+        split, training, lambda what, done, of: progress.show(f"{what}: step {done}/{of}", what)
     )
     outcomes: dict[str, TrainingResult] = {}
     try:
@@ -46,9 +46,9 @@ def run(options: Namespace) -> int:
     finally:
         progress.close()
     if options.json:
-        print_json(_json(parted, outcomes))
+        print_json(_json(split, outcomes))
     else:
-        print("\n".join(_report_lines(parted, outcomes)))
+        print("\n".join(_report_lines(split, outcomes)))
     return int(not any(outcome.folder for outcome in outcomes.values()))
 
 
@@ -70,11 +70,11 @@ def _read_training_file(file: Path) -> list[JudgedQuestion]:
             opened[1].close()
 
 
-def _report_lines(parted: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> list[str]:
-    papers = len({paper for one in parted.held for paper in one.papers})
+def _report_lines(split: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> list[str]:
+    papers = len({paper for one in split.held for paper in one.papers})
     lines = [
-        f"learned from {pluralise(len(parted.learned), 'question')}, measured on {len(parted.held)} about "
-        f"{pluralise(papers, 'other paper')}" + (f"; {parted.left_out} about both left out" if parted.left_out else "")
+        f"learned from {pluralise(len(split.learned), 'question')}, measured on {len(split.held)} about "
+        f"{pluralise(papers, 'other paper')}" + (f"; {split.left_out} about both left out" if split.left_out else "")
     ]
     for what, outcome in outcomes.items():
         lines.append(f"\n{what:24}{'recall@10':>12}{'nDCG@10':>12}")
@@ -101,11 +101,11 @@ def _verdict(what: str, outcome: TrainingResult) -> str:
     return f"{said} Use it with RAG_{what.upper()}={outcome.folder}{then}"
 
 
-def _json(parted: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> dict[str, Any]:
+def _json(split: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "learned": len(parted.learned),
-        "held_out": len(parted.held),
-        "left_out": parted.left_out,
+        "learned": len(split.learned),
+        "held_out": len(split.held),
+        "left_out": split.left_out,
     }
     for what, outcome in outcomes.items():
         values = {name: value for name, value in asdict(outcome).items() if value is not None}

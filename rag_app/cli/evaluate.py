@@ -183,7 +183,7 @@ def _write(path: Path, text: str) -> None:
 def _judge(settings: Settings) -> OpenAIModel:
     model = open_language_model(settings.model_copy(update={"llm_max_tokens": VERDICT_TOKENS}))
     if model is None:
-        raise SettingsError("A judge needs a language model, and none is set. Set RAG_LLM, see docs/manual.md.")
+        raise SettingsError("A judge needs a language model, and none is set. Set RAG_LLM, see docs/guide/models.md.")
     return model
 
 

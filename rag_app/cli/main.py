@@ -37,6 +37,7 @@ COMMANDS = {  # the module and the function of each
     "doctor": ("rag_app.cli.doctor", "run"),
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
+    "mcp": ("rag_app.cli.mcp", "run"),
     "user": ("rag_app.cli.serve", "run_user"),
     "token": ("rag_app.cli.serve", "run_token"),
 }
@@ -109,8 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Knows nothing of the parts behind them."""
     parser = argparse.ArgumentParser(
         prog="rag-app",
-        description="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
-        epilog="Settings are RAG_* variables or rag_app.toml, see docs/manual.md. First steps: doctor, build, ask.",
+        description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
+        epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")
@@ -150,6 +151,8 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_redteam_command(_command(commands, "redteam", "try papers that attack on the configured reader"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
+    mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
+    mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
     user = _command(commands, "user", "add, remove and list who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(

@@ -22,6 +22,7 @@ import Stemmer
 
 from rag_app.errors import IndexFault
 from rag_app.index import bm25
+from rag_app.text.characters import as_searchable
 
 _STEMMER = Stemmer.Stemmer("english")
 _WORD = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|[^\W_]+(?:[.'’][^\W_]+)*")
@@ -131,7 +132,7 @@ def extract_terms(text: str) -> list[str]:
     Chinese, Japanese and Korean have no blanks between words: each two neighbouring characters are a term.
     """
     found: list[str] = []
-    for word in _WORD.findall(text.casefold()):
+    for word in _WORD.findall(as_searchable(text).casefold()):
         if word.isascii():
             found += _terms_of(word)
             continue

@@ -24,10 +24,10 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 class Splitter:
     """How long passages are, and what their vectors are made of. `target` tokens of text, never more than `window`."""
 
-    target: int = 160  # measured: docs/choices.md
+    target: int = 160  # measured: docs/experiments/embedding.md
     overlap: int = 1  # sentences that a passage shares with the one before it on the same page and section
     window: int = 256
-    heading: float = 0.4  # share of title and section in a passage's vector; measured: docs/choices.md
+    heading: float = 0.4  # share of title and section in a passage's vector; measured: docs/experiments/embedding.md
 
     def key(self) -> str:
         return f"s{SPLITTER_VERSION}-{self.target}-{self.overlap}-{self.window}-{self.heading}"

@@ -16,7 +16,7 @@ import numpy as np
 from rag_app import files
 from rag_app.errors import IndexFault
 
-WHOLE = 100_000  # vectors: up to here each is compared in full (docs/choices.md: times and recall by size)
+WHOLE = 100_000  # vectors: up to here each is compared in full (docs/experiments/index.md: times and recall by size)
 SHORT = 128  # components of the copy
 RESCORED = 4_000  # the best by the copy, compared in full
 PICKED = 20_000  # rows: so few are gathered, where a filter leaves no more

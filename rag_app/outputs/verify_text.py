@@ -120,7 +120,12 @@ def verify_text(text: str, library: Library, papers: Sequence[str] = ()) -> list
     Raises EvidenceError for a text with too many quotes, and what the library raises.
     """
     rows = [row for row in library.papers() if not papers or row.paper in papers]
-    quoted = find_quoted(text, rows)
+    return verify_quoted(find_quoted(text, rows), library, papers)
+
+
+def verify_quoted(quoted: Sequence[Quoted], library: Library, papers: Sequence[str] = ()) -> list[TextCheck]:
+    """Look for these quotes in all papers, or in those of `papers`."""
+    rows = [row for row in library.papers() if not papers or row.paper in papers]
     places = _find_places([one.text for one in quoted if one.is_quote], library, rows) if quoted else {}
     return [_judge(one, places.get(one.text, []), library, rows) for one in quoted]
 

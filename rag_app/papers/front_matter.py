@@ -14,6 +14,7 @@ from pathlib import Path
 from rag_app.papers.pdf.lines import Line
 from rag_app.papers.pdf.raw_page import DocumentInfo
 from rag_app.records import Page
+from rag_app.text.characters import RAISED
 from rag_app.text.normalize import normalise_text, words_of
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences, word_set
@@ -130,7 +131,7 @@ def _authors(document: DocumentInfo, parts: Sequence[Line], lines: Sequence[Line
         plain = re.sub(r"(?:\{[^}]*\}|\S+)\s?@\S+", " , ", normalise_text(line.text, breaks=()).text)
         if line.kind == "furniture" or _AFFILIATION.search(plain):
             continue
-        clean = re.sub(r"[∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{}]+", " , ", plain)
+        clean = re.sub(rf"[{RAISED}∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{{}}]+", " , ", plain)
         for piece in re.split(r"\s*,\s*|\s+and\s+|\s*&\s*", clean):
             name = " ".join(piece.split())
             if _PERSON.match(name) and name not in found and name not in title and len(name.split()) <= 4:

@@ -21,7 +21,7 @@ from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 
-READING_VERSION = 3
+READING_VERSION = 4
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _FEW = 10  # characters: a page with fewer is a picture, or blank
@@ -50,7 +50,8 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     document = file.read_document(path)
-    raw = [sort_reading_order(page) for page in file.read_pages(path, keep_hidden=keep_hidden)]
+    read = file.read_pages(path, keep_hidden=keep_hidden, layers_off=document.layers_off)
+    raw = [sort_reading_order(page) for page in read]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]
@@ -101,8 +102,8 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     return Page(
         number=raw.number,
         label=raw.label,
-        width=raw.width,
-        height=raw.height,
+        width=raw.shown_size[0],
+        height=raw.shown_size[1],
         text=text,
         blocks=tuple(_blocks(lines, normalised)),
         words=_words(raw, normalised),
@@ -137,14 +138,14 @@ def _words(raw: RawPage, normalised: NormalisedText) -> Words:
     for match in LOST.finditer(raw.text):
         odd[max(0, int(np.searchsorted(raw.words[:, 0], match.start(), side="right")) - 1)] = True
     if not odd.any():
-        return Words(starts, ends, raw.boxes)
+        return Words(starts, ends, raw.shown_boxes)
     rows: list[tuple[int, int, int]] = []  # start, end, row of the box
     for row, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         rows += [(left, right, row) for left, right in _parts(normalised.text, start, end, bool(odd[row]))]
         if odd[row] and start < end and LOST.search(raw.text[raw.words[row, 0] : raw.words[row, 1]]):
             rows.append((end, end, row))
     table = np.array(rows, np.int32).reshape(-1, 3)
-    return Words(table[:, 0], table[:, 1], raw.boxes[table[:, 2]])
+    return Words(table[:, 0], table[:, 1], raw.shown_boxes[table[:, 2]])
 
 
 def _parts(text: str, start: int, end: int, odd: bool) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Question -> ranked hits: by meaning and by words, of passages and of whole pages, fused.
 
-Every figure below was chosen on questions that are asked of real papers: docs/benchmarks.md.
+Every figure below was chosen on questions that are asked of real papers: docs/experiments/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -86,12 +86,17 @@ class Retriever:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""
         return list(self.plan(question).named)
 
-    def find_passages(self, question: str, top: int = 10, scope: Scope = EVERYTHING) -> list[Hit]:
-        """The best passages, best first, at most `top`. An empty index gives an empty list."""
+    def find_passages(
+        self, question: str, top: int = 10, scope: Scope = EVERYTHING, planned: SearchPlan | None = None
+    ) -> list[Hit]:
+        """The best passages, best first, at most `top`. An empty index gives an empty list.
+
+        `planned`: the question's plan where it is known; None: it is planned here.
+        """
         allowed = self._allowed_rows(scope)
         if not (self.generation.manifest.passages if allowed is None else allowed.any()):
             return []
-        decided = self.plan(question, scope)
+        decided = planned or self.plan(question, scope)
         self._embed_ahead([question, *decided.aspects])
         query = self._query(question, SURVEY_NAME_WEIGHT if decided.kind == "survey" else 1.0)
         ranking = self._rank_rows(query, decided, allowed)

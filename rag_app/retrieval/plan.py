@@ -246,6 +246,7 @@ class SearchPlan:
     named: tuple[str, ...]  # papers that the question names for certain
     papers: tuple[str, ...] = ()  # of a comparison
     aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
+    mentions: tuple[Mention, ...] = ()  # every place of a name, coined ones too, whatever the scope
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,10 @@ class NameIndex:
 
     sure: Mapping[str, tuple[str, ...]]
     all: Mapping[str, tuple[str, ...]]
+
+    def search(self, question: str) -> tuple[list[Mention], list[Mention]]:
+        """Where the question names papers: by names that mean one, and by all names."""
+        return find_mentions(question, self.sure), find_mentions(question, self.all)
 
 
 def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
@@ -287,12 +292,14 @@ def _certain_names(entry: IndexedPaper) -> Iterable[str]:
 def plan_search(question: str, names: NameIndex, allowed: Iterable[str]) -> SearchPlan:
     """Decide how to search. `allowed` are the papers that the question may be asked of."""
     there = set(allowed)
-    certain = [mention for mention in find_mentions(question, names.sure) if mention.paper in there]
-    likely = [mention for mention in find_mentions(question, names.all) if mention.paper in there]
+    certain, every = names.search(question)
+    certain = [mention for mention in certain if mention.paper in there]
+    likely = [mention for mention in every if mention.paper in there]
+    mentions = tuple(every)
     named = tuple(dict.fromkeys(mention.paper for mention in certain))
     possible = tuple(dict.fromkeys(mention.paper for mention in likely))
     if _SURVEY.search(question) and len(named) < 2:
-        return SearchPlan("survey", named)
+        return SearchPlan("survey", named, mentions=mentions)
     asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
     comparing = bool(named) and len(possible) >= 2
     comparing = comparing and (
@@ -302,8 +309,8 @@ def plan_search(question: str, names: NameIndex, allowed: Iterable[str]) -> Sear
         papers = possible if comparing else named
         spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
         aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, spans))
-        return SearchPlan("comparison", named, papers, tuple(aspects))
-    return SearchPlan("single", named)
+        return SearchPlan("comparison", named, papers, tuple(aspects), mentions)
+    return SearchPlan("single", named, mentions=mentions)
 
 
 def _stands_beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:

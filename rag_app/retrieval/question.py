@@ -1,119 +1,71 @@
-"""A question taken apart: its terms and how rare they are, the names in it, the kind of answer that it wants. Pure."""
+"""A question is analysed once: what it means, in which language it is, which papers it names, what it asks for.
+
+Search and every way to an answer read the AnalysedQuestion; none of them looks at the words again to find that out.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import log
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from rag_app.records import Evidence
-from rag_app.text.terms import content_words, find_names
-
-Terms = Callable[[str], list[str]]
-Kind = Literal["number", "name", "date", "description"]
-
-_ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|large|big|long|far|often|high|low|well|fast|small|deep|old|accurate|strong)\b"
-    r"|\b(?:what|which)\b[^,;?]{0,60}\b(?:scores?|accurac(?:y|ies)|recall|precision|f1|em|ndcg\S*|mrr|bleu|rouge"
-    r"|perplexity|percent(?:age)?|share|fraction|proportion|number|size|rates?|thresholds?|weights?|ratio|latency"
-    r"|probability|steps|correlation|tau|temperature|exact match|values?|cost|win rate|gain|improvement|speedup"
-    r"|length|dimension)\b",
-    re.IGNORECASE,
-)
-_ASKS_NAME = re.compile(
-    r"\b(?:what|which)\b[^,;?]{0,40}\b(?:datasets?|data sets?|corpora|corpus|models?|methods?|algorithms?"
-    r"|optimi[sz]ers?|benchmarks?|languages?|retrievers?|encoders?|architectures?|baselines?|tools?|metrics?|tasks?|papers?)\b"
-    r"|\bwho\b|\bwhere\b",
-    re.IGNORECASE,
-)
-_ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|which|in which) year\b", re.IGNORECASE)
-
-
-class TermStatistics(Protocol):
-    """What the whole index knows about words; passages are its unit."""
-
-    size: int
-
-    def frequency(self, term: str) -> int:
-        """In how many passages the term occurs."""
-        ...
-
-    def count_together(self, paper: str, terms: Sequence[str]) -> int:
-        """In how many passages of the paper all the terms occur."""
-        ...
-
-
-def paper_share(paper: str, terms: Sequence[str], library: TermStatistics) -> float:
-    """The share of the passages that hold the terms (the rarest of them) which is the paper's.
-
-    1 where the paper itself never uses them: then only others call it so.
-    """
-    here = library.count_together(paper, terms)
-    return here / max(1, min((library.frequency(term) for term in terms), default=0)) if here else 1.0
+from rag_app.records import Answer
+from rag_app.retrieval.comparison import Comparison, recognise_comparison, request_comparison
+from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.plan import SearchPlan
+from rag_app.retrieval.understanding import UnderstoodQuestion
+from rag_app.text.language import ENGLISH, language_of
 
 
 @dataclass(frozen=True)
-class QuestionTerms:
-    """A question taken apart: its terms with their weight, the names in it, and the kinds of answer it wants."""
+class AnalysedQuestion:
+    """One question and all that its words tell, before anything is searched."""
 
-    text: str
-    weights: dict[str, float]  # term -> how rare it is, 0..1
-    names: tuple[str, ...]
-    kinds: frozenset[Kind]
-    values: frozenset[str] = frozenset()  # numbers that the question itself holds, as digits
+    typed: str
+    asked: str  # standing alone, where it means something that was said before; empty: as typed
+    search: str  # what the papers are searched by, in their language
+    language: str  # of what was typed, an ISO 639-1 code
+    note: str  # what the user has to know about that
+    scope: Scope  # what it is limited to
+    plan: SearchPlan  # the papers that it names, where, and how they are searched
+    comparison: Comparison | None = None  # to be answered as a table
+    demanded: bool = False  # a table was asked for outright, whatever the question asks
 
     @property
-    def total(self) -> float:
-        return sum(self.weights.values()) or 1.0
+    def whole(self) -> str:
+        """The question standing alone, in its own language."""
+        return self.asked or self.typed
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The papers that it names for certain."""
+        return self.plan.named
 
 
-def extract_question_terms(
-    question: str, terms: Terms, library: TermStatistics | None, evidence: Sequence[Evidence]
-) -> QuestionTerms:
-    """The question as features see it. Without a library, rarity is estimated from the evidence."""
-    wanted = list(dict.fromkeys(term for term in terms(question) if not is_filler(term)))
-    if library is not None and library.size:
-        size = library.size
-        wanted = list(dict.fromkeys(_known_spelling(term, library) for term in wanted))
-        counts = {term: library.frequency(term) for term in wanted}
+def stands_alone(typed: str, history: Sequence[Answer]) -> bool:
+    """Whether the question means what it says: it follows none, and is in English. It costs no look at the papers."""
+    return not history and language_of(typed) == ENGLISH
+
+
+def analyse(
+    typed: str, told: UnderstoodQuestion, retriever: Retriever, scope: Scope, aspects: str | None = None
+) -> AnalysedQuestion:
+    """The question taken apart for the papers of the retriever; it is planned here and nowhere else.
+
+    `told`: what it means, see understand_question. `aspects`: a table is demanded, with these columns (semicolons
+    between; empty: as the question says); None: only where the question asks for one. Raises QuestionError for a table
+    without a paper.
+    """
+    plan = retriever.plan(told.search, scope)
+    by_paper = retriever.generation.by_paper
+    if aspects is None:
+        comparison = recognise_comparison(told.search, plan, by_paper, scope)
     else:
-        pieces = [set(terms(piece.text)) for piece in evidence]
-        size = len(pieces) + 1
-        counts = {term: sum(term in piece for piece in pieces) for term in wanted}
-    weights = {term: log((size + 1) / (counts[term] + 0.5)) / log(2 * size + 2) for term in wanted}
-    kinds: set[Kind] = set()
-    for kind, pattern in _PATTERNS:
-        if pattern.search(question):
-            kinds.add(kind)
-    values = frozenset(re.findall(r"\d+(?:\.\d+)?", question))
-    return QuestionTerms(question, weights, tuple(find_names(question)), frozenset(kinds or {"description"}), values)
+        comparison = request_comparison(told.search, plan, by_paper, scope, aspects)
+    return AnalysedQuestion(
+        typed, told.asked, told.search, language_of(typed), told.note, scope, plan, comparison, aspects is not None
+    )
 
 
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("number", _ASKS_NUMBER),
-    ("name", _ASKS_NAME),
-    ("date", _ASKS_DATE),
-)
-_FILLERS = frozenset(
-    word
-    for text in ("much many compare compared differ paper papers set author authors study work reach reaches reported",)
-    for words in (text.split(), content_words(text), content_words("obtain obtains achieve achieves report show shows"))
-    for word in words
-)
-
-
-def _known_spelling(term: str, library: TermStatistics) -> str:
-    """British "quantis(ed)" and "colour" as the library spells them, when it does not know the question's spelling."""
-    if library.frequency(term) == 0:
-        for british, american in (("is", "iz"), ("ys", "yz"), ("our", "or"), ("ll", "l")):
-            other = american.join(term.rsplit(british, 1))
-            if other != term and library.frequency(other):
-                return other
-    return term
-
-
-def is_filler(term: str) -> bool:
-    """Whether a term says how a question is put and nothing of what it is about: "compare", "papers"."""
-    return term in _FILLERS
+def analyse_part(text: str, retriever: Retriever, scope: Scope) -> AnalysedQuestion:
+    """A question that is a part of another one, standing alone and in English: never answered by a table."""
+    return replace(analyse(text, UnderstoodQuestion("", text), retriever, scope), comparison=None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError, SettingsError
 from rag_app.outputs.history import History, history_file
+from rag_app.server.api.links import origin_of
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
 from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
@@ -39,14 +40,14 @@ class PageServer:
         self,
         server: uvicorn.Server,
         listener: socket.socket,
-        arrivals: Uploads,
+        uploads: Uploads,
         preparing: threading.Thread,
         secure: bool = False,
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
-        self.arrivals = arrivals
-        self.job = arrivals.job
+        self.uploads = uploads
+        self.job = uploads.job
         self._server = server
         self._preparing = preparing
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="page")
@@ -76,7 +77,7 @@ class PageServer:
 
     def stop(self) -> None:
         """End serving and a build that runs; what the build finished is kept."""
-        self.arrivals.cancel()
+        self.uploads.cancel()
         self.job.stop()
         self._server.should_exit = True
         self._thread.join(5.0)
@@ -93,11 +94,11 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     accounts = _accounts(settings)
     host = listening_address(settings.host, accounts.required)
     listener = _listen(host, settings.port)
-    arrivals = Uploads(assistant.build, settings)
+    uploads = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
-        server, preparing = _server(assistant, settings, arrivals, accounts, host, listener.getsockname()[1])
-        page = PageServer(server, listener, arrivals, preparing, secure)
+        server, preparing = _server(assistant, settings, uploads, accounts, host, listener.getsockname()[1])
+        page = PageServer(server, listener, uploads, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
@@ -147,7 +148,7 @@ def _accounts(settings: Settings) -> Accounts:
 
 
 def _server(
-    assistant: Assistant, settings: Settings, arrivals: Uploads, accounts: Accounts, host: str, port: int
+    assistant: Assistant, settings: Settings, uploads: Uploads, accounts: Accounts, host: str, port: int
 ) -> tuple[uvicorn.Server, threading.Thread]:
     """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
@@ -160,16 +161,17 @@ def _server(
     from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
     from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
 
-    reader, job = ReaderNote(), arrivals.job
+    reader, job = ReaderNote(), uploads.job
 
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         note, history = UserReaderNote(reader, user, settings.root_path, accounts), open_history(settings, user)
-        growing = library_routes(arrivals, assistant, settings, reader, history, lambda: accounts.by_name)
-        mount_screen(app, assistant, job, note, history, settings.root_path, growing)
+        make_library_routes = library_routes(uploads, assistant, settings, reader, history, lambda: accounts.by_name)
+        mount_screen(app, assistant, job, note, history, settings.root_path, make_library_routes)
         return app
 
-    api = make_api(assistant, settings, job, lambda user: open_history(settings, user))
+    origin = origin_of(host, port, settings.tls_certificate is not None)
+    api = make_api(assistant, settings, job, lambda user: open_history(settings, user), origin)
     log_in = LogInMiddleware(ApiMiddleware(PerUserPages(make), api), accounts, settings.root_path, port)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()

@@ -28,11 +28,45 @@ def without_invisible(text: str) -> str:
     return text if text.isascii() and text.isprintable() else INVISIBLE.sub("", text)
 
 
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
+"""Digits and signs above the base line, and what they are below: "10⁶" is not 106, "2.4⁴ percent" not 2.44."""
+AS_RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+AS_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+FRACTIONS = "¼½¾⅐-⅞↉"
+# Forms that NFKC opens into digits and that would then read as part of the number beside them.
+_NUMERIC = f"{RAISED}₀-₉{FRACTIONS}①-⓿❶-➓"
+_KEPT = re.compile(f"([{_NUMERIC}]+)")
+_POWER = re.compile(rf"(?<![\w.])10([{RAISED}]+)")
+_UNIT = re.compile(rf"(?<![^\W\d_])([^\W\d_]{{1,3}})([²³]|[⁺⁻]?[{RAISED}])(?![{RAISED}])")
+_MARK = re.compile(f"[{RAISED}]+")
 _NON_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 
 
+def as_searchable(text: str) -> str:
+    """NFKC for comparing words and numbers, where no raised digit joins a number.
+
+    "10⁶" is "10^6", "m²" is "m2", "2.4⁴ percent" is "2.4 4 percent", "2½" is "2 1⁄2".
+    """
+    if text.isascii():
+        return text
+    if _KEPT.search(text):
+        text = _POWER.sub(lambda found: f"10^{found[1].translate(AS_PLAIN)}", text)
+        text = _UNIT.sub(lambda found: found[1] + found[2].translate(AS_PLAIN), text)
+        text = _MARK.sub(lambda found: f" {found[0].translate(AS_PLAIN)} ", text)
+        text = re.sub(rf"(?<=\d)(?=[{_NUMERIC}])", " ", text)
+    return unicodedata.normalize("NFKC", text)
+
+
+def _opened(text: str) -> str:
+    """NFKC, but digits above and below the line and fractions as they are printed: "12½" is not 121/2."""
+    if not _KEPT.search(text):
+        return unicodedata.normalize("NFKC", text)
+    pieces = _KEPT.split(text)
+    return "".join(piece if at % 2 else unicodedata.normalize("NFKC", piece) for at, piece in enumerate(pieces))
+
+
 def nfkc_with_offsets(raw: str) -> tuple[str, np.ndarray]:
-    """NFKC of `raw` with the offset that each of its characters comes from."""
+    """NFKC of `raw` with the offset that each of its characters comes from; raised digits and fractions stay."""
     if raw.isascii() or unicodedata.is_normalized("NFKC", raw):
         return raw, np.arange(len(raw), dtype=np.int32)
     pieces: list[str] = []
@@ -40,13 +74,13 @@ def nfkc_with_offsets(raw: str) -> tuple[str, np.ndarray]:
     done = 0
     for match in _NON_ASCII.finditer(raw):
         run = match[0]
-        opened = unicodedata.normalize("NFKC", run)
+        opened = _opened(run)
         if opened == run:
             continue
         start = match.start()
         pieces += (raw[done:start], opened)
         origins.append(np.arange(done, start, dtype=np.int32))
-        parts = [(at, unicodedata.normalize("NFKC", cluster)) for at, cluster in _clusters(run)]
+        parts = [(at, _opened(cluster)) for at, cluster in _clusters(run)]
         if "".join(part for _, part in parts) == opened:
             origins.append(np.repeat([start + at for at, _ in parts], [len(part) for _, part in parts]))
         else:  # composed beyond its marks (Hangul): spread the offsets evenly, in order

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, nfkc_with_offsets
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, PRIVATE, RAISED, nfkc_with_offsets
 
 _STRAIGHT = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "`": "'", "´": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
@@ -111,6 +111,8 @@ def _inside_number(text: str, at: int) -> bool:
     if not 0 < at < len(text):
         return False
     left, right = text[max(0, at - 2) : at], text[at : at + 2]
+    if right[0] in RAISED:  # a mark, unless "10" is cut from "10⁶"
+        return text[:at].endswith("10") and not text[:at].endswith(".10")
     if right[0].isdigit():
         return left[-1].isdigit() or (len(left) == 2 and left[0].isdigit() and left[1] in ".,")
     return left[-1].isdigit() and right[0] in ".," and right[1:].isdigit()

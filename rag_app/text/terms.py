@@ -7,11 +7,11 @@ and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from rag_app.text.characters import as_searchable
 from rag_app.text.sentences import word_set
 
 STOPWORDS = word_set(
@@ -62,7 +62,7 @@ def light_stem(word: str) -> str:
 
 def content_words(text: str) -> list[str]:
     """The roots of the words that carry meaning, in order, with repeats; numbers stay as they are."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = as_searchable(text).casefold()
     return [
         light_stem(word)
         for word in _WORD.findall(folded)
@@ -81,7 +81,7 @@ class Number:
 def find_numbers(text: str) -> list[Number]:
     """The numbers of a text that stand alone; digits inside a name ("GPT-4", "top-20") belong to the name."""
     found = []
-    for match in _NUMBER.finditer(unicodedata.normalize("NFKC", text)):
+    for match in _NUMBER.finditer(as_searchable(text)):
         values = _values(match)
         if values:
             found.append(Number(match.group().strip(), values))
@@ -106,7 +106,7 @@ def _values(match: re.Match[str]) -> frozenset[Decimal]:
 
 def number_values(text: str) -> frozenset[Decimal]:
     """Every value that stands anywhere in a text, generously read: digits inside names and number words count too."""
-    folded = unicodedata.normalize("NFKC", text).replace("−", "-")
+    folded = as_searchable(text).replace("−", "-")
     values = {value for number in find_numbers(folded) for value in number.values}
     for digits in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+", folded):
         try:
@@ -124,7 +124,7 @@ def find_names(text: str) -> list[str]:
 
     A plain capitalised word that starts a sentence is not taken for a name: nothing tells it from any other word.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = as_searchable(text)
     found: dict[str, None] = {}
     for match in _TOKEN.finditer(text):
         token = match.group().strip("'’")
@@ -159,4 +159,4 @@ def _title_hyphen(token: str) -> bool:
 
 def squash(name: str) -> str:
     """A name as it is compared: letters and digits only, case folded."""
-    return "".join(character for character in unicodedata.normalize("NFKC", name).casefold() if character.isalnum())
+    return "".join(character for character in as_searchable(name).casefold() if character.isalnum())

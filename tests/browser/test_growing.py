@@ -189,7 +189,7 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
 
 
 def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F811
-    served.page.arrivals._url = "http://127.0.0.1:9"
+    served.page.uploads._url = "http://127.0.0.1:9"
     tab.click(".open-adding")
     with tab.expect_console_message(lambda said: said.type == "error"):  # the browser notes the refused request
         tab.click("#arxiv-form button")

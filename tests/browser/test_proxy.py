@@ -1,4 +1,4 @@
-"""A headless Chromium behind a real nginx, configured word for word as docs/manual.md says, below a path of its own."""
+"""A headless Chromium behind a real nginx, configured word for word as docs/guide/page.md says, below a path."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.browser.test_page import QUOTE, chromium_browser, expect, says, scrip
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
-MANUAL = Path(__file__).resolve().parents[2] / "docs" / "manual.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "page.md"
 CONFIGURATION = """{user}
 daemon off;
 pid {folder}/nginx.pid;
@@ -41,9 +41,9 @@ http {{
 """
 
 
-def manual_block():
-    """The configuration that the manual gives."""
-    return re.search(r"```nginx\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)[1]
+def guide_block():
+    """The configuration that the guide gives."""
+    return re.search(r"```nginx\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)[1]
 
 
 def free_port():
@@ -74,7 +74,7 @@ def proxied(request, nginx, tmp_path, monkeypatch):
         Accounts(tmp_path / "users.json").add("ada", "correct horse battery")
         root = f"http://127.0.0.1:{port}/papers"
     page = serve(assistant, Settings(corpus=folder, index=tmp_path / "one", port=0, root_path=root), block=False)
-    block = manual_block().replace("127.0.0.1:7860", page.url.removeprefix("http://"))
+    block = guide_block().replace("127.0.0.1:7860", page.url.removeprefix("http://"))
     home = tmp_path / "nginx"
     home.mkdir()
     user = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""

@@ -156,7 +156,7 @@ def test_a_thumb_is_kept_with_its_reason(tab, served):
     assert question["verdict"] == "up" and question["papers"] == ["ours.pdf", "note.md"]
 
 
-def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):
+def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):  # noqa: F811
     ask(tab, "How many parameters?")
     context = chromium_browser.new_context()
     other = context.new_page()

@@ -96,7 +96,7 @@ def test_a_fault_is_counted_named_and_kept(monkeypatch, tmp_path):
 
 
 def test_the_report_is_what_its_figures_give():
-    """No line of docs/reliability.md was written by hand."""
+    """No line of docs/experiments/reliability.md was written by hand."""
     kept = json.loads(reliability.KEPT.read_text(encoding="utf-8"))
     assert reliability.report(kept) == reliability.REPORT.read_text(encoding="utf-8")
     assert set(kept) <= {"machine", *reliability.MODULES}

@@ -320,11 +320,11 @@ def test_each_user_has_a_history_of_their_own(ada, bob, served):
     (kept,) = History(history_file(served.settings.index_folder, "ada")).search(SECRET)
     assert History(history_file(served.settings.index_folder, "bob")).list_conversations() == []
     assert History(history_file(served.settings.index_folder)).list_conversations() == []
-    for wish in ("open", "rename", "delete"):
-        shown = json.dumps(bob.call("wish", json.dumps({"do": wish, "id": kept.id, "text": "mine now"})))
+    for action in ("open", "rename", "delete"):
+        shown = json.dumps(bob.call("handle_action", json.dumps({"do": action, "id": kept.id, "text": "mine now"})))
         assert SECRET not in shown
     assert SECRET not in json.dumps(bob.call("open", kept.id))
-    bob.call("wish", json.dumps({"do": "rate", "id": "1", "verdict": "down", "text": "x"}))
+    bob.call("handle_action", json.dumps({"do": "rate", "id": "1", "verdict": "down", "text": "x"}))
     (still,) = History(history_file(served.settings.index_folder, "ada")).list_conversations()
     assert still == kept
     assert History(history_file(served.settings.index_folder, "ada")).load(kept.id)[0].verdict is None
@@ -522,8 +522,8 @@ def test_no_path_leads_out(ada, served):
 def test_no_text_of_a_stranger_is_markup(ada):
     shown = ada.ask(f"hostile {HOSTILE}") + json.dumps(ada.call("open", ""))
     row = re.findall(r'class=\\"open-conversation\\" value=\\"([\w-]+)', shown)[0]
-    shown += json.dumps(ada.call("wish", json.dumps({"do": "rename", "id": row, "text": HOSTILE})))
-    shown += json.dumps(ada.call("wish", json.dumps({"do": "seek", "text": HOSTILE})))
+    shown += json.dumps(ada.call("handle_action", json.dumps({"do": "rename", "id": row, "text": HOSTILE})))
+    shown += json.dumps(ada.call("handle_action", json.dumps({"do": "seek", "text": HOSTILE})))
     shown += json.dumps(ada.call("tick", ""))
     assert "&lt;img src=x" in shown and "&lt;script" in shown
     assert "<img src=x" not in shown and "<script" not in shown
@@ -546,14 +546,14 @@ def test_no_file_name_breaks_a_header(ada):
 
 
 @pytest.mark.parametrize(
-    "wish", ["", "[]", "null", "{", '{"do": 1}', '{"do": "rate"}', '{"do": "rate", "id": "9e9"}', "[" * 5000]
+    "action", ["", "[]", "null", "{", '{"do": 1}', '{"do": "rate"}', '{"do": "rate", "id": "9e9"}', "[" * 5000]
 )
-def test_crooked_wishes_change_nothing(ada, wish):
+def test_malformed_actions_change_nothing(ada, action):
     def seen():
         return re.sub(r"[\w-]{16}", "", json.dumps(ada.call("open", "")))  # which names a new conversation
 
     before = seen()
-    ada.call("wish", wish)
+    ada.call("handle_action", action)
     assert seen() == before
 
 

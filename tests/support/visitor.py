@@ -71,7 +71,7 @@ class Visitor:
 
     def messages(self) -> list[Any]:
         """The conversation of this tab as it stands."""
-        return list(self.call("wish", "{}")[0])
+        return list(self.call("handle_action", "{}")[0])
 
     def papers(self) -> list[str]:
         """The names that the page has for its papers."""

@@ -26,6 +26,8 @@ SLOW = {
     "datasets",
     "gradio",
     "llama_index",
+    "mcp",
+    "mcp_types",
     "openai",
     "openvino",
     "sentence_transformers",
@@ -35,13 +37,22 @@ SLOW = {
     "xllamacpp",
 }
 # Built of a slow library from top to bottom, and therefore imported itself only inside a function.
-LATE = {"server/security/slow_requests", "server/web/screen"}
+LATE = {
+    "integrations/langchain",
+    "integrations/llama_index",
+    "server/api/app",
+    "server/api/mcp_tools",
+    "server/security/slow_requests",
+    "server/web/screen",
+}
 # Declared by a package that we depend on and of which it is a part that we are meant to use.
 COMES_WITH = {
     "anyio": "gradio",
     "fastapi": "gradio",
     "h11": "gradio",
     "huggingface_hub": "sentence-transformers",
+    "mcp_types": "mcp",
+    "typing_extensions": "pydantic",
     "openai": "llama-index-llms-openai-like",
     "starlette": "gradio",
     "transformers": "sentence-transformers",
@@ -53,7 +64,7 @@ PACKAGE_OF = {
     "llama_index": "llama-index-core",
     "markdown_it": "markdown-it-py",
 }
-MOST_FUNCTION_LINES, MOST_MODULES, MOST_ENTRIES = 60, 22, 20
+MOST_FUNCTION_LINES, MOST_MODULES, MOST_ENTRIES = 60, 22, 22
 
 
 def list_imports(tree: ast.AST) -> Iterator[str]:

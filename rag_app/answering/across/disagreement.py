@@ -41,7 +41,7 @@ from rag_app.citations.marks import QUOTING, replace_marks
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.records import Answer, AnswerPlan, Evidence
-from rag_app.retrieval.question import extract_question_terms
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.text.terms import content_words, find_names, light_stem, number_values, squash
 
 _ASKS = re.compile(
@@ -257,18 +257,18 @@ def _distinct_conditions(one: Unit, other: Unit) -> str:
     return ", ".join(dict.fromkeys([*own, *(number.strip() for number in numbers)]))
 
 
-def answer_disagreement(desk: AnswerContext) -> Answer:
+def answer_disagreement(context: AnswerContext) -> Answer:
     """Without id and times; "not_in_papers" when no two claims oppose each other."""
-    found, generation = desk.found, desk.generation
+    found, generation = context.found, context.generation
     topic = disagreement_topic(found.question)
-    named = desk.retriever.plan(found.question, found.scope).named
+    named = context.question.named
     entries = papers_in(generation, found.scope)
     looked = [entry for entry in entries if entry.passages and (len(named) < 2 or entry.paper in named)]
-    rows_of = find_best_rows(desk, SurveyTopic(topic, (), either=False, mentioned=True))
-    claims = select_claims(list(_units_on(desk, topic, looked, rows_of)))
-    for claim, vector in zip(claims, _vectors(desk, [claim.unit.text for claim in claims]), strict=True):
+    rows_of = find_best_rows(context, SurveyTopic(topic, (), either=False, mentioned=True))
+    claims = select_claims(list(_units_on(context, topic, looked, rows_of)))
+    for claim, vector in zip(claims, _vectors(context, [claim.unit.text for claim in claims]), strict=True):
         claim.unit.vector = vector
-    figures = [figure for entry in looked for figure in _figures_on(desk, topic, entry)]
+    figures = [figure for entry in looked for figure in _figures_on(context, topic, entry)]
     quotes = QuoteBuilder(found.page_of)
 
     def lines(*said: tuple[Unit, str]) -> str:
@@ -305,38 +305,38 @@ def answer_disagreement(desk: AnswerContext) -> Answer:
     return replace(answer, searched=summarise_search(entries, len(looked), answer))
 
 
-def _figures_on(desk: AnswerContext, topic: str, entry: IndexedPaper) -> Iterator[Figure]:
+def _figures_on(context: AnswerContext, topic: str, entry: IndexedPaper) -> Iterator[Figure]:
     """The figures of the paper's tables, on the pages where it names what the topic names."""
     things = find_named_things(topic)
     if not things:
         return
     rows = np.unique(
-        np.concatenate([rows_with_name(desk.generation, name) for name in (*things, *map(name_initials, things))])
+        np.concatenate([rows_with_name(context.generation, name) for name in (*things, *map(name_initials, things))])
     )
     own = rows[(entry.first <= rows) & (rows < entry.first + entry.passages)]
-    pages = dict.fromkeys(passage.page for passage in desk.generation.passages([int(row) for row in own]))
+    pages = dict.fromkeys(passage.page for passage in context.generation.passages([int(row) for row in own]))
     for number in pages:
-        page = desk.found.page_of(entry.paper, number)
+        page = context.found.page_of(entry.paper, number)
         if not any(block.kind == "table" for block in page.blocks):
             continue
-        title, digest = desk.title_of(entry.paper)
+        title, digest = context.title_of(entry.paper)
         piece = Evidence(number, entry.paper, title, number, page.label, "", 0, len(page.text), page.text, digest)
         for unit in units_of(piece, page):
             yield from extract_figures(unit, page)
 
 
 def _units_on(
-    desk: AnswerContext, topic: str, entries: Iterable[IndexedPaper], rows_of: Callable[[IndexedPaper], list[int]]
+    context: AnswerContext, topic: str, entries: Iterable[IndexedPaper], rows_of: Callable[[IndexedPaper], list[int]]
 ) -> Iterable[Unit]:
     for entry in entries:
-        evidence = desk.read_passages(rows_of(entry), TOKENS)
-        asked = extract_question_terms(topic, extract_terms, IndexTermStatistics(desk.generation), evidence)
+        evidence = context.read_passages(rows_of(entry), TOKENS)
+        asked = extract_question_terms(topic, extract_terms, IndexTermStatistics(context.generation), evidence)
         yield from (
             u
-            for u in rank_units(asked, evidence, extract_terms, None, desk.found.page_of)[:30]
+            for u in rank_units(asked, evidence, extract_terms, None, context.found.page_of)[:30]
             if u.features["own"] > 0
         )
 
 
-def _vectors(desk: AnswerContext, texts: Sequence[str]) -> Sequence[np.ndarray]:
-    return list(desk.meaning.embed_passages(texts)) if texts else []
+def _vectors(context: AnswerContext, texts: Sequence[str]) -> Sequence[np.ndarray]:
+    return list(context.meaning.embed_passages(texts)) if texts else []

@@ -35,7 +35,8 @@ from rag_app.index.paper_names import find_mentions, fold_name
 from rag_app.records import Answer, AnswerPlan, Event, Progress, Step
 from rag_app.retrieval.hybrid import Scope
 from rag_app.retrieval.plan import index_names
-from rag_app.retrieval.question import extract_question_terms
+from rag_app.retrieval.question import analyse_part
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.text.terms import squash
 
 # The paper that is asked about is not named: "another paper here", "the retriever that A uses was introduced by B".
@@ -178,17 +179,16 @@ BUDGET = 6_000  # tokens of the second paper
 _MARK = re.compile(r"\[(\d+)\]")
 
 
-def find_chain(desk: AnswerContext) -> Chain | None:
+def find_chain(context: AnswerContext) -> Chain | None:
     """The chain that the question asks for."""
-    question, retriever = desk.found.question, desk.retriever
-    plan = retriever.plan(question, desk.found.scope)
-    named = [one for one in retriever.find_mentions(question) if one.paper in plan.named]
-    return parse_chain(question, [one.paper for one in named], [(one.start, one.end) for one in named])
+    plan = context.question.plan
+    named = [one for one in plan.mentions if one.paper in plan.named]
+    return parse_chain(context.question.search, [one.paper for one in named], [(one.start, one.end) for one in named])
 
 
-def answer_chain(desk: AnswerContext, chain: Chain) -> Generator[Event, None, Answer | None]:
+def answer_chain(context: AnswerContext, chain: Chain) -> Generator[Event, None, Answer | None]:
     """The chain's second paper asked what the question asks; None where either step is not certain."""
-    generation, scope = desk.generation, desk.found.scope
+    generation, scope = context.generation, context.question.scope
     entry = generation.by_paper[chain.first]
     rows = range(entry.first, entry.first + entry.passages)
     passages = [passage.text for passage in generation.passages(list(rows))]
@@ -198,27 +198,27 @@ def answer_chain(desk: AnswerContext, chain: Chain) -> Generator[Event, None, An
         return None
     yield Progress("searching", f"looking for the paper that {short_name(entry)} leads to")
     others = list(dict.fromkeys(link.paper for link in links))
-    link_vector = desk.meaning.embed_question(chain.link)
+    link_vector = context.meaning.embed_question(chain.link)
     words = generation.words.scores(extract_terms(chain.link))[rows.start : rows.stop]
     nearness = words / (float(words.max()) or 1.0)
     if generation.manifest.has_meaning:
         nearness = 0.5 * nearness + 0.5 * np.clip(generation.vectors[rows.start : rows.stop] @ link_vector, 0, 1)
-    titles = desk.meaning.embed_passages([generation.by_paper[paper].title for paper in others])
+    titles = context.meaning.embed_passages([generation.by_paper[paper].title for paper in others])
     described = {paper: max(0.0, float(vector @ link_vector)) for paper, vector in zip(others, titles, strict=True)}
-    second = find_second_paper(links, described, nearness, _answer_nearness(desk, chain.asks, others))
+    second = find_second_paper(links, described, nearness, _answer_nearness(context, chain.asks, others))
     if second is None:
         return None
     naming = [link for link in links if link.paper == second]
     best = max(naming, key=lambda link: float(nearness[link.passage]))
-    unit = _find_link_unit(desk, chain, rows[best.passage], {link.name for link in naming})
+    unit = _find_link_unit(context, chain, rows[best.passage], {link.name for link in naming})
     if unit is None:
         return None
     narrowed = replace(scope, papers=(second,))
-    found = find_evidence(desk.retriever, chain.asks, narrowed, BUDGET)
-    answer = yield from _answer_quietly(found, desk)
+    found = find_evidence(context.retriever, analyse_part(chain.asks, context.retriever, narrowed), BUDGET)
+    answer = yield from _answer_quietly(found, context)
     if answer.status != "answered" or not answer.citations:
         return None
-    return _join_chain_answers(desk, chain, second, unit, answer)
+    return _join_chain_answers(context, chain, second, unit, answer)
 
 
 def _common_names(generation: Generation) -> Callable[[str, str], bool]:
@@ -244,9 +244,9 @@ def _common_names(generation: Generation) -> Callable[[str, str], bool]:
     return common
 
 
-def _answer_nearness(desk: AnswerContext, asks: str, papers: Sequence[str]) -> dict[str, float]:
+def _answer_nearness(context: AnswerContext, asks: str, papers: Sequence[str]) -> dict[str, float]:
     """How well the best passage of each paper fits what is asked, 1 for the best of all."""
-    hits = desk.retriever.find_passages(asks, 60, Scope(tuple(papers)))
+    hits = context.retriever.find_passages(asks, 60, Scope(tuple(papers)))
     best: dict[str, float] = {}
     for hit in hits:
         best.setdefault(hit.passage.paper, hit.score)
@@ -254,17 +254,17 @@ def _answer_nearness(desk: AnswerContext, asks: str, papers: Sequence[str]) -> d
     return {paper: max(0.0, score / top) for paper, score in best.items()}
 
 
-def _find_link_unit(desk: AnswerContext, chain: Chain, row: int, names: set[str]) -> Unit | None:
+def _find_link_unit(context: AnswerContext, chain: Chain, row: int, names: set[str]) -> Unit | None:
     """The sentence of the first paper that names the second, where it speaks of what is described."""
-    evidence = desk.read_passages([row], 800)
-    asked = extract_question_terms(chain.link, extract_terms, IndexTermStatistics(desk.generation), evidence)
-    units = rank_units(asked, evidence, extract_terms, None, desk.found.page_of)
+    evidence = context.read_passages([row], 800)
+    asked = extract_question_terms(chain.link, extract_terms, IndexTermStatistics(context.generation), evidence)
+    units = rank_units(asked, evidence, extract_terms, None, context.found.page_of)
     return next((unit for unit in units if any(name in unit.text for name in names)), None)
 
 
-def _answer_quietly(found: RetrievedEvidence, desk: AnswerContext) -> Generator[Event, None, Answer]:
+def _answer_quietly(found: RetrievedEvidence, context: AnswerContext) -> Generator[Event, None, Answer]:
     """The quoting reader's answer; its pieces are not passed on, since their marks are numbered anew."""
-    told = answer_from_evidence(found, quoting_reader(found, desk.meaning), desk.stop)
+    told = answer_from_evidence(found, quoting_reader(found, context.meaning), context.stop)
     while True:
         try:
             event = next(told)
@@ -275,9 +275,9 @@ def _answer_quietly(found: RetrievedEvidence, desk: AnswerContext) -> Generator[
             yield event
 
 
-def _join_chain_answers(desk: AnswerContext, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
-    generation = desk.generation
-    quotes = QuoteBuilder(desk.found.page_of)
+def _join_chain_answers(context: AnswerContext, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
+    generation = context.generation
+    quotes = QuoteBuilder(context.found.page_of)
     leading = quotes.quote_line(unit, chain.link)
     text = _MARK.sub(lambda mark: f"[{int(mark[1]) + 1}]", answer.answer)
     citations = [*quotes.citations, *(replace(one, number=one.number + 1) for one in answer.citations)]
@@ -288,8 +288,8 @@ def _join_chain_answers(desk: AnswerContext, chain: Chain, second: str, unit: Un
     )
     plan = AnswerPlan("chain", (chain.first, second), (short_name(one), short_name(other)), (chain.link, chain.asks), 2)
     whole = f"{replace_marks(one.title or chain.first)}:\n{leading}\n\n{replace_marks(other.title or second)}:\n{text}"
-    entries = papers_in(generation, desk.found.scope)
+    entries = papers_in(generation, context.found.scope)
     answer = replace(
-        answer, question=desk.found.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan
+        answer, question=context.found.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan
     )
     return replace(answer, searched=summarise_search(entries, 2, answer))

@@ -32,7 +32,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names, squash
 
 PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
@@ -185,19 +185,19 @@ class Surveyor:
         return liked + 0.2 * says["own_voice"] - 0.4 * says["others"] - 0.4 * says["lost"] - 0.3 * says["about_text"]
 
 
-def answer_survey(desk: AnswerContext, topic: SurveyTopic) -> Answer:
+def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
     """Without id and times; "not_in_papers" when no paper speaks of the topic."""
-    found, generation = desk.found, desk.generation
+    found, generation = context.found, context.generation
     entries = papers_in(generation, found.scope)
     readable = [entry for entry in entries if entry.passages]
-    surveyor = Surveyor(topic, extract_terms, IndexTermStatistics(generation), desk.meaning, found.page_of)
-    rows_of = find_best_rows(desk, topic)
+    surveyor = Surveyor(topic, extract_terms, IndexTermStatistics(generation), context.meaning, found.page_of)
+    rows_of = find_best_rows(context, topic)
     findings = []
     for entry in readable:
-        if desk.stop.is_set():
+        if context.stop.is_set():
             break
         rows = rows_of(entry)
-        finding = surveyor.survey_paper(entry.paper, entry.title, desk.read_passages(rows, TOKENS)) if rows else None
+        finding = surveyor.survey_paper(entry.paper, entry.title, context.read_passages(rows, TOKENS)) if rows else None
         if finding is not None:
             findings.append(finding)
     return _compose_list(found, topic, entries, len(readable), findings)

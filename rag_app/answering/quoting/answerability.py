@@ -14,7 +14,7 @@ from math import exp
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.index.paper_names import contains_name
 from rag_app.records import Evidence
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, paper_share
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, paper_share
 from rag_app.text.terms import squash
 
 NamesOf = Callable[[str], Sequence[str]]

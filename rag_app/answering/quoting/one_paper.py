@@ -1,7 +1,7 @@
 """A question about one paper that it names: the paper is searched for what is asked of it, without its name.
 
 "How is DPR trained?": every page of that paper speaks of DPR; what tells the pages apart is "trained". Measured in
-docs/choices.md, "Questions about one paper".
+docs/experiments/answers.md, "Questions about one paper".
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 from rag_app.answering.quoting.ranking import Unit, rank_units
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features
+from rag_app.index.generations import Generation
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Evidence, Hit, PageOf
 from rag_app.retrieval.context import interleave_hits
 from rag_app.retrieval.facets import facet_likeness, facets_of, related_words
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.question import (
+from rag_app.retrieval.question import AnalysedQuestion
+from rag_app.retrieval.question_terms import (
     QuestionTerms,
     Terms,
     TermStatistics,
@@ -59,20 +61,20 @@ class Subject:
 
 
 def subject_of(
-    question: str, retriever: Retriever, scope: Scope, library: TermStatistics, terms: Terms
+    question: AnalysedQuestion, generation: Generation, library: TermStatistics, terms: Terms
 ) -> Subject | None:
     """The paper that a plain question names, when it names exactly one, by a name that is mostly its own.
 
     Also the only paper that the question is limited to.
     """
-    if len(scope.papers) == 1 and scope.papers[0] in retriever.generation.by_paper:
-        return Subject(scope.papers[0], question, _is_overview(question))
-    plan = retriever.plan(question, scope)
+    text, plan, scope = question.search, question.plan, question.scope
+    if len(scope.papers) == 1 and scope.papers[0] in generation.by_paper:
+        return Subject(scope.papers[0], text, _is_overview(text))
     if plan.kind != "single" or len(plan.named) != 1:
         return None
-    paper, asked = plan.named[0], question
-    mentions = [one for one in retriever.find_mentions(question) if one.paper == paper]
-    called = [terms(question[one.start : one.end]) for one in mentions]
+    paper, asked = plan.named[0], text
+    mentions = [one for one in plan.mentions if one.paper == paper]
+    called = [terms(text[one.start : one.end]) for one in mentions]
     if not any(paper_share(paper, words, library) >= OWNED for words in called if words):
         return None  # "the RAG scorer" speaks of a field
     for mention in reversed(mentions):

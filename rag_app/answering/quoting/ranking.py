@@ -14,7 +14,7 @@ import numpy as np
 
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import find_names, find_numbers, squash
 

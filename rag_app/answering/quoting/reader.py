@@ -24,7 +24,7 @@ from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
 LONGEST_HEAD = 80  # characters of a table's own head, shown in front of one of its rows

@@ -57,7 +57,7 @@ _SECTIONS = (
 )
 
 # Added to the score of a sentence, of which it says how much its authors tell there of their own work.
-# Measured in docs/choices.md, "Cells of a comparison" and "Questions about one paper".
+# Measured in docs/experiments/answers.md.
 STATEMENT_WEIGHTS = {
     "own_voice": 0.4,
     "others": -0.6,

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
-from rag_app.errors import QuestionError
-from rag_app.index.paper_names import title_head
 from rag_app.models.embedder import SentenceEmbedder
-from rag_app.records import BETWEEN, AnswerPlan, Cell, Citation, Evidence, PageOf, Row, Table
+from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Table
+from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.facets import Facet, facet_likeness, facets_of, is_facet_answer
-from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.plan import Aspect, extract_aspects, parse_aspects, select_compared_papers
-from rag_app.retrieval.question import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.plan import Aspect
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
@@ -33,32 +31,17 @@ CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows i
 NEAR = 0.85  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
-MOST_PAPERS = 12  # rows
 BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
 
 # Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
-# Measured in docs/choices.md, "Cells of a comparison".
+# Measured in docs/experiments/answers.md, "Comparisons".
 CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
     "looks": 1.0,
     **STATEMENT_WEIGHTS,
 }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What is set side by side: papers (rows) with what the question calls them, and aspects (columns)."""
-
-    question: str
-    papers: tuple[str, ...]
-    names: tuple[str, ...]
-    aspects: tuple[Aspect, ...]
-
-    def plan(self, searched: int) -> AnswerPlan:
-        """What the user sees, and may correct."""
-        return AnswerPlan("comparison", self.papers, self.names, tuple(one.label for one in self.aspects), searched)
 
 
 @dataclass(frozen=True)
@@ -74,61 +57,6 @@ Rank = Callable[[Aspect, Sequence[Evidence]], RankedUnits]
 
 # "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
 _TORN = re.compile(r"\b\w \d{1,2} [,.;]")
-_THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
-
-
-def recognise_comparison(question: str, retriever: Retriever, scope: Scope) -> Comparison | None:
-    """The comparison that a question asks for; None when it asks for something else.
-
-    Papers are those that it names; "how do these papers differ" means the papers that it is limited to.
-    """
-    plan = retriever.plan(question, scope)
-    mentions = retriever.find_mentions(question)
-    papers = select_compared_papers(question, mentions, plan.papers, plan.named) if plan.kind == "comparison" else []
-    if not plan.named and 2 <= len(scope.papers) <= MOST_PAPERS and _THESE.search(question):
-        papers = list(scope.papers)
-    return _make_comparison(question, retriever, papers, "") if 2 <= len(papers) <= MOST_PAPERS else None
-
-
-def request_comparison(question: str, retriever: Retriever, scope: Scope, aspects: str) -> Comparison:
-    """The comparison that a user asks for outright: of the papers in scope when it is limited, else of those named.
-
-    `aspects` have semicolons between; empty: as the question says. Raises QuestionError without a paper.
-    """
-    plan = retriever.plan(question, scope)
-    papers = list(scope.papers or plan.papers or plan.named)
-    if not papers:
-        raise QuestionError(
-            "The question names no paper of this library. Name two papers in it, or give them: --papers A,B"
-        )
-    if len(papers) > MOST_PAPERS:
-        raise QuestionError(f"{len(papers)} papers are too many for a table; compare at most {MOST_PAPERS}.")
-    return _make_comparison(question, retriever, papers, aspects)
-
-
-def resolve_papers(text: str, retriever: Retriever) -> list[str]:
-    """The papers of a list with commas between: file names, or what a paper is called. Raises QuestionError."""
-    found: list[str] = []
-    for piece in (" ".join(piece.split()) for piece in re.split(r"[,;]", text)):
-        if not piece:
-            continue
-        named = [piece] if piece in retriever.generation.by_paper else [m.paper for m in retriever.find_mentions(piece)]
-        if not named:
-            raise QuestionError(f"No paper of this library is called {piece!r}. Give its file name, or its short name.")
-        found += named
-    return list(dict.fromkeys(found))
-
-
-def _make_comparison(question: str, retriever: Retriever, papers: Sequence[str], aspects: str) -> Comparison:
-    mentions = [mention for mention in retriever.find_mentions(question) if mention.paper in papers]
-    called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
-    names = []
-    for paper in papers:
-        entry = retriever.generation.by_paper[paper]
-        name = called.get(paper) or next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or paper
-        names.append(re.sub(r"['’]s?$", "", name))
-    spans = [(mention.start, mention.end) for mention in mentions]
-    return Comparison(question, tuple(papers), tuple(names), parse_aspects(aspects) or extract_aspects(question, spans))
 
 
 class CellMemory:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag_app.answering.model.prompts import fence_evidence, fit_evidence
-from rag_app.answering.tables.comparison import Comparison, table_to_markdown
+from rag_app.answering.tables.comparison import table_to_markdown
 from rag_app.citations.marks import MarkStream
 from rag_app.citations.support import NamesOf, judge_sentences, no_names
 from rag_app.errors import RagError
 from rag_app.models.llm.call import LanguageModel, call_model
 from rag_app.records import Cell, Citation, Evidence, PageOf, Row, Table, Verdict
+from rag_app.retrieval.comparison import Comparison
 
 LONGEST_CELL = 400  # characters
 NOTHING = "NOTHING"

@@ -64,21 +64,21 @@ class AlignmentExperiment:
     The held-out questions are asked of all judged texts, those of the learned part included.
     """
 
-    def __init__(self, parted: TrainTestSplit, training: TrainingOptions, on_step: OnStep) -> None:
-        self.parted = parted
+    def __init__(self, split: TrainTestSplit, training: TrainingOptions, on_step: OnStep) -> None:
+        self.split = split
         self.training = training
         self._on_step = on_step
-        self._texts = all_texts([*parted.learned, *parted.held])
+        self._texts = all_texts([*split.learned, *split.held])
         row = {text: number for number, text in enumerate(self._texts)}
-        self._wanted = [{row[text] for text in one.positives} for one in parted.held]
-        self._words = _word_scores(self._texts, [one.question for one in parted.held])
+        self._wanted = [{row[text] for text in one.positives} for one in split.held]
+        self._words = _word_scores(self._texts, [one.question for one in split.held])
 
     def fine_tune_embedder(self, name: str, out: Path, keep: bool = False) -> TrainingResult:
         """Fine-tune the embedder called `name` and write it to `out` if it helped. Raises ModelError."""
         model = find_model(name)
         before = TorchEmbedder(model)
         old = self._cosines(before)
-        examples = mine_negatives(self.parted.learned, before)
+        examples = mine_negatives(self.split.learned, before)
         with _temporary_folder(out) as place:
             train_embedder(model, examples, place, self.training, lambda *at: self._on_step("embedder", *at))
             after = TorchEmbedder(SentenceModel(out.name, place, model.question_prompt, model.passage_prompt))
@@ -103,7 +103,7 @@ class AlignmentExperiment:
         """
         finder = TorchEmbedder(find_model(embedder))
         found = self._fuse_scores(self._cosines(finder))
-        examples = mine_negatives(self.parted.learned, finder)
+        examples = mine_negatives(self.split.learned, finder)
         source = find_folder(name or embedder)
         old = self._rerank_scores(found, TorchReranker(source, name)) if name else found
         with _temporary_folder(out) as place:
@@ -115,7 +115,7 @@ class AlignmentExperiment:
 
     def _cosines(self, embedder: TorchEmbedder) -> np.ndarray:
         """float32 (held-out questions, texts)"""
-        questions = np.stack([embedder.embed_question(one.question) for one in self.parted.held])
+        questions = np.stack([embedder.embed_question(one.question) for one in self.split.held])
         cosines: np.ndarray = questions @ embedder.embed_passages(self._texts).T
         return cosines
 
@@ -126,7 +126,7 @@ class AlignmentExperiment:
     def _rerank_scores(self, scores: np.ndarray, reranker: Reranker) -> np.ndarray:
         """The best few of each row in a new order, as search does it; the others stay behind them."""
         result = scale_rows(scores) - 1
-        for row, one in zip(result, self.parted.held, strict=True):
+        for row, one in zip(result, self.split.held, strict=True):
             first = np.argsort(-row, kind="stable")[:RERANKED]
             judged = np.array(reranker.score(one.question, [self._texts[text] for text in first]), dtype=np.float32)
             blend = (1 - RERANKER_WEIGHT) * scale_rows(row[None, first])[0] + RERANKER_WEIGHT * scale_rows(

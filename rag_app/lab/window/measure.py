@@ -23,7 +23,9 @@ def run(options: Namespace) -> int:
     settings = load_settings()
     model = open_language_model(settings)
     if model is None:
-        raise ModelError("doctor --window measures a language model, and none is set. Set RAG_LLM, see docs/manual.md.")
+        raise ModelError(
+            "doctor --window measures a language model, and none is set. Set RAG_LLM, see docs/guide/models.md."
+        )
     if options.html and not Path(options.html).absolute().parent.is_dir():
         raise SettingsError(f"{options.html}: no file can be written there. Correct the path after --html.")
     texts = read_paper_texts(settings)

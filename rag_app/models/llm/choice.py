@@ -1,4 +1,4 @@
-"""Which reader a user chooses: tried with one tiny call, put into settings, and kept on this machine if so wished."""
+"""Which reader a user chooses: tried with one tiny call, put into settings, and kept on this machine on request."""
 
 from __future__ import annotations
 

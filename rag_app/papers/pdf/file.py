@@ -22,6 +22,7 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.hidden_text import hidden_words
+from rag_app.papers.pdf.raised import with_raised_digits
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
     OutlineEntry,
@@ -29,6 +30,7 @@ from rag_app.papers.pdf.raw_page import (
     blank_words,
     empty_page,
     physical_lines,
+    turned,
     word_spans,
 )
 
@@ -73,6 +75,9 @@ def read_document(path: Path) -> DocumentInfo:
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
                 outline=tuple(_outline(reader, reader.outline, 0)),
+                layers_off=_has_layers_off(reader),
+                portfolio="/Collection" in reader.root_object,
+                attachments=tuple(sorted({str(one.name) for one in reader.attachment_list})),
             )
     except PaperError:
         raise
@@ -82,6 +87,16 @@ def read_document(path: Path) -> DocumentInfo:
 
 def _encrypted_message(path: Path) -> str:
     return f"{path.name}: encrypted with a password. Save a copy without the password and put that into the corpus."
+
+
+def _has_layers_off(reader: pypdf.PdfReader) -> bool:
+    """Whether the file's default configuration switches any layer off (ISO 32000-1, 8.11.4.3)."""
+    layers = reader.root_object.get("/OCProperties")
+    default = layers.get_object().get("/D") if layers is not None else None
+    if default is None:
+        return False
+    default = default.get_object()
+    return bool(default.get("/OFF")) or default.get("/BaseState") == "/OFF" or bool(default.get("/AS"))
 
 
 def _outline(reader: pypdf.PdfReader, entries: Sequence[object], level: int) -> Iterator[OutlineEntry]:
@@ -111,45 +126,79 @@ def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def read_pages(path: Path, *, keep_hidden: bool = False) -> list[RawPage]:
+def read_pages(path: Path, *, keep_hidden: bool = False, layers_off: bool = False) -> list[RawPage]:
     """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file.
 
-    Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`.
+    Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`. `layers_off`: see Document.
     """
     with _open_document(path) as document:
-        return [_read_page(document, index, keep_hidden) for index in range(len(document))]
+        return [_read_page(document, index, keep_hidden, layers_off) for index in range(len(document))]
 
 
-def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool) -> RawPage:
+def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool, layers_off: bool) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
     try:
         with contextlib.closing(document[index]) as page, contextlib.closing(page.get_textpage()) as textpage:
-            return _read_text(page, textpage, index + 1, label, keep_hidden)
+            return _read_text(page, textpage, index + 1, label, keep_hidden, layers_off)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
 
 
 def _read_text(
-    page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: int, label: str, keep_hidden: bool
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    number: int,
+    label: str,
+    keep_hidden: bool,
+    layers_off: bool,
 ) -> RawPage:
     text = textpage.get_text_range() if textpage.count_chars() else ""
     words = word_spans(text)
     characters = _character_indices(textpage, text, words)
-    boxes = _word_boxes(textpage, characters)
+    boxes, quarters = _word_boxes(textpage, characters)
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
+    text = with_raised_digits(textpage, text, words, characters)
     texts = [text[start:end] for start, end in words.tolist()]
-    hidden = hidden_words(page, textpage, texts, characters, boxes, shown)
-    told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.words).tolist())
+    hidden = hidden_words(page, textpage, texts, characters, boxes, shown, layers_off)
+    told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
     if hidden is not None and not keep_hidden:
         text = blank_words(text, words[hidden.words])
-        words, characters, boxes, shown = (part[~hidden.words] for part in (words, characters, boxes, shown))
-    lines = physical_lines(text, words, boxes)
-    sizes, bold, upright = _line_types(textpage, characters, lines)
+        words, characters, shown, quarters = (part[~hidden.words] for part in (words, characters, shown, quarters))
+    turn = _turn(quarters, characters, page.get_rotation())
+    places = turned(shown, width, height, turn)
+    lines = physical_lines(text, words, places, (quarters - page.get_rotation() - turn) % 180 == 0)
+    sizes, bold, directions = _line_types(textpage, characters, lines)
+    if turn in (90, 270):
+        width, height = height, width
     return RawPage(
-        number, label, width, height, text, words, shown, lines, sizes, bold, upright,
-        hidden=told, why_hidden="" if hidden is None else hidden.why,
+        number, label, width, height, text, words, places, lines, sizes, bold,
+        upright=(directions - page.get_rotation() - turn) % 180 == 0,
+        turn=turn,
+        hidden=told,
+        why_hidden=hidden.why if hidden is not None and told else "",
+        unmapped=_unmapped(textpage, characters),
     )  # fmt: skip
+
+
+def _turn(quarters: np.ndarray, characters: np.ndarray, rotation: int) -> int:
+    """By how much the page as shown has to be turned clockwise so that most of its text runs from left to right."""
+    if not len(quarters):
+        return 0
+    lengths = characters[:, 1] - characters[:, 0]
+    weights = {degrees: int(lengths[quarters == degrees].sum()) for degrees in (0, 90, 180, 270)}
+    most = max(weights, key=lambda degrees: weights[degrees])
+    return (most - rotation) % 360
+
+
+_SAMPLE = 7  # one character of so many words tells whether a font maps its characters to letters
+
+
+def _unmapped(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> float:
+    """Share of the characters whose font does not say which letters they are; what they spell is then a guess."""
+    asked = characters[::_SAMPLE, 0].tolist()
+    failed = sum(pdfium.FPDFText_HasUnicodeMapError(textpage.raw, index) == 1 for index in asked)
+    return failed / len(asked) if asked else 0.0
 
 
 def _character_indices(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray) -> np.ndarray:
@@ -168,10 +217,11 @@ def _character_indices(textpage: pypdfium2.PdfTextPage, text: str, words: np.nda
     return np.array([[index(textpage.raw, int(i)) for i in row] for row in spans], np.int32).reshape(-1, 2)
 
 
-def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.ndarray:
-    """Left, bottom, right, top of each word in the page's own coordinates, float32 (n, 4).
+def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left, bottom, right, top of each word in the page's own coordinates, float32 (n, 4), and where it runs.
 
-    The first and the last character are enough, and a call costs a microsecond.
+    That is int32 (n,): degrees counterclockwise, 0 from left to right. The first and the last character are enough,
+    and a call costs a microsecond.
     """
     corners = np.zeros((len(characters), 2, 4), np.float32)  # left, top, right, bottom, as in FS_RECTF
     handle, place = ctypes.cast(textpage.raw, ctypes.c_void_p).value, corners.ctypes.data
@@ -187,34 +237,73 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.n
     right = corners[:, :, 2].max(axis=1)
     bottom = np.minimum(corners[:, :, 1], corners[:, :, 3]).min(axis=1)
     top = np.maximum(corners[:, :, 1], corners[:, :, 3]).max(axis=1)
-    return np.stack([left, bottom, right, top], axis=1)
+    return np.stack([left, bottom, right, top], axis=1), _quarters(corners, characters)
+
+
+def _quarters(corners: np.ndarray, characters: np.ndarray) -> np.ndarray:
+    """The direction of each word from its first to its last character, in degrees counterclockwise: int32 (n,)."""
+    middles = (corners[:, :, :2] + corners[:, :, 2:]) / 2
+    across, up = (middles[:, 1] - middles[:, 0]).T
+    found = np.where(np.abs(up) > 1.5 * np.abs(across), np.where(up > 0, 90, 270), np.where(across < 0, 180, 0))
+    # Two characters may be a mark above another, and backwards runs only a word of some length.
+    long = characters[:, 1] - characters[:, 0] >= np.where(found == 180, 3, 2)
+    if long.all():
+        return found.astype(np.int32)
+    rows = np.maximum.accumulate(np.where(long, np.arange(len(found)), -1))  # a short word runs as the one before it
+    if not long.any():
+        return np.zeros(len(found), np.int32)
+    rows[rows < 0] = int(np.flatnonzero(long)[0])
+    return found[rows].astype(np.int32)
 
 
 def _line_types(
     textpage: pypdfium2.PdfTextPage, characters: np.ndarray, lines: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Size (m, 2), boldness (m, 2) of each line's first and last character, and uprightness (m,)."""
+    """Size (m, 2) and boldness (m, 2) of each line's first and last character, and where it runs: degrees, (m,)."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     matrix, name, flags = np.zeros(6, np.float32), ctypes.create_string_buffer(96), ctypes.c_int()
     matrix_place, name_place, flags_place = matrix.ctypes.data, ctypes.addressof(name), ctypes.addressof(flags)
     sizes = np.zeros((len(lines), 2), np.float32)
     bold = np.zeros((len(lines), 2), bool)
-    upright = np.ones(len(lines), bool)
+    directions = np.zeros(len(lines), np.int32)
     bold_names: dict[bytes, bool] = {}
     ends = np.stack([characters[lines[:, 0], 0], characters[lines[:, 1] - 1, 1]], axis=1).tolist()
+    a, b, size = 1.0, 0.0, 1.0
     for row, sides in enumerate(ends):
         for side, character in enumerate(sides):
             _matrix(handle, character, matrix_place)
             a, b, c, d = matrix[:4].tolist()
-            sizes[row, side] = _font_size(handle, character) * ((c**2 + d**2) ** 0.5 or 1.0)
+            size = _font_size(handle, character)
+            sizes[row, side] = abs(size) * ((c**2 + d**2) ** 0.5 or 1.0)
             _font_info(handle, character, name_place, len(name), flags_place)
             font = name.value
+            if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
+                sizes[row, side] = (
+                    _letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
+                )
             if font not in bold_names:
                 weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
                 bold_names[font] = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(font.decode("latin-1")))
             bold[row, side] = bold_names[font]
-        upright[row] = abs(b) <= abs(a)
-    return sizes, bold, upright
+        if size < 0:
+            a, b = -a, -b
+        directions[row] = (90 if b > 0 else 270) if abs(b) > abs(a) else 0 if a >= 0 else 180
+    return sizes, bold, directions
+
+
+_TALL = frozenset(map(ord, "bdhklABDEFGHIKLMNPRTUVWX"))
+_TALL_SHARE = 0.69  # of the type size
+
+
+def _letter_size(textpage: pypdfium2.PdfTextPage, first: int, last: int, sideways: bool) -> float:
+    """The type size in points by the height of tall letters; 0 where there is none."""
+    box, heights = np.zeros(4, np.float32), []
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    for index in range(first, min(last, first + 80) + 1):
+        if pdfium.FPDFText_GetUnicode(textpage.raw, index) in _TALL:
+            _loose_box(handle, index, box.ctypes.data)
+            heights.append(abs(box[2] - box[0]) if sideways else abs(box[1] - box[3]))
+    return round(float(np.median(heights)) / _TALL_SHARE * 2) / 2 if heights else 0.0
 
 
 def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:

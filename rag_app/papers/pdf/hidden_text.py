@@ -18,21 +18,27 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.ink import CONTRAST, changes, drawn, inked, read_by_ocr, visible
+
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
-CONTRAST = 40  # of 255 in one channel: less is no difference to the eye
-INK = 0.75  # of the way from background to the text's colour: some pixel of a visible word is nearer than that
+SAMPLE = 5  # one word of so many tells whether a font with drawings for letters is used
+ON_PICTURE, ON_OUTLINES = 0.5, 0.7  # of the gaps between words that OCR has read hold no ink: on pictures, else
 FILLS_PAGE = 0.6  # of the page's area: a scan. Text below it is what OCR has read there
 DOUBLED = np.array([-3, -3, 3, 3], np.float32)  # points: how far apart two copies of a text may stand as one
-SCALE = 1.5  # pixels per point where a page is drawn
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenWords:
-    """The words of one page that cannot be seen: bool (n,), one per word, and how each kind was hidden."""
+    """The words of one page that cannot be seen, and how each kind was hidden.
+
+    `words` are to be left out, `told` those of them that say something which does not stand visibly beside them:
+    bool (n,), one per word.
+    """
 
     words: np.ndarray
+    told: np.ndarray
     why: str  # "in the colour of its background, outside the page"
 
 
@@ -53,8 +59,9 @@ def hidden_words(
     characters: np.ndarray,
     own: np.ndarray,
     shown: np.ndarray,
+    layers_off: bool = False,
 ) -> HiddenWords | None:
-    """What of a page is hidden; None where nothing is. `texts` are its words.
+    """What of a page is hidden; None where nothing is. `texts` are its words. `layers_off`: the file has such layers.
 
     `characters`: pdfium's first and last character of each word, int32 (n, 2). `own` and `shown`: the words' boxes,
     float32 (n, 4): left, bottom, right, top in the page's coordinates, and x0, y0, x1, y1 as a viewer shows them.
@@ -69,13 +76,27 @@ def hidden_words(
     within = _within_some(own, objects.covers)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
         why |= _by_object(page, textpage, words, objects, within)
+    doubts = {
+        "under an annotation": _under_annotations(page, own),
+        "in empty letters": _in_type_3(textpage, characters),
+    }
+    if layers_off:
+        doubts["in a layer that is switched off"] = np.ones(len(texts), bool)
+    for kind, rows in doubts.items():
+        rows &= ~np.logical_or.reduce(list(why.values()))
+        if _says_something(words, rows):
+            why[kind] = _without_ink(page, words, objects, rows)
     every = np.logical_or.reduce(list(why.values()))
     if not every.any() or not _says_something(words, every):
         return None
-    every &= ~_find_shadows(words, every)
-    if not _says_something(words, every):
-        return None
-    return HiddenWords(every, ", ".join(kind for kind, mask in why.items() if (mask & every).any()))
+    told = every & ~_find_shadows(words, every)
+    if not _says_something(words, told):
+        # Copies of what stands there visibly: those that are drawn without ink are left out, and nothing is lost.
+        every &= why.get("drawn invisibly", False) | why.get("transparent", False)
+        told = np.zeros_like(every)
+        if not every.any():
+            return None
+    return HiddenWords(every, told, ", ".join(kind for kind, mask in why.items() if (mask & told).any()))
 
 
 def _find_tiny(words: _PageWords) -> np.ndarray:
@@ -149,23 +170,65 @@ def _by_object(
     found = {"transparent": clear, "drawn invisibly": invisible}
     doubtful = pale | covered | alike
     scan = bool(invisible.any()) and _fills_page(page, objects.covers)
-    if not scan and not _says_something(words, doubtful | invisible | clear):
+    read = doubtful | invisible | clear
+    if not scan and not _says_something(words, read):
         return found
-    if not scan and not doubtful.any():
-        return found
-    picture = _draw_page(page, words.shown[doubtful | (invisible & scan)])
+    picture = drawn(page, words.shown[read])
     if scan:
-        found["drawn invisibly"] = invisible & ~_find_inked(picture, words.shown)
-    looked = _find_visible(picture, words.shown, colours, doubtful)
+        found["drawn invisibly"] = invisible & ~inked(picture, words.shown)
+    looked = visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
     if (covered & looked).sum() >= FEWEST and not crowded:
         # Ink in its place may be another text's, drawn over what covers it.
         texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
-        looked &= ~covered | _find_changes(page, picture, words.shown, doubtful | (invisible & scan), texts)
+        looked &= ~covered | changes(page, picture, words.shown, read, texts, activate)
     if _says_something(words, doubtful & ~looked):
         looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
     found["covered"] = covered & ~looked
+    read &= np.logical_or.reduce(list(found.values()))
+    if read.any():
+        pictures = _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
+        printed = read_by_ocr(picture, words.shown, read & pictures, ON_PICTURE)
+        printed |= read_by_ocr(picture, words.shown, read & ~pictures, ON_OUTLINES)
+        found = {kind: mask & ~printed for kind, mask in found.items()}
+    return found
+
+
+def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
+    """Which of these words leave no trace on the page: it looks the same when no text is drawn. bool (n,)."""
+    before = drawn(page, words.shown[rows])
+    found: np.ndarray = rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
+    return found
+
+
+def _under_annotations(page: pypdfium2.PdfPage, own: np.ndarray) -> np.ndarray:
+    """Which words lie under an annotation that is drawn, bool (n,): links and pop-ups are not."""
+    areas: list[tuple[float, ...]] = []
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
+        annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+        if not annotation:
+            continue
+        if pdfium.FPDFAnnot_GetSubtype(annotation) not in (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP):
+            edges = pdfium.FS_RECTF()
+            if pdfium.FPDFAnnot_GetRect(annotation, edges):
+                low, high = sorted((edges.bottom, edges.top))
+                areas.append((edges.left, low, edges.right, high, 0, 0, 0, 0))
+        pdfium.FPDFPage_CloseAnnot(annotation)
+    return _within_some(own, areas)
+
+
+def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.ndarray:
+    """Which words are set in a font whose letters are drawings, bool (n,): they may be empty ones."""
+    handle, name = ctypes.cast(textpage.raw, ctypes.c_void_p).value, ctypes.create_string_buffer(8)
+    place = ctypes.addressof(name)
+
+    def nameless(row: int) -> bool:
+        return _font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1
+
+    found = np.zeros(len(characters), bool)
+    if any(nameless(row) for row in range(0, len(characters), SAMPLE)):
+        found[:] = [nameless(row) for row in range(len(characters))]
     return found
 
 
@@ -216,11 +279,6 @@ def _find_doubtful(
     return covered, alike
 
 
-def _distance(colours: np.ndarray, other: np.ndarray) -> np.ndarray:
-    largest: np.ndarray = np.abs(colours.astype(np.int16) - other.astype(np.int16)).max(axis=-1)
-    return largest
-
-
 def _fills_page(page: pypdfium2.PdfPage, covers: list[tuple[float, ...]]) -> bool:
     """Whether pictures make up most of the page, in one piece or in strips: a scan."""
     width, height = page.get_size()
@@ -228,80 +286,7 @@ def _fills_page(page: pypdfium2.PdfPage, covers: list[tuple[float, ...]]) -> boo
     return bool(area >= FILLS_PAGE * width * height)
 
 
-# -- pixels -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Picture:
-    pixels: np.ndarray  # uint8 (height, width, 3)
-    scale: float  # pixels per point
-    left: float  # points: where on the page the picture begins
-    top: float
-
-    def under(self, box: np.ndarray) -> np.ndarray:
-        """The pixels in a word's box, int16 (k, 3); none where the box lies outside."""
-        x0, y0, x1, y1 = ((box - [self.left, self.top, self.left, self.top]) * self.scale).tolist()
-        left, top = max(int(x0), 0), max(int(y0), 0)
-        part = self.pixels[top : max(int(y1 + 1), top), left : max(int(x1 + 1), left)]
-        return part.reshape(-1, 3).astype(np.int16)
-
-
-def _draw_page(page: pypdfium2.PdfPage, boxes: np.ndarray) -> _Picture:
-    """The part of the page that holds these boxes: most of what a page costs to draw is outside."""
-    width, height = page.get_size()
-    left, top = (max(0.0, float(edge) - 2) for edge in boxes[:, :2].min(axis=0))
-    right, bottom = (
-        max(0.0, far - float(edge) - 2) for far, edge in zip((width, height), boxes[:, 2:].max(0), strict=True)
-    )
-    if left + right >= width - 1 or top + bottom >= height - 1:  # boxes beside the page
-        left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
-    scale = min(SCALE, 3000 / max(width, height, 1.0))
-    bitmap = page.render(scale=scale, crop=(left, bottom, right, top), rev_byteorder=True)
-    try:
-        return _Picture(np.array(bitmap.to_numpy()[:, :, :3]), scale, left, top)
-    finally:
-        bitmap.close()
-
-
-def _find_visible(picture: _Picture, shown: np.ndarray, colours: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Which of the words stand out from their background in their own colour: bool (n,)."""
-    found = np.zeros(len(shown), bool)
-    for row in np.flatnonzero(rows).tolist():
-        under = picture.under(shown[row])
-        if not len(under):
-            continue
-        background = np.median(under, axis=0)  # letters cover less than half of their box
-        apart = int(_distance(background, colours[row]))
-        nearest = int(_distance(under, colours[row]).min())
-        found[row] = apart >= CONTRAST and nearest < INK * apart
-    return found
-
-
-def _find_inked(picture: _Picture, shown: np.ndarray) -> np.ndarray:
-    """Which words have something printed in their place, bool (n,): what OCR has read there."""
-    found = np.zeros(len(shown), bool)
-    for row in range(len(shown)):
-        under = picture.under(shown[row])
-        found[row] = len(under) > 0 and int((under.max(axis=0) - under.min(axis=0)).max()) >= CONTRAST
-    return found
-
-
-def _find_changes(
-    page: pypdfium2.PdfPage, before: _Picture, shown: np.ndarray, rows: np.ndarray, addresses: set[int]
-) -> np.ndarray:
-    """Where the page looks different without these text objects: bool (n,), one per word."""
-    for address in addresses:
-        activate(address, 0)
-    try:
-        after = _draw_page(page, shown[rows])
-    finally:
-        for address in addresses:
-            activate(address, 1)
-    pairs = ((before.under(box), after.under(box)) for box in shown)
-    return np.array([bool(len(one)) and int(np.abs(one - two).max()) >= CONTRAST for one, two in pairs])
-
-
-WHITE = 225  # of 255: the least channel of a colour that white paper may swallow
+WHITE = 255 - CONTRAST  # of 255: the least channel of a colour that white paper may swallow
 OPAQUE, CLEAR = 230, 40  # of 255: alpha of what covers, and of what is as good as not there
 DEEPEST = 6  # forms within forms
 COVERING = 4.0  # points: what is narrower hides no line of text
@@ -325,6 +310,10 @@ _type_of = _direct(pdfium.FPDFPageObj_GetType, _integer, _address)
 _mode_of = _direct(pdfium.FPDFTextObj_GetTextRenderMode, _integer, _address)
 _fill_of = _direct(pdfium.FPDFPageObj_GetFillColor, _integer, _address, _address, _address, _address, _address)
 _stroke_of = _direct(pdfium.FPDFPageObj_GetStrokeColor, _integer, _address, _address, _address, _address, _address)
+_width_of = _direct(pdfium.FPDFPageObj_GetStrokeWidth, _integer, _address, _address)
+_font_info = _direct(
+    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
+)
 _draw_mode = _direct(pdfium.FPDFPath_GetDrawMode, _integer, _address, _address, _address)
 bounds_of = _direct(pdfium.FPDFPageObj_GetBounds, _integer, _address, _address, _address, _address, _address)
 _matrix_of = _direct(pdfium.FPDFPageObj_GetMatrix, _integer, _address, _address)
@@ -374,6 +363,9 @@ def _gather(
             known = (_stroke_of if mode in (1, 5) else _fill_of)(address, *channels)
             values = read() if known else _BLACK  # a pattern has no one colour
             texts[address] = order, mode, values
+            if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
+                box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
+                found.covers.append((*box, order, *values[:3]))
             if mode in INVISIBLE or values[3] < CLEAR or (values[0] >= WHITE <= values[1] and values[2] >= WHITE):
                 found.suspicious = True
         elif kind in (_PATH, _IMAGE, _SHADING):
@@ -385,9 +377,13 @@ def _gather(
             picture = kind != _PATH
             if picture or (_draw_mode(address, place, place + 4) and colour[0] and _fill_of(address, *channels)):
                 red, green, blue, alpha = (-999, -999, -999, 255) if picture else colour.tolist()
-                if alpha >= OPAQUE:
-                    box = _transform_box((left, bottom, right, top), matrix)
-                    found.covers.append((*box, order, red, green, blue))
+            elif _draws_thick_lines(address, place, edge, least) and _stroke_of(address, *channels):
+                red, green, blue, alpha = colour.tolist()
+            else:
+                continue
+            if alpha >= OPAQUE:
+                box = _transform_box((left, bottom, right, top), matrix)
+                found.covers.append((*box, order, red, green, blue))
         elif kind == _FORM and depth < DEEPEST:
             _matrix_of(address, edge)
             found.count = order
@@ -395,6 +391,13 @@ def _gather(
             _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1)
             order = found.count
     found.count = order
+
+
+def _draws_thick_lines(address: int, place: int, edge: int, least: float) -> bool:
+    """Whether the path's line is as wide as what covers a word. Writes where `place` and `edge` point."""
+    if not (_draw_mode(address, place, place + 4) and ctypes.c_int.from_address(place + 4).value):
+        return False
+    return bool(_width_of(address, edge)) and ctypes.c_float.from_address(edge).value >= least
 
 
 def _scale_factor(matrix: np.ndarray | None) -> float:

@@ -16,11 +16,14 @@ _LINE_END = re.compile(f"[\r\n]+|(?<={SOFT_HYPHEN})")
 
 @dataclass(frozen=True, eq=False)
 class RawPage:
-    """One page as pdfium gives it. Rows of the line arrays are physical lines, in pdfium's order."""
+    """One page as pdfium gives it. Rows of the line arrays are physical lines, in pdfium's order.
+
+    Places are those of the page turned so that most of its text runs from left to right: `turn` says how far.
+    """
 
     number: int  # from 1
     label: str  # as printed; str(number) when the file gives none
-    width: float  # points, as shown
+    width: float  # points
     height: float
     text: str  # raw characters: "\r\n" between lines, SOFT_HYPHEN for some line-break hyphens
     words: np.ndarray  # int32 (n, 2): raw offsets, start and end
@@ -29,8 +32,20 @@ class RawPage:
     sizes: np.ndarray  # float32 (m, 2): type size in points of each line's first and last character
     bold: np.ndarray  # bool (m, 2): is the first, the last character bold?
     upright: np.ndarray  # bool (m,): False for text that runs up or down the page
+    turn: int = 0  # degrees, clockwise, from the page as a viewer shows it: 0, 90, 180, 270
     hidden: str = ""  # words that nobody can see, with a space between; not in `text` unless they were to be kept
     why_hidden: str = ""  # "covered, outside the page"
+    unmapped: float = 0.0  # share of the characters whose font does not say which letters they are
+
+    @property
+    def shown_size(self) -> tuple[float, float]:
+        """Width and height in points, as a viewer shows the page."""
+        return (self.height, self.width) if self.turn in (90, 270) else (self.width, self.height)
+
+    @property
+    def shown_boxes(self) -> np.ndarray:
+        """The words' boxes from the top left of the page as a viewer shows it, float32 (n, 4)."""
+        return turned(self.boxes, self.width, self.height, -self.turn % 360)
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,22 @@ class DocumentInfo:
     author: str = ""
     created: str = ""  # as in the file: "D:20200930..."
     outline: tuple[OutlineEntry, ...] = ()
+    layers_off: bool = False  # some layers are switched off: no viewer shows what stands in them
+    attachments: tuple[str, ...] = ()  # names of the files within the file
+    portfolio: bool = False  # the pages are a cover only; what counts are the attachments
     warnings: tuple[str, ...] = ()
+
+
+def turned(boxes: np.ndarray, width: float, height: float, degrees: int) -> np.ndarray:
+    """Boxes x0, y0, x1, y1 of a page of this size when the page is turned clockwise by 0, 90, 180 or 270 degrees."""
+    x0, y0, x1, y1 = boxes.T
+    if degrees == 90:
+        return np.stack([height - y1, x0, height - y0, x1], axis=1)
+    if degrees == 180:
+        return np.stack([width - x1, height - y1, width - x0, height - y0], axis=1)
+    if degrees == 270:
+        return np.stack([y0, width - x1, y1, width - x0], axis=1)
+    return boxes
 
 
 def empty_page(number: int, label: str) -> RawPage:
@@ -74,8 +104,8 @@ def word_spans(text: str) -> np.ndarray:
     return np.array([match.span() for match in _WORD.finditer(text)], np.int32).reshape(-1, 2)
 
 
-def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Physical lines as ranges of words, int32 (m, 2).
+def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray, upright: np.ndarray) -> np.ndarray:
+    """Physical lines as ranges of words, int32 (m, 2). `upright`: bool (n,), False for words that run up or down.
 
     A soft hyphen ends a line, though pdfium writes no break; so does a word wholly above or below the one before it.
     """
@@ -83,7 +113,14 @@ def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray) -> np.ndarra
         return np.zeros((0, 2), np.int32)
     ends = np.array([match.end() for match in _LINE_END.finditer(text)], np.int32)
     of_word = np.searchsorted(ends, words[:, 0], side="right")
-    between = np.maximum(boxes[1:, 1], boxes[:-1, 1]) - np.minimum(boxes[1:, 3], boxes[:-1, 3])
-    apart = between > 0.5 * np.minimum(boxes[1:, 3] - boxes[1:, 1], boxes[:-1, 3] - boxes[:-1, 1])
+    apart = np.where(upright[1:], _apart(boxes[:, 1], boxes[:, 3]), _apart(boxes[:, 0], boxes[:, 2]))
+    apart |= upright[1:] != upright[:-1]
     firsts = np.flatnonzero(np.append(True, (np.diff(of_word) > 0) | apart))
     return np.stack([firsts, np.append(firsts[1:], len(words))], axis=1).astype(np.int32)
+
+
+def _apart(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether each extent lies wholly beside the one before it, bool (n - 1,)."""
+    between = np.maximum(low[1:], low[:-1]) - np.minimum(high[1:], high[:-1])
+    found: np.ndarray = between > 0.5 * np.minimum(high[1:] - low[1:], high[:-1] - low[:-1])
+    return found

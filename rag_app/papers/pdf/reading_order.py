@@ -7,6 +7,7 @@ those who look for them in the raw text.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ import numpy as np
 from rag_app.papers.pdf.raw_page import RawPage
 
 _FEWEST = 8  # rows that jump the gutter before the order counts as broken
+_FEWEST_WORDS = 3.5  # of a line in one of several columns, on average: cells of tables hold fewer
 _WIDEST_LABEL = 0.22  # of the page's width: a side of a row narrower than that may be a cell of a table
 
 
@@ -33,23 +35,40 @@ class _Row:
 
 def sort_reading_order(page: RawPage) -> RawPage:
     """The page itself, or the same page with text, words and lines in the order of its columns."""
-    if not _may_jump(page):
+    if _runs_upward(page):
+        rows = _rows(page)
+        return _rebuild_page(page, sorted(rows, key=lambda row: (round((row.top + row.bottom) / 2 / 4), row.x0)))
+    two, more = _may_jump(page)
+    if not two and not more:
         return page
     rows = _rows(page)
-    gutter = _find_gutter(page, rows)
-    if gutter is None:
+    gutter = _find_gutter(page, rows) if two else None
+    gutters = [gutter] if gutter is not None else _gutters(page, rows) if more else []
+    if not gutters:
         return page
-    return _rebuild_page(page, _sort_rows(_split_rows(page, rows, gutter), gutter))
+    for one in gutters:
+        rows = _split_rows(page, rows, one)
+    return _rebuild_page(page, _sort_rows(rows, gutters))
 
 
-def _may_jump(page: RawPage) -> bool:
-    """A quick look at all words at once, since nearly every page is in order."""
+def _runs_upward(page: RawPage) -> bool:
+    """Whether line after line stands above the one before it, as pdfium tells some pages that are turned."""
+    if not page.turn or len(page.lines) < 3:
+        return False
+    firsts = page.boxes[page.lines[:, 0]]
+    up = firsts[1:, 3] <= firsts[:-1, 1] + 0.3 * (firsts[1:, 3] - firsts[1:, 1])
+    return bool(up.sum() > 0.5 * len(up))
+
+
+def _may_jump(page: RawPage) -> tuple[bool, bool]:
+    """A quick look at all words at once, since nearly every page is in order: over the middle, over two gutters."""
     one, two = page.boxes[:-1], page.boxes[1:]
     middle = (one[:, 2] + two[:, 0]) / 2
     level = np.minimum(one[:, 3], two[:, 3]) > np.maximum(one[:, 1], two[:, 1])
-    jumps = level & (two[:, 0] > one[:, 2]) & (middle > 0.38 * page.width) & (middle < 0.62 * page.width)
-    wide = two[:, 0] - one[:, 2] > 0.01 * page.width
-    return bool((jumps & wide).sum() >= _FEWEST)
+    jumps = level & (two[:, 0] - one[:, 2] > 0.01 * page.width)
+    within = jumps & (middle > 0.38 * page.width) & (middle < 0.62 * page.width)
+    left, right = jumps & (middle < 0.42 * page.width), jumps & (middle > 0.58 * page.width)
+    return bool(within.sum() >= _FEWEST), bool(left.sum() >= _FEWEST and right.sum() >= _FEWEST)
 
 
 def _rows(page: RawPage) -> list[_Row]:
@@ -105,6 +124,49 @@ def _is_column_pair(page: RawPage, x0: float, x1: float, y0: float, y1: float) -
     return middle and x1 < y0 and min(x1 - x0, y1 - y0) > _WIDEST_LABEL * page.width
 
 
+def _gutters(page: RawPage, rows: list[_Row]) -> list[float]:
+    """The strips between three or four columns of prose that the lines are drawn across; empty where there are none."""
+    lines = _level_lines(page, rows)
+    cells = [line for line in lines if len(line) >= 3]
+    if len(cells) < _FEWEST or len(cells) < 0.3 * len(lines):
+        return []
+    count = Counter(len(line) for line in cells).most_common(1)[0][0]
+    regular = [line for line in cells if len(line) == count]
+    words = sum(number for line in regular for _, _, number in line) / (count * len(regular))
+    if count > 4 or len(regular) < 0.5 * len(cells) or words < _FEWEST_WORDS:
+        return []
+    gutters = []
+    for at in range(1, count):
+        left = float(np.quantile([line[at - 1][1] for line in regular], 0.9))
+        right = float(np.quantile([line[at][0] for line in regular], 0.1))
+        if left >= right:
+            return []
+        gutters.append((left + right) / 2)
+    return gutters
+
+
+def _level_lines(page: RawPage, rows: list[_Row]) -> list[list[tuple[float, float, int]]]:
+    """The pieces of each line between wide gaps: left, right edge, and how many words; rows beside each other join."""
+    lines: list[list[tuple[float, float, int]]] = []
+    above: _Row | None = None
+    for row in rows:
+        boxes = page.boxes[row.first : row.end]
+        cuts = np.flatnonzero(boxes[1:, 0] - boxes[:-1, 2] > 0.9 * max(row.size)) + 1
+        pieces = [
+            (float(boxes[first, 0]), float(boxes[end - 1, 2]), int(end - first))
+            for first, end in zip([0, *cuts], [*cuts, len(boxes)], strict=True)
+        ]
+        level = above is not None and min(above.bottom, row.bottom) - max(above.top, row.top) > 0.5 * (
+            min(above.bottom - above.top, row.bottom - row.top)
+        )
+        if level and lines[-1][-1][1] < row.x0:
+            lines[-1] += pieces
+        else:
+            lines.append(pieces)
+        above = row
+    return lines
+
+
 def _split_rows(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     """Rows that reach over the gutter without a word upon it, cut where they cross it."""
     parts: list[_Row] = []
@@ -121,17 +183,21 @@ def _split_rows(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
     return parts
 
 
-def _sort_rows(rows: list[_Row], gutter: float) -> list[_Row]:
-    """Bands from top to bottom, parted by rows across both columns; in each the left column, then the right one."""
-    across = sorted((row for row in rows if row.x0 < gutter - 5 and row.x1 > gutter + 5), key=lambda row: row.top)
-    sides = [row for row in rows if row not in across]
+def _sort_rows(rows: list[_Row], gutters: list[float]) -> list[_Row]:
+    """Bands from top to bottom, parted by rows across columns; in each the columns from left to right."""
+
+    def is_across(row: _Row) -> bool:
+        return any(row.x0 < gutter - 5 and row.x1 > gutter + 5 for gutter in gutters)
+
+    across = sorted((row for row in rows if is_across(row)), key=lambda row: row.top)
+    sides = [row for row in rows if not is_across(row)]
     found: list[_Row] = []
     for limit in [*across, None]:
         above = [row for row in sides if limit is None or row.top < limit.top]
         sides = [row for row in sides if row not in above]
         # Pieces of one line (superscripts) keep their order from left to right.
-        for side in (False, True):
-            column = [row for row in above if (row.x0 >= gutter - 5) == side]
+        for side in range(len(gutters) + 1):
+            column = [row for row in above if sum(row.x0 >= gutter - 5 for gutter in gutters) == side]
             found += sorted(column, key=lambda row: (round((row.top + row.bottom) / 2 / 4), row.x0))
         if limit is not None:
             found.append(limit)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from mcp.server.transport_security import TransportSecuritySettings
 
-from rag_app.server.api.errors import handle_errors
-from rag_app.server.api.library import Interfaces
+from rag_app.server.api.errors import ApiError, error_response, handle_errors
+from rag_app.server.api.library import Interfaces, caller_of
 from rag_app.server.api.limits import Limits
+from rag_app.server.api.links import base_of
+from rag_app.server.api.mcp_tools import make_mcp
+from rag_app.server.api.openai_routes import openai_routes
 from rag_app.server.api.rest import PREFIX, rest_routes
 from rag_app.server.security.gate import Receive, Scope, Send, is_api
 from rag_app.settings import Settings
@@ -22,13 +27,25 @@ if TYPE_CHECKING:
 
 
 def make_api(
-    assistant: Assistant, settings: Settings, job: BuildJob, open_history: Callable[[str], History]
+    assistant: Assistant, settings: Settings, job: BuildJob, open_history: Callable[[str], History], origin: str
 ) -> FastAPI:
-    """The app. `open_history`: the conversations of a user."""
+    """The app. `open_history`: the conversations of a user. `origin`: where the server listens."""
+    # The guard in front of us has looked at host and origin, with our rules for proxies.
+    security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    mcp = make_mcp(assistant, base_of(settings, origin)).streamable_http_app(
+        streamable_http_path=MCP, stateless_http=True, transport_security=security
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with mcp.router.lifespan_context(mcp):
+            yield
+
     app = FastAPI(
+        lifespan=lifespan,
         title="rag-app",
         version=importlib.metadata.version("rag-app"),
-        summary="Ask a pile of papers; every claim of the answer opens the exact words on the exact page.",
+        summary="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -36,7 +53,13 @@ def make_api(
     handle_errors(app)
     shared = Interfaces(assistant, settings, job, open_history, Limits(settings.api_rate, settings.api_at_once))
     app.include_router(rest_routes(shared))
+    app.include_router(openai_routes(shared))
+    app.router.routes.extend(mcp.routes)
+    app.state.limits = shared.limits
     return app
+
+
+MCP = "/mcp"
 
 
 class ApiMiddleware:
@@ -51,5 +74,11 @@ class ApiMiddleware:
             async with self._api.router.lifespan_context(self._api):
                 return await self._page(scope, receive, send)
         path = scope["path"].removeprefix(scope.get("root_path", "") or "")
+        if path == MCP:  # no route of ours, so its requests are counted here
+            request = Request(scope)
+            try:
+                self._api.state.limits.count(caller_of(request))
+            except ApiError as error:
+                return await error_response(path, error)(scope, receive, send)
         app = self._api if is_api(path) else self._page
         await app(scope, receive, send)

@@ -27,9 +27,13 @@ def base_of(settings: Settings, origin: str = "") -> str:
     """Where the page is: RAG_ROOT_PATH if a full URL, else below `origin`, else where the settings serve it."""
     if "://" in settings.root_path:
         return settings.root_path.rstrip("/")
-    secure = "s" if settings.tls_certificate else ""
-    here = origin or f"http{secure}://{_reachable(settings.host)}:{settings.port}"
+    here = origin or origin_of(settings.host, settings.port, settings.tls_certificate is not None)
     return f"{here}{urlsplit(settings.root_path).path.rstrip('/')}"
+
+
+def origin_of(host: str, port: int, secure: bool) -> str:
+    """The address of a server that listens there, as this machine reaches it."""
+    return f"http{'s' if secure else ''}://{_reachable(host)}:{port}"
 
 
 def _reachable(host: str) -> str:

@@ -146,3 +146,31 @@ class CheckShape(_Shape):
 class ChecksShape(_Shape):
     status: Literal["verified", "failed", "nothing to verify"]
     quotes: list[CheckShape]
+
+
+class _Lenient(BaseModel):
+    """Clients send many fields that mean nothing here, such as temperature."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field(max_length=200)
+    stream: bool | None = None
+
+
+class ChatBody(_Lenient):
+    messages: list[dict[str, Any]] = Field(min_length=1, max_length=2_000)
+    n: int | None = None
+    stream_options: dict[str, Any] | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool((self.stream_options or {}).get("include_usage"))
+
+
+class ResponseBody(_Lenient):
+    input: str | list[dict[str, Any]] = Field(min_length=1)
+    previous_response_id: str | None = Field(None, max_length=200)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [{"role": "user", "content": self.input}] if isinstance(self.input, str) else self.input

@@ -108,10 +108,10 @@ class ConversationPanel:
         except HistoryFault as error:
             return f'<p class="problem">{escape_html(str(error))}</p>'
 
-    def handle_action(self, wish: str, conversation: Conversation) -> None:
+    def handle_action(self, action: str, conversation: Conversation) -> None:
         """What was pressed in the page: {"do", "id", "text", …}. What cannot be done is left undone."""
         try:
-            value: dict[str, Any] = json.loads(wish)
+            value: dict[str, Any] = json.loads(action)
             name, id, text = str(value["do"]), str(value.get("id", "")), str(value.get("text", ""))
             if name == "open":
                 self.open(conversation, id)

@@ -22,7 +22,7 @@ class MapSource(PageSource, Protocol):
     def map(self) -> LibraryMap: ...
 
 
-def map_json(library: MapSource, shelf: OpaqueIds, history: History) -> dict[str, Any]:
+def map_json(library: MapSource, ids: OpaqueIds, history: History) -> dict[str, Any]:
     """Groups in the order of their size, and a point for each paper; its "pages" are [number, times quoted].
 
     "problem" says why there is nothing to show.
@@ -44,7 +44,7 @@ def map_json(library: MapSource, shelf: OpaqueIds, history: History) -> dict[str
         "groups": sorted(sizes, key=lambda group: (-sizes[group], group)),
         "points": [
             {
-                "paper": shelf.name_paper(point.paper),
+                "paper": ids.name_paper(point.paper),
                 "title": point.title or point.paper,
                 "name": point.name,
                 "group": point.group,
@@ -72,12 +72,12 @@ def _most_cited(pages: dict[int, int]) -> list[list[int]]:
     return [[page, pages[page]] for page in sorted(most)]
 
 
-def map_routes(library: MapSource, shelf: OpaqueIds, history: History) -> APIRouter:
+def map_routes(library: MapSource, ids: OpaqueIds, history: History) -> APIRouter:
     """The route that the map is fetched from."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/map")
     def get_map() -> JSONResponse:
-        return JSONResponse(map_json(library, shelf, history), headers={"Cache-Control": "no-store"})
+        return JSONResponse(map_json(library, ids, history), headers={"Cache-Control": "no-store"})
 
     return routes

@@ -49,15 +49,15 @@ class PerUserPages:
 
     def __init__(self, make: Callable[[str], FastAPI]) -> None:
         self._make = make
-        self._houses = {"": _UserPage(make(""))}  # the page of whoever needs no log-in, there from the start
+        self._pages = {"": _UserPage(make(""))}  # the page of whoever needs no log-in, there from the start
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._handle_lifespan(receive, send)
-        house = await self._page_of(scope.get("user", ""))
+        page = await self._page_of(scope.get("user", ""))
         try:
-            await house.app(scope, receive, send)
+            await page.app(scope, receive, send)
         except RequestTimeout:
             raise
         except Exception as error:  # the web library has answered 500 to a request that no page of ours makes
@@ -66,37 +66,37 @@ class PerUserPages:
             _log.debug("it came from here", exc_info=error)
 
     async def _page_of(self, user: str) -> _UserPage:
-        if user in self._houses:
-            return self._houses[user]
+        if user in self._pages:
+            return self._pages[user]
         async with self._making:
-            if user not in self._houses:
-                house = _UserPage(await asyncio.to_thread(self._make, user))
-                await self._open(house)
-                self._houses[user] = house
+            if user not in self._pages:
+                page = _UserPage(await asyncio.to_thread(self._make, user))
+                await self._open(page)
+                self._pages[user] = page
                 threads = anyio.to_thread.current_default_thread_limiter()
                 threads.total_tokens = min(MOST_THREADS, threads.total_tokens + THREADS_PER_USER)
-            return self._houses[user]
+            return self._pages[user]
 
-    async def _open(self, house: _UserPage) -> None:
+    async def _open(self, page: _UserPage) -> None:
         """A task of its own holds the page open, since it has to be closed by the task that opened it."""
-        house.task = asyncio.create_task(house.run_lifespan())
-        ready = asyncio.create_task(house.ready.wait())
-        await asyncio.wait({house.task, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if house.task.done():
+        page.task = asyncio.create_task(page.run_lifespan())
+        ready = asyncio.create_task(page.ready.wait())
+        await asyncio.wait({page.task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if page.task.done():
             ready.cancel()
-            house.task.result()  # raises what kept it from opening
+            page.task.result()  # raises what kept it from opening
 
     async def _handle_lifespan(self, receive: Receive, send: Send) -> None:
         message: Message = await receive()
-        await self._open(self._houses[""])
+        await self._open(self._pages[""])
         await send({"type": "lifespan.startup.complete"})
         while message["type"] != "lifespan.shutdown":
             message = await receive()
-        for house in self._houses.values():
-            house.end.set()
-            if house.task is not None:
+        for page in self._pages.values():
+            page.end.set()
+            if page.task is not None:
                 with suppress(Exception):  # the process ends in any case
-                    await house.task
+                    await page.task
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -253,42 +253,42 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 _KINDS = {".pdf": "application/pdf"}
 
 
-def reading_routes(shelf: OpaqueIds) -> APIRouter:
+def reading_routes(ids: OpaqueIds) -> APIRouter:
     """The routes of the reading pane: a place, a page, its picture, the file."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
 
     @routes.get("/place/{name}")
     def place(name: str) -> JSONResponse:
-        citation = find_or_404(lambda: shelf.place(name))
-        return _json_response(find_or_404(lambda: shelf.describe_page(citation.paper, citation.page, citation)))
+        citation = find_or_404(lambda: ids.place(name))
+        return _json_response(find_or_404(lambda: ids.describe_page(citation.paper, citation.page, citation)))
 
     @routes.get("/at")
     def at(paper: str, page: int = 1, words: str = "") -> JSONResponse:
         # An address that was given to another program: by the paper's own name, since it has to last.
-        return _json_response(find_or_404(lambda: shelf.describe_words(paper, page, words[:LONGEST_WORDS])))
+        return _json_response(find_or_404(lambda: ids.describe_words(paper, page, words[:LONGEST_WORDS])))
 
     @routes.get("/paper/{name}/{number:int}")
     def page(name: str, number: int) -> JSONResponse:
-        return _json_response(find_or_404(lambda: shelf.describe_page(shelf.paper(name), number)))
+        return _json_response(find_or_404(lambda: ids.describe_page(ids.paper(name), number)))
 
     @routes.get("/paper/{name}/{number:int}/picture")
     def picture(name: str, number: int, request: Request, scale: float = SCALES[1], version: str = "") -> Response:
         wanted = min(SCALES, key=lambda allowed: abs(allowed - scale))
-        data, tag = find_or_404(lambda: shelf.picture(shelf.paper(name), number, wanted))
-        headers = {"ETag": f'"{tag}"', **cache_control(shelf, name, version)}
+        data, tag = find_or_404(lambda: ids.picture(ids.paper(name), number, wanted))
+        headers = {"ETag": f'"{tag}"', **cache_control(ids, name, version)}
         if f'"{tag}"' in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(data, media_type="image/png", headers=headers)
 
     @routes.get("/paper/{name}/{number:int}/file")
     def file(name: str, number: int) -> FileResponse:
-        path = find_or_404(lambda: shelf.path(shelf.paper(name)))
+        path = find_or_404(lambda: ids.path(ids.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:
-        text, form, file_name = find_or_404(lambda: shelf.export_answer(name, suffix))
+        text, form, file_name = find_or_404(lambda: ids.export_answer(name, suffix))
         headers = {"Content-Disposition": f'attachment; filename="{file_name}"', "Cache-Control": "no-store"}
         return Response(text.encode("utf-8", "replace"), media_type=form.media_type, headers=headers)
 

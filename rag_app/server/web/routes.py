@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 
 FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
-Growing = Callable[["OpaqueIds"], APIRouter]
+LibraryRoutes = Callable[["OpaqueIds"], APIRouter]
 
 
 def library_routes(
-    arrivals: Uploads,
+    uploads: Uploads,
     assistant: Assistant,
     settings: Settings,
     reader: ReaderNote,
     history: History,
     shared: Callable[[], bool] = lambda: False,
-) -> Growing:
+) -> LibraryRoutes:
     """What makes the routes of adding and of settings, once it is given the papers' names on the page.
 
     `shared`: whether several users have the page, none of whom chooses the reader for the others.
     """
 
-    def make_routes(shelf: OpaqueIds) -> APIRouter:
+    def make_routes(ids: OpaqueIds) -> APIRouter:
         routes = APIRouter()
-        routes.include_router(upload_routes(arrivals, shelf))
+        routes.include_router(upload_routes(uploads, ids))
         routes.include_router(settings_routes(SettingsPanel(assistant, settings, reader, history), shared))
         routes.include_router(export_routes(assistant, history))
         return routes

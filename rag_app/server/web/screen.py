@@ -30,7 +30,7 @@ from rag_app.server.web.markdown import MATH_DELIMITERS
 from rag_app.server.web.news import news_routes
 from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
-from rag_app.server.web.routes import Growing, library_head
+from rag_app.server.web.routes import LibraryRoutes, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
 from rag_app.server.web.tried_questions import TriedQuestions
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
@@ -104,16 +104,14 @@ class Screen:
     """The handlers behind the page. Every one of them is private to the page."""
 
     def __init__(
-        self, assistant: Assistant, shelf: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History
+        self, assistant: Assistant, ids: OpaqueIds, job: BuildJob, reader: ReaderNoteLike, history: History
     ) -> None:
         self.assistant = assistant
-        self.shelf = shelf
+        self.ids = ids
         self.job = job
         self.reader = reader
         self.tried = TriedQuestions(assistant)
-        self.asking = TurnHandler(
-            assistant, shelf, reader, ConversationPanel(history, shelf.name_place, shelf.name_answer)
-        )
+        self.asking = TurnHandler(assistant, ids, reader, ConversationPanel(history, ids.name_place, ids.name_answer))
 
     # -- conversation -------------------------------------------------------------------------------------------
 
@@ -141,9 +139,9 @@ class Screen:
         """Compare again, with the papers and aspects as the user has corrected them."""
         yield from _updates(self.asking.correct(self._conversation(request), papers, aspects), request)
 
-    def handle_action(self, wish: str, request: gr.Request) -> tuple[Any, Any]:
+    def handle_action(self, action: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
-        messages, _, rows = _update(self.asking.handle_action(self._conversation(request), wish))
+        messages, _, rows = _update(self.asking.handle_action(self._conversation(request), action))
         return messages, rows
 
     def stop(self, kept: str, request: gr.Request) -> None:
@@ -191,21 +189,21 @@ class Screen:
             rows = self.assistant.papers()
             status = status_html(self.assistant.status(), self.job, len(rows))
         except RagError as error:
-            return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.shelf.name_place), gr.skip()
-        listed = paper_list_html(rows, self.shelf.name_paper)
+            return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.ids.name_place), gr.skip()
+        listed = paper_list_html(rows, self.ids.name_paper)
         changed, conversation.seen = listed != conversation.seen, listed
         return (listed if changed else gr.skip()), status, self.reader.html()
 
     def open(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
         """A tab was opened, or loaded again: then `kept` is the conversation that it was in."""
         conversation = self._conversation(request)
-        conversation.seen, talks = "", self.asking.talks
-        talks.open(conversation, kept)
+        conversation.seen, panel = "", self.asking.panel
+        panel.open(conversation, kept)
         messages: Any = conversation.messages()
         chat = gr.update(value=messages, examples=self._examples())
         looked = self.refresh_library(request)
         conversation.seen_examples = f"{self.job.running}{self.tried.changes}{conversation.seen}"
-        return (*looked, chat, talks.rows(conversation))
+        return (*looked, chat, panel.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
         """Bring the index up to date, in the background."""
@@ -241,16 +239,16 @@ def mount_screen(
     reader: ReaderNoteLike,
     history: History,
     root_path: str,
-    growing: Growing,
+    make_library_routes: LibraryRoutes,
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
-    shelf = OpaqueIds(assistant)
-    app.include_router(map_routes(assistant, shelf, history))
-    app.include_router(viewer_routes(assistant, shelf))
-    app.include_router(reading_routes(shelf))
-    app.include_router(growing(shelf))
-    screen = Screen(assistant, shelf, job, reader, history)
-    app.include_router(news_routes(assistant, job, screen.asking.talks.runs, reader, lambda: screen.tried.changes))
+    ids = OpaqueIds(assistant)
+    app.include_router(map_routes(assistant, ids, history))
+    app.include_router(viewer_routes(assistant, ids))
+    app.include_router(reading_routes(ids))
+    app.include_router(make_library_routes(ids))
+    screen = Screen(assistant, ids, job, reader, history)
+    app.include_router(news_routes(assistant, job, screen.asking.panel.runs, reader, lambda: screen.tried.changes))
     gr.mount_gradio_app(
         app,
         _layout(screen),
@@ -298,7 +296,7 @@ def _layout(screen: Screen) -> Any:
                 with gr.Column(elem_id="history"):
                     _own_html(static_text("history.html"))
                     kept = _own_html(elem_id="history-rows")
-                    wish = gr.Button("wish", elem_id="wish")
+                    action = gr.Button("action", elem_id="action")
                     resume = gr.Button("resume", elem_id="resume")
                 with gr.Column(elem_id="build"):
                     status = _own_html(elem_id="build-status")
@@ -316,7 +314,7 @@ def _layout(screen: Screen) -> Any:
             with gr.Column(elem_id="reading"):
                 _own_html(static_text("reading.html"))
         _wire(screen, page, ticked, said, rows, status, rebuild, reader, chat, box, kept, plan)
-        _wire_conversations(screen, page, said, wish, resume, chat, box, kept, plan, [rows, status, reader])
+        _wire_conversations(screen, page, said, action, resume, chat, box, kept, plan, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
 
@@ -325,7 +323,7 @@ def _wire_conversations(
     screen: Screen,
     page: gr.Blocks,
     said: Any,
-    wish: Any,
+    action: Any,
     resume: Any,
     chat: Any,
     box: Any,
@@ -334,9 +332,9 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
-    wished = wish.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.handle_action()]", **AT_ONCE)
+    acted = action.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.action()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
-    for shown in (wished.then, opened.then, resume.click):
+    for shown in (acted.then, opened.then, resume.click):
         resumed = shown(screen.resume, [said], turn, js=f"() => [{KEPT}]", **ANSWERING)
         resumed.then(screen.plan, None, plan[:3], **AT_ONCE)
 

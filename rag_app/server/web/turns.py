@@ -49,18 +49,18 @@ class ScreenUpdate:
 class TurnHandler:
     """The conversations of all tabs."""
 
-    def __init__(self, assistant: Assistant, shelf: OpaqueIds, reader: NamedReader, talks: ConversationPanel) -> None:
+    def __init__(self, assistant: Assistant, ids: OpaqueIds, reader: NamedReader, panel: ConversationPanel) -> None:
         self.assistant = assistant
-        self.shelf = shelf
+        self.ids = ids
         self.reader = reader
-        self.talks = talks
+        self.panel = panel
         self.sessions = Sessions()
 
     def conversation(self, session: str | None, kept: str = "") -> Conversation:
         """The conversation of the tab; one that lost its connection goes on in the one that it shows, `kept`."""
         conversation = self.sessions.of(session)
         if not conversation.id:
-            self.talks.open(conversation, kept)
+            self.panel.open(conversation, kept)
         return conversation
 
     def ask(self, conversation: Conversation, question: str, ticked: str) -> Iterator[ScreenUpdate]:
@@ -95,49 +95,49 @@ class TurnHandler:
 
     def resume(self, conversation: Conversation) -> Iterator[ScreenUpdate]:
         """The tab has opened a conversation: show the answer that is being made in it."""
-        run = self.talks.runs.of(conversation.id)
+        run = self.panel.runs.of(conversation.id)
         if run is not None:
             yield from self._watch_run(conversation, run)
         else:
             yield ScreenUpdate(conversation.messages(), answering=False)
 
-    def handle_action(self, conversation: Conversation, wish: str) -> ScreenUpdate:
+    def handle_action(self, conversation: Conversation, action: str) -> ScreenUpdate:
         """Something was pressed in the list of conversations or under an answer."""
         shown = conversation.id
-        self.talks.handle_action(wish, conversation)
+        self.panel.handle_action(action, conversation)
         if conversation.id != shown:
             conversation.watcher = None  # what is still coming belongs to the conversation that was left
-        return ScreenUpdate(conversation.messages(), rows=self.talks.rows(conversation))
+        return ScreenUpdate(conversation.messages(), rows=self.panel.rows(conversation))
 
     def stop(self, conversation: Conversation) -> None:
         """Stop the answer that is coming; what came stays."""
-        self.talks.runs.stop(conversation.id)
+        self.panel.runs.stop(conversation.id)
 
     def changed_rows(self, conversation: Conversation) -> str | None:
         """The list of conversations when an answer was begun or ended since the tab last asked for it."""
-        now = self.talks.runs.changes
+        now = self.panel.runs.changes
         changed, conversation.seen_runs = conversation.seen_runs != now, now
-        return self.talks.rows(conversation) if changed else None
+        return self.panel.rows(conversation) if changed else None
 
     def _run_turn(self, conversation: Conversation, question: str, said: str, begin: Begin) -> Iterator[ScreenUpdate]:
         """One turn: `said` is shown as the user's, `begin` answers, whether or not anybody watches."""
-        if self.talks.runs.of(conversation.id) is not None:
+        if self.panel.runs.of(conversation.id) is not None:
             yield ScreenUpdate(notice=translate("question.busy"))
             return
-        turn = self.talks.begin(conversation, said, progress_html("", translate("question.planning")))
-        run = self.talks.runs.begin(turn, said, lambda stop: self._answer(question, begin, stop), self.talks.keep)
+        turn = self.panel.begin(conversation, said, progress_html("", translate("question.planning")))
+        run = self.panel.runs.begin(turn, said, lambda stop: self._answer(question, begin, stop), self.panel.keep)
         yield ScreenUpdate(asked=True, answering=True)
         yield from self._watch_run(conversation, run)
 
     def _watch_run(self, conversation: Conversation, run: AnswerRun) -> Iterator[ScreenUpdate]:
         """Show an answer as it comes, until it has ended, the tab leaves it, or another handler of the tab does so."""
         me = conversation.watcher = object()
-        yield ScreenUpdate(conversation.messages(), answering=True, rows=self.talks.rows(conversation))
+        yield ScreenUpdate(conversation.messages(), answering=True, rows=self.panel.rows(conversation))
         for _ in run.watch(lambda: conversation.watcher is me):
             yield ScreenUpdate(conversation.messages())
         if conversation.watcher is me:
             conversation.watcher = None
-            yield ScreenUpdate(conversation.messages(), answering=False, rows=self.talks.rows(conversation))
+            yield ScreenUpdate(conversation.messages(), answering=False, rows=self.panel.rows(conversation))
 
     def _answer(self, question: str, begin: Begin, stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
         """What is shown meanwhile, and at last the answer."""
@@ -154,6 +154,6 @@ class TurnHandler:
 
     def _parse_ticked(self, names: str) -> list[str]:
         try:
-            return [self.shelf.paper(str(name)) for name in json.loads(names or "[]")]
+            return [self.ids.paper(str(name)) for name in json.loads(names or "[]")]
         except (KeyError, TypeError, ValueError) as error:
             raise QuestionError(translate("question.not-ticked")) from error

@@ -43,24 +43,24 @@ class PaperIds(Protocol):
     def name_paper(self, paper: str) -> str: ...
 
 
-def upload_routes(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> APIRouter:
+def upload_routes(uploads: Uploads, ids: OpaqueIds | PaperIds) -> APIRouter:
     """The routes of the library's side of the page; each answers with the whole state, as `state` makes it."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
-    actions = _actions(arrivals, shelf)
+    actions = _actions(uploads, ids)
 
     @routes.get("/state")
     def state() -> JSONResponse:
-        return json_response(_state(arrivals, shelf))
+        return json_response(_state(uploads, ids))
 
     @routes.post("/file")
     async def file(request: Request) -> JSONResponse:
         # In a header, since the body is the file itself; percent-encoded, since a header holds no Unicode.
         name = unquote(request.headers.get("x-file-name", ""), errors="replace")
         try:
-            row = arrivals.add_upload(await _receive_file(request, arrivals, name))
+            row = uploads.add_upload(await _receive_file(request, uploads, name))
         except RagError as error:
             raise HTTPException(422, str(error)) from error
-        return json_response({"row": _row(row, shelf)})
+        return json_response({"row": _row(row, ids)})
 
     @routes.post("/do/{name}")
     async def do(name: str, request: Request) -> JSONResponse:
@@ -74,47 +74,47 @@ def upload_routes(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> APIRouter:
             raise HTTPException(404, translate("adding.not-known")) from error
         except RagError as error:
             raise HTTPException(422, str(error)) from error
-        return json_response(_state(arrivals, shelf) | {"said": words})
+        return json_response(_state(uploads, ids) | {"said": words})
 
     return routes
 
 
-def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callable[[dict[str, Any]], str]]:
+def _actions(uploads: Uploads, ids: OpaqueIds | PaperIds) -> dict[str, Callable[[dict[str, Any]], str]]:
     """What can be done, by name. Each returns what is said about it; raises RagError, KeyError for an unknown paper."""
-    corpus = arrivals.corpus
+    corpus = uploads.corpus
 
     def fetch(value: dict[str, Any]) -> str:
-        arrivals.ask_arxiv(str(value.get("text", "")))
+        uploads.ask_arxiv(str(value.get("text", "")))
         return ""
 
     def try_again(value: dict[str, Any]) -> str:
-        arrivals.try_again(_number(value))
+        uploads.try_again(_number(value))
         return ""
 
     def forget(value: dict[str, Any]) -> str:
-        arrivals.forget(_number(value))
+        uploads.forget(_number(value))
         return ""
 
     def cancel(value: dict[str, Any]) -> str:
-        arrivals.cancel()
+        uploads.cancel()
         return translate("adding.stopped")
 
     def remove(value: dict[str, Any]) -> str:
-        paper = shelf.paper(str(value.get("paper", "")))
+        paper = ids.paper(str(value.get("paper", "")))
         kept = remove_paper(corpus, paper)
-        arrivals.forget_paper(paper)
-        arrivals.job.start(after_this_one=True)
+        uploads.forget_paper(paper)
+        uploads.job.start(after_this_one=True)
         digest = find_replacement_digest(corpus, kept)
         removed = translate("adding.removed", folder=REMOVED)
         return f"{removed} {translate('adding.digest-answers', digest=digest)}" if digest else removed
 
     def restore(value: dict[str, Any]) -> str:
         path = restore_paper(corpus, str(value.get("file", "")))
-        arrivals.add_upload(AddResult(path.name, "added", path.name))
+        uploads.add_upload(AddResult(path.name, "added", path.name))
         return translate("adding.is-back", name=path.name)
 
     def rebuild_all(value: dict[str, Any]) -> str:
-        if not arrivals.job.start(fresh=True):
+        if not uploads.job.start(fresh=True):
             return translate("build.runs-already")
         return translate("build.all-begun")
 
@@ -122,11 +122,11 @@ def _actions(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Callab
     return {action.__name__.replace("_", "-"): action for action in named}
 
 
-async def _receive_file(request: Request, arrivals: Uploads, name: str) -> AddResult:
+async def _receive_file(request: Request, uploads: Uploads, name: str) -> AddResult:
     """The body of the request as a file of the corpus folder. Raises CorpusError when it cannot be written."""
-    if arrivals.free_slots() < 1:
+    if uploads.free_slots() < 1:
         return AddResult(name[:200], "refused", problem=translate("adding.too-many", most=MOST_AT_ONCE))
-    incoming = await run_in_threadpool(IncomingFile, arrivals.corpus, name, LARGEST_PDF)
+    incoming = await run_in_threadpool(IncomingFile, uploads.corpus, name, LARGEST_PDF)
     try:
         async for piece in _pieces(request):
             await run_in_threadpool(incoming.write, piece)
@@ -148,33 +148,33 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-def _state(arrivals: Uploads, shelf: OpaqueIds | PaperIds) -> dict[str, Any]:
-    rows = arrivals.rows()
+def _state(uploads: Uploads, ids: OpaqueIds | PaperIds) -> dict[str, Any]:
+    rows = uploads.rows()
     removed: tuple[str, ...] = ()
     problem = ""
     try:
-        removed = removed_papers(arrivals.corpus)
+        removed = removed_papers(uploads.corpus)
     except CorpusError as error:
         problem = str(error)
     return {
-        "rows": [_row(row, shelf) for row in rows],
-        "summary": " · ".join(words for words in (arrivals.summary(), problem) if words),
+        "rows": [_row(row, ids) for row in rows],
+        "summary": " · ".join(words for words in (uploads.summary(), problem) if words),
         "busy": any(row.state in UNDERWAY for row in rows),
-        "building": arrivals.job.running,
+        "building": uploads.job.running,
         "removed": list(removed[:MOST_REMOVED_SHOWN]),
         "more_removed": max(0, len(removed) - MOST_REMOVED_SHOWN),
     }
 
 
-def _row(row: Upload, shelf: OpaqueIds | PaperIds) -> dict[str, Any]:
+def _row(row: Upload, ids: OpaqueIds | PaperIds) -> dict[str, Any]:
     """What the page shows of it: never a path, and the paper under its name on the page."""
     shown = asdict(row)
     return {
         **{name: shown[name] for name in ("id", "name", "state", "words", "size", "received")},
         "underway": row.state in UNDERWAY,
         "again": parse_arxiv_id(row.asked) is not None and row.state in ("failed", "cancelled"),
-        "opens": shelf.name_paper(row.paper) if row.state in ("in", "twice") and row.paper else "",
-        "removes": shelf.name_paper(row.paper) if row.state == "failed" and row.paper else "",
+        "opens": ids.name_paper(row.paper) if row.state in ("in", "twice") and row.paper else "",
+        "removes": ids.name_paper(row.paper) if row.state == "failed" and row.paper else "",
     }
 
 

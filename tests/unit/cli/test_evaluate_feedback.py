@@ -84,14 +84,14 @@ def library(tmp_path, index_home, monkeypatch, capsys):
 
 def rated(library, question, verdict, reason="", user=""):
     """Ask as the page does, and press a thumb. Returns the answer."""
-    talks, talk = (
+    panel, talk = (
         ConversationPanel(History(history_file(library.settings.index_folder, user)), lambda _: "place"),
         Conversation(),
     )
-    turn = talks.begin(talk, question, "")
+    turn = panel.begin(talk, question, "")
     answer = library.ask(question)
-    talks.keep(turn, answer)
-    talks.handle_action(json.dumps({"do": "rate", "id": turn.saved, "verdict": verdict, "text": reason}), talk)
+    panel.keep(turn, answer)
+    panel.handle_action(json.dumps({"do": "rate", "id": turn.saved, "verdict": verdict, "text": reason}), talk)
     assert f'class="thumb {verdict} chosen"' in turn.answer
     return answer
 

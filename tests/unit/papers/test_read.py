@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from rag_app.papers.read import read_paper
 from rag_app.records import Page, Reading
+from rag_app.text.characters import AS_PLAIN
 from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
@@ -303,7 +304,8 @@ def test_the_evidence_of_real_questions_is_in_what_is_searched() -> None:
     for question in _questions():
         for fact in question["facts"]:  # type: ignore[attr-defined]
             page = _reading(fact["paper"]).pages[fact["page"] - 1]
-            place = find_quote(fact["quote"], page.text)
+            # The file's quotes were taken from the raw characters, where "10¹⁸" is "1018".
+            place = find_quote(fact["quote"], page.text.translate(AS_PLAIN))
             assert place is not None, fact
             kinds = {block.kind for block in page.blocks if block.start < place[1] and block.end > place[0]}
             assert not kinds & {"bibliography", "furniture"}, (fact, kinds)

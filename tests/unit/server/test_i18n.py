@@ -28,15 +28,15 @@ from rag_app.server.web.language import in_language, language_for
 from rag_app.server.web.library_panel import paper_list_html
 
 PACKAGE = Path(__file__).resolve().parents[3] / "rag_app"
-STATIC = PACKAGE / "static"
-PAGE_MODULES = sorted(PACKAGE.glob("ui*.py"))
-CORE_MODULES = [path for path in PACKAGE.glob("*.py") if path not in PAGE_MODULES]
+STATIC = PACKAGE / "server" / "web" / "static"
+PAGE_MODULES = sorted([*(PACKAGE / "server").glob("*.py"), *(PACKAGE / "server" / "web").glob("*.py")])
+CORE_MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path not in PAGE_MODULES]
 PLACE = re.compile(r"\{(\w+)")
 KEY = re.compile(r"[a-z]+\.[a-z-]+")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Words of ours that nobody reads on the page: for who starts the program, for a proxy, for the log, or of a model.
 NOT_OF_THE_PAGE = {
-    "ui.py": (
+    "app.py": (
         "The page could not be served",
         "Passwords and papers go over",
         "cannot be used",
@@ -46,26 +46,17 @@ NOT_OF_THE_PAGE = {
         "Another page may",
         "The log above",
     ),
-    "ui_growing.py": ("Shelf",),
-    "ui_screen.py": ("False",),
-    "ui_safety.py": (
-        "Not served",
-        "Not found.",
-        "Too large.",
-        "Set RAG_ROOT_PATH",
-        "Leave RAG_HOST",
-        "Write an address",
-        "nobody needs to log in",
-    ),
-    "ui_stream.py": (
+    "routes.py": ("Shelf",),
+    "screen.py": ("False",),
+    "runs.py": (
         "Stopped. What had come",
         "It was stopped before",
         "What had come:",
         "Something went wrong",
         "the reader ended",
     ),
-    "ui_render.py": ("Not in these papers",),
-    "ui_arrivals.py": ("Asks arXiv",),
+    "render.py": ("Not in these papers",),
+    "uploads.py": ("Asks arXiv",),
 }
 # Two capitals or a capital and a blank: what a person would read. Code is neither.
 PROSE = re.compile(r"(?:^|[>\s“\"])[A-Z][a-z]+(?: [a-z]+){2,}|^[A-Z][a-z]+(?: [a-z]+)*[.:…]?$")
@@ -111,7 +102,7 @@ def test_chinese_is_chinese() -> None:
 
 
 def used_keys() -> set[str]:
-    texts = [path.read_text(encoding="utf-8") for path in PAGE_MODULES]
+    texts = [path.read_text(encoding="utf-8") for path in (PACKAGE / "server").rglob("*.py")]
     texts += [path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.suffix != ".toml"]
     return {
         key
@@ -173,7 +164,7 @@ def script_texts(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_no_text_is_left_in_a_script_of_the_page(path: Path) -> None:
-    keys = {"Enter", "Escape", "Content-Type", "Files", "POST", "English"}
+    keys = {"Enter", "Escape", "Tab", "Content-Type", "Files", "POST", "English"}
     left = [text for text in script_texts(path.read_text(encoding="utf-8")) if shows(text) and text.strip() not in keys]
     assert [text for text in left if "English" not in text] == []
 
@@ -199,7 +190,7 @@ def core_templates() -> list[str]:
             elif isinstance(node, ast.JoinedStr):
                 parts = (part.value if isinstance(part, ast.Constant) else "§" for part in node.values)
                 found.append("".join(map(str, parts)))
-    found += [path.read_text(encoding="utf-8") for path in (PACKAGE / "ui_stream.py",)]
+    found += [path.read_text(encoding="utf-8") for path in (PACKAGE / "server" / "runs.py",)]
     return found
 
 
@@ -282,7 +273,7 @@ def test_markup_is_filled_and_an_unknown_key_is_a_fault() -> None:
 
 
 def test_values_are_escaped_where_the_page_puts_them() -> None:
-    row = PaperRow("a.pdf", "<i>A & B</i>", 0, 0, 3, "full text", "")
+    row = PaperRow("a.pdf", "<i>A & B</i>", 0, 0, "full text", "")
     listed = paper_list_html([row], lambda paper: "name")
     assert "<i>" not in listed and "&lt;i&gt;A &amp; B" in listed
 

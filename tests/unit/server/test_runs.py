@@ -153,8 +153,8 @@ class Slow:
 @pytest.fixture
 def asking(tmp_path):
     assistant = Slow()
-    talks = ConversationPanel(History(tmp_path / "h.sqlite"), lambda citation: "name")
-    return TurnHandler(assistant, None, assistant, talks)
+    panel = ConversationPanel(History(tmp_path / "h.sqlite"), lambda citation: "name")
+    return TurnHandler(assistant, None, assistant, panel)
 
 
 def test_a_tab_that_the_server_forgot_goes_on_in_its_conversation(asking):
@@ -185,7 +185,7 @@ def test_a_second_tab_shows_the_same_answer_to_its_end(asking):
     other = asking.conversation("two", conversation.id)
     shown = asking.resume(other)
     assert next(shown).answering and "First?" in str(other.messages())
-    assert "answering…" in asking.talks.rows(other)
+    assert "answering…" in asking.panel.rows(other)
     asking.assistant.may_end.set()
     assert list(shown)[-1].answering is False and "So." in str(other.messages())
     assert list(first)[-1].answering is False

@@ -37,20 +37,20 @@ def library(tmp_path: Path, server: Server):
     settings = settings_for(tmp_path, arxiv_url=server.url, workers=1)
     assistant = Assistant(settings, embedder=WordEmbedder(), reader=QuotingReader())
     assistant.build()
-    arrivals = Uploads(assistant.build, settings)
-    yield SimpleNamespace(arrivals=arrivals, assistant=assistant, corpus=tmp_path / "corpus", folder=tmp_path)
-    arrivals.cancel()
-    arrivals.job.stop()
+    uploads = Uploads(assistant.build, settings)
+    yield SimpleNamespace(uploads=uploads, assistant=assistant, corpus=tmp_path / "corpus", folder=tmp_path)
+    uploads.cancel()
+    uploads.job.stop()
 
 
-def settled(arrivals: Uploads) -> dict[str, str]:
+def settled(uploads: Uploads) -> dict[str, str]:
     """Wait until nothing is under way; the words of each row by its state."""
     until = threading.Event()
     for _ in range(1200):
-        if not arrivals.summary() and not arrivals.job.running:
-            return {row.state: row.words for row in arrivals.rows()}
+        if not uploads.summary() and not uploads.job.running:
+            return {row.state: row.words for row in uploads.rows()}
         until.wait(0.05)
-    raise AssertionError(arrivals.rows())
+    raise AssertionError(uploads.rows())
 
 
 def paper_bytes(folder: Path, name: str, words: str) -> bytes:
@@ -59,9 +59,9 @@ def paper_bytes(folder: Path, name: str, words: str) -> bytes:
 
 def test_a_file_that_came_is_built_in_and_found(library) -> None:
     write_paper(library.folder, "wombat.md", "wombat", secret="The wombat has ninety knobs.")
-    library.arrivals.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
-    assert list(settled(library.arrivals)) == ["in"]
-    row = library.arrivals.rows()[0]
+    library.uploads.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
+    assert list(settled(library.uploads)) == ["in"]
+    row = library.uploads.rows()[0]
     assert "1 page" in row.words and "Wombat" in row.name
     assert any(hit.passage.paper == "wombat.md" for hit in library.assistant.search("ninety knobs wombat"))
 
@@ -70,43 +70,43 @@ def test_a_broken_file_costs_only_itself_and_says_so(library) -> None:
     make_broken(library.folder / "bad.pdf")
     write_paper(library.folder, "wombat.md", "wombat")
     for name in ("bad.pdf", "wombat.md"):
-        library.arrivals.add_upload(add_file(library.corpus, library.folder / name))
-    words = settled(library.arrivals)
+        library.uploads.add_upload(add_file(library.corpus, library.folder / name))
+    words = settled(library.uploads)
     assert "bad.pdf" in words["failed"] and "1 page" in words["in"]
     assert library.assistant.status().papers == 3
 
 
 def test_what_is_refused_or_there_already_is_said_and_builds_nothing(library) -> None:
     began = []
-    library.arrivals.job.start = lambda **more: began.append(more)
-    library.arrivals.add_upload(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
-    library.arrivals.add_upload(AddResult("y.md", "already there", "otter.md"))
-    assert [row.state for row in library.arrivals.rows()] == ["twice", "failed"]
-    assert "otter.md" in library.arrivals.rows()[0].words and not began
+    library.uploads.job.start = lambda **more: began.append(more)
+    library.uploads.add_upload(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
+    library.uploads.add_upload(AddResult("y.md", "already there", "otter.md"))
+    assert [row.state for row in library.uploads.rows()] == ["twice", "failed"]
+    assert "otter.md" in library.uploads.rows()[0].words and not began
 
 
 def test_papers_are_fetched_from_arxiv_and_built_in(library, server) -> None:
     data = paper_bytes(library.folder, "p.pdf", "Numbat")
     server.replies["/pdf/2406.15319"] = [lambda handler: handler.body(data)]
-    library.arrivals.ask_arxiv("see https://arxiv.org/abs/2406.15319, arXiv:2406.15319")
-    words = settled(library.arrivals)
+    library.uploads.ask_arxiv("see https://arxiv.org/abs/2406.15319, arXiv:2406.15319")
+    words = settled(library.uploads)
     assert "1 page" in words["in"] and '"see" is no arXiv id' in words["failed"]
     assert (library.corpus / "2406.15319.pdf").read_bytes() == data
-    library.arrivals.ask_arxiv("2406.15319")
-    assert "Already here as 2406.15319.pdf" in settled(library.arrivals)["twice"]
+    library.uploads.ask_arxiv("2406.15319")
+    assert "Already here as 2406.15319.pdf" in settled(library.uploads)["twice"]
     assert server.asked == ["/pdf/2406.15319"]
 
 
 def test_without_a_network_it_is_said_and_can_be_tried_again(library, server) -> None:
-    url, library.arrivals._url = library.arrivals._url, "http://127.0.0.1:9"
-    library.arrivals.ask_arxiv("2406.15319")
-    words = settled(library.arrivals)["failed"]
+    url, library.uploads._url = library.uploads._url, "http://127.0.0.1:9"
+    library.uploads.ask_arxiv("2406.15319")
+    words = settled(library.uploads)["failed"]
     assert "cannot be reached" in words and "Check the network" in words
-    library.arrivals._url = url
+    library.uploads._url = url
     server.replies["/pdf/2406.15319"] = [lambda handler: handler.body(paper_bytes(library.folder, "p.pdf", "Numbat"))]
-    library.arrivals._due = 0.0
-    library.arrivals.try_again(library.arrivals.rows()[0].id)
-    assert list(settled(library.arrivals)) == ["in"]
+    library.uploads._due = 0.0
+    library.uploads.try_again(library.uploads.rows()[0].id)
+    assert list(settled(library.uploads)) == ["in"]
 
 
 def test_cancel_ends_the_fetching_and_keeps_what_is_finished(library, server) -> None:
@@ -121,12 +121,12 @@ def test_cancel_ends_the_fetching_and_keeps_what_is_finished(library, server) ->
     begun = threading.Event()
     server.replies["/pdf/2406.15319"] = [hung]
     write_paper(library.folder, "wombat.md", "wombat")
-    library.arrivals.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
-    settled(library.arrivals)
-    library.arrivals.ask_arxiv("2406.15319 2406.15320")
+    library.uploads.add_upload(add_file(library.corpus, library.folder / "wombat.md"))
+    settled(library.uploads)
+    library.uploads.ask_arxiv("2406.15319 2406.15320")
     assert begun.wait(20)
-    library.arrivals.cancel()
-    assert [row.state for row in library.arrivals.rows()] == ["cancelled", "cancelled", "in"]
+    library.uploads.cancel()
+    assert [row.state for row in library.uploads.rows()] == ["cancelled", "cancelled", "in"]
     assert not list(library.corpus.glob("2406*"))
 
 
@@ -140,69 +140,69 @@ def test_a_build_that_is_cancelled_keeps_the_file_and_the_next_takes_it_in(tmp_p
 
     settings = settings_for(tmp_path, workers=1)
     assistant = Assistant(settings, embedder=WordEmbedder(on_group=hold), reader=QuotingReader())
-    arrivals = Uploads(assistant.build, settings)
+    uploads = Uploads(assistant.build, settings)
     write_paper(tmp_path, "wombat.md", "wombat")
-    arrivals.add_upload(add_file(tmp_path / "corpus", tmp_path / "wombat.md"))
+    uploads.add_upload(add_file(tmp_path / "corpus", tmp_path / "wombat.md"))
     assert entered.wait(20)
-    assert "embedded" in arrivals.rows()[0].words and "library" in arrivals.summary()
-    arrivals.cancel()
+    assert "embedded" in uploads.rows()[0].words and "library" in uploads.summary()
+    uploads.cancel()
     held.set()
-    assert "kept in the folder" in settled(arrivals)["kept"]
-    assert arrivals.job.start(after_this_one=True)
-    assert list(settled(arrivals)) == ["in"]
-    arrivals.job.stop()
+    assert "kept in the folder" in settled(uploads)["kept"]
+    assert uploads.job.start(after_this_one=True)
+    assert list(settled(uploads)) == ["in"]
+    uploads.job.stop()
 
 
 def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None:
     def build(**more: object) -> None:
         raise IndexBusy("Process 7 is building. Wait for it.")
 
-    arrivals = Uploads(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.add_upload(AddResult("a.md", "added", "a.md"))
-    words = settled(arrivals)["kept"]
+    uploads = Uploads(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
+    uploads.add_upload(AddResult("a.md", "added", "a.md"))
+    words = settled(uploads)["kept"]
     assert "Process 7 is building" in words and "Rebuild takes it in" in words
 
 
 def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:
     report = SimpleNamespace(changed=True, papers=(), failed=(), passages=0)
-    arrivals = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
-    arrivals.add_upload(AddResult("a.md", "added", "a.md"))
-    assert "the same bytes" in settled(arrivals)["twice"]
+    uploads = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
+    uploads.add_upload(AddResult("a.md", "added", "a.md"))
+    assert "the same bytes" in settled(uploads)["twice"]
 
 
 def test_times_left_are_told_only_once_something_was_measured(library, monkeypatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("rag_app.server.uploads.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(library.arrivals, "_begin_fetching", lambda: None)
-    library.arrivals.ask_arxiv("2406.00001 2406.00002 2406.00003")
-    library.arrivals._began = 100.0
-    assert library.arrivals.summary() == "3 to fetch"
+    monkeypatch.setattr(library.uploads, "_begin_fetching", lambda: None)
+    library.uploads.ask_arxiv("2406.00001 2406.00002 2406.00003")
+    library.uploads._began = 100.0
+    assert library.uploads.summary() == "3 to fetch"
     clock[0] = 108.0
-    library.arrivals._update_fetched(FetchResult("2406.00001", "failed", problem="2406.00001: no such paper."))
-    assert library.arrivals.summary() == "2 to fetch · about 16 s left"
-    library.arrivals._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
-    assert library.arrivals.rows()[1].words == "Fetching 1.0 of 4.0 MB"
+    library.uploads._update_fetched(FetchResult("2406.00001", "failed", problem="2406.00001: no such paper."))
+    assert library.uploads.summary() == "2 to fetch · about 16 s left"
+    library.uploads._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2**20, 4 * 2**20))
+    assert library.uploads.rows()[1].words == "Fetching 1.0 of 4.0 MB"
     clock[0] = 112.0
-    library.arrivals._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2 * 2**20, 4 * 2**20))
-    assert library.arrivals.rows()[1].words == "Fetching 2.0 of 4.0 MB · about 4 s left"
-    assert library.arrivals.summary() == "2 to fetch · about 12 s left"
-    library.arrivals.cancel()
+    library.uploads._update_received(FetchProgress("2406.00002", 2, 3, "receiving", 2 * 2**20, 4 * 2**20))
+    assert library.uploads.rows()[1].words == "Fetching 2.0 of 4.0 MB · about 4 s left"
+    assert library.uploads.summary() == "2 to fetch · about 12 s left"
+    library.uploads.cancel()
 
 
 def test_nothing_and_too_much_are_refused(library) -> None:
     with pytest.raises(FetchError, match="Nothing was typed"):
-        library.arrivals.ask_arxiv("  \n")
+        library.uploads.ask_arxiv("  \n")
     with pytest.raises(FetchError, match="too many"):
-        library.arrivals.ask_arxiv(" ".join(f"2406.{number:05}" for number in range(201)))
-    assert library.arrivals.rows() == []
+        library.uploads.ask_arxiv(" ".join(f"2406.{number:05}" for number in range(201)))
+    assert library.uploads.rows() == []
 
 
 def test_finished_rows_can_be_taken_from_the_list(library, server) -> None:
     server.replies["/pdf/2406.15319"] = [status(404)]
-    library.arrivals.ask_arxiv("2406.15319")
-    settled(library.arrivals)
-    library.arrivals.add_upload(AddResult("y.md", "already there", "otter.md"))
-    library.arrivals.forget(library.arrivals.rows()[0].id)
-    assert [row.state for row in library.arrivals.rows()] == ["failed"]
-    library.arrivals.forget()
-    assert library.arrivals.rows() == []
+    library.uploads.ask_arxiv("2406.15319")
+    settled(library.uploads)
+    library.uploads.add_upload(AddResult("y.md", "already there", "otter.md"))
+    library.uploads.forget(library.uploads.rows()[0].id)
+    assert [row.state for row in library.uploads.rows()] == ["failed"]
+    library.uploads.forget()
+    assert library.uploads.rows() == []

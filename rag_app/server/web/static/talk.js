@@ -1,19 +1,19 @@
-// Conversations: the list of kept ones, a question changed and asked again, thumbs. What is pressed becomes a wish that
-// the hidden button #wish carries to the server.
+// Conversations: the list of kept ones, a question changed and asked again, thumbs. What is pressed becomes an action that
+// the hidden button #action carries to the server.
 (() => {
   "use strict";
   const KEPT = "conversation"; // in the tab's own storage, so that a reload comes back to it
   const byId = (id) => document.getElementById(id);
-  let wish = "";
+  let action = "";
 
   function send(value) {
-    wish = JSON.stringify(value);
-    byId("wish").click();
+    action = JSON.stringify(value);
+    byId("action").click();
   }
 
   window.talk = {
     fill,
-    wish: () => wish,
+    action: () => action,
     kept: () => { try { return sessionStorage.getItem(KEPT) || ""; } catch { return ""; } },
   };
 

@@ -14,6 +14,7 @@ from rag_app.assistant import Assistant
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation, open_current
 from rag_app.retrieval.hybrid import Retriever, Scope
+from rag_app.retrieval.question import analyse_part
 from tests.support.doubles import WordEmbedder, settings_for
 
 OTTER = """# OtterNet: A Network that Swims
@@ -75,9 +76,8 @@ def generation(assistant: Assistant) -> Iterator[Generation]:
 
 
 def _subject(question: str, generation: Generation, *papers: str) -> Subject | None:
-    return subject_of(
-        question, Retriever(generation, None), Scope(papers), IndexTermStatistics(generation), extract_terms
-    )
+    asked = analyse_part(question, Retriever(generation, None), Scope(papers))
+    return subject_of(asked, generation, IndexTermStatistics(generation), extract_terms)
 
 
 def test_the_paper_that_a_question_names_and_what_is_asked_of_it(generation: Generation) -> None:
@@ -141,7 +141,8 @@ def test_what_a_paper_is_about_is_told_by_its_abstract(assistant: Assistant) -> 
 
 def test_the_papers_own_training_comes_before_that_of_others(generation: Generation) -> None:
     question = "How is OtterNet trained?"
-    found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
+    retriever = Retriever(generation, WordEmbedder().embed_question)
+    found = find_evidence(retriever, analyse_part(question, retriever, Scope()), 6000)
     assert found.subject is not None
     _, ranked = rank_about(
         found.subject,
@@ -159,7 +160,8 @@ def test_the_papers_own_training_comes_before_that_of_others(generation: Generat
 
 def test_the_authors_own_voice_outweighs_a_word_more(generation: Generation) -> None:
     question = "On how many rivers was OtterNet trained?"
-    found = find_evidence(Retriever(generation, WordEmbedder().embed_question), question, Scope(), 6000)
+    retriever = Retriever(generation, WordEmbedder().embed_question)
+    found = find_evidence(retriever, analyse_part(question, retriever, Scope()), 6000)
     assert found.subject is not None
     _, ranked = rank_about(
         found.subject, question, found.evidence, extract_terms, IndexTermStatistics(generation), None, found.page_of

@@ -15,7 +15,7 @@ from rag_app.answering.quoting.ranking import Unit, is_row, rank_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, compose_answer, select_quotes
 from rag_app.index.paper_names import contains_name
 from rag_app.records import Block, Draft, Evidence, Page
-from rag_app.retrieval.question import extract_question_terms
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder
 

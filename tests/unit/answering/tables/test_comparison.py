@@ -28,7 +28,7 @@ from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects, select_compared_papers
-from rag_app.retrieval.question import QuestionTerms, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder, settings_for
@@ -304,17 +304,3 @@ def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
         unit.score = 1.0
     assert choose_units([RankedUnits(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
     assert choose_units([RankedUnits(asked, [rivers], facets_of("hardware"))]) == [[]]
-
-
-def test_what_differs_is_said_below_the_table_where_the_numbers_are_certain(tmp_path: Path) -> None:
-    (tmp_path / "corpus").mkdir()
-    for name, title, size in (("otter.md", "OtterNet", "512"), ("heron.md", "HeronRank", "1,024")):
-        text = f"# {title}: Finding Fish\n\n## Training\n\nWe train {title} with a batch size of {size} on the river.\n"
-        (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
-    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
-    assistant.build()
-    answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size")
-    check(answer, assistant)
-    below = answer.answer.split("\n\n")[1]
-    assert below == "Batch size: 512 in OtterNet [1], 1,024 in HeronRank [2]."
-    assert "1,024 in HeronRank" in answer_html(answer, lambda citation: f"place-{citation.number}")

@@ -90,14 +90,14 @@ def test_no_paper_is_on_both_sides() -> None:
     both = JudgedQuestion(
         "Which are red and green?", ("x",), papers=("paper 0", "paper 1", "paper 2", "paper 3", "paper 4")
     )
-    parted = split_train_test([*judged(8), both], share=0.5)
-    learned = {paper for one in parted.learned for paper in one.papers}
-    held = {paper for one in parted.held for paper in one.papers}
+    split = split_train_test([*judged(8), both], share=0.5)
+    learned = {paper for one in split.learned for paper in one.papers}
+    held = {paper for one in split.held for paper in one.papers}
     assert learned
     assert held
     assert not learned & held
-    assert len(parted.learned) + len(parted.held) + parted.left_out == 9
-    assert split_train_test([*judged(8), both], share=0.5) == parted
+    assert len(split.learned) + len(split.held) + split.left_out == 9
+    assert split_train_test([*judged(8), both], share=0.5) == split
     assert any(split_train_test(judged(8), seed=seed).held != split_train_test(judged(8)).held for seed in (1, 2, 3))
 
 
@@ -137,10 +137,10 @@ def test_negatives_are_the_judged_ones_then_near_ones_of_other_questions(small: 
 def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generation(
     small: Path, tmp_path: Path, keep: bool
 ) -> None:
-    parted = split_train_test(judged(12), share=0.3)
+    split = split_train_test(judged(12), share=0.3)
     steps: list[tuple[str, int, int]] = []
     training = TrainingOptions(steps=3, batch=4, embedder_rate=1e-3)
-    trial = AlignmentExperiment(parted, training, lambda *at: steps.append(at))
+    trial = AlignmentExperiment(split, training, lambda *at: steps.append(at))
     outcome = trial.fine_tune_embedder(str(small), tmp_path / "fitted", keep)
     assert steps == [("embedder", 1, 3), ("embedder", 2, 3), ("embedder", 3, 3)]
     assert (outcome.folder is None) is not (keep or outcome.helped)
@@ -165,8 +165,8 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
 
 
 def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path) -> None:
-    parted = split_train_test(judged(12), share=0.3)
-    trial = AlignmentExperiment(parted, TrainingOptions(epochs=4, batch=4, embedder_rate=5e-3), quiet)
+    split = split_train_test(judged(12), share=0.3)
+    trial = AlignmentExperiment(split, TrainingOptions(epochs=4, batch=4, embedder_rate=5e-3), quiet)
     outcome = trial.fine_tune_embedder(str(small), tmp_path / "fitted", keep=True)
     assert outcome.folder
 
@@ -174,7 +174,7 @@ def test_what_is_learned_fits_the_judgements_better(small: Path, tmp_path: Path)
         embedder = open_embedder(Settings(embedder=str(folder), embedder_backend="torch"), tmp_path)
         return float(
             np.mean(
-                [embedder.embed_question(o.question) @ embedder.embed_passages(o.positives)[0] for o in parted.learned]
+                [embedder.embed_question(o.question) @ embedder.embed_passages(o.positives)[0] for o in split.learned]
             )
         )
 

@@ -44,8 +44,10 @@ def test_a_cropped_page_is_measured_from_what_is_shown(tmp_path: Path) -> None:
 
 def test_a_turned_page_is_measured_as_it_is_shown(tmp_path: Path) -> None:
     (page,) = file.read_pages(make_raw(tmp_path / "a.pdf", [[(100, 200, "Hello")]], rotate=90))
-    x0, y0, x1, y1 = _word(page, "Hello")
-    assert (page.width, page.height) == (HEIGHT, WIDTH)
+    assert [page.text[start:end] for start, end in page.words.tolist()] == ["Hello"]
+    ((x0, y0, x1, y1),) = page.shown_boxes.tolist()
+    assert page.shown_size == (HEIGHT, WIDTH)
+    assert (page.width, page.height) == (WIDTH, HEIGHT)  # turned so that it can be read
     assert y0 == pytest.approx(100, abs=1)  # what was left is now at the top
     assert y1 - y0 > x1 - x0
     assert x0 == pytest.approx(HEIGHT - 200, abs=4)

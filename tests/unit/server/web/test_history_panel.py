@@ -17,55 +17,55 @@ def history(tmp_path):
 
 
 @pytest.fixture
-def talks(history):
+def panel(history):
     return ConversationPanel(history, lambda citation: "name")
 
 
-def answered(talks, conversation, question="How?", **more):
-    turn = talks.begin(conversation, question, "…")
-    talks.keep(turn, Answer("", question, "answered", "So.", "quoting", **more))
+def answered(panel, conversation, question="How?", **more):
+    turn = panel.begin(conversation, question, "…")
+    panel.keep(turn, Answer("", question, "answered", "So.", "quoting", **more))
     return turn
 
 
-def wish(talks, conversation, **value):
-    talks.handle_action(json.dumps(value), conversation)
+def action(panel, conversation, **value):
+    panel.handle_action(json.dumps(value), conversation)
 
 
-def test_a_turn_is_kept_in_the_conversation_in_which_it_was_asked(talks, history):
+def test_a_turn_is_kept_in_the_conversation_in_which_it_was_asked(panel, history):
     conversation = Conversation()
-    turn = talks.begin(conversation, "First?", "…")
+    turn = panel.begin(conversation, "First?", "…")
     first = conversation.id
-    wish(talks, conversation, do="new")
-    talks.keep(turn, Answer("", "First?", "answered", "So.", "quoting"))
-    answered(talks, conversation, "Second?")
+    action(panel, conversation, do="new")
+    panel.keep(turn, Answer("", "First?", "answered", "So.", "quoting"))
+    answered(panel, conversation, "Second?")
     assert conversation.id != first
     assert [turn.answer.question for turn in history.load(first)] == ["First?"]
     assert [turn.question for turn in conversation.history()] == ["Second?"]
 
 
-def test_a_conversation_is_opened_with_its_answers_for_follow_ups(talks):
+def test_a_conversation_is_opened_with_its_answers_for_follow_ups(panel):
     conversation, other = Conversation(), Conversation()
-    answered(talks, conversation, asked="How does A work?")
-    wish(talks, other, do="open", id=conversation.id)
+    answered(panel, conversation, asked="How does A work?")
+    action(panel, other, do="open", id=conversation.id)
     assert other.history()[0].asked == "How does A work?"
     assert "Understood as" in other.messages()[1]["content"]
 
 
-def test_the_list_stands_in_the_order_of_the_last_questions_whichever_answer_ends_first(talks):
+def test_the_list_stands_in_the_order_of_the_last_questions_whichever_answer_ends_first(panel):
     slow, quick = Conversation(), Conversation()
-    run = talks.runs.begin(talks.begin(slow, "Slow?", "…"), "Slow?", lambda stop: wait(stop), talks.keep)
-    answered(talks, quick, "Quick?")
+    run = panel.runs.begin(panel.begin(slow, "Slow?", "…"), "Slow?", lambda stop: wait(stop), panel.keep)
+    answered(panel, quick, "Quick?")
 
     def titles():
-        return re.findall(r'class="title">([^<]*)', talks.rows(quick))
+        return re.findall(r'class="title">([^<]*)', panel.rows(quick))
 
     assert titles() == ["Quick?", "Slow?"]
     run.stop.set()
     for _ in run.watch(lambda: True):
         pass
     assert titles() == ["Quick?", "Slow?"]
-    again = talks.begin(slow, "Slow again?", "…")
-    run = talks.runs.begin(again, "Slow again?", lambda stop: wait(stop), talks.keep)
+    again = panel.begin(slow, "Slow again?", "…")
+    run = panel.runs.begin(again, "Slow again?", lambda stop: wait(stop), panel.keep)
     assert titles() == ["Slow?", "Quick?"]
     run.stop.set()
 
@@ -75,31 +75,31 @@ def wait(stop):
     yield "", Answer("", "Slow?", "answered", "So.", "quoting")
 
 
-def test_only_turns_on_the_screen_are_rated(talks, history):
+def test_only_turns_on_the_screen_are_rated(panel, history):
     conversation = Conversation()
-    turn = answered(talks, conversation)
-    wish(talks, Conversation(), do="rate", id=turn.saved, verdict="up", text="")
+    turn = answered(panel, conversation)
+    action(panel, Conversation(), do="rate", id=turn.saved, verdict="up", text="")
     assert list(history.feedback_questions()) == []
-    wish(talks, conversation, do="rate", id=turn.saved, verdict="down", text="<b>no</b>")
+    action(panel, conversation, do="rate", id=turn.saved, verdict="down", text="<b>no</b>")
     assert next(history.feedback_questions())["note"] == "<b>no</b>"
     assert "chosen" in turn.answer and "&lt;b&gt;no" in turn.answer
 
 
 @pytest.mark.parametrize("said", ["", "{", "[]", "{}", '{"do": 3}', '{"do": "rename", "id": "x", "text": "y"}', "null"])
-def test_what_makes_no_sense_is_left_undone(talks, said):
+def test_what_makes_no_sense_is_left_undone(panel, said):
     conversation = Conversation()
-    answered(talks, conversation)
-    talks.handle_action(said, conversation)
+    answered(panel, conversation)
+    panel.handle_action(said, conversation)
     assert len(conversation.turns) == 1
 
 
-def test_the_page_goes_on_when_nothing_can_be_kept(talks, history):
+def test_the_page_goes_on_when_nothing_can_be_kept(panel, history):
     with history._open() as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     conversation = Conversation()
-    turn = answered(talks, conversation)
+    turn = answered(panel, conversation)
     assert "So." in turn.answer and "thumb" not in turn.answer
-    assert "newer version" in talks.rows(conversation)
+    assert "newer version" in panel.rows(conversation)
     assert len(conversation.history()) == 1
 
 

@@ -26,8 +26,8 @@ class Mapped:
 def told(tmp_path, found=None):
     found = found or LibraryMap(POINTS, ("b.pdf", "a.pdf"))
     library, history = Mapped(found), History(tmp_path / "h.sqlite")
-    shelf = OpaqueIds(library)
-    return library, shelf, history
+    ids = OpaqueIds(library)
+    return library, ids, history
 
 
 def cited(number, page, verified=True):
@@ -35,23 +35,23 @@ def cited(number, page, verified=True):
 
 
 def test_papers_are_named_by_the_shelf_and_carry_the_pages_that_answers_quoted(tmp_path):
-    library, shelf, history = told(tmp_path)
+    library, ids, history = told(tmp_path)
     history.save_turn(
         "c", Answer("", "q", "answered", "x", "r", citations=(cited(1, 3), cited(2, 2), cited(3, 9, False)))
     )
     history.save_turn("c", Answer("", "q", "answered", "x", "r", citations=(cited(1, 3),)))
-    value = map_json(library, shelf, history)
+    value = map_json(library, ids, history)
     first, second, third = value["points"]
-    assert shelf.paper(first["paper"]) == "a.pdf" and first["pages"] == [[2, 1], [3, 2]]
+    assert ids.paper(first["paper"]) == "a.pdf" and first["pages"] == [[2, 1], [3, 2]]
     assert second["pages"] == [] and third["title"] == "c.pdf"
     assert value["groups"] == ["big", "alone"] and value["problem"] == ""
 
 
 def test_of_many_pages_the_most_quoted_are_shown_in_order(tmp_path):
-    library, shelf, history = told(tmp_path)
+    library, ids, history = told(tmp_path)
     pages = [*range(1, 40), *range(20, 20 + MOST_PAGES)]
     history.save_turn("c", Answer("", "q", "answered", "x", "r", citations=tuple(cited(1, page) for page in pages)))
-    assert [page for page, _ in map_json(library, shelf, history)["points"][0]["pages"]] == list(
+    assert [page for page, _ in map_json(library, ids, history)["points"][0]["pages"]] == list(
         range(20, 20 + MOST_PAGES)
     )
 
@@ -63,10 +63,10 @@ def test_without_an_index_it_says_why_there_is_nothing(tmp_path):
 
 
 def test_the_map_stands_without_a_history(tmp_path):
-    library, shelf, history = told(tmp_path)
+    library, ids, history = told(tmp_path)
     with history._open() as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    assert len(map_json(library, shelf, history)["points"]) == 3
+    assert len(map_json(library, ids, history)["points"]) == 3
 
 
 def test_the_two_that_are_alike_are_called_by_name():

@@ -50,20 +50,20 @@ def test_marks_are_the_boxes_in_percent():
 
 
 def test_a_name_that_was_never_given_out_opens_nothing(library):
-    shelf, other = OpaqueIds(library), OpaqueIds(library)
+    ids, other = OpaqueIds(library), OpaqueIds(library)
     name = other.name_paper("ours.pdf")
     with pytest.raises(KeyError):
-        shelf.paper(name)
+        ids.paper(name)
     assert other.paper(name) == "ours.pdf"
     assert "ours" not in name
     with pytest.raises(KeyError):
-        shelf.place(shelf.name_paper("ours.pdf"))
+        ids.place(ids.name_paper("ours.pdf"))
 
 
 def test_a_place_is_described_with_its_marks(library):
-    shelf = OpaqueIds(library)
+    ids = OpaqueIds(library)
     citation = library.cite(1, "ours.pdf", 1, QUOTE)
-    said = shelf.describe_page("ours.pdf", 1, citation)
+    said = ids.describe_page("ours.pdf", 1, citation)
     assert said["quote"] == QUOTE and said["verified"] is True and said["picture"] is True
     assert said["marks"] == percent_boxes(citation.boxes, said["width"], said["height"]) != []
     assert said["note"] == "Verified: these words stand on this page."
@@ -99,27 +99,27 @@ def test_pages_that_do_not_exist_are_not_drawn(library):
 
 def test_a_picture_is_drawn_once(library):
     render = Renderer()
-    shelf = OpaqueIds(library, render)
-    first, again = shelf.picture("ours.pdf", 1, 2.0), shelf.picture("ours.pdf", 1, 2.0)
+    ids = OpaqueIds(library, render)
+    first, again = ids.picture("ours.pdf", 1, 2.0), ids.picture("ours.pdf", 1, 2.0)
     assert first == again and len(render.calls) == 1
-    assert shelf.picture("ours.pdf", 1, 3.0)[1] != first[1]
+    assert ids.picture("ours.pdf", 1, 3.0)[1] != first[1]
 
 
 def test_a_changed_file_is_drawn_anew(tmp_path):
     path = make_paper(tmp_path / "a.pdf")
     render = Renderer()
-    shelf = OpaqueIds(FakeAssistant(tmp_path), render)
-    tag = shelf.picture("a.pdf", 1, 2.0)[1]
+    ids = OpaqueIds(FakeAssistant(tmp_path), render)
+    tag = ids.picture("a.pdf", 1, 2.0)[1]
     path.write_bytes(path.read_bytes() + b"\n")
-    assert shelf.picture("a.pdf", 1, 2.0)[1] != tag
+    assert ids.picture("a.pdf", 1, 2.0)[1] != tag
 
 
 def test_the_store_of_pictures_is_bounded(library, monkeypatch):
     monkeypatch.setattr("rag_app.server.web.reading_panel.PICTURES_BYTES", 1000)
     render = Renderer(size=20)  # 640 bytes each
-    shelf = OpaqueIds(library, render)
+    ids = OpaqueIds(library, render)
     for scale in (1.5, 2.0, 1.5):
-        shelf.picture("ours.pdf", 1, scale)
+        ids.picture("ours.pdf", 1, scale)
     assert len(render.calls) == 3
 
 

@@ -71,7 +71,7 @@ def test_tabs_that_never_say_goodbye_are_few(page: PageServer) -> None:
             visitor.call("tick", "")
         assert parts_of(visitor.session) and not parts_of(first)
         visitor.session = first
-        assert visitor.call("wish", "{}")[0] == [], "a tab that was forgotten begins anew"
+        assert visitor.call("handle_action", "{}")[0] == [], "a tab that was forgotten begins anew"
 
 
 def test_examples_go_with_the_papers(tmp_path: Path) -> None:

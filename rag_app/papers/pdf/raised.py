@@ -1,0 +1,156 @@
+"""Digits that are printed above the base line: marks of references and footnotes, exponents, units.
+
+pdfium gives "2.4" with a raised 4 as "2.44". By size and place of each character such digits are told from the others
+before the characters become words, and are written as what they look like: "2.4⁴", "10⁻⁵", "m²".
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from rag_app.text.characters import AS_RAISED
+
+SMALLER = 0.86  # of the size of the characters on the base line
+LEAST_RISE, MOST_RISE = 0.14, 0.8  # of that size
+ATTACHED = 0.35  # of that size: how far a mark may stand from its word
+TYPE_3 = 1.5  # points: fonts of such a size have a scale of their own, and the letters' boxes tell how large they are
+LONGEST = 40  # characters: a longer word is an address or data
+
+_DIGIT = re.compile(r"\d")
+_RUN = re.compile(r"[\d+\-−–,*†‡]+")
+_address, _integer = ctypes.c_void_p, ctypes.c_int
+
+
+def _direct(function: object, result: type, *arguments: type) -> Callable[..., float]:
+    """A pdfium function that takes addresses as numbers: a third of the time per call."""
+    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+
+_loose_box = _direct(pdfium.FPDFText_GetLooseCharBox, _integer, _address, _integer, _address)
+_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
+_font_size = _direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, _address, _integer)
+_origin = _direct(pdfium.FPDFText_GetCharOrigin, _integer, _address, _integer, _address, _address)
+
+
+@dataclass(frozen=True)
+class _Set:
+    """How one character is set: its size, and where its origin stands across and along the direction of writing."""
+
+    size: float
+    base: float
+    along: float
+
+
+class _Characters:
+    """The characters of one page, asked of pdfium one by one."""
+
+    def __init__(self, textpage: pypdfium2.PdfTextPage) -> None:
+        self.handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+        self.box, self.matrix, self.place = np.zeros(4, np.float32), np.zeros(6, np.float32), np.zeros(2, np.float64)
+
+    def heights(self, first: int, last: int) -> list[float]:
+        """Height or width of each character's box, the larger one: all alike where no character is raised."""
+        found = []
+        address = self.box.ctypes.data
+        for index in range(first, last + 1):
+            _loose_box(self.handle, index, address)
+            left, top, right, bottom = self.box.tolist()
+            found.append(max(abs(top - bottom), 0.0) if abs(top - bottom) > 0 else abs(right - left))
+        return found
+
+    def set_of(self, index: int) -> _Set:
+        _matrix(self.handle, index, self.matrix.ctypes.data)
+        _origin(self.handle, index, self.place.ctypes.data, self.place.ctypes.data + 8)
+        a, b, c, d = self.matrix[:4].tolist()
+        size = float(_font_size(self.handle, index))
+        sign = -1.0 if size < 0 else 1.0
+        up, right = (c * c + d * d) ** 0.5 or 1.0, sign * (a * a + b * b) ** 0.5 or 1.0
+        x, y = self.place.tolist()
+        if abs(size) * up < TYPE_3:
+            size = (-1.0 if size < 0 else 1.0) * self.heights(index, index)[0] / up
+        return _Set(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
+
+
+def with_raised_digits(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray) -> str:
+    """The text with raised digits and their signs as Unicode has them; every offset stays.
+
+    `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each.
+    """
+    page = _Characters(textpage)
+    spans, ends = words.tolist(), characters.tolist()
+    changed: list[str] | None = None
+    for row, ((start, end), (first, last)) in enumerate(zip(spans, ends, strict=True)):
+        if end - start > LONGEST or last - first != end - start - 1 or not _DIGIT.search(text, start, end):
+            continue
+        for left, right in _raised_runs(page, text, spans, ends, row):
+            changed = changed or list(text)
+            changed[left:right] = text[left:right].translate(AS_RAISED)
+    return text if changed is None else "".join(changed)
+
+
+def _raised_runs(
+    page: _Characters, text: str, spans: list[list[int]], ends: list[list[int]], row: int
+) -> list[tuple[int, int]]:
+    """Offsets of the runs of raised digits within one word."""
+    (start, end), (first, last) = spans[row], ends[row]
+    heights = page.heights(first, last)
+    tallest = max(heights)
+    if min(heights) > 0.94 * tallest:
+        base = _beside(page, spans, ends, row, tallest)
+        if base is None:
+            return []
+        sets = [page.set_of(index) for index in range(first, last + 1)]
+    else:
+        sets = [page.set_of(index) for index in range(first, last + 1)]
+        base = max(sets, key=lambda one: one.size)
+    raised = [_is_raised(one, base) for one in sets]
+    if not any(raised):
+        return []
+    found = []
+    for match in _RUN.finditer(text, start, end):
+        left = match.start()
+        while left < match.end():
+            right = left
+            while right < match.end() and raised[right - start]:
+                right += 1
+            if right > left and _is_mark(text, left, right, start, end, raised):
+                found.append((left, right))
+            left = max(right, left + 1)
+    return found
+
+
+def _is_mark(text: str, left: int, right: int, start: int, end: int, raised: list[bool]) -> bool:
+    """Not the numerator of a fraction, nor a part of a raised word or number: "±0.4", "n-1"."""
+    if not _DIGIT.search(text, left, right) or text[right : right + 1] in ("/", "⁄"):
+        return False
+    before = left > start and raised[left - 1 - start]
+    after = right < end and raised[right - start] and text[right] not in ".;:)]’”"
+    return not before and not after
+
+
+def _is_raised(one: _Set, base: _Set) -> bool:
+    rise = one.base - base.base
+    return one.size <= SMALLER * base.size and LEAST_RISE * base.size < rise < MOST_RISE * base.size
+
+
+def _beside(page: _Characters, spans: list[list[int]], ends: list[list[int]], row: int, tallest: float) -> _Set | None:
+    """The taller character that a word of one size is attached to, before it or after it; None where there is none."""
+    for other, side in ((row - 1, 1), (row + 1, 0)):
+        if not 0 <= other < len(ends):
+            continue
+        index = ends[other][side]
+        if page.heights(index, index)[0] * SMALLER < tallest:
+            continue
+        base = page.set_of(index)
+        own = page.set_of(ends[row][0] if side else ends[row][1])
+        if abs(own.along - base.along) < (1 + ATTACHED) * base.size:
+            return base
+    return None
