@@ -13,7 +13,7 @@ from rag_app.index.generations import current_name
 from rag_app.papers.corpus import list_fetched_papers
 from rag_app.papers.fetch import fetch_papers
 from rag_app.papers.manifest import read_corpus_manifest
-from rag_app.server.app import PageServer, open_in_browser, serve
+from rag_app.server.app import PageServer, choose_page_token, open_in_browser, serve
 from rag_app.settings import Settings, load_settings
 
 PATIENCE = 60.0  # seconds to answer the offer; without an answer nothing is fetched
@@ -23,16 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="app.py", description="Open the page: ask the papers in corpus/.")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    parser.add_argument("--no-token", action="store_true", help="let every user of this machine open the page")
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()
         first_start = not current_name(settings.index_folder)
-        page = serve(Assistant(settings), settings, block=False)
+        token = choose_page_token(settings, options.no_token)
+        page = serve(Assistant(settings), settings, block=False, page_token=token)
     except RagError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 1
     if not options.no_browser:
-        open_in_browser(page.url)
+        open_in_browser(page.address)
     if first_start and sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=offer_papers, args=(settings, page), daemon=True, name="offer").start()
     page.wait()

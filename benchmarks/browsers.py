@@ -189,7 +189,7 @@ def main(browsers: int = BROWSERS, seconds: float = SECONDS) -> dict[str, Any]:
             shutil.copytree(models, Path(folder) / "models")
         settings = {"RAG_CORPUS": str(PAPERS), "RAG_INDEX": str(index), "RAG_LLM": "none", "RAG_PORT": str(port)}
         server = subprocess.Popen(
-            [sys.executable, "app.py", "--no-browser"],
+            [sys.executable, "app.py", "--no-browser", "--no-token"],
             env={**os.environ, **settings},
             cwd=ROOT,
             stdout=subprocess.DEVNULL,

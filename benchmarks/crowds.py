@@ -241,7 +241,7 @@ def other_makers() -> Tried:
             faults.append(f"another embedder goes unnoticed: {notes}")
         other.build()
         if other.ask("Which points does the otter reach?").notes:
-            faults.append("a build does not mend it")
+            faults.append("a build does not repair it")
         file = folder / "index" / "generations" / generations.current_name(folder / "index") / "manifest.json"
         value = json.loads(file.read_text(encoding="utf-8"))
         file.write_text(json.dumps(value | {"format": 99}), encoding="utf-8")
@@ -258,8 +258,8 @@ def other_makers() -> Tried:
             faults.append(str(error))
         later.build()
         if "otter" not in _ask(later).casefold():
-            faults.append("a build does not mend another format")
-    happened = "it says so and names the remedy; one build mends it"
+            faults.append("a build does not repair another format")
+    happened = "it says so and names the remedy; one build repairs it"
     return Tried("an index of another embedder or version", 2, happened, tuple(faults))
 
 

@@ -86,7 +86,7 @@ NAMES = (
 
 
 def odd_json(content: bytes, chance: random.Random) -> bytes:
-    """JSON with one to three of its values replaced, doubled or taken away; it stays JSON."""
+    """JSON with one to three of its values replaced, doubled or removed; it stays JSON."""
     value = json.loads(content)
     for _ in range(chance.choice([1, 1, 2, 3])):
         places: list[tuple[Any, Any]] = []
@@ -179,7 +179,7 @@ def _answered(folder: Path) -> int:
 
 
 def _evidence(cases: int, assistant: Assistant) -> Tried:
-    """An answer that was taken away: what of its mutants can be read is looked for in the papers."""
+    """An exported answer: what of its mutants can be read is looked for in the papers."""
     corpus, claims = assistant.settings.corpus, list[ClaimedQuote]()
     file = corpus.parent / "evidence.json"
     save_answers(assistant, assistant.ask("Which points does the otter reach?"), file)
@@ -209,7 +209,7 @@ def questions(cases: int) -> Tried:
             try:
                 answer = assistant.ask(question)
                 answered += answer.status != "error"
-                if "Traceback" in answer.answer or "fault of the program" in answer.answer:
+                if "Traceback" in answer.answer or "bug in the program" in answer.answer:
                     faults.append(f"question {number}: {answer.answer[:100]}")
             except Exception as error:
                 faults.append(f"question {number}: {type(error).__name__}: {error}")
@@ -222,7 +222,7 @@ def questions(cases: int) -> Tried:
                 str(batch), lambda asked: {"status": "good"}, lambda asked, why: {"status": "error", "error": why}
             )
         told = [json.loads(line) for line in said.getvalue().splitlines()]
-        faults += [str(one["error"]) for one in told if "fault of the program" in one.get("error", "")]
+        faults += [str(one["error"]) for one in told if "bug in the program" in one.get("error", "")]
         if told[-1]["status"] != "good":
             faults.append("the good line after bad ones was not answered")
     happened = (

@@ -128,7 +128,7 @@ def _built(folder: Path, names: Sequence[str]) -> tuple[int, list[str]]:
     faults = [
         f"{paper.paper}: {paper.problem!r}"
         for paper in report.failed
-        if not paper.problem or "Traceback" in paper.problem or "fault of the program" in paper.problem
+        if not paper.problem or "Traceback" in paper.problem or "bug in the program" in paper.problem
     ]
     listed = {paper.paper for paper in report.papers}
     doubled = {name for name, *_ in open_current(folder / "index").manifest.doubles}

@@ -149,7 +149,7 @@ def tried(what: str, content: bytes) -> Tried:
         report = build(settings_for(folder), WordEmbedder())
         seconds = time.monotonic() - began
         row = next(paper for paper in report.papers if paper.paper == "heavy.pdf")
-        if "Traceback" in row.problem or "fault of the program" in row.problem:
+        if "Traceback" in row.problem or "bug in the program" in row.problem:
             faults.append(row.problem)
         if seconds > 3 * worker_pool.SECONDS_PER_PAPER:
             faults.append(f"the build took {seconds:.0f} s")

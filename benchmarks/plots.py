@@ -1,4 +1,4 @@
-"""Plots of the report: grouped bars and lines. The only door of matplotlib."""
+"""Plots of the report: grouped bars and lines. The only module that imports matplotlib."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _page_up(index: Path) -> float:
         port = free.getsockname()[1]
     began = time.perf_counter()
     server = subprocess.Popen(
-        [sys.executable, "app.py", "--no-browser"],
+        [sys.executable, "app.py", "--no-browser", "--no-token"],
         env={**_environment(index, PAPERS), "RAG_PORT": str(port)},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

@@ -29,6 +29,7 @@ from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
+from rag_app.papers.zotero import sync_zotero
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.comparison import resolve_papers
 from rag_app.retrieval.hybrid import Retriever, Scope
@@ -51,7 +52,7 @@ class _Request:
 
 
 class Assistant:
-    """Answers questions from one folder of papers. Safe to share between threads.
+    """Answers questions from one folder of papers. Thread-safe.
 
     The parts are opened when first needed. `embedder` and `reader` replace the ones that the settings name.
     """
@@ -129,7 +130,9 @@ class Assistant:
         with self._lock:
             self._builds += 1
         try:
-            return build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
+            problems = sync_zotero(self.settings.corpus)
+            report = build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
+            return replace(report, problems=problems + report.problems) if problems else report
         finally:
             with self._lock:
                 self._builds -= 1
@@ -394,7 +397,7 @@ class Assistant:
 
     def _notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
-            return ("Searched by words only: the index is not embedded yet. It will be when the build has finished.",)
+            return ("Searched by words only: the index is not embedded until the build has finished.",)
         if self._is_of_other_embedder(manifest):
             return (
                 f"Searched by words only: the index was built with the embedder {manifest.embedder}, the settings name "

@@ -17,7 +17,7 @@ RagError
  │    └── ModelInterrupted  the stream ended before the answer did
  ├── QuestionError        a question that cannot be asked: empty, too long
  ├── AccountError         the users who may log in
- └── ExportError          an answer that cannot be taken away in this form
+ └── ExportError          an answer that cannot be exported in this format
       └── EvidenceError   an evidence file that cannot be checked
 """
 
@@ -87,7 +87,7 @@ class QuestionError(RagError):
 
 
 class ExportError(RagError):
-    """An answer cannot be taken away in the form or to the file that was asked for."""
+    """An answer cannot be exported in this format, or to this file."""
 
 
 class EvidenceError(ExportError):

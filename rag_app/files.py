@@ -89,7 +89,7 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
 
 
 def flush(folder: Path) -> None:
-    """Wait until every file below `folder` is on the disk itself, so that a power cut cannot take it away."""
+    """Wait until every file below `folder` is on the disk itself, so that it survives a power cut."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("r+b") as stream:

@@ -37,6 +37,8 @@ class Paper:
     month: int = 0
     topic: str = ""
     authors: tuple[str, ...] = ()
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,9 @@ class Source:
     authors: tuple[str, ...] = ()
     arxiv_id: str = ""
     primary_class: str = ""  # arXiv's, from the stamp on the first page: "cs.CL"
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
+    year: int = 0
 
 
 Support = Literal["supported", "partly", "not"]

@@ -26,23 +26,61 @@ SETTINGS_FILE = "rag_app.toml"
 READER_FIELDS = ("llm", "llm_base_url", "llm_model", "llm_api_key")  # one choice: never mixed from two places
 
 
+PROVIDERS = ("openai", "anthropic", "gemini", "openrouter", "ollama")  # that `llm` may name, each at its own address
+
+
 def reader_file() -> Path:
     """Where a user may keep the choice of a model with its key: outside of every project, for all of them."""
+    return settings_folder() / "reader.toml"
+
+
+def settings_folder() -> Path:
+    """The user's own folder for what is kept between projects. Raises SettingsError where the user has no home."""
     home = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME", "")
-    folder = Path(home) if home else Path.home() / ".config"
-    return folder.expanduser() / "rag-app" / "reader.toml"
+    try:
+        folder = Path(home) if home else Path.home() / ".config"
+        return folder.expanduser() / "rag-app"
+    except RuntimeError as error:  # a container with an unknown user
+        raise SettingsError("This user has no home folder to keep anything in. Set HOME or XDG_CONFIG_HOME.") from error
+
+
+def kept_reader_file() -> Path | None:
+    """The file in which a reader may be kept; None where this user can keep none."""
+    try:
+        return reader_file()
+    except SettingsError:
+        return None
 
 
 SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be its owner's alone
 
 
 def project_root() -> Path:
-    """The folder that holds corpus/ and index/: the current one, or the checkout this package runs from."""
+    """The folder that holds corpus/ and index/: the current one, the checkout this package runs from, else the user's.
+
+    An installed package has no checkout: what the user adds then lies in the user's data folder.
+    """
     checkout = Path(__file__).resolve().parent.parent
     for folder in (Path.cwd(), checkout):
         if (folder / "corpus" / "papers.toml").is_file():
             return folder
-    return Path.cwd()
+    return data_folder()
+
+
+def data_folder() -> Path:
+    """Where this system keeps a user's data of programs; the current folder for a user without a home."""
+    given = {"win32": "LOCALAPPDATA"}.get(sys.platform, "XDG_DATA_HOME")
+    below = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
+    try:
+        home = Path(os.environ[given]) if os.environ.get(given) else Path.home() / below
+    except RuntimeError:  # neither HOME nor an entry of the user
+        return Path.cwd()
+    return home.expanduser() / "rag-app"
+
+
+def starter_corpus() -> Path:
+    """Where an installed package keeps the digests that come with it (see data-files in pyproject.toml)."""
+    return Path(sys.prefix) / "share" / "rag-app" / "corpus"
 
 
 class Settings(BaseSettings):
@@ -66,7 +104,7 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(default=SecretStr(""), description="the key for that server")
     llm_window: int = Field(default=0, ge=0, description="context window in tokens; 0: ask the server, else 8192")
     llm_timeout: float = Field(
-        default=120.0, gt=0, description="seconds without a token until a provider counts as gone"
+        default=120.0, gt=0, description="seconds without a token after which a provider counts as unreachable"
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
     llm_completion: bool = Field(
@@ -78,13 +116,13 @@ class Settings(BaseSettings):
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
     evidence_step: Literal["auto", "on", "off"] = Field(
-        default="off", description="the model weighs each passage before it answers; auto: from 30 billion parameters"
+        default="off", description="the model scores each passage before it answers; auto: from 30 billion parameters"
     )
     samples: int = Field(
-        default=0, ge=0, le=20, description="further answers of the model, whose differences are measured; 0: none"
+        default=0, ge=0, le=20, description="further answers of the model, compared by meaning; 0: none"
     )
     demonstrations: int = Field(
-        default=0, ge=0, le=5, description="examples made of the evidence that a model is shown; 0: none"
+        default=0, ge=0, le=5, description="example answers, made from the evidence, that a model is shown; 0: none"
     )
     whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
     repair: Literal["auto", "on", "off"] = Field(
@@ -93,22 +131,27 @@ class Settings(BaseSettings):
     )
     embedder: str = Field(
         default="all-MiniLM-L6-v2",
-        description="the one that comes with us, or any sentence-transformers model: name or folder",
+        description="the built-in model, or any sentence-transformers model by name or folder",
     )
     embedder_backend: str = Field(default="auto", description="auto, openvino or torch")
-    reranker: str = Field(default="", description="a sentence-transformers cross-encoder: name or folder; empty: none")
+    reranker: str = Field(
+        default="", description="a sentence-transformers cross-encoder by name or folder; empty: none"
+    )
     host: str = Field(default="127.0.0.1", description="address the browser page listens on")
-    port: int = Field(default=7860, ge=0, le=65535, description="its port; 0: any free one")
+    port: int = Field(default=7860, ge=0, le=65535, description="port of the page; 0: any free one")
     root_path: str = Field(default="", description="sub-path behind a proxy, for instance /papers, or its full URL")
     language: Literal["auto", "en", "zh"] = Field(
-        default="auto", description="of the page: en, zh, or auto: what each browser asks for"
+        default="auto", description="language of the page: en, zh, or auto (what each browser asks for)"
     )
     password: SecretStr = Field(default=SecretStr(""), description="one password for the page, at least 10 characters")
     users: Path | None = Field(default=None, description="file of the users who may log in; written by: user add NAME")
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
     tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
+    page_token: Literal["on", "off"] = Field(
+        default="on", description="a page without log-in opens only with the token in the address that is printed"
+    )
     api_rate: int = Field(default=120, ge=0, description="requests a minute of one token; 0: no limit")
-    api_at_once: int = Field(default=4, ge=0, description="answers in the making of one token; 0: no limit")
+    api_at_once: int = Field(default=4, ge=0, description="answers of one token at the same time; 0: no limit")
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
     )
@@ -124,7 +167,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls), _KeptReader(settings_cls)
+        file = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, file, _KeptReader(settings_cls), _KeyGuard(settings_cls)
 
     @cached_property
     def index_folder(self) -> Path:
@@ -154,10 +198,67 @@ class _KeptReader(PydanticBaseSettingsSource):
         if any(name in self.current_state for name in READER_FIELDS):
             return {}
         try:
-            kept = tomllib.loads(reader_file().read_text(encoding="utf-8"))
+            file = kept_reader_file()
+            kept = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
         except (OSError, ValueError, RecursionError):
             return {}  # _file_problem says what is wrong with it
         return {name: kept[name] for name in READER_FIELDS if isinstance(kept.get(name), str)}
+
+
+class _KeyGuard(PydanticBaseSettingsSource):
+    """Adds nothing: it refuses a key of the environment at an address of rag_app.toml, and the other way round.
+
+    Whoever wrote a file that lies in the current folder could otherwise have the key sent to a server of their own.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:
+        """Not used: the sources are compared as wholes."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, object]:
+        own: dict[str, object] = {}  # what this process was given: by its environment or by its caller
+        file: dict[str, object] = {}
+        for name, values in self.settings_sources_data.items():
+            if name == TomlConfigSettingsSource.__name__:
+                file = values
+            elif name != _KeptReader.__name__:
+                own = {**values, **own}
+        problem = _key_problem(own, file)
+        if problem:
+            raise SettingsError(problem)
+        return {}
+
+
+def _key_problem(own: dict[str, object], file: dict[str, object]) -> str:
+    """Why the key must not be used at the address that results, with the remedy; empty when it may."""
+    together = {**file, **own}
+    if str(together.get("llm", "")).strip().lower() in ("none", "local"):
+        return ""  # nobody is sent a key
+    address = _server_address(together)
+    if _secret(own.get("llm_api_key")):
+        if address == _server_address(own):
+            return ""
+        named = "llm_base_url" if file.get("llm_base_url") else "llm"
+        return (
+            f"{SETTINGS_FILE} sets {named}, and the key in RAG_LLM_API_KEY was not given for that server. "
+            f"Set RAG_{named.upper()} in the environment too, or put the key into {SETTINGS_FILE} (chmod 600)."
+        )
+    if "llm_api_key" not in own and _secret(file.get("llm_api_key")) and address != _server_address(file):
+        return (
+            f"The environment names another model server than {SETTINGS_FILE}, whose llm_api_key is for its own. "
+            "Set RAG_LLM_API_KEY for that server, or unset RAG_LLM and RAG_LLM_BASE_URL."
+        )
+    return ""
+
+
+def _server_address(values: dict[str, object]) -> str:
+    """Where a key would go: the address, else the provider's name; empty for neither."""
+    provider = str(values.get("llm", "")).strip().lower()
+    return str(values.get("llm_base_url", "")).strip() or (provider if provider in PROVIDERS else "")
+
+
+def _secret(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -184,6 +285,9 @@ def examine_settings() -> tuple[Settings, tuple[str, ...]]:
     defaults: dict[str, object] = {}
     try:
         _WithoutFile() if file_problem else Settings()
+    except SettingsError as error:
+        problems.append(str(error))
+        return _WithoutFile(), tuple(problems)
     except ValidationError as error:
         problems += _sentences(error)
         wrong = {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]} & Settings.model_fields.keys()
@@ -223,7 +327,7 @@ def _unknown_variables() -> list[str]:
 
 def _file_problem() -> str:
     """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
-    for path in (Path(SETTINGS_FILE), reader_file()):
+    for path in filter(None, (Path(SETTINGS_FILE), kept_reader_file())):
         try:
             found = tomllib.loads(path.read_text(encoding="utf-8"))
             held = ", ".join(name for name in sorted(SECRETS) if found.get(name))

@@ -20,7 +20,7 @@ FILE = Path(__file__).resolve().parent.parent / "constraints.txt"
 COMMAND = (sys.executable, "-m", "pip_audit")
 PROBE, WHOLE = 20.0, 180.0  # seconds for one package, and for all of them
 LOOKED_AT: dict[str, str] = {}
-"""Weaknesses that do not concern us: their id and why. To be taken out with the version that mends them."""
+"""Weaknesses that do not concern us: their id and why. Remove an entry with the version that fixes it."""
 
 
 def ask(lines: Sequence[str], seconds: float, command: Sequence[str] = COMMAND) -> list[dict[str, Any]] | str:
@@ -47,7 +47,7 @@ def ask(lines: Sequence[str], seconds: float, command: Sequence[str] = COMMAND) 
 def report(found: Sequence[dict[str, Any]]) -> tuple[list[str], list[str]]:
     """The weaknesses, a line each, and the names of packages of which nothing was learned."""
     weak = [
-        f"{one['name']} {one['version']}: {each['id']}, mended in {', '.join(each['fix_versions']) or 'no version yet'}"
+        f"{one['name']} {one['version']}: {each['id']}, fixed in {', '.join(each['fix_versions']) or 'no version yet'}"
         for one in found
         for each in one.get("vulns", [])
         if not {each["id"], *each.get("aliases", [])} & LOOKED_AT.keys()

@@ -1,10 +1,10 @@
-"""For a question that the papers do not answer: of what in it they do speak, and of what not. Pure.
+"""For a question that the papers do not answer: which of its names and words they mention, and which not. Pure.
 
-What becomes of a model's answer after its check: answered, answered with a warning, or withheld. Pure.
+Also decides what happens to a model's answer after its check: answered, answered with a warning, or withheld.
 
-Where the passages do not look as if they answered the question, it depends on the model how far it is believed: a tiny
-one is not even asked; one of unknown size has to back every sentence; a larger one has to back one. A model that found
-nothing is believed.
+If the passages do not seem to answer the question, it depends on the model how far it is believed: a tiny one is not
+asked; one of unknown size has to support every sentence; a larger one has to support one. A model that found nothing
+is believed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 def explain_near_miss(question: str, evidence: Sequence[Evidence]) -> str:
-    """A sentence: "The papers speak of DPR, but what was found says nothing of HotpotQA." Empty when nothing is known.
+    """A sentence: "The papers mention DPR, but the passages found do not mention HotpotQA." "" when nothing is known.
 
     `evidence` is all that was found, best first. Names are looked for in any spelling, words by their roots.
     """
@@ -50,11 +50,11 @@ def explain_near_miss(question: str, evidence: Sequence[Evidence]) -> str:
     missing = _join_words([*absent, *unknown])
     speaks = _join_words([*there, *known])
     if missing and speaks:
-        return f"The papers speak of {speaks}, but what was found says nothing of {missing}."
+        return f"The papers mention {speaks}, but the passages found do not mention {missing}."
     if missing:
-        return f"What was found in the papers says nothing of {missing}."
+        return f"The passages found do not mention {missing}."
     if len(there) > 1:
-        return f"The papers speak of {_join_words(there)}, but nothing that was found answers this about them together."
+        return f"The papers mention {_join_words(there)}, but no passage found answers this about them together."
     return ""
 
 
@@ -87,16 +87,14 @@ def _join_words(things: Sequence[str]) -> str:
 # is backed, "checked" where something is.
 Trust = Literal["none", "wholly checked", "checked"]
 
-NOT_BACKED = "No sentence of this answer is wholly backed by the passages that it cites: read them before you use it."
-WITHHELD = (
-    "Not in these papers: what the model wrote was backed by none of the passages that it cites, and is left out."
-)
+NOT_BACKED = "The cited passages do not fully support any sentence of this answer. Read them before you use it."
+WITHHELD = "Not in these papers: what the model wrote is not shown, because the cited passages do not support it."
 PARTLY_WITHHELD = (
-    "Not in these papers: what the model wrote was not wholly backed by the passages that it cites, and is left out."
+    "Not in these papers: what the model wrote is not shown, because the cited passages do not support all of it."
 )
-NOT_ASKED = "The model was not asked: one of its size answers also what the papers do not hold."
-UNLIKELY = "By the measure of the reader without a model, the passages that were found do not answer this question."
-FOUND = "The model found no answer, though by the measure of the reader without a model the passages may hold one."
+NOT_ASKED = "The model was not asked: a model of this size also answers what the papers do not say."
+UNLIKELY = "Judged without the model, the passages found do not seem to answer this question."
+FOUND = "The model found no answer. Judged without the model, the passages may contain one."
 
 
 def is_likely(chance: float) -> bool:

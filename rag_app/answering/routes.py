@@ -62,7 +62,7 @@ class Disagreement:
         return _is_free(context) and asks_for_disagreement(context.question.search)
 
     def answer(self, context: AnswerContext) -> Telling:
-        yield Progress("reading", "looking for claims that oppose each other")
+        yield Progress("reading", "looking for claims that contradict each other")
         return _add_quoting_note(context, answer_disagreement(context))
 
 
@@ -97,7 +97,7 @@ class Survey:
     def answer(self, context: AnswerContext) -> Telling:
         topic = parse_survey_topic(context.question.search)
         assert topic is not None
-        yield Progress("reading", "looking at every paper")
+        yield Progress("reading", "searching every paper")
         return _add_quoting_note(context, answer_survey(context, topic))
 
 
@@ -166,4 +166,4 @@ def _add_quoting_note(context: AnswerContext, answer: Answer) -> Answer:
 def _quoting_note(model: ModelReader) -> str:
     if model.trust == "none":
         return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
-    return f"Every paper was looked at, which no prompt of {model.name} holds: the papers are quoted."
+    return f"Every paper was searched. They do not all fit into a prompt of {model.name}, so they are quoted."

@@ -156,7 +156,7 @@ def _weigh_evidence(
     try:
         for step in weigh_passages(found.question, pieces, reader.model, about, stop):
             if isinstance(step, int):
-                yield Progress("reading", f"weighing passage {step} of {len(pieces)}")
+                yield Progress("reading", f"scoring passage {step} of {len(pieces)}")
             else:
                 return list(step.evidence), step.tokens
     except RagError:

@@ -16,7 +16,9 @@ from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, squash
 
 QUOTING = "quoting"  # the name of the reader that only quotes
-REPAIRED = "Repaired: sentences that the cited pages did not back were sent back to the model once, and checked again."
+REPAIRED = (
+    "Repaired: sentences that the cited pages did not support were sent back to the model once and checked again."
+)
 LONGEST_MARK = 40  # characters that are held back while they may become a mark
 FEWEST_WORDS = 3  # in small letters that a nearest quote has, where there is another
 LOOKED_AT = 12  # pieces of evidence among which the nearest words are looked for

@@ -340,6 +340,9 @@ def describe_sources(generation: Generation, papers: Iterable[str]) -> dict[str,
             digest=entry.digest,
             authors=entry.authors,
             arxiv_id=entry.arxiv_id,
+            citation_key=entry.citation_key,
+            bibliography=entry.bibliography,
+            year=entry.year,
             primary_class=_primary_class(generation, entry.paper, entry.arxiv_id),
         )
         for entry in known

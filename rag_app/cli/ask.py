@@ -72,7 +72,7 @@ def _answer_line(
     except RagError as fault:
         return error(asked, str(fault))
     except Exception as fault:  # the outermost edge of one question: the others still want their answer
-        return error(asked, f"{type(fault).__name__}: {fault}. This is a fault of the program.")
+        return error(asked, f"{type(fault).__name__}: {fault}. This is a bug in the program.")
 
 
 def read_line(line: str, number: int) -> BatchQuestion:
@@ -127,7 +127,7 @@ def _search_error_json(asked: BatchQuestion, message: str) -> Json:
 PROMPT = "\n? "
 HELP = """/papers             list the papers
 /papers A,B         ask only these, by file name or arXiv id; /papers all: ask all again
-/new                forget what was said
+/new                start a new conversation
 /quit               end (so does the end of the input)"""
 
 

@@ -1,4 +1,4 @@
-"""`compare`: papers set side by side, for reading or to be taken away as CSV, Markdown or LaTeX."""
+"""`compare`: papers side by side in a table, printed or as CSV, Markdown or LaTeX."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _extend_comparison(options: Namespace, assistant: Assistant) -> Answer:
         raise QuestionError(f"{options.onto}: cannot be read as a saved table ({error}).") from error
     papers = chosen_papers(options, assistant)
     if bool(papers) == bool(options.aspects):
-        raise QuestionError("--onto grows a table by columns (--aspects) or by rows (--papers): give one of them.")
+        raise QuestionError("--onto adds columns (--aspects) or rows (--papers) to a table: give one of them.")
     assert saved.table is not None
     rows = papers or tuple(row.paper for row in saved.table.rows)
     aspects = options.aspects or ";".join(saved.table.aspects)

@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
                 progress.close()
                 print(format_check_result(finding), flush=True)
             if progress.rewrites:
-                progress.show("looking further …")
+                progress.show("checking further …")
     finally:
         progress.close()
     wrong = [finding.name for finding in findings if finding.state == "wrong"]
@@ -67,7 +67,7 @@ def _changed_settings(settings: Settings) -> str:
         for name, value in given.items()
         if value != fields[name].get_default(call_default_factory=True)
     ]
-    return ", ".join(changed) or "all as they come"
+    return ", ".join(changed) or "all defaults"
 
 
 def format_check_result(finding: CheckResult) -> str:

@@ -250,7 +250,7 @@ def check_kept_reader(settings: Settings) -> Iterator[CheckResult]:
     if overriding_variables():
         remedy = "Unset them to use what is kept, or forget it: python -m rag_app reader --forget"
         yield CheckResult(
-            "kept reader", "note", f"{', '.join(overriding_variables())} of the environment go before it", remedy
+            "kept reader", "note", f"{', '.join(overriding_variables())} in the environment override it", remedy
         )
 
 
@@ -277,11 +277,11 @@ def check_disk(settings: Settings) -> Iterator[CheckResult]:
 def check_build_lock(settings: Settings) -> Iterator[CheckResult]:
     """Whether a build runs now."""
     if not (settings.index_folder / "lock").exists():
-        yield CheckResult("lock", "good", "no build runs")
+        yield CheckResult("lock", "good", "no build is running")
         return
     try:
         with generations.writer_lock(settings.index_folder):
-            yield CheckResult("lock", "good", "no build runs")
+            yield CheckResult("lock", "good", "no build is running")
     except IndexBusy as error:
         yield CheckResult("lock", "note", str(error))
     except IndexFault as error:

@@ -116,11 +116,10 @@ def _questions(options: Namespace) -> list[GoldQuestion]:
     kinds = _kinds(options.kinds)
     if options.from_feedback == bool(options.file):
         raise QuestionError(
-            "No file of questions, or two sources of them. Write: rag-app eval FILE.jsonl, eval --from-feedback, or "
-            "eval --check-judge FOLDER"
+            "Give one source of questions: rag-app eval FILE.jsonl, eval --from-feedback, or eval --check-judge FOLDER"
         )
     if options.keep and not options.from_feedback:
-        raise QuestionError("--keep writes the questions that thumbs became: give it with --from-feedback.")
+        raise QuestionError("--keep writes the questions made from thumbs: use it with --from-feedback.")
     if options.file:
         return read_questions(Path(options.file), kinds, options.limit)
     with feedback_file(load_settings().index_folder, options.keep) as file:

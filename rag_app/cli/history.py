@@ -1,4 +1,4 @@
-"""`history`: the conversations that the page keeps, for reading and to be taken away whole."""
+"""`history`: the conversations that the page keeps: list, print, export."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ COMMANDS = {  # the module and the function of each
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
     "mcp": ("rag_app.cli.mcp", "run"),
+    "zotero": ("rag_app.cli.zotero", "run"),
     "user": ("rag_app.cli.serve", "run_user"),
     "token": ("rag_app.cli.serve", "run_token"),
 }
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. `arguments` without the program's name; from the process when None. Returns the exit code."""
     _use_utf8()
     try:
-        options = make_parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        options = make_parser().parse_args(given or ["serve"])  # the program's name alone opens the page
     except SystemExit as end:  # argparse has said what is wrong, or has printed the help
         return int(end.code or 0)
     try:
@@ -81,7 +83,7 @@ def _error_message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. Correct that, then try again."
-    return f"{type(error).__name__}: {error}. This is a fault of the program; --traceback shows where."
+    return f"{type(error).__name__}: {error}. This is a bug in the program; --traceback shows where."
 
 
 def _fail(message: str, as_json: bool) -> None:
@@ -95,7 +97,7 @@ def _print_message(message: str) -> None:
 
 
 def _use_utf8() -> None:
-    """UTF-8 whatever the system's code page says; half characters become escapes, which JSON reads back."""
+    """UTF-8 whatever the system's code page says; unpaired surrogates become escapes, which JSON reads back."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -116,8 +118,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")
     anew = build.add_mutually_exclusive_group()
-    anew.add_argument("--fresh", action="store_true", help="forget all finished work and start anew")
-    anew.add_argument("--rollback", action="store_true", help="let the index before this one answer again")
+    anew.add_argument("--fresh", action="store_true", help="discard finished work and start again")
+    anew.add_argument("--rollback", action="store_true", help="return to the previous index")
     fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
     fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
     _add_library_commands(commands)
@@ -135,22 +137,30 @@ def make_parser() -> argparse.ArgumentParser:
     _add_question(search)
     search.add_argument("--top", type=_positive, default=10, metavar="K", help="how many passages (10)")
     _add_compare_command(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
-    _add_history_commands(_command(commands, "history", "read the page's conversations, and take them away whole"))
-    verify = _command(commands, "verify", "look for every quote of an evidence file, or of any text, in the papers")
+    _add_history_commands(_command(commands, "history", "read and export the page's conversations"))
+    verify = _command(commands, "verify", "check every quote of an evidence file, or of any text, in the papers")
     verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json; or any text (.md, .txt, -)")
-    verify.add_argument("--papers", metavar="FOLDER", help="where the papers lie, instead of RAG_CORPUS")
+    verify.add_argument("--papers", metavar="FOLDER", help="folder of the papers, instead of RAG_CORPUS")
     _add_eval_commands(_command(commands, "eval", "measure the answers to questions whose answers are known"))
-    _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    papers = _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    styles = "print them as references instead: bibtex, or a style such as apa, ieee, acl (extra styles)"
+    papers.add_argument("--cite", default="", metavar="STYLE", help=styles)
     _add_align_command(_command(commands, "align", "fit the embedder to your own judged questions"))
-    _add_reader_options(_command(commands, "reader", "say, try or keep the model that answers"))
-    doctor = _command(commands, "doctor", "explain every wrong setting and missing part")
+    _add_reader_options(_command(commands, "reader", "show, try or keep the model that answers"))
+    doctor = _command(commands, "doctor", "check the installation and say what is wrong")
     doctor.add_argument("--window", action="store_true", help="measure how much text the language model really uses")
     doctor.add_argument(
         "--longest", type=_tokens, default=0, metavar="N", help="with --window: at most N tokens of text"
     )
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
-    _add_redteam_command(_command(commands, "redteam", "try papers that attack on the configured reader"))
+    _add_redteam_command(_command(commands, "redteam", "attack the configured reader with hostile papers"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
+    zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
+    zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
+    zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
+    zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
+    zotero.add_argument("--storage", default="", metavar="FOLDER", help="its attachments, for when it is closed")
+    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: the library, exported")
     mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
     mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
     user = _command(commands, "user", "add, remove and list who may log in to the page")
@@ -168,7 +178,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
     description = f"{help[0].upper()}{help[1:]}."
     command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description)
-    command.add_argument("--json", action="store_true", help="JSON on standard output and nothing else there")
+    command.add_argument("--json", action="store_true", help="print JSON, and only JSON, on standard output")
     command.add_argument("--traceback", action="store_true", help="show where in the program an error came from")
     return command
 
@@ -191,9 +201,11 @@ def _add_reader_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--key", action="store_true", help="ask for the server's key, or read a line of standard input"
     )
-    command.add_argument("--try", action="store_true", dest="attempt", help="make one tiny call and say what came")
+    command.add_argument("--try", action="store_true", dest="attempt", help="make one short call and report the result")
     kept = command.add_mutually_exclusive_group()
-    kept.add_argument("--keep", action="store_true", help="keep it on this machine for you alone, once it works")
+    kept.add_argument(
+        "--keep", action="store_true", help="keep it for the next start, readable by you only, once it works"
+    )
     kept.add_argument("--forget", action="store_true", help="delete what is kept")
 
 
@@ -204,11 +216,11 @@ def _add_question(command: argparse.ArgumentParser) -> None:
     _add_papers(command)
     years = "only papers of these years: 2020-2023, 2020- or 2020"
     command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
-    command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading has this text")
+    command.add_argument("--section", default="", metavar="TEXT", help="only sections whose heading contains this text")
 
 
 def _add_papers(command: argparse.ArgumentParser) -> None:
-    which = "only these, by file name or arXiv id, with commas between"
+    which = "only these, by file name or arXiv id, separated by commas"
     command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
 
 
@@ -217,9 +229,9 @@ def _add_compare_command(command: argparse.ArgumentParser) -> None:
     what.add_argument("question", metavar="QUESTION", nargs="?", default="", help="in quotes")
     grows = "a table saved with --json: --aspects adds columns to it, --papers rows; only they are searched for"
     what.add_argument("--onto", metavar="FILE", help=grows)
-    which = "the rows, by file name or arXiv id, with commas between; else the papers that the question names"
+    which = "the rows, by file name or arXiv id, separated by commas; else the papers that the question names"
     command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
-    columns = "the columns, with semicolons between; else what the question asks for"
+    columns = "the columns, separated by semicolons; else what the question asks for"
     command.add_argument("--aspects", default="", metavar="TEXTS", help=columns)
     form = command.add_mutually_exclusive_group()
     for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
@@ -231,44 +243,46 @@ def _add_align_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", metavar="FILE", help=what)
     command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
     command.add_argument("--reranker", metavar="FOLDER", help="train a cross-encoder too: new folder, for RAG_RERANKER")
-    command.add_argument("--keep", action="store_true", help="keep what was trained although it did not help")
-    command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="times over all questions (2)")
+    command.add_argument("--keep", action="store_true", help="keep the result even if it did not help")
+    command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="passes over all questions (2)")
     command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of what is held out and of training (0)")
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="random seed of the held-out part and of training (0)"
+    )
 
 
 def _add_history_commands(command: argparse.ArgumentParser) -> None:
     which = "which conversation, by its number in the list; without it: the list, the newest first"
     command.add_argument("which", nargs="?", default="", metavar="NUMBER", help=which)
-    command.add_argument("--find", default="", metavar="TEXT", help="only conversations that hold this text")
-    command.add_argument("--user", default="", metavar="NAME", help="whose, where users log in")
+    command.add_argument("--find", default="", metavar="TEXT", help="only conversations that contain this text")
+    command.add_argument("--user", default="", metavar="NAME", help="of this user, where users log in")
     takes = "write all its answers to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all)"
     command.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
 
 
 def _add_eval_commands(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
-    thumbs = "instead of FILE: the questions whose answers got a thumb on the page, of every user"
+    thumbs = "instead of FILE: the questions that users rated on the page"
     command.add_argument("--from-feedback", action="store_true", help=thumbs)
     command.add_argument("--keep", metavar="FILE", help="with --from-feedback: also write these questions there")
-    which = "only these, with commas between: spotlight, comparison, clustering, chain, unanswerable"
+    which = "only these, separated by commas: spotlight, comparison, clustering, chain, unanswerable"
     command.add_argument("--kinds", default="", metavar="KINDS", help=which)
-    most = "at most so many questions of each kind, or pairs for --check-judge"
+    most = "at most this many questions of each kind, or pairs for --check-judge"
     command.add_argument("--limit", type=_positive, default=0, metavar="N", help=most)
     command.add_argument("--html", metavar="FILE", help="also write the report as a page with plots")
     gate = "an accepted report (--json): exit code 1 when this one is worse by more than noise"
     command.add_argument("--baseline", metavar="FILE", help=gate)
     command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
-    pairs = "instead: how far the language model as judge agrees with people, on LLMBar's pairs"
+    pairs = "instead: measure how far the language model, as a judge, agrees with people on LLMBar's pairs"
     command.add_argument("--check-judge", metavar="PATH", help=pairs)
 
 
 def _add_redteam_command(command: argparse.ArgumentParser) -> None:
-    rounds = "rounds of variations of what came nearest, after the seeds (0)"
+    rounds = "rounds that vary the attacks that came nearest (0)"
     command.add_argument("--rounds", type=_positive, default=0, metavar="N", help=rounds)
-    command.add_argument("--only", default="", metavar="CATEGORIES", help="with commas between: command, hidden, …")
-    command.add_argument("--limit", type=_positive, default=0, metavar="N", help="at most so many of each category")
-    archive = "keep what was tried and how it went there (JSON), and go on from what is there"
+    command.add_argument("--only", default="", metavar="CATEGORIES", help="separated by commas: command, hidden, …")
+    command.add_argument("--limit", type=_positive, default=0, metavar="N", help="at most this many of each category")
+    archive = "keep the attacks and their results in this file (JSON), and continue from it"
     command.add_argument("--archive", metavar="FILE", help=archive)
 
 
@@ -277,6 +291,11 @@ def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
     command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
     command.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    command.add_argument(
+        "--no-token",
+        action="store_true",
+        help="let every program and user of this machine open the page (RAG_PAGE_TOKEN=off)",
+    )
 
 
 def _positive(text: str) -> int:

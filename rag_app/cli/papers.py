@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from rag_app.assistant import Assistant
 from rag_app.cli.session import open_assistant
 from rag_app.errors import FetchError, RagError
 from rag_app.index import generations
+from rag_app.outputs.bibtex import to_bibtex
+from rag_app.outputs.citation_styles import format_references
 from rag_app.outputs.json import build_json, fetch_results_json, papers_json
 from rag_app.outputs.terminal import ProgressLine, build_text, papers_text, print_json, sanitise_text
 from rag_app.papers.add_remove import (
@@ -31,16 +34,31 @@ from rag_app.papers.add_remove import (
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.papers.fetch import FetchProgress, FetchResult, fetch_papers
 from rag_app.papers.manifest import MANIFEST, read_corpus_manifest
+from rag_app.records import Source
 from rag_app.settings import Settings, load_settings
 
 
 def run_papers(options: Namespace) -> int:
     """Print every paper. Before the first build: what lies in the folder."""
-    rows = open_assistant().papers()
+    assistant = open_assistant()
+    rows = assistant.papers()
+    if options.cite:
+        return _print_references(list(assistant.sources(row.paper for row in rows).values()), options)
     if options.json:
         print_json(papers_json(rows))
     else:
         print(papers_text(rows))
+    return 0
+
+
+def _print_references(sources: Sequence[Source], options: Namespace) -> int:
+    """Print the papers as a list of references."""
+    text = to_bibtex(sources) if options.cite == "bibtex" else ""
+    lines = [text] if text else format_references(sources, options.cite)
+    if options.json:
+        print_json({"style": options.cite, "references": lines})
+    else:
+        print("\n".join(lines))
     return 0
 
 
@@ -80,7 +98,7 @@ def run_add(options: Namespace) -> int:
     if options.json:
         print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
     else:
-        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing was removed so far")
+        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing has been removed")
         if report:
             print(build_text(report))
     return int(failed or bool(report and report.failed))

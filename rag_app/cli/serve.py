@@ -13,7 +13,7 @@ from argparse import Namespace
 from rag_app.cli.session import open_assistant
 from rag_app.errors import AccountError
 from rag_app.outputs.terminal import print_json
-from rag_app.server.app import open_in_browser, serve
+from rag_app.server.app import choose_page_token, open_in_browser, serve
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import load_settings
 
@@ -29,7 +29,7 @@ def run_user(options: Namespace) -> int:
         accounts.remove(_name(options))
         told = f"{options.name}: removed; what was asked stays in history/users/{options.name}"
         if not accounts.names():
-            told += ". Nobody is left: a running page lets nobody in; started anew, it needs no log-in"
+            told += ". No user is left: a running page lets nobody in; after a restart it needs no log-in"
     if options.json:
         print_json({"status": "good", "file": str(accounts.file), "users": accounts.names()})
     else:
@@ -71,7 +71,7 @@ def _password() -> str:
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
-        raise AccountError("The two are not the same. Try again.")
+        raise AccountError("The passwords differ. Try again.")
     return password
 
 
@@ -81,11 +81,12 @@ def run_serve(options: Namespace) -> int:
     assistant = open_assistant(**{name: value for name, value in given.items() if value is not None})
     stdout = sys.stderr if options.json else sys.stdout
     with contextlib.redirect_stdout(stdout):
-        page = serve(assistant, assistant.settings, block=False)
+        token = choose_page_token(assistant.settings, options.no_token)
+        page = serve(assistant, assistant.settings, block=False, page_token=token)
     if options.json:
-        print_json({"status": "serving", "url": page.url})
+        print_json({"status": "serving", "url": page.url, "address": page.address})
     if not options.no_browser:
-        open_in_browser(page.url)
+        open_in_browser(page.address)
     with contextlib.redirect_stdout(stdout):
         page.wait()
     return 0

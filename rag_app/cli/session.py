@@ -8,12 +8,15 @@ from rag_app.assistant import Assistant
 from rag_app.index import generations
 from rag_app.index.paper_choice import choose_papers
 from rag_app.outputs.terminal import ProgressLine, print_note
+from rag_app.papers.starter import prepare_corpus
 from rag_app.settings import load_settings
 
 
 def open_assistant(**overrides: object) -> Assistant:
     """The assistant that the settings describe; nothing is loaded yet. Raises SettingsError."""
-    return Assistant(load_settings(**overrides))
+    settings = load_settings(**overrides)
+    prepare_corpus(settings)
+    return Assistant(settings)
 
 
 def ready_assistant() -> Assistant:

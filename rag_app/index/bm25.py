@@ -1,4 +1,4 @@
-"""The words of the passages: a persisted BM25 index. The only door of the stemmer.
+"""The words of the passages: a persisted BM25 index. The only module that imports the stemmer.
 
 Which passages hold a term, and its BM25 weight there, as arrays on disk: written in blocks, mapped when read.
 

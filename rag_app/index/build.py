@@ -197,6 +197,8 @@ class Build:
             year=paper.year or reading.year,
             month=paper.month,
             topic=paper.topic,
+            citation_key=paper.citation_key,
+            bibliography=paper.bibliography,
         )
         return entry, found, self._usage(folder, reading)
 

@@ -1,4 +1,4 @@
-"""Passages and their vectors in Chroma. The only door of chromadb.
+"""Passages and their vectors in Chroma. The only module that imports chromadb.
 
 A collection is written once, by the build, in a folder that no reader has open yet; afterwards it is only read.
 Two processes that write one Chroma folder corrupt it, and a live reader of a folder that changes goes stale.

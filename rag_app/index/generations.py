@@ -52,7 +52,7 @@ FEW_PAPERS = 64  # whose passages are read as a whole, a few milliseconds each
 
 
 class Generation:
-    """One complete index, open for reading. Safe to share between threads."""
+    """One complete index, open for reading. Thread-safe."""
 
     def __init__(self, index: Path, name: str) -> None:
         self.name = name
@@ -364,7 +364,7 @@ class _OpenGeneration:
 
 
 class SharedIndex:
-    """Safe to share between threads. Another process may build at any time."""
+    """Thread-safe. Another process may build at any time."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -110,7 +110,7 @@ def _is_entry_of(entry: IndexedPaper | None, file: CorpusFile) -> bool:
     if entry is None or (entry.digest, entry.part) != (file.digest, file.part):
         return False
     paper = file.paper
-    stated = ("title", "authors", "arxiv_id", "year", "month", "topic")
+    stated = ("title", "authors", "arxiv_id", "year", "month", "topic", "citation_key", "bibliography")
     return all(not getattr(paper, name) or getattr(paper, name) == getattr(entry, name) for name in stated) and set(
         paper.short_names
     ) <= set(entry.short_names)

@@ -40,6 +40,8 @@ class IndexedPaper:
     month: int = 0
     topic: str = ""
     hidden: tuple[str, ...] = ()  # text that nobody can see
+    citation_key: str = ""  # of the bibliography that describes it
+    bibliography: str = ""  # its entry there, as a CSL-JSON item
 
     @property
     def rows(self) -> slice:

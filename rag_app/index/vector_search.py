@@ -50,7 +50,7 @@ def principal_axes(vectors: np.ndarray, count: int) -> np.ndarray:
 
 
 class VectorSearch:
-    """Searches one generation's vectors. Safe to share between threads."""
+    """Searches one generation's vectors. Thread-safe."""
 
     def __init__(self, vectors: np.ndarray, short: np.ndarray | None = None, axes: np.ndarray | None = None) -> None:
         self._vectors = np.asarray(vectors)  # without the memory map's own, slow way of slicing

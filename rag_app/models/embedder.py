@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of unit length, whose dot product says how near their meanings are. Safe in threads.
+    """Turns texts into vectors of unit length, whose dot product says how near their meanings are. Thread-safe.
 
     `identity` names everything that decides the vectors' values (weights, prompts); `backend` says how they are
     computed, which does not matter to an index. A passage of up to `window` tokens, as `count_tokens` counts them, is

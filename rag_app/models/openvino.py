@@ -1,4 +1,4 @@
-"""Models converted for this processor: the only door of OpenVINO and of the tokenizers library.
+"""Models converted for this processor. Alone imports OpenVINO and the tokenizers library.
 
 A model is converted once and kept in a cache folder; opening it again needs neither torch nor sentence-transformers.
 Precision is the fastest that this processor offers among those whose vectors agree with torch in float32.

@@ -1,6 +1,6 @@
 """A model -> OpenVINO's form of it, checked and with the precision that suits this processor.
 
-Nothing here imports OpenVINO: openvino_model.py, its door, hands over the module and a way to run what was written.
+Nothing here imports OpenVINO: models/openvino.py passes the module and a way to run what was written.
 
 A BERT encoder with mean pooling, built in OpenVINO's operations straight from its weights.
 

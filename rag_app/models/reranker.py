@@ -11,7 +11,7 @@ from rag_app.settings import Settings
 
 
 class Reranker(Protocol):
-    """Scores texts against a question. Safe in threads."""
+    """Scores texts against a question. Thread-safe."""
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """One score per text, in their order; higher is better, only comparable within one question."""

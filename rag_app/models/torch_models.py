@@ -1,4 +1,4 @@
-"""Models on torch, the plain way: the only door of torch and sentence-transformers.
+"""Models on torch. Alone imports torch and sentence-transformers (but for training in lab).
 
 Importing these takes seconds and 500 MB; the fast path in openvino_model.py needs them only once, for the conversion.
 """

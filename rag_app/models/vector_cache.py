@@ -20,7 +20,7 @@ EmbedQuestions = Callable[[Sequence[str]], np.ndarray]
 
 
 class QuestionVectors:
-    """Text -> its vector, float32 (dimension,); the last ones are remembered. Safe to share between threads."""
+    """Text -> its vector, float32 (dimension,); the last ones are remembered. Thread-safe."""
 
     def __init__(self, one: EmbedQuestion, several: EmbedQuestions | None) -> None:
         self._one = one
@@ -56,7 +56,7 @@ SENTENCES_REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
 
 
 class SentenceVectors:
-    """An embedder that remembers sentences: many cells and questions look at the same ones. Safe in threads.
+    """An embedder that remembers sentences: many cells and questions look at the same ones. Thread-safe.
 
     `embedder` gives the one that embeds, which is opened when it is first needed.
     """

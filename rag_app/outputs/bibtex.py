@@ -5,15 +5,16 @@ arXiv papers as arXiv itself gives them: @misc with eprint, archivePrefix, prima
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from rag_app.papers.arxiv_ids import parse_arxiv_id
-from rag_app.records import Source
+from rag_app.records import Json, Source
 
-HEAD = "% Titles and authors as papers.toml and the papers' first pages give them: look them over before you publish."
+HEAD = "% Titles and authors as papers.toml and the papers' first pages give them: check them before you publish."
 TITLE_WORDS = 3  # of a title, in a key
 _SPECIAL = {
     "\\": r"{\textbackslash}",
@@ -72,7 +73,12 @@ def escape_bibtex(text: str) -> str:
 
 
 def key_of(source: Source) -> str:
-    """First author, year and the title's first words, in ASCII: "karpukhin2020densepassageretrieval"."""
+    """The key of the user's bibliography, else first author, year and the title's first words, in ASCII.
+
+    "karpukhin2020densepassageretrieval"
+    """
+    if source.citation_key:
+        return re.sub(r"[\s,{}%#\\\"'()=~]+", "", source.citation_key) or "paper"
     family = _ascii(source.authors[0].split()[-1]) if source.authors and source.authors[0].split() else ""
     words = [_ascii(word) for word in re.findall(r"\w+", source.title)]
     telling = [word for word in words if word and word not in _SMALL][:TITLE_WORDS]
@@ -108,8 +114,40 @@ def _entry(key: str, source: Source) -> str:
         if source.primary_class:
             fields["primaryClass"] = escape_bibtex(source.primary_class)
         fields["url"] = f"https://arxiv.org/abs/{arxiv.id}"
+    kind = "misc"
+    if source.bibliography:
+        kind, more = _from_csl(json.loads(source.bibliography))
+        fields = {**more, **fields} if arxiv is None else {**fields, **more}
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
-    return "\n".join([f"@misc{{{key},", *lines, "}", ""])
+    return "\n".join([f"@{kind}{{{key},", *lines, "}", ""])
+
+
+_KINDS = {
+    "article-journal": "article",
+    "paper-conference": "inproceedings",
+    "book": "book",
+    "chapter": "incollection",
+    "thesis": "phdthesis",
+    "report": "techreport",
+}
+_CONTAINERS = {"article": "journal", "inproceedings": "booktitle", "incollection": "booktitle"}
+
+
+def _from_csl(item: Json) -> tuple[str, dict[str, str]]:
+    """The type and the fields of an entry of the user's bibliography, besides title and authors."""
+    kind = _KINDS.get(str(item.get("type")), "misc")
+    fields = {
+        _CONTAINERS.get(kind, "howpublished"): item.get("container-title"),
+        "publisher": item.get("publisher"),
+        "volume": item.get("volume"),
+        "number": item.get("issue"),
+        "pages": str(item.get("page") or "").replace("–", "--"),
+        "doi": item.get("DOI"),
+    }
+    year = ((item.get("issued") or {}).get("date-parts") or [[""]])[0][:1]
+    return kind, {
+        name: escape_bibtex(str(value)) for name, value in {**fields, "year": (year or [""])[0]}.items() if value
+    }
 
 
 def _title(title: str) -> str:

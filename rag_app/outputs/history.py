@@ -94,7 +94,7 @@ def new_conversation() -> str:
 
 
 class History:
-    """The conversations about one library. Safe to share between threads and processes.
+    """The conversations about one library. Thread-safe, and safe for several processes.
 
     `secret` texts (keys) are never written. Methods raise HistoryFault when the file cannot be used.
     """
@@ -106,7 +106,7 @@ class History:
             self.add_secret(text)
 
     def add_secret(self, secret: str) -> None:
-        """Never write this text from now on. One of a few letters is no key, and would blot out words."""
+        """Never write this text from now on. A text of a few letters is no key; hiding it would hide words."""
         if len(secret) >= 8:
             self._secret = (*self._secret, secret)
 

@@ -1,4 +1,4 @@
-"""Answers in forms that can be taken away: Markdown with footnotes, BibTeX, CSV, evidence as JSON. Pure.
+"""Export formats of answers: Markdown with footnotes, BibTeX, CSV, evidence as JSON. Pure.
 
 A form takes the answers of a conversation (one is a conversation too) and what is known of the papers they cite.
 """
@@ -27,7 +27,7 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 @dataclass(frozen=True)
 class ExportContent:
-    """What the forms need: answers, the papers they cite, and by whom and when they are taken away."""
+    """What the formats need: answers, the papers they cite, and which program exports them when."""
 
     answers: Sequence[Answer]
     sources: Mapping[str, Source]  # by paper
@@ -89,7 +89,7 @@ FORMS: dict[str, ExportFormat] = {
 
 
 def available_formats(answer: Answer) -> list[str]:
-    """The suffixes of the forms in which this answer can be taken away."""
+    """The suffixes of the formats in which this answer can be exported."""
     fits = {"md": True, "bib": bool(answer.citations), "csv": answer.table is not None, "json": True}
     return [suffix for suffix in FORMS if answer.status != "error" and fits[suffix]]
 

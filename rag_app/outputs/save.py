@@ -1,4 +1,4 @@
-"""Every form of some answers in one ZIP file: what a whole conversation is taken away as. Pure.
+"""Some answers in every format in one ZIP file: the export of a whole conversation. Pure.
 
 Answers into files: the form by the file's suffix, all forms made before the first file is written.
 """
@@ -20,7 +20,7 @@ from rag_app.records import Answer, Source
 
 MEDIA_TYPE = "application/zip"
 SUFFIX = "zip"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same answers give the same bytes; when they were taken away stands in each form
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same answers give the same bytes; each file says when it was exported
 
 
 def make_bundle(exported: ExportContent, name: str) -> bytes:
@@ -59,7 +59,7 @@ def check_files(files: Iterable[PathLike]) -> list[Path]:
     for path in paths:
         if _suffix(path) not in (*FORMS, SUFFIX):
             known = ", ".join(f".{suffix}" for suffix in (*FORMS, SUFFIX))
-            raise ExportError(f"{path}: which form is meant is told by the suffix. End the name in one of {known}.")
+            raise ExportError(f"{path}: the suffix decides the format. End the name in one of {known}.")
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ExportError(f"{path}: no file can be written there. Name one in a folder that exists.")
     return paths
@@ -80,7 +80,7 @@ def save_answers(library: SourceLookup, answers: Answer | Sequence[Answer], *fil
     """
     listed = [answers] if isinstance(answers, Answer) else list(answers)
     if not listed or any(answer.status == "error" for answer in listed):
-        raise ExportError("There is no answer to take away: asking ended with an error.")
+        raise ExportError("There is no answer to export: the question ended with an error.")
     paths = check_files(files)
     content = collect_export(library, listed)
     made = [_make_content(content, path) for path in paths]

@@ -1,4 +1,4 @@
-"""A comparison as a table to be taken away: CSV and LaTeX. Pure."""
+"""A comparison exported as CSV or LaTeX. Pure."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def plan_text(plan: AnswerPlan) -> str:
     if plan.kind == "chain":
         return _wrap_text(f"Followed: {' → '.join(plan.names)}")
     looked = f"Looked at {pluralise(plan.searched, 'paper')} for: {aspects}"
-    return _wrap_text(f"{looked}, and for claims that oppose each other" if plan.kind == "disagreement" else looked)
+    return _wrap_text(f"{looked}, and for claims that contradict each other" if plan.kind == "disagreement" else looked)
 
 
 def steps_lines(answer: Answer) -> list[str]:
@@ -206,7 +206,7 @@ def build_text(report: BuildReport) -> str:
         steps = f" ({steps})" if steps else ""
         lines.append(f"{total} in {report.seconds.get('total', 0.0):.1f} s{steps}")
     else:
-        lines.append(f"nothing changed: {total}, looked at in {report.seconds.get('total', 0.0):.2f} s")
+        lines.append(f"nothing changed: {total}, checked in {report.seconds.get('total', 0.0):.2f} s")
     if report.failed:
         lines.append(f"failed: {', '.join(sanitise_text(paper.paper) for paper in report.failed)}")
     return "\n".join(lines)
@@ -226,7 +226,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self.rewrites = self._stream.isatty()  # whether a line can be shown and taken away again
+        self.rewrites = self._stream.isatty()  # whether a line can be shown and erased again
         self._last = -SPARSE
         self._stage = ""
         self._shown = 0

@@ -318,7 +318,7 @@ def ensure_writable_folder(corpus: Path) -> Path:
 
 
 def _delete_leftovers(files: Iterable[Path]) -> None:
-    """Delete half files of a run that was killed; fresh ones may be on their way in another process."""
+    """Delete partial files of a run that was killed; another process may still write the recent ones."""
     for path in files:
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _LEFTOVER_AGE:
@@ -328,5 +328,5 @@ def _delete_leftovers(files: Iterable[Path]) -> None:
 def _unwritable_error(corpus: Path, error: OSError) -> CorpusError:
     reason = error.strerror or str(error)
     return CorpusError(
-        f"{corpus}: cannot be written to ({reason}). Free some space, or correct RAG_CORPUS or its rights."
+        f"{corpus}: cannot be written to ({reason}). Free some space, or correct RAG_CORPUS or its permissions."
     )

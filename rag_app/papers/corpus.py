@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rag_app.errors import CorpusError
 from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file
+from rag_app.papers.bibliography_import import SUFFIXES as BIBLIOGRAPHIES
+from rag_app.papers.bibliography_import import describe_papers
 from rag_app.papers.manifest import MANIFEST, PaperEntry, read_corpus_manifest
 from rag_app.records import Kind, Paper
 
@@ -43,7 +45,8 @@ class _FoundFile:
 
 
 def list_papers(corpus: Path) -> CorpusListing:
-    """Every PDF, Markdown and text file in the folder and its sub-folders, with what the manifest knows about it.
+    """Every PDF, Markdown and text file in the folder and its sub-folders, with what the manifest and
+    bibliographies (.bib, .ris, CSL-JSON) know about it.
 
     Left out: hidden files and folders, README files, the manifest, and links that lead out of the folder (a problem).
     A note `notes/<arxiv-id>.md` of a manifest entry counts as a paper of kind "digest" while no PDF of that id is
@@ -64,7 +67,8 @@ def list_papers(corpus: Path) -> CorpusListing:
             f"{MANIFEST}: neither a PDF nor a note is here for {', '.join(sorted(missing))}. "
             f"Get them with: python -m rag_app fetch"
         )
-    return CorpusListing(papers, tuple(sorted(problems)))
+    papers, wrong = describe_papers(papers, _bibliographies(root))
+    return CorpusListing(papers, tuple(sorted([*problems, *wrong])))
 
 
 def list_fetched_papers(corpus: Path) -> tuple[tuple[ArxivId, Path], ...]:
@@ -104,6 +108,15 @@ def _walk(root: Path, problems: list[str]) -> Iterator[_FoundFile]:
                 folders.append(Path(item.path))
             elif file := _file(item, root, problems):
                 yield file
+
+
+def _bibliographies(root: Path) -> list[Path]:
+    """The files below `root` that may hold entries about its papers, in the order of their names."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if name.lower().endswith(BIBLIOGRAPHIES)]
+    return sorted(path for path in found if not path.name.startswith(".") and not path.is_symlink())
 
 
 def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _FoundFile | None:

@@ -19,10 +19,10 @@ from rag_app.papers.arxiv_client import ARXIV, ArxivClient, ArxivUnreachable, Re
 from rag_app.papers.arxiv_ids import ArxivId, parse_arxiv_id
 from rag_app.papers.corpus import list_fetched_papers
 
-TEMPORARY = ".fetching-"  # hidden, so that a half file never counts as a paper
+TEMPORARY = ".fetching-"  # hidden, so that a partial file never counts as a paper
 _LIMIT = 200 * 1024 * 1024  # bytes; the largest papers of arXiv are well below
 _TAIL = 2048  # a PDF says %%EOF within its last kilobyte; twice that for strays
-_LEFTOVER_AGE = 24 * 3600.0  # seconds after which a half file cannot belong to a download that still runs
+_LEFTOVER_AGE = 24 * 3600.0  # seconds after which a partial file cannot belong to a download that still runs
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class _FetchRun:
             attempt += 1
 
     def _store(self, body: ResponseBody, target: Path, end: float) -> int:
-        """Write the body beside the target and rename it once it is whole. No half file stays, whatever happens."""
+        """Write the body beside the target and rename it when complete. No partial file is left, whatever happens."""
         temporary = self.folder / f"{TEMPORARY}{target.stem}-{secrets.token_hex(4)}.pdf"
         try:
             with open(temporary, "xb") as file:
@@ -172,7 +172,9 @@ class _FetchRun:
             os.replace(temporary, target)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise FetchError(f"{target}: cannot be written ({reason}). Make room or correct its rights.") from error
+            raise FetchError(
+                f"{target}: cannot be written ({reason}). Free some space or correct its permissions."
+            ) from error
         finally:
             with suppress(OSError):  # a virus scanner may hold it for a moment; a later run sweeps it up
                 temporary.unlink(missing_ok=True)
@@ -214,13 +216,13 @@ def _ensure_writable(corpus: Path) -> Path:
         _remove_leftovers(folder)
     except OSError as error:
         raise FetchError(
-            f"{folder}: cannot be written to ({error.strerror}). Correct RAG_CORPUS or its rights."
+            f"{folder}: cannot be written to ({error.strerror}). Correct RAG_CORPUS or its permissions."
         ) from error
     return folder
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete half files of a run that was killed. Fresh ones stay: another process may be writing them."""
+    """Delete partial files of a run that was killed. Recent ones stay: another process may be writing them."""
     for path in folder.glob(f"{TEMPORARY}*.pdf"):
         with suppress(FileNotFoundError):  # the other process was done with it
             if time.time() - path.stat().st_mtime > _LEFTOVER_AGE:

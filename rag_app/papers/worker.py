@@ -65,7 +65,7 @@ def _serve(request: dict[str, str]) -> dict[str, object]:
         reply["fault"] = f"{request['folder']}: cannot be written ({error}). Free some space, then build again."
     except Exception as error:  # the outermost edge of this process
         reply["problem"] = (
-            f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it anew, then build again."
+            f"{path.name}: cannot be read ({type(error).__name__}: {error}). Save it again, then build again."
         )
     return reply
 

@@ -150,7 +150,7 @@ class _Child:
             else f"crashed or needed more than {MEMORY_BYTES / 1024**3:.1f} GiB of memory"
         )
         problem = (
-            f"{job.path.name}: reading it {why}. Save it anew with another program (print to PDF), then build again; "
+            f"{job.path.name}: reading it {why}. Save it again with another program (print to PDF), then build again; "
             "build --fresh tries the same file once more."
         )
         return {"problem": problem, "changed": not _is_unchanged(job)}

@@ -59,7 +59,7 @@ class _Query:
 
 
 class Retriever:
-    """Searches one generation. Safe to share between threads. `embed_questions` embeds several texts at once."""
+    """Searches one generation. Thread-safe. `embed_questions` embeds several texts at once."""
 
     def __init__(
         self,

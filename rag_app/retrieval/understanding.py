@@ -39,7 +39,7 @@ class RewritingModel(Protocol):
 
 
 class LibraryNames:
-    """What the papers of one generation can say about names. Safe to share between threads."""
+    """What the papers of one generation can say about names. Thread-safe."""
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
@@ -95,7 +95,7 @@ def understand_question(
         if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
             return UnderstoodQuestion(asked, said, f"The papers are in another language: searched for “{said}”.")
     words = english_words(whole) if language == "zh" else ""
-    how = f"by its names, its numbers and the terms that are known (“{words}”)" if words else "as it stands"
+    how = f"by its names, its numbers and known terms (“{words}”)" if words else "as it stands"
     note = (
         f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
     )

@@ -17,6 +17,7 @@ from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
 from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
 from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
+from rag_app.server.security.page_token import PARAMETER, load_page_token
 from rag_app.server.uploads import Uploads
 from rag_app.server.web.language import LanguageMiddleware
 from rag_app.settings import Settings
@@ -34,7 +35,7 @@ END_PATIENCE = 15.0  # seconds
 
 
 class PageServer:
-    """A page that is being served. `url` opens it; `stop()` ends it."""
+    """A page that is being served: at `url`; `address` opens it in a browser; `stop()` ends it."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class PageServer:
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = self.url
         self.uploads = uploads
         self.job = uploads.job
         self._server = server
@@ -84,9 +86,10 @@ class PageServer:
         self._preparing.join(END_PATIENCE)  # a program that ends while a model is being opened would crash
 
 
-def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> PageServer:
+def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_token: str = "") -> PageServer:
     """Serve the page for `assistant`; a missing or stale index is built meanwhile, in the background.
 
+    While nobody needs to log in, the page opens only with the `page_token` where one is given (load_page_token).
     With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
     other machines can reach while nobody needs to log in, and for a port that is taken; AccountError for a file of
     users that cannot be used.
@@ -97,13 +100,15 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True) -> Pa
     uploads = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
-        server, preparing = _server(assistant, settings, uploads, accounts, host, listener.getsockname()[1])
+        server, preparing = _server(assistant, settings, uploads, accounts, host, listener.getsockname()[1], page_token)
         page = PageServer(server, listener, uploads, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
     page.start()
-    print(f"Open {page.url} (Ctrl-C ends it)", flush=True)
+    if page_token and not accounts.required:
+        page.address = f"{page.url}/?{PARAMETER}={page_token}"
+    print(f"Open {page.address} (Ctrl-C ends it)", flush=True)
     if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
         print("Passwords and papers go over the network unencrypted; RAG_TLS_CERTIFICATE and RAG_TLS_KEY change that.")
     if block:
@@ -116,6 +121,11 @@ def open_history(settings: Settings, user: str = "") -> History:
     keys = [value for name, value in os.environ.items() if name.upper().endswith("_API_KEY")]
     own = [key.get_secret_value() for key in (settings.llm_api_key, settings.password)]
     return History(history_file(settings.index_folder, user), (*keys, *own))
+
+
+def choose_page_token(settings: Settings, without: bool = False) -> str:
+    """The token for `serve`; empty where the settings, or `without`, let every user of this machine open the page."""
+    return "" if without or settings.page_token == "off" else load_page_token()
 
 
 def open_in_browser(url: str) -> bool:
@@ -148,7 +158,13 @@ def _accounts(settings: Settings) -> Accounts:
 
 
 def _server(
-    assistant: Assistant, settings: Settings, uploads: Uploads, accounts: Accounts, host: str, port: int
+    assistant: Assistant,
+    settings: Settings,
+    uploads: Uploads,
+    accounts: Accounts,
+    host: str,
+    port: int,
+    page_token: str,
 ) -> tuple[uvicorn.Server, threading.Thread]:
     """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
@@ -166,13 +182,14 @@ def _server(
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         note, history = UserReaderNote(reader, user, settings.root_path, accounts), open_history(settings, user)
-        make_library_routes = library_routes(uploads, assistant, settings, reader, history, lambda: accounts.by_name)
+        make_library_routes = library_routes(uploads, assistant, settings, reader, history, lambda: accounts.required)
         mount_screen(app, assistant, job, note, history, settings.root_path, make_library_routes)
         return app
 
     origin = origin_of(host, port, settings.tls_certificate is not None)
     api = make_api(assistant, settings, job, lambda user: open_history(settings, user), origin)
-    log_in = LogInMiddleware(ApiMiddleware(PerUserPages(make), api), accounts, settings.root_path, port)
+    pages = ApiMiddleware(PerUserPages(make), api)
+    log_in = LogInMiddleware(pages, accounts, settings.root_path, port, page_token=page_token)
     preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
     preparing.start()
     config = uvicorn.Config(
@@ -186,6 +203,9 @@ def _server(
         server_header=False,
         timeout_graceful_shutdown=1,
         ws="none",
+        # Who asks, by what name and how, is believed of a proxy only where the settings name one.
+        proxy_headers=bool(settings.root_path),
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         **server_options(settings.tls_certificate, settings.tls_key),
     )
     config.load()  # a certificate that cannot be read is said now

@@ -57,7 +57,7 @@ class Conversation:
 
 
 class Sessions:
-    """Conversations by browser tab; the ones unused for longest are forgotten. Safe to share between threads."""
+    """Conversations by browser tab; the ones unused for longest are forgotten. Thread-safe."""
 
     def __init__(self) -> None:
         self._all: OrderedDict[str, Conversation] = OrderedDict()

@@ -22,7 +22,7 @@ from rag_app.server.conversations import Turn
 INTERVAL = 0.1  # seconds between two pictures: more often costs the browser and shows nothing more
 PATIENCE = 3.0  # seconds a stopped reader gets to hand over what it has, checked
 
-STOPPED = "Stopped. What had come by then is kept."
+STOPPED = "Stopped. The text so far is kept."
 _log = logging.getLogger(__name__)
 
 
@@ -173,7 +173,7 @@ class AnswerRun:
 
 
 class AnswerRuns:
-    """The answers in the making, by conversation. Safe to share between threads."""
+    """The answers in the making, by conversation. Thread-safe."""
 
     def __init__(self, most_unwatched: int = MOST_UNWATCHED) -> None:
         self._most_unwatched = most_unwatched

@@ -52,7 +52,7 @@ class Upload:
 
 
 class Uploads:
-    """All papers on their way, and the one build that takes them in. Safe to share between threads."""
+    """All papers on their way, and the one build that takes them in. Thread-safe."""
 
     def __init__(self, build: Callable[..., BuildReport], settings: Settings) -> None:
         self.corpus = settings.corpus

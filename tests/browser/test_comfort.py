@@ -83,7 +83,6 @@ def test_the_text_of_the_page_can_be_taken_and_the_quote_stands_in_it(tab):  # n
     tab.click("#reading-more summary")
     pressed(tab.locator("[data-do=copy-page]"), "Copied")
     assert QUOTE in " ".join(tab.evaluate("navigator.clipboard.readText()").split())
-    tab.click("#reading-more summary")
     tab.click("[data-do=text]")
     tab.wait_for_selector("#reading-pages .mark.chosen")
 

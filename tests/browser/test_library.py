@@ -71,7 +71,8 @@ def test_the_welcome_says_what_is_in_the_library(tab):  # noqa: F811
 
 
 def test_from_the_question_to_the_cited_page_in_three_presses(tab):  # noqa: F811
-    tab.locator("body").press("/")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("/")
     expect(tab.locator("#question textarea")).to_be_focused()
     tab.keyboard.type("How many parameters?")
     tab.keyboard.press("Enter")
@@ -81,7 +82,8 @@ def test_from_the_question_to_the_cited_page_in_three_presses(tab):  # noqa: F81
     expect(tab.locator("#chat button.cite").first).to_be_focused()
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#reading-pages .sheet.drawn .mark.chosen")
-    tab.locator("body").press("/")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("/")
     tab.keyboard.press("ArrowUp")
     expect(tab.locator("#question textarea")).to_have_value("How many parameters?")
 

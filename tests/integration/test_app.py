@@ -118,9 +118,10 @@ def test_the_page_opens_and_says_where(tmp_path, monkeypatch):
     (tmp_path / "note.md").write_text("# A note\n\nWords.\n", encoding="utf-8")
     process = start(tmp_path, monkeypatch, RAG_PORT=0)
     try:
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", process.stdout.readline())
         assert found, process.stderr.read()
-        assert httpx.get(found[0], trust_env=False, timeout=60).status_code == 200
+        with httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as browser:
+            assert browser.get(found[0]).status_code == 200 and browser.get(found[0]).url.query == b""
     finally:
         process.terminate()
         process.communicate(timeout=120)

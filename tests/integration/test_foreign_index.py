@@ -107,7 +107,7 @@ def test_a_hostile_pickle_in_place_of_chromas_runs_nothing(library: Path, tmp_pa
         place.write_bytes(content)
     said = try_all(library)
     assert all("Build again" in one for one in said), "\n".join(said)
-    assert len(said) <= 2, "the build did not mend it"
+    assert len(said) <= 2, "the build did not repair it"
     assert try_all(library) == [] and not trace.exists()
 
 

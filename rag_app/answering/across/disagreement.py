@@ -293,11 +293,11 @@ def answer_disagreement(context: AnswerContext) -> Answer:
     )
     notes = (
         f"Looked at {count_papers(len(looked))}, {len(claims)} claims and {len(figures)} figures of tables: "
-        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in like words count, that point "
-        f"opposite ways, and figures of like names in tables.",
+        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in similar words that "
+        f"point opposite ways count, and figures with similar names in tables.",
     )
     if not blocks:
-        text = "No two claims were found that oppose each other."
+        text = "No two claims that contradict each other were found."
         answer = Answer("", found.question, "not_in_papers", text, QUOTING, plan=plan, notes=notes)
     else:
         text = "\n\n".join(blocks)

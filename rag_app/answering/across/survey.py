@@ -221,10 +221,10 @@ def _compose_list(
     notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."]
     passing = [names[one.paper] for one in findings if one.in_passing]
     if passing:
-        notes.append(f"Only mentioned in passing, or of others' work, in: {', '.join(passing)}.")
+        notes.append(f"Mentioned only in passing, or in others' work, in: {', '.join(passing)}.")
     unreadable = [entry.paper for entry in entries if not entry.passages]
     if unreadable:
-        notes.append(f"Not readable, and so not looked at: {', '.join(unreadable)}.")
+        notes.append(f"Not readable, so not searched: {', '.join(unreadable)}.")
     plan = AnswerPlan(
         "survey", tuple(one.paper for one in said), tuple(names[one.paper] for one in said), (topic.text,), looked
     )

@@ -44,7 +44,7 @@ class Reader(Protocol):
 
 
 class ModelReader:
-    """A reader that lets a language model write. Safe to share between threads."""
+    """A reader that lets a language model write. Thread-safe."""
 
     def __init__(self, model: LanguageModel, settings: Settings, *, unlimited: bool = False) -> None:
         self.name = model.name
@@ -118,7 +118,7 @@ class ModelReader:
         tokens = sum(estimate_tokens(asked + said) for asked, said in made)
         shown = "1 example" if len(made) == 1 else f"{len(made)} examples"
         return (
-            f"{shown} of an answer, made of the passages, went before the question: about {tokens} tokens."
+            f"{shown} of an answer, made from the passages, stood before the question: about {tokens} tokens."
             if made
             else ""
         )

@@ -68,7 +68,7 @@ def remove_marks(text: str) -> str:
     return replace_marks(text)
 
 
-NOT_IN_PAPERS = "Not in these papers: nothing that was found answers this question."
+NOT_IN_PAPERS = "Not in these papers: no passage found answers this question."
 STOPPED = "Stopped before the answer was complete."
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it

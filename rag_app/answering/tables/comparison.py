@@ -186,7 +186,7 @@ class Tabulation:
     def _sentences(self, name: str, ranked: Sequence[RankedUnits], units: Sequence[Unit]) -> str:
         quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
         return "\n\n".join(
-            [f"{remove_marks(name)}, further:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)]
+            [f"More from {remove_marks(name)}:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)]
         )
 
 

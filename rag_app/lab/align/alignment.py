@@ -59,7 +59,7 @@ class TrainingResult:
 
 
 class AlignmentExperiment:
-    """One set of questions, parted by paper, and everything that is measured on the held-out part.
+    """One set of questions, split by paper, and everything that is measured on the held-out part.
 
     The held-out questions are asked of all judged texts, those of the learned part included.
     """

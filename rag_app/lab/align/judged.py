@@ -1,4 +1,4 @@
-"""Questions with judged passages: which texts answer each one and which do not. Read from a file, parted by paper."""
+"""Questions with judged passages: which texts answer each one and which do not. Read from a file, split by paper."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def split_train_test(judged: Sequence[JudgedQuestion], share: float = 0.25, seed
     learned = [one for one in judged if held_papers.isdisjoint(one.papers)]
     if not learned or not held:
         raise QuestionError(
-            f"{len(judged)} questions about {len(order)} papers cannot be parted by paper: all of them hang together. "
+            f"{len(judged)} questions about {len(order)} papers cannot be split by paper: all of them share papers. "
             "Judge passages of more papers."
         )
     return TrainTestSplit(tuple(learned), tuple(held), len(judged) - len(learned) - len(held))

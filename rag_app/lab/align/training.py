@@ -1,6 +1,6 @@
 """Trains embedders and cross-encoders on judged passages, with sentence-transformers' own trainers.
 
-The second door of that library, and the only one of `datasets`. Needs the extra `align`; no question or build loads it.
+Imports sentence-transformers for training, and alone imports `datasets`. Needs the extra `align`.
 """
 
 from __future__ import annotations

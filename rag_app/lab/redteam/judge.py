@@ -123,7 +123,7 @@ def _is_live(rendered: str) -> bool:
 
 
 def _is_live_elsewhere(markdown: str) -> bool:
-    """Whether Markdown that is taken away shows a link, a picture or a tag in a renderer that allows all of them."""
+    """Whether exported Markdown shows a link, a picture or a tag in a renderer that allows all of them."""
     seen = _Tags(render_unrestricted(markdown))
     return (
         bool(seen.tags & LIVE_TAGS)

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 from rag_app.errors import ModelError, RagError, SettingsError
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.llm.providers import PRESETS, chat_models
-from rag_app.models.llm.servers import Endpoint, is_loopback, list_models
-from rag_app.settings import READER_FIELDS, Settings, reader_file
+from rag_app.models.llm.servers import Endpoint, ascii_netloc, is_loopback, list_models
+from rag_app.settings import READER_FIELDS, Settings, kept_reader_file, reader_file
 
 OWN = "own"  # a server of the user's, by its address
 NAMES = ("auto", "none", *PRESETS, "local", OWN)
@@ -182,7 +182,13 @@ def _strip_credentials(url: str) -> str:
 
 
 def _comparable_url(url: str) -> str:
-    return _strip_credentials(url).rstrip("/").removesuffix("/v1").casefold()
+    """The address as it is looked up, so that two are the same only when they are one server's."""
+    bare = _strip_credentials(url).rstrip("/").removesuffix("/v1")
+    try:
+        parts = urlsplit(bare)
+        return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=ascii_netloc(parts)))
+    except (ValueError, SettingsError):
+        return bare
 
 
 # -- keeping --------------------------------------------------------------------------------------------------------
@@ -245,7 +251,8 @@ def forget_reader() -> bool:
 
 def is_reader_kept() -> bool:
     """Whether a reader is kept on this machine."""
-    return reader_file().is_file()
+    file = kept_reader_file()
+    return file is not None and file.is_file()
 
 
 def overriding_variables() -> tuple[str, ...]:
@@ -266,6 +273,7 @@ def key_source(settings: Settings, name: str, base_url: str = "") -> str:
 
 def _is_key_kept(key: str) -> bool:
     try:
-        return key in reader_file().read_text(encoding="utf-8")
+        file = kept_reader_file()
+        return file is not None and key in file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False

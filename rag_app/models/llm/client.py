@@ -1,4 +1,4 @@
-"""The language model: LlamaIndex's OpenAI-compatible client on the server that the settings name. Its only door."""
+"""The language model: LlamaIndex's OpenAI-compatible client for the server in the settings. Alone imports it."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def diagnose_model(settings: Settings) -> Diagnosis:
 
 
 class OpenAIModel:
-    """A chat model behind an OpenAI-compatible API. Safe to share between threads."""
+    """A chat model behind an OpenAI-compatible API. Thread-safe."""
 
     def __init__(
         self, endpoint: Endpoint, settings: Settings, *, first_pause: float = 0.5, temperature: float = 0.0

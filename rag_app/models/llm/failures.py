@@ -100,7 +100,7 @@ def lacks_chat_template(error: BaseException) -> bool:
 
 
 def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = False) -> ModelError:
-    """The error for the user: what, where, remedy; the key blotted out. `interrupted`: part of the answer had come."""
+    """The error for the user: what, where, remedy; the key redacted. `interrupted`: part of the answer had arrived."""
     if interrupted:
         return ModelInterrupted(
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
@@ -135,7 +135,7 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
     if status == 404:
         return ModelError(_not_found(endpoint))
     if status >= 500:
-        return ModelBusy(f"{endpoint.where} has a fault of its own ({status}): {message}. Ask again later.")
+        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
     if status == 413 or _OVERFLOW.search(said):
         return ModelWindowExceeded(
             f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "

@@ -134,8 +134,8 @@ def _start_server(path: Path, window: int) -> _RunningServer:
         server = xllamacpp.Server(parameters)
     except RuntimeError as error:
         raise ModelError(
-            f"{path}: llama.cpp could not load this model: {error} Check that the file is whole and memory suffices "
-            f"(RAG_LLM_WINDOW makes it need less), or set RAG_LLM=none."
+            f"{path}: llama.cpp could not load this model: {error} Check that the file is complete and that there is "
+            f"enough memory (a smaller RAG_LLM_WINDOW needs less), or set RAG_LLM=none."
         ) from error
     address = f"{server.listening_address}/v1"
     return _RunningServer(path, window, Endpoint("llama.cpp in this process", address, path.stem, key), server)

@@ -9,10 +9,11 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from rag_app.errors import ModelError, SettingsError
-from rag_app.models.llm.servers import Endpoint, host_of, list_models
+from rag_app.models.llm.listeners import is_ours
+from rag_app.models.llm.servers import Endpoint, ascii_netloc, host_of, list_models
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 0.2  # to this machine; Windows takes two seconds to refuse, so the limit is ours
@@ -66,13 +67,13 @@ def choose_endpoint(settings: Settings) -> Endpoint | None:
     if chosen in PRESETS:
         return _preset(chosen, settings)
     model = settings.llm_model or ("" if chosen in ("auto", "") else name)
-    key = _own_key(settings)
     if settings.llm_base_url:
         base_url = _checked_url(settings.llm_base_url)
+        key = _own_key(settings)
         return _with_model(Endpoint(host_of(base_url), base_url, model, key, window=settings.llm_window))
     found = find_loopback(model)
-    if found is not None:
-        return replace(found, key=key, window=settings.llm_window)
+    if found is not None:  # whoever listens there was named by nobody, so that no key was given for it
+        return replace(found, window=settings.llm_window)
     if model:
         raise SettingsError(_no_server_for(name, model))
     return None
@@ -156,13 +157,15 @@ def _checked_url(url: str) -> str:
         raise SettingsError("RAG_LLM_BASE_URL is not an address. It looks like http://127.0.0.1:11434/v1.")
     if parts.username or parts.password:
         raise SettingsError("RAG_LLM_BASE_URL holds a user name or password. Put the key into RAG_LLM_API_KEY instead.")
+    url = urlunsplit(parts._replace(netloc=ascii_netloc(parts)))
     return url if parts.path else f"{url}/v1"
 
 
 def find_loopback(model: str = "") -> Endpoint | None:
     """The first model server on this machine that has a model, or that has `model`.
 
-    All are asked at once. Takes under 0.3 seconds where nothing listens.
+    All are asked at once. Takes under 0.3 seconds where nothing listens. A server of another user of this machine is
+    left out, as far as the system tells.
     """
     with ThreadPoolExecutor(len(LOOPBACK_SERVERS)) as pool:
         listings = list(pool.map(_models_quickly, LOOPBACK_SERVERS))
@@ -177,7 +180,7 @@ def find_loopback(model: str = "") -> Endpoint | None:
 
 def _models_quickly(preset: Preset) -> list[str]:
     """The names of its models; none where nothing or something else listens, and the next server is looked at."""
-    if not _is_listening(preset.base_url):
+    if not _is_listening(preset.base_url) or not is_ours(urlsplit(preset.base_url).port or 80):
         return []
     try:
         return list_models(Endpoint(preset.title, preset.base_url), ANSWER_SECONDS)
@@ -197,8 +200,9 @@ def _is_listening(url: str) -> bool:
 def list_offers() -> list[str]:
     """What could be used but is not, since papers would leave the machine: a sentence for each key that lies around."""
     return [
-        f"A key for {preset.title} lies in {preset.key_variable}. It is not used unasked: set RAG_LLM={name} to have "
-        f"{preset.title} write the answers; passages of your papers then go to {host_of(preset.base_url)}."
+        f"There is a key for {preset.title} in {preset.key_variable}. It is not used unless you ask for it: set "
+        f"RAG_LLM={name} to have {preset.title} write the answers; "
+        f"passages of your papers then go to {host_of(preset.base_url)}."
         for name, preset in PRESETS.items()
         if preset.key_variable and os.environ.get(preset.key_variable, "").strip()
     ]

@@ -18,9 +18,11 @@ from http.client import HTTPException
 from ipaddress import ip_address
 from math import inf
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from rag_app.errors import ModelDenied, ModelError, ModelUnreachable
+import idna
+
+from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
 
 DEFAULT_WINDOW = 8192
 OLLAMA_WINDOW = 4096  # what Ollama gives a model that asks for nothing else
@@ -47,13 +49,28 @@ class Endpoint:
         return self.title if self.title == host else f"{self.title} ({host})"
 
     def without_key(self, text: str) -> str:
-        """The text with the key blotted out, for what a provider sends back."""
+        """The text with the key redacted, for what a provider sends back."""
         return text.replace(self.key, "***") if self.key else text
 
 
 def host_of(url: str) -> str:
     """Host and port of an address, without user name, password and path."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def ascii_netloc(parts: SplitResult) -> str:
+    """Host and port as they are looked up: by IDNA 2008 (RFC 5891), in which "congreß" is not "congress".
+
+    Python's own client goes by the older rules, and would send the key of one to the other. Raises SettingsError.
+    """
+    host = parts.hostname or ""
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise SettingsError("RAG_LLM_BASE_URL: this host name cannot exist. Copy the address again.") from error
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{parts.port}" if parts.port is not None else shown
 
 
 def is_loopback(url: str) -> bool:

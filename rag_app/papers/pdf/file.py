@@ -1,4 +1,4 @@
-"""The only door to PDF files: pypdf for the document, pypdfium2 for text with boxes and for page pictures.
+"""Opens PDF files: pypdf for the document, pypdfium2 for text with boxes and for page pictures.
 
 Nothing here knows about papers. A page comes back as pdfium's raw characters in pdfium's order, cut into physical
 lines and words whose boxes are in PDF points from the top left corner of the page as a viewer shows it.

@@ -184,7 +184,7 @@ def _split_rows(page: RawPage, rows: list[_Row], gutter: float) -> list[_Row]:
 
 
 def _sort_rows(rows: list[_Row], gutters: list[float]) -> list[_Row]:
-    """Bands from top to bottom, parted by rows across columns; in each the columns from left to right."""
+    """Bands from top to bottom, separated by rows across columns; in each the columns from left to right."""
 
     def is_across(row: _Row) -> bool:
         return any(row.x0 < gutter - 5 and row.x1 > gutter + 5 for gutter in gutters)

@@ -12,6 +12,7 @@ from rag_app.errors import QuestionError
 from rag_app.index.paper_choice import choose_papers
 from rag_app.outputs.history import History
 from rag_app.outputs.json import answer_json
+from rag_app.papers.zotero import zotero_links
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.limits import Limits
@@ -41,6 +42,10 @@ class Interfaces:
         """The papers that a request names. Raises ApiError 404 for an unknown one."""
         return find_papers(self.assistant, papers)
 
+    def link(self, answer: Answer, base: str) -> Json:
+        """The answer as the command line gives it, with the address of every cited place."""
+        return linked_answer(answer, base, self.assistant)
+
 
 def find_papers(assistant: Assistant, papers: Sequence[str]) -> tuple[str, ...]:
     """The papers that are named by file, file without suffix or arXiv id. Raises ApiError 404 for an unknown one."""
@@ -58,12 +63,15 @@ def caller_of(request: Request) -> str:
     return f"user {scope['user']}" if scope.get("user") else f"address {request.client.host if request.client else ''}"
 
 
-def linked_answer(answer: Answer, base: str) -> Json:
-    """The answer as the command line gives it, with the address of every cited place."""
+def linked_answer(answer: Answer, base: str, assistant: Assistant) -> Json:
+    """The answer as the command line gives it, with the address of every cited place, here and in Zotero."""
     value = answer_json(answer)
+    sources = assistant.sources({citation.paper for citation in (*answer.citations, *answer.nearest)})
     for name, citations in (("citations", answer.citations), ("nearest", answer.nearest)):
         for found, citation in zip(value[name], citations, strict=True):
             found["url"] = citation_url(base, citation)
+            if citation.paper in sources:
+                found["zotero"] = zotero_links(sources[citation.paper].bibliography, citation.page)
     return value
 
 

@@ -178,7 +178,9 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str) -> None
     @server.tool(annotations=READ_ONLY)
     def ask(question: str, papers: Papers = None) -> CitedAnswer:
         """Answer from the papers; marks [n] in the answer name citations with verbatim quotes."""
-        return _guard(lambda: _cite(assistant.ask(question, papers=find_papers(assistant, papers or ())), base))
+        return _guard(
+            lambda: _cite(assistant, assistant.ask(question, papers=find_papers(assistant, papers or ())), base)
+        )
 
     @server.tool(annotations=READ_ONLY)
     def compare(question: str, papers: Papers = None, aspects: list[str] | None = None) -> CitedAnswer:
@@ -186,7 +188,7 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str) -> None
 
         def work() -> CitedAnswer:
             chosen = find_papers(assistant, papers or ())
-            return _cite(assistant.compare(question, papers=chosen, aspects="; ".join(aspects or ())), base)
+            return _cite(assistant, assistant.compare(question, papers=chosen, aspects="; ".join(aspects or ())), base)
 
         return _guard(work)
 
@@ -220,8 +222,8 @@ def _title(page: Json) -> str:
     return f"{page['title']}, page {page['label'] or page['page']}"
 
 
-def _cite(answer: Answer, base: str) -> CitedAnswer:
-    value = linked_answer(refuse_error(answer), base)
+def _cite(assistant: Assistant, answer: Answer, base: str) -> CitedAnswer:
+    value = linked_answer(refuse_error(answer), base, assistant)
     names = tuple(CitedPlace.__annotations__)
     cited = value["citations"] or value["nearest"]
     return {

@@ -15,7 +15,7 @@ from rag_app.records import Answer, Event, Json, Piece, Progress
 from rag_app.server.api import openai_shapes as shapes
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.events import HEADERS, SSE, comment, sse, watch_events
-from rag_app.server.api.library import Interfaces, caller_of, linked_answer, refuse_error
+from rag_app.server.api.library import Interfaces, caller_of, refuse_error
 from rag_app.server.api.schema import ChatBody, ResponseBody
 
 DONE = "data: [DONE]\n\n"
@@ -103,7 +103,9 @@ class _Chat(_Exchange):
             return StreamingResponse(self._stream(id, events, wants_usage), media_type=SSE, headers=HEADERS)
         answer = await self.finish(events)
         self.memory.keep(self.user, answer.answer, answer)
-        return JSONResponse(shapes.completion(id, self.created, self.model, answer, self.base))
+        return JSONResponse(
+            shapes.completion(id, self.created, self.model, answer, self.base, self.shared.link(answer, self.base))
+        )
 
     async def _stream(self, id: str, events: AsyncIterator[Event], wants_usage: bool) -> AsyncIterator[str]:
         def chunk(delta: Json, finish: str | None = None, **more: Any) -> str:
@@ -126,7 +128,7 @@ class _Chat(_Exchange):
                     self.memory.keep(self.user, said + rest, answer)
                     found = shapes.nest(shapes.annotate(said + rest, answer, self.base))
                     yield chunk({"annotations": found} if found else {})
-                    yield chunk({}, "stop", rag_app=linked_answer(answer, self.base))
+                    yield chunk({}, "stop", rag_app=self.shared.link(answer, self.base))
                     if wants_usage:
                         yield sse(
                             {
@@ -158,11 +160,13 @@ class _Respond(_Exchange):
         self.memory.keep_chain(self.user, id, [*history, answer])
         content = [shapes.output_text(text, shapes.annotate(text, answer, self.base))]
         output = [shapes.output_message(f"msg_{self.token}", "completed", content)]
-        return shapes.response(id, self.created, self.model, "completed", output, answer, self.base)
+        return shapes.response(
+            id, self.created, self.model, "completed", output, answer, self.shared.link(answer, self.base)
+        )
 
     async def _stream(self, id: str, events: AsyncIterator[Event], history: Sequence[Answer]) -> AsyncIterator[str]:
         item, place, number = f"msg_{self.token}", {"output_index": 0, "content_index": 0}, iter(range(1_000_000))
-        begun = shapes.response(id, self.created, self.model, "in_progress", [], None, self.base)
+        begun = shapes.response(id, self.created, self.model, "in_progress", [])
 
         def say(kind: str, **more: Any) -> str:
             return sse({"type": kind, "sequence_number": next(number), **more}, kind)

@@ -15,7 +15,6 @@ from typing import Any
 
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
-from rag_app.server.api.library import linked_answer
 from rag_app.server.api.links import citation_url
 
 MODEL = "rag-app"
@@ -147,8 +146,8 @@ def rest_of(streamed: str, answer: Answer) -> str:
 # -- Chat Completions ---------------------------------------------------------------------------------------------
 
 
-def completion(id: str, created: int, model: str, answer: Answer, base: str) -> Json:
-    """A whole chat completion."""
+def completion(id: str, created: int, model: str, answer: Answer, base: str, whole: Json) -> Json:
+    """A whole chat completion; `whole` is the answer as the command line gives it."""
     message = {
         "role": "assistant",
         "content": answer.answer,
@@ -162,7 +161,7 @@ def completion(id: str, created: int, model: str, answer: Answer, base: str) -> 
         "model": model,
         "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
         "usage": usage(answer),
-        "rag_app": linked_answer(answer, base),
+        "rag_app": whole,
     }
 
 
@@ -182,9 +181,15 @@ def usage(answer: Answer) -> Json:
 
 
 def response(
-    id: str, created: int, model: str, status: str, output: list[Json], answer: Answer | None, base: str
+    id: str,
+    created: int,
+    model: str,
+    status: str,
+    output: list[Json],
+    answer: Answer | None = None,
+    whole: Json | None = None,
 ) -> Json:
-    """A response, whole or still in progress."""
+    """A response, still in progress or whole: with its answer, and this one as the command line gives it."""
     value: Json = {
         "id": id,
         "object": "response",
@@ -212,7 +217,7 @@ def response(
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": answer.tokens,
         }
-        value["rag_app"] = linked_answer(answer, base)
+        value["rag_app"] = whole
     return value
 
 

@@ -19,7 +19,7 @@ from rag_app.records import Answer, Event, Json, Piece, Progress
 from rag_app.retrieval.hybrid import Scope
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.events import HEADERS, SSE, sse, watch_events
-from rag_app.server.api.library import Interfaces, caller_of, describe_page, linked_answer, refuse_error
+from rag_app.server.api.library import Interfaces, caller_of, describe_page, refuse_error
 from rag_app.server.api.links import place_url
 from rag_app.server.api.schema import (
     AnswerShape,
@@ -144,14 +144,14 @@ async def _answer(
     base = shared.base(request)
     events = watch_events(start, shared.limits.take(caller_of(request)))
     if stream:
-        return StreamingResponse(_event_stream(events, base), media_type=SSE, headers=HEADERS)
+        return StreamingResponse(_event_stream(shared, events, base), media_type=SSE, headers=HEADERS)
     async for event in events:
         if isinstance(event, Answer):
-            return _send(linked_answer(refuse_error(event), base))
+            return _send(shared.link(refuse_error(event), base))
     raise ApiError(500, "internal", "The answer ended without one. Ask again.")
 
 
-async def _event_stream(events: AsyncIterator[Event], base: str) -> AsyncIterator[str]:
+async def _event_stream(shared: Interfaces, events: AsyncIterator[Event], base: str) -> AsyncIterator[str]:
     try:
         async for event in events:
             if isinstance(event, Progress):
@@ -161,7 +161,7 @@ async def _event_stream(events: AsyncIterator[Event], base: str) -> AsyncIterato
             elif event.status == "error":
                 yield sse({"error": {"code": "not_answered", "message": event.answer}}, "error")
             else:
-                yield sse(linked_answer(event, base), "answer")
+                yield sse(shared.link(event, base), "answer")
     except Exception as error:  # the head of the response is out: the stream itself has to say it
         yield sse({"error": {"code": "internal", "message": f"{type(error).__name__}: {error}"}}, "error")
 
@@ -231,7 +231,7 @@ def _add_conversations(routes: APIRouter, shared: Interfaces) -> None:
     def conversation(id: str, request: Request) -> JSONResponse:
         base = shared.base(request)
         turns = _turns(history(request), id, required=True)
-        return _send({"id": id, "turns": [linked_answer(answer, base) for answer in turns]})
+        return _send({"id": id, "turns": [shared.link(answer, base) for answer in turns]})
 
     @routes.delete("/conversations/{id}", summary="Forget a conversation", status_code=204)
     def forget(id: str, request: Request) -> Response:

@@ -20,7 +20,7 @@ class SearchBody(_Body):
     top: int = Field(10, ge=1, le=MOST_HITS, description="how many passages")
     papers: list[str] = Field([], max_length=MOST_PAPERS, description="only these, by file name or arXiv id")
     years: tuple[int, int] | None = Field(None, description="only papers of these years, first and last")
-    section: str = Field("", description="only sections whose heading has this text")
+    section: str = Field("", description="only sections whose heading contains this text")
 
 
 class AskBody(_Body):
@@ -28,7 +28,7 @@ class AskBody(_Body):
     id: str = Field("", max_length=200, description="comes back with the answer")
     papers: list[str] = Field([], max_length=MOST_PAPERS, description="only these, by file name or arXiv id")
     years: tuple[int, int] | None = Field(None, description="only papers of these years, first and last")
-    section: str = Field("", description="only sections whose heading has this text")
+    section: str = Field("", description="only sections whose heading contains this text")
     conversation: str = Field("", max_length=100, description="go on with this conversation, and keep the answer in it")
     stream: bool = Field(False, description="server-sent events: progress, piece, then answer")
 
@@ -37,13 +37,13 @@ class CompareBody(_Body):
     question: str = Field(min_length=1)
     id: str = Field("", max_length=200)
     papers: list[str] = Field([], max_length=MOST_PAPERS, description="the rows; else those that the question names")
-    aspects: str = Field("", max_length=4_000, description="the columns, with semicolons between")
+    aspects: str = Field("", max_length=4_000, description="the columns, separated by semicolons")
     years: tuple[int, int] | None = None
     section: str = ""
 
 
 class BuildBody(_Body):
-    fresh: bool = Field(False, description="forget all finished work and start anew")
+    fresh: bool = Field(False, description="discard finished work and start again")
 
 
 class VerifyBody(_Body):

@@ -217,7 +217,7 @@ class Accounts:
             os.replace(temporary, self.file)
         except OSError as error:
             raise AccountError(
-                f"{self.file}: cannot be written ({error.strerror}). Make room or correct the permissions."
+                f"{self.file}: cannot be written ({error.strerror}). Free some space or correct the permissions."
             ) from error
         finally:
             with suppress(OSError):

@@ -19,6 +19,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 1024 * 1024  # bytes; a question and the list of ticked papers are far smaller
 
+# What a proxy says of a request. uvicorn has taken from it what may be believed (app._server); Gradio would make
+# addresses of the rest.
+_FORWARDED = (b"forwarded", b"x-forwarded")
+
 LARGEST_FILE = 201 * 1024 * 1024  # bytes; of a paper that is added
 _FILES = "/adding/file"
 
@@ -95,13 +99,13 @@ class AllowedHosts:
 def allowed_hosts(root_path: str, listening: str = "127.0.0.1") -> AllowedHosts:
     """This machine's names, what it listens on, and the proxy's name where root_path is a full URL."""
     proxy = urlsplit(root_path) if "://" in root_path else urlsplit("")
-    names = {"localhost", "127.0.0.1", "::1", listening.casefold()}
+    names = {"localhost", "127.0.0.1", "::1", listening.lower()}
     if proxy.hostname:
         names.add(proxy.hostname)
     outside = not ipaddress.ip_address(listening).is_loopback
     if outside:
         names.add(socket.gethostname().casefold())
-    return AllowedHosts(frozenset(names), proxy.netloc.casefold(), outside)
+    return AllowedHosts(frozenset(names), proxy.netloc.lower(), outside)
 
 
 def _is_address(host: str) -> bool:
@@ -135,7 +139,8 @@ class RequestGuard:
                 message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        scope["headers"] = [one for one in scope["headers"] if not one[0].startswith(_FORWARDED)]
+        await self.app(scope, count_body(receive, largest_body(scope)), with_headers)
 
 
 def find_refusal(scope: Scope, hosts: AllowedHosts, more: Collection[str] = ()) -> tuple[int, str] | None:
@@ -152,28 +157,47 @@ def find_refusal(scope: Scope, hosts: AllowedHosts, more: Collection[str] = ()) 
     path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
     if path not in _OPEN and path not in more and not path.startswith(_OPEN_BELOW):
         return 404, "Not found."
-    if (
-        scope["method"] not in ("GET", "HEAD")
-        and not (is_api(path) and _has_no_body(headers))
-        and not _is_small(headers, path)
-    ):
+    if b"transfer-encoding" in headers:  # how long it is would be known at its end only
+        return 400, "Send the body with its length (Content-Length) and without Transfer-Encoding."
+    if scope["method"] in ("GET", "HEAD"):
+        return (400, "This request takes no body.") if headers.get(b"content-length", "0").strip("0") else None
+    if not (is_api(path) and _has_no_body(headers)) and not _is_small(headers, largest_body(scope)):
         return 413, "Too large."
     return None
+
+
+def largest_body(scope: Scope) -> int:
+    """How many bytes a request may send."""
+    path = scope["path"].removeprefix(scope.get("root_path", "") or "") or "/"
+    return LARGEST_FILE if path == _FILES else LARGEST_BODY
+
+
+def count_body(receive: Receive, limit: int) -> Receive:
+    """The messages of a request; one with more than `limit` bytes of body ends as if its client had left."""
+    size = 0
+
+    async def receive_counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        return message if size <= limit else {"type": "http.disconnect"}
+
+    return receive_counted
 
 
 def _is_own(origin: str, host: str, hosts: AllowedHosts) -> bool:
     """Whether a request comes from the page itself: the same name and port that it asks for, or the proxy's."""
     try:
         parts = urlsplit(origin)
-        given = parts.netloc.casefold()
-        return parts.scheme in ("http", "https") and given in (host.strip().casefold(), hosts.proxy or None)
+        given = parts.netloc.lower()
+        return parts.scheme in ("http", "https") and given in (host.strip().lower(), hosts.proxy or None)
     except ValueError:
         return False
 
 
-def _is_small(headers: dict[bytes, str], path: str) -> bool:
+def _is_small(headers: dict[bytes, str], limit: int) -> bool:
     length = headers.get(b"content-length", "")
-    return length.isascii() and length.isdigit() and int(length) <= (LARGEST_FILE if path == _FILES else LARGEST_BODY)
+    return length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= limit
 
 
 def is_api(path: str) -> bool:
@@ -193,7 +217,14 @@ def _host(header: str) -> str:
         return ""
 
 
-_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    413: "too_large",
+    429: "rate_limited",
+}
 
 
 def error_body(status: int, text: str) -> bytes:
@@ -206,5 +237,8 @@ async def _answer(send: Send, kind: str, status: int, text: str, *, as_json: boo
         await send({"type": "websocket.close", "code": 1008})
         return
     media = b"application/json" if as_json else b"text/plain; charset=utf-8"
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", media), *_HEADERS]})
+    headers = [(b"content-type", media), *_HEADERS]
+    if status in (400, 413):
+        headers.append((b"connection", b"close"))  # what still comes of its body is not read
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": error_body(status, text) if as_json else text.encode()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import html
 import math
 import secrets
@@ -19,12 +20,14 @@ from rag_app.errors import AccountError
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
 from rag_app.server.security.gate import Message, Receive, Scope, Send, error_body, is_api
+from rag_app.server.security.page_token import PARAMETER
 
 LOG_IN, LOG_OUT = "/login", "/logout"
 LONGEST_FORM = 8 * 1024  # bytes
 STAYS = 7 * 24 * 3600  # seconds that a log-in lasts
 LOG_INS_KEPT = 10_000
 TRIES, TRIES_OF_NAME, WINDOW = 8, 40, 600.0  # failures of one address, and at one name, within so many seconds
+LONGEST_WAIT = 30.0  # seconds after the last of them: slows guessing, and keeps the right password out for no longer
 CHECKS_AT_ONCE = 2  # each costs 16 MiB and a fifth of a second of one core
 MOST_WAITING = 100
 _OURS = ("/assets/", "/static/", "/svelte/", "/theme.css")  # the same for everybody
@@ -64,8 +67,13 @@ class LogInMiddleware:
         root_path: str = "",
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        page_token: str = "",
     ) -> None:
+        """`page_token`: what the address of the page has to hold while nobody needs to log in; empty: nothing."""
         self.app = app
+        self._page_token = page_token
+        self._page_cookie = f"rag_app_page_{port}"
         self.users = users
         self._required = users.required
         self._tokens = False  # whether programs need one, though no user needs to log in
@@ -73,7 +81,7 @@ class LogInMiddleware:
         self.https = root_path.startswith("https://")
         self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
         self.log_ins = LogInSessions(clock)
-        self.brake = RateLimiter(clock)
+        self.limiter = RateLimiter(clock)
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
         self._waiting = 0
 
@@ -91,9 +99,9 @@ class LogInMiddleware:
                     return await self.app(scope, receive, send)
                 if bearer_token(scope) or not self.users.required:
                     return await _refuse_program(send)
-            self._required = self._required or self.users.required  # removing the last user opens no door
+            self._required = self._required or self.users.required  # removing the last user does not open the page
             if not self._required:
-                return await self.app(scope, receive, send)
+                return await self._serve_without_log_in(scope, receive, send, path)
             user = self.log_ins.user(self._token(scope), self.users.password_stamp)
             if path == LOG_IN and scope["method"] == "POST":
                 return await self._log_in(scope, receive, send)
@@ -109,6 +117,28 @@ class LogInMiddleware:
         scope["user"] = user
         await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
 
+    async def _serve_without_log_in(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        """Whoever knows the token of the page has it; the address sets a cookie, which goes with the rest."""
+        if not self._page_token:
+            return await self.app(scope, receive, send)
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        if path == "/" and scope["method"] == "GET" and self._knows(query.get(PARAMETER, [""])[0]):
+            secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
+            kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
+            return await self._go_home(send, f"{self._page_cookie}={self._page_token}; {kept}".encode())
+        if self._knows(self._cookie(scope, self._page_cookie)):
+            return await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
+        if is_api(path):
+            if self._knows(bearer_token(scope)):
+                return await self.app(scope, receive, send)
+            return await _refuse_program(send)
+        if path == "/" and dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
+            return await _reload(send)
+        await _send_text(send, 401, translate("login.address"))
+
+    def _knows(self, token: str) -> bool:
+        return hmac.compare_digest(token.encode("utf-8", "replace"), self._page_token.encode())
+
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = str((scope.get("client") or ("",))[0])
         fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
@@ -118,18 +148,18 @@ class LogInMiddleware:
         self._waiting += 1
         try:
             async with self._checks:  # asked here: many tries at once are no way around it
-                wait = self.brake.seconds_to_wait(address, name)
+                wait = self.limiter.seconds_to_wait(address, name)
                 user = None if wait else await asyncio.to_thread(self.users.check, name, password)
                 if not wait and user is None:
-                    self.brake.record_failure(address, name)
+                    self.limiter.record_failure(address, name)
         finally:
             self._waiting -= 1
         if wait:
-            words = translate("login.too-often", minutes=math.ceil(wait / 60))
+            words = translate("login.too-often", seconds=math.ceil(wait))
             return await self._form(send, 429, words, [(b"retry-after", str(math.ceil(wait)).encode())])
         if user is None:
             return await self._form(send, 401, translate("login.wrong"))
-        self.brake.clear_failures(address, name)
+        self.limiter.clear_failures(address, name)
         token = self.log_ins.begin(user, self.users.password_stamp(user))
         await self._go_home(send, self._cookie_header(scope, token, STAYS))
 
@@ -139,8 +169,7 @@ class LogInMiddleware:
         headers = dict(scope["headers"])
         if headers.get(b"sec-fetch-site") == b"cross-site":
             # A link from elsewhere comes without the cookie (SameSite=Strict); asked for by our own page it comes.
-            again = f'<!doctype html><meta http-equiv="refresh" content="0"><title>{translate("page.title")}</title>'
-            return await _html(send, 200, again)
+            return await _reload(send)
         await self._form(send, 401)
 
     async def _form(
@@ -174,14 +203,18 @@ class LogInMiddleware:
         return f"{self.cookie}={token}; {kept}".encode()
 
     def _token(self, scope: Scope) -> str:
+        return self._cookie(scope, self.cookie)
+
+    @staticmethod
+    def _cookie(scope: Scope, name: str) -> str:
         jar: SimpleCookie = SimpleCookie()
         try:
-            for name, value in scope["headers"]:
-                if name == b"cookie":
+            for header, value in scope["headers"]:
+                if header == b"cookie":
                     jar.load(value.decode("latin-1"))
         except CookieError:
             return ""
-        return jar[self.cookie].value if self.cookie in jar else ""
+        return jar[name].value if name in jar else ""
 
 
 class LogInSessions:
@@ -219,7 +252,11 @@ class LogInSessions:
 
 
 class RateLimiter:
-    """Failed log-ins of late, by address and by name; a name is slowed much later, lest one address lock others out."""
+    """Failed log-ins of late, by address and by name.
+
+    After too many, each further one costs a wait of half a minute. A name is slowed only for addresses that have failed
+    at it themselves: many addresses together cannot keep out the one whose password is right.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -227,26 +264,35 @@ class RateLimiter:
 
     def seconds_to_wait(self, address: str, name: str) -> float:
         """Seconds until the next try; 0: now."""
-        return max(self._seconds_left(key, most) for key, most in self._keys(address, name))
+        of_address, of_name, of_both = self._keys(address, name)
+        wait = self._seconds_left(of_address, TRIES)
+        return max(wait, self._seconds_left(of_name, TRIES_OF_NAME)) if self._recent(of_both) else wait
 
     def record_failure(self, address: str, name: str) -> None:
-        for key, most in self._keys(address, name):
-            self._failed.setdefault(key, deque(maxlen=most)).append(self._clock())
+        for key in self._keys(address, name):
+            self._failed.setdefault(key, deque(maxlen=max(TRIES, TRIES_OF_NAME))).append(self._clock())
             self._failed.move_to_end(key)
         while len(self._failed) > LOG_INS_KEPT:
             self._failed.popitem(last=False)
 
     def clear_failures(self, address: str, name: str) -> None:
-        for key, _ in self._keys(address, name):
+        """After the right password. The name's own count stays, else one's own log-in would free guesses at others."""
+        of_address, _, of_both = self._keys(address, name)
+        for key in (of_address, of_both):
             self._failed.pop(key, None)
 
     def _seconds_left(self, key: str, most: int) -> float:
-        times = self._failed.get(key, deque())
-        return max(0.0, times[0] + WINDOW - self._clock()) if len(times) >= most else 0.0
+        times = self._recent(key)
+        return max(0.0, times[-1] + LONGEST_WAIT - self._clock()) if len(times) >= most else 0.0
+
+    def _recent(self, key: str) -> list[float]:
+        since = self._clock() - WINDOW
+        return [time for time in self._failed.get(key, ()) if time > since]
 
     @staticmethod
-    def _keys(address: str, name: str) -> tuple[tuple[str, int], tuple[str, int]]:
-        return (f"address {address}", TRIES), (f"name {name.strip().casefold()[:64]}", TRIES_OF_NAME)
+    def _keys(address: str, name: str) -> tuple[str, str, str]:
+        key = name.strip().casefold()[:64]
+        return f"address {address}", f"name {key}", f"both {address} {key}"
 
 
 def bearer_token(scope: Scope) -> str:
@@ -295,6 +341,12 @@ def _forbid_caching(send: Send) -> Send:
         await send(message)
 
     return send_uncached
+
+
+async def _reload(send: Send) -> None:
+    await _html(
+        send, 200, f'<!doctype html><meta http-equiv="refresh" content="0"><title>{translate("page.title")}</title>'
+    )
 
 
 async def _html(send: Send, status: int, page: str, more: list[tuple[bytes, bytes]] | None = None) -> None:

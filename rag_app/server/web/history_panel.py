@@ -1,6 +1,6 @@
 """The kept conversations on the page: the list of them, what stands around each answer, and what is done to them.
 
-A kept conversation taken away from the page: one press, one ZIP with every form of all its answers.
+A kept conversation is exported by one press: a ZIP with all its answers in every format.
 """
 
 from __future__ import annotations

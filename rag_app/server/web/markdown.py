@@ -1,4 +1,4 @@
-"""Text that strangers wrote -> HTML that is safe to show. Pure, and the one door of markdown-it.
+"""Untrusted text -> HTML that is safe to show. Pure, and the only module that imports markdown-it.
 
 What reaches the screen is built here from escaped text: no HTML, link or picture of a text survives, and mathematics
 is handed on only where it is clean. The page renders mathematics between backslash-brackets and nothing else, so a
@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
 from rag_app.server.i18n import translate
+from rag_app.server.web.formulas import LONGEST_FORMULA, is_clean_formula
 from rag_app.text.characters import without_invisible
 
 Cite = Callable[[int], str]
@@ -26,8 +27,6 @@ MATH_DELIMITERS: tuple[dict[str, str | bool], ...] = (
     {"left": r"\(", "right": r"\)", "display": False},
     {"left": r"\[", "right": r"\]", "display": True},
 )
-LONGEST_FORMULA = 600  # characters
-
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
@@ -36,31 +35,11 @@ _SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END, _PARTLY)))
 _BLOCK_TAG = re.compile(r"</?(?:p|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|blockquote|hr)\b")
 _LINE_START = re.compile(r"\s*(?:(?:[-*+>]|#{1,6}|\d{1,3}[.)])\s+)*")
 _FORMULA_STARTS = ((r"\(", r"\)", False), (r"\[", r"\]", True), ("$$", "$$", True), ("$", "$", False))
-# Macros could grow without end; the rest would load or link something.
-_FORBIDDEN = re.compile(
-    r"\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand|href|url|includegraphics|html\w*|unicode|require|char)\b"
-)
-_WORDS = re.compile(r"[A-Za-z]{3,}\s+[A-Za-z]{3,}")
-_COMMAND = re.compile(r"\\(?:text|mathrm|mathit|mathbf|operatorname\*?)\s*\{[^{}]*\}|\\[A-Za-z]+")
 
 
 def escape_html(text: str) -> str:
     """`text` as HTML that shows exactly its visible characters: escaped, and never taken for a formula."""
     return _DELIMITER.sub(r"\\<wbr>\1", html.escape(without_invisible(text), quote=True))
-
-
-def is_clean_formula(content: str) -> bool:
-    """Whether the text between two delimiters is mathematics: balanced, short, no prose, no forbidden command."""
-    if not content.strip() or len(content) > LONGEST_FORMULA or "\n\n" in content or "$" in content:
-        return False
-    if _FORBIDDEN.search(content) or _DELIMITER.search(content):
-        return False
-    depth = 0
-    for brace in re.findall(r"(?<!\\)[{}]", content):
-        depth += 1 if brace == "{" else -1
-        if depth < 0:
-            return False
-    return depth == 0 and not _WORDS.search(_COMMAND.sub(" ", content))
 
 
 def plain_html(
@@ -135,7 +114,7 @@ def _is_balanced(fragment: str) -> bool:
 
 
 def render_unrestricted(text: str) -> str:
-    """Markdown as HTML by a renderer that allows everything: what others may make of what is taken away from here."""
+    """Markdown as HTML by a renderer that allows everything: what another program may make of an export."""
     return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PREFIX = "/reading"
 SCALES = (1.5, 2.0, 3.0)  # pixels per point; a few sizes only, or the store of pictures would never be hit
 PICTURES_BYTES = 96 * 1024 * 1024
-ANSWERS_KEPT = 4_000  # that can still be taken away
+ANSWERS_KEPT = 4_000  # that can still be exported
 PLACES_KEPT = 20_000  # cited places that can still be opened; about 1 KB each
 
 LONGEST_WORDS = 2_000  # characters of an address that are looked for
@@ -54,7 +54,7 @@ class PageSource(Protocol):
 
 
 class OpaqueIds:
-    """The papers and places that the page may open, by name. Safe to share between threads."""
+    """The papers and places that the page may open, by name. Thread-safe."""
 
     def __init__(self, library: PageSource, render: Callable[[Path, int, float], Picture] = render_page) -> None:
         self._library = library
@@ -88,7 +88,7 @@ class OpaqueIds:
         return name
 
     def name_answer(self, answer: Answer) -> str:
-        """The answer's name on the page, for taking it away."""
+        """The answer's name on the page, under which it can be exported."""
         name = self._name("answer", answer)
         with self._lock:
             self._answers[name] = answer

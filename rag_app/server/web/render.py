@@ -37,7 +37,7 @@ def answer_html(
 ) -> str:
     """The finished answer: text with clickable numbers, what is doubtful, its sources, and what was looked at.
 
-    With `name_answer` it has a menu to save it. `thumbs`: HTML put beside the other buttons.
+    With `name_answer` it has an export menu. `thumbs`: HTML put beside the other buttons.
     """
     if answer.status == "error":
         verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))

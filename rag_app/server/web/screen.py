@@ -200,9 +200,10 @@ class Screen:
         conversation.seen, panel = "", self.asking.panel
         panel.open(conversation, kept)
         messages: Any = conversation.messages()
+        tried = self.tried.changes  # before they are looked at: what is tried meanwhile is news
         chat = gr.update(value=messages, examples=self._examples())
         looked = self.refresh_library(request)
-        conversation.seen_examples = f"{self.job.running}{self.tried.changes}{conversation.seen}"
+        conversation.seen_examples = f"{self.job.running}{tried}{conversation.seen}"
         return (*looked, chat, panel.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:

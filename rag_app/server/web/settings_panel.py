@@ -44,7 +44,7 @@ from rag_app.models.llm.choice import (
 from rag_app.models.llm.providers import PRESETS
 from rag_app.server.i18n import translate_core
 from rag_app.server.web.upload_routes import json_response, read_json_body
-from rag_app.settings import Settings, reader_file
+from rag_app.settings import Settings, kept_reader_file, reader_file
 
 if TYPE_CHECKING:
     from rag_app.assistant import Assistant
@@ -103,7 +103,7 @@ TITLES = {
 
 
 class SettingsPanel:
-    """What the panel shows and does. Safe to share between threads."""
+    """What the panel shows and does. Thread-safe."""
 
     def __init__(self, assistant: Assistant, settings: Settings, reader: ReaderNote, history: History) -> None:
         self._assistant = assistant
@@ -112,20 +112,20 @@ class SettingsPanel:
         self._history = history
         self._lock = threading.Lock()
 
-    def state(self) -> dict[str, Any]:
-        """What is chosen and what can be chosen. Never a key; asks nobody."""
+    def state(self, shared: bool = False) -> dict[str, Any]:
+        """What is chosen and what can be chosen. Never a key; asks nobody. `shared`: without addresses and paths."""
         settings = self._settings
         choice = choice_of(settings)
         return {
             "chosen": choice.name,
-            "base_url": choice.base_url,
+            "base_url": "" if shared else choice.base_url,
             "model": choice.model,
             "readers": [_reader(name, settings) for name in ("none", "auto", *PRESETS, OWN, "local")],
             "key": translate_core(key_source(settings, choice.name, choice.base_url)),
             "answering": "" if self._reader.name in VERBATIM_READERS else self._reader.name,
-            "problem": adapt_for_form(translate_core(str(self._reader.problem)), choice.key),
+            "problem": "" if shared else adapt_for_form(translate_core(str(self._reader.problem)), choice.key),
             "kept": is_reader_kept(),
-            "file": str(reader_file()),
+            "file": "" if shared else str(kept_reader_file() or ""),
             "overridden": list(overriding_variables()),
         }
 
@@ -180,9 +180,10 @@ class SettingsPanel:
 
 
 def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: False) -> APIRouter:
-    """The routes of the settings panel. Nothing is changed and nobody asked while the page is `shared` by users.
+    """The routes of the settings panel. Nothing is changed and nobody asked while the page is `shared`.
 
-    The reader answers them all: who named the server would read what the others ask.
+    That is where anybody needs to log in. The reader answers them all: who named the server would read what the others
+    ask, and could have this machine ask addresses of its own network.
     """
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
     actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -193,7 +194,7 @@ def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: F
 
     @routes.get("/state")
     def state() -> JSONResponse:
-        return json_response(panel.state())
+        return json_response(panel.state(shared()))
 
     @routes.post("/{name}")
     async def do(name: str, request: Request) -> JSONResponse:
@@ -201,7 +202,7 @@ def settings_routes(panel: SettingsPanel, shared: Callable[[], bool] = lambda: F
             raise HTTPException(404, translate("adding.nothing-such"))
         value = await read_json_body(request)
         if shared():
-            return json_response({"works": False, "message": translate("settings.shared"), "state": panel.state()})
+            return json_response({"works": False, "message": translate("settings.shared"), "state": panel.state(True)})
         try:
             found = await run_in_threadpool(actions[name], value)
         except RagError as error:

@@ -186,7 +186,7 @@ async def read_json_body(request: Request) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise HTTPException(400, translate("adding.not-ours"))
-    # JSON can hold half characters, which no answer, file or header could hold.
+    # JSON can hold unpaired surrogates, which no answer, file or header could hold.
     return {name: _whole(one) if isinstance(one, str) else one for name, one in value.items()}
 
 

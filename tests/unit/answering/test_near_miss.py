@@ -16,17 +16,17 @@ def piece(number: int, text: str, paper: str = "lynx.pdf") -> Evidence:
 
 def test_a_name_that_is_nowhere_is_named_beside_what_is_there() -> None:
     said = explain_near_miss("What accuracy does Lynx reach on HotpotQA?", [piece(1, LYNX)])
-    assert said == "The papers speak of Lynx and accuracy, but what was found says nothing of HotpotQA."
+    assert said == "The papers mention Lynx and accuracy, but the passages found do not mention HotpotQA."
 
 
 def test_a_word_that_is_nowhere_is_named_too() -> None:
     said = explain_near_miss("How many kilowatts did training Lynx take?", [piece(1, LYNX)])
-    assert said == "The papers speak of Lynx and training, but what was found says nothing of kilowatts."
+    assert said == "The papers mention Lynx and training, but the passages found do not mention kilowatts."
 
 
 def test_names_that_are_there_but_not_together_are_said_to_be() -> None:
     said = explain_near_miss("Does Lynx beat Ferret?", [piece(1, LYNX), piece(2, "Ferret is small. It beats a few.")])
-    assert said == "The papers speak of Lynx and Ferret, but nothing that was found answers this about them together."
+    assert said == "The papers mention Lynx and Ferret, but no passage found answers this about them together."
 
 
 def test_nothing_is_said_where_nothing_is_known() -> None:

@@ -1,4 +1,4 @@
-"""`compare` as it is typed, and the table in the forms in which it can be taken away."""
+"""`compare` as it is typed, and the table in its export formats."""
 
 from __future__ import annotations
 

@@ -92,8 +92,8 @@ def test_a_conversation_is_taken_away_whole_and_verify_holds_it(library, tmp_pat
     [
         (["7"], "no such conversation"),
         (["--export", "{folder}/c.md"], "say which conversation"),
-        (["1", "--export", "{folder}/c.docx"], "told by the suffix"),
-        (["2", "--export", "{folder}/c.md"], "no answer to take away"),
+        (["1", "--export", "{folder}/c.docx"], "the suffix decides"),
+        (["2", "--export", "{folder}/c.md"], "no answer to export"),
         (["--user", "../ada"], "No conversation of ../ada"),
     ],
 )

@@ -514,8 +514,8 @@ def test_serve_says_where_and_ends_quietly(library: Path) -> None:
         assert running.stdout and running.stderr
         value = json.loads(running.stdout.readline())
         assert value["status"] == "serving"
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(value["url"], timeout=60) as page:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+        with direct.open(value["address"], timeout=60) as page:
             assert page.status == 200
         running.send_signal(signal.SIGINT)
         rest, complaints = running.communicate(timeout=60)

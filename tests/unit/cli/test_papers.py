@@ -70,7 +70,7 @@ def test_what_cannot_be_added_is_said_and_costs_only_itself(corpus: Path, tmp_pa
 
 
 def test_a_paper_is_removed_listed_and_put_back(corpus: Path, capsys) -> None:
-    assert main(["remove"]) == 0 and "nothing was removed" in capsys.readouterr().out
+    assert main(["remove"]) == 0 and "nothing has been removed" in capsys.readouterr().out
     code, said = typed(capsys, "remove", "otter.md", "--no-build")
     assert code == 0 and said["papers"][0]["state"] == "removed" and said["build"] is None
     assert Path(said["papers"][0]["paper"]).is_file() and not (corpus / "otter.md").exists()

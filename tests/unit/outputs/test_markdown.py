@@ -1,4 +1,4 @@
-"""Answers taken away: what each form says, and that a paper's words command no Markdown, LaTeX or spreadsheet."""
+"""Exported answers: what each format says, and that a paper's words command no Markdown, LaTeX or spreadsheet."""
 
 import csv
 import io

@@ -182,7 +182,7 @@ def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, capsys, 
     (tmp_path / "a.json").write_bytes(content)
     assert main(["verify", str(tmp_path / "a.json"), "--papers", str(tmp_path)]) == 1
     error = capsys.readouterr().err
-    assert said in error and "a.json" in error and "Traceback" not in error and "fault of the program" not in error
+    assert said in error and "a.json" in error and "Traceback" not in error and "bug in the program" not in error
 
 
 @pytest.mark.parametrize(

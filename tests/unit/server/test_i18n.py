@@ -49,7 +49,7 @@ NOT_OF_THE_PAGE = {
     "routes.py": ("Shelf",),
     "screen.py": ("False",),
     "runs.py": (
-        "Stopped. What had come",
+        "Stopped. The text so far",
         "It was stopped before",
         "What had come:",
         "Something went wrong",
@@ -196,7 +196,7 @@ def core_templates() -> list[str]:
 
 def test_the_core_still_says_what_the_page_translates() -> None:
     said = "\n".join(core_templates())
-    said = said.replace("Not in these papers: nothing that", "Nothing that").replace("papers: what the", "What the")
+    said = said.replace("Not in these papers: no passage", "No passage").replace("papers: what the", "What the")
     lost = []
     for key, texts in catalogue().items():
         parts = re.split(r"\{[^}]*\}|\. ", texts["en"])
@@ -213,9 +213,9 @@ def test_the_core_still_says_what_the_page_translates() -> None:
         ("reading 12 passages", "正在阅读 12 个段落"),
         ("reading 1 passage", "正在阅读 1 个段落"),
         ("comparing 2 papers on 4 aspects", "正在比较 2 篇论文的 4 个方面"),
-        ("Nothing that was found answers this question.", "找到的内容都没有回答这个问题。"),
+        ("No passage found answers this question.", "找到的内容都没有回答这个问题。"),
         (
-            "The papers speak of DPR, but what was found says nothing of coffee.",
+            "The papers mention DPR, but the passages found do not mention coffee.",
             "论文谈到了 DPR，但找到的内容没有提及 coffee。",
         ),
         ("What the paper says itself.", "What the paper says itself."),

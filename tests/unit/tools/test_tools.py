@@ -76,7 +76,7 @@ def test_a_known_weakness_fails_unless_it_was_looked_at(
 ) -> None:
     command = double(tmp_path, told("PYSEC-1"), code=1)
     assert audit.main(command) == 1
-    assert "numpy 2.0: PYSEC-1, mended in 9.9" in capsys.readouterr().out
+    assert "numpy 2.0: PYSEC-1, fixed in 9.9" in capsys.readouterr().out
     monkeypatch.setitem(audit.LOOKED_AT, "CVE-1", "we do not call it")
     assert audit.main(command) == 0
 

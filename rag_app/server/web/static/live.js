@@ -53,14 +53,15 @@
   }
 
   async function hear() {
-    const there = await fetch(address("reading/news"));
-    if (!there.ok) return;
-    const said = await there.json();
+    const answer = await fetch(address("reading/news"));
+    if (!answer.ok) return;
+    const said = await answer.json();
     busy = said.busy;
     if (run && said.run !== run) { keepDraft(); location.reload(); return; } // another program answers now
     run = said.run;
     const button = document.getElementById("news");
-    if (said.state === state || !button) return;
+    const there = document.querySelector("#history-rows ul.conversations"); // else the tab's own first look comes later
+    if (said.state === state || !button || !there) return;
     state = said.state;
     button.click();
   }

@@ -3,7 +3,7 @@
   "use strict";
   const reading = window.reader.base;
 
-  // -- taking away ---------------------------------------------------------------------------------------------
+  // -- export ---------------------------------------------------------------------------------------------------
   async function save(button) {
     const menu = button.closest("details");
     try {

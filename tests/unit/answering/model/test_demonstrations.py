@@ -117,7 +117,7 @@ def test_the_answer_says_that_examples_were_shown_and_what_they_cost(tmp_path: P
     ready = Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings))
     ready.build()
     answer = ready.ask("How many points does the trial have?")
-    noted = [note for note in answer.notes if "of an answer, made of the passages" in note]
+    noted = [note for note in answer.notes if "of an answer, made from the passages" in note]
     shown = model.prompts[0][1].count("Answer: According to")
     assert shown == 2 and noted == [note for note in noted if note.startswith("2 examples")] and len(noted) == 1
 

@@ -35,14 +35,14 @@ def model(provider: Provider) -> OpenAIModel:
     return OpenAIModel(Endpoint("test", provider.url, "test-model", window=8192), settings, first_pause=0.01)
 
 
-def mend(provider: Provider, text: str, evidence: list[Evidence] = EVIDENCE) -> Draft:
+def run_repair(provider: Provider, text: str, evidence: list[Evidence] = EVIDENCE) -> Draft:
     return repair_draft(Draft(text, tokens=5), QUESTION, evidence, model(provider), 2000, threading.Event())
 
 
 def test_wrong_sentences_are_corrected_or_dropped_and_the_others_stay() -> None:
     reply = Reply(pieces=("1: The corpus shrinks", " to 600K units [1].\n2: DROP"), usage={"total_tokens": 40})
     with Provider(reply) as provider:
-        draft = mend(provider, f"{GOOD} {WRONG}\n\n- {UNKNOWN}\n- {GOOD}")
+        draft = run_repair(provider, f"{GOOD} {WRONG}\n\n- {UNKNOWN}\n- {GOOD}")
     assert draft.text == f"{GOOD} The corpus shrinks to 600K units [1].\n\n- {GOOD}"
     assert draft.repaired
     assert draft.tokens == 45
@@ -66,13 +66,13 @@ def test_wrong_sentences_are_corrected_or_dropped_and_the_others_stay() -> None:
 def test_a_repair_that_is_no_better_changes_nothing(reply: str) -> None:
     text = f"{GOOD} {WRONG}"
     with Provider(Reply(pieces=(reply,))) as provider:
-        draft = mend(provider, text)
+        draft = run_repair(provider, text)
     assert (draft.text, draft.repaired) == (text, False)
 
 
 def test_nothing_is_asked_where_nothing_is_wrong() -> None:
     with Provider() as provider:
-        assert mend(provider, GOOD) == Draft(GOOD, tokens=5)
+        assert run_repair(provider, GOOD) == Draft(GOOD, tokens=5)
         refused = Draft("Not in these papers.", refused=True)
         assert repair_draft(refused, QUESTION, EVIDENCE, model(provider), 2000, threading.Event()) is refused
         stopped = threading.Event()
@@ -83,7 +83,7 @@ def test_nothing_is_asked_where_nothing_is_wrong() -> None:
 
 def test_everything_dropped_is_no_answer() -> None:
     with Provider(Reply(pieces=("1: DROP",))) as provider:
-        assert mend(provider, WRONG).text == WRONG
+        assert run_repair(provider, WRONG).text == WRONG
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_no_paper_is_on_both_sides() -> None:
 
 
 def test_one_paper_cannot_be_parted() -> None:
-    with pytest.raises(QuestionError, match="cannot be parted by paper"):
+    with pytest.raises(QuestionError, match="cannot be split by paper"):
         split_train_test([JudgedQuestion("a", ("b",), papers=("p",)), JudgedQuestion("c", ("d",), papers=("p",))])
 
 

@@ -1,4 +1,4 @@
-"""The door to PDF files, with PDFs made on the spot."""
+"""Opening PDF files, with PDFs made on the spot."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.server.web.markdown import escape_html, is_clean_formula, markdown_html, plain_html
+from rag_app.server.web.formulas import is_clean_formula
+from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
 from rag_app.text.characters import without_invisible
 
 TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -93,7 +94,7 @@ def test_a_price_stays_text(price):
         (r"\(a+b\)", r"\(a+b\)"),
         (r"\[E = mc^2\]", r"\[E = mc^2\]"),
         ("$$a$$", r"\[a\]"),
-        (r"loss $\sum_i \text{the loss of it}$", r"\(\sum_i \text{the loss of it}\)"),
+        (r"loss $\sum_i \text{loss}_i$", r"\(\sum_i \text{loss}_i\)"),
     ],
 )
 def test_clean_mathematics_is_handed_on(text, formula):

@@ -1,0 +1,309 @@
+"""Papers from Zotero: from the running program by its local API (read only), or from its storage and an export.
+
+`zotero.toml` in the corpus folder says what; every build follows what has changed. PDFs are copied to `zotero/KEY/`
+below the corpus folder, their entries stand in `zotero/library.json` (CSL-JSON). The API is that of Zotero 7 and later
+(zotero.org/support/dev/web_api/v3): it listens on this machine only, and is switched on in Settings, Advanced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import httpx
+
+from rag_app import files
+from rag_app.errors import CorpusError, FetchError
+from rag_app.papers.bibliography_import import read_bibliography
+from rag_app.records import Json
+
+SETTINGS = "zotero.toml"
+FOLDER = "zotero"
+LIBRARY, SYNC = "library.json", "sync.json"
+LOCAL = "http://127.0.0.1:23119"
+PAGE = 100  # items of one request
+PATIENCE = 20.0  # seconds without a byte
+_KEYS = ("url", "collection", "tag", "storage", "library")
+
+
+@dataclass(frozen=True)
+class ZoteroSource:
+    """What zotero.toml says: which part of the library, and where it is while Zotero is closed."""
+
+    url: str = LOCAL
+    collection: str = ""  # name or key; empty: the whole library
+    tag: str = ""
+    storage: str = ""  # Zotero's folder of attachments
+    library: str = ""  # a library exported with paths: .bib, .ris or CSL-JSON
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A PDF of Zotero: where it lies, and the item that it belongs to."""
+
+    key: str
+    path: Path
+    name: str
+    csl: Json = field(hash=False)
+
+
+def read_zotero_settings(corpus: Path) -> ZoteroSource | None:
+    """What zotero.toml says; None without one. Raises CorpusError for a wrong one."""
+    path = corpus / SETTINGS
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: cannot be read ({error}). Correct it, or remove it.") from error
+    for key, value in table.items():
+        if key not in _KEYS or not isinstance(value, str):
+            raise CorpusError(f"{path}: {key[:40]} is no text of this file. It may have: {', '.join(_KEYS)}.")
+    source = ZoteroSource(**table)
+    if urlsplit(source.url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise CorpusError(f"{path}: url has to be one of this machine, as Zotero's own: {LOCAL}")
+    if bool(source.storage) != bool(source.library):
+        raise CorpusError(f"{path}: storage and library go together: the folder, and the exported library.")
+    return source
+
+
+def write_zotero_settings(corpus: Path, source: ZoteroSource) -> Path:
+    """Write zotero.toml, in place of one that is there."""
+    given = {name: value for name in _KEYS if (value := getattr(source, name)) and value != LOCAL}
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
+    path = corpus / SETTINGS
+    files.write_bytes(path, ("\n".join(["# Papers that every build takes from Zotero.", *lines]) + "\n").encode())
+    return path
+
+
+def sync_zotero(corpus: Path) -> tuple[str, ...]:
+    """Bring the copies up to date; what is wrong comes back in words, and then what was there stays.
+
+    Copies of what has left the collection go to `.removed/zotero/`. Nothing happens without zotero.toml. Raises
+    CorpusError for a wrong one, and when the corpus folder cannot be written.
+    """
+    root = corpus.expanduser().resolve()
+    source = read_zotero_settings(root)
+    if source is None:
+        return ()
+    try:
+        found, problems = _list_attachments(source)
+    except FetchError as error:
+        return (f"{error} The papers of the last time stay.",)
+    try:
+        return tuple(problems + _update_copies(root / FOLDER, root / ".removed" / FOLDER, found))
+    except OSError as error:
+        raise CorpusError(f"{root / FOLDER}: cannot be written ({error.strerror}). Make room or correct it.") from error
+
+
+def zotero_links(bibliography: str, page: int) -> dict[str, str]:
+    """Addresses that show the item in Zotero, and open its PDF at the page; none for a paper from elsewhere."""
+    keys = json.loads(bibliography).get("zotero") if bibliography else None
+    if not isinstance(keys, dict):
+        return {}
+    links = {"open": f"zotero://open-pdf/library/items/{keys['attachment']}?page={page}"}
+    return links | ({"select": f"zotero://select/library/items/{keys['item']}"} if keys.get("item") else {})
+
+
+# -- what Zotero has ----------------------------------------------------------------------------------------------
+
+
+def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]]:
+    """All PDFs that are meant: of the running Zotero, else of its storage. Raises FetchError without either."""
+    try:
+        with httpx.Client(base_url=source.url, timeout=PATIENCE, trust_env=False) as client:
+            return _LocalApi(client).attachments(source)
+    except httpx.ConnectError as error:
+        if source.storage:
+            return _stored_attachments(source)
+        raise FetchError(
+            f"{source.url}: Zotero does not run, or does not let other programs ask. Start it and tick Settings, "
+            f"Advanced, Allow other applications; or name storage and library in {SETTINGS}."
+        ) from error
+    except httpx.HTTPError as error:
+        raise FetchError(f"{source.url}: Zotero stopped answering ({type(error).__name__}). Build again.") from error
+
+
+class _LocalApi:
+    """The requests of one look at Zotero. What is no success raises FetchError."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def attachments(self, source: ZoteroSource) -> tuple[list[Attachment], list[str]]:
+        items = {item["key"]: item for item in self._items(self._path_of(source.collection), source.tag)}
+        found: list[Attachment] = []
+        problems: list[str] = []
+        for item in self._all("/api/users/0/items", itemType="attachment"):
+            data = item.get("data", {})
+            parent = data.get("parentItem") or item["key"]
+            if parent not in items or data.get("contentType") != "application/pdf":
+                continue
+            name = str(data.get("filename") or data.get("title") or f"{item['key']}.pdf")
+            path = self._file(item["key"])
+            if path is None:
+                problems.append(f"Zotero, {name}: the file is not on this machine. Have Zotero download it.")
+            else:
+                found.append(Attachment(item["key"], path, name, _describe(items[parent], item["key"])))
+        return found, problems
+
+    def _path_of(self, collection: str) -> str:
+        if not collection:
+            return "/api/users/0/items/top"
+        listed = list(self._all("/api/users/0/collections"))
+        named = [one["key"] for one in listed if collection in (one["key"], one.get("data", {}).get("name"))]
+        if len(named) != 1:
+            known = ", ".join(sorted(str(one.get("data", {}).get("name")) for one in listed)[:20])
+            what = "no such collection" if not named else "several collections have this name; write the key of one"
+            raise FetchError(f"{SETTINGS}: {collection[:80]}: {what}. There are: {known}.")
+        return f"/api/users/0/collections/{named[0]}/items/top"
+
+    def _items(self, path: str, tag: str) -> Iterator[Json]:
+        return self._all(path, include="data,csljson", **({"tag": tag} if tag else {}))
+
+    def _all(self, path: str, **asked: Any) -> Iterator[Json]:
+        """The items of all pages of a listing."""
+        start = 0
+        while True:
+            response = self._get(path, **asked, format="json", start=start, limit=PAGE)
+            try:
+                listed = response.json()
+                total = int(response.headers.get("Total-Results", len(listed)))
+                yield from (item for item in listed if isinstance(item["key"], str))
+            except (ValueError, TypeError, KeyError) as error:
+                raise FetchError(f"{response.url}: no answer of Zotero's API. Is another program there?") from error
+            start += PAGE
+            if start >= total or not listed:
+                return
+
+    def _file(self, key: str) -> Path | None:
+        """Where an attachment lies; None when it is not here."""
+        response = self._client.get(f"/api/users/0/items/{key}/file/view/url", headers={"Zotero-API-Version": "3"})
+        if response.status_code != 200:
+            return None
+        parts = urlsplit(response.text.strip())
+        path = Path(url2pathname(unquote(parts.path) if "%" not in parts.path else parts.path))
+        return path if parts.scheme == "file" and path.is_file() else None
+
+    def _get(self, path: str, **asked: Any) -> httpx.Response:
+        response = self._client.get(path, params=asked, headers={"Zotero-API-Version": "3"})
+        if response.status_code == 403:
+            raise FetchError(
+                "Zotero does not let other programs ask. Tick Settings, Advanced, Allow other applications."
+            )
+        if response.status_code != 200:
+            raise FetchError(f"{response.url}: Zotero answered {response.status_code}. Try again.")
+        return response
+
+
+def _describe(item: Json, attachment: str) -> Json:
+    """The item as CSL-JSON, with its citation key and both keys of Zotero."""
+    data = item.get("data", {})
+    given = item.get("csljson")
+    csl: Json = dict(given) if isinstance(given, dict) else {"type": "article", "title": data.get("title", "")}
+    extra = re.search(r"^\s*citation key:\s*(\S+)", str(data.get("extra", "")), re.IGNORECASE | re.MULTILINE)
+    key = data.get("citationKey") or csl.get("citation-key") or (extra[1] if extra else "")
+    if key:
+        csl["citation-key"] = str(key)
+    parent = item["key"] if item["key"] != attachment else ""
+    return {**csl, "id": str(key or item["key"]), "zotero": {"item": parent, "attachment": attachment}}
+
+
+def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]]:
+    """The PDFs of the exported library that lie in Zotero's storage folder."""
+    storage, library = Path(source.storage).expanduser(), Path(source.library).expanduser()
+    if not storage.is_dir() or not library.is_file():
+        raise FetchError(f"{SETTINGS}: Zotero does not run, and {storage} or {library} is not there. Correct them.")
+    entries, wrong = read_bibliography(library)
+    found, problems = [], list(wrong)
+    for entry in entries:
+        for file in entry.files:
+            parts = file.replace("\\", "/").rsplit("/", 2)
+            if len(parts) < 2 or not parts[-1].lower().endswith(".pdf"):
+                continue
+            key, name = parts[-2], parts[-1]
+            path = storage / key / name
+            if not path.is_file():
+                problems.append(f"{library.name}, {entry.key}: {key}/{name} is not in {storage}. Export it again.")
+                continue
+            csl = {**entry.csl, "citation-key": entry.key, "zotero": {"item": "", "attachment": key}}
+            found.append(Attachment(key, path, name, csl))
+    return found, problems
+
+
+# -- our copies ---------------------------------------------------------------------------------------------------
+
+
+def _update_copies(folder: Path, removed: Path, found: list[Attachment]) -> list[str]:
+    """Copy what is new or changed, and put aside what is no longer there. Returns what could not be copied."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _read_sync(folder / SYNC)
+    now: dict[str, Json] = {}
+    works: list[Json] = []
+    problems: list[str] = []
+    for one in found:
+        name = _safe_name(one.name)
+        target = folder / _safe_name(one.key) / name
+        try:
+            status = one.path.stat()
+            state = {"name": name, "size": status.st_size, "modified": status.st_mtime_ns}
+            if before.get(one.key) != state or not target.is_file():
+                target.parent.mkdir(exist_ok=True)
+                _copy(one.path, target)
+        except OSError as error:
+            problems.append(f"Zotero, {one.name}: cannot be copied ({error.strerror}). The copy from before stays.")
+            state = before.get(one.key, {})
+            name = str(state.get("name", ""))
+        if name:
+            now[one.key] = state
+            works.append({**one.csl, "files": [f"{FOLDER}/{one.key}/{name}"]})
+    for key, old in before.items():
+        if key not in now or now[key].get("name") != old.get("name"):
+            _put_aside(folder / key / str(old.get("name")), removed / key)
+    files.write_bytes(folder / LIBRARY, json.dumps(works, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+    files.write_bytes(folder / SYNC, json.dumps(now, indent=1).encode())
+    return problems
+
+
+def _read_sync(path: Path) -> dict[str, Json]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return {key: state for key, state in value.items() if isinstance(state, dict) and _safe_name(key) == key}
+    except (OSError, ValueError, AttributeError):
+        return {}  # nothing is known of the copies: they are made anew, none is put aside
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy so that a file is there whole or not at all."""
+    temporary = target.with_name(f".{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put_aside(copy: Path, folder: Path) -> None:
+    """Out of the corpus; kept, since Zotero may have the file no longer."""
+    if not copy.is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    os.replace(copy, folder / copy.name)
+    with suppress(OSError):  # not empty: another file of the same attachment
+        copy.parent.rmdir()
+
+
+def _safe_name(name: str) -> str:
+    """A file's name that is one everywhere, and never a path."""
+    plain = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).strip(" .") or "paper.pdf"
+    return plain if len(plain.encode()) <= 200 else f"{plain.encode()[:190].decode('utf-8', 'ignore')}.pdf"

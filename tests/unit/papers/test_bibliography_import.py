@@ -1,0 +1,135 @@
+"""Bibliographies: what their entries say, which PDF they belong to, and keys that come back in exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bibtexparser
+import pytest
+
+from rag_app.assistant import Assistant
+from rag_app.errors import ExportError
+from rag_app.outputs.bibtex import to_bibtex
+from rag_app.outputs.citation_styles import format_references
+from rag_app.papers.bibliography_import import read_bibliography
+from rag_app.papers.corpus import list_papers
+from rag_app.records import Paper, Source
+from tests.support.doubles import WordEmbedder, settings_for
+from tests.support.pdfs import make_paper
+
+BIBTEX = r"""
+@inproceedings{Hu2021-lora,
+  title = {{LoRA}: Low-Rank Adaptation of {\"U}ber Models},
+  author = {Hu, Edward J. and Ludwig van Beethoven},
+  booktitle = {ICLR}, year = 2022, pages = {1--13}, doi = {10.1234/lora.5},
+  file = {Full Text:storage/AB12/Hu - 2022.pdf:application/pdf;Snapshot:/home/me/page.html:text/html}
+}
+@article{devlin19, title = {BERT}, author = {Jacob Devlin}, year = {2019},
+  eprint = {1810.04805}, archivePrefix = {arXiv}}
+@article{broken, title = {never closed
+@book{babbage, title = {Engines}, author = {Charles Babbage}, date = {1832-05}, doi = {10.99/a.b_c}}
+"""
+RIS = "\n".join(
+    [
+        "TY  - JOUR", "ID  - ada1843", "TI  - Notes on the Engine", "AU  - Lovelace, Ada", "PY  - 1843",
+        "JO  - Memoirs", "SP  - 666", "EP  - 731", "L1  - notes.pdf", "ER  - ", "",
+    ]
+)  # fmt: skip
+CSL = [
+    {"id": "x", "citation-key": "turing36", "type": "article-journal", "title": "On Computable Numbers",
+     "author": [{"family": "Turing", "given": "Alan"}], "issued": {"date-parts": [[1936, 11]]}, "DOI": "10.1112/plms"},
+]  # fmt: skip
+
+
+def write_pdf(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return make_paper(path, title="The Title of the File", sections=[("1 One", [f"Words of {path.stem} stand here."])])
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "corpus"
+    for name in ("Hu - 2022.pdf", "1810.04805v2.pdf", "10.99_a.b_c.pdf", "notes.pdf", "10.1112_plms.pdf", "other.pdf"):
+        write_pdf(folder / name)
+    (folder / "refs.bib").write_text(BIBTEX, encoding="utf-8")
+    (folder / "more.ris").write_text(RIS, encoding="utf-8")
+    (folder / "library.json").write_text(json.dumps(CSL), encoding="utf-8")
+    (folder / "config.json").write_text('{"nothing": "of ours"}', encoding="utf-8")
+    return folder
+
+
+def by_name(corpus: Path) -> dict[str, Paper]:
+    return {paper.paper: paper for paper in list_papers(corpus).papers}
+
+
+def test_each_entry_describes_its_pdf(corpus: Path) -> None:
+    papers = by_name(corpus)
+    lora = papers["Hu - 2022.pdf"]
+    assert (lora.citation_key, lora.title, lora.year) == (
+        "Hu2021-lora",
+        "LoRA: Low-Rank Adaptation of Über Models",
+        2022,
+    )
+    assert lora.authors == ("Edward J. Hu", "Ludwig van Beethoven")
+    assert papers["1810.04805v2.pdf"].citation_key == "devlin19"
+    assert (papers["10.99_a.b_c.pdf"].citation_key, papers["10.99_a.b_c.pdf"].year) == ("babbage", 1832)
+    assert (papers["notes.pdf"].citation_key, papers["notes.pdf"].authors) == ("ada1843", ("Ada Lovelace",))
+    assert papers["10.1112_plms.pdf"].citation_key == "turing36"
+    assert papers["other.pdf"].citation_key == "" and papers["other.pdf"].title == ""
+
+
+def test_a_broken_entry_is_told_and_costs_only_itself(corpus: Path) -> None:
+    assert any(problem.startswith("refs.bib, line ") for problem in list_papers(corpus).problems)
+    (corpus / "bad.ris").write_text("ER  - \nTY - x", encoding="utf-8")
+    (corpus / "cut.json").write_text('[{"id": ', encoding="utf-8")
+    assert by_name(corpus)["Hu - 2022.pdf"].citation_key == "Hu2021-lora"
+
+
+def test_a_file_name_that_two_papers_have_is_no_proof(corpus: Path) -> None:
+    write_pdf(corpus / "sub" / "notes.pdf")
+    assert {paper.citation_key for name, paper in by_name(corpus).items() if name.endswith("notes.pdf")} == {""}
+
+
+def test_keys_survive_build_and_export(corpus: Path, tmp_path: Path) -> None:
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder())
+    assistant.build()
+    text = to_bibtex(list(assistant.sources(["Hu - 2022.pdf", "notes.pdf"]).values()))
+    entries = {entry.key: entry for entry in bibtexparser.parse_string(text).entries}
+    assert set(entries) == {"Hu2021-lora", "ada1843"}
+    assert entries["Hu2021-lora"].entry_type == "inproceedings" and entries["Hu2021-lora"]["booktitle"] == "ICLR"
+    assert entries["ada1843"]["pages"] == "666--731" and entries["ada1843"]["year"] == "1843"
+
+
+def test_a_changed_entry_is_taken_in_by_the_next_build(corpus: Path, tmp_path: Path) -> None:
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder())
+    assistant.build()
+    (corpus / "more.ris").write_text(RIS.replace("ada1843", "lovelace"), encoding="utf-8")
+    assert assistant.build().changed and not assistant.build().changed
+    assert assistant.sources(["notes.pdf"])["notes.pdf"].citation_key == "lovelace"
+
+
+@pytest.mark.parametrize(
+    "value", ["C:\\Users\\me\\a b.pdf", ":a b.pdf:PDF", "x:dir/a b.pdf:application/pdf", "a b.pdf"]
+)
+def test_paths_are_read_in_the_forms_of_jabref_and_zotero(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "one.bib"
+    file.write_text("@misc{k, title={T}, file={%s}}" % value, encoding="utf-8")  # noqa: UP031
+    (entry,) = read_bibliography(file)[0]
+    assert entry.files[0].replace("\\", "/").endswith("a b.pdf")
+
+
+@pytest.mark.parametrize(
+    ("style", "words"),
+    [("apa", "Hu, E. J. (2021). LoRA."), ("ieee", "E. J. Hu, “LoRA”, 2021"), ("acl", "Edward J. Hu. 2021. LoRA.")],
+)
+def test_references_in_a_style(style: str, words: str) -> None:
+    source = Source("a.pdf", "LoRA", authors=("Edward J. Hu",), year=2021)
+    assert words in format_references([source], style)[0]
+
+
+def test_an_unknown_style_proposes_a_near_one() -> None:
+    with pytest.raises(ExportError, match="ieee"):
+        format_references([Source("a.pdf", "LoRA")], "iee")
+    with pytest.raises(ExportError, match="no such style"):
+        format_references([Source("a.pdf", "LoRA")], "../../etc/passwd")
