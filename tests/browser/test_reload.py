@@ -119,6 +119,7 @@ def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chrom
     second = chromium_browser.new_context()
     tab = second.new_page()
     tab.goto(served.url)
+    tab.click("#tab-conversations")
     tab.wait_for_selector("#history-rows .open-conversation:has-text('answering…')")
     tab.click("#history-rows .open-conversation")
     tab.wait_for_selector(COMING)
