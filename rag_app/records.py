@@ -1,4 +1,4 @@
-"""The nouns of the project. Every module speaks in these records; none of them does anything.
+"""The records that all modules exchange, as frozen dataclasses without behaviour.
 
 Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Draft -> Answer (citations).
 """
@@ -18,7 +18,9 @@ Json = dict[str, Any]
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in PDF points from the page's top left corner."""
 
-Kind = Literal["pdf", "markdown", "text", "digest"]
+Kind = Literal["pdf", "markdown", "text", "digest", "document", "talk"]
+PARAGRAPH = "¶"
+"""The label of the one page of a file without pages; a place in it is labelled with its paragraph: "¶ 12"."""
 State = Literal["full text", "digest only", "no text", "unreadable"]
 BlockKind = Literal["body", "heading", "caption", "table", "bibliography", "furniture"]
 

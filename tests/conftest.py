@@ -17,15 +17,8 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 PROVIDED = re.compile(r"chromium|playwright|nginx|shared|papers|smollm|xllamacpp", re.IGNORECASE)
-# Files of tests that take longest, measured: they come first, so that all processes end together.
-LONGEST = (
-    "test_embedder", "test_commands", "test_comfort", "test_assistant", "test_growing", "test_talk", "test_reload",
-    "test_reliability", "test_hostile_papers", "test_build", "test_offline", "test_local_server", "test_access",
-    "test_whole", "test_choosing", "test_page", "test_command_eval", "test_alignment", "test_chinese",
-    "test_foreign_index", "test_verification", "test_proxy", "test_ui_growing", "test_pages", "test_index",
-    "test_suite", "test_app", "test_workers", "test_completion", "test_crowd", "test_whole_papers",
-    "test_ui_arrivals", "test_login", "test_window_probe", "test_eval_feedback", "test_strangers", "test_conftest",
-)  # fmt: skip
+# What a test uses marks it.
+MARKERS = {"chromium": "browser", "shared": "material"}
 LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+|localhost|")
 
 # Several processes share the processor: threads of torch would mostly wait for each other, at three times the cost.
@@ -36,10 +29,15 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first; within a file and among the others all stays in order."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+    """Mark tests by their fixtures; files with slow tests come first, so that all processes end together."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in MARKERS:
+                item.add_marker(MARKERS[fixture])
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Format, lint, types, import contracts, weaknesses (bandit): the one command for all, the same here and in CI.
+"""Format, lint, types, import contracts, settings in the docs, weaknesses (bandit): the same here and in CI.
 
 .venv/bin/python tools/check.py          looks only
 .venv/bin/python tools/check.py --fix    formats, and repairs what can be repaired safely
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
         ["-m", "ruff", "check", *(["--fix"] if fix else []), "."],
         ["-m", "mypy"],
         ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-logo"],
+        ["-m", "tools.settings_table", *(["--write"] if fix else [])],
         ["-m", "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "rag_app"],
     ]
     failed = []

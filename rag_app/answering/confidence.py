@@ -1,6 +1,6 @@
-"""How sure an answer is, in three plain levels: how clearly the papers speak, whether sources agree, what was verified.
+"""How sure an answer is, in three levels: clearness of the evidence, agreement of sources, verified quotes.
 
-Pure. Weights and cuts were fitted by benchmarks/calibrate_refusal.py on public questions whose answers people marked;
+Pure. Weights and thresholds were fitted by benchmarks/calibrate_refusal.py on public questions with marked answers;
 `eval` prints how often each level is right.
 """
 

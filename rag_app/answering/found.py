@@ -1,4 +1,4 @@
-"""What was found for a question, and the parts that answer it."""
+"""The evidence found for a question, and the context that each way to answer gets."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
 from rag_app.citations.support import ENOUGH_WORDS, NamesOf, judge_sentences, no_names, unsupported_sentences
-from rag_app.records import Answer, Citation, Draft, Evidence, Page, PageOf
+from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, squash
 
@@ -157,6 +157,14 @@ def _mark_numbers(mark: str) -> list[int]:
     return found
 
 
+def label_at(page: Page, offset: int) -> str:
+    """What the page prints as its number; in a file without pages the paragraph that holds the offset, from 1."""
+    if page.label != PARAGRAPH:
+        return page.label
+    before = sum(block.kind != "heading" and block.start <= offset for block in page.blocks)
+    return f"{PARAGRAPH} {max(1, before)}"
+
+
 def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
     """The words page.text[start:end] as a citation shown under `number`: checked, and with their boxes."""
     quote = page.text[start:end]
@@ -165,7 +173,7 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         paper=piece.paper,
         title=piece.title,
         page=page.number,
-        label=page.label,
+        label=label_at(page, start),
         section=section_at(page, start, piece.section),
         quote=quote,
         verified=is_verified(quote, page.text),

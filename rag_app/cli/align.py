@@ -1,4 +1,4 @@
-"""`align`: the embedder, and a cross-encoder, fitted to one's own judged questions."""
+"""`align`: trains the embedder, and a cross-encoder, on the user's own judged questions."""
 
 from __future__ import annotations
 

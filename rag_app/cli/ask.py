@@ -1,10 +1,6 @@
-"""Many questions from a file: one JSON line in, one JSON line out, and a bad line costs only itself.
+"""`ask`, `chat` and `search`: one question, a conversation in the terminal, or a batch of questions.
 
-`search`: the passages for one question or a batch of them.
-
-`chat`: one question after another in the terminal; a follow-up is understood from what was said before.
-
-`ask`: one question or a batch of them.
+In a batch each line of JSON gives one line of JSON; a bad line fails alone.
 """
 
 from __future__ import annotations

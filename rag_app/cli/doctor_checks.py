@@ -1,7 +1,4 @@
-"""Whether every package that we depend on is there, of a version we know, and can be imported.
-
-What `doctor` looks at. Each check takes the settings and yields what it found; what it raises is caught above it.
-"""
+"""The checks of `doctor`. Each takes the settings and yields what it found; the caller catches what it raises."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The questions that thumbs on the page became, as a file of questions that `eval` reads.
+"""`eval`: scores the answers to questions whose answers are known, and compares them with an accepted report.
 
-`eval`: questions whose answers are known, and how good ours are; against an accepted report it is a gate.
+The questions come from a file, or from the thumbs on the page.
 """
 
 from __future__ import annotations

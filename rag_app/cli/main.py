@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag_app.errors import RagError
+from rag_app.text.escaping import escape_controls
 
 COMMANDS = {  # the module and the function of each
     "build": ("rag_app.cli.papers", "run_build"),
@@ -93,7 +94,7 @@ def _fail(message: str, as_json: bool) -> None:
 
 
 def _print_message(message: str) -> None:
-    print(f"rag-app: {message}", file=sys.stderr, flush=True)
+    print(f"rag-app: {escape_controls(message)}", file=sys.stderr, flush=True)
 
 
 def _use_utf8() -> None:

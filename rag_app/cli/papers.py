@@ -1,11 +1,4 @@
-"""`papers`: what the library holds, and what is wrong with the rest.
-
-`build`: the index brought up to date with the folder.
-
-`add` and `remove`: papers into the folder and out of it, and the index brought up to date.
-
-`fetch`: papers from arXiv into the folder.
-"""
+"""`papers`, `build`, `add`, `remove` and `fetch`: the papers of the library and their index."""
 
 from __future__ import annotations
 
@@ -36,6 +29,7 @@ from rag_app.papers.fetch import FetchProgress, FetchResult, fetch_papers
 from rag_app.papers.manifest import MANIFEST, read_corpus_manifest
 from rag_app.records import Source
 from rag_app.settings import Settings, load_settings
+from rag_app.text.escaping import escape_controls
 
 
 def run_papers(options: Namespace) -> int:
@@ -98,7 +92,7 @@ def run_add(options: Namespace) -> int:
     if options.json:
         print_json({"status": "failed" if failed else "done", "papers": done, "build": report and build_json(report)})
     else:
-        print("\n".join(sanitise_text(_format_result(one)) for one in done) or "nothing has been removed")
+        print("\n".join(escape_controls(_format_result(one)) for one in done) or "nothing has been removed")
         if report:
             print(build_text(report))
     return int(failed or bool(report and report.failed))
@@ -186,7 +180,7 @@ def run_fetch(options: Namespace) -> int:
     if options.json:
         print_json(fetch_results_json(results))
     else:
-        print("\n".join(_format_fetch_result(result) for result in results))
+        print("\n".join(escape_controls(_format_fetch_result(result)) for result in results))
     return int(any(result.state == "failed" for result in results))
 
 

@@ -1,4 +1,4 @@
-"""`redteam`: hostile papers tried on the configured reader, and what came of it."""
+"""`redteam`: attacks the configured reader with hostile papers and reports the result."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`user`: who may log in to the page. `token`: which programs may ask.
-
-`serve`: the page in the browser.
-"""
+"""`serve`, `user` and `token`: opens the page, and says who may log in and which programs may ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands that need papers have in common: the assistant, an index to ask, and the papers that are meant."""
+"""What commands that need papers share: the assistant, an index that is ready, and the papers that were named."""
 
 from __future__ import annotations
 

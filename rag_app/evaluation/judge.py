@@ -1,8 +1,6 @@
-"""How far a judge agrees with people: percent, Cohen's kappa, Scott's pi, and how lenient it is. Pure.
+"""A language model as judge of answers and of pairs of answers, and how far it agrees with people.
 
-A language model as judge: of one answer against its gold, and of pairs whose better half people have named.
-
-What it is told lies between fences and is data. Its judgement is worth what its agreement with people is worth.
+Agreement is measured as percent, Cohen's kappa and Scott's pi. All text to judge stands between fences: it is data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many outcomes -> one report, and a report against an accepted one: worse by more than noise, or not. Pure."""
+"""Scored answers -> one report; and whether a report is worse than an accepted one by more than noise. Pure."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ import numpy as np
 import Stemmer
 
 from rag_app.errors import IndexFault
-from rag_app.index import bm25
 from rag_app.text.characters import as_searchable
 
 _STEMMER = Stemmer.Stemmer("english")
@@ -145,11 +144,6 @@ def _pairs(run: str) -> list[str]:
     return [run[at : at + 2] for at in range(len(run) - 1)] or [run]
 
 
-def stem_words(words: Iterable[str]) -> list[str]:
-    """Porter2 stems of single lower-case words."""
-    return _STEMMER.stemWords(list(words))  # type: ignore[no-any-return]
-
-
 class WordIndex:
     """BM25 over passages, addressed by their position. Saved as arrays and JSON: loading it runs no code."""
 
@@ -169,7 +163,7 @@ class WordIndex:
         """
         vocabulary: dict[str, int] = {}
         numbered = ([vocabulary.setdefault(term, len(vocabulary)) for term in extract_terms(text)] for text in texts)
-        frequency, size = bm25.write_postings(numbered, folder, k1, b)
+        frequency, size = write_postings(numbered, folder, k1, b)
         np.save(folder / "frequency.npy", frequency)
         words = {"vocabulary": list(vocabulary), "size": size}
         (folder / "words.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Papers -> a new generation: read, split, embed, write, swap.
 
-Each step keeps what it finished (parts.py), so a killed build is finished by the next one and unchanged papers cost
+Each step keeps what it finished, so a killed build is finished by the next one and unchanged papers cost
 nothing.
 """
 

@@ -1,4 +1,4 @@
-"""What a build tells: how far it is, and at the end what it did."""
+"""Progress of a build, and its result."""
 
 from __future__ import annotations
 

@@ -14,8 +14,6 @@ from rag_app.records import Block, Page, Passage, Reading, passage_id
 from rag_app.text.sentences import sentences
 
 SPLITTER_VERSION = 3
-SPECIAL_TOKENS = 8  # that an embedder may add around a text
-LEAST_ROOM = 48  # tokens of text in every passage, however long its heading
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 

@@ -2,7 +2,7 @@
 
     <index>/current                   the name of the generation that answers
     <index>/generations/<name>/       manifest.json, rows.npy, vectors.npy, chroma/, words/, page_words/
-    <index>/parts/                    finished work per paper (parts.py)
+    <index>/parts/                    finished work per paper (passage_store.py, reading_store.py)
     <index>/lock                      held by the process that builds
 
 A generation is complete before `current` names it and never changes afterwards; readers notice the swap and reopen.

@@ -1,4 +1,4 @@
-"""Which files there are now, told apart by their bytes, and whether an index was made of just these."""
+"""The files of the corpus and their hashes, and whether an index was made of exactly these."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class IndexedPaper:
     first: int
     seconds: float
     warnings: tuple[str, ...] = ()
-    short_names: tuple[str, ...] = ()  # that mean this paper (called.py)
+    short_names: tuple[str, ...] = ()  # that mean this paper (paper_names.py)
     coined: tuple[str, ...] = ()  # names that it uses first and most
     authors: tuple[str, ...] = ()
     arxiv_id: str = ""

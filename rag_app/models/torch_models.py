@@ -1,6 +1,6 @@
 """Models on torch. Alone imports torch and sentence-transformers (but for training in lab).
 
-Importing these takes seconds and 500 MB; the fast path in openvino_model.py needs them only once, for the conversion.
+Importing these takes seconds and 500 MB; the fast path in models/openvino.py needs them only once, for the conversion.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The vectors of questions, each embedded once: one question is searched several times on its way to an answer.
-
-The vectors of sentences that may be quoted, each embedded once while it is remembered: most of an answer's time.
-"""
+"""Vectors of questions and sentences that are remembered, so that each text is embedded once."""
 
 from __future__ import annotations
 

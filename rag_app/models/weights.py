@@ -1,4 +1,4 @@
-"""Which embedding model is meant: its folder of weights, what it wants in front of a text, and what it is called.
+"""Which embedding model is meant: its folder of weights, its prompts and its name.
 
 Knows nothing about how a model runs. The default's weights come with a package; other models are folders or names on
 the Hugging Face hub, looked up on this machine first.

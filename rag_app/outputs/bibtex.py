@@ -1,4 +1,4 @@
-"""The cited papers as BibTeX: what is known of each and nothing else. Pure.
+"""The cited papers as BibTeX; what is not known is left out. Pure.
 
 arXiv papers as arXiv itself gives them: @misc with eprint, archivePrefix, primaryClass and url.
 """

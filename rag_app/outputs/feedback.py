@@ -1,4 +1,4 @@
-"""What users thought of answers -> questions with known answers, for `eval --from-feedback`. Pure.
+"""Thumbs on answers -> questions with known answers, for `eval --from-feedback`. Pure.
 
 A thumb up makes the verified quotes of the answer the facts that a later answer has to tell. A thumb down tells only
 that this answer was not good: the question is kept with its reason and that answer, and without facts.

@@ -37,11 +37,12 @@ class ExportContent:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One way to take answers away. `make` raises ExportError where they hold nothing of this kind."""
+    """An export format. `make` raises ExportError if the answers hold nothing of this kind; `fits` says so before."""
 
     name: str
     media_type: str
     make: Callable[[ExportContent], str]
+    fits: Callable[[Answer], bool] = lambda answer: True
 
 
 def export_markdown(exported: ExportContent) -> str:
@@ -79,19 +80,26 @@ def export_evidence(exported: ExportContent) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
+def _cites(answer: Answer) -> bool:
+    return bool(answer.citations)
+
+
+def _has_table(answer: Answer) -> bool:
+    return answer.table is not None
+
+
 FORMS: dict[str, ExportFormat] = {
     "md": ExportFormat("Markdown", "text/markdown; charset=utf-8", export_markdown),
-    "bib": ExportFormat("BibTeX", "application/x-bibtex; charset=utf-8", export_bibliography),
-    "csv": ExportFormat("CSV", "text/csv; charset=utf-8", export_comparison),
+    "bib": ExportFormat("BibTeX", "application/x-bibtex; charset=utf-8", export_bibliography, _cites),
+    "csv": ExportFormat("CSV", "text/csv; charset=utf-8", export_comparison, _has_table),
     "json": ExportFormat("Evidence (JSON)", "application/json", export_evidence),
 }
-"""By the suffix of the file."""
+"""By the suffix of the file. A further format is one more entry."""
 
 
 def available_formats(answer: Answer) -> list[str]:
     """The suffixes of the formats in which this answer can be exported."""
-    fits = {"md": True, "bib": bool(answer.citations), "csv": answer.table is not None, "json": True}
-    return [suffix for suffix in FORMS if answer.status != "error" and fits[suffix]]
+    return [suffix for suffix, form in FORMS.items() if answer.status != "error" and form.fits(answer)]
 
 
 def export_file_name(question: str, kind: str = "answer") -> str:

@@ -1,4 +1,4 @@
-"""A table that grows: one more column, or one more row, put beside what a saved answer already holds.
+"""Adds columns or rows to the table of a saved answer.
 
 Pure. Only what is new has to be searched for; the rest stays as it was, its citations included.
 """

@@ -1,4 +1,4 @@
-"""What a person reads: text for the terminal, and progress while something takes long."""
+"""Text for the terminal, and progress lines while something takes long."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from rag_app.index.build_report import BuildProgress, BuildReport, PaperReport
 from rag_app.records import Answer, AnswerPlan, Citation, Hit, PaperRow, Reference, Table
+from rag_app.text.escaping import escape_controls
 
 WIDEST = 100  # characters: longer lines read badly
 LONGEST_ENTRY = 240  # characters of a bibliography's entry
@@ -99,7 +100,7 @@ def table_text(table: Table) -> str:
             cell = row.cells[column]
             said = " ".join([cell.text, *(f"[{number}]" for number in cell.citations)])
             indent = " " * (longest + 4)
-            lines.append(f"  {sanitise_text(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
+            lines.append(f"  {escape_controls(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -110,11 +111,14 @@ def _citation(citation: Citation) -> str:
     kind = "verified" if citation.verified else "NOT FOUND on that page"
     if citation.digest:
         kind += ", in our digest of the paper"
-    head = [_wrap_text(f"[{citation.number}] {citation.title}"), f"    {sanitise_text(place)}  ({kind})"]
+    head = [
+        _wrap_text(escape_controls(f"[{citation.number}] {citation.title}")),
+        f"    {escape_controls(place)}  ({kind})",
+    ]
     if citation.section:
-        head.append(_wrap_text(citation.section, indent="    "))
-    cites = [_wrap_text(_reference(reference), indent="        ") for reference in citation.references]
-    return "\n".join([*head, _wrap_text(f"“{citation.quote}”", indent="    "), *cites])
+        head.append(_wrap_text(escape_controls(citation.section), indent="    "))
+    cites = [_wrap_text(escape_controls(_reference(reference)), indent="        ") for reference in citation.references]
+    return "\n".join([*head, _wrap_text(f"“{' '.join(citation.quote.split())}”", indent="    "), *cites])
 
 
 def _reference(reference: Reference) -> str:
@@ -133,7 +137,7 @@ def _footer(answer: Answer) -> str:
     ]
     line = "; ".join(part for part in parts if part)
     if searched.unreadable:
-        line += f"\nnot searched, since unreadable: {', '.join(map(sanitise_text, searched.unreadable))}"
+        line += f"\nnot searched, since unreadable: {', '.join(map(escape_controls, searched.unreadable))}"
     return line
 
 
@@ -145,8 +149,10 @@ def hits_text(hits: Sequence[Hit], title: Callable[[str], str]) -> str:
     for rank, hit in enumerate(hits, start=1):
         passage = hit.passage
         place = f"{passage.paper}, page {passage.page}" + (f", {passage.section}" if passage.section else "")
-        below = "\n".join([f"{place}  (score {hit.score:.3f})", passage.text])
-        blocks.append(f"{_wrap_text(f'{rank:2}. {title(passage.paper)}')}\n{_wrap_text(below, indent='    ')}")
+        below = "\n".join([escape_controls(f"{place}  (score {hit.score:.3f})"), passage.text])
+        blocks.append(
+            f"{_wrap_text(escape_controls(f'{rank:2}. {title(passage.paper)}'))}\n{_wrap_text(below, indent='    ')}"
+        )
     return "\n\n".join(blocks)
 
 
@@ -173,7 +179,7 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
     lines = []
     for row in rows:
         numbers = f"{row.pages:4} pages {row.passages:5} passages" if row.pages else f"{row.state:>25}"
-        lines.append(sanitise_text(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
+        lines.append(escape_controls(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
         if row.problem:
             lines.append(_wrap_text(row.problem, indent="    "))
         lines += [_wrap_text(f"hidden text: {place}", indent="    ") for place in row.hidden]
@@ -184,19 +190,19 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
 def paper_line(paper: PaperReport) -> str:
     """What a build did with one paper."""
     if paper.problem:
-        return sanitise_text(f"{paper.paper:24} {paper.state}: {paper.problem}")
+        return escape_controls(f"{paper.paper:24} {paper.state}: {paper.problem}")
     spent = "unchanged" if paper.reused else f"{paper.seconds:.2f} s"
     line = f"{paper.paper:24} {paper.pages:4} pages {paper.passages:5} passages {spent:>10}"
     remarks = [f"warning: {warning}" for warning in paper.warnings] + [f"hidden text: {one}" for one in paper.hidden]
-    return sanitise_text("\n".join([line, *(f"    {remark}" for remark in remarks)]))
+    return "\n".join(map(escape_controls, [line, *(f"    {remark}" for remark in remarks)]))
 
 
 def build_text(report: BuildReport) -> str:
     """What a build did: a line per paper, and the total."""
     shown: Iterable[PaperReport] = report.papers if report.changed else report.failed
     lines = [paper_line(paper) for paper in shown]
-    lines += [sanitise_text(f"{paper}: removed") for paper in report.removed]
-    lines += [sanitise_text(problem) for problem in report.problems]
+    lines += [escape_controls(f"{paper}: removed") for paper in report.removed]
+    lines += [escape_controls(problem) for problem in report.problems]
     pages = sum(paper.pages for paper in report.papers)
     total = (
         f"{pluralise(len(report.papers), 'paper')}, {pluralise(pages, 'page')}, {pluralise(report.passages, 'passage')}"
@@ -208,7 +214,7 @@ def build_text(report: BuildReport) -> str:
     else:
         lines.append(f"nothing changed: {total}, checked in {report.seconds.get('total', 0.0):.2f} s")
     if report.failed:
-        lines.append(f"failed: {', '.join(sanitise_text(paper.paper) for paper in report.failed)}")
+        lines.append(f"failed: {', '.join(escape_controls(paper.paper) for paper in report.failed)}")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
-"""Every quote of an evidence file looked for again in the papers themselves: no model, no index, no network.
+"""Looks for every quote of an evidence file in the papers again: no model, no index, no network.
 
-The papers may be a stranger's as well, so they are read in child processes (workers.py).
+The papers may be a stranger's as well, so they are read in child processes (papers/worker_pool.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files put into the corpus folder and taken out of it: whole files under safe names, nothing twice, nothing lost."""
+"""Adds files to the corpus folder and removes them: complete files under safe names, nothing twice, nothing lost."""
 
 from __future__ import annotations
 

@@ -165,25 +165,6 @@ class ArxivClient:
             raise FetchError(f"{name}: {self.base.host} refused ({status}). {_BY_BROWSER}")
 
 
-def is_reachable(base_url: str = ARXIV, timeout: float = 2.0) -> bool:
-    """Whether arXiv answers within `timeout` seconds, name look-up included. A network at fault is only False."""
-    base = _base(base_url)
-    answers: list[int] = []
-
-    def try_connection() -> None:
-        try:
-            with _client(base, timeout) as client:
-                answers.append(client.head("/").status_code)
-        except httpx.HTTPError:
-            return  # no answer is the answer
-
-    # In a thread, since looking a name up obeys no timeout and can take half a minute without a network.
-    thread = threading.Thread(target=try_connection, name="reachable", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    return bool(answers) and answers[0] < 500
-
-
 def _is_public(place: str) -> bool:
     address = ipaddress.ip_address(place.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address

@@ -1,4 +1,4 @@
-"""Which papers there are: the files of the corpus folder, its manifest papers.toml and its notes.
+"""Lists the papers of the corpus folder, with its manifest papers.toml and its notes.
 
 Only names are looked at here, no file but the manifest is opened: a folder of ten thousand papers lists in a moment.
 """
@@ -17,11 +17,15 @@ from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file
 from rag_app.papers.bibliography_import import SUFFIXES as BIBLIOGRAPHIES
 from rag_app.papers.bibliography_import import describe_papers
 from rag_app.papers.manifest import MANIFEST, PaperEntry, read_corpus_manifest
+from rag_app.papers.office import SUFFIXES as OFFICE
+from rag_app.papers.talks import SUFFIXES as TALKS
+from rag_app.papers.talks import is_transcript
 from rag_app.records import Kind, Paper
 
 NOTES = "notes"
 _KINDS: dict[str, Kind] = {
     ".pdf": "pdf", ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text",
+    **dict.fromkeys(OFFICE, "document"), **dict.fromkeys(TALKS, "talk"),
 }  # fmt: skip
 
 
@@ -123,6 +127,8 @@ def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _FoundFile
     path = Path(item.path)
     inside = path.relative_to(root).as_posix()
     kind = _KINDS.get(path.suffix.lower())
+    if path.suffix.lower() == ".json" and not item.is_symlink() and is_transcript(path):
+        kind = "talk"
     if kind in {"markdown", "text"} and path.stem.casefold() == "readme":
         return None
     if item.is_symlink():

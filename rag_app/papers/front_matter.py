@@ -1,7 +1,4 @@
-"""What the first pages say about the paper itself: title, authors, year, arXiv id, the names it gives its method.
-
-The names a paper gives its own method: "DPR", "Contriever", "Self-RAG". People ask by these names.
-"""
+"""Title, authors, year, arXiv id and method names from the first pages of a paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""papers.toml: what the corpus folder's owner says of its papers. Any folder goes without one."""
+"""papers.toml: what the owner of a corpus folder says about its papers. It is optional."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
 
     Comments of Markdown are hidden text: no renderer shows them. They are left out unless `keep_hidden`.
     """
-    text = LOST.sub("", without_invisible(_decode_file(path)))  # private characters stand for nothing in a text
+    text = LOST.sub("", without_invisible(decode_file(path)))  # private characters stand for nothing in a text
     markdown = kind in ("markdown", "digest") or path.suffix.lower() in (".md", ".markdown")
     comments = " ".join(match[1].strip() for match in _COMMENT.finditer(text)) if markdown else ""
     if comments and not keep_hidden:
@@ -56,7 +56,8 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
     )
 
 
-def _decode_file(path: Path) -> str:
+def decode_file(path: Path) -> str:
+    """The text of a file, in UTF-8, UTF-16 or Windows' code page. Raises PaperError for a large or binary one."""
     if path.stat().st_size > _LARGEST:
         limit = f"{_LARGEST // 2**20} MB"
         raise PaperError(f"{path.name}: larger than {limit}, too large for a text. Split it or remove it.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from rag_app.errors import PaperError
 from rag_app.papers.front_matter import front_matter, title_lines
+from rag_app.papers.office import read_office
 from rag_app.papers.pdf import file
 from rag_app.papers.pdf.bibliography import bibliography_entries, mark_entries, release_appendix_lines
 from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
@@ -17,6 +18,7 @@ from rag_app.papers.pdf.raw_page import RawPage
 from rag_app.papers.pdf.reading_order import sort_reading_order
 from rag_app.papers.pdf.structure import mark_kinds
 from rag_app.papers.plain_text import hidden_line, read_plain
+from rag_app.papers.talks import read_talk
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
@@ -38,6 +40,10 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
             raise PaperError(f"{path.name}: no such file. Put it back or build again.")
         if path.stat().st_size == 0:
             raise PaperError(f"{path.name}: the file is empty. Fetch or export it again.")
+        if kind == "document":
+            return read_office(path, title, keep_hidden=keep_hidden)
+        if kind == "talk":
+            return read_talk(path, title)
         if kind != "pdf":
             return read_plain(path, kind, title, keep_hidden=keep_hidden)
         return _read_pdf(path, title, keep_hidden)

@@ -1,4 +1,4 @@
-"""The process that reads papers for workers.py: one JSON request per line in, one JSON reply per line out.
+"""The process that reads papers for worker_pool.py: one JSON request per line in, one JSON reply per line out.
 
 It needs only the file and writes only the file's part, within the memory that it was given.
 """

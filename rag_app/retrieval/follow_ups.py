@@ -4,7 +4,7 @@ A pronoun, "that paper" or "the second one" points back only where nothing earli
 
 A follow-up question ("and on HotpotQA?", "how large is it?") -> a question that stands alone. Pure.
 
-What it leaves out (ellipsis.py) is taken from the questions and answers before it. A question that stands alone is left
+What it leaves out is taken from the questions and answers before it. A question that stands alone is left
 as it is.
 """
 

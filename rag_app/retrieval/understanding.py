@@ -1,7 +1,6 @@
-"""What a question means: a follow-up made to stand alone, and a question in another language than the papers' made
-searchable; by the language model, or without one.
+"""Rewrites a follow-up so that it stands alone, and makes a question in another language searchable.
 
-What a language model is told: the rules, the fenced evidence, and how much of it fits. Pure but for the fence.
+With a language model or by rules. The prompts for it are here, too; text of a conversation is fenced as data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Serve the page: on this machine, or to those who log in; up within seconds, usable while the index is being built."""
+"""Serves the page: on this machine, or to users who log in. It is up within seconds, also while the index is built."""
 
 from __future__ import annotations
 

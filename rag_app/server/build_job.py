@@ -1,4 +1,4 @@
-"""The build that runs behind the page: at most one at a time, in a thread of its own."""
+"""The build that runs behind the page: at most one at a time, in its own thread."""
 
 from __future__ import annotations
 

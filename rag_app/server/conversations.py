@@ -1,4 +1,4 @@
-"""What each browser tab has asked and got, kept on the server; the newest tabs only."""
+"""The conversation of each browser tab, kept on the server for the most recent tabs."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class LazyText:
 
 
 def translate_later(key: str, **values: Value) -> LazyText:
-    """As `say`, in the language of whoever will look."""
+    """As `translate`, in the language of whoever will look."""
     return LazyText(key, tuple(values.items()))
 
 

@@ -1,9 +1,7 @@
-"""An answer in the making -> a picture of it a few times a second, whatever the reader's pace; and a Stop at once.
+"""Answers in progress, each in its own thread: tabs can watch them, leave and come back.
 
-Answers in the making, each in a thread of its own: tabs watch them, leave them and come back, and they go on.
-
-A page that is reloaded, a connection that is lost and a tab that is closed end nothing; Stop and deleting the
-conversation do.
+A watcher gets snapshots a few times a second. A reload, a lost connection or a closed tab does not end an answer; Stop
+and deleting the conversation do, at once.
 """
 
 from __future__ import annotations

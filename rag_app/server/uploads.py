@@ -276,14 +276,14 @@ class Uploads:
         def build_and_track(
             *, on_progress: Callable[[BuildProgress], None], stop: threading.Event, **more: Any
         ) -> BuildReport:
-            def told(progress: BuildProgress) -> None:
+            def on_build_progress(progress: BuildProgress) -> None:
                 self._update_build_progress(progress)
                 on_progress(progress)
 
             self._change(("stored", "kept"), state="building", words="", read=False)
             self._progress = None
             try:
-                report = build(on_progress=told, stop=stop, **more)
+                report = build(on_progress=on_build_progress, stop=stop, **more)
             except BaseException as error:
                 why = (str(error) or type(error).__name__).rstrip(".")
                 words = (

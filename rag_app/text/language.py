@@ -1,8 +1,6 @@
-"""Chinese terms of machine learning and retrieval -> English: what a Chinese question can be searched by. Data only.
+"""The language of a question, by its script and commonest words; and Chinese terms of the field in English. Pure.
 
-In which language a question is, by its script and its commonest words; and Chinese search words in English. Pure.
-
-A library would know more languages; a question of ten words needs only to be told from the papers' language.
+A language library is not needed: a question has to be told only from the language of the papers.
 """
 
 from __future__ import annotations

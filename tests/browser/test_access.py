@@ -2,32 +2,12 @@
 
 import pytest
 
-from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, script, served  # noqa: F401  # fixtures
-
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python, of [test]")
-
-# What Gradio draws and offers no way to change; everything else on the page must be without such findings.
-OF_GRADIO: dict[str, str] = {}
-
-
-def findings(tab):
-    """Serious and critical findings that stay, each with what it is about."""
-    return left(tab, lambda: found_now(tab))
-
-
-def found_now(tab):
-    found = axe.Axe().run(tab).response["violations"]
-    return {
-        f"{one['id']}: {node['html'][:160]} {node['any'][0]['message'][:160] if node['any'] else ''}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-        if not any(sign in node["html"] for sign in OF_GRADIO.get(one["id"], "").split("|") if sign)
-    }
+from tests.support.accessibility import findings
+from tests.support.browser_page import ask, open_first
 
 
 @pytest.fixture(params=["light", "dark"])
-def tab(request, served, chromium_browser):  # noqa: F811
+def tab(request, served, chromium_browser):
     context = chromium_browser.new_context(
         viewport={"width": 1440, "height": 900}, color_scheme=request.param, reduced_motion="reduce"
     )
@@ -87,7 +67,7 @@ def test_the_plan_of_a_comparison(tab):
     assert findings(tab) == set()
 
 
-def test_a_small_screen(served, chromium_browser):  # noqa: F811
+def test_a_small_screen(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(served.url)

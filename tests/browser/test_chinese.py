@@ -8,8 +8,8 @@ from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from tests.browser.test_access import findings
-from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, left, open_first, says, served  # noqa: F401  # fixtures
+from tests.support.accessibility import findings
+from tests.support.browser_page import QUOTE, ask, expect, left, open_first, says
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -37,7 +37,7 @@ KEPT = re.compile(
 
 
 @pytest.fixture
-def tab(served, chromium_browser):  # noqa: F811
+def tab(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
     page = context.new_page()
     page.problems = []
@@ -115,7 +115,7 @@ def test_the_language_is_changed_in_the_settings_and_the_conversation_stays(tab)
     expect(tab.locator("#settings [name=language]")).to_have_value("en")
 
 
-def test_two_tabs_speak_two_languages_at_once(tab, served, chromium_browser):  # noqa: F811
+def test_two_tabs_speak_two_languages_at_once(tab, served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     other = context.new_page()
     other.goto(served.url)
@@ -130,7 +130,7 @@ def test_two_tabs_speak_two_languages_at_once(tab, served, chromium_browser):  #
     context.close()
 
 
-def test_the_log_in_is_in_chinese(tmp_path, chromium_browser, monkeypatch):  # noqa: F811
+def test_the_log_in_is_in_chinese(tmp_path, chromium_browser, monkeypatch):
     monkeypatch.setattr(accounts, "_N", 16)  # the strength of the hash is tested elsewhere
     folder = tmp_path / "papers"
     folder.mkdir()

@@ -9,11 +9,9 @@ import pytest
 from rag_app.assistant import Assistant
 from rag_app.server.app import serve
 from rag_app.settings import reader_file
-from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
+from tests.support.browser_page import ask, expect, says
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.provider import Provider, Reply, error_body
-
-pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
 KEY = "sk-quite-secret-0123456789"
 
@@ -31,19 +29,19 @@ def served(tmp_path, monkeypatch):
     page.stop()
 
 
-def fill(tab, url, key, model="test-model"):  # noqa: F811
+def fill(tab, url, key, model="test-model"):
     tab.check("#settings [value=own]")
     for name, value in (("base_url", url), ("model", model), ("key", key)):
         tab.fill(f"#settings [name={name}]", value)
 
 
-def said(tab, press, kind):  # noqa: F811
+def said(tab, press, kind):
     tab.click(press)
     tab.wait_for_selector(f"#settings-said.{kind}")
     return tab.inner_text("#settings-said")
 
 
-def test_a_wrong_key_is_said_and_a_right_one_answers(tab, served):  # noqa: F811
+def test_a_wrong_key_is_said_and_a_right_one_answers(tab, served):
     bodies = []
     tab.on("response", lambda answer: bodies.append(answer) if "/settings/" in answer.url else None)
     tab.click(".open-settings")
@@ -80,7 +78,7 @@ def test_a_wrong_key_is_said_and_a_right_one_answers(tab, served):  # noqa: F811
     assert not reader_file().exists()
 
 
-def test_a_key_is_kept_only_where_that_is_ticked_and_can_be_forgotten(tab, served):  # noqa: F811
+def test_a_key_is_kept_only_where_that_is_ticked_and_can_be_forgotten(tab, served):
     tab.click(".open-settings")
     with Provider(Reply()) as good:
         fill(tab, good.url, KEY)
@@ -92,7 +90,7 @@ def test_a_key_is_kept_only_where_that_is_ticked_and_can_be_forgotten(tab, serve
     assert not reader_file().exists()
 
 
-def test_a_server_that_is_not_there_and_going_back_to_no_model(tab, served):  # noqa: F811
+def test_a_server_that_is_not_there_and_going_back_to_no_model(tab, served):
     tab.click(".open-settings")
     fill(tab, "http://127.0.0.1:9/v1", "", model="")
     assert "no server listens there" in said(tab, ".use-settings", "bad")

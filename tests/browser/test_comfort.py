@@ -5,19 +5,7 @@ import re
 import pytest
 
 from rag_app.records import Answer
-from tests.browser.test_page import (  # noqa: F401  # fixtures
-    LAST,
-    QUOTE,
-    ask,
-    chromium_browser,
-    expect,
-    open_first,
-    pressed,
-    saved,
-    says,
-    served,
-    tab,
-)
+from tests.support.browser_page import LAST, QUOTE, ask, expect, open_first, pressed, says
 
 SHIFTS = """window.shifts = [];
   new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shifts.push([one.value,
@@ -26,7 +14,7 @@ SHIFTS = """window.shifts = [];
   }).observe({ type: 'layout-shift', buffered: true });"""
 
 
-def test_nothing_jumps_while_the_words_come(tab):  # noqa: F811
+def test_nothing_jumps_while_the_words_come(tab):
     tab.evaluate(SHIFTS)
     ask(tab, "How many parameters?")
     ask(tab, "compare them")
@@ -35,7 +23,7 @@ def test_nothing_jumps_while_the_words_come(tab):  # noqa: F811
     assert sum(value for value, _ in shifts) < 0.05, shifts
 
 
-def test_the_page_comes_up_without_jumping(served, chromium_browser):  # noqa: F811
+def test_the_page_comes_up_without_jumping(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.add_init_script(SHIFTS)
@@ -48,7 +36,7 @@ def test_the_page_comes_up_without_jumping(served, chromium_browser):  # noqa: F
     context.close()
 
 
-def test_resting_on_a_number_shows_the_quote_and_leaving_hides_it(tab):  # noqa: F811
+def test_resting_on_a_number_shows_the_quote_and_leaving_hides_it(tab):
     ask(tab, "How many parameters?")
     tab.locator("#chat button.cite").first.hover()
     tab.wait_for_selector("#cite-card:visible")
@@ -60,7 +48,7 @@ def test_resting_on_a_number_shows_the_quote_and_leaving_hides_it(tab):  # noqa:
     tab.wait_for_selector("#cite-card", state="hidden")
 
 
-def test_citations_are_gone_through_forwards_and_backwards(tab):  # noqa: F811
+def test_citations_are_gone_through_forwards_and_backwards(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     expect(tab.locator("#reading-citation")).to_have_text("Citation 1 of 4")
@@ -73,7 +61,7 @@ def test_citations_are_gone_through_forwards_and_backwards(tab):  # noqa: F811
     tab.wait_for_function("document.getElementById('reading-citation').textContent === 'Citation 4 of 4'")
 
 
-def test_the_text_of_the_page_can_be_taken_and_the_quote_stands_in_it(tab):  # noqa: F811
+def test_the_text_of_the_page_can_be_taken_and_the_quote_stands_in_it(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.click("#reading-more summary")
@@ -87,7 +75,7 @@ def test_the_text_of_the_page_can_be_taken_and_the_quote_stands_in_it(tab):  # n
     tab.wait_for_selector("#reading-pages .mark.chosen")
 
 
-def test_the_zoom_is_kept(tab):  # noqa: F811
+def test_the_zoom_is_kept(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.click("[data-do=larger]")
@@ -99,7 +87,7 @@ def test_the_zoom_is_kept(tab):  # noqa: F811
     tab.wait_for_function(wide)
 
 
-def tabbed_to(tab, selector, most=80):  # noqa: F811
+def tabbed_to(tab, selector, most=80):
     """Press Tab until the focus is on what is wanted."""
     for _ in range(most):
         tab.keyboard.press("Tab")
@@ -108,7 +96,7 @@ def tabbed_to(tab, selector, most=80):  # noqa: F811
     pytest.fail(f"the keyboard does not reach {selector}")
 
 
-def test_the_keyboard_goes_from_the_question_to_the_table_that_is_taken_away(tab):  # noqa: F811
+def test_the_keyboard_goes_from_the_question_to_the_table_that_is_taken_away(tab):
     tab.focus("#question textarea")
     tab.keyboard.type("How many parameters?")
     tab.keyboard.press("Enter")
@@ -134,7 +122,7 @@ def test_the_keyboard_goes_from_the_question_to_the_table_that_is_taken_away(tab
     assert download.value.suggested_filename.endswith(".csv")
 
 
-def test_a_screen_reader_is_told_what_happens_and_what_a_number_is(tab, served):  # noqa: F811
+def test_a_screen_reader_is_told_what_happens_and_what_a_number_is(tab, served):
     tab.evaluate(
         """() => { window.said = []; const place = document.getElementById('spoken');
         new MutationObserver(() => window.said.push(place.textContent)).observe(place, { childList: true }); }"""
@@ -148,26 +136,26 @@ def test_a_screen_reader_is_told_what_happens_and_what_a_number_is(tab, served):
     expect(tab.get_by_role("button", name=f"Citation 1: “{QUOTE}”").first).to_be_visible()
 
 
-def test_the_first_look_says_what_it_can_and_who_reads(tab):  # noqa: F811
+def test_the_first_look_says_what_it_can_and_who_reads(tab):
     tab.wait_for_selector("#chat .example")
     tab.wait_for_function("document.querySelector('.who-reads').textContent.includes('quoting')")
     expect(tab.locator("#chat .example")).to_have_text([re.compile("Ours|Theirs")] * 3)
 
 
-def test_there_is_no_bin_that_touches_the_question(tab):  # noqa: F811
+def test_there_is_no_bin_that_touches_the_question(tab):
     ask(tab, "How many parameters?")
     tab.locator("#chat .asked-question").hover()
     expect(tab.locator("#chat button[aria-label=Clear]:visible")).to_have_count(0)
 
 
-def above(tab, place, selector):  # noqa: F811
+def above(tab, place, selector):
     """The place ends where the other begins, or higher."""
     ends = """([place, other]) => place.getBoundingClientRect().bottom
         <= document.querySelector(other).getBoundingClientRect().top"""
     tab.wait_for_function(ends, arg=[place.element_handle(), selector])
 
 
-def test_the_plan_is_opened_by_its_button_and_covers_nothing(tab):  # noqa: F811
+def test_the_plan_is_opened_by_its_button_and_covers_nothing(tab):
     tab.set_viewport_size({"width": 1280, "height": 620})
     answer = ask(tab, "compare them")
     expect(tab.locator("#plan")).to_be_hidden()
@@ -181,7 +169,7 @@ def test_the_plan_is_opened_by_its_button_and_covers_nothing(tab):  # noqa: F811
     expect(tab.locator("#plan")).to_be_hidden()
 
 
-def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab):  # noqa: F811
+def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab):
     ask(tab, "How many parameters?")
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.click(".open-library")
@@ -192,7 +180,7 @@ def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab): 
     expect(tab.locator("#chat .answer").first).to_be_visible()
 
 
-def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noqa: F811
+def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):
     ask(tab, "How many parameters?")
     tab.click(".open-map")
     points = tab.locator("#map g.point")
@@ -215,7 +203,7 @@ def test_the_map_shows_the_papers_and_the_pages_that_answers_quoted(tab):  # noq
     expect(tab.locator("#map")).to_be_hidden()
 
 
-def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, served):  # noqa: F811
+def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, served):
     text = "One \\(a_1\\), two $b_2$, costs $5 or $7.\n\n\\[c_3 = 1\\]\n\n```\nfor x in y: pass\n```\n\n"
     text += "| p | q |\n|---|---|\n| 1 | 2 |\n"
     served.assistant.answers["drawn"] = Answer("", "q", "answered", text, "small-model")

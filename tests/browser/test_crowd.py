@@ -1,12 +1,11 @@
 """A short crowd of real browsers: the benchmark's own way, two of them for a few seconds."""
 
 from benchmarks.browsers import SECTIONS, crowd, targets
-from tests.browser.test_page import QUOTE, served  # noqa: F401  # fixture
 
 ASKED = ["How many parameters?", "What is the weather?", "compare them"]
 
 
-def test_two_browsers_ask_and_open_pages_without_an_error(served, chromium):  # noqa: F811
+def test_two_browsers_ask_and_open_pages_without_an_error(served, chromium):
     seen = crowd(served.url, chromium, ASKED, browsers=2, seconds=1.0, patience=120.0)
     assert seen["errors"] == 0, seen["what"]
     assert seen["asked"] >= 4
@@ -15,7 +14,7 @@ def test_two_browsers_ask_and_open_pages_without_an_error(served, chromium):  # 
     assert seen["shown"]["p50"] <= seen["first text"]["p50"] <= seen["answer"]["p50"]
 
 
-def test_what_goes_wrong_is_counted(served, chromium):  # noqa: F811
+def test_what_goes_wrong_is_counted(served, chromium):
     seen = crowd(served.url, chromium, ["This fails"], browsers=1, seconds=1.0, patience=120.0)
     assert seen["errors"] >= 1 and "This fails" in seen["what"][0]
 

@@ -11,12 +11,10 @@ import pytest
 from rag_app.assistant import Assistant
 from rag_app.papers.add_remove import REMOVED
 from rag_app.server.app import serve
-from tests.browser.test_page import ask, chromium_browser, expect, says, tab  # noqa: F401  # fixtures
+from tests.support.arxiv import Server
+from tests.support.browser_page import ask, expect, says
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.pdfs import make_broken, make_paper
-from tests.unit.papers.test_fetch import Server
-
-pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
 FACT = "The Numbat encoder was trained on 61,904 questions from the Bandicoot corpus."
 QUESTION = "On how many questions was the Numbat encoder trained?"
@@ -52,27 +50,27 @@ def served(tmp_path):
     thread.join(5)
 
 
-def add(tab, *files):  # noqa: F811
+def add(tab, *files):
     tab.set_input_files("#file-choice", [str(file) for file in files])
 
 
-def arrival(tab, state, name=""):  # noqa: F811
+def arrival(tab, state, name=""):
     row = tab.locator(f"#arrivals .arrival.{state}:has-text('{name}')")
     row.wait_for()
     return row
 
 
-def listed(tab, count):  # noqa: F811
+def listed(tab, count):
     tab.wait_for_function(f"document.querySelectorAll('#paper-rows li').length === {count}")
 
 
-def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served):  # noqa: F811
+def test_a_paper_is_added_while_questions_are_asked_and_then_answers(tab, served):
     served.held.clear()
     tab.click(".open-adding")
     add(tab, served.numbat)
     row = arrival(tab, "building", "numbat.pdf")
     tab.wait_for_selector("#arrivals .words:has-text('embedded')")
-    says(tab.locator("#adding-sum"), "1 to take into the library")
+    says(tab.locator("#adding-sum"), "1 to add to the library")
     expect(tab.locator(".cancel-build").first).to_be_visible()
     says(ask(tab, "How many points does the otter reach in trial 1?"), "points in trial")
     expect(ask(tab, QUESTION)).not_to_contain_text("61,904")
@@ -91,7 +89,7 @@ def other_word_file(path):
     return path
 
 
-def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):  # noqa: F811
+def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):
     make_broken(served.folder / "bad.pdf")
     (served.folder / "letter.docx").write_bytes(b"PK\x03\x04 words")
     add(tab, served.folder / "bad.pdf", served.folder / "letter.docx", served.numbat)
@@ -112,7 +110,7 @@ def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):  # n
     assert not (served.corpus / "bad.pdf").exists() and (served.corpus / REMOVED / "bad.pdf").is_file()
 
 
-def test_the_same_bytes_twice_are_said_and_stored_once(tab, served):  # noqa: F811
+def test_the_same_bytes_twice_are_said_and_stored_once(tab, served):
     add(tab, served.numbat)
     arrival(tab, "in", "Numbat")
     again = served.folder / "another <b>name.pdf"
@@ -129,7 +127,7 @@ def test_the_same_bytes_twice_are_said_and_stored_once(tab, served):  # noqa: F8
     assert (served.corpus / "numbat (2).pdf").is_file()
 
 
-def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):  # noqa: F811
+def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):
     row = tab.locator("#paper-rows li:has-text('Otter')")
     row.hover()
     row.locator(".remove-paper").click()
@@ -148,7 +146,7 @@ def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):  # noqa:
     assert (served.corpus / "otter.md").is_file()
 
 
-def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):  # noqa: F811
+def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):
     tab.click("#rebuild")
     tab.wait_for_selector("#build-status:has-text('Nothing had changed')")
     served.held.clear()
@@ -170,7 +168,7 @@ def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):  # noqa: F
     tab.wait_for_selector("#build-status:has-text('Built in')")
 
 
-def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
+def test_papers_come_from_arxiv_by_ids_and_links(tab, served):
     data = served.numbat.read_bytes()
     served.arxiv.replies["/pdf/2406.15319v2"] = [lambda handler: handler.body(data)]
     tab.click(".open-adding")
@@ -188,7 +186,7 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):  # noqa: F811
     tab.wait_for_selector("#arrivals .arrival", state="detached")
 
 
-def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F811
+def test_without_a_network_the_field_says_what_failed(tab, served):
     served.page.uploads._url = "http://127.0.0.1:9"
     tab.click(".open-adding")
     with tab.expect_console_message(lambda said: said.type == "error"):  # the browser notes the refused request
@@ -201,7 +199,7 @@ def test_without_a_network_the_field_says_what_failed(tab, served):  # noqa: F81
     says(arrival(tab, "failed", "2406.15319"), "cannot be reached", "Check the network", "Try again")
 
 
-def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
+def test_files_are_dropped_anywhere_on_the_page(tab, served):
     drop = """(name, words) => { const data = new DataTransfer();
         data.items.add(new File(['# Dropped: A Note\\n\\nThe dropped note speaks of marmots.\\n'], 'dropped.md'));
         const chat = document.querySelector('#chat'), said = { dataTransfer: data, bubbles: true, cancelable: true };
@@ -212,7 +210,7 @@ def test_files_are_dropped_anywhere_on_the_page(tab, served):  # noqa: F811
     assert (served.corpus / "dropped.md").is_file()
 
 
-def test_the_examples_follow_the_papers_that_come_and_go(tab, served):  # noqa: F811
+def test_the_examples_follow_the_papers_that_come_and_go(tab, served):
     tab.wait_for_selector("#chat .example")
     expect(tab.locator("#chat")).not_to_contain_text("Numbat")
     for paper in list(served.corpus.iterdir()):

@@ -4,17 +4,10 @@ import re
 
 import pytest
 
-from tests.browser.test_page import (  # noqa: F401  # fixtures
-    ask,
-    chromium_browser,
-    expect,
-    says,
-    served,
-    tab,
-)
+from tests.support.browser_page import ask, expect, says
 
 
-def test_two_tabs_share_the_pane(tab):  # noqa: F811
+def test_two_tabs_share_the_pane(tab):
     expect(tab.locator("#history")).to_be_hidden()
     tab.focus("#tab-papers")
     tab.keyboard.press("ArrowRight")
@@ -27,7 +20,7 @@ def test_two_tabs_share_the_pane(tab):  # noqa: F811
     expect(tab.locator("#paper-rows li").first).to_be_visible()
 
 
-def test_papers_are_chosen_by_what_is_wrong_with_them_and_by_ticks(tab):  # noqa: F811
+def test_papers_are_chosen_by_what_is_wrong_with_them_and_by_ticks(tab):
     tab.select_option("#paper-filter", "problems")
     expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
     tab.select_option("#paper-filter", "all")
@@ -36,7 +29,7 @@ def test_papers_are_chosen_by_what_is_wrong_with_them_and_by_ticks(tab):  # noqa
     expect(tab.locator("#paper-rows li:visible .open-paper")).to_have_text("Ours: A Method")
 
 
-def test_the_most_quoted_paper_comes_first_when_it_is_asked_for(tab):  # noqa: F811
+def test_the_most_quoted_paper_comes_first_when_it_is_asked_for(tab):
     ask(tab, "How many parameters?")
     tab.select_option("#paper-sort", "cited")
     orders = """() => [...document.querySelectorAll('#paper-rows li')]
@@ -44,7 +37,7 @@ def test_the_most_quoted_paper_comes_first_when_it_is_asked_for(tab):  # noqa: F
     tab.wait_for_function(f"({orders})()[0].startsWith('ours')")
 
 
-def test_chosen_papers_are_chips_in_front_of_the_question(tab, served):  # noqa: F811
+def test_chosen_papers_are_chips_in_front_of_the_question(tab, served):
     tab.check("#paper-rows li:has-text('Ours') input")
     tab.check("#paper-rows li:has-text('Theirs') input")
     expect(tab.locator("#scope-note .chip")).to_have_text(["Ours", "Theirs"])
@@ -53,7 +46,7 @@ def test_chosen_papers_are_chips_in_front_of_the_question(tab, served):  # noqa:
     assert served.assistant.asked[-1][1] == ("ours.pdf",)
 
 
-def test_the_card_of_a_paper_tells_what_it_is_and_limits_the_question_to_it(tab, served):  # noqa: F811
+def test_the_card_of_a_paper_tells_what_it_is_and_limits_the_question_to_it(tab, served):
     row = tab.locator("#paper-rows li:has-text('Ours')")
     row.hover()
     row.locator(".about-paper").click()
@@ -65,12 +58,12 @@ def test_the_card_of_a_paper_tells_what_it_is_and_limits_the_question_to_it(tab,
     assert served.assistant.asked[-1][1] == ("ours.pdf",)
 
 
-def test_the_welcome_says_what_is_in_the_library(tab):  # noqa: F811
+def test_the_welcome_says_what_is_in_the_library(tab):
     says(tab.locator(".library-facts"), "4 papers", "1 cannot be read")
     tab.wait_for_selector("#chat .example")
 
 
-def test_from_the_question_to_the_cited_page_in_three_presses(tab):  # noqa: F811
+def test_from_the_question_to_the_cited_page_in_three_presses(tab):
     tab.evaluate("document.activeElement.blur()")
     tab.keyboard.press("/")
     expect(tab.locator("#question textarea")).to_be_focused()
@@ -88,14 +81,14 @@ def test_from_the_question_to_the_cited_page_in_three_presses(tab):  # noqa: F81
     expect(tab.locator("#question textarea")).to_have_value("How many parameters?")
 
 
-def test_the_first_stop_of_the_keyboard_leads_to_the_question(tab):  # noqa: F811
+def test_the_first_stop_of_the_keyboard_leads_to_the_question(tab):
     tab.evaluate("document.activeElement.blur()")
     tab.locator(".skips a").first.focus()
     tab.keyboard.press("Enter")
     expect(tab.locator("#question textarea")).to_be_focused()
 
 
-def test_text_that_does_not_fit_is_not_cut_in_silence(tab):  # noqa: F811
+def test_text_that_does_not_fit_is_not_cut_in_silence(tab):
     tab.evaluate("navigator.clipboard.writeText('word '.repeat(3000))")
     tab.focus("#question textarea")
     tab.keyboard.press("Control+v")
@@ -104,7 +97,7 @@ def test_text_that_does_not_fit_is_not_cut_in_silence(tab):  # noqa: F811
     expect(tab.locator("#question-note")).to_have_text("")
 
 
-def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):  # noqa: F811
+def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
     answer = ask(tab, "compare them")
     answer.locator(".sort-column").first.click()
     expect(answer.locator("th[aria-sort=ascending]")).to_have_count(1)
@@ -121,14 +114,14 @@ def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):  # noqa: F8
     assert "text/html" in kinds
 
 
-def test_a_paper_is_added_to_a_comparison_in_place(tab):  # noqa: F811
+def test_a_paper_is_added_to_a_comparison_in_place(tab):
     answer = ask(tab, "compare them")
     answer.locator(".add-paper").click()
     expect(tab.locator("#plan input, #plan textarea").first).to_be_focused()
     expect(tab.locator("#plan input, #plan textarea").first).to_have_value(re.compile(r"Ours, $"))
 
 
-def test_the_same_question_is_asked_again(tab, served):  # noqa: F811
+def test_the_same_question_is_asked_again(tab, served):
     ask(tab, "How many parameters?")
     before = len(served.assistant.asked)
     tab.locator("#chat .regenerate").last.click()
@@ -137,7 +130,7 @@ def test_the_same_question_is_asked_again(tab, served):  # noqa: F811
 
 
 @pytest.mark.parametrize("colors", ["active", "none"])
-def test_marks_are_seen_with_forced_colours(served, chromium_browser, colors):  # noqa: F811
+def test_marks_are_seen_with_forced_colours(served, chromium_browser, colors):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, forced_colors=colors)
     page = context.new_page()
     page.goto(served.url)

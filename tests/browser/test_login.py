@@ -8,7 +8,7 @@ from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from tests.browser.test_page import ask, chromium_browser  # noqa: F401
+from tests.support.browser_page import ask
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -29,7 +29,7 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture
-def tab(chromium_browser):  # noqa: F811
+def tab(chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.problems = []

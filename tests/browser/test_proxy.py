@@ -16,7 +16,7 @@ from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import Settings
-from tests.browser.test_page import QUOTE, chromium_browser, expect, says, script  # noqa: F401  # fixture
+from tests.support.browser_page import QUOTE, expect, says, script
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -104,7 +104,7 @@ def _wait_for(url, running):
 
 
 @pytest.fixture
-def tab(proxied, chromium_browser):  # noqa: F811
+def tab(proxied, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.problems, page.outside = [], []

@@ -2,15 +2,7 @@
 
 import pytest
 
-from tests.browser.test_page import (  # noqa: F401  # fixtures
-    LAST,
-    ask,
-    chromium_browser,
-    expect,
-    open_first,
-    served,
-    tab,
-)
+from tests.support.browser_page import LAST, ask, expect, open_first
 
 SELECTED = """(words) => { const line = [...document.querySelectorAll('.words span')]
     .find((one) => one.textContent.includes(words));
@@ -21,7 +13,7 @@ SELECTED = """(words) => { const line = [...document.querySelectorAll('.words sp
   return [getSelection().toString(), part(box.left), part(box.right)]; }"""
 
 
-def test_the_pane_is_closed_until_it_is_needed_and_escape_returns_to_the_number(tab):  # noqa: F811
+def test_the_pane_is_closed_until_it_is_needed_and_escape_returns_to_the_number(tab):
     expect(tab.locator("#reading")).to_be_hidden()
     ask(tab, "How many parameters?")
     expect(tab.locator("#reading")).to_be_hidden()
@@ -33,7 +25,7 @@ def test_the_pane_is_closed_until_it_is_needed_and_escape_returns_to_the_number(
     tab.wait_for_function("document.activeElement.matches('#chat button.cite')")
 
 
-def test_the_whole_paper_is_one_scroll_and_only_near_pages_are_drawn(tab, served):  # noqa: F811
+def test_the_whole_paper_is_one_scroll_and_only_near_pages_are_drawn(tab, served):
     ask(tab, "How many parameters?")
     open_first(tab)
     pages = len(served.assistant.reading("ours.pdf").pages)
@@ -46,7 +38,7 @@ def test_the_whole_paper_is_one_scroll_and_only_near_pages_are_drawn(tab, served
     expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()
 
 
-def test_all_citations_of_the_answer_are_marked_and_a_pale_one_can_be_chosen(tab, served):  # noqa: F811
+def test_all_citations_of_the_answer_are_marked_and_a_pale_one_can_be_chosen(tab, served):
     ask(tab, "How many parameters?")
     open_first(tab)
     pages = len(served.assistant.reading("ours.pdf").pages)
@@ -62,7 +54,7 @@ def test_all_citations_of_the_answer_are_marked_and_a_pale_one_can_be_chosen(tab
     expect(tab.locator("#chat button.cite.now-open")).to_have_text("2")
 
 
-def test_the_words_of_a_page_can_be_selected_where_they_are_printed(tab, served):  # noqa: F811
+def test_the_words_of_a_page_can_be_selected_where_they_are_printed(tab, served):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.wait_for_selector(".sheet[data-page='1'] .words span")
@@ -75,7 +67,7 @@ def test_the_words_of_a_page_can_be_selected_where_they_are_printed(tab, served)
     assert left <= box[0] + 0.01 and right >= box[2] - 0.01
 
 
-def test_words_are_found_in_the_paper_and_stepped_through(tab):  # noqa: F811
+def test_words_are_found_in_the_paper_and_stepped_through(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.locator("#reading-scroll").focus()
@@ -94,7 +86,7 @@ def test_words_are_found_in_the_paper_and_stepped_through(tab):  # noqa: F811
     expect(tab.locator("#reading")).to_be_visible()
 
 
-def test_the_outline_leads_to_a_section(tab):  # noqa: F811
+def test_the_outline_leads_to_a_section(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.click("#reading-outline summary")
@@ -102,7 +94,7 @@ def test_the_outline_leads_to_a_section(tab):  # noqa: F811
     expect(tab.locator("#reading-place")).to_contain_text("Results")
 
 
-def test_the_mark_stays_in_view_while_the_size_changes(tab):  # noqa: F811
+def test_the_mark_stays_in_view_while_the_size_changes(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     for _ in range(3):
@@ -114,7 +106,7 @@ def test_the_mark_stays_in_view_while_the_size_changes(tab):  # noqa: F811
     expect(tab.locator("#reading-pages .mark.chosen").first).to_be_in_viewport()
 
 
-def test_the_split_is_moved_by_mouse_and_keyboard_and_kept(tab):  # noqa: F811
+def test_the_split_is_moved_by_mouse_and_keyboard_and_kept(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     wide = tab.locator("#reading").bounding_box()["width"]
@@ -136,7 +128,7 @@ def test_the_split_is_moved_by_mouse_and_keyboard_and_kept(tab):  # noqa: F811
     )
 
 
-def test_on_a_phone_the_marked_column_takes_the_width(served, chromium_browser):  # noqa: F811
+def test_on_a_phone_the_marked_column_takes_the_width(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(served.url)
@@ -152,7 +144,7 @@ def test_on_a_phone_the_marked_column_takes_the_width(served, chromium_browser):
 
 
 @pytest.mark.parametrize("width", [1024, 1440, 2560])
-def test_no_width_makes_the_window_scroll_sideways(served, chromium_browser, width):  # noqa: F811
+def test_no_width_makes_the_window_scroll_sideways(served, chromium_browser, width):
     context = chromium_browser.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(served.url)

@@ -10,10 +10,10 @@ from rag_app.server.app import serve
 from rag_app.server.web import screen
 from rag_app.server.web.screen import Screen
 from rag_app.settings import Settings
-from tests.browser.test_page import QUOTE, ask, chromium_browser, expect, says, script  # noqa: F401  # fixtures
+from tests.support.browser_page import QUOTE, ask, expect, says
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
-from tests.unit.server.web.test_routes import eventually
+from tests.support.waiting import eventually
 
 WORDS = 120
 COMING, DONE = "#chat .answer.coming .answer-text", "#chat .answer:not(.coming)"
@@ -48,7 +48,7 @@ def nothing_kept(served):
 
 
 @pytest.fixture
-def tab(served, chromium_browser):  # noqa: F811
+def tab(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(served.url)
@@ -109,7 +109,7 @@ def test_several_reloads_and_then_stop_at_once(tab, served):
     assert saved.turns == 2
 
 
-def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chromium_browser):  # noqa: F811
+def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chromium_browser):
     served.assistant.may_end.clear()
     first = chromium_browser.new_context()
     tab = first.new_page()
@@ -129,7 +129,7 @@ def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chrom
     second.close()
 
 
-def test_an_answer_that_ended_with_nobody_there_is_kept(served, chromium_browser):  # noqa: F811
+def test_an_answer_that_ended_with_nobody_there_is_kept(served, chromium_browser):
     context = chromium_browser.new_context()
     tab = context.new_page()
     tab.goto(served.url)
@@ -194,7 +194,7 @@ def test_deleting_the_conversation_ends_its_answer_for_good(tab, served):
     assert served.kept.list_conversations() == []
 
 
-def test_a_question_outlives_the_program_that_was_to_answer_it(tmp_path, chromium_browser):  # noqa: F811
+def test_a_question_outlives_the_program_that_was_to_answer_it(tmp_path, chromium_browser):
     (tmp_path / "papers").mkdir()
     make_paper(tmp_path / "papers" / "ours.pdf", title="Ours", sections=[("1 Method", [QUOTE])])
     assistant = FakeAssistant(tmp_path / "papers", {"long": Answer("", "q", "answered", "word " * 5000, "quoting")})

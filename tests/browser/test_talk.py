@@ -9,8 +9,7 @@ import pytest
 from rag_app.outputs.history import History, history_file
 from rag_app.server.app import serve
 from rag_app.settings import Settings
-from tests.browser.test_page import LAST, QUOTE, ask, chromium_browser, expect, pressed, says, script  # noqa: F401  # fixtures
-from tests.browser.test_page import tab as page_tab  # noqa: F401  # fixture
+from tests.support.browser_page import LAST, QUOTE, ask, expect, pressed, says, script
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.pdfs import make_paper
 
@@ -38,9 +37,10 @@ def nothing_kept(served):
 
 
 @pytest.fixture
-def tab(page_tab):  # noqa: F811
-    page_tab.click("#tab-conversations")
-    return page_tab
+def tab(tab):
+    """The conversations are in sight."""
+    tab.click("#tab-conversations")
+    return tab
 
 
 def listed(tab, *titles):
@@ -156,11 +156,12 @@ def test_a_thumb_is_kept_with_its_reason(tab, served):
     assert question["verdict"] == "up" and question["papers"] == ["ours.pdf", "note.md"]
 
 
-def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):  # noqa: F811
+def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, served, chromium_browser):
     ask(tab, "How many parameters?")
     context = chromium_browser.new_context()
     other = context.new_page()
     other.goto(served.url)
+    other.click("#tab-conversations")
     other.click("#tab-conversations")
     other.wait_for_selector("#history-rows .open-conversation")
     expect(other.locator("#chat .answer")).to_have_count(0)

@@ -13,11 +13,9 @@ from rag_app.assistant import Assistant
 from rag_app.models.llm import local_server
 from rag_app.server.app import serve
 from rag_app.settings import Settings
-from tests.browser.test_page import ask, chromium_browser, expect, marked, says  # noqa: F401  # fixture
+from tests.support.browser_page import ask, expect, marked, says
 from tests.support.pdfs import make_broken, make_paper
 from tests.support.small_model import needs_small_model
-
-pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra [test]")
 
 FACT = "The Quokka reader has 220 million parameters and reads one hundred passages."
 OTHER = "The Numbat encoder has 66 million parameters and was trained on 61,904 questions from the Bandicoot corpus."
@@ -54,12 +52,12 @@ def visit(library, browser, **more):
 
 
 @pytest.fixture(scope="module")
-def quoting(library, chromium_browser):  # noqa: F811
+def quoting(library, chromium_browser):
     yield from visit(library, chromium_browser, llm="none")
 
 
 @pytest.fixture(scope="module")
-def small_model(library, chromium_browser):  # noqa: F811
+def small_model(library, chromium_browser):
     yield from visit(library, chromium_browser, llm="local", llm_max_tokens=160)
     local_server.stop()
 

@@ -15,6 +15,8 @@ import pytest
 from rag_app.settings import Settings
 from tests.support.pdfs import make_paper
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = """
 [[paper]]

@@ -25,6 +25,8 @@ from rag_app.records import Answer, Piece, Progress
 from rag_app.settings import Settings
 from tests.support.doubles import FirstSentenceReader, WordEmbedder, settings_for, write_corpus, write_paper
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "The quokka of Rottnest weighs 98.76 stones in winter."
 ASKED = "How many stones does the quokka of Rottnest weigh in winter?"

@@ -26,6 +26,8 @@ from rag_app.index.build import build
 from rag_app.index.chroma import _client
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = "Which points does the otter reach?"
 

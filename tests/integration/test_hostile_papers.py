@@ -45,6 +45,8 @@ from rag_app.settings import Settings
 from tests.support.doubles import settings_for
 from tests.support.provider import Provider, Reply
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Case(Attack("plain", "command", "terse", ""), "", "41.7", "88.8", "ZEPHYR1234", "Ours", "a.md", "b.md")
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.support.doubles import write_corpus, write_paper
 from tests.support.pdfs import make_paper
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "The quokka of Rottnest weighs 98.76 stones in winter."
 QUESTION = "How many stones does the quokka of Rottnest weigh in winter?"

@@ -15,6 +15,8 @@ from rag_app.lab.redteam.documents import Attack
 from rag_app.lab.redteam.run import RedTeamResult
 from rag_app.lab.redteam.seeds import BENIGN
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("name", "number", "code"), [("fsync", 4, errno.ENOSPC), ("replace", 7, errno.EROFS)])
 def test_a_disk_that_fails_loses_nothing(tmp_path, name, number, code):

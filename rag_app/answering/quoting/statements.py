@@ -1,6 +1,6 @@
-"""What kind of statement a sentence of a paper is: whose voice, how specific, about the world or about the text. Pure.
+"""Features of a sentence: whose work it speaks of, how specific it is, whether it is about the text itself. Pure.
 
-Papers say most things twice: once of others' work, once of their own. A reader who compares papers wants the second.
+Papers say most things twice: once of others' work, once of their own. Comparisons want the second.
 """
 
 from __future__ import annotations
@@ -115,6 +115,6 @@ def statement_features(text: str, section: str = "", known: Collection[str] = ()
 
 
 def page_statement_features(text: str, page: Page, place: int, known: Collection[str] = ()) -> dict[str, float]:
-    """`statement` of a sentence that stands at `place` on its page, which knows the section."""
+    """`statement_features` of a sentence that stands at `place` on its page, which knows the section."""
     section = next((block.section for block in page.blocks if block.start <= place < block.end), "")
     return statement_features(text, section, known)

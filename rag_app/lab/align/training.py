@@ -147,10 +147,10 @@ def _arguments(training: TrainingOptions, rows: int, rate: float, scratch: str) 
 def _run(trainer: Any, on_step: OnStep) -> None:
     from transformers import PrinterCallback, TrainerCallback  # noqa: PLC0415
 
-    class Teller(TrainerCallback):  # type: ignore[misc]
+    class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             on_step(state.global_step, state.max_steps)
 
     trainer.remove_callback(PrinterCallback)  # it would print on standard output, which is for our JSON
-    trainer.add_callback(Teller())
+    trainer.add_callback(ProgressCallback())
     trainer.train()

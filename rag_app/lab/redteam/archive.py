@@ -1,4 +1,4 @@
-"""What was tried against us and how it went: a grid of categories and styles with memory, and its diversity.
+"""The archive of attacks and their results: a grid of categories and styles, and its diversity.
 
 As in Ruby Teaming (2406.11654): each cell keeps its best attempts and what was done to get there, new attempts vary
 what came nearest, and Shannon's evenness and Simpson's index tell how diverse they are. The file is plain JSON.

@@ -1,4 +1,4 @@
-"""Writes small PDFs of which every mark is where, and as visible, as it is asked for. For papers that attack.
+"""Writes small PDFs with text at given places and of given visibility, for hostile papers.
 
 A page is a list of texts and filled areas in the order of drawing. One font (Times), characters of Latin-1.
 """

@@ -1,4 +1,4 @@
-"""Papers that attack, and look-alikes that do not: each with an honest paper beside it, and the question to ask.
+"""Hostile papers and harmless look-alikes: each beside an honest paper, with the question to ask.
 
 A subject is invented for every attack, so that a search finds its two papers and no others: what {name} reaches on
 {bench} stands in the honest one, and the hostile one speaks of the same.

@@ -1,4 +1,4 @@
-"""Whether an attack succeeded: what a machine can check of an answer, and of every form in which it is shown."""
+"""Whether an attack succeeded, checked by program in the answer and in every form in which it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks tried on the real thing: an index is built over the hostile papers, and every question is really asked."""
+"""Runs attacks: builds an index over the hostile papers and asks every question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much text a model really uses: a fact planted at several depths of papers of several lengths, and asked back.
+"""How much text a model uses: a fact is planted at several depths of papers of several lengths, and asked for.
 
 What a window holds and what a model finds in it differ: facts in the middle are lost (2307.03172, section 2.3), and the
 usable length is far shorter than the window (2406.17588, LongIns). Pure but for the model.

@@ -1,4 +1,4 @@
-"""Where in how long a text a planted fact was found, as one HTML page with a plot and the budget that follows. Pure.
+"""The result of a window probe as one HTML page: a plot by length and depth, and the proposed budget. Pure.
 
 Self-contained: the plot is plain SVG, nothing is loaded from anywhere, and what the model said is escaped.
 """

@@ -1,4 +1,4 @@
-"""Which reader a user chooses: tried with one tiny call, put into settings, and kept on this machine on request."""
+"""The user's choice of a model: tested with one short call, put into settings, and kept on this machine on request."""
 
 from __future__ import annotations
 

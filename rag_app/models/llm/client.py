@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rag_app.errors import ModelError, RagError
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
+from rag_app.models.llm.bounded import limit_response
 from rag_app.models.llm.failures import (
     find_refused_parameter,
     is_busy,
@@ -274,10 +275,11 @@ class _StreamReader:
         self._finish = (choices[0].finish_reason if choices else None) or self._finish
         thought = bool(chunk.additional_kwargs.get("thinking_delta"))
         self._thought = self._thought or thought
-        if chunk.delta:
-            self.characters += len(chunk.delta)
-            self._put(chunk.delta)
-        return bool(chunk.delta) or thought
+        delta = (chunk.delta or "")[: max(0, self._longest + 1 - self.characters)]  # one piece may be of any length
+        if delta:
+            self.characters += len(delta)
+            self._put(delta)
+        return bool(delta) or thought
 
     def end_of_stream(self, endpoint: Endpoint) -> StreamEnd:
         """How it ended.
@@ -318,6 +320,10 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         timeout=limits,
         default_headers={} if own else dict.fromkeys(names, left_out),
         http_client=openai.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(endpoint.base_url), follow_redirects=False, timeout=limits
+            trust_env=not is_loopback(endpoint.base_url),
+            follow_redirects=False,
+            timeout=limits,
+            headers={"Accept-Encoding": "identity"},  # so that the bytes which are counted are those that are read
+            event_hooks={"response": [limit_response]},
         ),
     )

@@ -1,4 +1,4 @@
-"""What went wrong at the provider, in the user's words, and whether to try again.
+"""Errors of a model server as messages for the user, and whether to try again.
 
 The client's exceptions are told apart by what they carry (status, headers, body), so this module imports no client.
 """
@@ -177,8 +177,12 @@ def _provider_text(error: BaseException) -> str:
 
 
 def _message(error: BaseException, endpoint: Endpoint) -> str:
-    """What the provider says, for the user: one short line without the key."""
-    said = str(_error_fields(error).get("message") or "") or _provider_text(error)
+    """What the provider says, for the user: the beginning of its error's message, without the key.
+
+    Nothing else that came is quoted: an address may lead to another program, whose pages are not for whoever asks.
+    """
+    fields = _error_fields(error)
+    said = str(fields.get("message") or fields.get("detail") or "")
     return _shorten_message(said, endpoint) or "it gives no reason"
 
 

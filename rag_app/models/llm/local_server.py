@@ -59,12 +59,6 @@ def stop() -> None:
         _running = None
 
 
-def running_model() -> str:
-    """The name of the model that is loaded; empty when none is."""
-    with _lock:
-        return _running.endpoint.model if _running else ""
-
-
 def find_problem(model: str = "") -> str:
     """Why the local server could not start, with the remedy; empty when everything it needs is there."""
     needed = ["xllamacpp"] if model else ["xllamacpp", SMALL_MODEL]

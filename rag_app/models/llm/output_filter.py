@@ -1,4 +1,4 @@
-"""What a model writes, made safe while it streams: no marks outside the evidence, no markup, no links, no thoughts.
+"""Makes a model's text safe while it streams: no marks outside the evidence, no markup, links or thoughts.
 
 All filters are pure: feeding a text in any pieces gives the same characters as feeding it whole. A renderer of
 Markdown finds no tag, image, link, link definition or address in what comes out; the words stay.

@@ -1,4 +1,4 @@
-"""Watches over what a weak or unlucky model writes: refusals, loops, sentences without a mark. Pure."""
+"""Recognises refusals, loops and sentences without a mark in what a model writes. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model server tells about itself over plain HTTP: its models, their windows; and what to say when it does not.
+"""What a model server says about itself over HTTP: its models and their windows; messages for when it does not.
 
 Only the standard library: nothing here loads a client. A server on this machine is never reached through a proxy, and a
 redirect is never followed, so that no key travels to a host that was not named.

@@ -1,4 +1,4 @@
-"""What a PDF file holds before anybody makes sense of it: raw characters with places, bookmarks, metadata. Pure."""
+"""The raw content of a PDF page: characters with places, bookmarks, metadata. Pure."""
 
 from __future__ import annotations
 

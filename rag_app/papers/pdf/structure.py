@@ -1,4 +1,4 @@
-"""What the lines of a paper are: furniture, captions, tables, headings, bibliography. Sets Line.kind and .section."""
+"""The kind of each line (page furniture, caption, table, heading, bibliography, body) and its section."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from rag_app.errors import AccountError
 from rag_app.server.i18n import LANGUAGES, current_language, translate
@@ -125,7 +125,9 @@ class LogInMiddleware:
         if path == "/" and scope["method"] == "GET" and self._knows(query.get(PARAMETER, [""])[0]):
             secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
             kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
-            return await self._go_home(send, f"{self._page_cookie}={self._page_token}; {kept}".encode())
+            rest = urlencode({name: values for name, values in query.items() if name != PARAMETER}, doseq=True)
+            cookie = f"{self._page_cookie}={self._page_token}; {kept}".encode()
+            return await self._go_home(send, cookie, f"?{rest}" if rest else "")
         if self._knows(self._cookie(scope, self._page_cookie)):
             return await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
         if is_api(path):
@@ -192,8 +194,12 @@ class LogInMiddleware:
         )
         await _html(send, status, page, more)
 
-    async def _go_home(self, send: Send, cookie: bytes) -> None:
-        headers = [(b"location", self.home.encode()), (b"set-cookie", cookie), (b"cache-control", b"no-store")]
+    async def _go_home(self, send: Send, cookie: bytes, query: str = "") -> None:
+        headers = [
+            (b"location", f"{self.home}{query}".encode()),
+            (b"set-cookie", cookie),
+            (b"cache-control", b"no-store"),
+        ]
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 

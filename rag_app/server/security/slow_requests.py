@@ -66,7 +66,7 @@ def limit_slow_requests(
             return await app(scope, receive, send)
         until: float | None = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
 
-        async def received() -> Message:
+        async def receive_in_time() -> Message:
             nonlocal until
             if until is None:  # the body is there: what comes now is that the client leaves
                 return await receive()
@@ -80,13 +80,13 @@ def limit_slow_requests(
 
         begun = False
 
-        async def sent(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
         try:
-            await app(scope, received, sent)
+            await app(scope, receive_in_time, send_and_note)
         except RequestTimeout:
             if begun:
                 return

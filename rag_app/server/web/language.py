@@ -1,4 +1,4 @@
-"""In which language a browser is answered: its own, the settings', or the one that was chosen in the page."""
+"""The language of each browser's page: chosen there, from the settings, or what the browser asks for."""
 
 from __future__ import annotations
 

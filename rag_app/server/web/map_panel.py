@@ -1,4 +1,4 @@
-"""The map of the library for the browser: each paper as a point, and the pages of it that answers quoted."""
+"""The map of the library: each paper as a point, and its pages that answers quoted."""
 
 from __future__ import annotations
 

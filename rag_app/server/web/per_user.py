@@ -1,4 +1,4 @@
-"""A page of its own for each user: conversations, places, pictures and events of one have no name in another's."""
+"""One page object per user: no user can name another's conversations, places, pictures or events."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ LONGEST_WORDS = 2_000  # characters of an address that are looked for
 LONGEST_SIDE = 4_500  # pixels; a page may claim to be a kilometre wide
 
 Picture = tuple[bytes, int, int]  # PNG, width and height in pixels
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class PageSource(Protocol):
@@ -305,7 +305,7 @@ def cache_control(ids: OpaqueIds, name: str, version: str) -> dict[str, str]:
     return {"Cache-Control": "private, max-age=3600, immutable" if kept else "private, no-cache"}
 
 
-def find_or_404(look: Callable[[], Found]) -> Found:
+def find_or_404(look: Callable[[], Result]) -> Result:
     """The outermost edge of a request: what is not there is 404, what cannot be read says why."""
     try:
         return look()

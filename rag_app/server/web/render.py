@@ -1,4 +1,4 @@
-"""An Answer -> what the conversation shows of it, as HTML. Pure; everything that a stranger wrote is escaped."""
+"""An Answer -> HTML for the conversation. Pure; all untrusted text is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lets the library and its reader be changed from the page, in one piece: routes, styles and scripts."""
+"""The routes, styles and scripts with which the page changes the library and the model."""
 
 from __future__ import annotations
 

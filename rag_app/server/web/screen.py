@@ -1,8 +1,6 @@
-"""The page as the web library serves it, made to keep of each tab what it shows now and nothing that it has shown.
+"""The page in gradio: its components, and which event calls which handler.
 
-The screen itself, in gradio: what stands where, and which press calls what.
-
-It holds no logic that the command line lacks: it asks the Assistant and shows what comes back.
+Gradio is made to keep only what each tab shows now. All logic is in Assistant; this module shows what it returns.
 """
 
 from __future__ import annotations
@@ -158,7 +156,7 @@ class Screen:
     # -- library ------------------------------------------------------------------------------------------------
 
     def tick(self, kept: str, request: gr.Request) -> tuple[Any, Any, Any, Any, Any]:
-        """As `look`, the list of conversations when it changed, and a new word when there are other examples."""
+        """As `refresh_library`; also the conversations if they changed, and a sign if there are other examples."""
         conversation = self.asking.conversation(request.session_hash, kept)
         rows = self.asking.changed_rows(conversation)
         looked = self.refresh_library(request)

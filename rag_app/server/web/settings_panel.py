@@ -1,8 +1,6 @@
-"""Which reader answers, said on the page; the settings panel changes it.
+"""The settings panel of the page: which model answers, tested with one short call, used from the next question on.
 
-The settings panel of the page: which reader answers, tried with one tiny call and used from the next question on.
-
-A key goes in and never comes out: not into the page, a message, the history or a log.
+A key goes in and never comes out: not to the page, a message, the history or a log.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a tab asks and is shown: questions, corrected plans, Stop, and coming back to an answer that is being made.
+"""What a tab does and is shown: questions, corrected plans, Stop, and coming back to an answer in progress.
 
-It knows nothing of gradio: what is shown is handed to the screen as `Shown`.
+Independent of gradio: the screen gets a `ScreenUpdate`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Answer, Citation, Support, Verdict
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.provider import Provider, Reply
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
 
 CITED = Citation(1, "p.pdf", "P", 1, "1", "", "words", True)
 LIKELY, UNLIKELY_CHANCE = 0.9, 0.1

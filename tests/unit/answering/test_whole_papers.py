@@ -23,7 +23,9 @@ from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_paper
 from tests.support.provider import Provider, Reply, error_body
 from tests.support.small_model import needs_small_model
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
+
+pytestmark = pytest.mark.slow
 
 QUESTION = "What is the batch size of OtterNet in the training?"
 SAID = "OtterNet has a batch size of 512 fish for every step [2]."

@@ -268,7 +268,7 @@ def test_a_quote_never_needs_two_ways_of_joining_lines() -> None:
     assert "order of words" in quote
 
 
-@pytest.mark.skipif(not (SHARED / "papers").is_dir(), reason="../shared/papers is not there")
+@pytest.mark.usefixtures("papers_folder")
 @pytest.mark.parametrize("name", ["2305.06983v2.pdf", "2004.04906v3.pdf"])
 def test_quotes_of_real_pages_stand_in_the_raw_text_of_the_pdf(name: str) -> None:
     specification = importlib.util.spec_from_file_location("check_questions", SHARED / "check_questions.py")

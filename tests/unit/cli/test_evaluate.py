@@ -17,6 +17,8 @@ from rag_app.cli.main import main
 from rag_app.models.llm import local_server
 from tests.support.small_model import needs_small_model
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 ACCEPTED = ROOT / "benchmarks" / "accepted" / "three_papers.json"
 THREE = ("2004.04906v3.pdf", "2005.11401v4.pdf", "2007.01282v2.pdf")
@@ -123,7 +125,7 @@ def test_the_gate_stops_quotes_that_the_file_does_not_hold(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "No file of questions"),
+        ([], "one source of questions"),
         (["gone.jsonl"], "cannot be opened"),
         (["{asked}", "--kinds", "riddle"], "--kinds riddle: unknown"),
         (["{asked}", "--baseline", "gone.json"], "after --baseline"),

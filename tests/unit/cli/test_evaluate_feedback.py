@@ -15,6 +15,8 @@ from rag_app.server.conversations import Conversation
 from rag_app.server.web.history_panel import ConversationPanel
 from rag_app.settings import load_settings
 
+pytestmark = pytest.mark.slow
+
 OTTER = "Sea otters used stones as anvils in 21 percent of the dives that were filmed in Monterey Bay."
 PAPERS = {
     "Zebra.md": "# Zebra Stripes Deter Flies\n\n## Results\n\nStriped coats received 0.75 fewer landings of flies.\n",
@@ -145,7 +147,7 @@ def test_every_users_thumbs_count_and_the_latest_of_each(library, capsys):
     ("arguments", "said"),
     [
         (["--from-feedback"], "was rated yet"),
-        (["--from-feedback", "some.jsonl"], "two sources"),
+        (["--from-feedback", "some.jsonl"], "one source"),
         (["some.jsonl", "--keep", "x.jsonl"], "with --from-feedback"),
     ],
 )

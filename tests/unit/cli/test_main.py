@@ -27,6 +27,8 @@ from rag_app.outputs.json import answer_json
 from rag_app.outputs.terminal import ProgressLine, answer_text, format_duration, sanitise_text
 from rag_app.records import Answer, Citation, SearchSummary, Verdict
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 PAPERS = {
     "Zebra.md": "# Zebra Stripes Deter Flies\n\n## Results\n\n"

@@ -11,9 +11,9 @@ import pytest
 
 from rag_app.cli.main import main
 from rag_app.settings import load_settings, reader_file
+from tests.support.arxiv import Server
 from tests.support.pdfs import make_broken, make_paper
 from tests.support.provider import Provider, Reply, error_body
-from tests.unit.papers.test_fetch import Server
 
 KEY = "sk-quite-secret-0123456789"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rag_app.errors import IndexFault
 from rag_app.index import bm25 as bm25_module
-from rag_app.index.bm25 import WordIndex, extract_terms, stem_words
+from rag_app.index.bm25 import WordIndex, extract_terms
 
 RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 K1, B = 1.2, 0.75
@@ -124,7 +124,6 @@ def test_terms() -> None:
     assert extract_terms("the paper's F1") == extract_terms("the paper’s f1") == ["paper", "f1"]
     assert extract_terms("what is of the") == []
     assert extract_terms("multi-hop state_of_the_art") == ["multi", "hop", "state", "art"]
-    assert stem_words(["retrieval", "reader"]) == ["retriev", "reader"]
 
 
 @pytest.mark.parametrize("name", ["words.json", "frequency.npy", "data.csc.index.npy", "indptr.csc.index.npy"])

@@ -26,6 +26,8 @@ from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.pdfs import make_broken, make_encrypted, make_paper, make_scanned
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "The quokka of Rottnest scored 98.76 on the wombat benchmark."
 

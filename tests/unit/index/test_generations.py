@@ -25,6 +25,8 @@ from rag_app.index.build import build
 from rag_app.index.manifest import FORMAT, IndexedPaper, Manifest, read_manifest, write_manifest
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "0123456789abcdef"
 

@@ -15,7 +15,7 @@ from rag_app.errors import QuestionError
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.table_growth import parse_saved_comparison, with_columns, with_rows
 from tests.support.doubles import WordEmbedder, settings_for
-from tests.unit.answering.tables.test_comparison import HERON, OTTER, check
+from tests.support.two_papers import HERON, OTTER, check
 
 LYNX = OTTER.replace("OtterNet", "LynxReader").replace("512", "128")
 QUESTION = "Compare OtterNet and HeronRank"

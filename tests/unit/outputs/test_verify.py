@@ -19,6 +19,8 @@ from rag_app.outputs.verify import verify_quotes
 from tests.support.doubles import FirstSentenceReader, WordEmbedder, settings_for
 from tests.support.pdfs import NewPage, make_paper
 
+pytestmark = pytest.mark.slow
+
 FACT = "The Quokka reader has 220 million parameters and reads one hundred passages."
 LATER = "Training the Quokka took eleven hours on one single card in the basement."
 

@@ -18,7 +18,6 @@ from rag_app.papers.corpus import list_fetched_papers, list_papers
 from rag_app.papers.manifest import read_corpus_manifest
 
 CORPUS = Path(__file__).resolve().parents[3] / "corpus"
-PAPERS = Path(__file__).resolve().parents[4] / "shared" / "papers"
 LONGRAG = """
 [[paper]]
 arxiv_id = "2406.15319"
@@ -409,8 +408,7 @@ def test_the_manifest_is_plain_toml() -> None:
     assert set(tomllib.loads((CORPUS / "papers.toml").read_text(encoding="utf-8"))) == {"paper"}
 
 
-@pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
-def test_the_shared_papers_are_all_listed() -> None:
-    listing = list_papers(PAPERS)
+def test_the_shared_papers_are_all_listed(papers_folder: Path) -> None:
+    listing = list_papers(papers_folder)
     assert len(listing.papers) == 47
     assert all(paper.kind == "pdf" and paper.arxiv_id and paper.year and paper.month for paper in listing.papers)

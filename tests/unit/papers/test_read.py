@@ -24,9 +24,11 @@ from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 from tests.support.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 PAPERS = SHARED / "papers"
-needs_papers = pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
+needs_papers = pytest.mark.usefixtures("papers_folder")
 
 SENTENCE = (
     "Retrieval helps language models an\u00adswer questions whose facts lie outside of their pa\u00adram\u00adeters. "

@@ -12,6 +12,8 @@ from rag_app.errors import IndexFault
 from rag_app.papers import reading_store, worker_pool
 from rag_app.papers.worker_pool import Job, ReadResult, read_all
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 BAD_CHILD = str(ROOT / "tests" / "support" / "bad_child.py")
 

@@ -14,9 +14,11 @@ from rag_app.errors import FetchError, IndexBusy
 from rag_app.papers.add_remove import AddResult, add_file
 from rag_app.papers.fetch import FetchProgress, FetchResult
 from rag_app.server.uploads import Uploads
+from tests.support.arxiv import PDF, Server, status
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.pdfs import make_broken, make_paper
-from tests.unit.papers.test_fetch import PDF, Server, status
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
     uploads = Uploads(build, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
     uploads.add_upload(AddResult("a.md", "added", "a.md"))
     words = settled(uploads)["kept"]
-    assert "Process 7 is building" in words and "Rebuild takes it in" in words
+    assert "Process 7 is building" in words and "Rebuild adds it" in words
 
 
 def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tools import suite
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 ONCE = """
 import os, pathlib, pytest

@@ -14,8 +14,8 @@ from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.records import Evidence
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
+from tests.support.scripted_model import Scripted
 from tests.support.small_model import needs_small_model
-from tests.unit.answering.model.test_reader import Scripted
 
 TEXTS = (
     "See Section 3. We train the Quokka reader on 220 million passages of text.",

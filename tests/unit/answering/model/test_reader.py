@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -21,6 +21,7 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Draft, Evidence
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
+from tests.support.scripted_model import Scripted
 
 QUESTION = "How long are the units?"
 
@@ -30,43 +31,6 @@ def piece(number: int, text: str, title: str = "LongRAG", **more: Any) -> Eviden
 
 
 EVIDENCE = [piece(1, "Units have 4K tokens."), piece(2, "The corpus holds 600K units."), piece(5, "Recall is 71%.")]
-
-
-class Scripted:
-    """A model that writes what it is told to, in the pieces that it is given."""
-
-    def __init__(
-        self,
-        pieces: Sequence[str],
-        *,
-        name: str = "writer",
-        window: int = 32_000,
-        error: Exception | None = None,
-        ending: StreamEnd | None = None,
-    ) -> None:
-        self.name = name
-        self.window = window
-        self.parameters = parameters_from_name(name)
-        self.prompts: list[tuple[str, str]] = []
-        self.closed = False
-        self._pieces = pieces
-        self._error = error
-        self._ending = ending or StreamEnd("whole", 42)
-
-    def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, StreamEnd]:
-        self.prompts.append((system, user))
-        self.written = 0
-        try:
-            for written in self._pieces:
-                self.written += 1
-                if stop.is_set():
-                    return StreamEnd("stopped")
-                yield written
-            if self._error:
-                raise self._error
-            return self._ending
-        finally:
-            self.closed = True
 
 
 def read(

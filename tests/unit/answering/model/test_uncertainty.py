@@ -21,7 +21,7 @@ from rag_app.records import Answer
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.provider import Provider, Reply
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
 
 SAME = ("The batch size is 512 fish [1].", "A batch size of 512 fish [2].", "Batch size: 512 fish.")
 

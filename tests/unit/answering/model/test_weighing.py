@@ -17,7 +17,7 @@ from rag_app.records import Answer, Evidence
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.provider import Provider, Reply
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
 
 QUESTION = "What is the batch size of OtterNet in the training?"
 TEXTS = ("The batch size is 512 fish.", "Otters swim.", "The batch size of herons is 64 frogs.", "It rains.")

@@ -32,6 +32,7 @@ from rag_app.retrieval.question_terms import QuestionTerms, extract_question_ter
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder, settings_for
+from tests.support.two_papers import HERON, OTTER, check
 
 NAMES = {"otternet": ("otter.md",), "heronrank": ("heron.md",), "lynxreader": ("lynx.md",), "rag": ("rag.md",)}
 
@@ -154,31 +155,6 @@ def test_a_papers_own_brackets_are_no_marks() -> None:
 
 # -- whole answers --------------------------------------------------------------------------------------------------
 
-OTTER = """# OtterNet: Finding Fish in Rivers
-
-We present OtterNet, a swimmer. OtterNet swims by day. OtterNet likes rivers. OtterNet is quick. OtterNet eats fish.
-
-## 1 Training
-
-The batch size of OtterNet is 512 fish for every step of the training.
-
-## 2 Habitat
-
-OtterNet was evaluated in the rivers of Scotland during nine winters.
-"""
-HERON = """# HeronRank: Ranking by Patience
-
-We present HeronRank, a stander. HeronRank stands by night. HeronRank likes ponds. HeronRank is slow. HeronRank waits.
-
-## 1 Training
-
-The batch size of HeronRank is 64 frogs for every step of the training.
-
-## 2 Food
-
-HeronRank prefers frogs | and newts [3] of the shallow water.
-"""
-
 
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
@@ -190,25 +166,6 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
     ready = Assistant(settings_for(folder), embedder=WordEmbedder(), reader=QuotingReader())
     ready.build()
     yield ready
-
-
-def check(answer: Answer, assistant: Assistant) -> Table:
-    """The table of an answer, after a look at each of its citations."""
-    assert answer.status == "answered", answer
-    assert answer.table is not None
-    for citation in answer.citations:
-        assert citation.verified
-        assert citation.quote in assistant.page(citation.paper, citation.page).text
-    cited = {citation.number: citation.paper for citation in answer.citations}
-    assert list(cited) == list(range(1, len(cited) + 1))
-    for row in answer.table.rows:
-        assert len(row.cells) == len(answer.table.aspects)
-        for cell in row.cells:
-            assert bool(cell.citations) == (cell.text != NOT_REPORTED)
-            assert all(cited[number] == row.paper for number in cell.citations)
-    marks = [int(number) for number in re.findall(r"\[(\d+)\]", answer.answer)]
-    assert list(dict.fromkeys(marks)) == list(cited), "numbered by first use, and nothing else is a mark"
-    return answer.table
 
 
 def test_a_comparison_is_answered_by_a_table(assistant: Assistant) -> None:

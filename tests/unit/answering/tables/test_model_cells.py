@@ -17,7 +17,7 @@ from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Answer, Evidence
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.provider import Provider, Reply
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
 
 QUESTION = "Compare OtterNet and HeronRank: the batch size of the training, and the rivers or ponds."
 

@@ -23,7 +23,9 @@ from rag_app.models.reranker import open_reranker
 from rag_app.models.torch_models import TorchEmbedder
 from rag_app.models.weights import find_model
 from rag_app.settings import Settings, load_settings
-from tests.unit.models.test_embedder import save_small_model
+from tests.support.small_embedder import save_small_model
+
+pytestmark = pytest.mark.slow
 
 COLOURS = ("red", "green", "blue", "black", "white", "brown", "grey", "pink", "gold", "silver", "orange", "purple")
 

@@ -37,6 +37,8 @@ from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.provider import Provider, Reply, error_body
 from tests.support.small_model import needs_small_model
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [" ".join(f"The {animal} eats {number} fish a day." for number in range(400)) for animal in ("otter", "heron")]
 
 

@@ -182,7 +182,7 @@ OVERFLOW = "This model's maximum context length is 4096 tokens. However, you req
         (Reply(status=429), ModelBusy, "in a minute", 1 + RETRIES),
         (Reply(status=429, headers={"Retry-After": "300"}), ModelBusy, "in 300 seconds", 1),
         (Reply(status=429, body=error_body("no quota", "insufficient_quota")), ModelBusy, "billing", 1),
-        (Reply(status=500, body="<html><b>oops</b></html>"), ModelBusy, "oops", 1 + RETRIES),
+        (Reply(status=500, body="<html><b>oops</b></html>"), ModelBusy, "it gives no reason", 1 + RETRIES),
         (Reply(status=529), ModelBusy, "529", 1 + RETRIES),
         (Reply(status=400, body=error_body(OVERFLOW)), ModelWindowExceeded, "RAG_LLM_WINDOW", 1),
         (Reply(status=400, body=error_body("bad request")), ModelError, "bad request", 1),

@@ -17,6 +17,8 @@ from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
 from tests.support.small_model import needs_small_model
 
+pytestmark = pytest.mark.slow
+
 TEXT = "LongRAG groups related documents into units of 4K tokens."
 EVIDENCE = [Evidence(1, "p.pdf", "LongRAG", 1, "1", "", 0, len(TEXT), TEXT)]
 NO_TEMPLATE = (

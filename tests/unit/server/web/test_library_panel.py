@@ -44,7 +44,7 @@ def test_a_build_tells_how_far_it_is_and_how_it_ended():
     assert (
         'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
     )
-    assert "12 of 47 papers can be searched, by words; meaning follows" in shown
+    assert "12 of 47 papers can be searched, by words; search by meaning follows" in shown
     hold.set()
     assert "2 papers, 1,200 passages" in str(waited(job).outcome)
 

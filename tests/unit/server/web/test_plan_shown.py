@@ -15,7 +15,7 @@ from rag_app.outputs.history import History
 from rag_app.server.web.reading_panel import OpaqueIds
 from rag_app.server.web.screen import Screen
 from tests.support.doubles import WordEmbedder, settings_for
-from tests.unit.answering.tables.test_comparison import HERON, OTTER
+from tests.support.two_papers import HERON, OTTER
 
 REQUEST: Any = SimpleNamespace(session_hash="tab", request=SimpleNamespace(scope={"language": "en"}))
 

@@ -22,6 +22,9 @@ from rag_app.settings import reader_file
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus
 from tests.support.pdfs import make_broken, make_paper
 from tests.support.provider import Provider, Reply, error_body
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.slow
 
 KEY = "sk-quite-secret-0123456789"
 
@@ -58,14 +61,6 @@ def settled(served) -> dict:
             return state
         time.sleep(0.05)
     raise AssertionError(state)
-
-
-def eventually(holds) -> bool:
-    for _ in range(1200):
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_file_is_stored_under_a_safe_name_and_built_in(served) -> None:
@@ -207,7 +202,7 @@ def test_what_does_not_work_is_used_only_when_the_user_insists(served) -> None:
     silent = {"name": "own", "base_url": "http://127.0.0.1:9/v1", "model": "later", "key": KEY}
     refused = choose(served, "use", **silent, keep=True).json()
     assert not refused["works"] and refused["anyway"]
-    assert "no server listens there" in refused["message"] and "nothing was changed" in refused["message"]
+    assert "no server listens there" in refused["message"] and "Nothing was changed" in refused["message"]
     assert served.assistant.reader.name == "quoting" and not reader_file().exists()
     assert choose(served, "use", **silent, anyway=True).json()["works"]
     assert served.assistant.reader.name == "later"

@@ -1,0 +1,386 @@
+"""HTML, EPUB, DOCX, LaTeX and JATS files as a Reading. They have no pages: a place is a section and a paragraph.
+
+The whole file is one page whose label is PARAGRAPH; blocks are its headings and paragraphs, in order. Text that a
+browser or word processor does not show (hidden elements, hidden runs) is hidden text, as on a PDF's page.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+from urllib.parse import unquote
+
+from rag_app.errors import PaperError
+from rag_app.papers.plain_text import decode_file, hidden_line
+from rag_app.records import PARAGRAPH, Block, BlockKind, Page, Reading
+from rag_app.text.characters import LOST, without_invisible
+
+SUFFIXES = (".html", ".htm", ".xhtml", ".epub", ".docx", ".tex", ".xml", ".nxml")
+LARGEST = 64 * 1024 * 1024  # bytes of all that an archive holds
+_REFERENCES = re.compile(
+    r"(?:\d+\.?\s*)?(?:references|bibliography|works cited|literatur(?:verzeichnis)?|参考文献)$", re.I
+)
+
+
+@dataclass
+class Outline:
+    """What is gathered of a file: paragraphs with kind and section, in order."""
+
+    title: str = ""
+    authors: list[str] = field(default_factory=list)
+    pieces: list[tuple[str, BlockKind, str]] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _path: list[tuple[int, str]] = field(default_factory=list)
+
+    def add_heading(self, text: str, level: int) -> None:
+        """Begin a section. The first heading of level 1 is the title, where there is none."""
+        text = " ".join(text.split())
+        if not text:
+            return
+        if level == 1 and not self.title:
+            self.title = text
+        if level == 1 and text == self.title:
+            self.pieces.append((text, "heading", ""))
+            self._path = []
+            return
+        self._path = [one for one in self._path if one[0] < level] + [(level, text)]
+        self.pieces.append((text, "heading", self.section))
+
+    def add(self, text: str, kind: BlockKind = "body") -> None:
+        """A paragraph, or the rows of a table with line ends between."""
+        text = "\n".join(line for line in (" ".join(part.split()) for part in text.split("\n")) if line)
+        if text:
+            in_references = bool(self._path) and _REFERENCES.match(self._path[-1][1]) is not None
+            self.pieces.append((text, "bibliography" if in_references else kind, self.section))
+
+    @property
+    def section(self) -> str:
+        return " > ".join(name for _, name in self._path)
+
+
+def read_office(path: Path, title: str = "", *, keep_hidden: bool = False) -> Reading:
+    """Read a file of one of SUFFIXES. Raises PaperError when it is broken, too large, or holds no text."""
+    readers: dict[str, Callable[[Path, bool], Outline]] = {
+        ".epub": _read_epub, ".docx": _read_docx, ".tex": _read_latex, ".xml": _read_jats, ".nxml": _read_jats,
+    }  # fmt: skip
+    outline = readers.get(path.suffix.lower(), _read_html)(path, keep_hidden)
+    pieces = [(LOST.sub("", without_invisible(text)), kind, section) for text, kind, section in outline.pieces]
+    if not any(text for text, kind, _ in pieces if kind != "heading"):
+        raise PaperError(f"{path.name}: holds no text. Export it again, or remove it.")
+    blocks: list[Block] = []
+    start = 0
+    for text, kind, section in pieces:
+        blocks.append(Block(start, start + len(text), kind, section))
+        start += len(text) + 1
+    hidden = " ".join(outline.hidden)
+    return Reading(
+        title or outline.title or path.stem,
+        (Page(1, PARAGRAPH, 0.0, 0.0, "\n".join(text for text, _, _ in pieces), tuple(blocks)),),
+        "full text",
+        warnings=tuple(f"{path.name}: {warning}" for warning in outline.warnings),
+        authors=tuple(outline.authors),
+        bibliography=tuple(line for text, kind, _ in pieces if kind == "bibliography" for line in text.split("\n")),
+        hidden=(hidden_line(1, "not shown", hidden),) if hidden.strip() else (),
+    )
+
+
+# -- HTML, and JATS, whose elements are others --------------------------------------------------------------------
+
+_SKIPPED = {"script", "style", "head", "noscript", "template", "nav", "svg", "math", "annotation"}
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_UNSEEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])", re.I
+)
+
+
+class _Markup(HTMLParser):
+    """Gathers paragraphs. `kinds`: what ends and begins at an element; `headings`: elements that are headings."""
+
+    kinds: ClassVar[dict[str, BlockKind]] = {
+        "p": "body", "li": "body", "dd": "body", "dt": "body", "blockquote": "body", "pre": "body", "div": "body",
+        "section": "body", "article": "body", "figcaption": "caption", "caption": "caption", "td": "table",
+    }  # fmt: skip
+
+    def __init__(self, outline: Outline, keep_hidden: bool) -> None:
+        super().__init__(convert_charrefs=True)
+        self.outline = outline
+        self._keep_hidden = keep_hidden
+        self._text: list[str] = []
+        self._rows: list[list[str]] = []
+        self._open: list[tuple[str, bool]] = []  # elements, and whether what they hold is left out
+        self._unseen: list[str] = []
+        self._title: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _VOID:
+            self._text.append(" " if tag == "br" else "")
+            return
+        given = dict(attrs)
+        unseen = "hidden" in given or _UNSEEN.search(given.get("style") or "") is not None
+        self._open.append((tag, tag in _SKIPPED or (unseen and not self._keep_hidden)))
+        if self._is_heading(tag) or tag in self.kinds or tag in ("tr", "table", "th"):
+            self._flush()
+        if tag == "tr":
+            self._rows.append([])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _VOID:
+            self.handle_starttag(tag, attrs)
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not any(one == tag for one, _ in self._open):
+            return
+        if self._is_heading(tag):
+            level = self.level(tag)
+            text, self._text = "".join(self._text), []
+            self.outline.add_heading(text, level)
+        elif tag in ("td", "th"):
+            text, self._text = " ".join("".join(self._text).split()), []
+            if self._rows:
+                self._rows[-1].append(text)
+        elif tag == "table":
+            self.outline.add("\n".join(f"| {' | '.join(row)} |" for row in self._rows if any(row)), "table")
+            self._rows = []
+        elif tag in self.kinds:
+            self._flush(self.kinds[tag])
+        while self._open:
+            if self._open.pop()[0] == tag:
+                return
+
+    def handle_data(self, data: str) -> None:
+        names = [tag for tag, _ in self._open]
+        if "title" in names and "head" in names:
+            self._title.append(data)
+        elif not any(left_out for _, left_out in self._open):
+            self._text.append(data)
+        elif data.strip() and not any(tag in _SKIPPED for tag in names):
+            self.outline.hidden.append(data.strip())
+
+    def close(self) -> None:
+        super().close()
+        self._flush()
+        if not self.outline.title:
+            self.outline.title = " ".join("".join(self._title).split())
+
+    def level(self, tag: str) -> int:
+        return int(tag[1])
+
+    def _is_heading(self, tag: str) -> bool:
+        return re.fullmatch(r"h[1-6]", tag) is not None
+
+    def _flush(self, kind: BlockKind = "body") -> None:
+        text, self._text = "".join(self._text), []
+        if self._rows and kind != "caption":  # within a table: the cell takes it
+            self._text = [text]
+            return
+        self.outline.add(text.replace("\n", " "), kind)
+
+
+def _read_html(path: Path, keep_hidden: bool) -> Outline:
+    outline = Outline()
+    _feed(_Markup(outline, keep_hidden), decode_file(path))
+    return outline
+
+
+def _feed(parser: HTMLParser, text: str) -> None:
+    parser.feed(text)
+    parser.close()
+
+
+class _Jats(_Markup):
+    """Journal articles (JATS, NISO Z39.96): sections nest, a title belongs to the section around it."""
+
+    kinds: ClassVar[dict[str, BlockKind]] = {
+        "p": "body",
+        "caption": "caption",
+        "mixed-citation": "bibliography",
+        "ref": "bibliography",
+    }
+
+    def level(self, tag: str) -> int:
+        return (
+            1
+            if tag == "article-title"
+            else 1 + max(1, sum(one in ("sec", "abstract", "ref-list", "app") for one, _ in self._open))
+        )
+
+    def _is_heading(self, tag: str) -> bool:
+        names = [one for one, _ in self._open]
+        if "ref" in names or "journal-meta" in names or "caption" in names:
+            return False
+        return (tag == "article-title" and "title-group" in names) or tag == "title"
+
+    def handle_data(self, data: str) -> None:
+        names = {tag for tag, _ in self._open}
+        if "article-meta" in names and "contrib" in names:
+            if "surname" in names:
+                self.outline.authors.append(data.strip())
+            elif "given-names" in names and self.outline.authors:
+                self.outline.authors[-1] = f"{data.strip()} {self.outline.authors[-1]}"
+        elif names & {"title-group", "abstract", "body", "back", "ref-list"}:
+            super().handle_data(data)
+
+
+def _read_jats(path: Path, keep_hidden: bool) -> Outline:
+    text = decode_file(path)
+    if "<article" not in text[:20_000]:
+        raise PaperError(f"{path.name}: XML, but no journal article (JATS). Convert it, or remove it.")
+    outline = Outline()
+    _feed(_Jats(outline, keep_hidden), text)
+    return outline
+
+
+# -- EPUB ---------------------------------------------------------------------------------------------------------
+
+
+def _read_epub(path: Path, keep_hidden: bool) -> Outline:
+    outline = Outline()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, path)
+            package = _attribute(
+                archive.read("META-INF/container.xml").decode("utf-8", "replace"), "rootfile", "full-path"
+            )
+            opf = archive.read(package).decode("utf-8", "replace")
+            outline.title = _element(opf, "dc:title")
+            outline.authors = [_element(opf, "dc:creator")] if _element(opf, "dc:creator") else []
+            for name in _spine(opf, PurePosixPath(package).parent):
+                _feed(_Markup(outline, keep_hidden), archive.read(name).decode("utf-8", "replace"))
+    except (zipfile.BadZipFile, KeyError, StopIteration, OSError, RuntimeError, NotImplementedError) as error:
+        raise PaperError(f"{path.name}: no EPUB that can be read ({error}). Export it again.") from error
+    return outline
+
+
+def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
+    if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+        raise PaperError(f"{path.name}: unpacks to more than {LARGEST // 2**20} MB. Split it or remove it.")
+
+
+def _tags(text: str, name: str) -> Iterator[dict[str, str]]:
+    for match in re.finditer(rf"<(?:\w+:)?{name}\b([^>]*)>", text):
+        yield dict(re.findall(r"""([\w:-]+)\s*=\s*["']([^"']*)["']""", match[1]))
+
+
+def _attribute(text: str, element: str, name: str) -> str:
+    return next(tag[name] for tag in _tags(text, element) if name in tag)
+
+
+def _element(text: str, name: str) -> str:
+    found = re.search(rf"<{name}\b[^>]*>(.*?)</{name}>", text, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split()) if found else ""
+
+
+def _spine(opf: str, folder: PurePosixPath) -> list[str]:
+    """The chapters, in reading order, as names in the archive."""
+    files = {tag["id"]: tag["href"] for tag in _tags(opf, "item") if "id" in tag and "href" in tag}
+    order = [files[tag["idref"]] for tag in _tags(opf, "itemref") if tag.get("idref") in files]
+    return [str(folder / unquote(href.partition("#")[0])).removeprefix("./") for href in order]
+
+
+# -- DOCX ---------------------------------------------------------------------------------------------------------
+
+
+def _read_docx(path: Path, keep_hidden: bool) -> Outline:
+    import docx  # noqa: PLC0415  # with lxml, a fifth of a second
+    from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, path)
+        document = docx.Document(str(path))
+    except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise PaperError(f"{path.name}: no Word file that can be read ({error}). Save it again as .docx.") from error
+    outline = Outline(title=document.core_properties.title or "")
+    author = document.core_properties.author or ""
+    outline.authors = [author] if author and author != "python-docx" else []
+    for part in document.iter_inner_content():
+        if hasattr(part, "rows"):
+            rows = ([" ".join(cell.text.split()) for cell in row.cells] for row in part.rows)
+            outline.add("\n".join(f"| {' | '.join(row)} |" for row in rows if any(row)), "table")
+            continue
+        hidden = [run.text for run in part.runs if run.font.hidden]
+        outline.hidden += [] if keep_hidden else [text for text in hidden if text.strip()]
+        text = "".join(run.text for run in part.runs if keep_hidden or not run.font.hidden) if hidden else part.text
+        style = (part.style.name if part.style is not None else "") or ""
+        level = re.fullmatch(r"Heading (\d)", style)
+        if style == "Title":
+            outline.title = outline.title or " ".join(text.split())
+            outline.add_heading(text, 1)
+        elif level:
+            outline.add_heading(text, int(level[1]) + 1)
+        else:
+            outline.add(text.replace("\n", " "), "caption" if style == "Caption" else "body")
+    return outline
+
+
+# -- LaTeX --------------------------------------------------------------------------------------------------------
+
+_SECTION = re.compile(r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_LEVELS = {"part": 2, "chapter": 2, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
+_FLOAT = re.compile(r"\\begin\{(figure|table|algorithm|tikzpicture)\*?\}(.*?)\\end\{\1\*?\}", re.DOTALL)
+_CAPTION = re.compile(r"\\caption\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+_ENTRY = re.compile(r"\\bibitem(?:\[[^\]]*\])?\{[^}]*\}")
+
+
+def _read_latex(path: Path, keep_hidden: bool) -> Outline:
+    """The text of LaTeX source; formulas stay as they are written. Comments are no text of the paper."""
+    from pylatexenc.latex2text import LatexNodes2Text  # noqa: PLC0415
+
+    source = re.sub(r"(?<!\\)%.*", "", decode_file(path))
+    convert = LatexNodes2Text(math_mode="verbatim", keep_comments=False, strict_latex_spaces=False).latex_to_text
+    outline = Outline(title=_plain(convert, _argument(source, "title")))
+    authors = re.split(r"\\and\b|\\And\b|\\AND\b", _argument(source, "author"))
+    outline.authors = [name for one in authors if (name := _plain(convert, re.split(r"\\\\|\\thanks", one)[0]))]
+    for name in re.findall(r"\\(?:input|include)\{([^}]*)\}", source):
+        outline.warnings.append(
+            f"\\input{{{name}}} is not followed. Put {name} into the folder, or flatten the source."
+        )
+    body = source.partition(r"\begin{document}")[2].partition(r"\end{document}")[0] or source
+    if outline.title:
+        outline.add_heading(outline.title, 1)
+    body = re.sub(r"\\maketitle|\\title\{.*?\}\s*\n|\\author\{.*?\}\s*\n", "", body, count=3)
+    body = body.replace(r"\begin{abstract}", "\n\n\\section{Abstract}\n\n").replace(r"\end{abstract}", "\n\n")
+    body = re.sub(r"\\begin\{thebibliography\}(?:\{[^}]*\})?", "\n\n\\\\section{References}\n\n", body)
+    body = _ENTRY.sub("\n\n", body.replace(r"\end{thebibliography}", ""))
+    captions: list[str] = []
+    body = _FLOAT.sub(lambda match: captions.append(_captions(match[2])) or "\n\n", body)  # type: ignore[func-returns-value]
+    at = 0
+    for match in _SECTION.finditer(body):
+        _add_paragraphs(outline, convert, body[at : match.start()])
+        outline.add_heading(_plain(convert, match[2]), _LEVELS[match[1]])
+        at = match.end()
+    _add_paragraphs(outline, convert, body[at:])
+    for caption in captions:
+        outline.pieces.append((_plain(convert, caption), "caption", ""))
+    outline.pieces = [piece for piece in outline.pieces if piece[0]]
+    return outline
+
+
+def _captions(text: str) -> str:
+    return " ".join(match[1] for match in _CAPTION.finditer(text))
+
+
+def _add_paragraphs(outline: Outline, convert: Callable[[str], str], source: str) -> None:
+    for paragraph in re.split(r"\n\s*\n|\\item\b", source):
+        outline.add(_plain(convert, paragraph))
+
+
+def _plain(convert: Callable[[str], str], source: str) -> str:
+    if not source.strip():
+        return ""
+    try:
+        return " ".join(convert(source).split())
+    except Exception:  # one odd command must not cost the paper: its source stands there instead
+        return " ".join(source.split())
+
+
+def _argument(source: str, command: str) -> str:
+    found = re.search(rf"\\{command}(?:\[[^\]]*\])?\s*\{{((?:[^{{}}]|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})*)\}}", source)
+    return found[1] if found else ""

@@ -1,0 +1,114 @@
+"""Transcripts: cues become spans of time, their words stay as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_app.assistant import Assistant
+from rag_app.papers.corpus import list_papers
+from rag_app.papers.read import read_paper
+from rag_app.papers.talks import clock, find_recording, seconds_of
+from tests.support.doubles import WordEmbedder, settings_for
+
+SENTENCES = [f"The otter of river {number} weighs {number}.5 stones." for number in range(40)]
+STEP = 6.0  # seconds of a cue
+
+
+def stamp(seconds: float, mark: str) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes) // 60:02}:{int(minutes) % 60:02}:{int(rest):02}{mark}000"
+
+
+def write_talk(folder: Path, kind: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    times = [(number * STEP, number * STEP + STEP) for number in range(len(SENTENCES))]
+    path = folder / f"talk.{kind}"
+    if kind == "srt":
+        cues = [
+            f"{n}\n{stamp(a, ',')} --> {stamp(b, ',')}\n<i>{s}</i>"
+            for n, ((a, b), s) in enumerate(zip(times, SENTENCES, strict=True), 1)
+        ]
+        path.write_text("\r\n\r\n".join(cues).replace("\n", "\r\n"), encoding="utf-8-sig")
+    elif kind == "vtt":
+        cues = [
+            f"{stamp(a, '.')} --> {stamp(b, '.')} align:start\n<v Ada>{s}"
+            for (a, b), s in zip(times, SENTENCES, strict=True)
+        ]
+        path.write_text("WEBVTT\n\nNOTE made by hand\n\n" + "\n\n".join(cues), encoding="utf-8")
+    else:
+        segments = [
+            {"id": n, "start": a, "end": b, "text": f" {s}", "tokens": [1]}
+            for n, ((a, b), s) in enumerate(zip(times, SENTENCES, strict=True))
+        ]
+        path.write_text(
+            json.dumps({"text": " ".join(SENTENCES), "segments": segments, "language": "en"}), encoding="utf-8"
+        )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt", "json"])
+def test_a_page_is_a_span_of_time(tmp_path: Path, kind: str) -> None:
+    write_talk(tmp_path, kind)
+    (paper,) = list_papers(tmp_path).papers
+    assert paper.kind == "talk"
+    reading = read_paper(paper.path, paper.kind)
+    assert " ".join(page.text for page in reading.pages) == " ".join(SENTENCES)
+    for page in reading.pages:
+        first = next(number for number, sentence in enumerate(SENTENCES) if page.text.startswith(sentence))
+        assert seconds_of(page.label) == int(first * STEP)
+        assert page.text.endswith(".")
+
+
+def test_a_json_file_of_another_kind_is_no_talk(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"name": "x", "segment": 1}', encoding="utf-8")
+    assert list_papers(tmp_path).papers == ()
+
+
+def test_rolling_captions_are_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "talk.vtt"
+    path.write_text(
+        "WEBVTT\n\n00:00.000 --> 00:02.000\nwe weigh<00:01.000><c> otters</c>\n\n"
+        "00:02.000 --> 00:04.000\nwe weigh otters\nin winter\n\n00:04.000 --> 00:06.000\nin winter\nand in spring\n",
+        encoding="utf-8",
+    )
+    assert read_paper(path, "talk").pages[0].text == "we weigh otters in winter and in spring"
+
+
+@pytest.mark.parametrize("text", ["WEBVTT\n\nno cue here", "1\n00:00:01,000 -> 00:00:02,000\nwrong arrow", " "])
+def test_a_transcript_without_cues_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "talk.vtt"
+    path.write_text(text, encoding="utf-8")
+    assert "talk.vtt: no cue" in read_paper(path, "talk").problem
+
+
+def test_a_cut_json_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text('{"text": "x", "segments": [{"start": 1', encoding="utf-8")
+    assert "no transcript of Whisper" in read_paper(path, "talk").problem
+
+
+@given(st.integers(0, 10**6))
+def test_times_go_there_and_back(seconds: int) -> None:
+    assert seconds_of(clock(seconds)) == seconds
+
+
+def test_the_recording_beside_it_is_found(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.en.vtt"
+    assert find_recording(talk) is None
+    (tmp_path / "talk.mp4").touch()
+    assert find_recording(talk) == tmp_path / "talk.mp4"
+
+
+def test_an_answer_names_the_time(tmp_path: Path) -> None:
+    write_talk(tmp_path / "corpus", "vtt")
+    assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder())
+    assistant.build()
+    answer = assistant.ask("How many stones does the otter of river 31 weigh?")
+    citation = next(one for one in answer.citations if "31.5 stones" in one.quote)
+    start = seconds_of(citation.label)
+    assert citation.verified and start <= 31 * STEP < start + 90
