@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from rag_app.errors import ExportError
+from rag_app.outputs.history import History, history_file
 from rag_app.outputs.obsidian import MARKER, make_note, note_names, write_notes
 from rag_app.records import Answer, Citation, PaperRow, Source
+from tests.support.doubles import write_paper
 
 ROW = PaperRow("otter.pdf", "On Otters", 3, 9, "full text", "", 2021, "Rivers & Lakes")
 SOURCE = Source("otter.pdf", "On Otters", "ab" * 32, ("Ada Lovelace",), citation_key="lovelace21")
@@ -72,3 +74,20 @@ def test_text_of_papers_never_becomes_markup(text: str) -> None:
     body = note.split("---", 2)[2]
     html = MarkdownIt("commonmark").render(body.replace(MARKER, ""))
     assert html.count("<a ") == 2 and "<script" not in html and "<img" not in html and "<h3" not in html
+
+
+def test_the_command_writes_what_the_page_has_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rag_app.cli.main import main  # noqa: PLC0415
+
+    values = {"CORPUS": tmp_path / "corpus", "INDEX": tmp_path / "index" / "one", "WORKERS": 1, "LLM": "none"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"RAG_{name}", str(value))
+    paper = write_paper(tmp_path / "corpus", "lynx.md", "lynx", secret="The lynx of Harz weighs 21.7 stones.")
+    cited = Citation(1, paper.name, "The Lynx", 1, "1", "Discussion", "The lynx of Harz weighs 21.7 stones.", True)
+    answer = Answer("", "How heavy is it?", "answered", "21.7 [1].", "quoting", (cited,))
+    History(history_file(tmp_path / "index" / "one")).save_turn("a", answer)
+    (tmp_path / "vault").mkdir()
+    assert main(["notes", str(tmp_path / "vault"), "--page", "http://127.0.0.1:7860"]) == 0
+    (note,) = (tmp_path / "vault").glob("*.md")
+    text = note.read_text(encoding="utf-8")
+    assert "21.7 stones" in text and "(http://127.0.0.1:7860/?paper=lynx.md&page=1&words=The+lynx" in text
