@@ -319,7 +319,7 @@ def find_mentions(
             papers = names.get(fold_name(text)) or names.get(fold_name(text.removesuffix("s")))
             if papers and (
                 length > 1
-                or "-" in text
+                or any(mark in text for mark in "-._")
                 or any(letter.isupper() or letter.isdigit() for letter in text)
                 or is_written_small(text)
             ):

@@ -46,7 +46,7 @@ _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _AFTER = re.compile(
     r"\b(?:paper|survey|study|article|review|trial|work)\s+(?:on|about|of|that|which|where|for)\s+"
     r"(?:(?:whether|how|why|what|the|a|an)\s+)*(?P<what>[^,;:?]+?)"
-    r"(?=\s+(?:and|vs\.?|versus|or|than|say|says|report|reports|find|finds|use|uses|do|does|did|compare|differ)\b|[,;:?]|$)",
+    r"(?=\s+(?:and|vs\.?|versus|or|than|with|say|says|report|reports|find|finds|use|uses|do|does|did|compare|differ)\b|[,;:?]|$)",
     re.IGNORECASE,
 )
 _TIME = re.compile(
