@@ -20,6 +20,7 @@ import time
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from rag_app.papers.pdf.file import raw_text
@@ -69,7 +70,7 @@ def score_file(path: Path) -> FileScore:
         reading.state,
         len(reading.pages),
         _share(Counter(theirs), Counter(ours)),
-        _share(Counter(zip(theirs, theirs[1:], strict=False)), Counter(zip(ours, ours[1:], strict=False))),
+        _share(Counter(pairwise(theirs)), Counter(pairwise(ours))),
         _boxes(path, reading),
         reading.title,
         len(reading.bibliography),
