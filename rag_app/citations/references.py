@@ -20,6 +20,7 @@ from rag_app.errors import IndexFault
 from rag_app.index.generations import Generation
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Answer, Citation, Reference, Source
+from rag_app.text.characters import AS_PLAIN, RAISED
 
 MOST_IN_RANGE = 30  # "[3-40]" is rather an interval than that many works
 LEAST_ATTACHED = 10  # a number from which on brackets behind a word are rather a mark than an index
@@ -29,6 +30,11 @@ WORDS_OF_TITLE = 4  # from so many on, a title alone is proof enough
 _YEAR = r"(?:19|20)\d\d"
 _NUMBERS = re.compile(r"\[\s*(\d{1,3}(?:\s*[,;–—-]\s*\d{1,3})*)\s*\]")
 _KEYS = re.compile(r"\[\s*([A-Z][\w+]{1,9}(?:\s*[,;]\s*[A-Z][\w+]{1,9})*)\s*\]")
+_RAISED_MARK = re.compile(r"[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*")
+# What carries an exponent: "10", a letter or two, "cm", "(x)".
+_RAISED_UNIT = re.compile(
+    r"(?:^|[^\w.])(?:10|[^\W\d_]{1,2}|[mck]m|mol|kg|ml)$|(?:^|[×·*^/])\d$|[)\]}|∥]$|[∑∏∫√α-ωΑ-Ω]$"
+)
 _ENTRY_NUMBER = re.compile(r"(?:\[(\d{1,3})\]|(\d{1,3})\.\s)\s*")
 _ENTRY_KEY = re.compile(r"\[([A-Z][\w+]{1,9})\]\s*")
 
@@ -197,7 +203,7 @@ def _read_bibliography(entries: tuple[str, ...]) -> _Bibliography:
 
 def may_have_marks(quote: str) -> bool:
     """Whether the quote holds anything like a mark: a quick look, to spare the way to the bibliography."""
-    return re.search(rf"\[\s*(?:\d|[A-Z])|{_YEAR}", quote) is not None
+    return re.search(rf"\[\s*(?:\d|[A-Z])|{_YEAR}|[{RAISED}]", quote) is not None
 
 
 def find_references(quote: str, entries: Sequence[str], registry: PaperRegistry) -> tuple[Reference, ...]:
@@ -218,6 +224,9 @@ def _marks(quote: str, listed: _Bibliography) -> Iterator[tuple[str, str]]:
     if listed.by_number:
         for match, numbers in numeric_marks(quote):
             if min(numbers) > 0 and max(numbers) <= listed.highest and not _is_notation(quote, match, numbers):
+                yield from ((f"[{n}]", listed.by_number[n]) for n in numbers if n in listed.by_number)
+        if not listed.entries[0].text.startswith("["):  # where brackets cite, raised numbers are footnotes
+            for numbers in raised_marks(quote):
                 yield from ((f"[{n}]", listed.by_number[n]) for n in numbers if n in listed.by_number)
         return
     if listed.by_key:
@@ -247,6 +256,23 @@ def numeric_marks(text: str) -> Iterator[tuple[re.Match[str], list[int]]]:
             else:
                 numbers += ends if len(ends) == 1 else [0]
         yield match, numbers
+
+
+def raised_marks(text: str) -> Iterator[list[int]]:
+    """Numbers printed above the line, ranges spelt out: "2.4⁴ percent", "days¹–³"; exponents and units are none."""
+    for match in _RAISED_MARK.finditer(text):
+        before = re.search(r"\S*$", text[: match.start()])
+        word = re.sub(r"^\W+", "", before[0]) if before else ""
+        if not word or _RAISED_UNIT.search(word):
+            continue
+        numbers: list[int] = []
+        for part in match[0].translate(AS_PLAIN).split(","):
+            ends = [int(end) for end in re.split(r"[–-]", part) if end]
+            if len(ends) == 2 and ends[0] < ends[1] <= ends[0] + MOST_IN_RANGE:
+                numbers += range(ends[0], ends[1] + 1)
+            else:
+                numbers += ends[:1] if len(ends) == 1 else []
+        yield numbers
 
 
 def _is_notation(text: str, match: re.Match[str], numbers: Sequence[int]) -> bool:

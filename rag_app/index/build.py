@@ -189,7 +189,7 @@ class Build:
             passages=len(found),
             first=first,
             seconds=round(self.reading_seconds.get(paper.paper, 0.0), 3),
-            warnings=reading.warnings,
+            warnings=reading.warnings + _nothing_to_search(paper.paper, reading, len(found)),
             hidden=reading.hidden,
             short_names=paper.short_names,
             authors=paper.authors or reading.authors,
@@ -323,3 +323,13 @@ def build(
                 f"{settings.index_folder}: cannot be written ({error}). Free some space or correct the permissions, "
                 "then build again. What was there before still answers."
             ) from error
+
+
+def _nothing_to_search(paper: str, reading: Reading, passages: int) -> tuple[str, ...]:
+    """A warning for a paper that was read and gives no passage: no question can find it."""
+    if passages or reading.state not in ("full text", "digest only"):
+        return ()
+    return (
+        f"{paper}: no passage could be made of its text, so no question finds it. Open the file and look whether its "
+        "words can be marked; if not, run OCR on it.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
 
 def _identify_file(paper: Paper, entry: IndexedPaper | None) -> CorpusFile:
     status = paper.path.stat()
-    size, modified = status.st_size, status.st_mtime_ns
+    size, modified = status.st_size, change_time(status)
     if entry and (entry.size, entry.modified) == (size, modified) and not entry.digest.startswith(CLOSED):
         return CorpusFile(paper, entry.digest, size, modified)
     try:
@@ -86,13 +87,21 @@ def _identify_file(paper: Paper, entry: IndexedPaper | None) -> CorpusFile:
         return CorpusFile(paper, digest, size, modified, problem)
 
 
+def change_time(status: os.stat_result) -> int:
+    """Nanoseconds: when the file's bytes or its entry were last changed.
+
+    A program may set back the first after an edit; the system keeps the second (on Windows it is the creation).
+    """
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
 def list_files(corpus: Path) -> set[tuple[str, int, int]]:
     """Name, size and time of every paper's file; none of them is read."""
     there = set()
     for paper in list_papers(corpus).papers:
         with suppress(FileNotFoundError):  # removed since the folder was listed
             status = paper.path.stat()
-            there.add((paper.paper, status.st_size, status.st_mtime_ns))
+            there.add((paper.paper, status.st_size, change_time(status)))
     return there
 
 

@@ -23,7 +23,7 @@ class IndexedPaper:
     state: str
     problem: str
     digest: str  # SHA-256 of the file
-    size: int  # bytes and modification time, to see quickly that nothing changed
+    size: int  # bytes and the time of the last change, to see quickly that nothing changed
     modified: int  # nanoseconds
     part: str  # folder below parts/
     key: str  # of its passages and vectors within the part

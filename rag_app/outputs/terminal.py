@@ -182,7 +182,8 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
         lines.append(escape_controls(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
         if row.problem:
             lines.append(_wrap_text(row.problem, indent="    "))
-        lines += [_wrap_text(f"hidden text: {place}", indent="    ") for place in row.hidden]
+        lines += [_wrap_text(f"warning: {warning}", indent="    ") for warning in row.warnings]
+        lines += [_wrap_text(f"hidden text, left out: {place}", indent="    ") for place in row.hidden]
     total = f"{pluralise(len(rows), 'paper')}, {pluralise(sum(row.passages for row in rows), 'passage')}"
     return "\n".join([*lines, total])
 

@@ -21,12 +21,27 @@ from rag_app.papers.office import SUFFIXES as OFFICE
 from rag_app.papers.talks import SUFFIXES as TALKS
 from rag_app.papers.talks import is_transcript
 from rag_app.records import Kind, Paper
+from rag_app.text.sentences import word_set
 
 NOTES = "notes"
 _KINDS: dict[str, Kind] = {
     ".pdf": "pdf", ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text",
     **dict.fromkeys(OFFICE, "document"), **dict.fromkeys(TALKS, "talk"),
 }  # fmt: skip
+
+
+# What people keep papers in and we do not read; without an ending a file may be a PDF from a browser.
+_OTHER_DOCUMENTS = frozenset(
+    [
+        "",
+        *word_set(
+            ".doc .docx .odt .rtf .pages .htm .html .xhtml .mht .tex .epub .mobi .ps .eps .djvu .xps .ppt .pptx .odp "
+            ".key .tif .tiff .xml .rst .org"
+        ),
+    ]
+) - frozenset(_KINDS)
+_NO_PAPERS = frozenset(["readme", "license", "licence", "copying", "makefile", "changelog", "authors", "notice"])
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,8 @@ def list_papers(corpus: Path) -> CorpusListing:
     root = _root(corpus)
     entries = {entry.arxiv_id: entry for entry in read_corpus_manifest(root)}
     problems: list[str] = []
-    files = sorted(_walk(root, problems), key=lambda file: (file.inside.casefold(), file.inside))
+    skipped: list[str] = []
+    files = sorted(_walk(root, problems, skipped), key=lambda file: (file.inside.casefold(), file.inside))
     pdf_ids = {found.id for file in files if (found := _pdf_id(file, entries))}
     noted = {file.inside: entry for file in files if (entry := _note_entry(file, entries))}
     kept = [file for file in files if file.inside not in noted or noted[file.inside].arxiv_id not in pdf_ids]
@@ -70,6 +86,12 @@ def list_papers(corpus: Path) -> CorpusListing:
         problems.append(
             f"{MANIFEST}: neither a PDF nor a note is here for {', '.join(sorted(missing))}. "
             f"Get them with: python -m rag_app fetch"
+        )
+    if skipped:
+        named = ", ".join(sorted(skipped)[:MOST_NAMED]) + (", ..." if len(skipped) > MOST_NAMED else "")
+        problems.append(
+            f"{len(skipped)} file{'s' if len(skipped) > 1 else ''} of other kinds not read: {named}. "
+            f"Save each as PDF, with its file ending."
         )
     papers, wrong = describe_papers(papers, _bibliographies(root))
     return CorpusListing(papers, tuple(sorted([*problems, *wrong])))
@@ -93,7 +115,7 @@ def _root(corpus: Path) -> Path:
     return root
 
 
-def _walk(root: Path, problems: list[str]) -> Iterator[_FoundFile]:
+def _walk(root: Path, problems: list[str], skipped: list[str]) -> Iterator[_FoundFile]:
     """The files below `root` that can be papers. Folders behind links are not entered: they could lead in circles."""
     folders = [root]
     while folders:
@@ -110,7 +132,7 @@ def _walk(root: Path, problems: list[str]) -> Iterator[_FoundFile]:
                 continue
             if item.is_dir(follow_symlinks=False):
                 folders.append(Path(item.path))
-            elif file := _file(item, root, problems):
+            elif file := _file(item, root, problems, skipped):
                 yield file
 
 
@@ -123,7 +145,7 @@ def _bibliographies(root: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(".") and not path.is_symlink())
 
 
-def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _FoundFile | None:
+def _file(item: os.DirEntry[str], root: Path, problems: list[str], skipped: list[str]) -> _FoundFile | None:
     path = Path(item.path)
     inside = path.relative_to(root).as_posix()
     kind = _KINDS.get(path.suffix.lower())
@@ -139,6 +161,8 @@ def _file(item: os.DirEntry[str], root: Path, problems: list[str]) -> _FoundFile
         if problem or is_folder:
             return None
     if kind is None:
+        if path.suffix.lower() in _OTHER_DOCUMENTS and path.stem.casefold() not in _NO_PAPERS and not item.is_symlink():
+            skipped.append(_printable_name(inside))
         return None
     if not item.is_file():
         problems.append(f"{_printable_name(inside)}: not a regular file. Put the paper itself there.")

@@ -8,21 +8,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag_app.papers.arxiv_ids import arxiv_id_of_file, parse_arxiv_id
+from rag_app.papers.authors import find_authors
 from rag_app.papers.pdf.lines import Line
-from rag_app.papers.pdf.raw_page import DocumentInfo
+from rag_app.papers.pdf.raw_page import DocumentInfo, RawPage
 from rag_app.records import Page
-from rag_app.text.characters import RAISED
 from rag_app.text.normalize import normalise_text, words_of
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences, word_set
 
-_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?\s+\[.*?\]\s+\d{1,2} \w{3} (\d{4})")
-_FILE_ID = re.compile(r"(?<!\d)(\d{2})(\d{2}\.\d{4,5})(?:v\d+)?(?!\d)")
+_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?\s+\[?")
 _NOT_TITLE = re.compile(
     r"published (?:as|in)|under review|accepted|preprint|proceedings|arxiv|workshop|conference|journal|"
-    r"technical report$|abstract$|contents$|https?:|doi",
+    r"technical report$|abstract$|contents$|https?:|doi|draft$|confidential|watermark|embargoed|"
+    r"(?:(?:original|research|review|short|full|regular|invited|open access) )*"
+    r"(?:article|paper|letter|communication|review|report|note|commentary|editorial|perspective|brief|survey|access)s?$",
     re.IGNORECASE,
 )
+_NO_TITLE = re.compile(r"untitled\b|\S+\.(?:dvi|docx?|tex|pdf|ps|indd|qxd)$|microsoft word|document\d*$|slide \d", re.I)
+_LONGEST_TITLE = 40  # words
 _TITLE_ZONE = 0.6  # of the first page's height
 
 
@@ -35,7 +39,7 @@ class FrontMatter:
     abbreviations: tuple[str, ...]
 
 
-def title_lines(lines: Sequence[Line], height: float) -> list[Line]:
+def title_lines(lines: Sequence[Line], height: float, body: float) -> list[Line]:
     """The lines of the title on the first page: its largest type, where that is text. Empty when there is none."""
     candidates = [
         line
@@ -58,6 +62,9 @@ def title_lines(lines: Sequence[Line], height: float) -> list[Line]:
         if not near or not alike or line.bold[0] != first.bold[0]:
             break
         title.append(line)
+    # All in one type: what comes first is then a title only where it is short.
+    if sum(line.words for line in title) > _LONGEST_TITLE or (largest <= 1.02 * body and len(title) > 3):
+        return []
     return title
 
 
@@ -65,19 +72,18 @@ def front_matter(
     document: DocumentInfo,
     title_parts: Sequence[Line],
     lines: Sequence[Line],
+    raw: RawPage,
     pages: Sequence[Page],
     title: str,
     path: Path,
 ) -> FrontMatter:
-    """All of it. `title` is the manifest's, if it has one; `lines` are those of the first page."""
+    """All of it. `title` is the manifest's, if it has one; `lines` are those of the first page, `raw`."""
     name = title or _title(document, title_parts, pages[0].text, path)
-    stamp = next((match for line in lines if (match := _STAMP.search(" ".join(line.text.split())))), None)
-    file_id = _FILE_ID.search(path.stem)
-    arxiv_id = stamp[1] if stamp else (file_id[1] + file_id[2] if file_id else "")
+    arxiv_id = _arxiv_id(lines, path)
     return FrontMatter(
         title=name,
-        authors=_authors(document, title_parts, lines, name),
-        year=_year(arxiv_id, document.created),
+        authors=find_authors(document, raw, lines, title_parts, name),
+        year=_year(arxiv_id, lines, raw.height),
         arxiv_id=arxiv_id,
         abbreviations=own_names(name, pages),
     )
@@ -87,6 +93,7 @@ def _title(document: DocumentInfo, parts: Sequence[Line], first_page: str, path:
     raw = "\r\n".join(line.text for line in parts)
     printed = normalise_text(raw, words_of(first_page), breaks=()).text.strip(" ∗*†‡")
     told = " ".join(document.title.split())
+    told = "" if _NO_TITLE.match(told) else told
     # Metadata is often a draft's; it counts when the first page bears it out, and is better set than small capitals.
     if len(told.split()) >= 3 and (not printed or find_quote(told, first_page)):
         return told
@@ -95,45 +102,47 @@ def _title(document: DocumentInfo, parts: Sequence[Line], first_page: str, path:
     return told or (document.outline[0].title if document.outline else "") or path.stem
 
 
-def _year(arxiv_id: str, created: str) -> int:
-    if arxiv_id:
-        return 2000 + int(arxiv_id[:2])  # of the first version, as people cite it
-    match = re.match(r"D:(\d{4})", created)
-    return int(match[1]) if match else 0
-
-
-_AFFILIATION = re.compile(
-    r"universit|institut|research|college|school|laborator|\blabs?\b|department|academy|google|facebook|microsoft|meta\b|"
-    r"openai|amazon|ibm|nvidia|deepmind|\bai\b|\binc\b|corporation|@|https?:|alibaba|tencent|huawei|group|cent(?:er|re)\b|"
-    r"equal contribution|version|anonymous|hugging|github|\d{4}",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(
-    r"(?:[A-ZÀ-Þ][\w’'.-]*\s+){1,3}(?:(?:van|von|der|de|den|di|da|del|la|le|el|al|bin|ben)\s+){0,2}[A-ZÀ-Þ][\w’'-]+$"
+_YEAR = r"(?<![\d./-])((?:19|20)\d\d)(?![\d/-])"
+_DATED = (
+    re.compile(rf"(?:©|\(c\)|copyright)\D{{0,40}}{_YEAR}", re.IGNORECASE),
+    re.compile(rf"\bpublished\b.{{0,40}}?{_YEAR}", re.IGNORECASE),
+    re.compile(
+        rf"\b(?:journal|proceedings|conference|workshop|vol(?:ume|\.)|transactions|letters)\b.{{0,80}}?{_YEAR}", re.I
+    ),
+    re.compile(rf"\b[A-Z]{{3,}}(?:[- ’'][A-Z]+)*\b.{{0,20}}?{_YEAR}"),
+    re.compile(rf"\baccepted\b.{{0,40}}?{_YEAR}", re.IGNORECASE),
 )
 
 
-def _authors(document: DocumentInfo, parts: Sequence[Line], lines: Sequence[Line], title: str) -> tuple[str, ...]:
-    """The authors as far as they can be told: the file's metadata, else the names between title and abstract."""
-    told = [name.strip() for name in re.split(r"[,;]|\band\b", document.author) if name.strip()]
-    if told and all(_PERSON.match(name) for name in told) and not _AFFILIATION.search(document.author):
-        return tuple(told)
-    if not parts:
-        return ()
-    after = lines[lines.index(parts[-1]) + 1 :]
-    found: list[str] = []
-    for line in after[:30]:
-        if re.match(r"abstract\b|\d?\.?\s*introduction\b", line.text.strip(), re.IGNORECASE) or line.words > 30:
-            break
-        plain = re.sub(r"(?:\{[^}]*\}|\S+)\s?@\S+", " , ", normalise_text(line.text, breaks=()).text)
-        if line.kind == "furniture" or _AFFILIATION.search(plain):
-            continue
-        clean = re.sub(rf"[{RAISED}∗*†‡§¶♠♢♣♦♡⋄⋆◦•∥|#\d()\[\]{{}}]+", " , ", plain)
-        for piece in re.split(r"\s*,\s*|\s+and\s+|\s*&\s*", clean):
-            name = " ".join(piece.split())
-            if _PERSON.match(name) and name not in found and name not in title and len(name.split()) <= 4:
-                found.append(name)
-    return tuple(found)
+def _year(arxiv_id: str, lines: Sequence[Line], height: float) -> int:
+    """The year of the first version on arXiv, else the one that the first page prints about itself; 0 when unknown.
+
+    The file's own date says when it was made, not when the paper appeared.
+    """
+    known = parse_arxiv_id(arxiv_id)
+    if known is not None:
+        return known.year  # of the first version, as people cite it
+    edge = [
+        line for line in lines if line.kind == "furniture" or line.box[1] < 0.14 * height or line.box[3] > 0.86 * height
+    ]
+    texts = [" ".join(line.text.split()) for line in edge]
+    for pattern in _DATED:
+        for text in texts:
+            found = pattern.search(text)
+            if found:
+                return int(found[1])
+    return 0
+
+
+def _arxiv_id(lines: Sequence[Line], path: Path) -> str:
+    """The id that arXiv has stamped on the page, else that of a file which is named by it; "" when there is none."""
+    for line in lines:
+        stamp = _STAMP.search(" ".join(line.text.split()))
+        known = parse_arxiv_id(stamp[1]) if stamp else None
+        if known is not None:
+            return known.id
+    named = arxiv_id_of_file(path.stem)
+    return named[0].id if named and named[1] else ""
 
 
 # Known to everybody, so no paper's own.

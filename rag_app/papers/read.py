@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,22 @@ from rag_app.papers.front_matter import front_matter, title_lines
 from rag_app.papers.office import read_office
 from rag_app.papers.pdf import file
 from rag_app.papers.pdf.bibliography import bibliography_entries, mark_entries, release_appendix_lines
+from rag_app.papers.pdf.line_numbers import without_line_numbers
 from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
-from rag_app.papers.pdf.raw_page import RawPage
+from rag_app.papers.pdf.raw_page import DocumentInfo, RawPage
 from rag_app.papers.pdf.reading_order import sort_reading_order
-from rag_app.papers.pdf.structure import mark_kinds
+from rag_app.papers.pdf.structure import mark_furniture, mark_kinds
 from rag_app.papers.plain_text import hidden_line, read_plain
 from rag_app.papers.talks import read_talk
 from rag_app.records import Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
+from rag_app.text.sentences import sentences
 
 READING_VERSION = 4
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
+_MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
 _FEW = 10  # characters: a page with fewer is a picture, or blank
 
 
@@ -57,14 +62,16 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     document = file.read_document(path)
     read = file.read_pages(path, keep_hidden=keep_hidden, layers_off=document.layers_off)
-    raw = [sort_reading_order(page) for page in read]
+    raw = [without_line_numbers(sort_reading_order(page)) for page in read]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]
-    title_parts = title_lines(lines[0], raw[0].height)
+    mark_furniture(raw, lines)
+    size = body_size(lines)
+    title_parts = title_lines(lines[0], raw[0].height, size)
     for line in title_parts:
         line.kind = "heading"
-    mark_kinds(raw, lines, body_size(lines), document.outline)
+    mark_kinds(lines, size, document.outline)
     vocabulary: set[str] = set()
     for page in raw:
         vocabulary |= words_of(page.text)
@@ -73,16 +80,16 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
         mark_entries(on_page, page.width)
         mark_breaks(on_page)
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
+    pages = _without_cut_openings(pages)
     empty = [page.number for page in raw if len(page.text.strip()) < _FEW]
-    front = front_matter(document, title_parts, lines[0], pages, title, path)
+    front = front_matter(document, title_parts, lines[0], raw[0], pages, title, path)
     scanned = len(empty) == len(raw)
-    problem = f"{path.name}: no text layer on any page. Run OCR on the file (for instance ocrmypdf), then build again."
     return Reading(
         title=front.title,
         pages=pages,
         state="no text" if scanned else "full text",
-        problem=problem if scanned else "",
-        warnings=document.warnings + (() if scanned else _empty_pages(path, empty)),
+        problem=_no_text(path, document) if scanned else "",
+        warnings=document.warnings + _unmapped_pages(path, raw) + (() if scanned else _empty_pages(path, empty)),
         authors=front.authors,
         year=front.year,
         arxiv_id=front.arxiv_id,
@@ -92,10 +99,42 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     )
 
 
+def _no_text(path: Path, document: DocumentInfo) -> str:
+    if document.portfolio and document.attachments:
+        listed = _listed(document.attachments)
+        return (
+            f"{path.name}: this PDF is a portfolio; its attachments are {listed}. Save them from a PDF viewer into the "
+            "corpus, then build again."
+        )
+    return f"{path.name}: no text layer on any page. Run OCR on the file (for instance ocrmypdf), then build again."
+
+
+def _unmapped_pages(path: Path, raw: Sequence[RawPage]) -> tuple[str, ...]:
+    """Pages whose fonts do not say which letters they print: what was read there may be gibberish."""
+    pages = [str(page.number) for page in raw if page.unmapped > _MOST_UNMAPPED and not _reads_as_text(page.text)]
+    if not pages:
+        return ()
+    return (
+        f"{path.name}: the fonts on page {_listed(pages)} do not say which letters they print, so what was read there "
+        "is wrong. Run OCR on the file (ocrmypdf --force-ocr), then build again.",
+    )
+
+
+def _reads_as_text(text: str) -> bool:
+    """Whether most of the text is words: letters with vowels, of any script."""
+    pieces = [piece for piece in text.split() if not re.search(r"\d", piece)]
+    words = [piece for piece in pieces if re.fullmatch(r"\W*[^\W\d_]{2,}\W*", piece)]
+    return len(words) >= 0.45 * len(pieces)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+
+
 def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
     if not empty:
         return ()
-    named = ", ".join(str(number) for number in empty[:12]) + (", ..." if len(empty) > 12 else "")
+    named = _listed([str(number) for number in empty])
     return (f"{path.name}: no text on page {named}: blank or a picture. If words are missing, run OCR on the file.",)
 
 
@@ -114,6 +153,23 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
         blocks=tuple(_blocks(lines, normalised)),
         words=_words(raw, normalised),
     )
+
+
+def _without_cut_openings(pages: Sequence[Page]) -> tuple[Page, ...]:
+    """The pages, where a sentence that begins with the rest of a word, cut by the page's end, is not to be quoted."""
+    found = list(pages[:1])
+    for before, page in pairwise(pages):
+        last = next((block for block in reversed(before.blocks) if block.kind == "body"), None)
+        at, first = next(((at, one) for at, one in enumerate(page.blocks) if one.kind == "body"), (0, None))
+        if last and first and before.text[: last.end].endswith("-") and page.text[first.start].islower():
+            end = first.start + sentences(page.text[first.start : first.end])[0][1]
+            parts = [replace(first, end=end, kind="furniture")]
+            rest = end + len(page.text[end : first.end]) - len(page.text[end : first.end].lstrip())
+            if rest < first.end:
+                parts.append(replace(first, start=rest))
+            page = replace(page, blocks=(*page.blocks[:at], *parts, *page.blocks[at + 1 :]))
+        found.append(page)
+    return tuple(found)
 
 
 def _blocks(lines: Sequence[Line], normalised: NormalisedText) -> list[Block]:

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError, SettingsError
@@ -157,6 +159,21 @@ def _accounts(settings: Settings) -> Accounts:
     return Accounts(settings.users_file, password)
 
 
+@contextmanager
+def _without_proxies() -> Iterator[None]:
+    """Gradio makes a client when it is imported, which fails for a proxy of a kind that is not installed (SOCKS).
+
+    The page itself asks nobody.
+    """
+    hidden = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 def _server(
     assistant: Assistant,
     settings: Settings,
@@ -174,7 +191,9 @@ def _server(
     from rag_app.server.security.slow_requests import limit_slow_requests, server_options  # noqa: PLC0415
     from rag_app.server.web.per_user import PerUserPages, UserReaderNote  # noqa: PLC0415
     from rag_app.server.web.routes import library_routes  # noqa: PLC0415
-    from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
+
+    with _without_proxies():
+        from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
     from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
 
     reader, job = ReaderNote(), uploads.job

@@ -32,12 +32,18 @@ RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
 """Digits and signs above the base line, and what they are below: "10⁶" is not 106, "2.4⁴ percent" not 2.44."""
 AS_RAISED = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 AS_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+RAISED_LETTERS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
+LETTERS_AS_RAISED = str.maketrans("abcdefghijklmnoprstuvwxyz", RAISED_LETTERS)
 FRACTIONS = "¼½¾⅐-⅞↉"
 # Forms that NFKC opens into digits and that would then read as part of the number beside them.
-_NUMERIC = f"{RAISED}₀-₉{FRACTIONS}①-⓿❶-➓"
+_NUMERIC = f"{RAISED}{RAISED_LETTERS}₀-₉{FRACTIONS}①-⓿❶-➓"
 _KEPT = re.compile(f"([{_NUMERIC}]+)")
+EAST_ASIAN = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f"
+"""Chinese and Japanese characters and their marks of punctuation: no blank stands between them."""
+_PRINTED = re.compile(f"([{_NUMERIC}\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+)")
 _POWER = re.compile(rf"(?<![\w.])10([{RAISED}]+)")
 _UNIT = re.compile(rf"(?<![^\W\d_])([^\W\d_]{{1,3}})([²³]|[⁺⁻]?[{RAISED}])(?![{RAISED}])")
+_LETTER_MARK = re.compile(f"[{RAISED_LETTERS}]+")
 _MARK = re.compile(f"[{RAISED}]+")
 _NON_ASCII = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 
@@ -52,16 +58,17 @@ def as_searchable(text: str) -> str:
     if _KEPT.search(text):
         text = _POWER.sub(lambda found: f"10^{found[1].translate(AS_PLAIN)}", text)
         text = _UNIT.sub(lambda found: found[1] + found[2].translate(AS_PLAIN), text)
+        text = _LETTER_MARK.sub(" ", text)
         text = _MARK.sub(lambda found: f" {found[0].translate(AS_PLAIN)} ", text)
         text = re.sub(rf"(?<=\d)(?=[{_NUMERIC}])", " ", text)
     return unicodedata.normalize("NFKC", text)
 
 
 def _opened(text: str) -> str:
-    """NFKC, but digits above and below the line and fractions as they are printed: "12½" is not 121/2."""
-    if not _KEPT.search(text):
+    """NFKC, but digits above and below the line, fractions and Chinese punctuation as printed: "12½" is not 121/2."""
+    if not _PRINTED.search(text):
         return unicodedata.normalize("NFKC", text)
-    pieces = _KEPT.split(text)
+    pieces = _PRINTED.split(text)
     return "".join(piece if at % 2 else unicodedata.normalize("NFKC", piece) for at, piece in enumerate(pieces))
 
 

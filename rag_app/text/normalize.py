@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_app.records import Page
-from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, JOINERS, PRIVATE, nfkc_with_offsets
+from rag_app.text.characters import BREAK_HYPHENS, CONTROLS, EAST_ASIAN, JOINERS, PRIVATE, nfkc_with_offsets
 from rag_app.text.sentences import word_set
 
 _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
@@ -25,6 +25,7 @@ _CHANGES = re.compile(
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
     rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
 )
+_EAST_ASIAN = re.compile(f"[{EAST_ASIAN}]")
 _LAST_PART = re.compile(r"[^\W_]+$")
 _FIRST_PART = re.compile(r"[^\W_]+")
 _LAST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+$")
@@ -96,7 +97,8 @@ def normalise_text(
         kind = match.lastgroup
         broken = _is_broken(match, origin, breaks)
         if kind == "gap":
-            keep("\n" if broken else " ", match.start())
+            if broken or "\n" not in match[0] or not _is_east_asian(plain, match.start(), match.end()):
+                keep("\n" if broken else " ", match.start())
         elif kind in ("soft", "hard"):
             if broken:  # the page went on with something else: a footnote, a figure
                 keep("-", match.start())
@@ -108,6 +110,11 @@ def normalise_text(
     shift = np.array(starts, np.int32) - np.cumsum([0, *lengths[:-1]], dtype=np.int32) if starts else np.zeros(0, int)
     back = np.arange(len(text), dtype=np.int32) + np.repeat(shift, lengths).astype(np.int32)
     return NormalisedText(text, origin[back])
+
+
+def _is_east_asian(text: str, start: int, end: int) -> bool:
+    """Whether white space parts two characters of a script that is written without it."""
+    return start > 0 and end < len(text) and all(map(_EAST_ASIAN.match, (text[start - 1], text[end])))
 
 
 def _is_broken(match: re.Match[str], origin: np.ndarray, breaks: Container[int] | None) -> bool:

@@ -13,12 +13,13 @@ def word_set(words: str) -> frozenset[str]:
 
 # A possible end: the stop, closing quotes or brackets, perhaps a footnote mark, white space, and a possible beginning.
 _STOP = re.compile(
-    r"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?P<mark>(?<=[^\W\d]\.)\d{1,2})?\s+(?=["'“‘(\[•∗*†‡]*[A-Z0-9À-ÞΑ-Ω])"""
+    r"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?P<mark>(?<=[^\W\d]\.)\d{1,2}|[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*)?\s+(?=["'“‘(\[•∗*†‡]*[A-Z0-9À-ÞΑ-Ω])"""
 )
 _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 
 # Never an end, whatever follows.
 _ABBREVIATIONS = word_set(
+    "jan feb mar apr jun jul aug sept sep oct nov dec "
     "e.g i.e cf vs viz ca approx resp fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs app appx ch chap no nos "
     "vol pp p dr mr mrs ms prof st def thm lem prop cor alg ex dept univ assoc proc conf intl w.r.t a.k.a s.t i.i.d"
 )

@@ -48,7 +48,7 @@ def log_in(tab, name, password):
 def test_one_logs_in_asks_and_logs_out_and_the_next_finds_nothing(tab, url):
     tab.goto(url)
     log_in(tab, "ada", "wrong password")
-    tab.wait_for_selector("text=That is not right.")
+    tab.wait_for_selector("text=Log-in failed. Check what you typed.")
     log_in(tab, "Ada", PASSWORDS["ada"])
     tab.wait_for_selector("#paper-rows li")
     ask(tab, "What of zanzibar?")

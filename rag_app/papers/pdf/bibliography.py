@@ -9,9 +9,10 @@ from itertools import pairwise
 from rag_app.papers.pdf.lines import Line
 from rag_app.records import Page
 
-_NUMBERED = re.compile(r"\[\d{1,3}\]|\[[A-Z][\w+]{1,9}\]")
+_NUMBERED = re.compile(r"[\[［]\d{1,3}[\]］]|\[[A-Z][\w+]{1,9}\]")
 _POINTED = re.compile(r"\d{1,3}\.\s+[A-Z]")
 _AUTHOR = re.compile(r"(?:[A-ZÀ-Þ][\w’'-]+,? (?:[A-Z]\.|[A-Z][\w’'-]+)|[A-Z]\. ?[A-ZÀ-Þ]|[A-Z][A-Za-z]+\. )")
+_AUTHOR_YEAR = re.compile(r"[^\W\d_][\w’'-]+, (?:[A-ZÀ-Þ]\.[ -]?)+.{0,80}?\((?:19|20)\d\d[a-z]?\)")
 _ENTRY_END = re.compile(r"(?:\.|\d{4}[a-z]?|/|\d|\)|[a-z]{2,}/\S+)$")
 
 
@@ -76,7 +77,11 @@ def _mark_column(column: Sequence[Line]) -> None:
         for line in column:
             line.opens = line.box[0] - left <= 2
         return
+    opening = [line for line in column if _AUTHOR_YEAR.match(line.text)]
     for above, line in pairwise(column):
+        if len(opening) >= 2 and len(opening) >= 0.25 * len(column):  # "Adams, J. (2011)." says it by itself
+            line.opens = line in opening and _ENTRY_END.search(above.text.rstrip()) is not None
+            continue
         ended = _ENTRY_END.search(above.text.rstrip()) and _AUTHOR.match(line.text)
         spaced = line.box[1] - above.box[3] > 0.35 * line.height
         line.opens = bool(ended) and (spaced or above.box[2] < line.box[2] - line.size)

@@ -158,7 +158,7 @@ def _read_text(
     boxes, quarters = _word_boxes(textpage, characters)
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
-    text = with_raised_digits(textpage, text, words, characters)
+    text = with_raised_digits(textpage, text, words, characters, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, texts, characters, boxes, shown, layers_off)
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())

@@ -21,7 +21,13 @@ _KNOWN = re.compile(
     r"reproducibility(?: statement)?|author contributions|checklist|datasheet|model card)[.:]?$",
     re.IGNORECASE,
 )
-_REFERENCES = re.compile(r"(?:references|bibliography|literature cited|works cited)[.:]?$", re.IGNORECASE)
+_REFERENCES = re.compile(
+    r"(?:references(?: and notes| cited)?|bibliography|literature(?: cited)?|works cited|literaturverzeichnis|"
+    r"literatur|quellenverzeichnis|bibliographie|références(?: bibliographiques)?|referencias(?: bibliográficas)?|"
+    r"bibliografía|riferimenti(?: bibliografici)?|bibliografia|referências(?: bibliográficas)?|literatuur|referenties|"
+    r"список литературы|литература|参考文献|參考文獻|参考资料|参考書目|引用文献|참고\s?문헌)\s*[.:：]?$",
+    re.IGNORECASE,
+)
 _ABSTRACT = re.compile(r"abstract\s*[—–.:-]", re.IGNORECASE)
 _APPENDIX = re.compile(r"(?:appendix|appendices|supplement\w*)\b", re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(r"^(?:appendix\s+)?(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+)[.:]?\s+", re.IGNORECASE)
@@ -117,7 +123,9 @@ class _HeadingFinder:
             if level is not None:
                 return _make_heading(text, level, path), stop
         if not self._has_heading_style(line):
-            known = _KNOWN.match(line.text.strip()) and line.text[:1].isupper() and line.size >= 0.95 * self.body
+            plain = line.text.strip()
+            known = (_KNOWN.match(plain) or _REFERENCES.match(plain)) and not plain[:1].islower()
+            known = known and line.size >= 0.95 * self.body
             return (_make_heading(line.text.strip(), 1, path), index + 1) if known and line.gaps == 0 else None
         text = _join_lines(lines[index:end])
         match = _NUMBERED.match(text)
@@ -125,7 +133,7 @@ class _HeadingFinder:
             return None  # a line of a table of contents
         if match and _is_next_number(match["number"], path):
             return _make_heading(text, 0, path), end
-        if _KNOWN.match(text) or _APPENDIX.match(text):
+        if _KNOWN.match(text) or _REFERENCES.match(text) or _APPENDIX.match(text):
             return _make_heading(text, 1, path), end
         if match or not path or line.gaps or not self._is_standalone(lines, index, end):
             return None

@@ -15,7 +15,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from rag_app.text.characters import AS_RAISED
+from rag_app.text.characters import AS_RAISED, LETTERS_AS_RAISED
 
 SMALLER = 0.86  # of the size of the characters on the base line
 LEAST_RISE, MOST_RISE = 0.14, 0.8  # of that size
@@ -25,6 +25,7 @@ LONGEST = 40  # characters: a longer word is an address or data
 
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"[\d+\-−–,*†‡]+")
+_NAME_AND_LETTER = re.compile(r"[^\W\d_][^\W\d_]")
 _address, _integer = ctypes.c_void_p, ctypes.c_int
 
 
@@ -79,21 +80,45 @@ class _Characters:
         return _Set(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
 
 
-def with_raised_digits(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray) -> str:
+def with_raised_digits(
+    textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray, letters: bool = False
+) -> str:
     """The text with raised digits and their signs as Unicode has them; every offset stays.
 
-    `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each.
+    `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each. `letters`:
+    also a raised letter at a word's end, as after the names of authors.
     """
     page = _Characters(textpage)
     spans, ends = words.tolist(), characters.tolist()
     changed: list[str] | None = None
     for row, ((start, end), (first, last)) in enumerate(zip(spans, ends, strict=True)):
-        if end - start > LONGEST or last - first != end - start - 1 or not _DIGIT.search(text, start, end):
+        if end - start > LONGEST or last - first != end - start - 1:
+            continue
+        if letters and end - start >= 3 and _NAME_AND_LETTER.match(text, start, end):
+            for left, right in _raised_letters(page, text, start, first, last):
+                changed = changed or list(text)
+                changed[left:right] = text[left:right].translate(LETTERS_AS_RAISED)
+        if not _DIGIT.search(text, start, end):
             continue
         for left, right in _raised_runs(page, text, spans, ends, row):
             changed = changed or list(text)
             changed[left:right] = text[left:right].translate(AS_RAISED)
     return text if changed is None else "".join(changed)
+
+
+def _raised_letters(page: _Characters, text: str, start: int, first: int, last: int) -> list[tuple[int, int]]:
+    """Offsets of a raised letter after a word, before commas and marks that may follow it."""
+    heights = page.heights(first, last)
+    if min(heights) > 0.94 * max(heights):
+        return []
+    sets = [page.set_of(index) for index in range(first, last + 1)]
+    base = max(sets, key=lambda one: one.size)
+    found = [
+        (start + at, start + at + 1)
+        for at in (*range(2, len(sets)), *([0] if text[start + 1].isupper() else []))
+        if text[start + at].islower() and text[start + at].isascii() and _is_raised(sets[at], base)
+    ]
+    return found if len(found) <= 3 else []
 
 
 def _raised_runs(
@@ -132,7 +157,7 @@ def _is_mark(text: str, left: int, right: int, start: int, end: int, raised: lis
     if not _DIGIT.search(text, left, right) or text[right : right + 1] in ("/", "⁄"):
         return False
     before = left > start and raised[left - 1 - start]
-    after = right < end and raised[right - start] and text[right] not in ".;:)]’”"
+    after = right < end and raised[right - start] and text[right] not in ".;:)]’”∗*†‡§¶"
     return not before and not after
 
 

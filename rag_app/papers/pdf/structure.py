@@ -22,13 +22,16 @@ _CAPTION = re.compile(
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
 _AXIS = 6  # lines
 _MARGIN = 0.09  # of the page's height
+_DEEP = 0.16  # of the page's height: the outermost line may be a running head down to there
+_LICENCE = re.compile(
+    r"^(?:authorized licensed use limited to|downloaded (?:from|on|by|at)\b.*(?:https?:|\b(?:19|20)\d\d\b)|"
+    r"this content downloaded from|for personal use only|(?:copyright|©).{0,60}all rights reserved)",
+    re.IGNORECASE,
+)
 
 
-def mark_kinds(
-    pages: Sequence[RawPage], lines: Sequence[Sequence[Line]], body: float, outline: Sequence[OutlineEntry]
-) -> None:
+def mark_kinds(lines: Sequence[Sequence[Line]], body: float, outline: Sequence[OutlineEntry]) -> None:
     """Decide the kind and the section of every line, page by page. `body` is the body's type size in points."""
-    _mark_furniture(pages, lines)
     for on_page in lines:
         _mark_captions(on_page)
         _mark_tables(on_page)
@@ -36,28 +39,59 @@ def mark_kinds(
     mark_headings(lines, body, outline)
 
 
-def _mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) -> None:
-    """Running heads and feet, page numbers, the arXiv stamp, text that runs up the margin."""
+def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) -> None:
+    """Running heads and feet, page numbers, stamps and watermarks, text that runs up the margin.
+
+    What repeats is told by the same words, whatever number stands before or after them, near an edge of several pages
+    or in the same place of most. A title is often the running head of the pages that follow: large type on the first
+    page stays.
+    """
     seen: Counter[str] = Counter()  # on how many pages
     margins: list[tuple[Line, str]] = []
     for page, on_page in zip(pages, lines, strict=True):
         here: set[str] = set()
+        ends = _outermost(on_page, page.height)
+        usual = sorted(line.size for line in on_page)[len(on_page) // 2] if on_page else 0.0
         for line in on_page:
             if _STAMP.match(line.text) or (not line.upright and line.box[2] < 0.1 * page.width):
                 line.kind = "furniture"
                 continue
-            top, bottom = line.box[1] < _MARGIN * page.height, line.box[3] > (1 - _MARGIN) * page.height
-            if top or bottom:
-                key = ("top " if top else "foot ") + re.sub(r"^\d+\s|\s\d+$", "", line.text.lower().strip())
-                margins.append((line, key))
-                here.add(key)
-            if (top or bottom) and _PAGE_NUMBER.match(line.text.strip()):
+            key = _repeating_key(line, page, ends)
+            if key.startswith(("top", "foot")) and _PAGE_NUMBER.match(line.text.strip()):
                 line.kind = "furniture"
+            headline = page.number == 1 and line.size > 1.15 * usual and not key.startswith("at ")
+            if line.words <= 40 and re.search(r"[^\W\d_]{2}", line.text) and not _CAPTION.match(line.text):
+                here.add(key)
+                if not headline:
+                    margins.append((line, key))
         seen.update(here)
-    often = max(2 if len(pages) < 6 else 3, len(pages) // 4)
+    often = 2 if len(pages) < 6 else 3
     for line, key in margins:
-        if seen[key] >= often and line.words <= 25:
+        repeated = seen[key] >= often and (not key.startswith("at ") or seen[key] >= 0.5 * len(pages))
+        if repeated or _LICENCE.search(line.text):
             line.kind = "furniture"
+
+
+def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:
+    """Where a line stands, and its words without a number at either end."""
+    words = re.sub(r"^\W*(?:\d+|[ivxlc]+)\W+|\W+(?:\d+|[ivxlc]+)\W*$", "", line.text.lower().strip())
+    if line.box[1] < _MARGIN * page.height or line is ends[0]:
+        return f"top {words}"
+    if line.box[3] > (1 - _MARGIN) * page.height or line is ends[1]:
+        return f"foot {words}"
+    return f"at {round(line.box[0] / 8)} {round(line.box[1] / 4)} {words}"
+
+
+def _outermost(lines: Sequence[Line], height: float) -> tuple[Line | None, Line | None]:
+    """The first and the last line of a page where they stand within an eighth of its height from the edge."""
+    upright = [line for line in lines if line.upright]
+    if not upright:
+        return None, None
+    first, last = min(upright, key=lambda line: line.box[1]), max(upright, key=lambda line: line.box[3])
+    return (
+        first if first.box[1] < _DEEP * height else None,
+        last if last.box[3] > (1 - _DEEP) * height else None,
+    )
 
 
 def _mark_captions(lines: Sequence[Line]) -> None:

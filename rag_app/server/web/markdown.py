@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
 from rag_app.server.i18n import translate
-from rag_app.server.web.formulas import LONGEST_FORMULA, is_clean_formula
 from rag_app.text.characters import without_invisible
+from rag_app.text.formulas import LONGEST_FORMULA, is_clean_formula
 
 Cite = Callable[[int], str]
 """A citation's number -> the HTML that stands for its mark."""

@@ -53,6 +53,10 @@ def test_the_index_from_missing_to_stale_to_damaged(settings: Settings, capsys: 
     assert main(["build"]) == 1
     assert ("papers", "wrong") in states(checks.check_index(settings))
     manifest = settings.index_folder / "generations" / generations.current_name(settings.index_folder) / "manifest.json"
+    vectors = manifest.with_name("vectors.npy")
+    vectors.rename(vectors.with_name("kept.npy"))
+    assert states(checks.check_index(settings)) == [("index", "wrong")], "a missing file of vectors"
+    vectors.with_name("kept.npy").rename(vectors)
     content = manifest.read_text(encoding="utf-8")
     manifest.write_text(content[: len(content) // 2], encoding="utf-8")
     [damaged] = checks.check_index(settings)

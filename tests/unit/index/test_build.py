@@ -642,3 +642,16 @@ def test_hidden_text_is_told_and_searched_only_on_demand(tmp_path: Path) -> None
 def searched(settings: Settings) -> str:
     hits = Assistant(settings, embedder=WordEmbedder()).search("zeppelin method otters knots")
     return " ".join(hit.passage.text for hit in hits)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps no time of change")
+def test_an_edit_that_keeps_size_and_time_is_seen(library: Path) -> None:
+    """As some editors, copies and version control leave a file."""
+    path = library / "corpus" / "otter.md"
+    before = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"otter", b"tiger"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert Assistant(settings_for(library), embedder=WordEmbedder()).is_stale()
+    report = run(library)
+    assert report.changed and report.read == 1

@@ -48,14 +48,16 @@ def write_manifest(folder: Path, text: str = LONGRAG) -> None:
 
 def test_every_pdf_markdown_and_text_file_is_a_paper(tmp_path: Path) -> None:
     put(tmp_path, "b.pdf", "A.PDF", "sub/deep/c.md", "d.markdown", "e.txt", "f.text")
-    put(tmp_path, "no.docx", "none", "README.md", "sub/readme.txt", ".hidden.pdf", ".git/x.pdf", "papers.toml.bak")
+    put(tmp_path, "no.doc", "none", "README.md", "sub/readme.txt", ".hidden.pdf", ".git/x.pdf", "papers.toml.bak")
     listing = list_papers(tmp_path)
     assert [(paper.paper, paper.kind) for paper in listing.papers] == [
         ("A.PDF", "pdf"), ("b.pdf", "pdf"), ("d.markdown", "markdown"), ("e.txt", "text"), ("f.text", "text"),
         ("c.md", "markdown"),
     ]  # fmt: skip
     assert all(paper.path.is_absolute() and paper.path.is_file() for paper in listing.papers)
-    assert listing.problems == ()
+    assert listing.problems == (
+        "2 files of other kinds not read: no.doc, none. Save each as PDF, with its file ending.",
+    )
 
 
 def test_an_empty_folder_has_no_papers(tmp_path: Path) -> None:
@@ -103,10 +105,10 @@ def link(at: Path, to: Path) -> None:
 
 def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
-    put(tmp_path, "corpus/in.pdf", "outside/secret.pdf", "outside/secret.docx")
+    put(tmp_path, "corpus/in.pdf", "outside/secret.pdf", "outside/secret.doc")
     link(corpus / "file.pdf", tmp_path / "outside" / "secret.pdf")
     link(corpus / "folder", tmp_path / "outside")
-    link(corpus / "other.docx", tmp_path / "outside" / "secret.docx")
+    link(corpus / "other.doc", tmp_path / "outside" / "secret.doc")
     link(corpus / "broken.pdf", tmp_path / "nowhere.pdf")
     link(corpus / "self.pdf", corpus / "self.pdf")
     listing = list_papers(corpus)
@@ -175,7 +177,7 @@ def test_a_missing_corpus_and_one_that_is_a_file_are_errors(tmp_path: Path) -> N
 
 
 NAME = st.sampled_from(["a", "A", "b", "notes", "README", "2406.15319", "2406.15319v2", "2004.04906", "é", "x.y"])
-SUFFIX = st.sampled_from([".pdf", ".PDF", ".md", ".txt", ".docx", ""])
+SUFFIX = st.sampled_from([".pdf", ".PDF", ".md", ".txt", ".doc", ""])
 FOLDER = st.sampled_from(["", "notes/", "sub/", "Sub/", "sub/sub/", ".hidden/"])
 TREE = st.sets(st.builds(lambda folder, name, suffix: folder + name + suffix, FOLDER, NAME, SUFFIX), max_size=12)
 

@@ -95,3 +95,87 @@ def test_an_invisible_copy_is_left_out(shared: Path) -> None:
     reading = fault(shared, "duplayer")
     assert whole_text(reading).count("lose calibration") == 1
     assert reading.hidden == ()
+
+
+def test_line_numbers_in_the_margin_are_no_text(shared: Path) -> None:
+    reading = fault(shared, "linenumbers_inline")
+    assert reading.title == "Recalibrating Soil Moisture Probes on Small Farms"
+    assert "farms rarely recalibrate them. We studied" in " ".join(whole_text(reading).split())
+    assert len(reading.bibliography) == 3
+
+
+def test_fonts_without_letters_are_a_warning_with_the_page(shared: Path) -> None:
+    (warning,) = fault(shared, "real_TAMReview_p2").warnings
+    assert "the fonts on page 1 do not say which letters they print" in warning and "ocrmypdf" in warning
+
+
+def test_a_text_in_one_type_is_read_and_has_no_title_of_a_paragraph(shared: Path) -> None:
+    reading = fault(shared, "uniform_type")
+    assert len(reading.title) < 100
+    body = [
+        page.text[block.start : block.end] for page in reading.pages for block in page.blocks if block.kind == "body"
+    ]
+    assert body[0].startswith("Soil moisture sensors lose calibration")
+
+
+def test_a_portfolio_names_its_attachments(shared: Path) -> None:
+    assert "is a portfolio; its attachments are paper.pdf, supp.pdf" in fault(shared, "portfolio").problem
+
+
+def test_encrypted_with_aes_and_no_password_is_read_with_its_metadata(shared: Path) -> None:
+    reading = fault(shared, "enc_empty_R6")
+    assert reading.warnings == () and reading.state == "full text"
+
+
+@pytest.mark.parametrize("name", ["draft_first", "article_type_larger", "fpsyg.2012.00123", "authors_superscript"])
+def test_title_authors_and_ids_are_those_of_the_page(shared: Path, name: str) -> None:
+    reading = fault(shared, name)
+    assert reading.title == "Recalibrating Soil Moisture Probes on Small Farms"
+    assert (reading.arxiv_id, reading.year) == ("", 0)  # nothing on the page tells them
+    wanted = (
+        ("Patrick N. Lane", "Alice Best", "Klaus Hickel", "Lu Zhang")
+        if name == "authors_superscript"
+        else ("Maria Keller", "Tomas Lindqvist", "Aiko Hayashi")
+    )
+    assert reading.authors == wanted
+
+
+def test_the_printed_year_counts_and_not_the_files_date(shared: Path) -> None:
+    assert fault(shared, "deep_header").year == 2021
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("deep_header", "Journal of Farm Sensing"),
+        ("thesis300", "CHAPTER"),
+        ("downloaded_stamp", "Downloaded"),
+        ("draft_first", "DRAFT"),
+    ],
+)
+def test_running_heads_and_stamps_are_furniture_on_every_page(shared: Path, name: str, head: str) -> None:
+    pages = fault(shared, name).pages
+    kinds = [block.kind for page in pages for block in page.blocks if head in page.text[block.start : block.end]]
+    assert len(kinds) >= len(pages) and set(kinds) == {"furniture"}
+    if name == "thesis300":  # sentences that differ in a number only are no running heads
+        body = "\n".join(
+            page.text[block.start : block.end] for page in pages for block in page.blocks if block.kind == "body"
+        )
+        assert body.count("of this thesis we note that probe") == len(pages)
+
+
+def test_a_word_that_the_pages_end_cuts_begins_no_quote(shared: Path) -> None:
+    page = fault(shared, "hyphen_pages").pages[1]
+    kinds = {page.text[block.start : block.end][:3]: block.kind for block in page.blocks}
+    assert kinds["ule"] == "furniture" and kinds["The"] == "body"
+
+
+def test_references_are_found_one_by_one_and_by_other_headings(shared: Path) -> None:
+    assert [entry[:9] for entry in fault(shared, "supp_after_refs").bibliography] == [
+        "Adams, J.",
+        "Brown, K.",
+        "Dunn, P. ",
+    ]
+    chinese = fault(shared, "chinese")
+    assert [entry[:6] for entry in chinese.bibliography] == ["[1] 陈刚", "[2] 刘洋"]
+    assert "我们在两个季节研究了四十个农场，并且每周用烘干称重法" in chinese.pages[0].text

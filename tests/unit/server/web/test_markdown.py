@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.server.web.formulas import is_clean_formula
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
 from rag_app.text.characters import without_invisible
+from rag_app.text.formulas import is_clean_formula
 
 TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
 BLOCKS = {"p", "br", "ul", "ol", "li", "pre", "div", "blockquote", "hr", "h1", "h2", "h3", "h4", "h5", "h6"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag_app.server.web.formulas import COMMANDS, MOST_NEGATIVE_SPACES, is_clean_formula
 from rag_app.server.web.markdown import markdown_html
+from rag_app.text.formulas import COMMANDS, MOST_NEGATIVE_SPACES, is_clean_formula
 
 MATHEMATICS = [
     r"\mathrm{Attention}(Q,K,V) = \mathrm{softmax}\left(\frac{QK^T}{\sqrt{d_k}}\right)V",
