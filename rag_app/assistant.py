@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 
 from rag_app.answering.found import AnswerContext, RetrievedEvidence, papers_in
@@ -14,6 +15,7 @@ from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.routes import answer_question, needs_search
 from rag_app.answering.steps import clean_question, elapsed_milliseconds, find_evidence
+from rag_app.answering.suggestions import candidate_questions
 from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
 from rag_app.citations.references import describe_sources, resolve_references
@@ -48,6 +50,7 @@ class _Request:
     stop: threading.Event
     aspects: str | None = None  # answer by a table with these columns, whatever it asks
     history: Sequence[Answer] = ()
+    quoting: bool = False  # without a model, also where one is set
     whole: bool = False  # papers go to the model whole, where they fit
 
 
@@ -247,6 +250,22 @@ class Assistant:
         assert isinstance(answer, Answer)
         return answer
 
+    def suggest_questions(self, most: int = 3, tried: int = 12) -> list[str]:
+        """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
+
+        `tried`: candidates that are looked at. No model is asked. Raises IndexMissing.
+        """
+        with self._index.use_current() as generation:
+            candidates = list(islice(candidate_questions(generation.manifest.papers), tried))
+        found: list[str] = []
+        for question in candidates:
+            if len(found) == most:
+                break
+            *_, answer = self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True))
+            if isinstance(answer, Answer) and answer.status == "answered" and answer.citations:
+                found.append(question)
+        return found
+
     def compare(
         self,
         question: str,
@@ -297,7 +316,9 @@ class Assistant:
         """
         whole = self.settings.whole_papers if whole_papers is None else whole_papers
         scope = Scope(tuple(papers), years, section)
-        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), None, history, whole))
+        yield from self._stream_safely(
+            _Request(question, id, scope, stop or threading.Event(), None, history, whole=whole)
+        )
 
     def estimate_whole_papers(
         self, question: str, *, papers: Sequence[str] = (), years: tuple[int, int] | None = None
@@ -323,7 +344,7 @@ class Assistant:
 
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
-        reader = QuotingReader() if request.aspects is not None else self.reader
+        reader = QuotingReader() if request.quoting or request.aspects is not None else self.reader
         with ExitStack() as stack:
             told = self._understand_question(request.typed, request.history, reader, request.stop, stack)
             if told.asked:

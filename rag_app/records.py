@@ -227,12 +227,16 @@ class SearchSummary:
 BETWEEN = " · "  # the statements of a cell
 
 
+CellState = Literal["found", "nothing found", "not searched", "stopped"]
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What one paper says about one aspect: words from its page, or NOT_REPORTED with no citation."""
+    """What one paper says about one aspect: words from its page, or what its state says, with no citation."""
 
     text: str  # of several statements, with BETWEEN them
     citations: tuple[int, ...] = ()  # numbers of the answer's citations
+    state: CellState = "found"
 
 
 @dataclass(frozen=True)
@@ -273,6 +277,10 @@ class Step:
     citations: tuple[int, ...] = ()
 
 
+LIBRARY = "library"
+"""The reader of an answer that the library's own records give."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """The checked answer, the same for the browser, the command line and Python."""
@@ -281,7 +289,7 @@ class Answer:
     question: str
     status: Literal["answered", "not_in_papers", "error"]
     answer: str  # Markdown text with [n] marks that name citations
-    reader: str  # "quoting" or the model's name
+    reader: str  # "quoting", "library" or the model's name
     citations: tuple[Citation, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer whose verdict is not "supported"
     searched: SearchSummary = SearchSummary(0, 0, 0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from rag_app.retrieval.context import gather
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.question import AnalysedQuestion
 from rag_app.settings import Settings
+from rag_app.text.terms import squash
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,33 @@ def find_best_rows(context: AnswerContext, topic: SurveyTopic) -> Callable[[Inde
 
 
 def rows_with_name(generation: Generation, name: str) -> np.ndarray:
-    rows: np.ndarray | None = None
-    for term in extract_terms(name):
-        holding = generation.words.rows_with(term)
-        rows = holding if rows is None else np.intersect1d(rows, holding)
-    return rows if rows is not None else np.zeros(0, dtype=np.int64)
+    """The rows that may hold the name in one of its spellings: HotpotQA, Hotpot-QA, hotpot QA."""
+    whole = squash(name)
+    spellings = [extract_terms(name), extract_terms(whole)]
+    vocabulary = generation.words.vocabulary
+    for at in range(2, len(whole) - 1):
+        parts = [extract_terms(whole[:at]), extract_terms(whole[at:])]
+        if all(len(part) == 1 and part[0] in vocabulary for part in parts):
+            spellings.append([part[0] for part in parts])
+    found = [np.zeros(0, dtype=np.int64)]
+    for spelling in spellings:
+        holding = [generation.words.rows_with(term) for term in spelling]
+        if holding:
+            found.append(reduce(np.intersect1d, holding))
+    return np.unique(np.concatenate(found)).astype(np.int64)
+
+
+@lru_cache(maxsize=512)
+def name_pattern(name: str) -> re.Pattern[str]:
+    """Matches the name in any spelling: case, blanks and hyphens between its letters do not count.
+
+    Of a short one in capitals ("ARES") case counts, since it may be a word or a part of one.
+    """
+    whole = squash(name)
+    short = len(whole) <= 5 and name.isupper()
+    letters = [re.escape(letter) for letter in (whole.upper() if short else whole)]
+    spelled = "".join(letters) if short else r"[\s_-]{0,2}".join(letters)
+    return re.compile(rf"(?<![^\W_]){spelled}(?:['’]?s)?(?![^\W_])", 0 if short else re.IGNORECASE)
 
 
 def count_papers(count: int) -> str:

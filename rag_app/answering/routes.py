@@ -6,7 +6,7 @@ that finds on the way that it cannot, returns None, and the next one is tried.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,12 +14,20 @@ from rag_app.answering.across.disagreement import answer_disagreement, asks_for_
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
 from rag_app.answering.found import AnswerContext
+from rag_app.answering.library import library_answer, parse_library_question, parse_small_talk
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.steps import answer_as_table, answer_from_evidence, balance_evidence, is_answered, quoting_reader
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS
+from rag_app.answering.steps import (
+    answer_as_table,
+    answer_from_evidence,
+    balance_evidence,
+    quoting_reader,
+    refuse_answer,
+)
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
-from rag_app.records import Answer, Event, Progress
+from rag_app.records import LIBRARY, Answer, Event, Piece, Progress
 
-Telling = Generator[Event, None, Answer | None]
+RouteEvents = Generator[Event, None, Answer | None]
 """What happens, and the answer's pieces; returns the checked answer without id and times, None where there is none."""
 
 
@@ -32,8 +40,38 @@ class Route(Protocol):
     def matches(self, context: AnswerContext) -> bool:
         """Whether the question is one for this route, by its words, the reader and the library."""
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         """Answer it."""
+
+
+class SmallTalk:
+    """A greeting, a thank-you, "what can you do": a word, and no search."""
+
+    searches = False
+
+    def matches(self, context: AnswerContext) -> bool:
+        return not context.question.demanded and bool(parse_small_talk(context.question.typed))
+
+    def answer(self, context: AnswerContext) -> RouteEvents:
+        text = parse_small_talk(context.question.typed)
+        yield Piece(text)
+        return library_answer(context, text)
+
+
+class LibraryRecords:
+    """How many papers, the oldest, by whom, page 3 of one: from the records and the page itself."""
+
+    searches = False
+
+    def matches(self, context: AnswerContext) -> bool:
+        return not context.question.demanded and parse_library_question(context) is not None
+
+    def answer(self, context: AnswerContext) -> RouteEvents:
+        asked = parse_library_question(context)
+        assert asked is not None
+        answer = asked.answer(context)
+        yield Piece(answer.answer)
+        return answer
 
 
 class WholePapers:
@@ -44,7 +82,7 @@ class WholePapers:
     def matches(self, context: AnswerContext) -> bool:
         return context.whole and context.model is not None
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         assert context.model is not None
         return (
             yield from answer_from_whole_papers(
@@ -61,7 +99,7 @@ class Disagreement:
     def matches(self, context: AnswerContext) -> bool:
         return _is_free(context) and asks_for_disagreement(context.question.search)
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         yield Progress("reading", "looking for claims that contradict each other")
         return _add_quoting_note(context, answer_disagreement(context))
 
@@ -74,7 +112,7 @@ class MultiHop:
     def matches(self, context: AnswerContext) -> bool:
         return _is_free(context) and not _writes(context) and find_chain(context) is not None
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         chain = find_chain(context)
         assert chain is not None
         answer = yield from answer_chain(context, chain)
@@ -94,7 +132,7 @@ class Survey:
             not _writes(context) or asks_for_list(question.search)
         )
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         topic = parse_survey_topic(context.question.search)
         assert topic is not None
         yield Progress("reading", "searching every paper")
@@ -107,12 +145,24 @@ class ComparisonTable:
     searches = True
 
     def matches(self, context: AnswerContext) -> bool:
-        if context.question.comparison is None:
-            return False
-        return context.question.demanded or is_answered(context.found, quoting_reader(context.found, context.meaning))
+        return context.question.comparison is not None
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
+
+
+class AbsentPaper:
+    """A question about a paper that is described, and that this library does not have."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        plan = context.question.plan
+        return context.quotes and not plan.named and any(not one.papers for one in plan.described)
+
+    def answer(self, context: AnswerContext) -> RouteEvents:
+        yield Piece(NOT_IN_PAPERS)
+        return refuse_answer(context.found)
 
 
 class Reading:
@@ -123,14 +173,24 @@ class Reading:
     def matches(self, context: AnswerContext) -> bool:
         return True
 
-    def answer(self, context: AnswerContext) -> Telling:
+    def answer(self, context: AnswerContext) -> RouteEvents:
         found, meaning = context.found, context.meaning
         asked = found if context.model is None else balance_evidence(found)
         reader = quoting_reader(found, meaning) if context.quotes else context.reader
         return (yield from answer_from_evidence(asked, reader, context.stop, meaning))
 
 
-ROUTES: tuple[Route, ...] = (WholePapers(), Disagreement(), MultiHop(), Survey(), ComparisonTable(), Reading())
+ROUTES: tuple[Route, ...] = (
+    SmallTalk(),
+    LibraryRecords(),
+    WholePapers(),
+    Disagreement(),
+    MultiHop(),
+    Survey(),
+    ComparisonTable(),
+    AbsentPaper(),
+    Reading(),
+)
 
 
 def needs_search(context: AnswerContext, routes: Sequence[Route] = ROUTES) -> bool:
@@ -144,9 +204,25 @@ def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) ->
         if route.matches(context):
             answer = yield from route.answer(context)
             if answer is not None:
-                unread = context.whole and context.model is None
-                return replace(answer, notes=(*answer.notes, NEEDS_MODEL)) if unread else answer
+                told = [] if answer.reader == LIBRARY else [*explain_references(context)]
+                if context.whole and context.model is None:
+                    told.append(NEEDS_MODEL)
+                return replace(answer, notes=(*answer.notes, *told)) if told else answer
     raise AssertionError("the last route answers every question")
+
+
+def explain_references(context: AnswerContext) -> Iterator[str]:
+    """A sentence for each corrected word, and each paper that was described: which one was taken, or that none is."""
+    for typed, searched in context.question.corrections:
+        yield f"“{typed}” is in no paper: searched for “{searched}”. Put it in quotes to search for it as typed."
+    titles = {paper: entry.title or paper for paper, entry in context.generation.by_paper.items()}
+    for one in context.question.plan.described:
+        near = " or ".join(f"“{titles[paper]}”" for paper in one.near)
+        taken = " and ".join(f"“{titles[paper]}”" for paper in one.papers)
+        if not one.papers:
+            yield f"“{one.text}” is not in this library; the nearest is {near}."
+        elif any(paper in context.question.plan.named for paper in one.papers):
+            yield f"“{one.text}” was taken for {taken}{f'; near to it is {near}' if near else ''}."
 
 
 def _is_free(context: AnswerContext) -> bool:

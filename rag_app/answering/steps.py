@@ -29,6 +29,7 @@ from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.question import AnalysedQuestion
 
 LONGEST_QUESTION = 8_000  # characters
+NOTHING_COMPARED = "Nothing was found in these papers for any cell of the table."
 CELL_HITS, CELL_BUDGET = 16, 5_000  # passages and tokens that are read for one cell of a comparison
 HITS_READ = 40  # at most; the reader's budget decides how many of them are really read
 
@@ -108,7 +109,7 @@ def answer_from_evidence(
     yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
-        return (yield from _refuse_answer(found))
+        return (yield from _refuse_unasked(found))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
         shown, spent = yield from _weigh_evidence(found, reader, stop)
@@ -135,11 +136,16 @@ def answer_from_evidence(
     return _complete_answer(found, answer, chance)
 
 
-def _refuse_answer(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
+def _refuse_unasked(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
     """What is said in place of a model that is not believed where the passages do not look as if they answered."""
     yield Piece(NOT_IN_PAPERS)
+    return refuse_answer(found, NOT_ASKED)
+
+
+def refuse_answer(found: RetrievedEvidence, *notes: str) -> Answer:
+    """The refusal, with the nearest passages."""
     near = find_nearest_citations(found.question, found.wide, found.page_of)
-    answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=(NOT_ASKED,), nearest=near)
+    answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=notes, nearest=near)
     return _complete_answer(found, answer)
 
 
@@ -189,7 +195,7 @@ def answer_as_table(
     reader: Reader | None = None,
     memory: CellMemory | None = None,
 ) -> Generator[Event, None, Answer]:
-    """The comparison as a table; "not_in_papers" when no cell could be filled. Yields what happens, and no pieces.
+    """The comparison as a table, also where no cell could be filled. Yields what happens, and no pieces.
 
     A model that is able to fills in what it can of a table of quotes. Without id and times, as answer_from.
     """
@@ -202,14 +208,13 @@ def answer_as_table(
         found.question, extract_terms, IndexTermStatistics(found.generation), meaning, found.page_of, memory, index
     )
     cells = Tabulation(comparison, found.page_of)
-    table, text = cells.fill({} if stop.is_set() else found.cells, rank, stop)
+    table, text = cells.fill(found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
     answer = replace(answer, plan=comparison.plan(len(comparison.papers)))
     if stop.is_set():
         answer = replace(answer, notes=(STOPPED,))
     elif not cells.citations:
-        near = find_nearest_citations(found.question, found.evidence, found.page_of)
-        answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, nearest=near)
+        answer = replace(answer, notes=(NOTHING_COMPARED,))
     if isinstance(reader, ModelReader) and answer.status == "answered" and not stop.is_set():
         answer = yield from _fill_table(found, answer, reader, stop)
     return _complete_answer(found, answer)

@@ -222,8 +222,11 @@ def _says_little(words: str) -> bool:
     return sum(word.isalpha() and word.islower() for word in words.split()) < FEWEST_WORDS
 
 
+NEAR_PASSAGES = 2  # shown with a refusal
+
+
 def find_nearest_citations(
-    question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = 3
+    question: str, evidence: Sequence[Evidence], page_of: PageOf, top: int = NEAR_PASSAGES
 ) -> tuple[Citation, ...]:
     """The words that come closest to a question that nothing answers: of the best pieces the `top` sentences.
 

@@ -39,6 +39,7 @@ COMMANDS = {  # the module and the function of each
     "redteam": ("rag_app.cli.redteam", "run"),
     "serve": ("rag_app.cli.serve", "run_serve"),
     "mcp": ("rag_app.cli.mcp", "run"),
+    "notes": ("rag_app.cli.notes", "run"),
     "zotero": ("rag_app.cli.zotero", "run"),
     "user": ("rag_app.cli.serve", "run_user"),
     "token": ("rag_app.cli.serve", "run_token"),
@@ -156,6 +157,10 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_redteam_command(_command(commands, "redteam", "attack the configured reader with hostile papers"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
+    notes = _command(commands, "notes", "write a Markdown note for each paper, for Obsidian")
+    notes.add_argument("folder", metavar="FOLDER", help="of your vault; what you write below the marker stays")
+    notes.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
+    notes.add_argument("--user", default="", metavar="NAME", help="whose conversations, where users log in")
     zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
     zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
     zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")

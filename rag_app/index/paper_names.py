@@ -11,7 +11,7 @@ where they come up ("BEIR (Thakur et al., 2021)").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -51,7 +51,7 @@ SPREAD = 5  # papers, or a tenth of all: a name that more papers use often, and 
 MOST_OF_TITLE = 0.6  # of its words
 PLAIN_USES = 3  # in lower case: a name written so as often is an ordinary word in capitals
 LONGEST_WORD = 80  # characters that are looked at before a name
-LONGEST_NAME = 8  # words of a question that are tried as one name
+LONGEST_NAME = 40  # words of a question that are tried as one name: a whole title
 
 _NAME = re.compile(r"(?<![\w-])(?=[\w-]*[A-Z])[A-Za-z]\w+(?:-\w+)*")
 _BETWEEN_WORDS = re.compile(r"[-–—:]")  # "Demonstrate–Search–Predict" is three words
@@ -301,10 +301,13 @@ class Mention:
     end: int
 
 
-def find_mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Mention]:
+def find_mentions(
+    question: str, names: Mapping[str, Iterable[str]], is_written_small: Callable[[str], bool] = lambda word: False
+) -> list[Mention]:
     """Papers that a question names, in order. `names` maps folded names to papers.
 
-    A name must hold a capital letter or a digit in the question, or be several words long; the longest match wins.
+    A name must hold a capital letter or a digit in the question, or be several words long, or `is_written_small` tells
+    that the word is no ordinary one ("lora"); the longest match wins.
     """
     words = [(match.start(), match.end()) for match in re.finditer(r"[\w.]+(?:[-/][\w.]+)*", question)]
     found: list[Mention] = []
@@ -314,7 +317,12 @@ def find_mentions(question: str, names: Mapping[str, Iterable[str]]) -> list[Men
             start, end = words[at][0], words[at + length - 1][1]
             text = question[start:end].rstrip(".")
             papers = names.get(fold_name(text)) or names.get(fold_name(text.removesuffix("s")))
-            if papers and (length > 1 or "-" in text or any(letter.isupper() or letter.isdigit() for letter in text)):
+            if papers and (
+                length > 1
+                or any(mark in text for mark in "-._")
+                or any(letter.isupper() or letter.isdigit() for letter in text)
+                or is_written_small(text)
+            ):
                 found += [Mention(paper, start, end) for paper in papers]
                 at += length - 1
                 break

@@ -94,7 +94,9 @@ def table_json(table: Table) -> Json:
             {
                 "paper": row.paper,
                 "name": row.name,
-                "cells": [{"text": cell.text, "citations": list(cell.citations)} for cell in row.cells],
+                "cells": [
+                    {"text": cell.text, "citations": list(cell.citations), "state": cell.state} for cell in row.cells
+                ],
             }
             for row in table.rows
         ],
@@ -140,12 +142,15 @@ def _parse_plan(value: Json | None) -> AnswerPlan | None:
     return AnswerPlan(value["kind"], searched=int(value["searched"]), **lists)
 
 
+def _cell(value: Json) -> Cell:
+    """A cell; one that was kept before cells had a state has it by its citations."""
+    citations = tuple(value["citations"])
+    return Cell(value["text"], citations, value.get("state", "found" if citations else "nothing found"))
+
+
 def parse_table(value: Json) -> Table:
     """The comparison behind what `table_json` gave."""
-    rows = tuple(
-        Row(row["paper"], row["name"], tuple(Cell(cell["text"], tuple(cell["citations"])) for cell in row["cells"]))
-        for row in value["rows"]
-    )
+    rows = tuple(Row(row["paper"], row["name"], tuple(map(_cell, row["cells"]))) for row in value["rows"])
     return Table(tuple(value["aspects"]), rows)
 
 

@@ -11,7 +11,7 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import title_head
 from rag_app.records import AnswerPlan
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.plan import Aspect, SearchPlan, extract_aspects, parse_aspects, select_compared_papers
+from rag_app.retrieval.plan import Aspect, SearchPlan, extract_aspects, parse_aspects
 
 MOST_PAPERS = 12  # rows
 
@@ -39,9 +39,7 @@ def recognise_comparison(
 
     Papers are those that it names; "how do these papers differ" means the papers that it is limited to.
     """
-    papers = (
-        select_compared_papers(question, plan.mentions, plan.papers, plan.named) if plan.kind == "comparison" else []
-    )
+    papers = list(plan.papers) if plan.kind == "comparison" else []
     if not plan.named and 2 <= len(scope.papers) <= MOST_PAPERS and _THESE.search(question):
         papers = list(scope.papers)
     return _build(question, plan, by_paper, papers, "") if 2 <= len(papers) <= MOST_PAPERS else None

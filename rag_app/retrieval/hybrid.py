@@ -6,7 +6,8 @@ Every figure below was chosen on questions that are asked of real papers: docs/e
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from rag_app.index.vector_search import dot, top_indices
 from rag_app.models.reranker import Reranker
 from rag_app.models.vector_cache import EmbedQuestion, EmbedQuestions, QuestionVectors
 from rag_app.records import Hit
+from rag_app.retrieval.descriptions import DescriptionMatcher
 from rag_app.retrieval.plan import SearchPlan, index_names, plan_search
 
 CANDIDATES = 300  # taken from each list before fusion
@@ -32,6 +34,11 @@ ASPECT_RANK = 10  # the constant of reciprocal rank fusion (Cormack et al., 2009
 COMPARED_PAGES = 24  # of each paper of a comparison, before the plain ranking goes on
 SURVEY_MEANING_WEIGHT = 0.3  # "which papers use X?" is about the name X
 SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
+
+SPELLINGS_LOOKED_AT = 40  # passages with a word, to see whether it is written as a name
+MOST_PASSAGES = 0.5  # of all: a word in more of them is no name
+SPELLED_AT_LEAST = 3  # times, of a name whose only capital is its first letter
+OWNED = 0.1  # of the passages with a name are its paper's: else the name speaks of a field
 
 RERANKED = 30  # hits that a reranker looks at again, where the settings name one
 RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
@@ -76,11 +83,60 @@ class Retriever:
             else None
         )
         self._names = index_names(generation.manifest.papers)
+        self._descriptions = DescriptionMatcher(generation, self._embed)
+        self._small: dict[str, str] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """Everything that papers are called, folded."""
+        return self._names.all.keys() | self._names.heads.keys()
 
     def plan(self, question: str, scope: Scope = EVERYTHING) -> SearchPlan:
         """How the question will be searched."""
-        papers = self.generation.by_paper
-        return plan_search(question, self._names, papers if scope == EVERYTHING else self._papers_in(scope))
+        papers = self.generation.by_paper if scope == EVERYTHING else self._papers_in(scope)
+        return plan_search(
+            question, self._names, papers, self._descriptions.find, self.is_written_small, self.is_owned_name
+        )
+
+    def is_written_small(self, word: str) -> bool:
+        """Whether a word in lower case is a name all the same: where the papers write it, they mostly use capitals."""
+        return bool(self.spelling_of(word))
+
+    def spelling_of(self, word: str) -> str:
+        """How the papers write a name that is typed in lower case ("lora" -> "LoRA"); empty for an ordinary word."""
+        if word not in self._small:
+            self._small[word] = self._spelling_in_papers(word) if len(word) > 2 else ""
+        return self._small[word]
+
+    def _spelling_in_papers(self, word: str) -> str:
+        rows: np.ndarray | None = None
+        for term in extract_terms(word):
+            holding = self.generation.words.rows_with(term)
+            rows = holding if rows is None else np.intersect1d(rows, holding)
+        if rows is None or not 0 < len(rows) <= MOST_PASSAGES * self.generation.manifest.passages:
+            return ""
+        step = max(1, len(rows) // SPELLINGS_LOOKED_AT)
+        text = " ".join(passage.text for passage in self.generation.passages(rows[::step].tolist()))
+        spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
+        pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w|-[a-z])", re.IGNORECASE)
+        found = Counter(match[0] for match in pattern.finditer(text))
+        inner = sum(count for one, count in found.items() if any(letter.isupper() for letter in one[1:]))
+        first = sum(count for one, count in found.items() if one[:1].isupper())
+        # A word that often stands within a sentence in lower case is an ordinary one.
+        small = sum(count for one, count in found.items() if one == one.lower())
+        if small * 4 > found.total() or not (inner or first >= SPELLED_AT_LEAST):
+            return ""
+        return max(found, key=lambda one: (found[one], one))
+
+    def is_owned_name(self, paper: str, name: str) -> bool:
+        """Whether the paper holds a good part of the passages with the name, which then means it, not a field."""
+        holding = [self.generation.words.rows_with(term) for term in extract_terms(name)]
+        if len(holding) != 1:  # a name of several words is no word of a field
+            return True
+        rarest = min(holding, key=len)
+        entry = self.generation.by_paper[paper]
+        own = int(((entry.first <= rarest) & (rarest < entry.first + entry.passages)).sum())
+        return own == 0 or own >= OWNED * len(rarest)
 
     def named_papers(self, question: str) -> list[str]:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""
@@ -109,7 +165,7 @@ class Retriever:
 
     def find_mentions(self, question: str) -> list[Mention]:
         """Where the question names papers, also by names that a paper only coined."""
-        return find_mentions(question, self._names.all)
+        return find_mentions(question, self._names.all, self.is_written_small)
 
     def aspect_hits(
         self, papers: Sequence[str], aspects: Sequence[str], question: str, top: int, scope: Scope = EVERYTHING

@@ -9,13 +9,15 @@ for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
+from rag_app.retrieval.descriptions import Described
 from rag_app.retrieval.facets import facets_of, related_words
+from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
 
 MOST_ASPECTS = 5  # columns: more would not fit beside each other
@@ -82,16 +84,8 @@ _NOTHING = frozenset(
         "describe explain main key"
     )
 )
-# "mock RAG systems", "the MS MARCO dev set": the name only describes the noun that follows it.
-_OF_A_KIND = re.compile(
-    r"[-\s]+(?:systems?|pipelines?|benchmarks?|applications?|techniques|community|literature|style|based)\b",
-    re.IGNORECASE,
-)
-_OF_DATA = re.compile(
-    r"[-\s]+(?:(?:dev|test|training|train|validation)\s+)?(?:sets?|datasets?|splits?|questions|corpus|tasks?|rerankers?)\b",
-    re.IGNORECASE,
-)
-_JOINED = re.compile(r"(?:,|\b(?:and|or|vs\.?|versus|to|than|with|from|between|unlike))\s*$", re.IGNORECASE)
+_JOINED = re.compile(r"\b(?:vs\.?|versus|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I)
+_MEASURED_ON = re.compile(r"\bon\s+(?:the\s+)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -108,30 +102,18 @@ class Aspect:
         return f"{self.search} {related_words(self.asked)}".strip()
 
 
-def select_compared_papers(
-    question: str, found: Sequence[Mention], papers: Iterable[str], certain: Iterable[str]
-) -> list[str]:
-    """Those of a plan's papers that the question really sets side by side, not those whose name describes a thing."""
-    sure, wanted = set(certain), set(papers)
-
-    def is_compared(mention: Mention) -> bool:
-        end = mention.end
-        while (right := next((m.end for m in found if question[end : m.start] == " "), None)) is not None:
-            end = right  # "MS MARCO dev set": the noun follows the whole name
-        before, after = question[: mention.start], question[end:]
-        if _JOINED.search(before):
-            return True
-        if _OF_A_KIND.match(after):
-            return False
-        return mention.paper in sure or not _OF_DATA.match(after)
-
-    return list(dict.fromkeys(m.paper for m in found if m.paper in wanted and is_compared(m)))
+# Where a question says in no respect how papers are to be compared: what papers of any field tell.
+USUAL_ASPECTS = (
+    Aspect("main idea", "What is the main idea that is proposed?", "we propose introduce present main idea approach"),
+    Aspect("data", "Which data or participants are used?", "data dataset sample participants collected corpus"),
+    Aspect("main result", "What is the main result?", "results show find improve significantly higher lower than"),
+)
 
 
 def parse_aspects(text: str) -> tuple[Aspect, ...]:
-    """The aspects that a user has typed, with semicolons between; empty when there is none."""
-    pieces = (" ".join(piece.split()) for piece in text.split(";"))
-    return tuple(_aspect(piece, "") for piece in dict.fromkeys(pieces) if piece)
+    """The aspects that a user has typed, with semicolons between; empty when there is none. Labels are as typed."""
+    pieces = dict.fromkeys(" ".join(piece.split()) for piece in text.split(";"))
+    return tuple(replace(_aspect(piece, ""), label=_clip_label(piece)) for piece in pieces if piece)
 
 
 def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
@@ -149,8 +131,8 @@ def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[As
     pieces = [piece for sentence in asking for piece in _pieces(sentence)]
     found = dict.fromkeys(piece for piece in pieces if _has_content(piece))
     if not found:
-        return (Aspect("what the paper says", question, question),)
-    return tuple(_aspect(piece, ground) for piece in found)[:MOST_ASPECTS]
+        return USUAL_ASPECTS if sum(1 for _ in names) > 1 else (Aspect("what the paper says", question, question),)
+    return _with_own_labels([_aspect(piece, ground) for piece in found][:MOST_ASPECTS])
 
 
 def _pieces(sentence: str) -> list[str]:
@@ -206,19 +188,48 @@ def _aspect(piece: str, ground: str) -> Aspect:
     search = label
     if ground and _BACK.search(label):  # "that advice" means nothing without the sentence that it points back to
         asked, search = f"{asked} ({ground})", f"{label} {ground}"
-    return Aspect(_clip_label(label), f"{asked}?", search)
+    return Aspect(shorten_label(label), f"{asked}?", search)
+
+
+def _with_own_labels(aspects: Sequence[Aspect]) -> tuple[Aspect, ...]:
+    """The aspects, each with a label of its own: a second one of the same label keeps all its words."""
+    found: list[Aspect] = []
+    for one in aspects:
+        taken = {other.label for other in found}
+        found.append(replace(one, label=_clip_label(one.search)) if one.label in taken else one)
+    return tuple({one.label: one for one in found}.values())
+
+
+def shorten_label(label: str) -> str:
+    """A column's head: the first noun phrase of a clause ("how many layers each has" -> "layers"), else the clause."""
+    words = re.sub(r"^(?:what|which|how|where|when|who|whom|whose|why|whether)\b\s*", "", label, flags=re.IGNORECASE)
+    if words == label and len(label.split()) <= LONGEST_PHRASE:
+        return label
+    kept: list[str] = []
+    for word in words.split():
+        bare = word.strip(".,;:?!").casefold()
+        if bare in _NO_NOUN:
+            if kept and bare not in ("the", "a", "an", "its", "their"):
+                break
+            continue
+        kept.append(word.strip(".,;:?!"))
+    return _clip_label(" ".join(kept[:LONGEST_PHRASE])) if kept else _clip_label(label)
+
+
+LONGEST_PHRASE = 4  # words of a label
+# Ends a noun phrase, or stands before one.
+_NO_NOUN = word_set(
+    "is are was were do does did can could has have had be been being will would should may might must each both they "
+    "it them their its the a an to of in on for from by with at as into than that which who many much long far often "
+    "large big high low well fast deep old differ compare use uses used say says report reports propose proposes go "
+    "goes come comes get gets run runs take takes need needs make makes work works behind give gives reach reaches"
+)
 
 
 def _clip_label(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"
 
 
-# Words that ask for a comparison when two papers are named.
-_COMPARING = re.compile(
-    r"\b(compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|whereas|while|each|respectively|relative to|similarit\w*|"
-    r"unlike|between)\b",
-    re.IGNORECASE,
-)
 _SURVEY = re.compile(
     r"\b(?:which|what)(?: \w+)?(?: of)?(?: the| these| those)? "
     r"(?:papers|studies|works|articles|authors|methods|approaches|systems|models|publications)\b",
@@ -232,10 +243,12 @@ _ANOTHER = re.compile(
 # A sentence that asks nothing is a claim whose evidence is looked for, whatever it names: "NAC destabilizes NO."
 _ASKS = re.compile(
     r"\?|\b(?:how|what|which|where|when|whether|who|whom|whose|why|explain|describe|list|tell|give|show|name|find|"
-    r"summari[sz]e|discuss)\b",
+    r"summari[sz]e|discuss|compare|contrast)\b",
     re.IGNORECASE,
 )
-KEYWORDS = 6  # words at most that are typed as one types into a search box: they ask without a word that asks
+
+
+_VERSION = re.compile(r"[\s-]?(?P<version>v\d+(?:\.\d+)?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -247,6 +260,7 @@ class SearchPlan:
     papers: tuple[str, ...] = ()  # of a comparison
     aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
     mentions: tuple[Mention, ...] = ()  # every place of a name, coined ones too, whatever the scope
+    described: tuple[Described, ...] = ()  # papers that are described and not named
 
 
 @dataclass(frozen=True)
@@ -255,10 +269,29 @@ class NameIndex:
 
     sure: Mapping[str, tuple[str, ...]]
     all: Mapping[str, tuple[str, ...]]
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "megatron" for "Megatron-LM"
 
-    def search(self, question: str) -> tuple[list[Mention], list[Mention]]:
+    def search(
+        self, question: str, is_written_small: Callable[[str], bool] = lambda word: False
+    ) -> tuple[list[Mention], list[Mention]]:
         """Where the question names papers: by names that mean one, and by all names."""
-        return find_mentions(question, self.sure), find_mentions(question, self.all)
+        sure = find_mentions(question, self.sure, is_written_small)
+        every = []
+        for one in find_mentions(question, self.all, is_written_small):
+            inside = [other for other in sure if other.start < one.end and one.start < other.end and other != one]
+            if any(other.start <= one.start for other in inside):
+                continue  # "BERT large" means BERT, also where another paper coined "BERT-Large"
+            sure = [other for other in sure if other not in inside]  # "Jina BERT" means not BERT
+            every.append(one)
+        for match in re.finditer(r"[^\W\d_]{4,}", question):
+            word = match[0]
+            papers = self.heads.get(fold_name(word), ())
+            free = not any(one.start < match.end() and match.start() < one.end for one in every)
+            if papers and free and is_written_small(word.casefold()):
+                sure += [Mention(paper, *match.span()) for paper in papers]
+                every += [Mention(paper, *match.span()) for paper in papers]
+        order = lambda one: one.start  # noqa: E731
+        return sorted(sure, key=order), sorted([*every, *(one for one in sure if one not in every)], key=order)
 
 
 def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
@@ -276,50 +309,120 @@ def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
     both = {
         name: tuple(dict.fromkeys(papers)) for name, papers in coined.items() if len(name) > 1 and len(set(papers)) <= 2
     }
-    return NameIndex(kept, {**both, **kept})
+    heads: dict[str, set[str]] = {}
+    for entry in entries:
+        for name in (*entry.short_names, entry.title.split(":")[0]):
+            head, *rest = re.split(r"[\s-]+", name)
+            if rest and len(head) > 3:
+                heads.setdefault(fold_name(head), set()).add(entry.paper)
+    alone = {head: tuple(papers) for head, papers in heads.items() if len(papers) == 1}
+    return NameIndex(kept, {**both, **kept}, alone)
 
 
 def _certain_names(entry: IndexedPaper) -> Iterable[str]:
     yield from entry.short_names
     yield from (entry.arxiv_id, entry.title, entry.title.split(":")[0], entry.paper)
     yield entry.paper.rsplit(".", 1)[0]
-    if entry.authors and entry.year:
-        author = entry.authors[0].split()[-1]
-        for joint in ("", " et al", " and colleagues"):
-            yield f"{author}{joint} {entry.year}"
+    if entry.authors:
+        first, *others = (author.split()[-1] for author in entry.authors if author.split())
+        forms = [f"{first} et al", f"{first} and colleagues"]
+        if len(others) == 1:
+            forms += [f"{first} and {others[0]}", f"{first} & {others[0]}"]
+        yield from forms
+        if entry.year:
+            yield from (f"{form} {entry.year}" for form in (first, *forms))
 
 
-def plan_search(question: str, names: NameIndex, allowed: Iterable[str]) -> SearchPlan:
-    """Decide how to search. `allowed` are the papers that the question may be asked of."""
+Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[Described]]
+
+
+def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[Described]:
+    return ()
+
+
+def plan_search(
+    question: str,
+    names: NameIndex,
+    allowed: Iterable[str],
+    describe: Describe = _describe_none,
+    is_written_small: Callable[[str], bool] = lambda word: False,
+    is_owned: Callable[[str, str], bool] = lambda paper, name: True,
+) -> SearchPlan:
+    """Decide how to search. `allowed` are the papers that the question may be asked of.
+
+    `describe` finds papers that are described and not named, `is_written_small` tells a name in lower case from an
+    ordinary word, `is_owned` whether a name speaks of its paper, and not of a whole field.
+    """
     there = set(allowed)
-    certain, every = names.search(question)
-    certain = [mention for mention in certain if mention.paper in there]
-    likely = [mention for mention in every if mention.paper in there]
-    mentions = tuple(every)
-    named = tuple(dict.fromkeys(mention.paper for mention in certain))
-    possible = tuple(dict.fromkeys(mention.paper for mention in likely))
-    if _SURVEY.search(question) and len(named) < 2:
-        return SearchPlan("survey", named, mentions=mentions)
-    asking = _ASKS.search(question) is not None or len(question.split()) <= KEYWORDS
-    comparing = bool(named) and len(possible) >= 2
-    comparing = comparing and (
-        _COMPARING.search(question) is not None or (asking and _stands_beside(question, likely, named))
+    certain, every = names.search(question, is_written_small)
+    spans = [one for one in every if is_owned(one.paper, question[one.start : one.end])]
+    described = [*describe(question, spans, there), *_other_versions(question, every, names)]
+    held = [one for one in described if one.papers]
+    certain, every = (  # "meta's RAG benchmark": what it is about is no name of another paper
+        [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in held)]
+        for found in (certain, every)
     )
-    if (comparing or (len(named) >= 2 and asking)) and not _ANOTHER.search(question):
-        papers = possible if comparing else named
-        spans = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
-        aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, spans))
-        return SearchPlan("comparison", named, papers, tuple(aspects), mentions)
-    return SearchPlan("single", named, mentions=mentions)
+    others = {one.paper for one in certain} | {paper for one in held for paper in one.papers}
+    told = [mention for one in held if one.sure or len(others) > 1 for mention in one.mentions]
+    certain, likely = (sorted([*found, *told], key=lambda one: one.start) for found in (certain, every))
+    mentions = tuple(likely)
+    named = tuple(dict.fromkeys(mention.paper for mention in certain))
+    if _SURVEY.search(question) and len(named) < 2:
+        return SearchPlan("survey", named, mentions=mentions, described=tuple(described))
+    asking = not question.rstrip().endswith(".") or _ASKS.search(question) is not None
+    papers = _compared_papers(question, likely, named, is_owned) if asking and named else []
+    if len(papers) >= 2 and not _ANOTHER.search(question):
+        places = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
+        aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, places))
+        return SearchPlan("comparison", named, tuple(papers), tuple(aspects), mentions, tuple(described))
+    return SearchPlan("single", named, mentions=mentions, described=tuple(described))
 
 
-def _stands_beside(question: str, found: Sequence[Mention], named: Sequence[str]) -> bool:
-    """Whether a paper that is named for certain stands in one list with another: "ColBERTv2 and Contriever"."""
+def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[Described]:
+    """Names with a version behind them that no paper has: "P-Tuning v2", where only P-Tuning is here."""
+    found = []
+    for mention in mentions:
+        version = _VERSION.match(question, mention.end)
+        name = question[mention.start : mention.end]
+        if version and fold_name(name + version["version"]) not in names.all:
+            titles = " ".join(key for key, papers in names.sure.items() if mention.paper in papers)
+            if version["version"].lstrip("vV") not in titles:
+                text = question[mention.start : version.end()]
+                found.append(Described(text, mention.start, version.end(), (), (mention.paper,)))
+    return found
+
+
+def _compared_papers(
+    question: str, likely: Sequence[Mention], named: Sequence[str], is_owned: Callable[[str, str], bool]
+) -> list[str]:
+    """The papers that the question sets side by side.
+
+    A name that speaks of its paper stands there for it; one of a whole field ("RAG systems"), or one that a paper only
+    coined, where it stands in one list with another paper, or behind a word that compares. What all are measured on
+    ("on MMLU") is no row.
+    """
+
+    def stands(mention: Mention) -> bool:
+        before, text = question[: mention.start], question[mention.start : mention.end]
+        if _MEASURED_ON.search(before) and len(rows - {mention.paper}) > 1 and not _listed(question, mention, likely):
+            return False
+        if mention.paper in named and is_owned(mention.paper, text):
+            return True
+        return _listed(question, mention, likely) or _JOINED.search(before) is not None
+
+    rows = {mention.paper for mention in likely}
+    found = list(dict.fromkeys(mention.paper for mention in likely if stands(mention)))
+    return found if any(paper in named for paper in found) else []
+
+
+def _listed(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
+    """Whether a name stands in one list with another paper: "ColBERTv2 and Contriever"."""
     return any(
-        one.paper != other.paper
-        and (one.paper in named or other.paper in named)
-        and _LIST.fullmatch(question[one.end : other.start]) is not None
-        for one in found
+        other.paper != mention.paper
+        and (
+            _LIST.fullmatch(question[mention.end : other.start]) is not None
+            if mention.end <= other.start
+            else other.end <= mention.start and _LIST.fullmatch(question[other.end : mention.start]) is not None
+        )
         for other in found
-        if one.end <= other.start
     )

@@ -12,6 +12,7 @@ from rag_app.records import Answer
 from rag_app.retrieval.comparison import Comparison, recognise_comparison, request_comparison
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import SearchPlan
+from rag_app.retrieval.spelling import correct_spelling, restore_capitals
 from rag_app.retrieval.understanding import UnderstoodQuestion
 from rag_app.text.language import ENGLISH, language_of
 
@@ -28,6 +29,7 @@ class AnalysedQuestion:
     scope: Scope  # what it is limited to
     plan: SearchPlan  # the papers that it names, where, and how they are searched
     comparison: Comparison | None = None  # to be answered as a table
+    corrections: tuple[tuple[str, str], ...] = ()  # words that no paper has, as typed and as searched
     demanded: bool = False  # a table was asked for outright, whatever the question asks
 
     @property
@@ -55,14 +57,25 @@ def analyse(
     between; empty: as the question says); None: only where the question asks for one. Raises QuestionError for a table
     without a paper.
     """
-    plan = retriever.plan(told.search, scope)
+    text, corrections = correct_spelling(told.search, retriever.generation, retriever.names)
+    text = restore_capitals(text, retriever.spelling_of)
+    plan = retriever.plan(text, scope)
     by_paper = retriever.generation.by_paper
     if aspects is None:
-        comparison = recognise_comparison(told.search, plan, by_paper, scope)
+        comparison = recognise_comparison(text, plan, by_paper, scope)
     else:
-        comparison = request_comparison(told.search, plan, by_paper, scope, aspects)
+        comparison = request_comparison(text, plan, by_paper, scope, aspects)
     return AnalysedQuestion(
-        typed, told.asked, told.search, language_of(typed), told.note, scope, plan, comparison, aspects is not None
+        typed,
+        told.asked,
+        text,
+        language_of(typed),
+        told.note,
+        scope,
+        plan,
+        comparison,
+        corrections,
+        demanded=aspects is not None,
     )
 
 

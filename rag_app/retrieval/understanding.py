@@ -18,7 +18,7 @@ from rag_app.errors import ModelError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.paper_names import Mention, title_head
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
-from rag_app.records import Answer
+from rag_app.records import LIBRARY, Answer
 from rag_app.retrieval.follow_ups import NameLookup, is_dependent, resolve_follow_up
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.question_names import find_question_names, is_used_as_dataset
@@ -83,6 +83,7 @@ def understand_question(
     question: str, history: Sequence[Answer], retriever: Retriever, writer: RewritingModel | None, stop: threading.Event
 ) -> UnderstoodQuestion:
     """What a question means in its conversation, and in the papers' language. `history`: the answers before it."""
+    history = [answer for answer in history if answer.reader != LIBRARY]  # small talk is nothing that is meant later
     asked = rewrite_question(question, history, LibraryNames(retriever), writer, stop)
     whole = separate_scripts(asked or question)
     language = language_of(whole)

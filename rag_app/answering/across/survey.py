@@ -20,6 +20,7 @@ from rag_app.answering.found import (
     SurveyTopic,
     count_papers,
     find_best_rows,
+    name_pattern,
     papers_in,
     short_name,
     summarise_search,
@@ -39,6 +40,15 @@ PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
 _WHICH = re.compile(
     rf"\b(?:which|what)(?: \w+)?(?: of)?(?: the| these| those| my| our)*(?: \w+)? {PAPERS}\b(?: here| of this set)?"
     rf"|\b(?:list|name|find)(?: me)?(?: all)?(?: of)?(?: the| these)? {PAPERS}(?: that| which)?\b",
+    re.IGNORECASE,
+)
+# The same without the word: "who uses X", "does anyone use X", "what have we got on X", "are there any surveys".
+_WHO = re.compile(
+    r"^\W*(?:who(?= (?!is\b|are\b|was\b|were\b|wrote\b|won\b|else\b)\w+s?\b)"
+    r"|(?:does|do|has|have|did) any(?:one|body| of (?:them|these|the papers))(?= )"
+    r"|(?:what|which) (?:have|do) (?:we|you|i) (?:got |have )?(?:here )?(?=on\b|about\b|that\b)"
+    r"|(?:anything|something|works?|studies) (?=on\b|about\b|that\b)|papers (?=on\b|about\b|that\b|with\b)"
+    r"|(?:is|are) there (?:any|some|a) (?:papers? (?=on\b|about\b|that\b))?)",
     re.IGNORECASE,
 )
 _SAY = re.compile(
@@ -82,31 +92,45 @@ class PaperFinding:
 def parse_survey_topic(question: str) -> SurveyTopic | None:
     """The topic of a question about all papers; None when it is about something else."""
     said = _SAY.search(question)
-    which = _WHICH.search(question)
+    which = _WHICH.search(question) or _WHO.search(question)
     if said is None and which is None:
         return None
     found = said or which
     assert found is not None
     text = re.sub(r"\([^()]*\)", " ", question[found.end() :]).strip(" ,.?!:;")
     # "Which papers" opens the sentence: a name right after it is still a name.
-    held = tuple(dict.fromkeys(name for name in find_names(f"the {text}") if len(squash(name)) > 1))
+    held = _whole_names(text)
     if not text or not (held or _FRAME.sub(" ", text).strip(" ,.-'’")):
         return None
     either = re.search(r"\bor\b", text) is not None
     return SurveyTopic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
 
 
+def _whole_names(text: str) -> tuple[str, ...]:
+    """The names in a text; those that stand beside each other are one ("Natural Questions", "LLaMA 2")."""
+    lead = "the "
+    named = set(find_names(lead + text))
+    found: list[tuple[int, int]] = []
+    for match in re.finditer(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*", text):
+        beside = bool(found) and text[found[-1][1] : match.start()] == " "
+        if match[0] in named or (beside and re.fullmatch(r"v?\d+(?:\.\d+)?", match[0])):
+            if beside:
+                found[-1] = (found[-1][0], match.end())
+            else:
+                found.append(match.span())
+    return tuple(dict.fromkeys(text[a:b] for a, b in found if len(squash(text[a:b])) > 1))
+
+
 def asks_for_list(question: str) -> bool:
     """Whether the papers themselves are asked for: "which papers use X", and not what they say of it."""
-    return _WHICH.search(question) is not None and _SAY.search(question) is None
+    return (_WHICH.search(question) or _WHO.search(question)) is not None and _SAY.search(question) is None
 
 
 def contains_topic(topic: SurveyTopic, text: str) -> bool:
     """Whether a text has the topic's names, in any spelling; true where the topic has none."""
     if not topic.names:
         return True
-    squashed = squash(text)
-    found = [squash(name) in squashed for name in topic.names]
+    found = [name_pattern(name).search(text) is not None for name in topic.names]
     return any(found) if topic.either else all(found)
 
 

@@ -73,12 +73,13 @@ STOPPED = "Stopped before the answer was complete."
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
-USUAL = 5  # items quoted for a plain question: sentences, or tables with their best rows
+USUAL = 4  # items quoted for a plain question: sentences, or tables with their best rows
 MOST = 12  # items at most, however many papers are asked for
 OF_NAMED = 2  # items of the only paper that a question names, before the others
 PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
+MOST_LACKING = 0.6  # of what is asked of one paper: beyond, the paper does not speak of it
 LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
 SAME = 0.8  # share of words that makes two sentences one
 
@@ -147,6 +148,8 @@ class QuotingReader:
 
     def _chance(self, found: dict[str, float]) -> float:
         chance = estimate_answer_chance(found)
+        if self._subject is not None and not self._subject.overview and self._lacking(self._subject) > MOST_LACKING:
+            return min(chance, THRESHOLD / 2)
         # What a paper is about it always tells itself.
         return max(chance, THRESHOLD) if self._subject is not None and self._subject.overview else chance
 
@@ -161,6 +164,15 @@ class QuotingReader:
             ranked,
             measure_signs(asked, ranked, evidence, self._terms, self._library, self._names_of, self._one_paper),
         )
+
+    def _lacking(self, subject: Subject) -> float:
+        """Of what is asked of the one paper, the share of the words' weight that the paper nowhere has."""
+        if self._library is None:
+            return 0.0
+        asked = extract_question_terms(subject.asked, self._terms, self._library, ())
+        total = sum(asked.weights.values())
+        gone = (w for term, w in asked.weights.items() if not self._library.count_together(subject.paper, [term]))
+        return sum(gone) / total if total else 0.0
 
     def _named_papers(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""

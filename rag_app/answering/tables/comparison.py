@@ -25,11 +25,13 @@ from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
 NOT_REPORTED = "not reported"
+NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
 STATEMENTS = 3  # in a cell, at most
 LONGEST_CELL = 160  # characters of one statement in a cell
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 NEAR = 0.85  # of the best unit's score: so near, a further statement is worth its room in the cell
-ENOUGH = 0.55  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
+ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
+ALONE = 0.5  # meaning, of a sentence that shares no word
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
 BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
@@ -164,10 +166,18 @@ class Tabulation:
         """
         rows, beside = [], []
         for paper, name in zip(self._comparison.papers, self._comparison.names, strict=True):
-            given = {} if stop is not None and stop.is_set() else evidence
-            ranked = [rank(aspect, given.get((paper, aspect.label), ())) for aspect in self._comparison.aspects]
+            if stop is not None and stop.is_set():
+                rows.append(Row(paper, name, (Cell(NOT_SEARCHED, (), "not searched"),) * len(self._comparison.aspects)))
+                continue
+            ranked = []
+            for aspect in self._comparison.aspects:
+                if stop is not None and stop.is_set():
+                    break
+                ranked.append(rank(aspect, evidence.get((paper, aspect.label), ())))
             chosen = choose_units(ranked)
-            rows.append(Row(paper, name, tuple(map(self._cell, ranked, chosen))))
+            cells = [*map(self._cell, ranked, chosen)]
+            cells += [Cell(STOPPED_CELL, (), "stopped")] * (len(self._comparison.aspects) - len(cells))
+            rows.append(Row(paper, name, tuple(cells)))
             beside.append((name, ranked, pick_further_units(ranked, [unit for units in chosen for unit in units])))
         table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
         quoted = [self._sentences(*one) for one in beside if one[2]]
@@ -175,7 +185,7 @@ class Tabulation:
 
     def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
-            return Cell(NOT_REPORTED)
+            return Cell(NOT_REPORTED, (), "nothing found")
         texts, numbers = [], []
         for unit in units:
             text, number = self._quotes.quote(unit, ranked.asked.text)
@@ -229,7 +239,8 @@ def is_reported(unit: Unit) -> bool:
     """Whether a unit speaks to its aspect at all."""
     if _TORN.search(unit.text):
         return False
-    return unit.features["own"] + unit.features["near"] + unit.features["meaning"] >= ENOUGH
+    words, meaning = unit.features["own"] + unit.features["near"], unit.features["meaning"]
+    return words + meaning >= ENOUGH and (words > 0 or meaning >= ALONE)
 
 
 def are_alike(one: Unit, other: Unit) -> bool:

@@ -27,7 +27,7 @@ from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
-from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects, select_compared_papers
+from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects
 from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
@@ -51,29 +51,29 @@ def labels(question: str) -> list[str]:
         ("What did OtterNet change relative to HeronRank in optimizer?", ["optimizer"]),
         (
             "Compare OtterNet and HeronRank: how many layers each has, and where positives and negatives come from.",
-            ["how many layers each has", "where positives and negatives come from"],
+            ["layers", "positives and negatives"],
         ),
         (
             "Compare OtterNet and HeronRank: where the text comes from and the batch size, what the fins are of.",
-            ["where the text comes from", "batch size", "what the fins are of"],
+            ["text", "batch size", "fins"],
         ),
         (
             "For OtterNet and HeronRank, how many fish each uses and its vocabulary, how it is trained and evaluated?",
-            ["how many fish each uses", "vocabulary", "how it is trained and evaluated"],
+            ["fish", "vocabulary", "trained and evaluated"],
         ),
         ("What are the loss and the optimizer of OtterNet and HeronRank?", ["loss", "optimizer"]),
         (
             "Compare OtterNet and HeronRank: what judges fish and the frogs, how fish are fed and the frogs are kept.",
-            ["what judges fish and the frogs", "how fish are fed and the frogs are kept"],
+            ["judges fish and frogs", "fish"],
         ),
         ("How does OtterNet's encoder differ from HeronRank's?", ["encoder"]),
         ("OtterNet and HeronRank both swim. Compare the fins.", ["fins"]),
         (
             "Compare how much was eaten, by whom, and which animal won: OtterNet or HeronRank?",
-            ["how much was eaten, by whom", "which animal won"],
+            ["eaten", "animal won"],
         ),
-        ("What is the difference between OtterNet and HeronRank?", ["what the paper says"]),
-        ("Compare OtterNet with HeronRank.", ["what the paper says"]),
+        ("What is the difference between OtterNet and HeronRank?", ["main idea", "data", "main result"]),
+        ("Compare OtterNet with HeronRank.", ["main idea", "data", "main result"]),
     ],
 )
 def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) -> None:
@@ -90,22 +90,6 @@ def test_an_aspect_that_points_back_is_searched_with_what_it_points_to() -> None
 @given(st.text(max_size=200))
 def test_any_question_has_some_columns_and_not_too_many(question: str) -> None:
     assert 1 <= len(extract_aspects(question, [])) <= MOST_ASPECTS
-
-
-@pytest.mark.parametrize(
-    ("question", "papers"),
-    [
-        ("How do OtterNet and HeronRank differ?", ["otter.md", "heron.md"]),
-        ("What does OtterNet score on mock RAG systems?", ["otter.md"]),
-        ("Is OtterNet better than RAG?", ["otter.md", "rag.md"]),
-    ],
-)
-def test_a_name_that_describes_a_thing_is_no_row(question: str, papers: list[str]) -> None:
-    found = find_mentions(question, NAMES)
-    assert (
-        select_compared_papers(question, found, ["otter.md", "heron.md", "rag.md"], ["otter.md", "heron.md", "rag.md"])
-        == papers
-    )
 
 
 def test_typed_aspects() -> None:
@@ -171,11 +155,11 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 def test_a_comparison_is_answered_by_a_table(assistant: Assistant) -> None:
     answer = assistant.ask("Compare OtterNet and HeronRank: the batch size of the training.", id="7")
     table = check(answer, assistant)
-    assert table.aspects == ("batch size of the training",)
+    assert table.aspects == ("batch size",)
     assert [(row.paper, row.name) for row in table.rows] == [("otter.md", "OtterNet"), ("heron.md", "HeronRank")]
     assert "512 fish" in table.rows[0].cells[0].text
     assert "64 frogs" in table.rows[1].cells[0].text
-    assert answer.answer.startswith("|  | batch size of the training |\n| --- | --- |\n| OtterNet | ")
+    assert answer.answer.startswith("|  | batch size |\n| --- | --- |\n| OtterNet | ")
     assert answer.id == "7"
     assert answer.reader == "quoting"
     assert answer.searched.quoted == 2
@@ -188,11 +172,14 @@ def test_what_a_paper_does_not_say_is_not_reported(assistant: Assistant) -> None
     assert [[cell.text == NOT_REPORTED for cell in row.cells] for row in table.rows] == [[False, True], [False, True]]
 
 
-def test_a_table_of_nothing_is_no_answer(assistant: Assistant) -> None:
+def test_a_table_of_nothing_says_so_in_each_cell(assistant: Assistant) -> None:
     answer = assistant.compare("OtterNet or HeronRank", aspects="zygomorphic quaternions")
-    assert answer.status == "not_in_papers"
-    assert answer.table is None
-    assert answer.nearest
+    assert answer.status == "answered"
+    assert answer.table is not None
+    assert {cell.state for row in answer.table.rows for cell in row.cells} == {"nothing found"}
+    assert not answer.citations
+    assert answer.confidence == "low"
+    assert any("Nothing was found" in note for note in answer.notes)
 
 
 def test_rows_are_the_papers_that_are_given(assistant: Assistant) -> None:

@@ -1,0 +1,51 @@
+"""Papers that are described and not named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag_app.assistant import Assistant
+from rag_app.index.generations import open_current
+from rag_app.retrieval.hybrid import Retriever
+from tests.support.doubles import WordEmbedder, settings_for
+
+PAPERS = {
+    "nap.md": "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap.\n",
+    "bus.md": "# Cheaper Bus Fares and Visits to the Market\n\n## Methods\n\nFares fell in 2012.\n",
+    "owl.md": "# OwlNet: Hearing Mice in the Dark\n\n## Methods\n\nOwlNet hears. OwlNet listens.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
+    folder: Path = tmp_path_factory.mktemp("described")
+    (folder / "corpus").mkdir()
+    for name, text in PAPERS.items():
+        (folder / "corpus" / name).write_text(text, encoding="utf-8")
+    made = Assistant(settings_for(folder), embedder=WordEmbedder())
+    made.build()
+    generation = open_current(made.settings.index_folder)
+    yield Retriever(generation, None)
+    generation.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "papers"),
+    [
+        ("what were the sample sizes of the nap study and the bus fares paper", ("nap.md", "bus.md")),
+        ("how do owlnet and the afternoon nap paper differ?", ("owl.md", "nap.md")),
+        ("Compare the paper on bus fares with nap.md: methods", ("bus.md", "nap.md")),
+        ("What did another paper find?", ()),
+    ],
+)
+def test_descriptions_name_papers(retriever: Retriever, question: str, papers: tuple[str, ...]) -> None:
+    assert retriever.plan(question).named == papers
+
+
+def test_a_paper_that_is_not_here_is_told_with_the_nearest(retriever: Retriever) -> None:
+    plan = retriever.plan("what does the volcano survey say about ash")
+    assert plan.named == ()
+    assert [(one.text, one.papers, len(one.near)) for one in plan.described] == [("the volcano survey", (), 1)]
