@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from rag_app.answering.found import AnswerContext, RetrievedEvidence, papers_in
+from rag_app.answering.model.lead import answer_by_model, compare_by_model
 from rag_app.answering.model.reader import ModelReader, Reader
+from rag_app.answering.model.task import ModelTask
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.routes import answer_question, needs_search
 from rag_app.answering.steps import clean_question, elapsed_milliseconds, find_evidence
@@ -36,8 +39,9 @@ from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Prog
 from rag_app.retrieval.comparison import resolve_papers
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.question import analyse, stands_alone
-from rag_app.retrieval.understanding import UnderstoodQuestion, understand_question
+from rag_app.retrieval.understanding import UnderstoodQuestion, papers_languages, understand_question
 from rag_app.settings import Settings, load_settings
+from rag_app.text.language import ENGLISH, language_of
 
 
 @dataclass(frozen=True)
@@ -344,6 +348,9 @@ class Assistant:
 
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
+        if not request.quoting and isinstance(self.reader, ModelReader) and self.reader.leads:
+            yield from self._stream_led(request, self.reader)
+            return
         reader = QuotingReader() if request.quoting or request.aspects is not None else self.reader
         with ExitStack() as stack:
             told = self._understand_question(request.typed, request.history, reader, request.stop, stack)
@@ -370,6 +377,43 @@ class Assistant:
                     "read": elapsed_milliseconds(retrieved, ended),
                     "total": elapsed_milliseconds(began, ended),
                 },
+            )
+
+    def _stream_led(self, request: _Request, reader: ModelReader) -> Iterator[Event]:
+        """The question by a model that leads: it plans, reads and answers, and is checked."""
+        began = time.perf_counter()
+        with ExitStack() as stack:
+            generation = self._index.run_on_current(lambda found: found, stack)[1]
+            entries = papers_in(generation, request.scope)
+            language = language_of(request.typed)
+            task = ModelTask(
+                question=request.typed,
+                model=reader.chat_model,
+                generation=generation,
+                retriever=self._retriever_of(generation),
+                scope=request.scope,
+                page_of=cache(generation.page),
+                entries=entries,
+                settings=self.settings,
+                stop=request.stop,
+                history=request.history,
+                middle=reader.is_middle,
+                searchable=language in (ENGLISH, *papers_languages(self._retriever_of(generation))),
+                whole=request.whole,
+            )
+            if request.aspects is not None:
+                answer = yield from compare_by_model(task, request.aspects)
+            else:
+                answer = yield from answer_by_model(task)
+            ended = time.perf_counter()
+            total = elapsed_milliseconds(began, ended)
+            asked = round(task.spending.seconds * 1000, 1)
+            yield replace(
+                resolve_references(answer, generation),
+                id=request.id,
+                question=request.typed,
+                notes=answer.notes + self._notes(generation.manifest),
+                milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
 
     def _prepare(

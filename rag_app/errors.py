@@ -78,6 +78,10 @@ class ModelWindowExceeded(ModelError):
     """The prompt has more tokens than the model takes."""
 
 
+class ToolsRefused(ModelError):
+    """The server takes no tools; it can be asked without them."""
+
+
 class ModelInterrupted(ModelError):
     """The provider's stream ended before the answer did."""
 

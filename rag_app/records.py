@@ -202,7 +202,8 @@ class Source:
     year: int = 0
 
 
-Support = Literal["supported", "partly", "not"]
+Support = Literal["supported", "partly", "not", "contradicted", "unchecked"]
+"""How far the words that a sentence cites support it; "unchecked": neither its words nor a model could tell."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,7 @@ class Verdict:
     sentence: str  # a slice of the answer
     support: Support
     missing: tuple[str, ...] = ()  # its numbers and names that those passages do not hold
+    reason: str = ""  # in a few words, where a model judged the meaning and did not find it supported
 
 
 @dataclass(frozen=True)

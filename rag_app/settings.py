@@ -111,10 +111,22 @@ class Settings(BaseSettings):
         default=False, description="the model is a base model that only completes text; told by most servers"
     )
     llm_budget: int = Field(
-        default=0, ge=0, description="tokens of evidence at most; 0: by the model's size; doctor --window proposes one"
+        default=0,
+        ge=0,
+        description="tokens of evidence at most; 0: by the model's size and window; doctor --window proposes one",
     )
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
     llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    llm_question_price: float = Field(
+        default=0.0, ge=0, description="what gathering for one question may cost by these prices; 0: no limit"
+    )
+    llm_question_seconds: float = Field(
+        default=600.0, gt=0, description="seconds after which a model that gathers evidence has to answer"
+    )
+    check_model: str = Field(
+        default="",
+        description="the model that checks what statements say of their quotes; empty: the one that answers; or off",
+    )
     evidence_step: Literal["auto", "on", "off"] = Field(
         default="off", description="the model scores each passage before it answers; auto: from 30 billion parameters"
     )

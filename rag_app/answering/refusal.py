@@ -83,15 +83,12 @@ def _join_words(things: Sequence[str]) -> str:
     return " and ".join([", ".join(kept[:-1]), kept[-1]] if len(kept) > 1 else kept)
 
 
-# Against the measure of the reader without a model: "none" is never believed, "wholly checked" where all that it says
-# is backed, "checked" where something is.
-Trust = Literal["none", "wholly checked", "checked"]
+# Against the measure of the reader without a model: "none" is never believed, "checked" where something of what it says
+# is backed, "full" always: what it wrote is marked, and never taken away.
+Trust = Literal["none", "checked", "full"]
 
 NOT_BACKED = "The cited passages do not fully support any sentence of this answer. Read them before you use it."
 WITHHELD = "Not in these papers: what the model wrote is not shown, because the cited passages do not support it."
-PARTLY_WITHHELD = (
-    "Not in these papers: what the model wrote is not shown, because the cited passages do not support all of it."
-)
 NOT_ASKED = "The model was not asked: a model of this size also answers what the papers do not say."
 UNLIKELY = "Judged without the model, the passages found do not seem to answer this question."
 FOUND = "The model found no answer. Judged without the model, the passages may contain one."
@@ -116,19 +113,17 @@ def decide_status(
         return answer
     if likely:
         return answer if is_backed(answer) else _add_note(answer, NOT_BACKED)
-    if not whole:
+    if not whole or trust == "full":
         return _add_note(answer, UNLIKELY if is_backed(answer) else NOT_BACKED)
-    if not is_backed(answer):
+    if trust == "none" or not is_backed(answer):
         return _withhold_answer(answer, WITHHELD, near)
-    if trust == "checked" or (trust == "wholly checked" and not answer.unsupported):
-        return _add_note(answer, UNLIKELY)
-    return _withhold_answer(answer, PARTLY_WITHHELD, near)
+    return _add_note(answer, UNLIKELY)
 
 
 def is_backed(answer: Answer) -> bool:
     """Whether at least one sentence is wholly supported, by a citation whose words were found on their page."""
     found = {citation.number for citation in answer.citations if citation.verified}
-    return bool(found) and any(verdict.support == "supported" for verdict in answer.verdicts)
+    return bool(found) and any(verdict.support in ("supported", "unchecked") for verdict in answer.verdicts)
 
 
 def _withhold_answer(answer: Answer, said: str, near: Sequence[Citation]) -> Answer:

@@ -12,12 +12,12 @@ from rag_app.answering.found import IndexTermStatistics, RetrievedEvidence, pape
 from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages
+from rag_app.answering.model.row_cells import fill_table, interleave_evidence
 from rag_app.answering.model.uncertainty import add_semantic_entropy
 from rag_app.answering.quoting.one_paper import hits_about, subject_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation
-from rag_app.answering.tables.model_cells import fill_table, interleave_evidence
 from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
+from rag_app.text.protected import without_protected
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 
@@ -67,10 +68,14 @@ SHARED = 0.6  # of its content words have to stand in the cited passages; chosen
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
 _SHOWN = re.compile(r"\[(\d+)\]")
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）]*")
 _DISCLAIMER = re.compile(
     r"not in (?:the|these) papers|"
-    r"\b(?:do|does|did|is|are) not\b.{0,40}\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
-    r"\bno (?:evidence|information|passage|answer)\b",
+    r"\b(?:do|does|did|is|are)(?: not|n['’]t)\b.{0,40}"
+    r"\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
+    r"\bno (?:evidence|information|passage|answer)\b|"
+    r"(?:没有|未|并未)(?:提到|提及|说明|给出|报告|讨论|涉及)|不在这些论文中",
     re.IGNORECASE,
 )
 
@@ -81,9 +86,11 @@ def no_names(paper: str) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class _Sentence:
+class Statement:
+    """A sentence of an answer with what it cites."""
+
     text: str  # as it stands in the answer
-    plain: str  # without marks
+    plain: str  # without marks, code and formulas
     cited: tuple[int, ...]
 
 
@@ -97,7 +104,7 @@ def judge_sentences(
     """
     grounds: dict[frozenset[int], CitedPassages] = {}
     found: list[Verdict] = []
-    for sentence in _sentences(answer):
+    for sentence in find_statements(answer):
         key = frozenset(number for number in sentence.cited if backing.get(number))
         if key not in grounds:
             pieces = [piece for number in sorted(key) for piece in backing[number]]
@@ -123,19 +130,20 @@ class CitedPassages:
         self._allowed = BackingTexts(allowed)
         self._words = frozenset(content_words(" ".join([*texts, *allowed])))
 
-    def judge(self, sentence: _Sentence) -> Verdict | None:
+    def judge(self, sentence: Statement) -> Verdict | None:
         """None for what claims nothing."""
         support, missing = self.support(sentence.plain)
-        asserts = _is_claim(sentence.plain) or (self._any and not _DISCLAIMER.search(sentence.plain))
+        asserts = is_claim(sentence.plain) or (self._any and not _DISCLAIMER.search(sentence.plain))
         return Verdict(sentence.text, support, missing) if missing or asserts else None
 
     def support(self, text: str) -> tuple[Support, tuple[str, ...]]:
         """The class of a sentence without marks, and the numbers and names that it has from elsewhere."""
         claimed, missing = _missing_items(text, _NOTHING, _NOTHING), _missing_items(text, self._ground, self._allowed)
-        if not self._any or word_coverage(text, self._words) < SHARED:
+        coverage = word_coverage(text, self._words)
+        if not self._any or (coverage is not None and coverage < SHARED):
             return "not", missing
         if not missing:
-            return "supported", missing
+            return ("unchecked" if coverage is None else "supported"), missing
         return ("partly" if len(missing) < len(claimed) else "not"), missing
 
 
@@ -149,15 +157,17 @@ def _missing_items(sentence: str, ground: BackingTexts, allowed: BackingTexts) -
     return tuple(item for item in missing if english or not (item.isalpha() and item[1:].islower()))
 
 
-def word_coverage(sentence: str, held: Collection[str]) -> float:
+def word_coverage(sentence: str, held: Collection[str]) -> float | None:
     """The share of a sentence's content words that stand in `held`, 0..1.
 
-    1 where it cannot be told: hardly any word, or another language than English, of which the papers hold no words.
+    None where it cannot be told: hardly any word, or another language than English, of which the papers hold no words.
+    A short sentence whose words all stand there is covered.
     """
     words = content_words(sentence)
-    if len(words) < ENOUGH_WORDS or not _is_english(sentence):
-        return 1.0
-    return sum(word in held for word in words) / len(words)
+    share = sum(word in held for word in words) / len(words) if words else 0.0
+    if words and share == 1.0:
+        return share
+    return share if len(words) >= ENOUGH_WORDS and _is_english(sentence) else None
 
 
 def _is_english(sentence: str) -> bool:
@@ -166,21 +176,23 @@ def _is_english(sentence: str) -> bool:
     return sum(word in STOPWORDS for word in words) >= FEWEST_ENGLISH * len(words)
 
 
-def _is_claim(sentence: str) -> bool:
+def is_claim(sentence: str) -> bool:
     """Whether a sentence asserts something: not a heading, a question, a lead-in or a plain "the papers do not say"."""
     text = sentence.strip().strip("*_")
-    if text.endswith((":", "?", "？")) or _DISCLAIMER.search(text):
+    if text.endswith((":", "：", "?", "？")) or _DISCLAIMER.search(text):
         return False
-    return len(content_words(text)) >= ENOUGH_WORDS
+    return len(content_words(text)) >= ENOUGH_WORDS or len(_EAST_ASIAN.findall(text)) >= 2 * ENOUGH_WORDS
 
 
-def _sentences(answer: str) -> Iterable[_Sentence]:
-    lines = answer.split("\n")
+def find_statements(answer: str) -> Iterable[Statement]:
+    """The sentences of an answer, each with what it cites; no headings, rules, heads of tables, code or formulas."""
+    blank = without_protected(answer)
+    lines = blank.split("\n")
     offset = 0
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else ""
         if not _is_frame(line, following):
-            yield from _line_sentences(answer, offset, offset + len(line))
+            yield from _line_sentences(answer, blank, offset, offset + len(line))
         offset += len(line) + 1
 
 
@@ -193,7 +205,7 @@ def _is_frame(line: str, following: str) -> bool:
     return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
 
 
-def _line_sentences(answer: str, start: int, end: int) -> Iterable[_Sentence]:
+def _line_sentences(answer: str, blank: str, start: int, end: int) -> Iterable[Statement]:
     """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
     bullet = re.match(r"\s*(?:[-*•>]\s+|\d{1,3}[.)]\s+)*", answer[start:end])
     start += bullet.end() if bullet else 0
@@ -201,17 +213,26 @@ def _line_sentences(answer: str, start: int, end: int) -> Iterable[_Sentence]:
     origin: list[int] = []  # of each character of `plain`, its offset in the answer
     marks: list[tuple[int, int]] = []
     position = start
-    for match in [*_SHOWN.finditer(answer, start, end), None]:
+    for match in [*_SHOWN.finditer(blank, start, end), None]:
         stop = match.start() if match else end
-        plain += answer[position:stop]
+        plain += blank[position:stop]
         origin += range(position, stop)
         if match:
             marks.append((len(plain.rstrip()), int(match.group(1))))
             position = match.end()
-    spans = [span for span in sentences(plain) if plain[span[0] : span[1]].strip()]
+    spans = [one for span in sentences(plain) for one in _east_asian(plain, *span) if plain[one[0] : one[1]].strip()]
     for number, (low, high) in enumerate(spans):
         until = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
         cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
         part = plain[low:high]
         low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
-        yield _Sentence(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)
+        yield Statement(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)
+
+
+def _east_asian(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """The span cut behind each full stop of Chinese and Japanese, after which no blank stands."""
+    for match in _EAST_ASIAN_STOP.finditer(text, start, end):
+        yield start, match.end()
+        start = match.end()
+    if start < end:
+        yield start, end

@@ -34,7 +34,9 @@ class Reply:
     garbage_after: int = -1  # pieces; then `garbage` comes as a data line
     garbage: str = "{not json"
     endless: bool = False  # repeats its pieces until the client hangs up
-    finish: str = "stop"  # empty: the stream just ends
+    finish: str = "stop"  # empty: no reason is given
+    done: bool = True  # the stream ends with [DONE]
+    events: Sequence[str] = ()  # sent as they are, each as a data line, in place of the pieces
     thinking: Sequence[str] = ()  # sent first, as reasoning
     usage: dict[str, int] = field(default_factory=dict)
     chunked: bool = True  # else the body ends with the connection
@@ -162,9 +164,11 @@ def _handler_for(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 if reply.pause and self._client_left(reply.pause):
                     return
                 self._delta(reply, {"reasoning_content": thought})
+            for event in reply.events:
+                self._line(reply, event)
             number = 0
             while True:
-                for piece in reply.pieces:
+                for piece in () if reply.events else reply.pieces:
                     if self._stops_at(number, reply):
                         return
                     if reply.pause and self._client_left(reply.pause):
@@ -194,7 +198,8 @@ def _handler_for(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 self._delta(reply, {}, finish=reply.finish)
             if reply.usage:
                 self._line(reply, json.dumps({**_frame(), "choices": [], "usage": reply.usage}))
-            self._line(reply, "[DONE]")
+            if reply.done:
+                self._line(reply, "[DONE]")
             if reply.chunked:
                 self.wfile.write(b"0\r\n\r\n")
 

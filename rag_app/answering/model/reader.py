@@ -11,7 +11,7 @@ from rag_app.answering.model.demonstrations import count_reserved_tokens, make_e
 from rag_app.answering.model.prompts import answer_prompt, fit_evidence, halve_evidence
 from rag_app.answering.refusal import Trust
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.models.llm.call import LOOK_EVERY, LanguageModel, call_model
+from rag_app.models.llm.call import LOOK_EVERY, ChatModel, LanguageModel, call_model
 from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
@@ -25,6 +25,7 @@ LARGEST: dict[Size, int] = {"tiny": 700, "small": 1_500, "full": 10_000}
 PROMPT_TOKENS = 500  # instructions, question, heads of the evidence
 PLANNED = 0.75  # of the room: a budget counts four characters per token, tables and formulas have fewer
 TINY_SENTENCES = 3
+MIDDLE_PARAMETERS = 20e9
 LARGE_PARAMETERS = 30e9  # from here on a model can be trusted to weigh passages
 LONGEST_SAID = 2_000  # characters
 
@@ -74,7 +75,7 @@ class ModelReader:
         """How far its answer is believed where the passages do not look as if they held one."""
         if self.size == "tiny":
             return "none"
-        return "checked" if self.model.parameters < inf else "wholly checked"
+        return "checked" if self.size == "small" else "full"
 
     @property
     def samples(self) -> int:
@@ -85,6 +86,26 @@ class ModelReader:
     def tabulates(self) -> bool:
         """Whether it can be asked to fill in a table's row."""
         return self.size != "tiny"
+
+    @property
+    def leads(self) -> bool:
+        """Whether it plans, reads and answers itself: from about 4 billion parameters, or of unknown size.
+
+        Settings that change the single call (samples, weighing, examples) take the single call.
+        """
+        single = self.samples or self.weighs or self._settings.demonstrations
+        return isinstance(self.model, ChatModel) and self.model.chats and self.size == "full" and not single
+
+    @property
+    def is_middle(self) -> bool:
+        """Whether it leads with one plan and less evidence: to about 20 billion parameters."""
+        return self.model.parameters <= MIDDLE_PARAMETERS
+
+    @property
+    def chat_model(self) -> ChatModel:
+        """The model as one that holds a conversation."""
+        assert isinstance(self.model, ChatModel)
+        return self.model
 
     @property
     def room(self) -> int:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from rag_app.errors import ModelError, RagError
+from rag_app.errors import ModelError, RagError, ToolsRefused
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
 from rag_app.models.llm.bounded import limit_response
+from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
-    find_refused_parameter,
     is_busy,
     is_unreadable,
     lacks_chat_template,
     make_fault,
     pause_before_retry,
+    refused_feature,
 )
 from rag_app.models.llm.output_filter import filter_secrets
 from rag_app.models.llm.prompt_safety import parameters_from_name
 from rag_app.models.llm.providers import PRESETS, choose_endpoint
+from rag_app.models.llm.reply_repair import repairing
 from rag_app.models.llm.servers import Endpoint, fetch_parameter_count, is_loopback, list_models, window_of
 from rag_app.settings import Settings
 
@@ -34,7 +36,6 @@ CONNECT_SECONDS = 10.0
 RETRIES = 3  # before the first token; afterwards the reader has text and must not get it twice
 ROOMY_WINDOW = 32_768  # tokens; from here on a model may think before it answers
 THINKING_TOKENS = 4096
-HOSTED_PARAMETERS = 8e9  # providers that sell answers name the size of a smaller model
 STOPS = ["\nQuestion:", "\n\nAnswer:", "\n==="]  # where a base model would go on with questions of its own
 CHARACTERS_PER_TOKEN = 8  # more than any language needs: only stops a server that ignores max_tokens
 
@@ -45,6 +46,8 @@ class StreamEnd:
 
     reason: Literal["whole", "length", "filtered", "stopped"]
     tokens: int = 0  # of prompt and answer, where the provider tells
+    calls: tuple[ToolCall, ...] = ()  # of tools, that the model asks for
+    cached: int = 0  # tokens of the prompt that the provider had read before
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,10 @@ class OpenAIModel:
         warm.__dict__["window"], warm.__dict__["parameters"] = self.window, self.parameters
         return warm
 
+    def named(self, name: str) -> OpenAIModel:
+        """Another model of the same server."""
+        return OpenAIModel(replace(self.endpoint, model=name), self._settings, first_pause=self._first_pause)
+
     @cached_property
     def window(self) -> int:
         """Tokens of prompt and answer together. Asks the server once."""
@@ -150,28 +157,41 @@ class OpenAIModel:
 
     @cached_property
     def parameters(self) -> float:
-        """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells.
-
-        A named provider's model that does not say has HOSTED_PARAMETERS at least.
-        """
+        """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells."""
         known = parameters_from_name(self.name)
-        if known == inf and self.endpoint.key_variable:
-            return HOSTED_PARAMETERS
-        return known if known < inf else fetch_parameter_count(self.endpoint)
+        return known if known < inf or self.endpoint.key_variable else fetch_parameter_count(self.endpoint)
+
+    @property
+    def chats(self) -> bool:
+        """Whether it takes turns; a base model only continues a text."""
+        return not self._completes
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether tools can be offered: until the server refuses them."""
+        return not self._completes and "tools" not in self._refused
 
     def stream(self, system: str, user: str, stop: threading.Event) -> Generator[str, None, StreamEnd]:
-        """The answer's text as it comes. Returns how it ended.
+        """The answer's text as it comes. Returns how it ended. Raises as `chat`."""
+        return (yield from self.chat([Message("system", system), Message("user", user)], stop))
 
-        Setting `stop` or closing the generator closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy,
-        ModelWindowExceeded or ModelError before the first piece, ModelInterrupted after it.
+    def chat(
+        self, messages: Sequence[Message], stop: threading.Event, tools: Sequence[Tool] = (), *, json: bool = False
+    ) -> Generator[str, None, StreamEnd]:
+        """The next message of a conversation, its text as it comes. Returns how it ended, with calls of tools.
+
+        `json` asks for a JSON object where the server can be asked for one. Setting `stop` or closing the generator
+        closes the connection. Raises ModelUnreachable, ModelDenied, ModelBusy, ModelWindowExceeded, ToolsRefused or
+        ModelError before the first piece, ModelInterrupted after it.
         """
         self.window  # noqa: B018  # asked here and not in the event loop, which it would block
+        request = _Request(tuple(messages), tuple(tools), json)
         # A server sees the key, and one that repeats it must not get it into answers, files and histories.
         keys = {self.endpoint.key, self._settings.llm_api_key.get_secret_value()}
-        ending = yield from filter_secrets(stream_pieces(lambda put: self._answer(system, user, put), stop), keys)
+        ending = yield from filter_secrets(stream_pieces(lambda put: self._answer(request, put), stop), keys)
         return ending or StreamEnd("stopped")
 
-    async def _answer(self, system: str, user: str, put: Callable[[str], None]) -> StreamEnd:
+    async def _answer(self, request: _Request, put: Callable[[str], None]) -> StreamEnd:
         """One answer, tried again while the provider is busy and nothing has come yet."""
         sent: list[str] = []
 
@@ -182,7 +202,7 @@ class OpenAIModel:
         attempt = 0
         while True:
             try:
-                return await self._request_once(system, user, pass_piece)
+                return await self._request_once(request, pass_piece)
             except RagError:
                 raise
             except Exception as error:  # the client's, its transport's and its parser's errors, told apart below
@@ -190,12 +210,7 @@ class OpenAIModel:
                 cause = error if is_unreadable(error) else None
                 if sent:
                     raise make_fault(error, self.endpoint, interrupted=True) from cause
-                if not self._completes and lacks_chat_template(error):
-                    self._completes = True
-                    continue
-                refused = find_refused_parameter(error)
-                if refused and refused not in self._refused:
-                    self._refused = self._refused | {refused}
+                if self._learned_from(error, request):
                     continue
                 pause = pause_before_retry(error, self._first_pause * 2**attempt)
                 if attempt == RETRIES or not is_busy(error) or pause is None or pause > self.timeout:
@@ -203,9 +218,29 @@ class OpenAIModel:
                 attempt += 1
                 await asyncio.sleep(pause)
 
-    async def _request_once(self, system: str, user: str, put: Callable[[str], None]) -> StreamEnd:
-        from llama_index.core.base.llms.types import ChatMessage  # noqa: PLC0415  # two seconds, only with a model
-        from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415
+    def _learned_from(self, error: Exception, request: _Request) -> bool:
+        """Whether the request is worth repeating without what the server refused. Raises ToolsRefused for tools."""
+        if not self._completes and lacks_chat_template(error):
+            self._completes = True
+            return True
+        refused = refused_feature(error, self._sent_features(request))
+        if not refused:
+            return False
+        self._refused = self._refused | {refused}
+        if refused == "tools":
+            raise ToolsRefused(str(make_fault(error, self.endpoint)))
+        return True
+
+    def _sent_features(self, request: _Request) -> set[str]:
+        """What the request holds that a server may refuse."""
+        held = {"max_tokens", "temperature", "stream_options"}
+        held |= {"tools"} if request.tools else set()
+        held |= {"response_format"} if request.json else set()
+        held |= {"system"} if any(message.role == "system" for message in request.messages) else set()
+        return held - self._refused
+
+    async def _request_once(self, request: _Request, put: Callable[[str], None]) -> StreamEnd:
+        from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415  # two seconds, only with a model
 
         reading = _StreamReader(put, self.max_tokens * CHARACTERS_PER_TOKEN)
         async with _client(self.endpoint, self.timeout) as client:
@@ -214,19 +249,14 @@ class OpenAIModel:
                 api_base=self.endpoint.base_url,
                 api_key="none",  # the client below holds the real one; this object's repr would show it
                 is_chat_model=not self._completes,
+                is_function_calling_model=bool(request.tools),
                 max_retries=0,
                 temperature=self.temperature,
                 async_openai_client=client,
             )
             try:
                 async with asyncio.timeout(self.timeout) as clock:
-                    chunks: Any
-                    if self._completes:
-                        told = completion_prompt(system, user)
-                        chunks = await model.astream_complete(told, formatted=True, stop=STOPS, **self._parameters())
-                    else:
-                        said = [ChatMessage(role="system", content=system), ChatMessage(role="user", content=user)]
-                        chunks = await model.astream_chat(said, **self._parameters())
+                    chunks = await self._chunks(model, request)
                     async with aclosing(chunks):
                         async for chunk in chunks:
                             if reading.take(chunk):
@@ -238,6 +268,19 @@ class OpenAIModel:
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
         return reading.end_of_stream(self.endpoint)
+
+    async def _chunks(self, model: Any, request: _Request) -> Any:
+        wanted = self._parameters()
+        if self._completes:
+            texts = [message.text for message in request.messages]
+            told = completion_prompt(texts[0], "\n\n".join(texts[1:]))
+            return await model.astream_complete(told, formatted=True, stop=STOPS, **wanted)
+        if request.tools:
+            wanted |= {"tools": [tool.specification for tool in request.tools], "tool_choice": "auto"}
+        if request.json and "response_format" not in self._refused:
+            wanted["response_format"] = {"type": "json_object"}
+        said = merge_system(request.messages) if "system" in self._refused else request.messages
+        return await model.astream_chat(client_messages(said), **wanted)
 
     def _parameters(self) -> dict[str, Any]:
         import openai  # noqa: PLC0415
@@ -251,6 +294,15 @@ class OpenAIModel:
         return {name: value for name, value in wanted.items() if name == "temperature" or name not in self._refused}
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of the server."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    json: bool = False
+
+
 class _StreamReader:
     """What has come of one answer so far."""
 
@@ -261,6 +313,8 @@ class _StreamReader:
         self._thought = False
         self._finish = ""
         self._tokens = 0
+        self._cached = 0
+        self._calls: dict[int, list[str]] = {}  # by index: id, name, arguments
 
     @property
     def too_long(self) -> bool:
@@ -271,15 +325,39 @@ class _StreamReader:
         raw = chunk.raw
         usage = getattr(raw, "usage", None)
         self._tokens = getattr(usage, "total_tokens", 0) or self._tokens
+        details = getattr(usage, "prompt_tokens_details", None)
+        self._cached = getattr(details, "cached_tokens", 0) or self._cached
         choices = getattr(raw, "choices", None) or []
         self._finish = (choices[0].finish_reason if choices else None) or self._finish
         thought = bool(chunk.additional_kwargs.get("thinking_delta"))
         self._thought = self._thought or thought
+        called = self._take_calls(choices)
         delta = (chunk.delta or "")[: max(0, self._longest + 1 - self.characters)]  # one piece may be of any length
         if delta:
             self.characters += len(delta)
             self._put(delta)
-        return bool(delta) or thought
+        return bool(delta) or thought or called
+
+    def _take_calls(self, choices: Sequence[Any]) -> bool:
+        """Join the parts of tool calls. LlamaIndex takes the first of a chunk only; some servers send several."""
+        deltas = getattr(getattr(choices[0], "delta", None), "tool_calls", None) if choices else None
+        for delta in deltas or []:
+            place = delta.index if isinstance(delta.index, int) else len(self._calls)
+            call = self._calls.setdefault(place, ["", "", ""])
+            call[0] = delta.id or call[0]
+            if delta.function is not None:
+                call[1] = delta.function.name or call[1]
+                call[2] += delta.function.arguments or ""
+        return bool(deltas)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The complete calls, in the order of their index."""
+        return tuple(
+            ToolCall(call[0] or f"call_{place}", call[1], arguments_of(call[2]))
+            for place, call in sorted(self._calls.items())
+            if call[1]
+        )
 
     def end_of_stream(self, endpoint: Endpoint) -> StreamEnd:
         """How it ended.
@@ -288,6 +366,8 @@ class _StreamReader:
         """
         if self.too_long:
             return StreamEnd("length", self._tokens)
+        if self.calls:
+            return StreamEnd("whole", self._tokens, self.calls, self._cached)
         if not self._finish:
             raise make_fault(EOFError(), endpoint, interrupted=self.characters > 0)
         if not self.characters and self._thought:
@@ -297,7 +377,8 @@ class _StreamReader:
             )
         if self._finish == "content_filter":
             return StreamEnd("filtered", self._tokens)
-        return StreamEnd("length" if self._finish in ("length", "max_tokens") else "whole", self._tokens)
+        cut = self._finish in ("length", "max_tokens")
+        return StreamEnd("length" if cut else "whole", self._tokens, cached=self._cached)
 
 
 def _client(endpoint: Endpoint, timeout: float) -> Any:
@@ -319,11 +400,13 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         max_retries=0,
         timeout=limits,
         default_headers={} if own else dict.fromkeys(names, left_out),
-        http_client=openai.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(endpoint.base_url),
-            follow_redirects=False,
-            timeout=limits,
-            headers={"Accept-Encoding": "identity"},  # so that the bytes which are counted are those that are read
-            event_hooks={"response": [limit_response]},
+        http_client=repairing(
+            openai.DefaultAsyncHttpxClient(
+                trust_env=not is_loopback(endpoint.base_url),
+                follow_redirects=False,
+                timeout=limits,
+                headers={"Accept-Encoding": "identity"},  # so that the bytes which are counted are those that are read
+                event_hooks={"response": [limit_response]},
+            )
         ),
     )

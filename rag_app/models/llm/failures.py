@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Collection
 from email.utils import parsedate_to_datetime
 
 from rag_app.errors import ModelBusy, ModelDenied, ModelError, ModelInterrupted, ModelUnreachable, ModelWindowExceeded
@@ -24,10 +25,16 @@ _OVERFLOW = re.compile(
 )
 _QUOTA = re.compile(r"insufficient_quota|billing|credit balance|payment", re.IGNORECASE)
 _BAD_KEY = re.compile(r"api[ _-]?key", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", re.IGNORECASE
-)
-_PARAMETERS = ("max_tokens", "temperature", "stream_options")
+# What a request may hold that a server does not take, and how servers name it, the more telling first.
+_FEATURES: tuple[tuple[str, str], ...] = (
+    ("tools", r"\btools?\b|tool[ _-]?(?:choice|calls?)|function[ _-]call"),
+    ("response_format", r"response_format|json_object|json mode"),
+    ("stream_options", r"stream_options"),
+    ("system", r"system (?:role|prompt|message|instruction)|role[s:]?\W{0,3}system|developer instruction"
+               r"|roles must alternate|only user and assistant roles"),
+    ("temperature", r"temperature"),
+    ("max_tokens", r"max_tokens"),
+)  # fmt: skip
 
 
 def status_of(error: BaseException) -> int:
@@ -44,6 +51,8 @@ def status_of(error: BaseException) -> int:
 def is_busy(error: BaseException) -> bool:
     """Whether trying again can help: 429 but for an empty account, 5xx, a connection that broke before an answer."""
     status = status_of(error)
+    if is_overflow(error):
+        return False
     if status == 429:
         return not _QUOTA.search(_provider_text(error))
     if status:
@@ -82,16 +91,22 @@ _NO_CHAT = re.compile(
 )
 
 
-def find_refused_parameter(error: BaseException) -> str:
-    """The parameter that the model does not take, so that the request can be repeated without it; empty for none."""
-    if status_of(error) not in (400, 422):
+def refused_feature(error: BaseException, sent: Collection[str]) -> str:
+    """Which of the features that were sent the server does not take, so that it is asked without it; empty for none.
+
+    Servers word a refusal in many ways; that they name the feature is what counts. A prompt that is too long is none.
+    """
+    if status_of(error) not in (400, 404, 422, 500, 501):
         return ""
     said = _provider_text(error)
-    if not re.search(
-        r"unsupported|not support|unrecognized|unknown|not permitted|extra|deprecated|only the default", said, re.I
-    ):
+    if is_overflow(error):
         return ""
-    return next((name for name in _PARAMETERS if name in said), "")
+    return next((name for name, words in _FEATURES if name in sent and re.search(words, said, re.IGNORECASE)), "")
+
+
+def is_overflow(error: BaseException) -> bool:
+    """Whether the provider says that the prompt does not fit the window."""
+    return status_of(error) == 413 or bool(_OVERFLOW.search(_provider_text(error)))
 
 
 def lacks_chat_template(error: BaseException) -> bool:
@@ -106,7 +121,7 @@ def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = 
             f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
         )
     status = status_of(error)
-    if status:
+    if status or (_error_fields(error) and is_overflow(error)):
         return _status_fault(status, error, endpoint)
     if isinstance(error, EOFError):
         return ModelError(f"{endpoint.where} sent no answer. {address_remedy(endpoint)}")
@@ -134,13 +149,13 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
         return ModelBusy(f"{endpoint.where} allows no more requests now (429). Ask again {when}.")
     if status == 404:
         return ModelError(_not_found(endpoint))
-    if status >= 500:
-        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
-    if status == 413 or _OVERFLOW.search(said):
+    if is_overflow(error):
         return ModelWindowExceeded(
             f"The passages do not fit into the window of '{endpoint.model}' at {endpoint.where}: {message}. Set "
             f"RAG_LLM_WINDOW to its real size in tokens, or choose a model with a larger one."
         )
+    if status >= 500:
+        return ModelBusy(f"{endpoint.where} has an internal error ({status}): {message}. Ask again later.")
     return ModelError(f"{endpoint.where} refused the request ({status}): {message}. {address_remedy(endpoint)}")
 
 
@@ -191,7 +206,21 @@ def _error_fields(error: BaseException) -> dict[str, object]:
     body = getattr(error, "body", None)
     inner = body.get("error") if isinstance(body, dict) else None
     found = inner if isinstance(inner, dict) else body
+    if isinstance(inner, str):
+        return {"message": inner}
+    if isinstance(found, dict) and "message" not in found and found.get("detail"):
+        return {**found, "message": _detail(found["detail"])}
     return found if isinstance(found, dict) else {}
+
+
+def _detail(detail: object) -> str:
+    """What FastAPI and pydantic say of a request: a text, or a list of places and messages."""
+    if not isinstance(detail, list):
+        return str(detail)
+    return "; ".join(
+        f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg', '')}" if isinstance(one, dict) else str(one)
+        for one in detail
+    )
 
 
 def _shorten_message(text: str, endpoint: Endpoint) -> str:

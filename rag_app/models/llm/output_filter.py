@@ -29,40 +29,98 @@ _BROKEN_MARK = re.compile(r"[\[【][\s\d^,;&–—-]*$")
 _NUMBERS = re.compile(r"(\d+)(?:\s*(?:[-–—]|to)\s*\^?(\d+))?", re.IGNORECASE)
 _DEFINITION = re.compile(r"[\s>*+\-]*\[|[^\[]*$")  # a line that begins with a bracket, or in the middle of one
 _WORD = re.compile(rf"[A-Za-z0-9+.\-]{{1,{LONGEST_WORD}}}")
-_THOUGHT = re.compile(r"\s*<(think|thinking|reasoning|thought)>")
-_THOUGHT_BEGUN = re.compile(r"\s*(<[a-z]{0,10})?")
+_TAG = r"(?:seed:)?(?:think(?:ing)?|reasoning|thoughts?)"
+_THOUGHT = re.compile(
+    rf"<{_TAG}(?:\s[^<>\n]{{0,100}})?>|\[THINK\]|◁think▷|<\|channel\|>\s*(?:analysis|commentary)\b", re.IGNORECASE
+)
+_THOUGHT_ENDS = re.compile(
+    rf"</{_TAG}\s*>|\[/THINK\]|◁/think▷|(?:<\|start\|>assistant)?<\|channel\|>\s*final\s*<\|message\|>", re.IGNORECASE
+)
+_FRAME = re.compile(r"<\|(?:end|return|start|message|constrain)\|>(?:assistant\b)?", re.IGNORECASE)
+_TAG_BEGUN = re.compile(
+    r"(?:<\|(?:channel|start)\|>[\w\s]{0,24}(?:<[\w|]{0,10})?|<(?:[/|]?[a-z|][^<>\n]{0,110})?|<[/|]?|\[/?[A-Za-z]{0,5}|◁[^▷\n]{0,8})\Z",
+    re.IGNORECASE,
+)
+_COULD_BE = re.compile(r"<[/|]?(?:\||s|t|r|$)|\[/?(?:t|$)|◁", re.IGNORECASE)
 
 
 class ThoughtFilter:
-    """Leaves out what a model thinks aloud between <think> and </think> before it answers."""
+    """Leaves out what a model thinks aloud: in <think>, [THINK], <seed:think> and the channels of gpt-oss.
+
+    A tag within code is text. A closing tag alone means that all before it was a thought: `restarts` counts these, and
+    whoever kept what came before drops it. A late thought that never ends was none, and is given back.
+    """
 
     def __init__(self) -> None:
         self._held = ""
-        self._end = ""  # what ends the thought
-        self._answering = False
+        self._thought = ""  # since the tag that opened it, with the tag
+        self._late = False  # something of an answer came before the thought
+        self._before = ""  # the end of what was passed on
+        self._begun = False
+        self._dropped = False
+        self.restarts = 0
 
     def feed(self, piece: str) -> str:
         """The next characters of the answer."""
-        if self._answering:
-            return piece
         self._held += piece
-        if not self._end:
-            begun = _THOUGHT.match(self._held)
-            if begun:
-                self._end = f"</{begun.group(1)}>"
-            elif _THOUGHT_BEGUN.fullmatch(self._held):
-                return ""
-            else:
-                return self._answer(self._held)
-        _, ended, answer = self._held.partition(self._end)
-        return self._answer(answer) if ended else ""
+        return self._drain(final=False)
 
     def finish(self) -> str:
         """What is left; nothing when the model was still thinking."""
-        return "" if self._answering or self._end else self._answer(self._held)
+        shown = self._drain(final=True)
+        return shown + (self._thought if self._late else "")
 
-    def _answer(self, text: str) -> str:
-        self._held, self._answering = "", True
+    def _drain(self, final: bool) -> str:
+        shown = ""
+        while self._held:
+            if self._thought:
+                ends = _THOUGHT_ENDS.search(self._thought + self._held)
+                if ends is None:
+                    self._thought, self._held = self._thought + self._held, ""
+                    break
+                self._held = (self._thought + self._held)[ends.end() :]
+                self._thought, self._dropped = "", True
+                continue
+            found = self._next_tag(shown)
+            if found is None:
+                cut = len(self._held)
+                begun = None if final else _TAG_BEGUN.search(self._held)
+                if begun and _COULD_BE.match(begun[0]):
+                    cut = begun.start()
+                shown += self._pass_on(cut)
+                break
+            kind, match = found
+            shown += self._pass_on(match.start())
+            tag, self._held = self._held[: len(match[0])], self._held[len(match[0]) :]
+            if kind == "opens":
+                self._thought, self._late = tag, bool(self._begun)
+            elif kind == "ends":
+                self.restarts += 1
+                shown, self._begun, self._before, self._dropped = "", False, "", True
+        return shown
+
+    def _next_tag(self, shown: str) -> tuple[str, re.Match[str]] | None:
+        found = [
+            (match.start(), kind, match)
+            for kind, pattern in (("opens", _THOUGHT), ("ends", _THOUGHT_ENDS), ("frame", _FRAME))
+            for match in pattern.finditer(self._held)
+            if self._is_tag(kind, self._held[: match.start()])
+        ]
+        return min(found, key=lambda one: one[0])[1:] if found else None
+
+    def _is_tag(self, kind: str, before: str) -> bool:
+        """Whether a tag here is one: not within code, and a closing tag alone only where a sentence ended."""
+        text = (self._before + before)[-200:]
+        if text[text.rfind("\n") + 1 :].count("`") % 2:
+            return False
+        return kind != "ends" or not text.strip() or bool(re.search(r"[.!?。\n:)]\s*\Z|\n\s*\Z", text))
+
+    def _pass_on(self, length: int) -> str:
+        text, self._held = self._held[:length], self._held[length:]
+        if self._dropped and not self._begun:
+            text = text.lstrip()  # the blank lines between a thought and the answer
+        self._before = (self._before + text)[-200:]
+        self._begun = self._begun or bool(text.strip())
         return text
 
 
@@ -118,6 +176,16 @@ def filter_secrets(pieces: Generator[str, None, Ended], secrets: Collection[str]
         raise
     finally:
         pieces.close()
+
+
+_SCHEME = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}://|\bwww\.", re.IGNORECASE)
+_TAG_OPENS = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"\](?=\(|:)")
+
+
+def disarm_markup(text: str) -> str:
+    """Prose of a model in which no renderer finds a tag, an image, a link or an address; the words stay."""
+    return _LINK.sub("] ", _TAG_OPENS.sub("< ", _SCHEME.sub("", UNSEEN_ONE.sub("", text))))
 
 
 class AnswerFilter:

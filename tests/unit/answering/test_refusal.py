@@ -12,7 +12,6 @@ from rag_app.answering.refusal import (
     FOUND,
     NOT_ASKED,
     NOT_BACKED,
-    PARTLY_WITHHELD,
     UNLIKELY,
     WITHHELD,
     Trust,
@@ -67,10 +66,9 @@ def test_a_model_that_found_nothing_is_believed() -> None:
     ("trust", "said", "status"),
     [
         ("checked", answer(), "answered"),
-        ("wholly checked", answer(), "answered"),
         ("none", answer(), "not_in_papers"),
         ("checked", answer(unsupported=("So it is.",)), "answered"),
-        ("wholly checked", answer(unsupported=("So it is.",)), "not_in_papers"),
+        ("full", answer(unsupported=("So it is.",)), "answered"),
     ],
 )
 def test_against_the_signs_a_model_is_believed_by_its_size(trust: Trust, said: Answer, status: str) -> None:
@@ -94,7 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def ask(folder: Path, provider: Provider, question: str, name: str = "test-model") -> Answer:
+def ask(folder: Path, provider: Provider, question: str, name: str = "test-3b") -> Answer:
     settings = settings_for(folder)
     model = OpenAIModel(Endpoint("test", provider.url, name, window=16_000), settings, first_pause=0.01)
     return Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings)).ask(question)
@@ -144,10 +142,9 @@ BACKED = "OtterNet has a batch size of 512 fish for every step [1]."
 @pytest.mark.parametrize(
     ("name", "parameters", "status", "said"),
     [
-        ("test-model", 0, "not_in_papers", PARTLY_WITHHELD),  # nobody tells its size: all has to be backed
-        ("test-model", 7_000_000_000, "answered", ""),
+        ("test-model", 3_000_000_000, "answered", ""),
         ("test-model", 100_000_000, "not_in_papers", ""),  # the server tells that it is tiny
-        ("test-7b", 0, "answered", ""),
+        ("test-3b", 0, "answered", ""),
     ],
 )
 def test_how_far_a_model_is_believed(folder: Path, name: str, parameters: int, status: str, said: str) -> None:

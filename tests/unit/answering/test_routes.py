@@ -289,7 +289,7 @@ def with_model(assistant: Assistant, provider: Provider, question: str, name: st
     return Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings)).ask(question)
 
 
-@pytest.mark.parametrize("name", ["tiny-135m", "large-70b"])
+@pytest.mark.parametrize("name", ["tiny-135m", "small-3b"])
 def test_a_list_of_papers_is_complete_with_any_model(assistant: Assistant, name: str) -> None:
     with Provider() as provider:
         answer = with_model(assistant, provider, "Which papers mention FishQA?", name)

@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def assistant(folder: Path, provider: Provider, window: int = 32_000, **settings: Any) -> Assistant:
     chosen = settings_for(folder, **settings)
-    model = OpenAIModel(Endpoint("test", provider.url, "test-model", window=window), chosen, first_pause=0.01)
+    model = OpenAIModel(Endpoint("test", provider.url, "test-3b", window=window), chosen, first_pause=0.01)
     return Assistant(chosen, embedder=WordEmbedder(), reader=ModelReader(model, chosen))
 
 

@@ -33,7 +33,7 @@ def support(sentence: str) -> str:
         ("LongRAG reduces the corpus to 600K units [2].", "not"),
         ("LongRAG groups related documents into units of 4K tokens.", "not"),
         ("The retriever was trained for several weeks by volunteers with colourful laptops [2].", "not"),
-        ("Das System verkleinert die Sammlung auf 600K Einheiten [1].", "supported"),
+        ("Das System verkleinert die Sammlung auf 600K Einheiten [1].", "unchecked"),
         ("Das System verkleinert die Sammlung auf 700K Einheiten [1].", "not"),
     ],
 )
@@ -59,5 +59,5 @@ def test_a_verdict_names_what_is_missing_and_where_it_stands() -> None:
 
 def test_words_are_only_counted_where_that_says_something() -> None:
     assert word_coverage("the units of the corpus were grouped by related documents", {"unit", "corpu"}) < 0.6
-    assert word_coverage("die Einheiten des Korpus wurden nach verwandten Dokumenten gruppiert", set()) == 1.0
-    assert word_coverage("it is so", set()) == 1.0
+    assert word_coverage("die Einheiten des Korpus wurden nach verwandten Dokumenten gruppiert", set()) is None
+    assert word_coverage("it is so", set()) is None

@@ -74,7 +74,7 @@ SAID = "OtterNet has a batch size of 512 fish for every step [1]."
 
 def ask(folder: Path, provider: Provider, samples: int) -> Answer:
     settings = settings_for(folder, samples=samples)
-    model = OpenAIModel(Endpoint("test", provider.url, "test-model", window=16_000), settings, first_pause=0.01)
+    model = OpenAIModel(Endpoint("test", provider.url, "test-3b", window=16_000), settings, first_pause=0.01)
     assistant = Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings))
     return assistant.ask("What is the batch size of OtterNet in the training?")
 

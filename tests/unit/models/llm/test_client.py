@@ -212,8 +212,8 @@ def test_faults_before_the_first_piece(reply: Reply, kind: type[RagError], says:
         (Reply(garbage_after=1, garbage="5"), 1),
         (Reply(garbage_after=2, garbage='{"choices": 5}'), 2),
         (Reply(garbage_after=2, garbage=error_body("the engine died", "500")), 2),
-        (Reply(finish=""), 3),
-        (Reply(finish="", chunked=False), 3),
+        (Reply(finish="", done=False), 3),
+        (Reply(finish="", done=False, chunked=False), 3),
     ],
 )
 def test_a_broken_stream_keeps_what_came_and_is_not_asked_again(reply: Reply, pieces: int) -> None:

@@ -105,10 +105,10 @@ def test_plain_prose_passes_unchanged(text: str) -> None:
 def test_thoughts_are_left_out_in_any_pieces(pieces: list[str]) -> None:
     text = "".join(pieces)
     thought = ["<th", "ink>", "a [1] thought", "</thi", "nk>", *pieces]
-    assert in_pieces(ThoughtFilter(), thought) == text
+    assert in_pieces(ThoughtFilter(), thought) == text.lstrip()
 
 
-@pytest.mark.parametrize("text", ["<", "<thin", "<b>x", "  plain", "<thinker", "a <think>b</think>"])
+@pytest.mark.parametrize("text", ["<", "<thin", "<b>x", "  plain", "<thinker", "a `<think>` b `</think>`"])
 def test_what_is_no_thought_stays(text: str) -> None:
     assert in_pieces(ThoughtFilter(), list(text)) == text
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.answering.model.reader import ModelReader
-from rag_app.answering.tables.model_cells import interleave_evidence
+from rag_app.answering.model.row_cells import interleave_evidence
 from rag_app.assistant import Assistant
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def ask(folder: Path, provider: Provider, question: str = QUESTION, name: str = "test-model") -> Answer:
+def ask(folder: Path, provider: Provider, question: str = QUESTION, name: str = "test-3b") -> Answer:
     settings = settings_for(folder)
     model = OpenAIModel(Endpoint("test", provider.url, name, window=16_000), settings, first_pause=0.01)
     assistant = Assistant(settings, embedder=WordEmbedder(), reader=ModelReader(model, settings))
@@ -75,7 +75,7 @@ def test_supported_cells_are_the_models_and_the_others_stay_quoted(folder: Path)
     assert cells(answer)[0][0] == "OtterNet trains with a batch size of 512 fish."
     assert cells(answer)[0][1] == cells(quoted)[0][1]
     assert cells(answer)[1] == cells(quoted)[1], "128 and Africa stand on no page"
-    assert answer.reader == "test-model"
+    assert answer.reader == "test-3b"
     assert "1 of 4 cells" in answer.notes[0]
     assert [verdict.support for verdict in answer.verdicts] == ["supported"]
     assert all(citation.verified for citation in answer.citations)
