@@ -348,7 +348,7 @@ class Assistant:
 
     def _stream(self, request: _Request) -> Iterator[Event]:
         began = time.perf_counter()
-        if isinstance(self.reader, ModelReader) and self.reader.leads and not request.quoting:
+        if not request.quoting and isinstance(self.reader, ModelReader) and self.reader.leads:
             yield from self._stream_led(request, self.reader)
             return
         reader = QuotingReader() if request.quoting or request.aspects is not None else self.reader

@@ -39,6 +39,7 @@ class Row:
     year: int = 0
     topic: str = ""
     hidden: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass

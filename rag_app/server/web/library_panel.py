@@ -104,7 +104,7 @@ def _state_html(row: PaperRow) -> str:
     problems = [translate_core(row.problem)] if row.problem else []
     problems += [translate_core(warning) for warning in row.warnings]
     problems += [translate("library.hidden", place=place) for place in row.hidden]
-    badge = translate(_STATES[row.state]) if row.state in _STATES else translate("library.look")
+    badge = translate(_STATES.get(row.state) or ("library.look" if row.hidden else "library.note"))
     if not problems:
         return f'<span class="state {_slug(row.state)}">{badge}</span>' if row.state in _STATES else ""
     words = "".join(f'<span class="problem">{escape_html(problem)}</span>' for problem in problems)

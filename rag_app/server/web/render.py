@@ -61,7 +61,8 @@ def answer_html(
 def _text_class(answer: Answer) -> str:
     """The first paragraph is set larger where it is short enough to be the answer in one line."""
     first = answer.answer.strip().partition("\n")[0]
-    leads = answer.table is None and not first.startswith(("#", "-", "*", "|", "1.")) and len(first) <= LONGEST_LEAD
+    is_sentence = not first.startswith(("#", "-", "*", "|", "1.")) and not first.endswith(":")
+    leads = answer.table is None and is_sentence and len(first) <= LONGEST_LEAD
     return "answer-text leads" if leads else "answer-text"
 
 

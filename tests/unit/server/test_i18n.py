@@ -30,7 +30,6 @@ from rag_app.server.web.library_panel import paper_list_html
 PACKAGE = Path(__file__).resolve().parents[3] / "rag_app"
 STATIC = PACKAGE / "server" / "web" / "static"
 PAGE_MODULES = sorted([*(PACKAGE / "server").glob("*.py"), *(PACKAGE / "server" / "web").glob("*.py")])
-PAGE_MODULES.remove(PACKAGE / "server" / "web" / "formulas.py")  # names of LaTeX commands, not words
 CORE_MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path not in PAGE_MODULES]
 PLACE = re.compile(r"\{(\w+)")
 KEY = re.compile(r"[a-z]+\.[a-z-]+")
