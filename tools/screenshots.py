@@ -1,9 +1,9 @@
-"""Takes pictures of the page in each of its states, light, dark, on a phone and in Chinese.
+"""Takes the twelve pictures of the page: each state that a researcher meets, light, dark, in Chinese, on a phone, wide.
 
-    python tools/screenshots.py PAPERS INDEX OUT [light] [dark] [phone] [chinese]
+    python tools/screenshots.py PAPERS INDEX OUT [NAME ...]
 
 PAPERS is a folder of papers and INDEX its index; both are copied, and nothing in them changes. Needs playwright and
-Chromium, as the tests do. Answers are the papers' own sentences: no model is asked.
+Chromium, as the tests do. Answers are the papers' own sentences: no model is asked. NAME: only these pictures.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,117 +28,129 @@ COLOURS = 128  # of a picture: small enough for a page that shows it, and the ma
 FACT = "How long did pre-training the largest LLaMA model take, and on how many GPUs?"
 TABLE = "How do LLaMA and Megatron-LM differ in optimizer, activation function and hardware?"
 ABSENT = "What do these papers say about the price of coffee?"
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True, "is_mobile": True},
-    "chinese": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light", "locale": "zh-CN"},
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+
+
+@dataclass
+class Tab:
+    """One browser tab, and what is done in it before a picture is taken."""
+
+    page: Any
+
+    def ask(self, question: str) -> None:
+        """Ask, and wait for the whole answer."""
+        self.page.fill("#question textarea", question)
+        self.page.press("#question textarea", "Enter")
+        self.page.wait_for_selector("#chat .answer:not(.coming)")
+
+    def cite(self) -> None:
+        """Open the first citation, and wait for its page."""
+        self.page.locator("#chat button.cite").first.click()
+        self.page.wait_for_selector("#reading-pages .sheet.drawn .mark.chosen")
+
+    def welcome(self) -> None:
+        self.page.wait_for_selector("#chat .example")
+
+    def fact(self) -> None:
+        self.ask(FACT)
+
+    def comparison(self) -> None:
+        self.ask(TABLE)
+        self.page.click("#chat .fill-screen")
+
+    def coming(self) -> None:
+        self.page.fill("#question textarea", TABLE)
+        self.page.press("#question textarea", "Enter")
+        self.page.wait_for_selector("#chat .answer")
+
+    def refusal(self) -> None:
+        self.ask(ABSENT)
+
+    def reading(self) -> None:
+        self.ask(FACT)
+        self.cite()
+
+    def library(self) -> None:
+        self.page.locator("#paper-rows input[type=checkbox]").nth(3).check()
+        self.page.select_option("#paper-sort", "year")
+        self.page.locator("#paper-rows li").nth(2).hover()
+        self.page.locator("#paper-rows .about-paper").nth(2).click()
+        self.page.wait_for_selector("dialog.paper-card")
+
+    def conversations(self) -> None:
+        self.ask(FACT)
+        self.page.evaluate("document.getElementById('tab-conversations').click()")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A state of the page, and the window in which it is shown."""
+
+    steps: Callable[[Tab], None]
+    window: dict[str, Any] = field(default_factory=dict)
+
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PICTURES = {
+    "welcome": Picture(Tab.welcome),
+    "fact": Picture(Tab.fact),
+    "comparison": Picture(Tab.comparison),
+    "coming": Picture(Tab.coming),
+    "refusal": Picture(Tab.refusal),
+    "reading": Picture(Tab.reading),
+    "library": Picture(Tab.library),
+    "conversations": Picture(Tab.conversations),
+    "dark": Picture(Tab.reading, {"color_scheme": "dark"}),
+    "chinese": Picture(Tab.reading, {"locale": "zh-CN"}),
+    "phone": Picture(Tab.reading, PHONE | {"device_scale_factor": 2}),
+    "wide": Picture(Tab.reading, {"viewport": {"width": 2560, "height": 1300}}),
 }
 
 
-class Camera:
-    """One tab, and where its pictures go."""
-
-    def __init__(self, tab: Any, folder: Path, look: str) -> None:
-        self.tab = tab
-        self.folder = folder
-        self.look = look
-        self.narrow = look == "phone"
-
-    def take(self, name: str) -> None:
-        """Write OUT/LOOK-NAME.png."""
-        self.tab.mouse.move(3, 3)
-        self.tab.wait_for_timeout(700)
-        path = self.folder / f"{self.look}-{name}.png"
-        self.tab.screenshot(path=path)
-        Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-        print(f"{path} {path.stat().st_size // 1000} kB", flush=True)
-
-    def ask(self, question: str) -> None:
-        """Ask in a new conversation, and wait for the whole answer."""
-        self.tab.evaluate("document.querySelector('.new-conversation').click()")
-        self.tab.wait_for_function("!document.querySelector('#chat .answer')")
-        self.tab.fill("#question textarea", question)
-        self.tab.press("#question textarea", "Enter")
-        self.tab.wait_for_selector("#chat .answer:not(.coming)")
-
-    def cite(self) -> None:
-        """Open the first citation."""
-        self.tab.evaluate("document.querySelector('#chat button.cite').click()")
-        self.tab.wait_for_selector("#reading-pages .mark.chosen")
-        self.tab.wait_for_selector("#reading-pages .sheet.drawn")
-
-    def close_panes(self) -> None:
-        self.tab.keyboard.press("Escape")
-
-    def library(self) -> None:
-        """On a phone the list of papers is a sheet."""
-        if self.narrow:
-            self.tab.click(".open-library")
+def take(browser: Any, url: str, name: str, path: Path) -> None:
+    """Write one picture to `path`."""
+    picture = PICTURES[name]
+    context = browser.new_context(**DESKTOP | picture.window)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(url)
+    page.wait_for_selector("#paper-rows li", state="attached")
+    picture.steps(Tab(page))
+    page.mouse.move(3, 3)
+    page.wait_for_timeout(700)  # pictures and fades
+    page.screenshot(path=path)
+    context.close()
+    Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path} {path.stat().st_size // 1000} kB", flush=True)
 
 
-def tour(camera: Camera, paper: Path) -> None:
-    """Every state of the page, one after another."""
-    tab = camera.tab
-    tab.wait_for_selector("#chat .example")
-    camera.take("first")
-    camera.ask(FACT)
-    if camera.narrow:
-        camera.take("answer")
-    camera.cite()
-    camera.take("reading")
-    camera.close_panes()
-    camera.ask(TABLE)
-    camera.cite()
-    if camera.narrow:
-        camera.close_panes()
-    camera.take("comparison")
-    camera.close_panes()
-    camera.ask(ABSENT)
-    camera.take("refusal")
-    tab.click(".open-map")
-    tab.wait_for_selector("#map g.point")
-    camera.take("map")
-    tab.click(".close-map")
-    camera.library()
-    camera.take("history")
-    tab.click(".open-settings")
-    tab.wait_for_selector("#settings .reader-card")
-    camera.take("settings")
-    tab.click(".close-settings")
-    if tab.evaluate("document.getElementById('adding').hidden"):
-        tab.click(".open-adding")
-    tab.fill("#arxiv-ids", "2406.15319, 2005.11401")
-    tab.set_input_files("#file-choice", str(paper))
-    tab.wait_for_selector("#arrivals .arrival:not(.uploading)")
-    camera.take("growing")
-
-
-def main(papers: Path, index: Path, out: Path, looks: list[str]) -> None:
+def main(papers: Path, index: Path, out: Path, names: list[str]) -> None:
     """Serve a copy of the library and take every picture."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as library:
         shutil.copytree(papers, Path(home) / "papers")
         shutil.copytree(index, Path(home) / "index")
+        models = index.parent / "models"
+        if models.is_dir():  # the converted embedder: to make it anew takes seconds
+            shutil.copytree(models, Path(home) / "models")
         settings = load_settings(corpus=Path(home) / "papers", index=Path(home) / "index", port=0, llm="none")
         page = serve(Assistant(settings), settings, block=False)
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = library.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless=new"])
-        source = min(papers.glob("*.pdf"), key=lambda path: path.stat().st_size)
+        chromium = next(
+            (
+                found
+                for name in ("chromium-headless-shell", "chromium", "google-chrome")
+                if (found := shutil.which(name))
+            ),
+            None,
+        )
+        browser = library.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
-            for look in looks:
-                paper = Path(home) / f"new-{look}.pdf"  # other bytes make another paper
-                paper.write_bytes(source.read_bytes() + f"\n% {look}\n".encode())
-                context = browser.new_context(**LOOKS[look])
-                tab = context.new_page()
-                tab.set_default_timeout(PATIENCE)
-                tab.goto(page.url)
-                tour(Camera(tab, out, look), paper)
-                context.close()
+            for name in names:
+                take(browser, page.url, name, out / f"{name}.png")
         finally:
             browser.close()
             page.stop()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:] or list(LOOKS))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:] or list(PICTURES))

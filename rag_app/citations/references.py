@@ -30,7 +30,7 @@ WORDS_OF_TITLE = 4  # from so many on, a title alone is proof enough
 _YEAR = r"(?:19|20)\d\d"
 _NUMBERS = re.compile(r"\[\s*(\d{1,3}(?:\s*[,;–—-]\s*\d{1,3})*)\s*\]")
 _KEYS = re.compile(r"\[\s*([A-Z][\w+]{1,9}(?:\s*[,;]\s*[A-Z][\w+]{1,9})*)\s*\]")
-_RAISED_MARK = re.compile(r"[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*")
+_RAISED_MARK = re.compile(r"(?<![⁰¹²³⁴-⁹⁺⁻])[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*")
 # What carries an exponent: "10", a letter or two, "cm", "(x)".
 _RAISED_UNIT = re.compile(
     r"(?:^|[^\w.])(?:10|[^\W\d_]{1,2}|[mck]m|mol|kg|ml)$|(?:^|[×·*^/])\d$|[)\]}|∥]$|[∑∏∫√α-ωΑ-Ω]$"

@@ -110,6 +110,21 @@ def _use_utf8() -> None:
 # -- what can be typed ------------------------------------------------------------------------------------------
 
 
+def _add_exchange_commands(commands: Any) -> None:
+    notes = _command(commands, "notes", "write a Markdown note for each paper, for Obsidian")
+    notes.add_argument("folder", metavar="FOLDER", help="of your vault; what you write below the marker stays")
+    notes.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
+    notes.add_argument("--user", default="", metavar="NAME", help="whose conversations, where users log in")
+    zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
+    zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
+    zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
+    zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
+    zotero.add_argument("--storage", default="", metavar="FOLDER", help="its attachments, for when it is closed")
+    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: the library, exported")
+    mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
+    mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Knows nothing of the parts behind them."""
     parser = argparse.ArgumentParser(
@@ -157,18 +172,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--html", metavar="FILE", help="with --window: also write it as a page with a plot")
     _add_redteam_command(_command(commands, "redteam", "attack the configured reader with hostile papers"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
-    notes = _command(commands, "notes", "write a Markdown note for each paper, for Obsidian")
-    notes.add_argument("folder", metavar="FOLDER", help="of your vault; what you write below the marker stays")
-    notes.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
-    notes.add_argument("--user", default="", metavar="NAME", help="whose conversations, where users log in")
-    zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
-    zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
-    zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
-    zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
-    zotero.add_argument("--storage", default="", metavar="FOLDER", help="its attachments, for when it is closed")
-    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: the library, exported")
-    mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
-    mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
+    _add_exchange_commands(commands)
     user = _command(commands, "user", "add, remove and list who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(

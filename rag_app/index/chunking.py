@@ -13,7 +13,7 @@ from rag_app.errors import IndexFault
 from rag_app.records import Block, Page, Passage, Reading, passage_id
 from rag_app.text.sentences import sentences
 
-SPLITTER_VERSION = 3
+SPLITTER_VERSION = 4
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -46,7 +46,8 @@ def split_paper(
     Bibliography and furniture are left out; a paper without text gives no passages. Nothing is ever cut off silently:
     every passage fits the window. Raises IndexFault where a single character does not.
     """
-    runs = [run for page in reading.pages for run in _page_runs(page, paper)]
+    below = _captions_stand_below(reading.pages)
+    runs = [run for page in reading.pages for run in _page_runs(page, paper, below)]
     contexts = count(texts_to_embed([run.empty for run in runs], splitter, count))
     # All sentences in one call: the tokenizer then works on every core.
     tokens = iter(count([run.page.text[start:end] for run in runs for start, end in run.places]))
@@ -115,8 +116,21 @@ class _BlockRun:
     places: tuple[tuple[int, int], ...]
 
 
-def _page_runs(page: Page, paper: str) -> Iterator[_BlockRun]:
-    for blocks in _runs(page.blocks):
+def _captions_stand_below(pages: Sequence[Page]) -> bool:
+    """Whether the paper sets the captions of its tables below them, by the captions that have a table on one side."""
+    votes = 0
+    for page in pages:
+        kinds = [block.kind for block in page.blocks]
+        for at, block in enumerate(page.blocks):
+            if block.kind == "caption" and page.text.startswith(("Tab", "TAB"), block.start):
+                before = at > 0 and kinds[at - 1] == "table"
+                after = at + 1 < len(kinds) and kinds[at + 1] == "table"
+                votes += before - after
+    return votes > 0
+
+
+def _page_runs(page: Page, paper: str, below: bool) -> Iterator[_BlockRun]:
+    for blocks in _runs(page, below):
         kind: Literal["text", "table", "caption"] = (
             "table" if any(block.kind == "table" for block in blocks) else "text"
         )
@@ -178,21 +192,29 @@ def _halve_long_passages(
     return found
 
 
-def _runs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Neighbouring blocks that belong together: body of one section; a table with its caption."""
+def _runs(page: Page, below: bool) -> Iterator[list[Block]]:
+    """Neighbouring blocks that belong together: body of one section; a table with its caption, above it or `below`."""
     run: list[Block] = []
-    for block in blocks:
+    for block in page.blocks:
         if block.kind in ("bibliography", "furniture", "heading"):
             if run:
                 yield run
             run = []
             continue
-        if run and not _belong_together(run[-1], block):
+        # A table between two captions belongs to one of them, on the side where this paper sets them.
+        of_table = block.kind == "table" and run and run[-1].kind == "caption"
+        other = bool(of_table) and below and page.text.startswith(("Tab", "TAB"), run[-1].start) and _holds_table(run)
+        other |= block.kind == "caption" and not below and _holds_table(run)
+        if run and (other or not _belong_together(run[-1], block)):
             yield run
             run = []
         run.append(block)
     if run:
         yield run
+
+
+def _holds_table(run: Sequence[Block]) -> bool:
+    return any(block.kind == "table" for block in run)
 
 
 def _belong_together(one: Block, two: Block) -> bool:

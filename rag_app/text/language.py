@@ -30,12 +30,17 @@ _TERMS = """
 翻译=translation|摘要=summarization|机器翻译=machine translation|假设=hypothetical|网页搜索=web search|搜索=search|反思=reflection|纠正=correction corrective|自我=self
 主动=active|何时=when|频率=frequency|阈值=threshold|权重=weight|温度=temperature|概率=probability|比例=proportion|百分比=percentage|提升=improvement|提高=improve|降低=reduce
 减少=reduce|增加=increase|最大=maximum largest|最小=minimum smallest|最高=highest|最低=lowest|平均=average|大小=size|规模=size|长度=length|数量=number|多少=how many
-如何=how|怎么=how|怎样=how|为什么=why|什么=what|哪些=which|哪个=which|谁=who|多大=how large|多长=how long|几个=how many|性能=performance|效果=performance
+如何=|怎么=|怎样=|为什么=|什么=|哪些=|哪个=|谁=|多大=how large|多长=how long|几个=how many|性能=performance|效果=performance
 结果=results|方法=method|实验=experiments|消融=ablation|架构=architecture|框架=framework|算法=algorithm|任务=task|领域=domain|多语言=multilingual|零样本=zero-shot|少样本=few-shot
 监督=supervised|无监督=unsupervised|自监督=self-supervised|半监督=semi-supervised|持续学习=continual learning|灾难性遗忘=catastrophic forgetting|混合专家=mixture of experts|专家=experts
 合成数据=synthetic data|数据=data|偏见=bias|隐私=privacy|不确定性=uncertainty|置信度=confidence|语义熵=semantic entropy|熵=entropy|语义=semantic|重复=duplicate|去重=deduplication
 考试=exam|学科=subjects|标注者=annotators|成本=cost|硬件=hardware|小时=hours|法官=judge|裁判=judge|评判=judge|局限=limitations|贡献=contributions
 更新=update|刷新=refresh|冻结=frozen|联合=joint|端到端=end-to-end|维基百科=Wikipedia|实体=entity|文本=text|图像=image|视觉=vision|多模态=multimodal|视频=video|表格=table
+怎么样=|今天=|样本量=sample size|样本大小=sample size|剂量=dose|置信区间=confidence interval|显著性=significance|显著=significant|对照组=control group|实验组=treatment group
+随机对照试验=randomised controlled trial|双盲=double-blind|安慰剂=placebo|假设检验=hypothesis test|变量=variable|回归=regression|方差=variance|标准差=standard deviation
+参与者=participants|受试者=participants|患者=patients|病人=patients|疗效=efficacy|副作用=side effects|死亡率=mortality|物种=species|基因=gene|细胞=cells|蛋白质=protein
+频次=frequency|压力=pressure|误差=error|测量=measurement|统计=statistics|相关=correlation|因果=causal|价格=price|收入=income|就业=employment|政策=policy|调查=survey|综述=survey
+作者=authors|论文=paper|研究=study|发现=findings|结论=conclusion|限制=limitations|机制=mechanism|模拟=simulation|理论=theory|公式=formula|定义=definition|比较=compare|区别=difference
 """  # noqa: E501
 
 CHINESE = dict(term.split("=") for line in _TERMS.split("\n") for term in line.split("|") if term)

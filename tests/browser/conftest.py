@@ -49,7 +49,7 @@ def tab(served, chromium_browser):
     page.on("console", lambda said: page.errors.append(said.text) if said.type == "error" else None)
     page.again = lambda: reloaded(page)
     page.goto(served.url)
-    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#paper-rows li", state="attached")
     yield page
     elsewhere = [url for url in page.requests if not url.startswith((served.url, "data:", "blob:"))]
     assert elsewhere == []

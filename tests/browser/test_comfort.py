@@ -71,7 +71,6 @@ def test_the_text_of_the_page_can_be_taken_and_the_quote_stands_in_it(tab):
     tab.click("#reading-more summary")
     pressed(tab.locator("[data-do=copy-page]"), "Copied")
     assert QUOTE in " ".join(tab.evaluate("navigator.clipboard.readText()").split())
-    tab.click("#reading-more summary")
     tab.click("[data-do=text]")
     tab.wait_for_selector("#reading-pages .mark.chosen")
 
@@ -175,6 +174,7 @@ def test_a_conversation_that_is_chosen_in_a_narrow_window_is_seen_at_once(tab):
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.click(".open-library")
     tab.wait_for_selector("#library >> visible=true")
+    tab.click("#tab-conversations")
     tab.click("#history-rows .open-conversation >> nth=0")
     tab.wait_for_selector("#library", state="hidden")
     expect(tab.locator("#chat .answer").first).to_be_visible()

@@ -52,7 +52,7 @@ def test_one_logs_in_asks_and_logs_out_and_the_next_finds_nothing(tab, url):
     log_in(tab, "Ada", PASSWORDS["ada"])
     tab.wait_for_selector("#paper-rows li")
     ask(tab, "What of zanzibar?")
-    tab.wait_for_selector("#history-rows .open-conversation")
+    tab.wait_for_selector("#history-rows .open-conversation", state="attached")
     assert "zanzibar" in tab.content()
     tab.reload()
     tab.wait_for_selector("text=Logged in as ada")
@@ -61,7 +61,7 @@ def test_one_logs_in_asks_and_logs_out_and_the_next_finds_nothing(tab, url):
     tab.wait_for_selector("input[name=name]")
     log_in(tab, "bob", PASSWORDS["bob"])
     tab.wait_for_selector("text=Logged in as bob")
-    tab.wait_for_selector("#history-rows .empty")
+    tab.wait_for_selector("#history-rows .empty", state="attached")
     assert "zanzibar" not in tab.content()
 
 

@@ -85,7 +85,8 @@ def test_pages_are_turned_and_the_pdf_opens_at_the_page(tab, served):
 def test_what_is_not_verified_looks_different_and_is_not_marked(tab):
     ask(tab, "How many parameters?")
     expect(tab.locator("#chat button.cite.unverified")).to_have_count(1)
-    says(tab.locator("#chat li.unverified"), "not found on the page")
+    says(tab.locator("#chat .sources-head"), "1 of 4 quotes not found on the page")
+    says(tab.locator("#chat .source").first, "1 not found")
     tab.click("#chat button.cite.unverified")
     tab.wait_for_selector("#reading-note.bad")
     says(tab.locator("#reading-note"), "nothing is marked")
@@ -95,7 +96,8 @@ def test_what_is_not_verified_looks_different_and_is_not_marked(tab):
 
 def test_a_digest_says_so_and_its_words_are_marked_in_the_text(tab):
     ask(tab, "How many parameters?")
-    tab.locator("#chat button.place").nth(3).click()
+    tab.click("#chat .source >> nth=1 >> summary")
+    tab.locator("#chat .source >> nth=1 >> button.place").click()
     tab.wait_for_selector("#reading-pages .sheet.text mark")
     expect(tab.locator("#reading-pages .sheet.text mark").first).to_have_text(LAST)
     says(tab.locator("#reading-note"), "digest")
@@ -149,14 +151,16 @@ def test_ticked_papers_limit_the_question(tab, served):
     says(tab.locator("#scope-note"), "1 paper")
     ask(tab, "How many parameters?")
     assert served.assistant.asked[-1][1] == ("ours.pdf",)
-    tab.click("#scope-note button")
+    tab.click("#scope-note .ask-all")
     expect(tab.locator("#paper-rows li:has-text('Ours') input").first).not_to_be_checked()
     ask(tab, "How many parameters?")
     assert served.assistant.asked[-1][1] == ()
 
 
 def test_papers_are_found_read_and_named_with_their_problem(tab):
-    says(tab.locator("#paper-rows li:has(.problem)"), re.compile("password|encrypted"))
+    broken = tab.locator("#paper-rows li:has(.problem)")
+    broken.locator("summary").click()
+    says(broken, re.compile("password|encrypted"))
     tab.fill("#paper-search", "theirs")
     expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
     tab.fill("#paper-search", "")

@@ -52,7 +52,8 @@ def tab(served, chromium_browser):
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(served.url)
-    page.wait_for_selector("#paper-rows li")
+    page.wait_for_selector("#paper-rows li", state="attached")
+    page.click("#tab-conversations")
     yield page
     context.close()
 
@@ -118,6 +119,7 @@ def test_a_closed_tab_leaves_its_answer_going_and_another_finds_it(served, chrom
     second = chromium_browser.new_context()
     tab = second.new_page()
     tab.goto(served.url)
+    tab.click("#tab-conversations")
     tab.wait_for_selector("#history-rows .open-conversation:has-text('answering…')")
     tab.click("#history-rows .open-conversation")
     tab.wait_for_selector(COMING)

@@ -36,6 +36,13 @@ def nothing_kept(served):
         served.kept.delete(saved.id)
 
 
+@pytest.fixture
+def tab(tab):
+    """The conversations are in sight."""
+    tab.click("#tab-conversations")
+    return tab
+
+
 def listed(tab, *titles):
     expect(tab.locator("#history-rows .open-conversation .title")).to_have_text(list(titles))
 
@@ -154,6 +161,8 @@ def test_another_tab_begins_anew_and_finds_the_conversation_in_the_list(tab, ser
     context = chromium_browser.new_context()
     other = context.new_page()
     other.goto(served.url)
+    other.click("#tab-conversations")
+    other.click("#tab-conversations")
     other.wait_for_selector("#history-rows .open-conversation")
     expect(other.locator("#chat .answer")).to_have_count(0)
     other.click("#history-rows .open-conversation")

@@ -115,6 +115,7 @@ def test_then_a_reload_and_the_conversation_is_kept(quoting):
     open_first(tab)
     says(tab.locator("#reading-title"), "Wombat")
     tab.click(".open-adding")  # what came is shown again until it is put away
+    tab.click("#tab-conversations")
     tab.locator("#history-rows .delete-conversation").first.click()
     tab.locator("#history-rows .delete-conversation").first.click()
     tab.wait_for_selector("#chat .answer", state="detached")

@@ -52,7 +52,7 @@ def reloaded(tab):
     """Gradio complains of the stream that a reload cuts: what it says meanwhile is no error."""
     before = list(tab.errors)
     tab.reload()
-    tab.wait_for_selector("#paper-rows li")
+    tab.wait_for_selector("#paper-rows li", state="attached")
     tab.errors[:] = before
 
 

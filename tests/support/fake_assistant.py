@@ -39,6 +39,7 @@ class Row:
     year: int = 0
     topic: str = ""
     hidden: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -148,6 +149,11 @@ class FakeAssistant:
             "boxes": quote_boxes(found, *span) if span else (),
         }
         return Citation(number=number, paper=paper, page=page, quote=quote, **(facts | changes))  # type: ignore[arg-type]
+
+    def ask(self, question: str) -> Answer:
+        """What the page tries by itself; only stream() keeps what was asked."""
+        found = "not_in_papers" if "coffee" in question or "咖啡" in question else "answered"
+        return Answer("", question, found, "", "quoting")  # type: ignore[arg-type]
 
     def stream(
         self, question: str, *, papers: Sequence[str] = (), history: Sequence[Answer] = (), stop: threading.Event

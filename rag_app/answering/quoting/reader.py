@@ -79,7 +79,7 @@ OF_NAMED = 2  # items of the only paper that a question names, before the others
 PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
 WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
-MOST_LACKING = 0.6  # of what is asked of one paper: beyond, the paper does not speak of it
+MOST_LACKING = 0.8  # of what is asked of one paper: beyond, the paper does not speak of it
 LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
 SAME = 0.8  # share of words that makes two sentences one
 

@@ -88,7 +88,7 @@ class ConversationPanel:
 
     def _html(self, answer: Answer, turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
         thumbs = thumbs_html(turn, verdict, reason) if turn and answer.status != "error" else ""
-        return understood_html(answer) + answer_html(answer, self._name, self._name_answer) + thumbs
+        return understood_html(answer) + answer_html(answer, self._name, self._name_answer, thumbs, regenerate=True)
 
     def rows(self, conversation: Conversation) -> str:
         """The list of conversations as HTML, limited to what is sought."""
@@ -162,14 +162,14 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
     """Thumbs up and down for a kept turn, and what was said about it."""
     buttons = "".join(
         f'<button type="button" class="thumb {name}{" chosen" if verdict == name else ""}" value="{turn}:{name}" '
-        f'title="{words}">{sign}</button>'
+        f'title="{words}"><span class="unseen">{sign}</span></button>'
         for name, sign, words in (
             ("up", translate("answer.up"), translate("answer.good")),
             ("down", translate("answer.down"), translate("answer.bad")),
         )
     )  # the browser's sanitizer drops aria attributes: talk.js puts them in
     said = f'<span class="said">{escape_html(reason)}</span>' if reason else ""
-    return f'<div class="thumbs">{buttons}{said}</div>'
+    return f'<span class="thumbs">{buttons}{said}</span>'
 
 
 def conversation_list_html(

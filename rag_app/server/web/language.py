@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cache
@@ -69,11 +70,12 @@ class LanguageMiddleware:
             return await self.app(scope, receive, send)
         # Compressed, the texts could not be put in.
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app(scope, receive, _fill_response(send, scope["method"] == "HEAD"))
+        packed = "gzip" in headers.get("accept-encoding", "")
+        await self.app(scope, receive, _fill_response(send, scope["method"] == "HEAD", packed))
 
 
-def _fill_response(send: Send, no_body: bool) -> Send:
-    """Holds the answer back until it is whole, fills it, and sends it."""
+def _fill_response(send: Send, no_body: bool, packed: bool) -> Send:
+    """Holds the answer back until it is whole, fills it, and sends it, compressed where it may be `packed`."""
     start: Message = {}
     body = bytearray()
 
@@ -88,7 +90,13 @@ def _fill_response(send: Send, no_body: bool) -> Send:
             return
         whole = bytes(body) if no_body else _with_texts(body.decode("utf-8")).encode("utf-8")
         kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-        kept += [(b"vary", b"accept-language, cookie"), (b"content-language", LANGUAGES[current_language()].encode())]
+        if packed and not no_body:
+            whole = gzip.compress(whole, 6, mtime=0)
+            kept.append((b"content-encoding", b"gzip"))
+        kept += [
+            (b"vary", b"accept-language, accept-encoding, cookie"),
+            (b"content-language", LANGUAGES[current_language()].encode()),
+        ]
         if not no_body:
             kept.append((b"content-length", str(len(whole)).encode()))
         await send({**start, "headers": kept})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rag_app.server.i18n import translate, translate_core
@@ -82,24 +83,38 @@ def _row(row: PaperRow, name: str) -> str:
         row.topic,
     ]
     words = " · ".join(escape_html(fact) for fact in facts if fact)
-    state = (
-        f'<span class="state {_slug(row.state)}">{translate(_STATES[row.state])}</span>' if row.state in _STATES else ""
-    )
-    problem = f'<span class="problem">{escape_html(translate_core(row.problem))}</span>' if row.problem else ""
-    for warning in row.warnings:
-        problem += f'<span class="problem">{escape_html(translate_core(warning))}</span>'
-    for place in row.hidden:
-        problem += f'<span class="problem hidden-text">{escape_html(translate("library.hidden", place=place))}</span>'
+    state = _state_html(row)
     search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)
     label = html.escape(translate("library.only-this", title=title), quote=True)
-    hint = translate("library.read-this")
-    opens = f'<button type="button" class="open-paper" value="{name}" title="{hint}">{escape_html(title)}</button>'
+    whole = f'title="{html.escape(title, quote=True)}"'
+    opens = f'<button type="button" class="open-paper" value="{name}" {whole}>{escape_html(title)}</button>'
     if not row.pages:
-        opens = f'<span class="title">{escape_html(title)}</span>'
+        opens = f'<span class="title" {whole}>{escape_html(title)}</span>'
     return (
-        f'<li data-search="{search}"><input type="checkbox" value="{name}" aria-label="{label}">'
-        f'<div>{opens}<span class="facts">{words}{state}</span>{problem}</div>{_remove_button(name, title)}</li>'
+        f'<li data-search="{search}" data-title="{html.escape(title.casefold(), quote=True)}" data-year="{row.year}" '
+        f'data-topic="{html.escape(row.topic, quote=True)}" data-state="{_slug(row.state)}" data-pages="{row.pages}">'
+        f'<input type="checkbox" value="{name}" aria-label="{label}">'
+        f'<div>{opens}<span class="facts">{words}{state}</span></div>'
+        f"{_about_button(name, title)}{_remove_button(name, title)}</li>"
     )
+
+
+def _state_html(row: PaperRow) -> str:
+    """A badge for what is wrong with a paper; it opens into the words."""
+    problems = [translate_core(row.problem)] if row.problem else []
+    problems += [translate_core(warning) for warning in row.warnings]
+    problems += [translate("library.hidden", place=place) for place in row.hidden]
+    badge = translate(_STATES.get(row.state) or ("library.look" if row.hidden else "library.note"))
+    if not problems:
+        return f'<span class="state {_slug(row.state)}">{badge}</span>' if row.state in _STATES else ""
+    words = "".join(f'<span class="problem">{escape_html(problem)}</span>' for problem in problems)
+    return f'<details class="state {_slug(row.state)}"><summary>{badge}</summary>{words}</details>'
+
+
+def _about_button(name: str, title: str) -> str:
+    label = html.escape(translate("library.about-this", title=title), quote=True)
+    said = f'aria-label="{label}" title="{translate("library.about")}"'
+    return f'<button type="button" class="icon about-paper" value="{name}" {said}>i</button>'
 
 
 def _remove_button(name: str, title: str) -> str:
@@ -119,24 +134,21 @@ def short_title(title: str) -> str:
     return head.strip() if colon and fits else ""
 
 
-def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[str]:
-    """A fact, a comparison and something that is not in them, from papers that are really in.
+def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[list[str]]:
+    """For a fact, a comparison and something that is not in them: questions about papers that are really in.
 
-    `alike`: names of two papers that are worth comparing, where that is known.
+    Of each kind several, best first. `alike`: names of two papers that are worth comparing, where that is known.
     """
     there = [row for row in rows if row.state in READABLE and row.title]
-    named = [row for row in there if short_title(row.title)]
-    names = (
-        list(alike)
-        or [short_title(row.title) for row in _find_alike_papers(named)]
-        or [f"“{row.title[:80]}”" for row in there[:2]]
-    )
+    named = [short_title(row.title) for row in there if short_title(row.title)]
+    pair = list(alike) or [short_title(row.title) for row in _find_alike_papers(there) if short_title(row.title)]
+    names = list(dict.fromkeys([*pair, *named])) or [f"“{row.title[:80]}”" for row in there[:2]]
     if not names:
         return []
-    questions = [translate("question.datasets", name=names[0])]
-    if len(names) > 1:
-        questions.append(translate("question.differ", one=names[0], other=names[1]))
-    return [*questions, translate("question.coffee", name=names[-1])]
+    facts = [translate("question.datasets", name=name) for name in names]
+    others = [(names[0], name) for name in names[1:]] + list(pairwise(names[1:]))
+    comparisons = [translate("question.differ", one=one, other=other) for one, other in others]
+    return [facts, comparisons, [translate("question.coffee", name=name) for name in reversed(names[:2])]]
 
 
 def _find_alike_papers(rows: Sequence[PaperRow]) -> list[PaperRow]:

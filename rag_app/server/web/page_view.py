@@ -15,6 +15,7 @@ from rag_app.records import Box, Page
 
 MOST_FOUND = 500  # places of one search
 MOST_HEADINGS = 400
+LONGEST_ABSTRACT = 2_500  # characters
 SAME_LINE = 0.5  # of the lower of two words' heights: how much they overlap when they stand in one line
 WORD_GAP = 2.0  # line heights: a wider gap is that between two columns
 _BETWEEN = re.compile(r"\s+")
@@ -35,6 +36,16 @@ def outline(pages: Sequence[Page]) -> list[list[Any]]:
                 *above, title = path.split(" > ")
                 seen[path] = [title, len(above), page.number]
     return list(seen.values())[:MOST_HEADINGS]
+
+
+def abstract(pages: Sequence[Page]) -> str:
+    """The abstract as printed: the body of the section of that name, else nothing."""
+    for page in pages:
+        blocks = [block for block in page.blocks if block.kind == "body"]
+        found = [page.text[b.start : b.end] for b in blocks if b.section.casefold().strip(" .:—") == "abstract"]
+        if found:
+            return " ".join(" ".join(found).split())[:LONGEST_ABSTRACT]
+    return ""
 
 
 def text_lines(page: Page) -> list[list[Any]]:

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rag_app.outputs.markdown import FORMS, available_formats
-from rag_app.records import BETWEEN, Answer, AnswerPlan, Cell, Citation, Table
+from rag_app.records import Answer, AnswerPlan
 from rag_app.server.i18n import translate, translate_core
+from rag_app.server.web.answer_tables import Line, comparison_html, merge_rows, quoted_rows, quoted_table_html
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
+from rag_app.server.web.sources import CitedPlace, NamePlace, citation_html, cite_html, sources_html
 
-NamePlace = Callable[[Citation], str]
 NameAnswer = Callable[[Answer], str]
 VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it is Markdown
 
 VERDICT = "Not in these papers"  # how the core begins what it says then
 _CONFIDENCE = {"high": "answer.high", "medium": "answer.medium", "low": "answer.low"}
-_ICONS = {True: "✓", False: "!"}
+LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
 
 def question_html(question: str) -> str:
@@ -31,69 +32,41 @@ def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
     return f'<div class="answer coming">{came}<p class="doing">{escape_html(translate_core(doing))}</p></div>'
 
 
-def answer_html(answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None) -> str:
-    """The finished answer: text with clickable numbers, what is doubtful, its citations, and what was looked at.
+def answer_html(
+    answer: Answer, name: NamePlace, name_answer: NameAnswer | None = None, thumbs: str = "", regenerate: bool = False
+) -> str:
+    """The finished answer: text with clickable numbers, what is doubtful, its sources, and what was looked at.
 
-    With `name_answer` it has an export menu.
+    With `name_answer` it has an export menu. `thumbs`: HTML put beside the other buttons.
     """
     if answer.status == "error":
         verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))
-        return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p></div>'
+        again = f'<div class="footer">{_actions("", regenerate, thumbs, copies=False)}</div>' if regenerate else ""
+        return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p>{again}</div>'
+    actions = _actions(_export_menu(answer, name_answer), regenerate, thumbs)
     if answer.status == "not_in_papers":
-        return _not_in_papers(answer, name, name_answer)
+        return _not_in_papers(answer, name, actions)
+    text, places = _text(answer, name)
     parts = [
         _plan(answer.plan),
         _steps(answer, name),
-        f'<div class="answer-text">{_text(answer, name)}</div>',
-        _doubts(answer),
-        _notes(answer),
+        f'<div class="{_text_class(answer)}">{text}</div>',
+        _warnings(answer),
+        sources_html(places, name, answer.answer),
+        footer_html(answer, actions),
     ]
-    if answer.citations:
-        rows = "".join(citation_html(citation, name, answer.answer) for citation in answer.citations)
-        parts.append(f'<ol class="citations">{rows}</ol>')
-    parts.append(footer_html(answer, _export_menu(answer, name_answer)))
     return f'<div class="answer">{"".join(parts)}</div>'
 
 
-def citation_html(citation: Citation, name: NamePlace, said: str = "") -> str:
-    """One row of the list under an answer: number, quote, where it stands, whether that was checked.
-
-    A quote that the answer itself has `said` in full is shortened to a line; the whole is above it and on the page.
-    """
-    kind = "verified" if citation.verified else "unverified"
-    repeated = " repeated" if citation.quote in said else ""
-    where = escape_html(place_words(citation))
-    return (
-        f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
-        f'title="{escape_html(translate("answer.open-place", where=place_words(citation)))}">'
-        f'<span class="number">{citation.number}</span>'
-        f'<span class="quote{repeated}">{escape_html(citation.quote)}</span>'
-        f'<span class="where"><span class="title">{escape_html(citation.title)}</span> · {where}</span>'
-        f"{badge_html(citation)}</button></li>"
-    )
+def _text_class(answer: Answer) -> str:
+    """The first paragraph is set larger where it is short enough to be the answer in one line."""
+    first = answer.answer.strip().partition("\n")[0]
+    is_sentence = not first.startswith(("#", "-", "*", "|", "1.")) and not first.endswith(":")
+    leads = answer.table is None and is_sentence and len(first) <= LONGEST_LEAD
+    return "answer-text leads" if leads else "answer-text"
 
 
-def badge_html(citation: Citation) -> str:
-    """Verified or not, and why, to be told apart at a glance and without colours."""
-    if citation.verified:
-        badge, why = "verified", translate("answer.was-found")
-        words = translate("answer.in-digest") if citation.digest else translate("answer.on-page")
-    else:
-        badge, why = "unverified", translate("answer.was-not-found")
-        words = translate("answer.not-in-digest") if citation.digest else translate("answer.not-on-page")
-    digest = f', <span class="digest">{translate("answer.our-note")}</span>' if citation.digest else ""
-    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
-
-
-def place_words(citation: Citation) -> str:
-    """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results."""
-    page = translate("answer.page", page=str(citation.page)).replace(" ", "\u00a0")
-    if citation.label and citation.label != str(citation.page):
-        page += " " + translate("answer.printed", label=citation.label).replace(" ", "\u00a0")
-    return " · ".join(part for part in (page, citation.section) if part)
-
-
-def footer_html(answer: Answer, menu: str = "") -> str:
+def footer_html(answer: Answer, actions: str = "") -> str:
     """What was looked at, by whom, and how long it took; at its end what can be done with the answer."""
     searched = answer.searched
     parts = []
@@ -102,7 +75,8 @@ def footer_html(answer: Answer, menu: str = "") -> str:
         counts = {"papers": searched.papers, "read": searched.read, "quoted": searched.quoted, "unreadable": unreadable}
         names = escape_html(translate("answer.unreadable", papers=", ".join(searched.unreadable)))
         hint = f' title="{names}"' if searched.unreadable else ""
-        parts.append(f"<span{hint}>{translate('answer.searched', **counts)}</span>")
+        words = translate("answer.searched-all" if not unreadable else "answer.searched", **counts)
+        parts.append(f"<span{hint}>{words}</span>")
     if answer.reader:
         parts.append(f"<span>{escape_html(reader_words(answer.reader))}</span>")
     if answer.confidence:
@@ -117,8 +91,19 @@ def footer_html(answer: Answer, menu: str = "") -> str:
     if answer.tokens:
         parts.append(f"<span>{translate('answer.tokens', tokens=answer.tokens)}</span>")
     hint, words = translate("answer.copy-hint"), translate("answer.copy")
-    copy = f'<button type="button" class="copy-answer" title="{hint}">{words}</button>'
-    return f'<div class="footer">{" ".join(parts)}<span class="take-away">{menu}{copy}</span></div>'
+    return f'<div class="footer">{" ".join(parts)}{actions}</div>'
+
+
+def _actions(menu: str, regenerate: bool, thumbs: str, copies: bool = True) -> str:
+    """What can be done with an answer, at its end."""
+    copy, again = "", ""
+    if copies:
+        hint = translate("answer.copy-hint")
+        copy = f'<button type="button" class="copy-answer" title="{hint}">{translate("answer.copy")}</button>'
+    if regenerate:
+        hint = translate("answer.again-hint")
+        again = f'<button type="button" class="regenerate" title="{hint}">{translate("answer.again")}</button>'
+    return f'<span class="take-away">{copy}{menu}{again}{thumbs}</span>'
 
 
 def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
@@ -144,55 +129,53 @@ def reader_words(reader: str) -> str:
     return translate("answer.quoting") if reader in VERBATIM_READERS else translate("answer.reader", name=reader)
 
 
-def _text(answer: Answer, name: NamePlace) -> str:
+def _text(answer: Answer, name: NamePlace) -> tuple[str, list[CitedPlace]]:
+    """The text as HTML, and the places that its marks open, in their order."""
     by_number = {citation.number: citation for citation in answer.citations}
+    alone = {number: CitedPlace(citation, str(number)) for number, citation in by_number.items()}
 
     def cite(number: int) -> str:
-        return _cite(by_number[number], name)
+        return cite_html(alone[number], name)
 
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
         rest = "\n\n".join(map(translate_core, answer.answer.partition("\n\n")[2].split("\n\n")))
-        return _table(answer.table, cite) + plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
-    write = plain_html if answer.reader in VERBATIM_READERS else markdown_html
-    return write(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
+        shown = plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
+        return comparison_html(answer.table, cite) + shown, list(alone.values())
+    if answer.reader not in VERBATIM_READERS:
+        shown = markdown_html(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
+        return shown, list(alone.values())
+    return _quoted_text(answer, name, alone)
 
 
-def _cite(citation: Citation, name: NamePlace) -> str:
-    kind = "cite" if citation.verified else "cite unverified"
-    doubt = "" if citation.verified else translate("answer.not-found-hint") + " "
-    hint = f"{doubt}“{citation.quote}” — {citation.title}, {place_words(citation)}"
-    hint += "".join(f"\n{reference.mark}: {reference.entry[:160]}" for reference in citation.references)
-    button = f'<button type="button" class="{kind}" value="{name(citation)}" title="{escape_html(hint)}">'
-    return f"{button}{citation.number}</button>"
+def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) -> tuple[str, list[CitedPlace]]:
+    """Sentences of the papers; rows of one table stand in one block with one mark."""
+    by_number = {number: place.citation for number, place in alone.items()}
+    html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
+    for paragraph in answer.answer.split("\n\n"):
+        for part in _joined(quoted_rows(paragraph, by_number)):
+            if isinstance(part, str):
+                html += plain_html(
+                    part, lambda n: cite_html(alone[n], name), by_number, answer.unsupported, _partly(answer)
+                )
+                continue
+            block = merge_rows(part, in_blocks)
+            blocks.append(block)
+            in_blocks |= {citation.number for _, citation in part}
+            html += quoted_table_html([row for row, _ in part], cite_html(block, name))
+    places = [place for number, place in alone.items() if number not in in_blocks] + blocks
+    return html, sorted(places, key=lambda place: place.citation.number)
 
 
-def _table(table: Table, cite: Callable[[int], str]) -> str:
-    """A comparison. It scrolls sideways within the answer, also by the keyboard."""
-    head = "".join(f'<th scope="col">{escape_html(translate_core(aspect))}</th>' for aspect in table.aspects)
-    rows = []
-    for row in table.rows:
-        cells = "".join(
-            f"<td>{_statements(cell, cite)}</td>"
-            if cell.citations
-            else f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
-            for cell in row.cells
-        )
-        rows.append(f'<tr><th scope="row">{escape_html(row.name)}</th>{cells}</tr>')
-    return (
-        f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
-    """Each statement of a cell on lines of its own with its mark, where each has one; else the whole and all marks."""
-    texts = cell.text.split(BETWEEN)
-    if len(texts) != len(cell.citations):
-        return f"{escape_html(cell.text)} {''.join(map(cite, cell.citations))}"
-    return "".join(
-        f"<p>{escape_html(text)} {cite(number)}</p>" for text, number in zip(texts, cell.citations, strict=True)
-    )
+def _joined(parts: list[list[Line] | str]) -> list[list[Line] | str]:
+    """Lines that stand alone, joined again to one paragraph."""
+    joined: list[list[Line] | str] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += "\n" + part
+        else:
+            joined.append(part)
+    return joined
 
 
 def _plan(plan: AnswerPlan | None) -> str:
@@ -218,9 +201,15 @@ def _steps(answer: Answer, name: NamePlace) -> str:
     by_number = {citation.number: citation for citation in answer.citations}
     rows = []
     for step in answer.steps:
-        marks = "".join(_cite(by_number[number], name) for number in step.citations if number in by_number)
+        marks = "".join(
+            cite_html(CitedPlace(by_number[number], str(number)), name)
+            for number in step.citations
+            if number in by_number
+        )
         rows.append(f"<li>{escape_html(step.question)} → <strong>{escape_html(step.found)}</strong> {marks}</li>")
-    return f'<ol class="steps" aria-label="{translate("answer.steps")}">{"".join(rows)}</ol>' if rows else ""
+    if not rows:
+        return ""
+    return f'<details class="steps"><summary>{translate("answer.steps")}</summary><ol>{"".join(rows)}</ol></details>'
 
 
 def _waiting_mark(number: int) -> str:
@@ -247,22 +236,24 @@ def _partly(answer: Answer) -> set[str]:
     return {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
 
 
-def _notes(answer: Answer) -> str:
-    return "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in answer.notes)
+def _warnings(answer: Answer) -> str:
+    """All that should make one careful, in one place."""
+    notes = "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in answer.notes)
+    return f'<div class="warnings">{notes}{_doubts(answer)}</div>' if notes or answer.unsupported else ""
 
 
-def _not_in_papers(answer: Answer, name: NamePlace, name_answer: NameAnswer | None) -> str:
+def _not_in_papers(answer: Answer, name: NamePlace, actions: str) -> str:
     parts = [f'<p class="verdict">{translate("answer.not-in-papers")}</p>']
     said = answer.answer.strip()
     if said.casefold().startswith(VERDICT.casefold()):
         said = said[len(VERDICT) :].lstrip(" .:;,—-")
     if said:
         rest = replace(answer, answer=translate_core(said[0].upper() + said[1:]))
-        parts.append(f'<div class="answer-text">{_text(rest, name)}</div>')
-    parts.append(_plan(answer.plan) + _notes(answer))
+        parts.append(f'<div class="answer-text">{_text(rest, name)[0]}</div>')
+    parts.append(_plan(answer.plan) + _warnings(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
         parts.append(f'<p class="nearest">{translate("answer.nearest")}</p>')
         parts.append(f'<ol class="citations">{rows}</ol>')
-    parts.append(footer_html(answer, _export_menu(answer, name_answer)))
+    parts.append(footer_html(answer, actions))
     return f'<div class="answer absent">{"".join(parts)}</div>'

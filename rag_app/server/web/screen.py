@@ -25,10 +25,12 @@ from rag_app.server.web.language import in_language
 from rag_app.server.web.library_panel import example_questions, paper_list_html, status_html
 from rag_app.server.web.map_panel import find_alike_papers, map_routes
 from rag_app.server.web.markdown import MATH_DELIMITERS
+from rag_app.server.web.news import news_routes
 from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import LibraryRoutes, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
+from rag_app.server.web.tried_questions import TriedQuestions
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
 from rag_app.server.web.viewer import viewer_routes
 
@@ -76,8 +78,10 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-STYLES = ("page.css", "reader.css")
-SCRIPTS = ("reader.js", "page.js", "talk.js", "live.js", "card.js", "map.js")
+STYLES = ("page.css", "reader.css", "answers.css", "library.css")
+SCRIPTS = (
+    "reader.js", "library.js", "page.js", "answers.js", "question.js", "talk.js", "live.js", "card.js", "map.js",
+)  # fmt: skip
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.
@@ -88,7 +92,6 @@ ANSWERING = PRESSED | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "
 AT_ONCE = PRESSED | {"queue": False}
 LOOKING = PRIVATE | {"queue": False, "trigger_mode": "once"}  # one look at the library at a time
 KEPT = "window.talk ? window.talk.kept() : ''"  # in the browser: the conversation that the tab shows
-TICK = 1.5  # seconds between two looks at the build
 
 
 Update = tuple[Any, Any, Any]
@@ -105,6 +108,7 @@ class Screen:
         self.ids = ids
         self.job = job
         self.reader = reader
+        self.tried = TriedQuestions(assistant)
         self.asking = TurnHandler(assistant, ids, reader, ConversationPanel(history, ids.name_place, ids.name_answer))
 
     # -- conversation -------------------------------------------------------------------------------------------
@@ -156,7 +160,8 @@ class Screen:
         conversation = self.asking.conversation(request.session_hash, kept)
         rows = self.asking.changed_rows(conversation)
         looked = self.refresh_library(request)
-        seen = f"{self.job.running}{conversation.seen}"  # the two papers most alike are known when a build has ended
+        # The two papers most alike are known when a build has ended.
+        seen = f"{self.job.running}{self.tried.changes}{conversation.seen}"
         old = seen == conversation.seen_examples or conversation.watcher is not None
         if not old:
             conversation.seen_examples = seen
@@ -168,9 +173,11 @@ class Screen:
 
     def _examples(self) -> Any:
         try:
-            questions = example_questions(self.assistant.papers(), find_alike_papers(self.assistant))
+            rows = self.assistant.papers()
         except RagError:
-            questions = []  # look() shows what is wrong
+            return []  # refresh_library() shows what is wrong
+        library = tuple((row.paper, row.title, row.state) for row in rows), self.assistant.status().by_meaning
+        questions = self.tried.questions(library, lambda: example_questions(rows, find_alike_papers(self.assistant)))
         return [{"text": question} for question in questions]  # none is not None, which would leave the old ones
 
     def refresh_library(self, request: gr.Request) -> tuple[Any, Any, Any]:
@@ -191,9 +198,10 @@ class Screen:
         conversation.seen, panel = "", self.asking.panel
         panel.open(conversation, kept)
         messages: Any = conversation.messages()
+        tried = self.tried.changes  # before they are looked at: what is tried meanwhile is news
         chat = gr.update(value=messages, examples=self._examples())
         looked = self.refresh_library(request)
-        conversation.seen_examples = f"{self.job.running}{conversation.seen}"
+        conversation.seen_examples = f"{self.job.running}{tried}{conversation.seen}"
         return (*looked, chat, panel.rows(conversation))
 
     def rebuild(self, request: gr.Request) -> tuple[Any, Any, Any]:
@@ -239,6 +247,7 @@ def mount_screen(
     app.include_router(reading_routes(ids))
     app.include_router(make_library_routes(ids))
     screen = Screen(assistant, ids, job, reader, history)
+    app.include_router(news_routes(assistant, job, screen.asking.panel.runs, reader, lambda: screen.tried.changes))
     gr.mount_gradio_app(
         app,
         _layout(screen),
@@ -300,6 +309,7 @@ def _layout(screen: Screen) -> Any:
                 plan = _plan_fields()
                 _own_html('<p id="scope-note" role="status"></p>')
                 box = _question_box()
+                _own_html(static_text("question.html"))
             with gr.Column(elem_id="reading"):
                 _own_html(static_text("reading.html"))
         _wire(screen, page, ticked, said, rows, status, rebuild, reader, chat, box, kept, plan)
@@ -410,7 +420,9 @@ def _wire(
     box.stop(screen.stop, [said], None, js=f"() => [{KEPT}]", **AT_ONCE)
     rebuild.click(screen.rebuild, None, library, **LOOKING)
     exampled = gr.Textbox(visible=False)
-    gr.Timer(TICK).tick(screen.tick, [said], [*library, kept, exampled], js=f"() => [{KEPT}]", **LOOKING)
+    # The page's script presses it when the server has news: a timer would ask and redraw all day.
+    news = gr.Button("news", elem_id="news")
+    news.click(screen.tick, [said], [*library, kept, exampled], js=f"() => [{KEPT}]", **LOOKING)
     exampled.change(screen.examples, None, chat, **AT_ONCE)
 
     def on_leave(request: gr.Request) -> None:

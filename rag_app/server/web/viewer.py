@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from rag_app.records import Page
-from rag_app.server.web.page_view import find_words, outline, page_sizes, text_lines, word_boxes
+from rag_app.server.i18n import translate, translate_core
+from rag_app.server.web.page_view import abstract, find_words, outline, page_sizes, text_lines, word_boxes
 from rag_app.server.web.reading_panel import (
     NOT_KEPT,
     PREFIX,
@@ -42,6 +43,23 @@ class PaperViewer:
             "outline": outline(pages),
             "picture": any(page.words is not None for page in pages),
             "version": self.ids.file_version(paper),
+        }
+
+    def describe_card(self, paper: str) -> dict[str, object]:
+        """What one wants to know of a paper before reading it. Raises KeyError for an unknown paper."""
+        row = next((row for row in self._library.papers() if row.paper == paper), None)
+        if row is None:
+            raise KeyError(paper)
+        source = self._library.sources([paper]).get(paper) if row.pages else None
+        pages = translate("library.pages", pages=row.pages) if row.pages else ""
+        return {
+            "title": row.title or paper,
+            "file": paper,
+            "authors": ", ".join(source.authors) if source else "",
+            "facts": " · ".join(part for part in (str(row.year or ""), pages, row.topic) if part),
+            "abstract": abstract(self._pages(paper)[:2]),
+            "problem": translate_core(row.problem),
+            "hidden": list(row.hidden),
         }
 
     def page_lines(self, paper: str, number: int) -> list[list[object]]:
@@ -90,6 +108,10 @@ def viewer_routes(library: PageSource, ids: OpaqueIds) -> APIRouter:
     @routes.get("/paper/{name}/layout")
     def layout(name: str) -> JSONResponse:
         return JSONResponse(find_or_404(lambda: viewer.describe_layout(ids.paper(name))), headers=NOT_KEPT)
+
+    @routes.get("/paper/{name}/card")
+    def card(name: str) -> JSONResponse:
+        return JSONResponse(find_or_404(lambda: viewer.describe_card(ids.paper(name))), headers=NOT_KEPT)
 
     @routes.get("/paper/{name}/find")
     def find(name: str, words: str) -> JSONResponse:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.assistant import Assistant
-from rag_app.citations.references import KnownPaper, PaperRegistry, find_references, may_have_marks
+from rag_app.citations.references import KnownPaper, PaperRegistry, find_references, may_have_marks, raised_marks
 from rag_app.outputs.json import answer_json, citation_json
 from rag_app.outputs.terminal import answer_text
 from rag_app.papers.read import read_paper
@@ -209,3 +209,16 @@ def test_the_terminal_and_json_say_nothing_where_a_quote_cites_nothing():
     plain = Citation(1, "a.pdf", "A", 1, "1", "", "it is 42", True)
     assert citation_json(plain)["references"] == []
     assert Answer("", "q", "answered", "x", "quoting", (plain,)).citations[0].references == ()
+
+
+@pytest.mark.parametrize(
+    ("quote", "numbers"),
+    [
+        ("an error of 2.4⁴ percent over ninety days¹–³, whereas", [[4], [1, 2, 3]]),
+        ("shown before¹,² and proposed in 2015³.", [[1, 2], [3]]),
+        ("each of the 40⁵ farms", [[5]]),
+        ("an area of 12 m² with 10⁶ probes, 3 × 10⁻⁵ mol and 9 cm³", []),
+    ],
+)
+def test_raised_numbers_cite_and_exponents_do_not(quote: str, numbers: list[list[int]]) -> None:
+    assert list(raised_marks(quote)) == numbers

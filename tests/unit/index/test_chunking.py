@@ -175,3 +175,20 @@ def test_a_real_paper_is_split_within_the_window(minilm: object, papers_folder: 
     texts = texts_to_embed(passages, splitter, minilm.count_tokens)  # type: ignore[attr-defined]
     assert len(passages) > 20 and max(minilm.count_tokens(texts)) <= minilm.window  # type: ignore[attr-defined]
     assert all(reading.pages[one.page - 1].text[one.start : one.end] == one.text for one in passages)
+
+
+TWO_TABLES = [
+    ("table", "Model NQ TQA\nDPR 41.5 57.9\nOurs 44.5 61.0", "4 R"),
+    ("caption", "Table 8: Scores of otters.", "4 R"),
+    ("table", "Model Learning rate\nDPR 1e-5\nOurs 2e-5", "4 R"),
+    ("caption", "Table 9: Settings of beavers.", "4 R"),
+]
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_rows_stand_under_the_caption_on_the_side_where_the_paper_sets_them(below: bool) -> None:
+    blocks = TWO_TABLES if below else [TWO_TABLES[1], TWO_TABLES[0], TWO_TABLES[3], TWO_TABLES[2]]
+    tables = [passage for passage in passages_of(page_of(*blocks), Splitter()) if passage.kind == "table"]
+    assert len(tables) == 2
+    assert ["otters" in passage.text for passage in tables] == ["44.5" in passage.text for passage in tables]
+    assert ["beavers" in passage.text for passage in tables] == ["2e-5" in passage.text for passage in tables]

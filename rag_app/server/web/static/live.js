@@ -4,7 +4,6 @@
 (() => {
   "use strict";
   const PATIENCE = 8000; // milliseconds without a change; a slow model is taken up again in vain, which shows nothing
-  const LOOK = 10000; // milliseconds between two looks at whether it is still the same program
   let seen = "", since = Date.now();
 
   const DRAFT = "draft", PENDING = "pending"; // in the tab's own storage
@@ -32,29 +31,55 @@
     document.querySelectorAll("#chat .doing").forEach((one) => one.style.setProperty("--turn", `${(Date.now() / 1000) % 1}turn`));
   }, 200);
 
-  let looked = Date.now();
+  // -- news: asked for often while something goes on or somebody works here, else seldom --------------------------
+  const SOON = 1500, SELDOM = 8000, WORKING = 12000; // milliseconds
+  let looked = 0, used = Date.now(), state = "", run = "", busy = false, looking = false;
+  for (const kind of ["pointerdown", "keydown", "drop"]) document.addEventListener(kind, () => { used = Date.now(); }, true);
+
+  const config = () => window.gradio_config || {};
+  const address = (path) => new URL(path, new URL((config().root || "./").replace(/\/?$/, "/"), document.baseURI));
+
+  async function look() {
+    const there = await fetch(address("gradio_api/app_id"));
+    if (!there.ok) return;
+    const id = (await there.json()).app_id;
+    if (config().app_id && id && String(id) !== String(config().app_id)) {
+      // The program was started anew between two requests: this tab's stream is dead, and nobody would say so.
+      keepDraft();
+      location.reload();
+    } else {
+      document.getElementById("resume").click();
+    }
+  }
+
+  async function hear() {
+    const answer = await fetch(address("reading/news"));
+    if (!answer.ok) return;
+    const said = await answer.json();
+    busy = said.busy;
+    if (run && said.run !== run) { keepDraft(); location.reload(); return; } // another program answers now
+    run = said.run;
+    const button = document.getElementById("news");
+    const there = document.querySelector("#history-rows ul.conversations"); // else the tab's own first look comes later
+    if (said.state === state || !button || !there) return;
+    state = said.state;
+    button.click();
+  }
+
   setInterval(async () => {
     keepDraft();
     const coming = document.querySelector("#chat .answer.coming"), time = Date.now();
     const now = coming ? coming.textContent : "";
     if (now !== seen) { seen = now; since = time; }
     const still = coming && time - since >= PATIENCE;
-    if (document.hidden || (!still && time - looked < LOOK)) return;
+    const pace = busy || time - used < WORKING ? SOON : SELDOM;
+    if (document.hidden || looking || (!still && time - looked < pace)) return;
     looked = time;
     if (still) since = time;
-    const config = window.gradio_config || {};
-    const root = new URL(config.root || "./", document.baseURI).href;
+    looking = true;
     try {
-      const there = await fetch(new URL("gradio_api/app_id", root.replace(/\/?$/, "/")));
-      if (!there.ok) return;
-      const id = (await there.json()).app_id;
-      if (config.app_id && id && String(id) !== String(config.app_id)) {
-        // The program was started anew between two requests: this tab's stream is dead, and nobody would say so.
-        keepDraft();
-        location.reload();
-      } else if (still) {
-        document.getElementById("resume").click();
-      }
+      if (still) await look(); else await hear();
     } catch { /* still out of reach: looked for again after the same time */ }
-  }, 1000);
+    looking = false;
+  }, 500);
 })();

@@ -1,70 +1,7 @@
-// The ticks of the library, copying and saving, and the panes of a narrow window.
+// Saving an answer, the panes of a narrow window, and presses that meet what they were meant for.
 (() => {
   "use strict";
   const reading = window.reader.base;
-  const byId = (id) => document.getElementById(id);
-
-  // -- library: ticks and search -------------------------------------------------------------------------------
-  const ticks = new Set();
-
-  function showTicks() {
-    const boxes = document.querySelectorAll("#paper-rows input[type=checkbox]");
-    const there = new Set(Array.from(boxes, (box) => box.value));
-    if (there.size) for (const name of ticks) if (!there.has(name)) ticks.delete(name);
-    boxes.forEach((box) => { box.checked = ticks.has(box.value); });
-    showScope();
-  }
-
-  function showScope() {
-    const note = byId("scope-note");
-    if (!note) return;
-    note.replaceChildren();
-    if (!ticks.size) return;
-    note.append(say("page.only-papers", { n: ticks.size }), " ");
-    const clear = document.createElement("button");
-    clear.type = "button";
-    clear.className = "text-button";
-    clear.textContent = say("page.ask-all");
-    clear.addEventListener("click", () => { ticks.clear(); showTicks(); });
-    note.append(clear);
-  }
-
-  function search(words) {
-    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-    document.querySelectorAll("#paper-rows li").forEach((row) => {
-      row.hidden = !wanted.every((word) => row.dataset.search.includes(word));
-    });
-  }
-
-  window.papers = { ticked: () => JSON.stringify([...ticks]), reading, open: (path) => window.reader.show(path), copy };
-
-  // -- copying -------------------------------------------------------------------------------------------------
-  async function copy(button, text) {
-    const before = button.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = say("answer.copied");
-    } catch {
-      button.textContent = say("answer.not-copied");
-    }
-    setTimeout(() => { button.textContent = before; }, 1500);
-  }
-
-  function answerText(answer) {
-    const words = document.createElement("div");
-    answer.querySelectorAll(".verdict, .answer-text").forEach((part) => words.append(part.cloneNode(true)));
-    words.querySelectorAll("button.cite").forEach((mark) => { mark.textContent = `[${mark.textContent}]`; });
-    words.querySelectorAll(".katex-mathml annotation").forEach((source) => {
-      const formula = source.closest(".katex");
-      if (formula) formula.textContent = source.textContent;
-    });
-    words.querySelectorAll("p, li, tr, pre, h1, h2, h3").forEach((block) => block.append("\n"));
-    const sources = Array.from(answer.querySelectorAll(".citations li"), (row) => {
-      const part = (name) => row.querySelector(name).textContent.trim();
-      return `[${part(".number")}] “${part(".quote")}” ${part(".where")}`;
-    });
-    return words.textContent.trim() + "\n\n" + sources.join("\n") + "\n";
-  }
 
   // -- export ---------------------------------------------------------------------------------------------------
   async function save(button) {
@@ -94,7 +31,6 @@
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
     if (button.matches(".export")) save(button);
-    else if (button.matches(".copy-answer")) copy(button, answerText(button.closest(".answer")));
     else if (button.matches(".change-plan, #ask-again")) toggle("plan-open");
     else if (button.matches(".open-conversation, .new-conversation")) toggle("library-open", false);
     else if (button.matches(".open-library")) toggle("library-open");
@@ -103,17 +39,6 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") toggle("library-open", false);
-  });
-
-  document.addEventListener("change", (event) => {
-    const box = event.target;
-    if (!box.matches || !box.matches("#paper-rows input[type=checkbox]")) return;
-    if (box.checked) ticks.add(box.value); else ticks.delete(box.value);
-    showScope();
-  });
-
-  document.addEventListener("input", (event) => {
-    if (event.target.id === "paper-search") search(event.target.value);
   });
 
   // -- lists and answers change while a button is pressed: what is meant is what stood there when it went down ---------
@@ -146,32 +71,8 @@
 
   // -- what changes by itself ----------------------------------------------------------------------------------
   let questions = 0;
-  let watched = null;
-
-  // The list of papers is changed in place: a box may get another paper's name and keep its tick.
-  const rowsWatch = new MutationObserver(() => {
-    showTicks();
-    const words = byId("paper-search");
-    if (words) search(words.value);
-  });
-
-  // An address may name a place: ?paper=…&page=…&words=…
-  let linked = new URLSearchParams(location.search);
-  function openLink() {
-    if (!linked || !byId("reading-sheet")) return;
-    const place = new URLSearchParams([...linked].filter(([key]) => ["paper", "page", "words"].includes(key)));
-    linked = null;
-    if (place.get("paper")) show(`at?${place}`);
-  }
 
   function look() {
-    openLink();
-    const rows = byId("paper-rows");
-    if (rows && rows !== watched) {
-      watched = rows;
-      rowsWatch.disconnect();
-      rowsWatch.observe(rows, { childList: true, subtree: true, attributeFilter: ["value", "data-search"] });
-    }
     const asked = document.querySelectorAll("#chat p.question");
     if (asked.length > questions) {
       const bubble = asked[asked.length - 1];

@@ -12,7 +12,8 @@
   const ZOOM = "zoom", SPLIT = "split"; // in the browser's storage
   const NEAR = 900; // pixels above and below the window in which pages are drawn
   const SETTLE = 90; // milliseconds without scrolling, before pages beside the seen ones are drawn
-  const LONGEST_SEARCH = 250; // milliseconds after the last key
+  const TYPED = 250; // milliseconds after the last key
+  const LINK = "link"; // the place that the page's own address names
 
   let paper = null; // what the server said of the paper that is open
   let tops = []; // where each page begins, in pixels
@@ -61,7 +62,7 @@
   // -- opening -------------------------------------------------------------------------------------------------
   function namesAround(button) {
     const answer = button && button.closest(".answer");
-    const names = answer ? Array.from(answer.querySelectorAll("button.place, button.cite"), (one) => one.value) : [];
+    const names = answer ? Array.from(answer.querySelectorAll("button.cite, button.place"), (one) => one.value) : [];
     return [...new Set(names)];
   }
 
@@ -94,6 +95,20 @@
     await reveal(place, request);
     const all = await placesOf(cited);
     if (request === asked && all.length) drawMarks();
+  }
+
+  // An address may name a place: ?paper=…&page=…&words=…
+  async function showLink() {
+    const wanted = new URLSearchParams([...new URLSearchParams(location.search)].filter(([key]) => ["paper", "page", "words"].includes(key)));
+    if (!wanted.get("paper")) return;
+    document.body.classList.add("reading-open", "has-paper");
+    try {
+      const said = await get(`at?${wanted}`);
+      if (!said.quote) return show(`paper/${said.paper}/${said.page}`);
+      places.set(LINK, said);
+      cited = [LINK];
+      await showPlace(LINK, null, ++asked);
+    } catch (error) { tell(error.message || say("reading.not-reached"), "bad"); }
   }
 
   async function showPage(name, number, request) {
@@ -364,7 +379,7 @@
     if (sheet.dataset.shown === key) return;
     sheet.dataset.shown = key;
     try {
-      const said = await get(here ? `place/${chosen}` : `paper/${paper.paper}/${page}`);
+      const said = here && place.text ? place : await get(here ? `place/${chosen}` : `paper/${paper.paper}/${page}`);
       if (sheet.dataset.shown !== key) return;
       const mark = document.createElement("mark");
       mark.textContent = said.text[1];
@@ -612,7 +627,7 @@
   }
 
   async function copyPage(button) {
-    try { window.papers.copy(button, (await get(`paper/${paper.paper}/${current()}`)).text.join("")); } catch (error) { tell(error.message, "bad"); }
+    try { window.answers.copy(button, (await get(`paper/${paper.paper}/${current()}`)).text.join("")); } catch (error) { tell(error.message, "bad"); }
   }
 
   function quoteText() {
@@ -647,7 +662,7 @@
     find: () => openFind(byId("reading-find").hidden),
     "found-before": () => stepFound(-1),
     "found-next": () => stepFound(1),
-    copy: (button) => window.papers.copy(button, quoteText()),
+    copy: (button) => window.answers.copy(button, quoteText()),
     "copy-page": copyPage,
   };
 
@@ -672,7 +687,7 @@
   document.addEventListener("click", (event) => {
     const target = event.target.closest ? event.target : null;
     const button = target && target.closest("button");
-    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target)) menu.open = false; });
+    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
     if (button && button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button && button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
     else if (button && button.matches(".open-paper")) show(`paper/${button.value}/1`, button);
@@ -705,7 +720,7 @@
   document.addEventListener("input", (event) => {
     if (event.target.id !== "reading-words") return;
     clearTimeout(typing);
-    typing = setTimeout(() => find(event.target.value), LONGEST_SEARCH);
+    typing = setTimeout(() => find(event.target.value), TYPED);
   });
   document.addEventListener("submit", (event) => { if (event.target.id === "reading-find") event.preventDefault(); });
   document.addEventListener("pointerdown", (event) => { if (event.target.id === "split") dragSplit(event); });
@@ -724,6 +739,7 @@
     self.disconnect();
     const kept = Number(stored(SPLIT));
     if (kept) setSplit(kept);
+    showLink();
     let width = 0;
     new ResizeObserver(() => {
       if (!paper || !pane().clientWidth || Math.abs(pane().clientWidth - width) < 2) return;

@@ -46,7 +46,7 @@ def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:
     list(screen.correct("HeronRank", "batch size; newts", REQUEST))
     assert '<th scope="row">HeronRank</th>' in last(screen)
     assert "OtterNet</th>" not in last(screen)
-    assert "newts</th>" in last(screen)
+    assert "newts</button></th>" in last(screen)
     assert screen.plan(REQUEST)[1:] == ("HeronRank", "batch size; newts")
 
 

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from rag_app.records import Answer, Cell, Citation, Row, SearchSummary, Table, Verdict
-from rag_app.server.web.render import answer_html, citation_html, place_words, progress_html, question_html
+from rag_app.server.web.render import answer_html, progress_html, question_html
+from rag_app.server.web.sources import citation_html, place_words
 
 HOSTILE = "<img src=x onerror=alert(1)> \" ' & $5"
 
@@ -76,8 +77,8 @@ def test_not_in_these_papers_has_its_own_look_and_its_nearest_passages():
     assert rendered.count("Not in these papers") == 1 and "Nothing that was found answers it." in rendered
 
 
-def test_a_quote_that_the_answer_repeats_takes_one_line():
-    assert "repeated" in answer_html(answer(answer="it is 42 [1]"), name)
+def test_a_quote_that_the_answer_repeats_is_not_shown_again():
+    assert 'class="quote repeated"' in answer_html(answer(answer="it is 42 [1]"), name)
     assert "repeated" not in answer_html(answer(), name)
 
 
@@ -135,5 +136,54 @@ def test_each_statement_of_a_cell_stands_beside_its_own_mark():
     table = Table(("size",), (Row("a.pdf", "A", (two,)), Row("b.pdf", "B", (one,))))
     rendered = answer_html(answer(citations=(citation(), citation(2)), table=table), name)
     first, second = re.findall(r"<p>(.*?)</p>", rendered[rendered.index("<tbody>") : rendered.index("</tbody>")])
-    assert first.startswith("220M <button") and ">1</button>" in first and ">2</button>" in second
-    assert "1 · 2 <button" in rendered, "marks that belong to no statement of their own stay together"
+    assert (
+        first.startswith('<span class="phrase">220M</span> <button')
+        and ">1</button>" in first
+        and ">2</button>" in second
+    )
+    assert "1 · 2</span> <button" in rendered, "marks that belong to no statement of their own stay together"
+
+
+def test_the_sources_are_a_row_for_each_paper_with_its_pages_and_what_was_not_found():
+    cited = (citation(), citation(2, page=8), citation(3, paper="b.pdf", title="Other", verified=False))
+    rendered = answer_html(answer(citations=cited), name)
+    rows = re.findall(r'<li class="source">.*?</details></li>', rendered)
+    assert len(rows) == 2
+    assert "A Title" in rows[0] and "p. 3, 8" in rows[0] and "not found" not in rows[0]
+    assert "! 1 not found" in rows[1]
+    assert "! 1 of 3 quotes not found on the page" in rendered
+    assert "✓ 1 quote found on the page" in answer_html(answer(), name)
+
+
+def test_rows_of_one_table_come_as_one_block_with_one_mark():
+    lines = ("Top-1 Top-5", "Gold 44.9 66.8", "Dist. Sup. 43.9 65.3")
+    cited = tuple(citation(n, quote=line, boxes=((1.0, n, 2.0, n + 1.0),)) for n, line in enumerate(lines, 2))
+    text = "A sentence of the paper. [1]\n" + "\n".join(f"{line} [{n}]" for n, line in enumerate(lines, 2))
+    given = {}
+
+    def named(place):
+        given[place.number] = place
+        return name(place)
+
+    rendered = answer_html(answer(reader="quoting", answer=text, citations=(citation(), *cited)), named)
+    shown = rendered[: rendered.index('<div class="sources">')]
+    assert re.findall(r'class="cite"[^>]*>([^<]*)</button>', shown) == ["1", "2–4"]
+    assert "<tr><th>Gold</th><td>44.9</td><td>66.8</td></tr>" in shown
+    assert given[2].quote == "\n".join(lines) and len(given[2].boxes) == 3
+    assert "✓ 4 quotes found on the page" in rendered
+
+
+def test_lines_of_several_pages_or_that_are_sentences_stay_apart():
+    cited = (citation(1, page=1), citation(2, page=2))
+    assert "quoted-table" not in answer_html(answer(reader="quoting", answer="a 1 [1]\nb 2 [2]", citations=cited), name)
+    cited = (citation(1), citation(2))
+    assert "quoted-table" not in answer_html(
+        answer(reader="quoting", answer="One. [1]\nTwo. [2]", citations=cited), name
+    )
+
+
+def test_all_warnings_stand_in_one_place():
+    rendered = answer_html(answer(notes=("Stopped.",), unsupported=("It is 42 [1].",)), name)
+    assert rendered.count('class="warnings"') == 1
+    block = rendered[rendered.index('class="warnings"') : rendered.index('class="sources"')]
+    assert "Stopped." in block and "1 sentence not supported" in block

@@ -1,0 +1,136 @@
+"""Tables of an answer as HTML: rows quoted from one table of a paper as one block, and comparisons of papers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from rag_app.records import BETWEEN, Cell, Citation, Table
+from rag_app.server.i18n import translate, translate_core
+from rag_app.server.web.markdown import escape_html
+from rag_app.server.web.sources import CitedPlace
+
+FEWEST_ROWS = 2  # lines in a row, of one page, that are taken for rows of one table
+_CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
+_SENTENCE_END = (".", "!", "?", ":", ";", ".”", ")")
+_FIGURE = re.compile(r"[-−+±~<>≈]?\d[\d.,/%±×xkKMB–-]*|[-–—✓✗]")
+
+Line = tuple[str, Citation]
+"""A quoted row without its mark, and what it cites."""
+
+
+def quoted_rows(paragraph: str, citations: Mapping[int, Citation]) -> list[list[Line] | str]:
+    """The lines of a quoted paragraph; those that are rows of one table come together as a list."""
+    parts: list[list[Line] | str] = []
+    lines = [(line, _row_of(line, citations)) for line in paragraph.split("\n")]
+    for page, group in groupby(lines, key=lambda one: one[1] and (one[1][1].paper, one[1][1].page)):
+        found = list(group)
+        rows = [row for _, row in found if row is not None]
+        if page is not None and len(rows) >= FEWEST_ROWS:
+            parts.append(rows)
+        else:
+            parts += [line for line, _ in found]
+    return parts
+
+
+def _row_of(line: str, citations: Mapping[int, Citation]) -> Line | None:
+    match = _CITED_LINE.fullmatch(line.strip())
+    if match is None or int(match["number"]) not in citations or match["text"].endswith(_SENTENCE_END):
+        return None
+    return match["text"], citations[int(match["number"])]
+
+
+def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlace:
+    """One place for all rows of a block: their words and their boxes together. `counted`: numbers of earlier blocks."""
+    cited = list({citation.number: citation for _, citation in rows}.values())
+    numbers = sorted(citation.number for citation in cited)
+    whole = replace(
+        cited[0],
+        quote="\n".join(citation.quote for citation in cited),
+        boxes=tuple(box for citation in cited for box in citation.boxes),
+        verified=all(citation.verified for citation in cited),
+        references=tuple(reference for citation in cited for reference in citation.references),
+    )
+    in_a_row = numbers == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1
+    label = f"{numbers[0]}–{numbers[-1]}" if in_a_row else str(cited[0].number)
+    return CitedPlace(whole, label, len(set(numbers) - set(counted)))
+
+
+def quoted_table_html(rows: Sequence[str], mark: str) -> str:
+    """Rows of a paper's table under each other, figures in columns where every row has as many; and one mark."""
+    split = [_split_figures(row) for row in rows]
+    counts = [len(figures) for _, figures in split if figures]
+    width = min(counts, default=0)
+    if width < 2:
+        body = "".join(f"<tr><td>{escape_html(row)}</td></tr>" for row in rows)
+    else:
+        body = "".join(_table_row(row, width) for row in rows)
+    return f'<div class="quoted-table"><div class="table"><table><tbody>{body}</tbody></table></div>{mark}</div>'
+
+
+def _split_figures(row: str) -> tuple[list[str], list[str]]:
+    """A row's words, and the figures at its end."""
+    words = row.split()
+    at = len(words)
+    while at and _FIGURE.fullmatch(words[at - 1]):
+        at -= 1
+    return words[:at], words[at:]
+
+
+def _table_row(row: str, width: int) -> str:
+    words, figures = _split_figures(row)
+    tag = "td" if figures else "th"
+    whole = words + figures
+    label, last = whole[:-width], whole[-width:]
+    if len(last) < width:
+        return f'<tr><{tag} colspan="{width + 1}">{escape_html(row)}</{tag}></tr>'
+    cells = "".join(f"<{tag}>{escape_html(cell)}</{tag}>" for cell in last)
+    return f"<tr><th>{escape_html(' '.join(label))}</th>{cells}</tr>"
+
+
+def comparison_html(table: Table, cite: Callable[[int], str]) -> str:
+    """A comparison: head and first column stay in sight; buttons sort by an aspect, fill the screen and add to it."""
+    hint = translate("answer.sort")
+    head = "".join(
+        f'<th scope="col"><button type="button" class="sort-column" title="{hint}">'
+        f"{escape_html(translate_core(aspect))}</button></th>"
+        for aspect in table.aspects
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{escape_html(row.name)}</th>{"".join(_cell_html(cell, cite) for cell in row.cells)}</tr>'
+        for row in table.rows
+    )
+    tools = "".join(
+        f'<button type="button" class="text-button {kind}">{translate(key)}</button>'
+        for kind, key in (
+            ("fill-screen", "answer.full-screen"),
+            ("copy-table", "answer.copy-table"),
+            ("add-paper", "answer.add-paper"),
+            ("add-aspect", "answer.add-aspect"),
+        )
+    )
+    return (
+        f'<div class="comparison"><div class="table-tools">{tools}</div>'
+        f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
+    if not cell.citations:
+        return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
+    return f"<td>{_statements(cell, cite)}</td>"
+
+
+def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
+    """Each statement of a cell on lines of its own with its mark, where each has one; else the whole and all marks."""
+    texts = cell.text.split(BETWEEN)
+    if len(texts) != len(cell.citations):
+        marks = "".join(map(cite, cell.citations))
+        return f'<span class="phrase">{escape_html(cell.text)}</span> {marks}'
+    return "".join(
+        f'<p><span class="phrase">{escape_html(text)}</span> {cite(number)}</p>'
+        for text, number in zip(texts, cell.citations, strict=True)
+    )

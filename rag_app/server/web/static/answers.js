@@ -1,0 +1,167 @@
+// What can be done with an answer: copy it as formatted text and Markdown, ask again, and read its tables.
+(() => {
+  "use strict";
+  const byId = (id) => document.getElementById(id);
+
+  // -- copying -------------------------------------------------------------------------------------------------
+  async function copy(button, text, html) {
+    const before = button.textContent;
+    try {
+      if (html) await navigator.clipboard.write([new ClipboardItem({
+        "text/plain": new Blob([text], { type: "text/plain" }), "text/html": new Blob([html], { type: "text/html" }) })]);
+      else await navigator.clipboard.writeText(text);
+      button.textContent = say("answer.copied");
+    } catch {
+      button.textContent = say("answer.not-copied");
+    }
+    setTimeout(() => { button.textContent = before; }, 1500);
+  }
+
+  // A copy without buttons: marks as [n], formulas as they were written.
+  function clean(part) {
+    const words = part.cloneNode(true);
+    words.querySelectorAll("button.cite").forEach((mark) => mark.replaceWith(`[${mark.textContent}]`));
+    words.querySelectorAll(".katex").forEach((formula) => {
+      const source = formula.querySelector(".katex-mathml annotation");
+      if (source) formula.replaceWith(source.textContent);
+    });
+    words.querySelectorAll("button.sort-column").forEach((button) => button.replaceWith(button.textContent));
+    words.querySelectorAll("button, .table-tools").forEach((button) => button.remove());
+    words.querySelectorAll("[class], [tabindex], [title], [role]").forEach((one) => {
+      for (const name of ["class", "tabindex", "title", "role", "aria-label"]) one.removeAttribute(name);
+    });
+    return words;
+  }
+
+  const flat = (node) => node.textContent.replace(/\s+/g, " ").trim();
+
+  function tableText(table) {
+    const rows = Array.from(table.rows, (row) => Array.from(row.cells, (cell) => flat(cell).replace(/\|/g, "\\|")));
+    const width = Math.max(...rows.map((row) => row.length));
+    const line = (row) => `| ${Array.from({ length: width }, (_, at) => row[at] || "").join(" | ")} |`;
+    const head = table.tHead ? rows.shift() : Array(width).fill("");
+    return [line(head), `|${" --- |".repeat(width)}`, ...rows.map(line)].join("\n");
+  }
+
+  function markdown(part) {
+    const blocks = [];
+    for (const node of part.childNodes) {
+      if (node.nodeType === Node.TEXT_NODE) { if (node.textContent.trim()) blocks.push(node.textContent.trim()); continue; }
+      const name = node.nodeName;
+      if (name === "TABLE") blocks.push(tableText(node));
+      else if (/^H[1-6]$/.test(name)) blocks.push(`${"#".repeat(Number(name[1]))} ${flat(node)}`);
+      else if (name === "UL" || name === "OL") blocks.push(Array.from(node.children, (item, at) => `${name === "OL" ? `${at + 1}.` : "-"} ${flat(item)}`).join("\n"));
+      else if (name === "PRE") blocks.push("```\n" + node.textContent.replace(/\n$/, "") + "\n```");
+      else if (name === "P") blocks.push(Array.from(node.childNodes, (one) => (one.nodeName === "BR" ? "\n" : one.nodeName === "STRONG" ? `**${one.textContent}**` : one.textContent)).join("").trim());
+      else blocks.push(markdown(node));
+    }
+    return blocks.filter(Boolean).join("\n\n");
+  }
+
+  function answerParts(answer) {
+    const words = document.createElement("div");
+    answer.querySelectorAll(".verdict, .answer-text").forEach((part) => words.append(clean(part)));
+    const sources = Array.from(answer.querySelectorAll(".citations li"), (row) => {
+      const part = (name) => flat(row.querySelector(name));
+      return `[${part(".number")}] “${part(".quote")}” ${part(".where")}`;
+    });
+    const list = document.createElement("div");
+    sources.forEach((source) => { const line = document.createElement("p"); line.textContent = source; list.append(line); });
+    return { text: `${markdown(words)}\n\n${sources.join("\n")}\n`, html: words.innerHTML + list.innerHTML };
+  }
+
+  function copyAnswer(button) {
+    const { text, html } = answerParts(button.closest(".answer"));
+    copy(button, text, html);
+  }
+
+  function copyTable(button) {
+    const table = clean(button.closest(".comparison").querySelector("table"));
+    copy(button, tableText(table) + "\n", table.outerHTML);
+  }
+
+  // -- comparisons ---------------------------------------------------------------------------------------------
+  function fill(button) {
+    const block = button.closest(".comparison");
+    const full = block.classList.toggle("full");
+    document.body.classList.toggle("table-full", full);
+    button.textContent = say(full ? "answer.leave-full-screen" : "answer.full-screen");
+    if (full) block.querySelector(".table").focus();
+  }
+
+  function leaveFull() {
+    const button = document.querySelector(".comparison.full .fill-screen");
+    if (button) { fill(button); button.focus(); }
+    return Boolean(button);
+  }
+
+  // Figures by size, words by the alphabet, empty cells last; a second press turns the order round, a third restores it.
+  function sort(button) {
+    const head = button.closest("th"), body = button.closest("table").tBodies[0];
+    const rows = Array.from(body.rows), column = head.cellIndex;
+    rows.forEach((row, at) => { if (!row.dataset.place) row.dataset.place = at; });
+    const order = head.dataset.order === "up" ? "down" : head.dataset.order === "down" ? "" : "up";
+    button.closest("tr").querySelectorAll("th").forEach((one) => { delete one.dataset.order; one.removeAttribute("aria-sort"); });
+    if (order) { head.dataset.order = order; head.setAttribute("aria-sort", order === "up" ? "ascending" : "descending"); }
+    const value = (row) => {
+      const cell = row.cells[column], words = flat(cell);
+      const figure = words.match(/-?\d[\d,]*(?:\.\d+)?/);
+      return { empty: cell.classList.contains("none"), words, figure: figure ? Number(figure[0].replace(/,/g, "")) : NaN };
+    };
+    const compare = (one, other) => {
+      if (!order) return one.dataset.place - other.dataset.place;
+      const a = value(one), b = value(other), sign = order === "up" ? 1 : -1;
+      if (a.empty !== b.empty) return a.empty ? 1 : -1;
+      if (!Number.isNaN(a.figure) && !Number.isNaN(b.figure)) return sign * (a.figure - b.figure);
+      return sign * a.words.localeCompare(b.words);
+    };
+    body.append(...rows.sort(compare));
+  }
+
+  // The fields of the plan, opened with the cursor where a name is to be added.
+  function add(index) {
+    leaveFull();
+    document.body.classList.add("plan-open");
+    const box = document.querySelectorAll("#plan input, #plan textarea")[index];
+    if (!box) return;
+    const between = index === 0 ? ", " : "; ";
+    const kind = box.nodeName === "INPUT" ? HTMLInputElement : HTMLTextAreaElement;
+    Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(box, box.value.replace(/[\s,;]*$/, "") + between);
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    box.focus();
+    box.setSelectionRange(box.value.length, box.value.length);
+  }
+
+  // -- asking again --------------------------------------------------------------------------------------------
+  function questionOf(answer) {
+    const before = Array.from(document.querySelectorAll("#chat p.question"))
+      .filter((one) => one.compareDocumentPosition(answer) & Node.DOCUMENT_POSITION_FOLLOWING);
+    return before.length ? before[before.length - 1].innerText.trim() : "";
+  }
+
+  function ask(question) {
+    window.talk.fill(question);
+    requestAnimationFrame(() => document.querySelector("#question .submit-button")?.click());
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("#chat button");
+    document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+    if (!button) return;
+    if (button.matches(".copy-answer")) copyAnswer(button);
+    else if (button.matches(".copy-table")) copyTable(button);
+    else if (button.matches(".fill-screen")) fill(button);
+    else if (button.matches(".sort-column")) sort(button);
+    else if (button.matches(".add-paper")) add(0);
+    else if (button.matches(".add-aspect")) add(1);
+    else if (button.matches(".regenerate")) ask(questionOf(button));
+    else if (button.matches(".next-question")) ask(button.textContent.trim());
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (leaveFull()) { event.stopPropagation(); event.preventDefault(); }
+  }, true);
+
+  window.answers = { copy, ask };
+})();

@@ -1,0 +1,215 @@
+// The library: its two tabs, the order of the papers and which are shown, ticks and the chips of the chosen ones, and
+// what is known of one paper.
+(() => {
+  "use strict";
+  const byId = (id) => document.getElementById(id);
+  const MOST_CHIPS = 5;
+  const LONGEST_CHIP = 24; // characters
+  const TAB = "tab"; // in the tab's own storage
+  const ticks = new Set();
+  let cited = null; // paper -> how often answers quoted it; asked for when it is needed
+
+  function element(name, className, text) {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    if (name === "button") made.type = "button";
+    return made;
+  }
+
+  const rows = () => Array.from(document.querySelectorAll("#paper-rows li"));
+  const nameOf = (row) => row.querySelector("input").value;
+  const titleOf = (row) => row.querySelector(".open-paper, .title").textContent;
+
+  // -- tabs ------------------------------------------------------------------------------------------------------
+  function showTab(name, focus) {
+    document.body.classList.toggle("tab-conversations", name === "conversations");
+    for (const one of ["papers", "conversations"]) {
+      const tab = byId(`tab-${one}`);
+      if (!tab) continue;
+      tab.setAttribute("aria-selected", String(one === name));
+      tab.tabIndex = one === name ? 0 : -1;
+      if (focus && one === name) tab.focus();
+    }
+    try { sessionStorage.setItem(TAB, name); } catch { /* storage is switched off */ }
+  }
+
+  // -- ticks -----------------------------------------------------------------------------------------------------
+  function showTicks() {
+    const all = rows(), there = new Set(all.map(nameOf));
+    if (there.size) for (const name of ticks) if (!there.has(name)) ticks.delete(name);
+    for (const row of all) row.querySelector("input").checked = ticks.has(nameOf(row));
+    showChips();
+  }
+
+  function showChips() {
+    const note = byId("scope-note");
+    if (!note) return;
+    const chosen = rows().filter((row) => ticks.has(nameOf(row)));
+    note.replaceChildren();
+    if (!chosen.length) return;
+    note.append(element("span", "", say("page.only-papers", { n: chosen.length })));
+    for (const row of chosen.slice(0, MOST_CHIPS)) {
+      const short = titleOf(row).split(":")[0];
+      const chip = element("button", "chip", short.length > LONGEST_CHIP ? short.slice(0, LONGEST_CHIP) + "…" : short);
+      chip.title = titleOf(row);
+      chip.setAttribute("aria-label", say("page.drop-paper", { title: titleOf(row) }));
+      chip.addEventListener("click", () => { ticks.delete(nameOf(row)); showTicks(); });
+      note.append(chip);
+    }
+    if (chosen.length > MOST_CHIPS) note.append(element("span", "", say("page.more-papers", { n: chosen.length - MOST_CHIPS })));
+    const clear = element("button", "text-button ask-all", say("page.ask-all"));
+    clear.addEventListener("click", () => { ticks.clear(); showTicks(); });
+    note.append(clear);
+  }
+
+  // -- order and choice --------------------------------------------------------------------------------------------
+  const number = (row, name) => Number(row.dataset[name]) || 0;
+  const byTitle = (one, other) => one.dataset.title.localeCompare(other.dataset.title);
+  const orders = {
+    title: byTitle,
+    year: (one, other) => number(other, "year") - number(one, "year") || byTitle(one, other),
+    cited: (one, other) => (cited?.get(nameOf(other)) || 0) - (cited?.get(nameOf(one)) || 0) || byTitle(one, other),
+  };
+
+  async function count() {
+    try {
+      const said = await (await fetch(window.reader.base + "map")).json();
+      cited = new Map(said.points.map((point) => [point.paper, point.pages.reduce((sum, [, times]) => sum + times, 0)]));
+    } catch { cited = new Map(); }
+  }
+
+  // Only places in the list change: a row that moves in the document would lose its focus.
+  async function arrange() {
+    const order = byId("paper-sort")?.value || "title";
+    if (order === "cited") await count();
+    const bad = (row) => ["unreadable", "no-text"].includes(row.dataset.state);
+    const sorted = rows().sort((one, other) => bad(one) - bad(other) || (orders[order] || byTitle)(one, other));
+    sorted.forEach((row, at) => { row.style.order = at; });
+  }
+
+  function drawFilter() {
+    const box = byId("paper-filter");
+    if (!box) return;
+    const before = box.value || "all";
+    const all = rows();
+    const values = (name) => [...new Set(all.map((row) => row.dataset[name]).filter((one) => one && one !== "0"))];
+    const key = JSON.stringify([values("topic"), values("year"), all.length]);
+    if (box.dataset.key === key) return;
+    box.dataset.key = key;
+    const option = (value, text) => { const made = element("option", "", text); made.value = value; return made; };
+    const group = (label, name, list) => {
+      const made = document.createElement("optgroup");
+      made.label = label;
+      made.append(...list.map((one) => option(`${name}:${one}`, one)));
+      return made;
+    };
+    box.replaceChildren(option("all", say("library.all")), option("ticked", say("library.ticked")), option("problems", say("library.problems")));
+    const topics = values("topic").sort(), years = values("year").sort().reverse();
+    if (topics.length) box.append(group(say("library.topics"), "topic", topics));
+    if (years.length > 1) box.append(group(say("library.years"), "year", years));
+    box.value = Array.from(box.options, (one) => one.value).includes(before) ? before : "all";
+  }
+
+  function choose() {
+    const wanted = (byId("paper-search")?.value || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const [kind, ...rest] = (byId("paper-filter")?.value || "all").split(":");
+    const value = rest.join(":");
+    const fits = (row) => kind === "all" || (kind === "ticked" && ticks.has(nameOf(row)))
+      || (kind === "problems" && Boolean(row.querySelector(".state"))) || (value && row.dataset[kind] === value);
+    for (const row of rows()) row.hidden = !(wanted.every((word) => row.dataset.search.includes(word)) && fits(row));
+  }
+
+  // -- what is in the library, in three lines of the welcome ---------------------------------------------------------
+  function showFacts() {
+    const place = document.querySelector(".library-facts"), all = rows();
+    if (!place || !all.length) return;
+    const years = all.map((row) => number(row, "year")).filter(Boolean);
+    const pages = all.reduce((sum, row) => sum + number(row, "pages"), 0);
+    const counts = new Map();
+    for (const row of all) if (row.dataset.topic) counts.set(row.dataset.topic, (counts.get(row.dataset.topic) || 0) + 1);
+    const topics = [...counts].sort((one, other) => other[1] - one[1]).slice(0, 5).map(([topic, times]) => `${topic} (${times})`);
+    const bad = all.filter((row) => ["unreadable", "no-text"].includes(row.dataset.state)).length;
+    const first = [say("page.facts-papers", { n: all.length, pages: pages.toLocaleString() })];
+    if (years.length) first.push(say("page.facts-years", { first: Math.min(...years), last: Math.max(...years) }));
+    const lines = [first.join(" · "), topics.length ? say("page.facts-topics", { topics: topics.join(", ") }) : "",
+      bad ? say("page.facts-unread", { n: bad }) : say("page.facts-all-read")].filter(Boolean);
+    if (place.dataset.shown === lines.join("\n")) return;
+    place.dataset.shown = lines.join("\n");
+    place.replaceChildren(...lines.flatMap((line, at) => [element(at ? "span" : "b", "", line), document.createElement("br")]));
+  }
+
+  // -- about one paper ---------------------------------------------------------------------------------------------
+  async function about(button) {
+    const row = button.closest("li"), name = button.value;
+    let said;
+    try { said = await (await fetch(`${window.reader.base}paper/${name}/card`)).json(); } catch { return; }
+    const dialog = element("dialog", "asking paper-card");
+    const head = element("h2", "", said.title);
+    head.id = "card-title";
+    head.tabIndex = -1;
+    head.autofocus = true; // not a button: the card would be scrolled to its end
+    dialog.setAttribute("aria-labelledby", "card-title");
+    dialog.append(head);
+    if (said.authors) dialog.append(element("p", "authors", said.authors));
+    dialog.append(element("p", "facts", [said.facts, said.file].filter(Boolean).join(" · ")));
+    if (said.problem) dialog.append(element("p", "problem", said.problem));
+    for (const place of said.hidden) dialog.append(element("p", "problem", say("library.hidden", { place })));
+    if (said.abstract) dialog.append(element("h3", "", say("library.abstract")), element("blockquote", "", said.abstract));
+    const buttons = element("div", "dialog-buttons");
+    const press = (text, kind, act) => {
+      const made = element("button", `text-button ${kind}`, text);
+      made.addEventListener("click", () => { dialog.close(); act(); });
+      buttons.append(made);
+    };
+    press(say("page.close"), "", () => {});
+    press(say("library.ask-this"), "", () => { ticks.clear(); ticks.add(name); showTicks(); document.querySelector("#question textarea").focus(); });
+    if (row.querySelector(".open-paper")) press(say("library.read"), "strong", () => window.reader.show(`paper/${name}/1`));
+    dialog.append(buttons);
+    dialog.addEventListener("close", () => { dialog.remove(); if (button.isConnected) button.focus(); });
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  // -- what happens ------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button");
+    if (!button) return;
+    if (button.id === "tab-papers") showTab("papers");
+    else if (button.id === "tab-conversations") showTab("conversations");
+    else if (button.matches(".open-adding")) showTab("papers");
+    else if (button.matches(".about-paper")) about(button);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches || !event.target.matches("[role=tab]") || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    showTab(event.target.id === "tab-papers" ? "conversations" : "papers", true);
+  });
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches) return;
+    if (box.matches("#paper-rows input[type=checkbox]")) {
+      if (box.checked) ticks.add(box.value); else ticks.delete(box.value);
+      showChips();
+      choose();
+    } else if (box.id === "paper-sort") arrange();
+    else if (box.id === "paper-filter") choose();
+  });
+  document.addEventListener("input", (event) => { if (event.target.id === "paper-search") choose(); });
+
+  // The list of papers is changed in place: a box may get another paper's name and keep its tick.
+  let watched = null;
+  const changed = new MutationObserver(() => { showTicks(); drawFilter(); arrange(); choose(); showFacts(); });
+  new MutationObserver(() => {
+    showFacts();
+    const list = byId("paper-rows");
+    if (!list || list === watched) return;
+    watched = list;
+    changed.disconnect();
+    changed.observe(list, { childList: true, subtree: true, attributeFilter: ["value", "data-search"] });
+    let kept = "papers";
+    try { kept = sessionStorage.getItem(TAB) || kept; } catch { /* storage is switched off */ }
+    showTab(kept);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  window.papers = { ticked: () => JSON.stringify([...ticks]), reading: window.reader.base, open: (path) => window.reader.show(path) };
+})();

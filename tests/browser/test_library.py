@@ -1,0 +1,143 @@
+"""The library's two tabs, its order and choice, chips, a paper's card; the question box by keyboard; and quiet."""
+
+import re
+
+import pytest
+
+from tests.support.browser_page import ask, expect, says
+
+
+def test_two_tabs_share_the_pane(tab):
+    expect(tab.locator("#history")).to_be_hidden()
+    tab.focus("#tab-papers")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator("#tab-conversations")).to_be_focused()
+    expect(tab.locator("#history-search")).to_be_visible()
+    expect(tab.locator("#paper-rows")).to_be_hidden()
+    tab.again()
+    expect(tab.locator("#history-search")).to_be_visible()  # a reload comes back to the tab
+    tab.click("#tab-papers")
+    expect(tab.locator("#paper-rows li").first).to_be_visible()
+
+
+def test_papers_are_chosen_by_what_is_wrong_with_them_and_by_ticks(tab):
+    tab.select_option("#paper-filter", "problems")
+    expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
+    tab.select_option("#paper-filter", "all")
+    tab.check("#paper-rows li:has-text('Ours') input")
+    tab.select_option("#paper-filter", "ticked")
+    expect(tab.locator("#paper-rows li:visible .open-paper")).to_have_text("Ours: A Method")
+
+
+def test_the_most_quoted_paper_comes_first_when_it_is_asked_for(tab):
+    ask(tab, "How many parameters?")
+    tab.select_option("#paper-sort", "cited")
+    orders = """() => [...document.querySelectorAll('#paper-rows li')]
+        .sort((one, other) => one.style.order - other.style.order).map((row) => row.dataset.title)"""
+    tab.wait_for_function(f"({orders})()[0].startsWith('ours')")
+
+
+def test_chosen_papers_are_chips_in_front_of_the_question(tab, served):
+    tab.check("#paper-rows li:has-text('Ours') input")
+    tab.check("#paper-rows li:has-text('Theirs') input")
+    expect(tab.locator("#scope-note .chip")).to_have_text(["Ours", "Theirs"])
+    tab.click("#scope-note .chip:has-text('Theirs')")
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ("ours.pdf",)
+
+
+def test_the_card_of_a_paper_tells_what_it_is_and_limits_the_question_to_it(tab, served):
+    row = tab.locator("#paper-rows li:has-text('Ours')")
+    row.hover()
+    row.locator(".about-paper").click()
+    card = tab.locator("dialog.paper-card")
+    says(card, "Ours: A Method", "Ada Lovelace", "ours.pdf")
+    card.get_by_role("button", name="Ask only this paper").click()
+    expect(card).to_have_count(0)
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ("ours.pdf",)
+
+
+def test_the_welcome_says_what_is_in_the_library(tab):
+    says(tab.locator(".library-facts"), "4 papers", "1 cannot be read")
+    tab.wait_for_selector("#chat .example")
+
+
+def test_from_the_question_to_the_cited_page_in_three_presses(tab):
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("/")
+    expect(tab.locator("#question textarea")).to_be_focused()
+    tab.keyboard.type("How many parameters?")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#chat .answer:not(.coming)")
+    expect(tab.locator("#question textarea")).to_have_value("")
+    tab.keyboard.press("Tab")
+    expect(tab.locator("#chat button.cite").first).to_be_focused()
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#reading-pages .sheet.drawn .mark.chosen")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("/")
+    tab.keyboard.press("ArrowUp")
+    expect(tab.locator("#question textarea")).to_have_value("How many parameters?")
+
+
+def test_the_first_stop_of_the_keyboard_leads_to_the_question(tab):
+    tab.evaluate("document.activeElement.blur()")
+    tab.locator(".skips a").first.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#question textarea")).to_be_focused()
+
+
+def test_text_that_does_not_fit_is_not_cut_in_silence(tab):
+    tab.evaluate("navigator.clipboard.writeText('word '.repeat(3000))")
+    tab.focus("#question textarea")
+    tab.keyboard.press("Control+v")
+    says(tab.locator("#question-note"), "Only the first 8,000 characters fit")
+    tab.fill("#question textarea", "short")
+    expect(tab.locator("#question-note")).to_have_text("")
+
+
+def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
+    answer = ask(tab, "compare them")
+    answer.locator(".sort-column").first.click()
+    expect(answer.locator("th[aria-sort=ascending]")).to_have_count(1)
+    answer.locator(".fill-screen").click()
+    box = answer.locator(".comparison").bounding_box()
+    assert box["width"] == tab.viewport_size["width"] and box["height"] == tab.viewport_size["height"]
+    tab.keyboard.press("Escape")
+    expect(answer.locator(".comparison.full")).to_have_count(0)
+    answer.locator(".copy-table").click()
+    expect(answer.locator(".copy-table")).to_have_text("Copied")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[0] == "|  | size |" and "| Ours | =2+2 [1] |" in copied
+    kinds = tab.evaluate("navigator.clipboard.read().then((items) => items[0].types)")
+    assert "text/html" in kinds
+
+
+def test_a_paper_is_added_to_a_comparison_in_place(tab):
+    answer = ask(tab, "compare them")
+    answer.locator(".add-paper").click()
+    expect(tab.locator("#plan input, #plan textarea").first).to_be_focused()
+    expect(tab.locator("#plan input, #plan textarea").first).to_have_value(re.compile(r"Ours, $"))
+
+
+def test_the_same_question_is_asked_again(tab, served):
+    ask(tab, "How many parameters?")
+    before = len(served.assistant.asked)
+    tab.locator("#chat .regenerate").last.click()
+    tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 2")
+    assert served.assistant.asked[before:][0][0] == "How many parameters?"
+
+
+@pytest.mark.parametrize("colors", ["active", "none"])
+def test_marks_are_seen_with_forced_colours(served, chromium_browser, colors):
+    context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, forced_colors=colors)
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    ask(page, "How many parameters?")
+    page.locator("#chat button.cite").first.click()
+    page.wait_for_selector("#reading-pages .mark.chosen")
+    outline = page.evaluate("getComputedStyle(document.querySelector('.mark.chosen')).outlineStyle")
+    assert (outline == "solid") == (colors == "active")
+    context.close()
