@@ -111,9 +111,9 @@ def test_an_overflow_within_a_reply_of_status_200_is_one(form: str) -> None:
 
 
 def test_an_error_within_a_reply_of_status_200_is_told_in_the_servers_words() -> None:
-    with Provider(Reply(body='{"error": "the engine has no such adapter"}')) as server:
-        with pytest.raises(ModelError, match="no such adapter"):
-            ask_model(model_at(server), ASKED, threading.Event())
+    reply = Reply(body='{"error": "the engine has no such adapter"}')
+    with Provider(reply) as server, pytest.raises(ModelError, match="no such adapter"):
+        ask_model(model_at(server), ASKED, threading.Event())
 
 
 def test_several_calls_of_tools_in_one_chunk() -> None:
