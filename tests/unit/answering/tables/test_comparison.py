@@ -214,14 +214,14 @@ def test_stopping_leaves_what_there_is(assistant: Assistant) -> None:
 
 
 def test_the_page_shows_a_table_with_numbers_to_press(assistant: Assistant) -> None:
-    answer = assistant.compare("Compare HeronRank and OtterNet", aspects="prefers frogs and newts; batch size <b>")
+    answer = assistant.compare("Compare HeronRank and OtterNet", aspects="prefers frogs and newts; batch size <u>")
     check(answer, assistant)
     html = answer_html(answer, lambda citation: f"place-{citation.number}")
     assert html.count("<table>") == 1
     assert '<th scope="row">HeronRank</th>' in html
     assert "frogs | and newts [3] of" in html
     assert 'value="place-1"' in html
-    assert "<b>" not in html
+    assert "<u>" not in html
     assert "| ---" not in html
 
 

@@ -41,7 +41,7 @@ def test_a_plan_is_shown_and_corrected(screen: Screen) -> None:
     list(screen.ask("Compare OtterNet and HeronRank: the batch size of the training.", "[]", "", REQUEST))
     row, papers, aspects = screen.plan(REQUEST)
     assert row["visible"]
-    assert (papers, aspects) == ("OtterNet, HeronRank", "batch size of the training")
+    assert (papers, aspects) == ("OtterNet, HeronRank", "batch size")
     assert "Compared: OtterNet, HeronRank" in last(screen)
     list(screen.correct("HeronRank", "batch size; newts", REQUEST))
     assert '<th scope="row">HeronRank</th>' in last(screen)
