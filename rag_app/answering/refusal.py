@@ -3,8 +3,8 @@
 Also decides what happens to a model's answer after its check: answered, answered with a warning, or withheld.
 
 If the passages do not seem to answer the question, it depends on the model how far it is believed: a tiny one is not
-asked; one of unknown size has to support every sentence; a larger one has to support one. A model that found nothing
-is believed.
+asked, and a small one has to support at least one sentence. What a larger one or one of unknown size wrote is marked,
+never taken away. A model that found nothing is believed.
 """
 
 from __future__ import annotations
