@@ -25,7 +25,7 @@ _LIVE_TAGS = """
     a img script iframe style link object embed svg form input video audio base meta source
 """
 _OUR_ATTRIBUTES = """
-    class type value title tabindex role aria-label scope start style
+    class type value title tabindex role aria-label scope colspan open start style
 """
 OUR_TAGS, LIVE_TAGS = frozenset(_OUR_TAGS.split()), frozenset(_LIVE_TAGS.split())
 OUR_ATTRIBUTES = frozenset(_OUR_ATTRIBUTES.split())

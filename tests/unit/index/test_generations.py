@@ -368,6 +368,6 @@ def _children(parent: int) -> set[int]:
     with contextlib.suppress(OSError):  # one may end while we look
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
             for child in task.read_text(encoding="utf-8").split():
-                if b"reading_child" in Path(f"/proc/{child}/cmdline").read_bytes():
+                if b"rag_app.papers.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                     found.add(int(child))
     return found
