@@ -18,7 +18,7 @@ from rag_app.text.characters import INVISIBLE, without_invisible
 from rag_app.text.quote_matching import matching_form
 
 _OUR_TAGS = """
-    div p span ol ul li button strong em table thead tbody tr th td details summary br wbr pre code s blockquote hr
+    div p span ol ul li button b strong em table thead tbody tr th td details summary br wbr pre code s blockquote hr
     h1 h2 h3 h4 h5 h6
 """
 _LIVE_TAGS = """
