@@ -316,7 +316,6 @@ def test_fetch_without_names_and_manifest(empty_library: Path, run: Run) -> None
 @pytest.mark.parametrize(
     "typed",
     [
-        [],
         ["aks", "x"],
         ["ask"],
         ["ask", "x", "--batch", "f"],
