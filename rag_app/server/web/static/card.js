@@ -7,7 +7,7 @@
   card.id = "cite-card";
   card.hidden = true;
   card.setAttribute("aria-hidden", "true"); // the button's own label says the same
-  let waiting = 0, of = null;
+  let waiting = 0, of = null, dismissed = null;
 
   function line(name, text) {
     const part = document.createElement("p");
@@ -45,12 +45,26 @@
     of = null;
   }
 
+  // After a scroll, or when the answer was drawn anew: the number that the pointer or the keyboard still rests on.
+  function showAgain() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const button = document.querySelector("#chat button.cite:hover, #chat button.cite:focus-visible");
+      if (button && button !== dismissed) put(button);
+    }, DELAY);
+  }
+
+  function dismiss() {
+    dismissed = of || document.querySelector("#chat button.cite:hover, #chat button.cite:focus-visible");
+    hide();
+  }
+
   function rest(event) {
     const button = event.target.closest && event.target.closest("#chat button.cite");
     if (!button) { if (of) hide(); return; }
     if (button === of) return;
-    clearTimeout(waiting);
-    waiting = setTimeout(() => { if (button.isConnected) put(button); }, DELAY);
+    dismissed = null;
+    showAgain();
   }
   document.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") rest(event); });
   document.addEventListener("focusin", (event) => {
@@ -60,9 +74,9 @@
     if (event.target.closest && event.target.closest("#chat button.cite")) hide();
   });
   document.addEventListener("focusout", hide);
-  document.addEventListener("scroll", hide, true);
-  document.addEventListener("click", hide);
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  document.addEventListener("scroll", () => { hide(); showAgain(); }, true);
+  document.addEventListener("click", dismiss);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") dismiss(); });
 
   // -- what is told -----------------------------------------------------------------------------------------------
   let spoken = "", answers = 0;
