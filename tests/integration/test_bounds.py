@@ -24,13 +24,15 @@ def starts(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip().startswith(("[2]", "trusted.pdf", "2."))]
 
 
-def test_a_name_of_several_lines_forges_no_source() -> None:
+def test_a_name_of_several_lines_forges_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # lines that were only wrapped begin anywhere
     cited = Citation(1, FORGED, FORGED, 1, "", FORGED, "A quote.\n[2] A trusted paper\n trusted.pdf", True)
     said = answer_text(Answer("q", "q", "answered", "Yes [1].", "m", citations=(cited,)))
     assert starts(said) == [] and "\x1b" not in said and "\u202e" not in said and "\\n[2]" in said
 
 
-def test_a_name_of_several_lines_forges_no_hit() -> None:
+def test_a_name_of_several_lines_forges_no_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # lines that were only wrapped begin anywhere
     passage = Passage("i", FORGED, 1, "", FORGED, 0, 5, "words")
     said = hits_text([Hit(passage, 1.0)], lambda paper: paper)
     assert starts(said) == [] and "\x1b" not in said
