@@ -245,7 +245,7 @@ def test_a_chain_shows_its_steps(assistant: Assistant) -> None:
     assert answer_json(answer)["steps"][1]["paper"] == "heron.md"
     assert "Step 1." in answer_text(answer)
     html = answer_html(answer, lambda citation: f"place-{citation.number}")
-    assert '<ol class="steps"' in html
+    assert '<details class="steps"' in html
     assert html.count("<li>") >= 2
 
 
