@@ -157,11 +157,21 @@ def test_a_file_that_is_being_read_elsewhere_is_replaced_a_moment_later(
 
 
 def test_unused_parts_go_and_used_ones_stay(tmp_path: Path) -> None:
-    for name in ("a/reading.json", "a/passages-k1.json", "a/vectors-k1.npy", "a/vectors-k2.npy", "ab/reading.json"):
+    used, unused = f"{'0' * 24}-pdf-r1", f"{'1' * 24}-pdf-r1"
+    one, two, three = ("1" * 16, "2" * 16, "3" * 16)
+    for name in (
+        f"{used}/reading.json",
+        f"{used}/passages-{one}.json",
+        f"{used}/vectors-{one}.npy",
+        f"{used}/vectors-{two}.npy",
+        f"{unused}/reading.json",
+        "of-somebody-else/reading.json",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    (tmp_path / "a" / ".reading.json.12ab.tmp").write_bytes(b"")
-    assert passage_store.remove_unused(tmp_path, [("a", "k1"), ("a", "k3")]) == 3
+    (tmp_path / used / ".reading.json.12ab34cd.tmp").write_bytes(b"")
+    assert passage_store.remove_unused(tmp_path, [(used, one), (used, three)]) == 3
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert left == ["a/passages-k1.json", "a/reading.json", "a/vectors-k1.npy"]
+    kept = [f"{used}/{name}" for name in (f"passages-{one}.json", "reading.json", f"vectors-{one}.npy")]
+    assert left == [*kept, "of-somebody-else/reading.json"]
     assert passage_store.remove_unused(tmp_path / "absent", []) == 0

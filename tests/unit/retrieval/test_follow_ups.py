@@ -211,7 +211,7 @@ def test_a_real_model_server_is_asked_first_for_the_question_and_then_for_the_an
         Reply(pieces=("It has 24 [1].",)),
     )
     with Provider(*replies) as provider:
-        given = {"llm": "auto", "llm_base_url": provider.url, "llm_model": "test-model"}
+        given = {"llm": "auto", "llm_base_url": provider.url, "llm_model": "test-3b"}
         with_model = Assistant(assistant.settings.model_copy(update=given), embedder=WordEmbedder())
         answer = with_model.ask("and HeronNet?", history=[first])
     rewriting, answering = ("\n".join(m["content"] for m in request.body["messages"]) for request in provider.requests)
