@@ -39,6 +39,7 @@ MODULES = {
     "llama-index-llms-openai-like": "llama_index.llms.openai_like",
     "markdown-it-py": "markdown_it",
     "pystemmer": "Stemmer",
+    "python-docx": "docx",
 }
 
 

@@ -7,6 +7,7 @@ moment and several may write at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -269,8 +270,7 @@ class History:
         for suffix in _COMPANIONS:
             path = self.file.with_name(self.file.name + suffix)
             refuse_link(path, HistoryFault, _LINK_REMEDY)
-            if path.exists():
-                _restrict(path, 0o600)
+            _restrict(path, 0o600)
         # SQLite gives what it writes beside the file the mode of the file.
         os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
 
@@ -302,9 +302,10 @@ def _private_folders(file: Path) -> list[Path]:
 
 
 def _restrict(path: Path, mode: int) -> None:
-    """Take the rights of everybody else away; where nobody else has any, nothing is done."""
-    if os.name == "posix" and path.stat().st_mode & 0o077:
-        path.chmod(mode)
+    """Take the rights of everybody else away; where nobody else has any, or nothing is there, nothing is done."""
+    with contextlib.suppress(FileNotFoundError):  # SQLite removes its own files at any moment
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            path.chmod(mode)
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -119,7 +119,7 @@ def test_a_model_that_is_misled_is_counted_and_a_broken_promise_is_a_fault():
 
 def test_a_harness_that_sees_no_fault_would_see_one(monkeypatch):
     """Each looks where it says: without our own messages, faults are found."""
-    read, looked = fuzz.read_manifest, []
+    read, looked = fuzz.read_corpus_manifest, []
 
     def broken(folder):
         looked.append(folder)
