@@ -34,6 +34,7 @@ from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
+from rag_app.papers.talks import find_recording, is_talk
 from rag_app.papers.zotero import sync_zotero
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.comparison import resolve_papers
@@ -206,7 +207,17 @@ class Assistant:
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
         with ExitStack() as stack:
-            return self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+            found = self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+        return {paper: self._with_recording(source) if is_talk(paper) else source for paper, source in found.items()}
+
+    def _with_recording(self, source: Source) -> Source:
+        """A talk with the recording that lies beside its transcript now."""
+        try:
+            recording = find_recording(self.path(source.paper))
+        except KeyError:  # removed since the build
+            return source
+        below = recording.relative_to(self.settings.corpus.expanduser().resolve()) if recording else None
+        return replace(source, recording=below.as_posix()) if below else source
 
     # -- questions ----------------------------------------------------------------------------------------------
 
