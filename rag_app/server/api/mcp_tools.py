@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from rag_app.errors import RagError
 from rag_app.outputs.places import name_place
-from rag_app.outputs.verify_text import Quoted, TextCheck, find_quoted, text_checks_json, verify_quoted
+from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text_checks_json, verify_quoted
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.library import describe_page, find_papers, linked_answer, refuse_error
@@ -240,7 +240,7 @@ def _verify(assistant: Assistant, text: str, paper: str, page: int, base: str) -
     named = find_papers(assistant, [paper] if paper else ())
     quoted = find_quoted(text, assistant.papers()) if not named and not page else []
     if not quoted:
-        quoted = [Quoted(text.strip(' "“”„«»\n'), 0, len(text), named, (page,) if page else ())]
+        quoted = [QuotedText(text.strip(' "“”„«»\n'), 0, len(text), named, (page,) if page else ())]
     checks: Sequence[TextCheck] = verify_quoted(quoted, assistant)
     value = text_checks_json(checks)
     names = ("paper", "page", "words")
