@@ -28,6 +28,7 @@ from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
 from rag_app.index.inventory import list_files, reading_key
 from rag_app.index.manifest import IndexedPaper, Manifest
+from rag_app.index.served_copy import copy_generation
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
@@ -140,10 +141,22 @@ class Assistant:
         try:
             problems = sync_zotero(self.settings.corpus)
             report = build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
+            problems += self._copy_to_chroma_server()
             return replace(report, problems=problems + report.problems) if problems else report
         finally:
             with self._lock:
                 self._builds -= 1
+
+    def _copy_to_chroma_server(self) -> tuple[str, ...]:
+        """Give the server of RAG_CHROMA_URL what the index has. Returns what went wrong: the index itself is whole."""
+        if not self.settings.chroma_url:
+            return ()
+        try:
+            with self._index.use_current() as generation:
+                copy_generation(generation, self.settings.chroma_url, self.settings.corpus.expanduser().resolve().name)
+        except RagError as error:
+            return (str(error),)
+        return ()
 
     def is_stale(self) -> bool:
         """Whether a build would change anything: another folder, reading or embedder, no index or a damaged one.
