@@ -26,10 +26,8 @@ PAPER_TOKENS = 4_000  # of each paper: a small one goes in whole, of a larger on
 CALL_TOKENS = 24_000  # of one call: several papers
 MOST_PAPERS = 400  # looked at for one question
 
-_LINE = re.compile(
-    r"^[^\w\n]{0,4}(P\d{1,5})\b[^\w\n]{0,4}(YES|NO|PARTLY)\b[ \t]*[^\w\s\[]{0,2}[ \t]*(.*)$",
-    re.MULTILINE | re.IGNORECASE,
-)
+_BEGINS = re.compile(r"^[^\w\n]{0,6}(P\d{1,5})\b", re.MULTILINE)
+_VERDICT = re.compile(r"(?P<before>[^\n]{0,120}?)(?<![\w\"])(?P<verdict>YES|NO|PARTLY)\b[.,]?")
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,34 @@ def _ask_batch(task: ModelTask, pieces: Sequence[Evidence], ids: dict[str, str])
         one = _ask_batch(task, [piece for piece in pieces if piece.paper in half], ids)
         two = _ask_batch(task, [piece for piece in pieces if piece.paper not in half], ids)
         return _Lines(f"{one.text}\n{two.text}", one.replies + two.replies)
-    return _Lines(reply.text, (reply,))
+    noted = {id for id, _, _ in read_notes(reply.text)}
+    left = {paper for paper in papers if ids.get(paper, paper) not in noted}
+    if not left or left == set(papers):
+        return _Lines(reply.text, (reply,))
+    more = _ask_batch(task, [piece for piece in pieces if piece.paper in left], ids)  # those that it passed over
+    return _Lines(f"{reply.text}\n{more.text}", (reply, *more.replies))
+
+
+def read_notes(reply: str) -> list[tuple[str, str, str]]:
+    """Id, verdict and text of each paper in a reply, in order; all that stands up to the next id belongs to a paper.
+
+    A paper about which something is written without a verdict has PARTLY; one with nothing at all is left out.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    begins = list(_BEGINS.finditer(reply))
+    for place, match in enumerate(begins):
+        end = begins[place + 1].start() if place + 1 < len(begins) else len(reply)
+        body = reply[match.end() : end].strip().lstrip("*_`)]:-–—. \t")
+        said = _VERDICT.match(body) or _VERDICT.match(body[:8].upper())
+        verdict, text = (said["verdict"].upper(), body[said.end() :].lstrip("*_ :-–—")) if said else ("PARTLY", body)
+        remark = said["before"].strip(" :–-*_") if said else ""
+        if remark and not (remark.startswith("(") and remark.endswith(")")):  # "P3 (BERT): YES" only names the paper
+            text = f"{remark} {text}"
+        text = " ".join(text.split())
+        before, more = found.get(match[1], ("", ""))
+        if said or text:
+            found[match[1]] = (before if before not in ("", "NO") else verdict, f"{more} {text}".strip())
+    return [(id, verdict, text) for id, (verdict, text) in found.items()]
 
 
 def _notes(
@@ -187,16 +212,15 @@ def _notes(
     """The notes with the numbers of `citations`, which grow."""
     notes: list[Note] = []
     for book, reply in zip(batches, replies, strict=True):
-        for id, verdict, line in _LINE.findall(reply):
-            entry = task.catalogue.entries.get(id.upper())
+        for id, verdict, line in read_notes(reply):
+            entry = task.catalogue.entries.get(id)
             if entry is None or any(note.entry.paper == entry.paper for note in notes):
                 continue
-            own = [piece for piece in book.pieces if piece.paper == entry.paper]
-            marks = CitedText(own, task.page_of, first=len(citations) + 1)
+            marks = CitedText(book.pieces, task.page_of, first=len(citations) + 1)
             text = marks.feed(line) + marks.finish()
-            if verdict.upper() != "NO":
+            if verdict != "NO":
                 citations += marks.citations
-            notes.append(Note(entry, verdict.upper(), text))
+            notes.append(Note(entry, verdict, text))
     return notes
 
 
@@ -214,7 +238,7 @@ def _counts(
         parts.append(f"{len(looked) - len(read)} do not contain {named}")
     parts.append(f"{answered} were read in part by {task.model.name}, {len(found)} of them have something to say")
     if answered < len(read):
-        parts.append(f"{len(read) - answered} could not be judged")
+        parts.append(f"of {len(read) - answered} the model wrote nothing")
     return "; ".join(parts) + "."
 
 

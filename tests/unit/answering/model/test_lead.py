@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rag_app.answering.model.checking import Claimed, check_claims
+from rag_app.answering.model.checking import Claimed, Material, check_claims
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
 from rag_app.citations.support import Statement
@@ -151,6 +151,7 @@ def test_every_line_of_a_check_counts_and_plain_arithmetic_is_no_wrong_number() 
     ]
     with Provider(said("1: SUPPORTED\n2: SUPPORTED\n3: CONTRADICTED - it rises")) as provider:
         model = OpenAIModel(Endpoint("test", provider.url, "big", window=32_000), settings_for(Path("x")))
-        checked = check_claims(claims, [citation], "Q?", lambda paper, number: page, model, threading.Event())
+        material = Material("Q?", [citation], lambda paper, number: page)
+        checked = check_claims(claims, material, model, threading.Event())
     assert [verdict.support for verdict in checked.verdicts] == ["supported", "partly", "contradicted"]
     assert checked.verdicts[1].missing == ("79.5",)
