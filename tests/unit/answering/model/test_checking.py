@@ -84,8 +84,8 @@ def test_what_asserts_something_is_a_claim(line: str) -> None:
 def test_a_claim_is_free_of_marks_of_bold_and_whole_at_an_abbreviation() -> None:
     answer = "**OtterNet** uses *two* nets [1]. It was released on Dec. 20, 2018 by Lynx et al. in the north [1]."
     assert [claim.text for claim in find_claims(answer)] == [
-        "OtterNet uses two nets .",
-        "It was released on Dec. 20, 2018 by Lynx et al. in the north .",
+        "OtterNet uses two nets.",
+        "It was released on Dec. 20, 2018 by Lynx et al. in the north.",
     ]
 
 
