@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import PAPERS, QUESTIONS, SHARED, paper_index, questions
-from rag_app.answering.model.checking import Claimed, Material, check_claims
+from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
 from rag_app.citations.support import Statement
@@ -110,7 +110,13 @@ def ask_questions(file: Path, url: str, out: Path) -> None:
         assert answer is not None
         seen = squash("\n".join(model.shown))
         held = [bool(fact["quote"]) and squash(fact["quote"]) in seen for fact in value["facts"]]
-        row = {"question": value, "answer": answer_json(answer), "seen": held, "steps": steps, "asked": len(model.shown)}
+        row = {
+            "question": value,
+            "answer": answer_json(answer),
+            "seen": held,
+            "steps": steps,
+            "asked": len(model.shown),
+        }
         with out.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
         print(f"{value['id']}: {answer.status}, {answer.tokens:,} tokens", file=sys.stderr, flush=True)
@@ -137,15 +143,21 @@ def report(files: Iterable[Path], right: frozenset[str]) -> str:
     for row, one in flagged:
         mark = "right" if one["sentence"] in right else "?"
         missing = ", ".join(one["missing"])
-        lines.append(f"- {row['question']['id']} {one['support']} ({mark}) [{missing}] {one.get('reason', '')}: {one['sentence']}")
+        lines.append(
+            f"- {row['question']['id']} {one['support']} ({mark}) [{missing}] {one.get('reason', '')}: {one['sentence']}"
+        )
     return "\n".join(lines)
 
 
 def _measure(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     pairs = [(_gold(row), parse_answer(row["answer"])) for row in rows]
     facts = [(fact, answer) for gold, answer in pairs for fact in gold.facts]
-    told = [contains_fact(" ".join([answer.answer, *(one.quote for one in answer.citations)]), f) for f, answer in facts]
-    seen = [held for row in rows for fact, held in zip(row["question"]["facts"], row["seen"], strict=True) if fact["quote"]]
+    told = [
+        contains_fact(" ".join([answer.answer, *(one.quote for one in answer.citations)]), f) for f, answer in facts
+    ]
+    seen = [
+        held for row in rows for fact, held in zip(row["question"]["facts"], row["seen"], strict=True) if fact["quote"]
+    ]
     cells = [score_comparison(answer, gold.facts)["right"] for gold, answer in pairs if gold.kind == "comparison"]
     refused = sum(answer.status == "not_in_papers" for _, answer in pairs)
     quotes = [one.verified for _, answer in pairs for one in answer.citations]
@@ -197,7 +209,7 @@ def check_planted(plan: Path, files: Iterable[Path], url: str) -> str:
         by_answer.setdefault(one["id"], []).append(one)
     for id, planted in by_answer.items():
         answer = parse_answer(rows[id]["answer"])
-        claims = [Claimed(Statement(one["text"], one["text"], tuple(one["cited"])), one["text"]) for one in planted]
+        claims = [AnswerClaim(Statement(one["text"], one["text"], tuple(one["cited"])), one["text"]) for one in planted]
         material = Material(answer.question, answer.citations, page_of)
         for way, asked in (("meaning", model), ("words", None)):
             verdicts = check_claims(claims, material, asked, threading.Event()).verdicts

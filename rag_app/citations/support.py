@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
-from rag_app.text.protected import without_protected
+from rag_app.text.protected_spans import without_protected
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 
@@ -73,9 +73,7 @@ _EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）]*")
 _NOT = r"(?:not|n['’]t|never|nowhere|neither)"
 _TELL = r"(?:say|stat|mention|report|specif|disclos|discuss|indicat|document)\w*"
 _GIVE = rf"(?:{_TELL}|(?:contain|cover|includ|describ|provid|giv|gave|nam|tell|address)\w*)"
-_SOURCE = (
-    r"(?:papers?|evidence|librar\w+|catalogue|texts?|passages?|quotes?|authors?|stud(?:y|ies)|pages?|sections?)"
-)
+_SOURCE = r"(?:papers?|evidence|librar\w+|catalogue|texts?|passages?|quotes?|authors?|stud(?:y|ies)|pages?|sections?)"
 _DISCLAIMER = re.compile(
     r"\bnot in (?:the|these) (?:papers?|library|evidence)|"
     rf"\b(?:do|does|did|is|are|was|were|has|have)(?: not|n['’]t)\b.{{0,40}}\b(?:{_TELL}|provid\w+|given|found in)\b|"
@@ -85,7 +83,8 @@ _DISCLAIMER = re.compile(
     r"\bnothing (?:in|about|on|is said|was found)\b|"
     r"\b(?:not|un)[ -]?(?:reported|mentioned|specified|stated|disclosed)\b|"
     r"\b(?:could|can|did) ?n(?:o|['’])t (?:be )?f(?:i|ou)nd\b|\bfound (?:no|nothing)\b|"
-    r"(?:没有|未|并未|均未|都未|从未|没)(?:任何)?(?:论文|文献|明确|直接|具体)?(?:提到|提及|说明|给出|报告|报道|讨论|涉及|找到|提供|指出)|"
+    r"(?:没有|未|并未|均未|都未|从未|没)(?:任何)?(?:论文|文献|明确|直接|具体)?"
+    r"(?:提到|提及|说明|给出|报告|报道|讨论|涉及|找到|提供|指出)|"
     r"(?:没有|无)(?:一篇)?(?:任何)?(?:论文|文献|相关|信息).{0,12}(?:提|说|给|报|讨论|涉及|信息|内容|$)|"
     r"不在这些论文中|无法(?:得知|确定|回答)",
     re.IGNORECASE,
@@ -96,7 +95,8 @@ _CLAUSES = re.compile(
     re.IGNORECASE,
 )
 _LEAD_IN = re.compile(
-    r"(?:here(?:['’]s| is| are)|below(?: is| are|,)|the following\b|the (?:table|list) below|as follows|以下|下面|如下)",
+    r"(?:here(?:['’]s| is| are)|below(?: is| are|,)|the following\b|the (?:table|list) below|as follows|"
+    r"以下|下面|如下)",
     re.IGNORECASE,
 )
 _OPERATOR = re.compile(r"[=≈∝≤≥∑∏√∈←→^\\]")
@@ -207,7 +207,7 @@ def _is_english(sentence: str) -> bool:
 def is_claim(sentence: str) -> bool:
     """Whether a sentence asserts something of the papers.
 
-    A heading, a question, a lead-in and a formula do not; nor does "no paper mentions it", unless a further clause does.
+    A heading, a question, a lead-in and a formula do not; nor does "no paper mentions it", but for further clauses.
     """
     text = without_emphasis(sentence).strip()
     if text.endswith((":", "：", "?", "？")) or _LEAD_IN.match(text) or is_formula(text):
@@ -244,7 +244,12 @@ def _is_frame(line: str, following: str) -> bool:
     """Headings, bold labels, rules, and the head of a table carry no claim."""
     text = line.strip()
     rule = r"\|?[\s:|-]+\|?"
-    if not text or text.startswith("#") or re.fullmatch(rule, text) or re.fullmatch(r"(?:[-*•]\s+|\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?", text):
+    if (
+        not text
+        or text.startswith("#")
+        or re.fullmatch(rule, text)
+        or re.fullmatch(r"(?:[-*•]\s+|\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?", text)
+    ):
         return True
     return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
 

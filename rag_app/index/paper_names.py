@@ -2,11 +2,12 @@
 
 What a paper is called among the papers of one library: names that mean it, and names that it coined.
 
-A name means a paper when its title, its abstract or its introduction gives it ("ColBERTv2: ...", "we present TART");
-what first comes up later is the paper's own only where it says so ("our model OtterNet") or where the name goes on from
-one of these ("RAG-Token"), since the models that a paper tests are named there, too. Where several papers give the same name, the one whose title holds it, else the earliest.
-Besides, a paper coins the names that it uses a lot, earlier than others, without citing anybody: data sets and models
-that it merely uses are cited where they come up ("BEIR (Thakur et al., 2021)").
+A name means a paper when its title, its abstract or its introduction gives it ("ColBERTv2: ...", "we present TART").
+What first comes up later is the paper's own only where it says so ("our model OtterNet") or where the name goes on from
+one of these ("RAG-Token"), since the models that a paper tests are named there, too. Where several papers give the same
+name, the one whose title holds it, else the earliest. Besides, a paper coins the names that it uses a lot, earlier than
+others, without citing anybody: data sets and models that it merely uses are cited where they come up ("BEIR (Thakur et
+al., 2021)").
 """
 
 from __future__ import annotations
@@ -132,8 +133,7 @@ def count_name_usage(reading: Reading) -> NameUsage:
         name
         for name in reading.abbreviations
         if name in in_title
-        or not _is_ordinary(name, text)
-        and (-1 < text.find(name) < front_ends or _is_called_ours(name, text))
+        or (not _is_ordinary(name, text) and (-1 < text.find(name) < front_ends or _is_called_ours(name, text)))
     )
     heads = tuple(name for name in (*in_title, *given) if len(name) > 2)
     coined = tuple(

@@ -62,7 +62,7 @@ _SETS_SIDE_BY_SIDE = re.compile(
 
 
 @dataclass(frozen=True)
-class Described:
+class PaperDescription:
     """A description in a question: text[start:end], the papers that it means, and those that come near."""
 
     text: str
@@ -105,14 +105,14 @@ class DescriptionMatcher:
         """int64 (papers,): the first row of each paper."""
         return np.array([entry.first for entry in self._papers], dtype=np.int64)
 
-    def find(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[Described]:
+    def find(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """The descriptions in the question, in order; `taken` are its names, `allowed` the papers that may be meant."""
-        found: list[Described] = []
+        found: list[PaperDescription] = []
         spans = [(one.start, one.end) for one in taken]
         for match in _TIME.finditer(question):
             paper = self._at_time(match["which"].casefold() in _OLD, allowed)
             if paper and not any(start < match.end() and match.start() < end for start, end in spans):
-                found.append(Described(match[0], match.start(), match.end(), (paper,)))
+                found.append(PaperDescription(match[0], match.start(), match.end(), (paper,)))
                 spans.append(match.span())
         for phrase in [*_with_kind(question), *_beside(question, spans)]:
             if any(start < phrase.end and phrase.start < end for start, end in spans):
@@ -123,7 +123,7 @@ class DescriptionMatcher:
                 spans.append((one.start, one.end))
         return sorted(found, key=lambda one: one.start)
 
-    def _match(self, question: str, phrase: _Phrase, allowed: Collection[str]) -> Described | None:
+    def _match(self, question: str, phrase: _Phrase, allowed: Collection[str]) -> PaperDescription | None:
         terms = list(dict.fromkeys(extract_terms(phrase.words)))
         if not terms:
             return None
@@ -136,15 +136,15 @@ class DescriptionMatcher:
         text = question[phrase.start : phrase.end]
         if not phrase.kind:  # nothing says that it is a paper: its words have to be those of one title, all of them
             whole = [paper for paper in allowed if _holds_words(self._generation.by_paper[paper].title, phrase.words)]
-            return Described(text, phrase.start, phrase.end, (whole[0],)) if len(whole) == 1 else None
+            return PaperDescription(text, phrase.start, phrase.end, (whole[0],)) if len(whole) == 1 else None
         last, ahead = best[phrase.count - 1], best[phrase.count - 1] - best[phrase.count]
         if (last >= LEAST and ahead >= MARGIN) or (last >= LEAST_ALONE and ahead >= CLEAR):
-            return Described(text, phrase.start, phrase.end, tuple(names[: phrase.count]))
+            return PaperDescription(text, phrase.start, phrase.end, tuple(names[: phrase.count]))
         if best[0] >= LEAST and phrase.count == 1:  # two about equal: the better is taken, the other is offered
-            return Described(text, phrase.start, phrase.end, (names[0],), (names[1],), sure=False)
+            return PaperDescription(text, phrase.start, phrase.end, (names[0],), (names[1],), sure=False)
         absent = ABSENT if phrase.kind not in _OVERVIEWS else LEAST
         if names and best[0] < absent and phrase.kind not in ("benchmark", "experiment"):
-            return Described(text, phrase.start, phrase.end, (), (names[0],))
+            return PaperDescription(text, phrase.start, phrase.end, (), (names[0],))
         return None
 
     def _score(self, terms: Sequence[str], phrase: _Phrase) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
-from rag_app.retrieval.descriptions import Described
+from rag_app.retrieval.descriptions import PaperDescription
 from rag_app.retrieval.facets import facets_of, related_words
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
@@ -260,7 +260,7 @@ class SearchPlan:
     papers: tuple[str, ...] = ()  # of a comparison
     aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
     mentions: tuple[Mention, ...] = ()  # every place of a name, coined ones too, whatever the scope
-    described: tuple[Described, ...] = ()  # papers that are described and not named
+    described: tuple[PaperDescription, ...] = ()  # papers that are described and not named
 
 
 @dataclass(frozen=True)
@@ -333,10 +333,10 @@ def _certain_names(entry: IndexedPaper) -> Iterable[str]:
             yield from (f"{form} {entry.year}" for form in (first, *forms))
 
 
-Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[Described]]
+Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[PaperDescription]]
 
 
-def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[Described]:
+def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[PaperDescription]:
     return ()
 
 
@@ -378,7 +378,7 @@ def plan_search(
     return SearchPlan("single", named, mentions=mentions, described=tuple(described))
 
 
-def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[Described]:
+def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[PaperDescription]:
     """Names with a version behind them that no paper has: "P-Tuning v2", where only P-Tuning is here."""
     found = []
     for mention in mentions:
@@ -388,7 +388,7 @@ def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex
             titles = " ".join(key for key, papers in names.sure.items() if mention.paper in papers)
             if version["version"].lstrip("vV") not in titles:
                 text = question[mention.start : version.end()]
-                found.append(Described(text, mention.start, version.end(), (), (mention.paper,)))
+                found.append(PaperDescription(text, mention.start, version.end(), (), (mention.paper,)))
     return found
 
 
@@ -404,18 +404,22 @@ def _compared_papers(
 
     def stands(mention: Mention) -> bool:
         before, text = question[: mention.start], question[mention.start : mention.end]
-        if _MEASURED_ON.search(before) and len(rows - {mention.paper}) > 1 and not _listed(question, mention, likely):
+        if (
+            _MEASURED_ON.search(before)
+            and len(rows - {mention.paper}) > 1
+            and not _stands_in_list(question, mention, likely)
+        ):
             return False
         if mention.paper in named and is_owned(mention.paper, text):
             return True
-        return _listed(question, mention, likely) or _JOINED.search(before) is not None
+        return _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None
 
     rows = {mention.paper for mention in likely}
     found = list(dict.fromkeys(mention.paper for mention in likely if stands(mention)))
     return found if any(paper in named for paper in found) else []
 
 
-def _listed(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
+def _stands_in_list(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
     """Whether a name stands in one list with another paper: "ColBERTv2 and Contriever"."""
     return any(
         other.paper != mention.paper

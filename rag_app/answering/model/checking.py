@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rag_app.answering.model.figures import follows
 from rag_app.citations.support import (
     BackingTexts,
     Statement,
@@ -26,6 +25,7 @@ from rag_app.models.llm.call import ChatModel, Reply, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Citation, Page, PageOf, Verdict
+from rag_app.text.arithmetic import follows
 from rag_app.text.terms import find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
@@ -53,7 +53,7 @@ _LINE = re.compile(
 
 
 @dataclass(frozen=True)
-class Checked:
+class ClaimCheck:
     """The verdicts on an answer's statements, and what they cost. `meaning`: a model judged it, not only the words."""
 
     verdicts: tuple[Verdict, ...] = ()
@@ -66,7 +66,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class AnswerClaim:
     """A statement with the text that is checked; the two differ for a table's cell, which stands for a sentence."""
 
     statement: Statement
@@ -92,13 +92,13 @@ class Material:
     records: Mapping[str, PaperRecord] = field(default_factory=dict)  # by paper
     nearest: Callable[[str], Sequence[Citation]] = lambda text: ()  # what was read that comes nearest to a text
 
-    def quotes_for(self, claim: Claimed) -> list[Citation]:
+    def quotes_for(self, claim: AnswerClaim) -> list[Citation]:
         """What a claim cites; of one that cites nothing, the quotes of the answer and what comes nearest to it."""
         cited = set(claim.statement.cited)
         own = [one for one in self.citations if one.number in cited]
         return own or [*self.citations[:MOST_QUOTES], *self.nearest(claim.text)]
 
-    def records_for(self, claim: Claimed, quotes: Sequence[Citation]) -> list[PaperRecord]:
+    def records_for(self, claim: AnswerClaim, quotes: Sequence[Citation]) -> list[PaperRecord]:
         """The records of the papers that a claim cites or names."""
         cited = {one.paper for one in quotes}
         return [
@@ -108,20 +108,20 @@ class Material:
         ]
 
 
-def find_claims(answer: str) -> list[Claimed]:
+def find_claims(answer: str) -> list[AnswerClaim]:
     """What an answer claims: cited sentences, and others that assert something; each once."""
-    found: dict[str, Claimed] = {}
+    found: dict[str, AnswerClaim] = {}
     for statement in find_statements(answer):
         plain = re.sub(r"\s+(?=[.,;:!?])", "", statement.plain.strip())  # where a mark stood
         says = re.search(r"[^\W_]{2}", plain) and not plain.endswith((":", "：")) and not is_formula(plain)
         if is_claim(plain) or (statement.cited and says):
-            found.setdefault(statement.text, Claimed(statement, plain))
+            found.setdefault(statement.text, AnswerClaim(statement, plain))
     return list(found.values())
 
 
 def check_claims(
-    claims: Sequence[Claimed], material: Material, model: ChatModel | None, stop: threading.Event
-) -> Checked:
+    claims: Sequence[AnswerClaim], material: Material, model: ChatModel | None, stop: threading.Event
+) -> ClaimCheck:
     """A verdict on each claim. `model` judges the meaning; None: words, numbers and names only.
 
     Raises what the model raises.
@@ -139,14 +139,12 @@ def check_claims(
         replies.append(reply)
         for number, outcome, reason in _LINE.findall(reply.text):
             outcomes.setdefault(int(number) - 1, (outcome.upper().replace("_", " "), reason.strip(" -–—.*")))
-    verdicts = [
-        _judge(claim, outcomes.get(place), quotes[place], material) for place, claim in enumerate(claims)
-    ]
-    return Checked(tuple(verdicts), bool(outcomes), tuple(replies))
+    verdicts = [_judge(claim, outcomes.get(place), quotes[place], material) for place, claim in enumerate(claims)]
+    return ClaimCheck(tuple(verdicts), bool(outcomes), tuple(replies))
 
 
 def _ask_batch(
-    batch: Sequence[int], claims: Sequence[Claimed], quotes: Sequence[Sequence[Citation]], material: Material
+    batch: Sequence[int], claims: Sequence[AnswerClaim], quotes: Sequence[Sequence[Citation]], material: Material
 ) -> str:
     shown = [one for place in batch for one in quotes[place]]
     texts, place_of = _texts_around(shown, material.page_of)
@@ -157,7 +155,9 @@ def _ask_batch(
     for place in batch:
         lines = [f"Statement {place + 1}: {strip_template_marks(claims[place].text)}"]
         if not any(one.number in claims[place].statement.cited for one in quotes[place]):
-            lines.append("  (It cites nothing itself: these are the quotes of the whole answer and what comes nearest.)")
+            lines.append(
+                "  (It cites nothing itself: these are the quotes of the whole answer and what comes nearest.)"
+            )
         for one in quotes[place]:
             words = f'"{strip_template_marks(one.quote)}"'
             at = place_of.get((one.paper, one.page, one.quote))
@@ -172,9 +172,7 @@ def _ask_batch(
     return f"The statements answer this question: {strip_template_marks(material.question)}\n\n{fence}\n{body}\n{fence}"
 
 
-def _texts_around(
-    citations: Sequence[Citation], page_of: PageOf
-) -> tuple[list[str], dict[tuple[str, int, str], int]]:
+def _texts_around(citations: Sequence[Citation], page_of: PageOf) -> tuple[list[str], dict[tuple[str, int, str], int]]:
     """The texts around the quotes, each stretch of a page once, and the number of the text of each quote."""
     spans: dict[tuple[str, int], list[tuple[int, int]]] = {}
     found: dict[tuple[str, int, str], tuple[int, int]] = {}
@@ -190,7 +188,7 @@ def _texts_around(
     numbered: list[tuple[tuple[str, int], int, int]] = []
     for (paper, number), windows in spans.items():
         page = page_of(paper, number)
-        for low, high in _joined(windows):
+        for low, high in _join_spans(windows):
             text = " ".join(page.text[low:high].split())
             captions = dict.fromkeys(
                 caption
@@ -211,7 +209,7 @@ def _texts_around(
     return texts, place_of
 
 
-def _joined(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join_spans(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for low, high in sorted(windows):
         if found and low <= found[-1][1]:
@@ -256,7 +254,7 @@ def _caption_near(page: Page, at: int) -> str:
 
 
 def _judge(
-    claim: Claimed, outcome: tuple[str, str] | None, quotes: Sequence[Citation], material: Material
+    claim: AnswerClaim, outcome: tuple[str, str] | None, quotes: Sequence[Citation], material: Material
 ) -> Verdict:
     cited = [one for one in quotes if one.number in claim.statement.cited]
     missing = _missing(claim, quotes, material)
@@ -274,7 +272,7 @@ def _judge(
     return Verdict(text, "contradicted" if said == "CONTRADICTED" else "not", missing, reason)
 
 
-def _missing(claim: Claimed, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:
+def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:
     """The numbers and names of a claim that neither its quotes, the text around them nor the records hold.
 
     What follows by one step of arithmetic from numbers of the quotes is held: a gain, a ratio, a percentage.
@@ -312,7 +310,7 @@ def _is_label(figure: str, text: str) -> bool:
 
 
 def _unheld_figures(
-    claim: Claimed, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
+    claim: AnswerClaim, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
 ) -> tuple[str, ...]:
     """Of the missing items the numbers that stand nowhere on the pages that are quoted, although a model agreed."""
     written = {number.written: number.values for number in find_numbers(part_scripts(claim.text))}

@@ -64,7 +64,7 @@ class Unit:
         return self.evidence.text[self.start : self.end]
 
     @property
-    def framed(self) -> str:
+    def framed_text(self) -> str:
         """The text with what makes a row readable in front."""
         return " ".join([*(self.evidence.text[a:b] for a, b in self.frame), self.text])
 
@@ -165,7 +165,7 @@ def rank_units(
         unit.place = place
     if meaning is not None and found:
         close = found[:CLOSE_LOOKS]
-        for unit, vector in zip(close, meaning.embed_passages([unit.framed for unit in close]), strict=True):
+        for unit, vector in zip(close, meaning.embed_passages([unit.framed_text for unit in close]), strict=True):
             unit.vector = vector
         score_units(asked, close, meaning.embed_question(asked.text))
         found = sorted(close, key=lambda unit: -unit.score) + found[CLOSE_LOOKS:]

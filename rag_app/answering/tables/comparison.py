@@ -128,7 +128,7 @@ class CellRanker:
         units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
         if self._meaning is not None and units:
             units = units[:CLOSE_LOOKS]
-            for unit, vector in zip(units, self._meaning.embed_passages([u.framed for u in units]), strict=True):
+            for unit, vector in zip(units, self._meaning.embed_passages([u.framed_text for u in units]), strict=True):
                 unit.vector = vector
             score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:

@@ -10,15 +10,19 @@ import pytest
 
 from rag_app.answering.model.checking import Material, PaperRecord, check_claims, find_claims
 from rag_app.answering.model.comparing import read_cells
-from rag_app.answering.model.figures import follows
 from rag_app.answering.model.surveying import read_notes
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Citation, Page, Verdict
+from rag_app.text.arithmetic import follows
 from tests.support.doubles import settings_for
 from tests.support.provider import Provider, Reply
 
-PAGE = "OtterNet beats HeronRank by far. It swims 2,817,000 metres. " + "The river is long. " * 100 + "Salmon costs 37.5 coins."
+PAGE = (
+    "OtterNet beats HeronRank by far. It swims 2,817,000 metres. "
+    + "The river is long. " * 100
+    + "Salmon costs 37.5 coins."
+)
 RECORD = PaperRecord(
     ("OtterNet: Finding Fish in 12 Rivers", "OtterNet"), "- OtterNet; Ada Heron, Bo Lynx; 2021; 9 pages", ("FishBank",)
 )
@@ -28,7 +32,9 @@ def citation(quote: str, number: int = 1, verified: bool = True) -> Citation:
     return Citation(number, "otter.md", "OtterNet: Finding Fish in 12 Rivers", 1, "1", "", quote, verified)
 
 
-def judge(answer: str, reply: str = "", quotes: tuple[str, ...] = ("OtterNet beats HeronRank",)) -> tuple[list[Verdict], str]:
+def judge(
+    answer: str, reply: str = "", quotes: tuple[str, ...] = ("OtterNet beats HeronRank",)
+) -> tuple[list[Verdict], str]:
     """The verdicts, and what the model was asked; without a reply it is not asked."""
     citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
     page = Page(1, "1", 1, 1, PAGE)
@@ -136,7 +142,10 @@ def test_words_that_stand_nowhere_are_shown_as_such() -> None:
 
 @pytest.mark.parametrize(
     ("statement", "supports"),
-    [("它游了大约 281.7 万米，成绩优于 HeronRank [1]。", ["supported"]), ("OtterNet有64个网，优于HeronRank [1]。", ["partly"])],
+    [
+        ("它游了大约 281.7 万米，成绩优于 HeronRank [1]。", ["supported"]),
+        ("OtterNet有64个网，优于HeronRank [1]。", ["partly"]),
+    ],
 )
 def test_the_numbers_of_a_chinese_sentence_are_compared(statement: str, supports: list[str]) -> None:
     assert [verdict.support for verdict in judge(statement)[0]] == supports
@@ -154,7 +163,9 @@ def test_the_numbers_of_a_chinese_sentence_are_compared(statement: str, supports
         ("79.5", [], ["73.0", "78.0"], False),
     ],
 )
-def test_a_number_follows_by_rounding_or_one_step(value: str, held: list[str], cited: list[str], expected: bool) -> None:
+def test_a_number_follows_by_rounding_or_one_step(
+    value: str, held: list[str], cited: list[str], expected: bool
+) -> None:
     assert follows({Decimal(value)}, [Decimal(one) for one in held], [Decimal(one) for one in cited]) is expected
 
 
