@@ -1,7 +1,7 @@
 """How well questions are answered by a strong model, and what is flagged of what it wrote.
 
-`groups` writes lists of questions, `ask` asks one list, one question after another, `report` makes the table of what was
-recorded, and `plant` has altered statements checked. The model is any OpenAI-compatible server, also one whose replies
+`groups` writes lists of questions, `ask` asks one list, one question after another, `report` makes the table of what
+was recorded, and `plant` has altered statements checked. The model is any OpenAI-compatible server, also one whose replies
 are written by people: no reply is waited for in vain, and no question is ended because writing it took long.
 """
 
@@ -143,9 +143,8 @@ def report(files: Iterable[Path], right: frozenset[str]) -> str:
     for row, one in flagged:
         mark = "right" if one["sentence"] in right else "?"
         missing = ", ".join(one["missing"])
-        lines.append(
-            f"- {row['question']['id']} {one['support']} ({mark}) [{missing}] {one.get('reason', '')}: {one['sentence']}"
-        )
+        why = f"[{missing}] {one.get('reason', '')}"
+        lines.append(f"- {row['question']['id']} {one['support']} ({mark}) {why}: {one['sentence']}")
     return "\n".join(lines)
 
 

@@ -70,6 +70,7 @@ def compare_papers(
     Raises the model's error when no row could be read.
     """
     entries, columns = list(entries)[:MOST_ROWS], [" ".join(one.split()) for one in columns][:MOST_COLUMNS]
+    task.chosen = entries
     own = {place: _RECORDS[fold_name(one)] for place, one in enumerate(columns) if fold_name(one) in _RECORDS}
     asked = [place for place in range(len(columns)) if place not in own]
     yield Progress("reading", f"comparing {len(entries)} papers on {len(columns)} aspects")

@@ -19,12 +19,13 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.call import Reply, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
-from rag_app.records import AnswerPlan, Citation, Event, Evidence, Progress
+from rag_app.records import AnswerPlan, Citation, Event, Evidence, Piece, Progress
 from rag_app.text.terms import squash
 
 PAPER_TOKENS = 4_000  # of each paper: a small one goes in whole, of a larger one the best pages
 CALL_TOKENS = 24_000  # of one call: several papers
 MOST_PAPERS = 400  # looked at for one question
+NOTES_ONLY = "The answer could not be written, so these are the notes on each paper: "
 
 _BEGINS = re.compile(r"^[^\w\n]{0,6}(P\d{1,5})\b", re.MULTILINE)
 _VERDICT = re.compile(r"(?P<before>[^\n]{0,120}?)(?<![\w\"])(?P<verdict>YES|NO|PARTLY)\b[.,]?")
@@ -54,6 +55,7 @@ def survey_papers(
 ) -> Generator[Event, None, SurveyResult]:
     """Yields what happens and the answer's pieces; returns them. Raises the model's error when no paper was read."""
     looked = [entry for entry in entries if entry.passages][:MOST_PAPERS]
+    task.chosen = entries if len(entries) < len(task.entries) else ()
     holding = _pages_holding(task, looked, words) if words else {}
     read = [entry for entry in looked if not words or holding.get(entry.paper)]
     if words and not read:  # spelled otherwise than the model thinks: every paper is read
@@ -255,7 +257,14 @@ def _reduce(
     fence = make_fence(body + quotes, task.question)
     user = f"{fence}\n{body}\n\nQuotes:\n{quotes}\n{fence}\n\n{counts}\nQuestion: {strip_template_marks(task.question)}"
     messages = [Message("system", REDUCE_RULES), Message("user", user)]
-    written = yield from write_answer(task, messages, known=citations or (_NONE,))
+    try:
+        written = yield from write_answer(task, messages, known=citations or (_NONE,))
+    except ModelError as error:
+        if not found:
+            raise
+        task.notes.append(f"{NOTES_ONLY}{error}")
+        written = ModelText("\n".join(f"- {_head(task, note.entry)}: {note.text}" for note in found), None)
+        yield Piece(written.text)
     return replace(written, citations=tuple(citations))
 
 
