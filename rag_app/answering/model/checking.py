@@ -29,6 +29,7 @@ from rag_app.text.arithmetic import follows
 from rag_app.text.terms import find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
+TABLE_BEFORE = 3_000  # of a row's table: what its columns are stands above it
 STATEMENTS_OF_CALL = 30
 MOST_QUOTES = 12  # of the whole answer, shown to a statement that cites nothing
 
@@ -78,7 +79,7 @@ class PaperRecord:
     """What the library itself knows of a paper: it needs no quote. `names`: title and what it is called."""
 
     names: tuple[str, ...]
-    text: str  # names, authors, year, pages, in one line
+    text: str  # names, authors, year, pages, the beginning of its abstract, in one line
     coined: tuple[str, ...] = ()  # names that it uses first: they need no quote either
 
 
@@ -228,7 +229,9 @@ def _window(citation: Citation, page_of: PageOf) -> tuple[int, int] | None:
     if start < 0:
         return None
     end = start + len(citation.quote)
-    low, high = max(0, start - AROUND_BEFORE), min(len(page.text), end + AROUND_AFTER)
+    block = next((one for one in page.blocks if one.kind == "table" and one.start <= start < one.end), None)
+    before = AROUND_BEFORE if block is None else min(TABLE_BEFORE, max(AROUND_BEFORE, start - block.start))
+    low, high = max(0, start - before), min(len(page.text), end + AROUND_AFTER)
     while 0 < low < start and not page.text[low - 1].isspace():
         low += 1
     while end < high < len(page.text) and not page.text[high].isspace():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from rag_app.answering.model.catalogue import ABSTRACT_WORDS, abstract_of
 from rag_app.answering.model.checking import AnswerClaim, ClaimCheck, Material, PaperRecord, check_claims, find_claims
 from rag_app.answering.model.comparing import ModelTable
 from rag_app.answering.model.evidence_book import shown_pieces
@@ -171,7 +172,8 @@ def check_model(task: ModelTask) -> ChatModel | None:
 
 def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tuple[Answer, ClaimCheck]:
     model = check_model(task)
-    material = Material(answer.question, answer.citations, task.page_of, _records(task), _find_nearest(task))
+    records = _records(task, {citation.paper for citation in answer.citations})
+    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task))
     try:
         checked = check_claims(claims, material, model, task.stop)
     except ModelError as error:
@@ -183,13 +185,15 @@ def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tu
     return replace(answer, verdicts=checked.verdicts, unsupported=unsupported), checked
 
 
-def _records(task: ModelTask) -> dict[str, PaperRecord]:
+def _records(task: ModelTask, cited: Collection[str]) -> dict[str, PaperRecord]:
+    """The records of all papers; of those that the answer cites with the beginning of the abstract."""
     found = {}
     for entry in task.entries:
         names = tuple(dict.fromkeys(name for name in (entry.title, *entry.short_names) if name))
         facts = [", ".join(entry.authors), str(entry.year or ""), f"{entry.pages} pages" if entry.pages else ""]
         about = "; ".join(part for part in (", ".join(names), *facts) if part)
-        found[entry.paper] = PaperRecord(names, f"- {about}", entry.coined[:4])
+        abstract = abstract_of(task.generation, entry, ABSTRACT_WORDS) if entry.paper in cited else ""
+        found[entry.paper] = PaperRecord(names, f"- {about}. {abstract}".rstrip(" ."), entry.coined[:4])
     return found
 
 
