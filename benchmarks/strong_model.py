@@ -1,8 +1,8 @@
 """How well questions are answered by a strong model, and what is flagged of what it wrote.
 
 `groups` writes lists of questions, `ask` asks one list, one question after another, `report` makes the table of what
-was recorded, and `plant` has altered statements checked. The model is any OpenAI-compatible server, also one whose replies
-are written by people: no reply is waited for in vain, and no question is ended because writing it took long.
+was recorded, and `plant` has altered statements checked. The model is any OpenAI-compatible server, also one whose
+replies are written by people: a reply may take an hour.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ AT_ONCE = 4  # papers that are asked for at the same time
 MOST_ROWS, MOST_COLUMNS = 24, 12
 NOT_FOUND = "not found"
 NOT_SEARCHED = "not searched"
-FROM_LIBRARY = "library"  # said in the head of a column that comes from the library's records
+FROM_LIBRARY = " (library)"  # said in the head of a column that comes from the library's records
 
 _BEGINS = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[*_]{0,2}([:.)])[ \t*]*", re.MULTILINE)
 _NOTHING = re.compile(r"\W*(?:NOT REPORTED|NOTHING|N/?A)\b", re.IGNORECASE)
@@ -86,7 +86,7 @@ def compare_papers(
         for place, record in own.items():
             filled[place] = Cell(_record(entry, record))
         rows.append(Row(entry.paper, task.short_name(entry), tuple(filled)))
-    labels = tuple(f"{one} ({FROM_LIBRARY})" if place in own else one for place, one in enumerate(columns))
+    labels = tuple(f"{one}{FROM_LIBRARY}" if place in own else one for place, one in enumerate(columns))
     table = Table(labels, tuple(rows))
     text = table_to_markdown(table)
     below = yield from _write_below(task, table, citations)

@@ -238,9 +238,12 @@ def _counts(
     if words:
         named = " or ".join(f"“{word}”" for word in words[:3])
         parts.append(f"{len(looked) - len(read)} do not contain {named}")
-    parts.append(f"{answered} were read in part by {task.model.name}, {len(found)} of them have something to say")
-    if answered < len(read):
-        parts.append(f"of {len(read) - answered} the model wrote nothing")
+    by, left = task.model.name, len(read) - answered
+    if left > 0:
+        telling = f"{len(found)} of them have something to say; of {left} the model wrote nothing"
+    else:
+        telling = f"{len(found)} of them have something to say"
+    parts.append(f"{answered} were read in part by {by}, {telling}")
     return "; ".join(parts) + "."
 
 

@@ -67,9 +67,9 @@ def write_answer(
     shown = page.finish(reply.text)
     if shown and show:
         yield Piece(shown)
-    if not page.text.strip() and (page.status is None or page.status.kind != "not in the papers"):
-        if not task.stop.is_set():
-            raise ModelError(f"{task.model.name} wrote no answer. Ask again, or choose another model.")
+    refuses = page.status is not None and page.status.kind == "not in the papers"
+    if not (page.text.strip() or refuses or task.stop.is_set()):
+        raise ModelError(f"{task.model.name} wrote no answer. Ask again, or choose another model.")
     if not problem and not reply.whole:
         problem = STOPPED if task.stop.is_set() else _why_cut(task)
     return ModelText(page.text.strip(), page.status, tuple(page.citations), page.backing, reply, problem)

@@ -45,7 +45,13 @@ def test_a_model_that_fails_after_it_has_gathered_leaves_quotes(
 def test_an_overflow_is_answered_from_less(folder: Path) -> None:
     too_long = Reply(status=400, body=error_body("the request exceeds the available context size"))
     both = call(("read", {"paper": "OtterNet"}), ("read", {"paper": "HeronRank"}))
-    script = (both, too_long, too_long, said('STATUS: answered\n512 [1 "batch size of 512 fish"].'), said("1: SUPPORTED"))
+    script = (
+        both,
+        too_long,
+        too_long,
+        said('STATUS: answered\n512 [1 "batch size of 512 fish"].'),
+        said("1: SUPPORTED"),
+    )
     answer, _, _ = ask(folder, script, QUESTION)
     assert answer.answer == "512 [1]." and any("rests on a part" in note for note in answer.notes)
 
