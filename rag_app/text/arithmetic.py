@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import combinations
@@ -9,6 +10,15 @@ from itertools import combinations
 UNITS = (7, 12, 24, 60, 100, 365, 1000)  # by which a figure is turned into another unit: hours of a day, per cent
 MOST = 40  # numbers that are combined
 TOLERANCE = 0.006  # of the value, for roundings within a step
+# Shares in words, as the figures in which they may be told.
+_SHARES = {
+    r"hal(?:f|ves)|equal(?:ly)?|一半|各半|相等": ("0.5", "50", "2"),
+    r"thirds?|三分之一": ("33", "33.3", "3"),
+    r"quarters?|四分之一": ("0.25", "25", "4"),
+    r"twice|doubl\w+|两倍|翻倍": ("2", "100"),
+    r"tripl\w+|三倍": ("3",),
+    r"tenfold|order of magnitude|数量级": ("10",),
+}
 
 
 def follows(values: Collection[Decimal], sources: Collection[Decimal], figures: Sequence[Decimal]) -> bool:
@@ -20,6 +30,16 @@ def follows(values: Collection[Decimal], sources: Collection[Decimal], figures: 
         return True
     derived = derive_values([float(figure) for figure in figures])
     return any(abs(float(value) - one) <= TOLERANCE * max(1.0, abs(one)) for value in values for one in derived)
+
+
+def share_values(text: str) -> frozenset[Decimal]:
+    """The figures by which shares that a text tells in words may be told: of "half of the batches" 50 among others."""
+    return frozenset(
+        Decimal(value)
+        for words, values in _SHARES.items()
+        if re.search(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", text, re.IGNORECASE)
+        for value in values
+    )
 
 
 def is_rounded(value: Decimal, source: Decimal) -> bool:

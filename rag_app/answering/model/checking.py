@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from rag_app.citations.support import (
     BackingTexts,
@@ -25,7 +26,7 @@ from rag_app.models.llm.call import ChatModel, Reply, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Citation, Page, PageOf, Verdict
-from rag_app.text.arithmetic import follows
+from rag_app.text.arithmetic import follows, share_values
 from rag_app.text.terms import find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
@@ -92,6 +93,7 @@ class Material:
     page_of: PageOf
     records: Mapping[str, PaperRecord] = field(default_factory=dict)  # by paper
     nearest: Callable[[str], Sequence[Citation]] = lambda text: ()  # what was read that comes nearest to a text
+    counts: frozenset[Decimal] = frozenset()  # how many papers there are, were looked at, have something to say
 
     def quotes_for(self, claim: AnswerClaim) -> list[Citation]:
         """What a claim cites; of one that cites nothing, the quotes of the answer and what comes nearest to it."""
@@ -291,10 +293,10 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
         return ()
     figures = {number.written: number.values for number in find_numbers(text)}
     found = [item for item in found if item not in figures or not _is_label(item, text)]
-    known = number_values(part_scripts(" ".join([*told, *names])))
+    known = number_values(part_scripts(" ".join([*told, *names]))) | material.counts
     # In order, so that a limit on how many are combined always takes the same ones.
     cited = sorted({value for one in quotes for value in number_values(one.quote)})
-    held = number_values(" ".join(around))
+    held = number_values(" ".join(around)) | share_values(" ".join(around))
     return tuple(
         item
         for item in found
@@ -320,6 +322,6 @@ def _unheld_figures(
     figures = [item for item in missing if item in written]
     if not figures:
         return ()
-    pages = [material.page_of(one.paper, one.page).text for one in quotes if one.verified]
-    held = number_values(" ".join(pages))
+    pages = " ".join(material.page_of(one.paper, one.page).text for one in quotes if one.verified)
+    held = number_values(pages) | share_values(pages)
     return tuple(item for item in figures if not (written[item] & held or follows(written[item], held, ())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal
 
 from rag_app.answering.model.catalogue import ABSTRACT_WORDS, abstract_of
@@ -25,7 +26,7 @@ from rag_app.models.llm.call import ChatModel, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Answer, Citation, Event, Progress, SearchSummary, Table, Verdict
-from rag_app.text.terms import content_words
+from rag_app.text.terms import content_words, number_values
 
 WORDS_ONLY = (
     "Words checked, meaning not: numbers, names and quotes were compared with the pages; no model judged the meaning."
@@ -173,7 +174,9 @@ def check_model(task: ModelTask) -> ChatModel | None:
 def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tuple[Answer, ClaimCheck]:
     model = check_model(task)
     records = _records(task, {citation.paper for citation in answer.citations})
-    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task))
+    papers = {Decimal(len(task.entries) - less) for less in range(len({one.paper for one in answer.citations}) + 1)}
+    counts = frozenset(papers | number_values(" ".join(answer.notes)))  # the notes of a survey count its papers
+    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task), counts)
     try:
         checked = check_claims(claims, material, model, task.stop)
     except ModelError as error:

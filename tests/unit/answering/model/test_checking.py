@@ -14,7 +14,7 @@ from rag_app.answering.model.surveying import read_notes
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Citation, Page, Verdict
-from rag_app.text.arithmetic import follows
+from rag_app.text.arithmetic import follows, share_values
 from tests.support.doubles import settings_for
 from tests.support.provider import Provider, Reply
 
@@ -167,6 +167,28 @@ def test_a_number_follows_by_rounding_or_one_step(
     value: str, held: list[str], cited: list[str], expected: bool
 ) -> None:
     assert follows({Decimal(value)}, [Decimal(one) for one in held], [Decimal(one) for one in cited]) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "figure", "expected"),
+    [
+        ("half of the batches come from each", "50", True),
+        ("in equal parts", "0.5", True),
+        ("it was halved", "50", False),
+        ("a quarter of the fish", "25", True),
+        ("behalf of the authors", "50", False),
+    ],
+)
+def test_a_share_in_words_holds_its_figure(text: str, figure: str, expected: bool) -> None:
+    assert (Decimal(figure) in share_values(text)) is expected
+
+
+def test_how_many_papers_there_are_needs_no_quote() -> None:
+    page = Page(1, "1", 1, 1, PAGE)
+    claims = find_claims("OtterNet beats HeronRank in 47 of the papers that were read [1].")
+    for counts, support in ((frozenset({Decimal(47)}), "supported"), (frozenset[Decimal](), "partly")):
+        material = Material("Q?", [citation("OtterNet beats HeronRank")], lambda paper, number: page, counts=counts)
+        assert [one.support for one in check_claims(claims, material, None, threading.Event()).verdicts] == [support]
 
 
 @pytest.mark.parametrize(
