@@ -12,8 +12,8 @@ OTTER = (
         (
             "Abstract",
             [
-                "We present OtterNet, a network that finds fish in cold rivers from sound alone. OtterNet is trained on "
-                "RiverBank and reaches a recall of 78.4 where earlier networks reach 63.2."
+                "We present OtterNet, a network that finds fish in cold rivers from sound alone. OtterNet is trained "
+                "on RiverBank and reaches a recall of 78.4 where earlier networks reach 63.2."
             ],
         ),
         (

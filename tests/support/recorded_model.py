@@ -136,8 +136,8 @@ def main() -> None:
     if queue:
         rows = [json.dumps({"key": key, "message": one}, ensure_ascii=False) for key, one in server.used.items()]
         RECORD.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    for body in server.lacking:
-        print(show_prompt(body)[-2_000:], end="\n\n")
+    for body in () if queue else server.lacking:
+        print(show_prompt(body), end="\n\n")
     print(f"{len(server.used)} replies used, {len(server.lacking)} prompts had none")
 
 

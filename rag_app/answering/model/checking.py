@@ -115,7 +115,7 @@ def find_claims(answer: str) -> list[AnswerClaim]:
     """What an answer claims: cited sentences, and others that assert something; each once."""
     found: dict[str, AnswerClaim] = {}
     for statement in find_statements(answer):
-        plain = re.sub(r"\s+(?=[.,;:!?])", "", statement.plain.strip())  # where a mark stood
+        plain = re.sub(r"\s+(?=[.,;:!?，。；：！？])", "", statement.plain.strip())  # where a mark stood
         says = re.search(r"[^\W_]{2}", plain) and not plain.endswith((":", "：")) and not is_formula(plain)
         if is_claim(plain) or (statement.cited and says):
             found.setdefault(statement.text, AnswerClaim(statement, plain))
