@@ -14,6 +14,7 @@ import statistics
 import sys
 import threading
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from rag_app.index.generations import open_current
 from rag_app.models.llm.chat import Message, Tool
 from rag_app.models.llm.client import OpenAIModel, StreamEnd, open_language_model
 from rag_app.outputs.json import answer_json, parse_answer
-from rag_app.records import Answer, Progress
+from rag_app.records import Answer, Citation, Progress
 from rag_app.settings import load_settings
 from rag_app.text.terms import squash
 
@@ -197,23 +198,30 @@ def _of(found: Sequence[bool]) -> str:
 
 
 def check_planted(plan: Path, files: Iterable[Path], url: str) -> str:
-    """The verdicts on altered statements. A line of `plan`: {"id", "cited": [number], "text", "kind"} of an answer."""
+    """The verdicts on altered statements and on right ones, in one check, by the model and by words alone.
+
+    A line of `plan`: {"id", "cited": [number], "text", "kind"}: of which answer, what it cites there, the statement.
+    """
     rows = {row["question"]["id"]: row for file in files for row in questions(file)}
-    generation = open_current(paper_index())
     _, model = open_assistant(url)
-    page_of = cache(generation.page)
+    page_of = cache(open_current(paper_index()).page)
+    planted = questions(plan)
+    random.Random(SEED).shuffle(planted)
+    citations: list[Citation] = []
+    claims: list[AnswerClaim] = []
+    for one in planted:
+        own = [c for c in parse_answer(rows[one["id"]]["answer"]).citations if c.number in one["cited"]]
+        numbers = tuple(range(len(citations) + 1, len(citations) + len(own) + 1))
+        citations += [replace(citation, number=number) for citation, number in zip(own, numbers, strict=True)]
+        claims.append(AnswerClaim(Statement(one["text"], one["text"], numbers), one["text"]))
+    material = Material("What do the papers say?", citations, page_of)
     lines = []
-    by_answer: dict[str, list[dict[str, Any]]] = {}
-    for one in questions(plan):
-        by_answer.setdefault(one["id"], []).append(one)
-    for id, planted in by_answer.items():
-        answer = parse_answer(rows[id]["answer"])
-        claims = [AnswerClaim(Statement(one["text"], one["text"], tuple(one["cited"])), one["text"]) for one in planted]
-        material = Material(answer.question, answer.citations, page_of)
-        for way, asked in (("meaning", model), ("words", None)):
-            verdicts = check_claims(claims, material, asked, threading.Event()).verdicts
-            for one, verdict in zip(planted, verdicts, strict=True):
-                lines.append(f"{way} | {one['kind']} | {verdict.support} | {one['text']} | {verdict.reason}")
+    for way, asked in (("meaning", model), ("words", None)):
+        verdicts = check_claims(claims, material, asked, threading.Event()).verdicts
+        lines += [
+            f"{way} | {one['kind']} | {verdict.support} | {one['text']} | {verdict.reason}"
+            for one, verdict in zip(planted, verdicts, strict=True)
+        ]
     return "\n".join(sorted(lines))
 
 

@@ -69,7 +69,7 @@ FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence cou
 
 _SHOWN = re.compile(r"\[(\d+)\]")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）]*")
+_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）*_]*")
 _NOT = r"(?:not|n['’]t|never|nowhere|neither)"
 _TELL = r"(?:say|stat|mention|report|specif|disclos|discuss|indicat|document)\w*"
 _GIVE = rf"(?:{_TELL}|(?:contain|cover|includ|describ|provid|giv|gave|nam|tell|address)\w*)"
