@@ -169,7 +169,7 @@ def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> N
     report = SimpleNamespace(changed=True, papers=(), failed_papers=(), passages=0)
     uploads = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
     uploads.add_upload(AddResult("a.md", "added", "a.md"))
-    assert "the same bytes" in settled(uploads)["twice"]
+    assert "an identical file" in settled(uploads)["twice"]
 
 
 def test_times_left_are_told_only_once_something_was_measured(library, monkeypatch) -> None:
