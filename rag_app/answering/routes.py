@@ -243,5 +243,5 @@ def _add_quoting_note(context: AnswerContext, answer: Answer) -> Answer:
 
 def _quoting_note(model: ModelReader) -> str:
     if model.trust == "none":
-        return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
+        return f"{model.name} is too small for a question that needs several searches, so the papers are quoted."
     return f"Every paper was searched. They do not all fit into a prompt of {model.name}, so they are quoted."

@@ -129,7 +129,7 @@ def answer_from_evidence(
         answer = decide_status(answer, chance, near, trust=reader.trust, whole=whole)
         answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.describe_examples(shown)])))
         if reader.samples:
-            yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
+            yield Progress("checking", f"asking {reader.name} {reader.samples} more times")
             answer = add_semantic_entropy(
                 answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop
             )

@@ -66,7 +66,7 @@ def _read_text(name: str) -> str:
     if len(data) > LARGEST_TEXT:
         raise EvidenceError(f"{name}: larger than {LARGEST_TEXT // 2**20} MB. Split it.")
     if b"\x00" in data:
-        raise EvidenceError(f"{name}: holds binary data. Save the text as Markdown or plain text.")
+        raise EvidenceError(f"{name}: contains binary data. Save the text as Markdown or plain text.")
     return data.decode("utf-8-sig", "replace")
 
 
@@ -82,7 +82,7 @@ def _describe_checks(checks: Sequence[TextCheck]) -> str:
 def _claims(path: Path) -> list[ClaimedQuote]:
     try:
         if path.stat().st_size > LARGEST:
-            raise EvidenceError(f"{path}: larger than {LARGEST // 2**20} MB, so no evidence file of ours.")
+            raise EvidenceError(f"{path}: larger than {LARGEST // 2**20} MB, so it is not one of our evidence files.")
         return read_evidence(path.read_bytes(), str(path))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read ({error.strerror}). Correct the path.") from error

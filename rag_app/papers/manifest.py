@@ -97,7 +97,7 @@ class _ManifestChecker:
         found = parse_arxiv_id(written)
         if found is None:
             self._raise_error(
-                f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id"
+                f'arxiv_id "{_short(written)}" is not an arXiv id. Use one like "2406.15319"', at, "arxiv_id"
             )
         title = self._text(paper, "title", at)
         if not title:

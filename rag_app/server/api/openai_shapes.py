@@ -78,7 +78,7 @@ def split_messages(messages: Sequence[Json], user: str, memory: AnswerMemory) ->
             history.append(known or Answer("", question, "answered", text, ""))
             question = ""
     if not question.strip():
-        raise ApiError(400, "no_question", "The last message has to be a question of the user.")
+        raise ApiError(400, "no_question", "The last message has to be a question from the user.")
     return question, history
 
 
@@ -87,7 +87,7 @@ def read_content(content: object) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise ApiError(400, "invalid_request", "content has to be a text, or a list of parts with text.")
+        raise ApiError(400, "invalid_request", "content has to be text, or a list of parts with text.")
     texts = []
     for part in content:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):

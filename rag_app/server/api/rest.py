@@ -148,7 +148,7 @@ async def _answer(
     async for event in events:
         if isinstance(event, Answer):
             return _send(shared.link(refuse_error(event), base))
-    raise ApiError(500, "internal", "The answer ended without one. Ask again.")
+    raise ApiError(500, "internal", "No answer came. Ask again.")
 
 
 async def _event_stream(shared: Interfaces, events: AsyncIterator[Event], base: str) -> AsyncIterator[str]:

@@ -67,7 +67,7 @@ def test_a_row_is_put_below_the_others(assistant: Assistant) -> None:
     assert grown.table is not None
     assert [row.paper for row in grown.table.rows] == ["otter.md", "heron.md", "lynx.md"]
     assert "128 fish" in grown.table.rows[2].cells[0].text
-    with pytest.raises(QuestionError, match="has that paper already"):
+    with pytest.raises(QuestionError, match="already has that paper"):
         with_rows(saved, saved)
 
 

@@ -177,7 +177,7 @@ def test_without_a_quote_nothing_is_proved(copied: Path, capsys: pytest.CaptureF
         (b'{"format": "rag-app evidence", "version": 2}', "another version"),
         (b'{"format": "rag-app evidence", "version": true}', "another version"),
         (b'{"format": "rag-app evidence", "version": 1}', 'no list "answers"'),
-        (b'{"format": "rag-app evidence", "version": 1, "answers": [7]}', "answer 1 is no JSON object"),
+        (b'{"format": "rag-app evidence", "version": 1, "answers": [7]}', "answer 1 is not a JSON object"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, capsys, content: bytes, said: str) -> None:
