@@ -83,7 +83,9 @@ def read_evidence(content: bytes, name: str) -> list[ClaimedQuote]:
         said = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise EvidenceError(f"{name}: not JSON ({said}). Export it again with: ask … --export FILE.json") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise EvidenceError(f'{name}: not an evidence file: it lacks "format": "{FORMAT}". Make one with: ask … --export')
+        raise EvidenceError(
+            f'{name}: not an evidence file, it lacks "format": "{FORMAT}". Make one with: ask … --export'
+        )
     if value.get("version") != VERSION or isinstance(value["version"], bool):
         raise EvidenceError(f"{name}: written in another version of the format than {VERSION}. Export it again.")
     claimed: list[ClaimedQuote] = []

@@ -109,7 +109,9 @@ class ArxivClient:
         except httpx.TimeoutException as error:
             raise TransientFetchError(f"{name}: no data for {seconds:.3g} s. Fetch again later.") from error
         except httpx.TransportError as error:
-            raise TransientFetchError(f"{name}: the download was interrupted ({_reason(error)}). Fetch again.") from error
+            raise TransientFetchError(
+                f"{name}: the download was interrupted ({_reason(error)}). Fetch again."
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FetchError(f"{name}: the answer cannot be read ({_reason(error)}). Fetch again later.") from error
         finally:

@@ -244,5 +244,6 @@ def _not_a_pdf(name: str, web_page: bool, start: bytes) -> str:
     said = " ".join(title[1].decode("utf-8", "replace").split())[:80] if title else ""
     what = f'a web page ("{said}")' if said else "a web page" if web_page else "something else"
     return (
-        f"{name}: received {what} instead of a PDF. Open {ARXIV}/abs/{name} in a browser and save the PDF into the folder."
+        f"{name}: received {what} instead of a PDF. Open {ARXIV}/abs/{name} in a browser and save the PDF "
+        "into the folder."
     )

@@ -68,7 +68,7 @@ def read_zotero_settings(corpus: Path) -> ZoteroSource | None:
         raise CorpusError(f"{path}: cannot be read ({error}). Correct it, or remove it.") from error
     for key, value in table.items():
         if key not in _KEYS or not isinstance(value, str):
-            raise CorpusError(f"{path}: {key[:40]} is not a text setting of this file. The settings are: {', '.join(_KEYS)}.")
+            raise CorpusError(f"{path}: {key[:40]} is not a text setting. The settings are: {', '.join(_KEYS)}.")
     source = ZoteroSource(**table)
     if urlsplit(source.url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise CorpusError(f"{path}: url has to be one of this machine, as Zotero's own: {LOCAL}")
@@ -103,7 +103,9 @@ def sync_zotero(corpus: Path) -> tuple[str, ...]:
     try:
         return tuple(problems + _update_copies(root / FOLDER, root / ".removed" / FOLDER, found))
     except OSError as error:
-        raise CorpusError(f"{root / FOLDER}: cannot be written ({error.strerror}). Free some space or correct its permissions.") from error
+        raise CorpusError(
+            f"{root / FOLDER}: cannot be written ({error.strerror}). Free space or correct permissions."
+        ) from error
 
 
 def zotero_links(bibliography: str, page: int) -> dict[str, str]:
@@ -181,7 +183,7 @@ class _LocalApi:
                 total = int(response.headers.get("Total-Results", len(listed)))
                 yield from (item for item in listed if isinstance(item["key"], str))
             except (ValueError, TypeError, KeyError) as error:
-                raise FetchError(f"{response.url}: not an answer of Zotero's API. Is another program listening there?") from error
+                raise FetchError(f"{response.url}: not Zotero's API. Is another program there?") from error
             start += PAGE
             if start >= total or not listed:
                 return

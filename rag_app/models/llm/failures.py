@@ -127,8 +127,8 @@ def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = 
         return ModelError(f"{endpoint.where} sent no answer. {address_remedy(endpoint)}")
     if isinstance(error, TimeoutError) or type(error).__name__ == "APITimeoutError":
         return ModelUnreachable(
-            f"{endpoint.where} did not answer in time. It may still be loading the model: ask again, raise RAG_LLM_TIMEOUT, "
-            f"or set RAG_LLM=none."
+            f"{endpoint.where} did not answer in time. It may still be loading the model: ask again, raise "
+            f"RAG_LLM_TIMEOUT, or set RAG_LLM=none."
         )
     if _is_connection(error):
         return ModelUnreachable(unreachable_message(endpoint, _root_cause(error)))
