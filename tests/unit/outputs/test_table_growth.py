@@ -72,7 +72,7 @@ def test_a_row_is_put_below_the_others(assistant: Assistant) -> None:
 
 
 def test_what_is_no_table_does_not_grow(assistant: Assistant) -> None:
-    with pytest.raises(QuestionError, match="no saved comparison"):
+    with pytest.raises(QuestionError, match="not a saved comparison"):
         parse_saved_comparison({"answer": "no"})
     saved = assistant.compare(QUESTION, aspects="batch size")
     with pytest.raises(QuestionError, match="other papers"):

@@ -172,8 +172,8 @@ def test_without_a_quote_nothing_is_proved(copied: Path, capsys: pytest.CaptureF
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"1" * 5000, "not JSON"),
-        (b"[]", "no evidence file"),
-        (b'{"format": "other"}', "no evidence file"),
+        (b"[]", "not an evidence file"),
+        (b'{"format": "other"}', "not an evidence file"),
         (b'{"format": "rag-app evidence", "version": 2}', "another version"),
         (b'{"format": "rag-app evidence", "version": true}', "another version"),
         (b'{"format": "rag-app evidence", "version": 1}', 'no list "answers"'),
@@ -252,7 +252,7 @@ def test_what_cannot_be_written_does_not_cost_the_rest(
     monkeypatch.setattr(ask, "ready_assistant", lambda: library)
     files = [f"--export={tmp_path / name}" for name in ("a.csv", "a.md")]
     assert main(["ask", "How many parameters does the Quokka have?", *files]) == 1
-    assert "no comparison table" in capsys.readouterr().err
+    assert "not a comparison table" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
 
 

@@ -157,7 +157,7 @@ def test_a_missing_paper_is_asked_for_once_and_stops_nobody(server: Server, tmp_
     server.replies["/pdf/2406.00002"] = [whole]
     missing, wrong, good = get(server, tmp_path, "2406.00001", "../../etc/passwd", "2406.00002")
     assert missing.state == "failed" and "no such paper (404)" in missing.problem and "Check the id" in missing.problem
-    assert wrong.state == "failed" and "no arXiv id" in wrong.problem
+    assert wrong.state == "failed" and "not an arXiv id" in wrong.problem
     assert good.state == "fetched"
     assert Counter(server.asked) == {"/pdf/2406.00001": 1, "/pdf/2406.00002": 1}
     assert files(tmp_path) == ["2406.00002.pdf"]
