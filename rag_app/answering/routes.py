@@ -224,7 +224,7 @@ def explain_references(context: AnswerContext) -> Iterator[str]:
         if not one.papers:
             yield f"“{one.text}” is not in this library; the nearest is {near}."
         elif any(paper in context.question.plan.named for paper in one.papers):
-            yield f"“{one.text}” was taken for {taken}{f'; near to it is {near}' if near else ''}."
+            yield f"“{one.text}” was taken to mean {taken}{f'; {near} is also near' if near else ''}."
 
 
 def _is_free(context: AnswerContext) -> bool:

@@ -118,6 +118,8 @@ def _text(checked: Sequence[CheckedQuote]) -> str:
     states = Counter(one.state for one in checked)
     total = ", ".join(f"{number} {state}" for state, number in states.items())
     lines.append(
-        f"{pluralise(len(checked), 'quote')}: {total}" if checked else "The file holds no quote, so nothing is proved."
+        f"{pluralise(len(checked), 'quote')}: {total}"
+        if checked
+        else "The file contains no quotes, so nothing was checked."
     )
     return "\n".join(lines)

@@ -283,7 +283,7 @@ def _move_file(path: Path, where: Callable[[], Path]) -> Path:
         os.rename(path, target)
     except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be moved ({error.strerror}). Close the program that holds it, or correct the permissions."
+            f"{path}: cannot be moved ({error.strerror}). Close the program that has it open, or correct permissions."
         ) from error
     return target
 

@@ -152,7 +152,9 @@ class ArxivClient:
             ) from error
         private = [place for *_, (place, *_) in found if not _is_public(str(place))]
         if private:
-            raise FetchError(f"{url.host} leads to {private[0]}, inside a private network; not asked. {_BY_BROWSER}")
+            raise FetchError(
+                f"{url.host} leads to {private[0]}, inside a private network; not requested. {_BY_BROWSER}"
+            )
 
     def _check(self, response: httpx.Response, name: str) -> None:
         """Raise unless the answer is 200."""

@@ -70,7 +70,7 @@ class _ManifestChecker:
         for key in table:
             if key != "paper":
                 self._raise_error(
-                    f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key
+                    f'"{_short(key)}" is not a key of this file. Write each paper as a [[paper]] table', 0, key
                 )
         papers = table.get("paper", [])
         if not isinstance(papers, list) or not all(isinstance(paper, dict) for paper in papers):
@@ -91,7 +91,7 @@ class _ManifestChecker:
                 near = difflib.get_close_matches(key, _KEYS, n=1)
                 meant = f'; did you mean "{near[0]}"?' if near else ""
                 self._raise_error(
-                    f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key
+                    f'"{_short(key)}" is not a key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key
                 )
         written = self._text(paper, "arxiv_id", at)
         found = parse_arxiv_id(written)

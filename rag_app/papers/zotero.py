@@ -99,7 +99,7 @@ def sync_zotero(corpus: Path) -> tuple[str, ...]:
     try:
         found, problems = _list_attachments(source)
     except FetchError as error:
-        return (f"{error} The papers of the last time stay.",)
+        return (f"{error} The papers from last time stay.",)
     try:
         return tuple(problems + _update_copies(root / FOLDER, root / ".removed" / FOLDER, found))
     except OSError as error:
@@ -129,7 +129,7 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
         if source.storage:
             return _stored_attachments(source)
         raise FetchError(
-            f"{source.url}: Zotero does not run, or does not let other programs ask. Start it and tick Settings, "
+            f"{source.url}: Zotero is not running, or does not let other programs connect. Start it and tick Settings, "
             f"Advanced, Allow other applications; or name storage and library in {SETTINGS}."
         ) from error
     except httpx.HTTPError as error:
@@ -201,7 +201,7 @@ class _LocalApi:
         response = self._client.get(path, params=asked, headers={"Zotero-API-Version": "3"})
         if response.status_code == 403:
             raise FetchError(
-                "Zotero does not let other programs ask. Tick Settings, Advanced, Allow other applications."
+                "Zotero does not let other programs connect. Tick Settings, Advanced, Allow other applications."
             )
         if response.status_code != 200:
             raise FetchError(f"{response.url}: Zotero answered {response.status_code}. Try again.")

@@ -183,7 +183,7 @@ def _verdict(
     missing = _missing(claim.text, backing, around, question, names)
     text = claim.statement.text
     if cited and not any(one.verified for one in cited):
-        return Verdict(text, "not", missing, "the words that it cites stand on none of the pages")
+        return Verdict(text, "not", missing, "the words that it cites are on none of the pages")
     if outcome is None:
         if missing:
             return Verdict(text, "partly" if cited else "not", missing)

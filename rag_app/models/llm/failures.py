@@ -175,7 +175,7 @@ def _reason(error: BaseException, endpoint: Endpoint) -> str:
     if isinstance(error, EOFError):
         return "the stream ended without saying that it was done"
     if isinstance(error, TimeoutError):
-        return f"nothing more came for {error} seconds"
+        return f"no more data came for {error} seconds"
     if is_unreadable(error):
         return "what came is not JSON of the API"
     if _error_fields(error):

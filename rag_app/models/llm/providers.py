@@ -140,7 +140,7 @@ def _checked_key(key: str, variable: str) -> str:
     key = key.strip()
     if not all("!" <= letter <= "~" for letter in key):
         raise SettingsError(
-            f"{variable}: holds a character that no key has (a blank, a line break). Copy the key again."
+            f"{variable}: contains a character that no key has (a space, a line break). Copy the key again."
         )
     return key
 
@@ -156,7 +156,9 @@ def _checked_url(url: str) -> str:
     if not sound:
         raise SettingsError("RAG_LLM_BASE_URL is not an address. It looks like http://127.0.0.1:11434/v1.")
     if parts.username or parts.password:
-        raise SettingsError("RAG_LLM_BASE_URL holds a user name or password. Put the key into RAG_LLM_API_KEY instead.")
+        raise SettingsError(
+            "RAG_LLM_BASE_URL contains a user name or password. Put the key into RAG_LLM_API_KEY instead."
+        )
     url = urlunsplit(parts._replace(netloc=ascii_netloc(parts)))
     return url if parts.path else f"{url}/v1"
 

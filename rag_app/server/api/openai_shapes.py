@@ -54,7 +54,9 @@ class AnswerMemory:
         with self._lock:
             found = self._chains.get(_key(user, id))
         if found is None:
-            raise ApiError(404, "unknown_response", f"{id[:80]}: no such response, or too long ago. Send the messages.")
+            raise ApiError(
+                404, "unknown_response", f"{id[:80]}: no such response, or it is too old. Send the messages."
+            )
         return found
 
 

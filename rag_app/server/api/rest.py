@@ -175,7 +175,7 @@ def _add_builds(routes: APIRouter, job: BuildJob) -> None:
         record = job.request(fresh=fresh)
         if record is None:
             raise ApiError(
-                409, "build_running", "A build runs. Wait for its end, or stop it, then ask for a fresh one."
+                409, "build_running", "A build is running. Wait until it ends or stop it, then ask for a fresh one."
             )
         return _send(_describe_build(record, job), 202, {"Location": f"{PREFIX}/builds/{record.number}"})
 
@@ -201,7 +201,7 @@ def _record(job: BuildJob, number: int) -> BuildRecord:
     try:
         return job.record(number)
     except KeyError as error:
-        raise ApiError(404, "unknown_build", f"No build {number} since the server began.") from error
+        raise ApiError(404, "unknown_build", f"No build {number} since the server started.") from error
 
 
 def _describe_build(record: BuildRecord, job: BuildJob) -> Json:

@@ -290,11 +290,11 @@ def test_fetched_papers_are_found_with_their_versions(tmp_path: Path) -> None:
     [
         ("[[paper]\n", 1, "not valid TOML"),
         ('a = 1\n\n[[paper]]\nb = "\n', 4, "not valid TOML"),
-        ('[[papers]]\narxiv_id = "2406.15319"\n', 1, '"papers" is no key'),
+        ('[[papers]]\narxiv_id = "2406.15319"\n', 1, '"papers" is not a key'),
         (
             LONGRAG + '\n[[paper]]\narxiv_id = "2406.14909"\ntitel = "MoA"\n',
             11,
-            '"titel" is no key of a paper; did you mean "title"?',
+            '"titel" is not a key of a paper; did you mean "title"?',
         ),
         (LONGRAG.replace("topic", "year"), 6, "year has to be a whole number"),
         (LONGRAG + "month = 13\n", 8, "month has to be a whole number from 1 to 12"),

@@ -320,7 +320,7 @@ def test_a_redirect_is_looked_up_before_it_is_followed(
 
     monkeypatch.setattr(socket, "getaddrinfo", lying)
     (result,) = get(server, tmp_path, "2406.15319")
-    assert result.state == "failed" and place in result.problem and "not asked" in result.problem
+    assert result.state == "failed" and place in result.problem and "not requested" in result.problem
     assert len(server.asked) == 1
 
 
