@@ -159,7 +159,7 @@ def test_without_a_quote_nothing_is_proved(copied: Path, capsys: pytest.CaptureF
     value["answers"] = []
     (copied / "a.json").write_text(json.dumps(value), encoding="utf-8")
     assert main(["verify", str(copied / "a.json"), "--papers", str(copied / "corpus")]) == 1
-    assert "nothing is proved" in capsys.readouterr().out
+    assert "nothing was checked" in capsys.readouterr().out
 
 
 # -- broken and hostile files -------------------------------------------------------------------------------------
