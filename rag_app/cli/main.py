@@ -184,11 +184,7 @@ def make_parser() -> argparse.ArgumentParser:
     user = _command(commands, "user", "add, remove and list the users who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(
-        "name",
-        nargs="?",
-        default="",
-        metavar="NAME",
-        help="the user; the password is asked for, or read from a pipe",
+        "name", nargs="?", default="", metavar="NAME", help="the user; asks for a password, or reads one from a pipe"
     )
     token = _command(commands, "token", "add, remove and list the tokens of programs that may ask (REST, OpenAI, MCP)")
     token.add_argument("what", choices=("add", "remove", "list"))
