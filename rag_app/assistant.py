@@ -504,7 +504,7 @@ class Assistant:
 
     def _notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
-            return ("Searched by words only: the index is not embedded until the build has finished.",)
+            return ("Searched by words only: search by meaning works once the build has finished.",)
         if self._is_of_other_embedder(manifest):
             return (
                 f"Searched by words only: the index was built with the embedder {manifest.embedder}, the settings name "

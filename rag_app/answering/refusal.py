@@ -89,9 +89,9 @@ Trust = Literal["none", "checked", "full"]
 
 NOT_BACKED = "The cited passages do not fully support any sentence of this answer. Read them before you use it."
 WITHHELD = "Not in these papers: what the model wrote is not shown, because the cited passages do not support it."
-NOT_ASKED = "The model was not asked: a model of this size also answers what the papers do not say."
-UNLIKELY = "Judged without the model, the passages found do not seem to answer this question."
-FOUND = "The model found no answer. Judged without the model, the passages may contain one."
+NOT_ASKED = "The model was not asked: models of this size also answer when the papers do not."
+UNLIKELY = "A check without the model suggests that the passages found do not answer this question."
+FOUND = "The model found no answer, but a check without the model suggests that the passages contain one."
 
 
 def is_likely(chance: float) -> bool:

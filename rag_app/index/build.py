@@ -337,6 +337,6 @@ def _nothing_to_search(paper: str, reading: Reading, passages: int) -> tuple[str
     if passages or reading.state not in ("full text", "digest only"):
         return ()
     return (
-        f"{paper}: no passage could be made of its text, so no question finds it. Open the file and look whether its "
-        "words can be marked; if not, run OCR on it.",
+        f"{paper}: no passage could be made of its text, so no question finds it. Open the file and check if its "
+        "words can be selected; if not, run OCR on it.",
     )

@@ -42,10 +42,10 @@ CALLS_OF_ROUND = 8
 ALL_SHARE = 0.85  # of the window, where all papers in scope are wanted in whole
 IDLE_ROUNDS = 2  # in which no call gave anything new: it circles
 NO_EVIDENCE = "(No evidence was found.)"
-CIRCLED = "The model went on asking for what it had; it answered from what was there."
-SPENT = "The limit of seconds or money for one question was reached; the model answered from what was there."
+CIRCLED = "The model kept asking for evidence it already had, so it answered from that."
+SPENT = "The time or cost limit for one question was reached, so the model answered from what it had."
 BROKEN_OFF = "The search was broken off, and the answer rests on what was there: "
-SHORTENED = "The server's window held less than it says: the answer rests on a part of what was found."
+SHORTENED = "The server's window is smaller than it says, so the answer rests on only part of what was found."
 
 
 @dataclass(frozen=True)

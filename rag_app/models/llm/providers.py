@@ -141,7 +141,7 @@ def _checked_key(key: str, variable: str) -> str:
     key = key.strip()
     if not all("!" <= letter <= "~" for letter in key):
         raise SettingsError(
-            f"{variable}: holds a character that no key has (a blank, a line break). Copy the key again."
+            f"{variable}: contains a character that no key has (a space, a line break). Copy the key again."
         )
     return key
 
@@ -159,7 +159,9 @@ def _check_url(url: str) -> tuple[str, str]:
     if not sound:
         raise SettingsError("RAG_LLM_BASE_URL is not an address. It looks like http://127.0.0.1:11434/v1.")
     if parts.username or parts.password:
-        raise SettingsError("RAG_LLM_BASE_URL holds a user name or password. Put the key into RAG_LLM_API_KEY instead.")
+        raise SettingsError(
+            "RAG_LLM_BASE_URL contains a user name or password. Put the key into RAG_LLM_API_KEY instead."
+        )
     # Programs that put the tail behind whatever they are given make "…?api-version=1/chat/completions".
     query = parts.query.rstrip("/").removesuffix("/chat/completions")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")

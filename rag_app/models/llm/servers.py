@@ -260,7 +260,7 @@ def _read_start(pieces: Iterator[bytes]) -> bytes:
 def denied_message(endpoint: Endpoint, status: int) -> str:
     """For 401 and 403. What the provider says is left out: some repeat the key."""
     keys = " or ".join(name for name in (endpoint.key_variable, "RAG_LLM_API_KEY") if name)
-    had = "did not accept the key" if endpoint.key else "wants a key"
+    had = "did not accept the key" if endpoint.key else "needs a key"
     allowed = f", and that it may use the model '{endpoint.model}'" if endpoint.model else ""
     return f"{endpoint.where} {had} ({status}). Check {keys}{allowed}."
 

@@ -71,7 +71,7 @@ def test_every_step_and_note_is_translated(folder: Path, script: tuple[Reply, ..
 @pytest.mark.parametrize(
     "text",
     [
-        "The limit of seconds or money for one question was reached; the model answered from what was there.",
+        "The time or cost limit for one question was reached, so the model answered from what it had.",
         "Not read whole: 3 whole papers, about 9,000 tokens, more than the 4,000 that the model's window leaves.",
         "Read: 1 whole paper, about 9,000 tokens.",
         "There was no room for OtterNet.",
@@ -81,7 +81,7 @@ def test_every_step_and_note_is_translated(folder: Path, script: tuple[Reply, ..
         "not found",
         "not searched",
         "year (library)",
-        f"{surveying.NOTES_ONLY}H allows no more requests now (429). Ask again in a minute.",
+        f"{surveying.NOTES_ONLY}H accepts no more requests for now (429). Ask again in a minute.",
     ],
 )
 def test_what_seldom_happens_is_translated_too(text: str) -> None:

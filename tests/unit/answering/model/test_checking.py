@@ -124,6 +124,16 @@ def test_a_number_is_wrong_only_where_the_cited_page_has_it_nowhere(statement: s
     assert [verdict.support for verdict in judge(statement, "1: SUPPORTED")[0]] == [support]
 
 
+def test_a_ratio_of_figures_of_the_same_statement_holds() -> None:
+    quotes = ("8 GPUs for approximately 90 hours", "1024 GPUs for 24 hours")
+    page = Page(1, "1", 1, 1, " and ".join(quotes))
+    citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
+    for times, support in (("34", "supported"), ("43", "partly")):
+        claims = find_claims(f"It took 720 hours of a GPU against about 24,600, some {times} times less [1][2].")
+        material = Material("Q?", citations, lambda paper, number: page)
+        assert [one.support for one in check_claims(claims, material, None, threading.Event()).verdicts] == [support]
+
+
 def test_the_text_around_a_quote_is_shown_once_and_counts() -> None:
     answer = "OtterNet beats HeronRank [1]. It swims far [2]. Nobody cited this sentence about the long river."
     _, asked = judge(answer, "1: SUPPORTED", ("OtterNet beats HeronRank", "2,817,000 metres"))
@@ -136,7 +146,7 @@ def test_words_that_stand_nowhere_are_shown_as_such() -> None:
     material = Material("Q?", [citation("no such words", verified=False)], lambda paper, number: page)
     verdicts = check_claims(find_claims("OtterNet sings [1]."), material, None, threading.Event()).verdicts
     assert [(one.support, one.reason) for one in verdicts] == [
-        ("not", "the words that it cites stand on none of the pages")
+        ("not", "the words that it cites are on none of the pages")
     ]
 
 

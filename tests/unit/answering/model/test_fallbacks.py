@@ -53,7 +53,7 @@ def test_an_overflow_is_answered_from_less(folder: Path) -> None:
         said("1: SUPPORTED"),
     )
     answer, _, _ = ask(folder, script, QUESTION)
-    assert answer.answer == "512 [1]." and any("rests on a part" in note for note in answer.notes)
+    assert answer.answer == "512 [1]." and any("only part of what was found" in note for note in answer.notes)
 
 
 def test_a_server_that_chokes_on_results_of_tools_is_asked_without_them(folder: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_server_that_chokes_on_results_of_tools_is_asked_without_them(folder: 
 def test_what_came_before_the_connection_broke_is_kept(folder: Path) -> None:
     begun = Reply(pieces=("STATUS: answered\n", "OtterNet is trained", " with"), cut_after=2)
     answer, _, _ = ask(folder, (READ, begun), QUESTION)
-    assert answer.answer == "OtterNet is trained" and any("broke off" in note for note in answer.notes)
+    assert answer.answer == "OtterNet is trained" and any("stopped in the middle" in note for note in answer.notes)
 
 
 def test_the_notes_of_a_survey_are_shown_where_no_answer_is_written(folder: Path) -> None:
@@ -94,4 +94,4 @@ def test_a_reply_that_is_no_plan_is_said_and_the_question_is_searched(folder: Pa
     no_tools = Reply(status=400, body=error_body("this model does not support tools"))
     script = (no_tools, said("I would read both."), said('STATUS: answered\n512 [1 "512 fish"].'), said("1: SUPPORTED"))
     answer, _, _ = ask(folder, script, QUESTION)
-    assert answer.answer == "512 [1]." and any("made no plan" in note for note in answer.notes)
+    assert answer.answer == "512 [1]." and any("made no readable plan" in note for note in answer.notes)
