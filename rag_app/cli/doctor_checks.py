@@ -254,7 +254,7 @@ def check_kept_reader(settings: Settings) -> Iterator[CheckResult]:
     told = ", ".join([part for part in parts if part] + ([f"key {key}"] if key else []))
     yield CheckResult("kept reader", "good", f"{reader_file()}; in use: {told}")
     if overriding_variables():
-        remedy = "Unset them to use what is kept, or forget it: python -m rag_app reader --forget"
+        remedy = "Unset them to use the kept choice, or delete it: python -m rag_app reader --forget"
         yield CheckResult(
             "kept reader", "note", f"{', '.join(overriding_variables())} in the environment override it", remedy
         )
@@ -304,7 +304,7 @@ def check_port(settings: Settings) -> Iterator[CheckResult]:
         try:
             trial.bind((settings.host, settings.port))
         except OSError as error:
-            remedy = "Perhaps the page runs already. If not: RAG_PORT=0 takes any free port."
+            remedy = "The page may already be running. If not: RAG_PORT=0 takes any free port."
             yield CheckResult("port", "note", f"{address} cannot be used now ({error.strerror})", remedy)
             return
     yield CheckResult("port", "good", f"{address} is free")

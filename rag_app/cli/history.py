@@ -45,9 +45,9 @@ def _history(settings: Settings, user: str) -> History:
     if user not in files:
         whose = f"of {user} " if user else ""
         known = ", ".join(name for name in files if name)
-        others = f" There are those of: {known} (--user)." if known else ""
+        others = f" There are conversations of: {known} (--user)." if known else ""
         raise HistoryFault(
-            f"No conversation {whose}about these papers is kept yet; the page keeps them: serve.{others}"
+            f"No conversation {whose}about these papers has been kept yet. The page keeps them: serve.{others}"
         )
     return History(files[user])
 

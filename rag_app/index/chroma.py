@@ -59,7 +59,7 @@ def _collection(client: Any, folder: Path) -> Any:
     model = found._model  # what Chroma goes by from here on, whatever its database says next time
     for function in _values("embedding_function", [model.configuration_json, model.serialized_schema]):
         if function is not None and function != {"type": "legacy"} and function != {"type": "unknown"}:
-            raise IndexFault(f"{folder}: this index was not written by us, it asks for a program to be run. {_REBUILD}")
+            raise IndexFault(f"{folder}: this index was not written by this program: it asks to run code. {_REBUILD}")
     return found
 
 

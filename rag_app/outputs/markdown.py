@@ -71,7 +71,7 @@ def export_comparison(exported: ExportContent) -> str:
     """The comparison tables as CSV, a blank line between two."""
     tables = [as_csv(answer) for answer in exported.answers if answer.table is not None]
     if not tables:
-        raise ExportError("The answer is no comparison table, so there is no CSV to write. Take .md or .json.")
+        raise ExportError("The answer is not a comparison table, so there is no CSV to write. Use .md or .json.")
     return "\n".join(tables)
 
 

@@ -109,7 +109,7 @@ def list_fetched_papers(corpus: Path) -> tuple[tuple[ArxivId, Path], ...]:
 def _root(corpus: Path) -> Path:
     root = corpus.expanduser().resolve()
     if not root.exists():
-        raise CorpusError(f"{root}: no such folder. Make it and put papers in, or set RAG_CORPUS to the right one.")
+        raise CorpusError(f"{root}: no such folder. Create it and put papers in, or set RAG_CORPUS to the right one.")
     if not root.is_dir():
         raise CorpusError(f"{root}: is a file. RAG_CORPUS has to name the folder that holds the papers.")
     return root

@@ -142,7 +142,7 @@ def _segments(text: str, path: Path) -> Iterator[Cue]:
             if words and 0 <= start < 10**6:
                 yield Cue(start, max(start, end), words)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PaperError(f"{path.name}: no transcript of Whisper ({type(error).__name__}). Export it again.") from error
+        raise PaperError(f"{path.name}: not a Whisper transcript ({type(error).__name__}). Export it again.") from error
 
 
 def _clean(line: str) -> str:

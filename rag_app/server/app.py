@@ -155,7 +155,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _accounts(settings: Settings) -> Accounts:
     password = settings.password.get_secret_value()
     if password and len(password) < SHORTEST:
-        raise SettingsError(f"RAG_PASSWORD: too short. Take at least {SHORTEST} characters.")
+        raise SettingsError(f"RAG_PASSWORD: too short. Use at least {SHORTEST} characters.")
     return Accounts(settings.users_file, password)
 
 

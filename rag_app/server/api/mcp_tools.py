@@ -166,7 +166,7 @@ def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> Non
     def page(paper: str, number: str) -> str:
         """The text of one page; the paper by its file name, percent-encoded."""
         if not number.isascii() or not number.isdigit():
-            raise ResourceError(f"{number[:20]} is no page. Count from 1.")
+            raise ResourceError(f"{number[:20]} is not a page number. Count from 1.")
         try:
             return str(describe_page(assistant, paper, int(number), base)["text"])
         except (ApiError, RagError) as error:

@@ -55,7 +55,9 @@ class AnswerMemory:
         with self._lock:
             found = self._chains.get(_key(user, id))
         if found is None:
-            raise ApiError(404, "unknown_response", f"{id[:80]}: no such response, or too long ago. Send the messages.")
+            raise ApiError(
+                404, "unknown_response", f"{id[:80]}: no such response, or it is too old. Send the messages."
+            )
         return found
 
 
@@ -79,7 +81,7 @@ def split_messages(messages: Sequence[Json], user: str, memory: AnswerMemory) ->
             history.append(known or Answer("", question, "answered", text, ""))
             question = ""
     if not question.strip():
-        raise ApiError(400, "no_question", "The last message has to be a question of the user.")
+        raise ApiError(400, "no_question", "The last message has to be a question from the user.")
     return question, history
 
 
@@ -88,7 +90,7 @@ def read_content(content: object) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise ApiError(400, "invalid_request", "content has to be a text, or a list of parts with text.")
+        raise ApiError(400, "invalid_request", "content has to be text, or a list of parts with text.")
     texts = []
     for part in content:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):

@@ -205,7 +205,7 @@ def test_csv_is_for_tables_only():
     assert available_formats(TABLE) == ["md", "bib", "csv", "json"]
     assert available_formats(MODEL) == ["md", "bib", "json"]
     assert available_formats(replace(MODEL, status="error")) == []
-    with pytest.raises(ExportError, match="no comparison table"):
+    with pytest.raises(ExportError, match="not a comparison table"):
         export_comparison(exported(MODEL))
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_written(tmp_path):
         check_files([tmp_path / "a.docx"])
     with pytest.raises(ExportError, match="folder that exists"):
         check_files([tmp_path / "none" / "a.md"])
-    with pytest.raises(ExportError, match="no comparison table"):
+    with pytest.raises(ExportError, match="not a comparison table"):
         save_answers(Shelf(), MODEL, tmp_path / "a.md", tmp_path / "a.csv")
     with pytest.raises(ExportError, match="ended with an error"):
         save_answers(Shelf(), replace(MODEL, status="error"), tmp_path / "a.md")

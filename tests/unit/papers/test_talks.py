@@ -92,7 +92,7 @@ def test_a_transcript_without_cues_is_told(tmp_path: Path, text: str) -> None:
 def test_a_cut_json_is_told(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     path.write_text('{"text": "x", "segments": [{"start": 1', encoding="utf-8")
-    assert "no transcript of Whisper" in read_paper(path, "talk").problem
+    assert "not a Whisper transcript" in read_paper(path, "talk").problem
 
 
 @given(st.integers(0, 10**6))

@@ -44,7 +44,7 @@ def test_a_build_tells_how_far_it_is_and_how_it_ended():
     assert (
         'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
     )
-    assert "12 of 47 papers can be searched, by words; search by meaning follows" in shown
+    assert "12 of 47 papers can be searched by words so far; search by meaning follows" in shown
     hold.set()
     assert "2 papers, 1,200 passages" in str(waited(job).outcome)
 
@@ -124,7 +124,7 @@ def test_after_a_cancel_nothing_begins_by_itself():
         ((0, 0, 0), True, 0, "No papers yet"),
         ((0, 0, 0), True, 9, "being built"),
         ((0, 0, 0), False, 9, "Press Rebuild"),
-        ((9, 50, 50), False, 9, "9 papers can be searched, by words and meaning"),
+        ((9, 50, 50), False, 9, "9 papers can be searched by words and meaning"),
     ],
 )
 def test_what_can_be_searched_is_said(status, building, known, words):
