@@ -34,6 +34,7 @@ from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.details import PaperDetails, read_details, save_details
 from rag_app.papers.read import READING_VERSION
 from rag_app.papers.talks import find_recording, is_talk
 from rag_app.papers.zotero import sync_zotero
@@ -177,16 +178,30 @@ class Assistant:
         return known != list_files(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
-        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
+        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read.
+
+        What the user corrected is in them at once, before a build has taken it up.
+        """
+        details = read_details(self.settings.corpus)
         try:
             with self._index.use_current() as generation:
-                names = [field.name for field in fields(PaperRow)]  # an entry has them all
-                return [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                names = [field.name for field in fields(PaperRow) if field.name != "tags"]  # an entry has them
+                rows = [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                return [_correct_row(row, details.get(row.paper)) for row in rows]
         except IndexMissing:
             return [
                 PaperRow(p.paper, p.title or p.paper, 0, 0, "not read yet", "", p.year, p.topic)
                 for p in list_papers(self.settings.corpus).papers
             ]
+
+    def details(self, paper: str) -> PaperDetails:
+        """What the user said of a paper. Raises CorpusError."""
+        return read_details(self.settings.corpus).get(paper, PaperDetails())
+
+    def describe(self, paper: str, details: PaperDetails) -> None:
+        """Keep what the user says of a paper; the next build takes it up. Raises KeyError, CorpusError."""
+        self.path(paper)
+        save_details(self.settings.corpus, paper, details)
 
     def status(self) -> Status:
         """What is searchable at this moment."""
@@ -278,15 +293,16 @@ class Assistant:
         assert isinstance(answer, Answer)
         return answer
 
-    def suggest_questions(self, most: int = 3, tried: int = 12) -> list[str]:
+    def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] | None = None) -> list[str]:
         """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
 
-        `tried`: candidates that are looked at. No model is asked. Raises IndexMissing.
+        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked. Raises
+        IndexMissing.
         """
         with self._index.use_current() as generation:
-            candidates = list(islice(candidate_questions(generation.manifest.papers), tried))
+            entries = generation.manifest.papers
         found: list[str] = []
-        for question in candidates:
+        for question in islice(candidate_questions(entries) if candidates is None else candidates, tried):
             if len(found) == most:
                 break
             *_, answer = self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True))
@@ -511,6 +527,13 @@ class Assistant:
                 f"{self.settings.embedder}. Run: python -m rag_app build",
             )
         return ()
+
+
+def _correct_row(row: PaperRow, details: PaperDetails | None) -> PaperRow:
+    if details is None:
+        return row
+    told = {name: value for name in ("title", "year", "topic") if (value := getattr(details, name))}
+    return replace(row, **told, tags=details.tags)
 
 
 def _open_reader(settings: Settings) -> Reader:

@@ -325,6 +325,8 @@ class PaperRow:
     topic: str = ""
     warnings: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()  # text that nobody can see: page, how it was hidden, its beginning
+    modified: int = 0  # nanoseconds since 1970: when its file came or was last changed
+    tags: tuple[str, ...] = ()  # of the user
 
 
 @dataclass(frozen=True)

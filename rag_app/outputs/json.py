@@ -235,6 +235,7 @@ def papers_json(rows: Sequence[PaperRow]) -> Json:
                 "topic": row.topic,
                 "warnings": list(row.warnings),
                 "hidden": list(row.hidden),
+                "tags": list(row.tags),
             }
             for row in rows
         ]

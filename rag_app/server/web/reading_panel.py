@@ -100,14 +100,18 @@ class OpaqueIds:
                 self._answers.popitem(last=False)
         return name
 
+    def answer(self, name: str) -> Answer:
+        """The answer behind a name. Raises KeyError when the name was never given out or is too long ago."""
+        with self._lock:
+            return self._answers[name]
+
     def export_answer(self, name: str, suffix: str) -> tuple[str, ExportFormat, str]:
         """The answer in the form of that suffix: its text, the form, and a file's name.
 
         Raises KeyError when the name was never given out or there is no such form, ExportError when the answer has
         nothing of the form.
         """
-        with self._lock:
-            answer = self._answers[name]
+        answer = self.answer(name)
         form = FORMS[suffix]
         return form.make(collect_export(self._library, [answer])), form, f"{export_file_name(answer.question)}.{suffix}"
 

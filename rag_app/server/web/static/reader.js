@@ -101,14 +101,23 @@
   async function showLink() {
     const wanted = new URLSearchParams([...new URLSearchParams(location.search)].filter(([key]) => ["paper", "page", "words"].includes(key)));
     if (!wanted.get("paper")) return;
+    await showWords(wanted.get("paper"), wanted.get("page") || 1, wanted.get("words") || "");
+  }
+
+  // Words on a page of a paper, by the paper's own name: what a note links to.
+  async function showWords(paperName, page, words, button) {
+    const request = ++asked;
+    if (button) pressed = button;
     document.body.classList.add("reading-open", "has-paper");
+    document.body.classList.remove("library-open");
     try {
-      const said = await get(`at?${wanted}`);
-      if (!said.quote) return show(`paper/${said.paper}/${said.page}`);
+      const said = await get(`at?${new URLSearchParams({ paper: paperName, page, words })}`);
+      if (request !== asked) return;
+      if (!said.quote) return show(`paper/${said.paper}/${said.page}`, button);
       places.set(LINK, said);
       cited = [LINK];
-      await showPlace(LINK, null, ++asked);
-    } catch (error) { tell(error.message || say("reading.not-reached"), "bad"); }
+      await showPlace(LINK, null, request);
+    } catch (error) { if (request === asked) tell(error.message || say("reading.not-reached"), "bad"); }
   }
 
   async function showPage(name, number, request) {
@@ -761,5 +770,5 @@
     }).observe(pane());
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.reader = { base, show };
+  window.reader = { base, show, showWords, chosen: () => chosen };
 })();
