@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rag_app.citations.marks import QUOTING
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
+from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.evidence_file import evidence_value
 from rag_app.outputs.places import name_place, recording_link
 from rag_app.outputs.tables import as_csv, as_latex
@@ -141,9 +142,8 @@ def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
     blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
-    if answer.unsupported:
-        doubts = [f"- {escape_markdown(sentence)}" for sentence in answer.unsupported]
-        blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
+    for head, sentences in group_doubts(answer):
+        blocks.append("\n".join([f"**{head}:**", "", *(f"- {escape_markdown(one)}" for one in sentences)]))
     if answer.nearest:
         near = [f"- {_source(citation, sources)}" for citation in answer.nearest]
         blocks.append("\n".join(["**The nearest passages:**", "", *near]))

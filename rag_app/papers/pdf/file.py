@@ -21,6 +21,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
+from rag_app.papers.pdf.actual_text import remove_actual_text
 from rag_app.papers.pdf.hidden_text import hidden_words
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
@@ -138,10 +139,21 @@ def read_pages(path: Path, *, keep_hidden: bool = False, layers_off: bool = Fals
 def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool, layers_off: bool) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
     try:
-        with contextlib.closing(document[index]) as page, contextlib.closing(page.get_textpage()) as textpage:
+        with _open_text(document, index) as (page, textpage):
             return _read_text(page, textpage, index + 1, label, keep_hidden, layers_off)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
+
+
+@contextlib.contextmanager
+def _open_text(
+    document: pypdfium2.PdfDocument, index: int
+) -> Iterator[tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage]]:
+    """A page and the text of the letters that it draws."""
+    with contextlib.closing(document[index]) as page:
+        remove_actual_text(page)
+        with contextlib.closing(page.get_textpage()) as textpage:
+            yield page, textpage
 
 
 def _read_text(
@@ -330,7 +342,7 @@ def raw_text(path: Path, number: int) -> str:
     with _open_document(path) as document:
         if not 1 <= number <= len(document):
             return ""
-        with contextlib.closing(document[number - 1]) as page, contextlib.closing(page.get_textpage()) as textpage:
+        with _open_text(document, number - 1) as (_, textpage):
             return str(textpage.get_text_range()) if textpage.count_chars() else ""
 
 
