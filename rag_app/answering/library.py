@@ -71,6 +71,13 @@ _BY_AUTHOR = (
         re.IGNORECASE,
     ),
 )
+_OF_KIND = re.compile(
+    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)?(?: me)?(?: any| some| all"
+    r"| a| an| the)*\s*(?P<kind>surveys?|reviews?|overviews?|roadmaps?|tutorials?|benchmarks?|trials?)(?: papers?)?"
+    rf"(?: (?:do|are|there|we|you|have))*{_HERE}",
+    re.IGNORECASE,
+)
+_OVERVIEWS = ("survey", "review", "overview", "roadmap", "tutorial")
 _WHO_WROTE = re.compile(
     r"\bwho (?:wrote|authored|published|are the authors|is the author|were the authors)\b|\bauthors of\b"
     r"|\bwritten by whom\b",
@@ -137,6 +144,9 @@ def parse_library_question(context: AnswerContext) -> LibraryQuestion | None:
         return LibraryQuestion(_tell_count)
     if _LIST.fullmatch(text):
         return LibraryQuestion(lambda one: _tell_list(one, _entries(one), ""))
+    kind = _OF_KIND.fullmatch(text)
+    if kind:
+        return LibraryQuestion(lambda one: _tell_kind(one, kind["kind"].casefold().removesuffix("s")))
     years = _YEARS.fullmatch(text)
     if years:
         return LibraryQuestion(lambda one: _tell_years(one, years))
@@ -250,6 +260,16 @@ def _tell_years(context: AnswerContext, match: re.Match[str]) -> Answer:
     found = [entry for entry in _entries(context) if first <= when_published(entry)[0] <= last]
     span = str(year) if first == last else f"{first if first > 1 else ''}–{last if last < 9999 else ''}"
     return _tell_list(context, found, f"{count_papers(len(found))} from {span}:" if found else f"None is from {span}.")
+
+
+def _tell_kind(context: AnswerContext, kind: str) -> Answer:
+    """The papers that call themselves surveys, benchmarks or trials in their titles; a roadmap is a survey too."""
+    kinds = _OVERVIEWS if kind in _OVERVIEWS else (kind,)
+    called = re.compile(rf"\b(?:{'|'.join(kinds)})s?\b", re.IGNORECASE)
+    found = [entry for entry in _entries(context) if called.search(entry.title)]
+    if not found:
+        return library_answer(context, f"No paper here is called a {kind} in its title.")
+    return _tell_list(context, found, f"{count_papers(len(found))} called a {' or '.join(kinds)} in the title:")
 
 
 def _tell_author(context: AnswerContext, who: str) -> Answer:
