@@ -226,7 +226,7 @@ def copied() -> Tried:
         if "otter" not in _ask(assistant).casefold():
             faults.append("the copy does not answer")
         report = assistant.build()
-        if report.read or report.failed:
+        if report.read or report.failed_papers:
             faults.append(f"the copy reads {report.read} papers again")
     return Tried("an index copied to another place", 1, "it answers there, and no paper is read again", tuple(faults))
 

@@ -252,7 +252,7 @@ def names() -> Tried:
         said = json.dumps([paper.paper for paper in report.papers]) + "".join(map(str, answers))
         if "swordfish" in said or "Secret" in said:
             faults.append("a link led out of the folder")
-        faults += [f"{paper.paper!r}: {paper.problem}" for paper in report.failed]
+        faults += [f"{paper.paper!r}: {paper.problem}" for paper in report.failed_papers]
         if len(report.papers) + len(report.problems) < made:
             faults.append(f"{made} files, but {len(report.papers)} papers and {len(report.problems)} problems")
     happened = "each is a paper or a named problem; links that lead out are refused"

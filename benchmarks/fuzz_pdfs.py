@@ -94,7 +94,7 @@ def pdfs(cases: int, seed: int = SEED, real: int = 0) -> Tried:
         pages = first_pages(folder, PAPERS, real)
         for number, page in enumerate(pages):
             (folder / "corpus" / f"real{number}.pdf").write_bytes(page)
-        if build(settings_for(folder), WordEmbedder()).failed:
+        if build(settings_for(folder), WordEmbedder()).failed_papers:
             faults.append(UNREAD)
         for start in range(0, cases, 100):
             names = [f"m{number}.pdf" for number in range(start, min(start + 100, cases))]
@@ -127,7 +127,7 @@ def _built(folder: Path, names: Sequence[str]) -> tuple[int, list[str]]:
     report = build(settings_for(folder), WordEmbedder())
     faults = [
         f"{paper.paper}: {paper.problem!r}"
-        for paper in report.failed
+        for paper in report.failed_papers
         if not paper.problem or "Traceback" in paper.problem or "bug in the program" in paper.problem
     ]
     listed = {paper.paper for paper in report.papers}
@@ -135,4 +135,4 @@ def _built(folder: Path, names: Sequence[str]) -> tuple[int, list[str]]:
     faults += [f"{name} is not listed" for name in names if name not in listed | doubled]
     for name in names:
         (folder / "corpus" / name).unlink()
-    return len(report.failed), faults
+    return len(report.failed_papers), faults

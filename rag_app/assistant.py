@@ -11,7 +11,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from rag_app.answering.found import AnswerContext, RetrievedEvidence, papers_in
+from rag_app.answering.context import AnswerContext, RetrievedEvidence, papers_in
 from rag_app.answering.model.lead import answer_by_model, compare_by_model
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.task import ModelTask
@@ -442,7 +442,7 @@ class Assistant:
             request.whole,
         )
         if needs_search(context):
-            _ = context.found  # here, where it is done again on a newer index when this one was removed meanwhile
+            _ = context.evidence  # here, where it is done again on a newer index when this one was removed meanwhile
         return context
 
     def _understand_question(

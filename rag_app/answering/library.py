@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag_app.answering.found import AnswerContext, count_papers, papers_in, short_name
+from rag_app.answering.context import AnswerContext, count_papers, papers_in, short_name
 from rag_app.citations.marks import citation_at, replace_marks
 from rag_app.index.manifest import IndexedPaper
 from rag_app.records import LIBRARY, Answer, Block, Citation, Evidence, Page, SearchSummary
@@ -127,7 +127,7 @@ def parse_small_talk(text: str) -> str:
 def parse_library_question(context: AnswerContext) -> LibraryQuestion | None:
     """How the records answer the question; None where it asks for what the papers say."""
     text = " ".join(context.question.search.split()).strip(" .!?")
-    named = [paper for paper in context.question.named if paper in context.generation.by_paper]
+    named = [paper for paper in context.question.named_papers if paper in context.generation.by_paper]
     if not named and len(context.question.scope.papers) == 1:
         named = [paper for paper in context.question.scope.papers if paper in context.generation.by_paper]
     if len(named) == 1:

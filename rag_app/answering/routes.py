@@ -14,7 +14,7 @@ from typing import Protocol
 from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey, asks_for_list, parse_survey_topic
-from rag_app.answering.found import AnswerContext
+from rag_app.answering.context import AnswerContext
 from rag_app.answering.library import library_answer, parse_library_question, parse_small_talk
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS
@@ -36,7 +36,7 @@ class Route(Protocol):
     """One way to answer a question. Shared between threads: it keeps nothing."""
 
     searches: bool
-    """Whether it reads `context.found`; a route that does not comes before those that do, and costs no search."""
+    """Whether it reads `context.evidence`; a route that does not comes before those that do, and costs no search."""
 
     def matches(self, context: AnswerContext) -> bool:
         """Whether the question is one for this route, by its words, the reader and the library."""
@@ -87,7 +87,7 @@ class WholePapers:
         assert context.model is not None
         return (
             yield from answer_from_whole_papers(
-                context.found, context.model, context.settings, context.stop, context.meaning
+                context.evidence, context.model, context.settings, context.stop, context.meaning
             )
         )
 
@@ -127,7 +127,7 @@ class Survey:
 
     def matches(self, context: AnswerContext) -> bool:
         question = context.question
-        if not _is_free(context) or question.comparison is not None or len(question.named) > 1:
+        if not _is_free(context) or question.comparison is not None or len(question.named_papers) > 1:
             return False
         return parse_survey_topic(question.search) is not None and (
             not _writes(context) or asks_for_list(question.search)
@@ -149,7 +149,9 @@ class ComparisonTable:
         return context.question.comparison is not None
 
     def answer(self, context: AnswerContext) -> RouteEvents:
-        return (yield from answer_as_table(context.found, context.meaning, context.stop, context.reader, context.cells))
+        return (
+            yield from answer_as_table(context.evidence, context.meaning, context.stop, context.reader, context.cells)
+        )
 
 
 class AbsentPaper:
@@ -163,7 +165,7 @@ class AbsentPaper:
 
     def answer(self, context: AnswerContext) -> RouteEvents:
         yield Piece(NOT_IN_PAPERS)
-        return refuse_answer(context.found)
+        return refuse_answer(context.evidence)
 
 
 class Reading:
@@ -175,7 +177,7 @@ class Reading:
         return True
 
     def answer(self, context: AnswerContext) -> RouteEvents:
-        found, meaning = context.found, context.meaning
+        found, meaning = context.evidence, context.meaning
         asked = found if context.model is None else balance_evidence(found)
         reader = quoting_reader(found, meaning) if context.quotes else context.reader
         return (yield from answer_from_evidence(asked, reader, context.stop, meaning))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache
 
 from rag_app.answering.confidence import rate_confidence, retrieval_clearness
-from rag_app.answering.found import IndexTermStatistics, RetrievedEvidence, papers_in
+from rag_app.answering.context import IndexTermStatistics, RetrievedEvidence, papers_in
 from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages

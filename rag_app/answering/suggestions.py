@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 
-from rag_app.answering.found import short_name
+from rag_app.answering.context import short_name
 from rag_app.index.manifest import IndexedPaper
 
 

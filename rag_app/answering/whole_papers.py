@@ -10,7 +10,7 @@ import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.answering.found import RetrievedEvidence, papers_in
+from rag_app.answering.context import RetrievedEvidence, papers_in
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.steps import answer_from_evidence
 from rag_app.errors import ModelWindowExceeded

@@ -16,7 +16,7 @@ from rag_app.citations.marks import citation_at
 from rag_app.citations.quotes import Claim, best_quote, is_verified
 from rag_app.models.llm.output_filter import disarm_markup
 from rag_app.records import Citation, Evidence, Page, PageOf
-from rag_app.text.protected import FENCE, protected_spans
+from rag_app.text.protected_spans import FENCE, protected_spans
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from rag_app.records import Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
-from rag_app.text.protected import without_protected
+from rag_app.text.protected_spans import without_protected
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 

@@ -11,8 +11,8 @@ from typing import Any
 from rag_app.cli.session import ready_assistant
 from rag_app.index import generations
 from rag_app.lab.align.alignment import AlignmentExperiment, RankingScores, TrainingResult, check_free
-from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, read_judged_questions, split_train_test
 from rag_app.lab.align.judged_index import judge_by_facts
+from rag_app.lab.align.judged_questions import JudgedQuestion, TrainTestSplit, read_judged_questions, split_train_test
 from rag_app.lab.align.training import TrainingOptions, check_installed
 from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, print_note
 from rag_app.settings import load_settings
@@ -94,7 +94,7 @@ def _report_lines(split: TrainTestSplit, outcomes: dict[str, TrainingResult]) ->
 def _verdict(what: str, outcome: TrainingResult) -> str:
     gain = outcome.gain
     measured = f"nDCG@10 {gain.mean:+.3f} (95 % of resamples {gain.low:+.3f} to {gain.high:+.3f})"
-    said = f"It helped: {measured}." if outcome.helped else f"It did not help beyond chance: {measured}."
+    said = f"It helped: {measured}." if outcome.has_helped else f"It did not help beyond chance: {measured}."
     if outcome.folder is None:
         return f"{said} Nothing was kept; --keep would keep it."
     then = "; then: python -m rag_app build" if what == "embedder" else ""
@@ -109,5 +109,5 @@ def _json(split: TrainTestSplit, outcomes: dict[str, TrainingResult]) -> dict[st
     }
     for what, outcome in outcomes.items():
         values = {name: value for name, value in asdict(outcome).items() if value is not None}
-        found[what] = {**values, "helped": outcome.helped, "folder": str(outcome.folder or "")}
+        found[what] = {**values, "helped": outcome.has_helped, "folder": str(outcome.folder or "")}
     return found

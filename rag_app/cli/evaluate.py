@@ -99,7 +99,7 @@ def run_eval(options: Namespace) -> int:
     outcomes = list(_show_progress(measure(assistant, questions), len(questions)))
     report = summarise_answers(outcomes)
     if options.judge:
-        judged = [outcome for outcome in outcomes if outcome.question.judged]
+        judged = [outcome for outcome in outcomes if outcome.question.has_gold]
         report["judge"] = judge_answers(_judge(assistant.settings), judged)
     changed = compare_reports(report, accepted) if accepted else []
     wrong = find_faults(report, changed) if accepted else []

@@ -70,7 +70,7 @@ def run_build(options: Namespace) -> int:
         print_json(build_json(report))
     else:
         print(build_text(report))
-    return int(bool(report.failed))
+    return int(bool(report.failed_papers))
 
 
 def _roll_back(assistant: Assistant, options: Namespace) -> int:
@@ -95,7 +95,7 @@ def run_add(options: Namespace) -> int:
         print("\n".join(escape_controls(_format_result(one)) for one in done) or "nothing has been removed")
         if report:
             print(build_text(report))
-    return int(failed or bool(report and report.failed))
+    return int(failed or bool(report and report.failed_papers))
 
 
 def _add_files(options: Namespace, assistant: Assistant) -> list[dict[str, Any]]:

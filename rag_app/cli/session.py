@@ -38,9 +38,9 @@ def _build_first(assistant: Assistant) -> None:
         report = assistant.build(on_progress=progress.build)
     finally:
         progress.close()
-    if report.failed:
+    if report.failed_papers:
         print_note(
-            f"not searchable: {', '.join(paper.paper for paper in report.failed)}. See: python -m rag_app papers"
+            f"not searchable: {', '.join(paper.paper for paper in report.failed_papers)}. See: python -m rag_app papers"
         )
 
 

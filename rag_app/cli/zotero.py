@@ -31,4 +31,4 @@ def run(options: Namespace) -> int:
         print_json(build_json(report))
     else:
         print(build_text(report))
-    return int(bool(report.failed or report.problems))
+    return int(bool(report.failed_papers or report.problems))

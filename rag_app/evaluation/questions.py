@@ -42,7 +42,7 @@ class GoldQuestion:
         return self.kind != "unanswerable"
 
     @property
-    def judged(self) -> bool:
+    def has_gold(self) -> bool:
         """Whether there is gold to judge an answer by."""
         return self.disliked is None
 

@@ -37,8 +37,8 @@ def summarise_answers(outcomes: Sequence[ScoredAnswer]) -> Json:
 
     "falsely refused" is the share of the answerable questions that were refused; errors are counted apart.
     """
-    disliked = [o for o in outcomes if not o.question.judged]
-    outcomes, everything = [o for o in outcomes if o.question.judged], outcomes
+    disliked = [o for o in outcomes if not o.question.has_gold]
+    outcomes, everything = [o for o in outcomes if o.question.has_gold], outcomes
     by_kind = {kind: [o for o in outcomes if o.question.kind == kind] for kind in KINDS}
     answerable = [o for o in outcomes if o.question.answerable]
     unanswerable = by_kind["unanswerable"]

@@ -37,7 +37,7 @@ class ScoredAnswer:
     @property
     def right(self) -> bool:
         """Whether a user was well served: half of the facts told, or a question without answer refused."""
-        if not self.question.judged:
+        if not self.question.has_gold:
             return False
         if not self.question.answerable:
             return self.answer.status == "not_in_papers"
@@ -56,7 +56,7 @@ def score_answer(question: GoldQuestion, answer: Answer, places: Sequence[Place]
     scores: dict[str, float] = {}
     cells: dict[str, int] = {}
     refused = answer.status == "not_in_papers"
-    if not question.judged:
+    if not question.has_gold:
         pass
     elif question.answerable:
         said = f"{_MARK.sub('', answer.answer)}" if answer.status == "answered" else ""
@@ -70,10 +70,10 @@ def score_answer(question: GoldQuestion, answer: Answer, places: Sequence[Place]
             scores["citation precision"] = len(cited & {(f.paper, f.page) for f in question.facts}) / len(cited)
     else:
         scores["refused"] = float(refused)
-    if question.judged and question.kind == "comparison":
+    if question.has_gold and question.kind == "comparison":
         cells = score_comparison(answer, question.facts)
         scores["cells right"] = cells["right"] / sum(cells.values())
-    if question.judged and question.kind == "clustering":
+    if question.has_gold and question.kind == "clustering":
         scores["papers F1"] = f1(cited_papers(answer), set(question.papers))
     valid = sum(is_on_page(citation, raw_text) for citation in answer.citations)
     if answer.citations:

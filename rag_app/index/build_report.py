@@ -56,7 +56,7 @@ class BuildReport:
     problems: tuple[str, ...] = ()  # of the folder, not of one paper
 
     @property
-    def failed(self) -> tuple[PaperReport, ...]:
+    def failed_papers(self) -> tuple[PaperReport, ...]:
         return tuple(paper for paper in self.papers if paper.state in FAILED_STATES)
 
 

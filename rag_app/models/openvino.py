@@ -256,7 +256,7 @@ def _tidy(cache: Path) -> None:
 
 
 def _make(model: SentenceModel, folder: Path, openvino: Any, core: Any) -> _ModelInfo:
-    ways = (convert_default, convert_any) if model.packaged else (convert_any,)
+    ways = (convert_default, convert_any) if model.is_packaged else (convert_any,)
     problem = ""
     for way in ways:
         try:

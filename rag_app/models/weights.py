@@ -72,7 +72,7 @@ class SentenceModel:
         return sorted(path for path in found if not _is_extra(path.relative_to(self.folder)))
 
     @property
-    def packaged(self) -> bool:
+    def is_packaged(self) -> bool:
         """Whether this is the default, whose weights come with a package."""
         return is_default(self.name)
 

@@ -234,9 +234,9 @@ def papers_json(rows: Sequence[PaperRow]) -> Json:
 def build_json(report: BuildReport) -> Json:
     """What a build did; `failed` names the papers that cannot be searched."""
     return {
-        "status": "failed" if report.failed else "built",
+        "status": "failed" if report.failed_papers else "built",
         **asdict(report),
-        "failed": [paper.paper for paper in report.failed],
+        "failed": [paper.paper for paper in report.failed_papers],
     }
 
 

@@ -200,7 +200,7 @@ def paper_line(paper: PaperReport) -> str:
 
 def build_text(report: BuildReport) -> str:
     """What a build did: a line per paper, and the total."""
-    shown: Iterable[PaperReport] = report.papers if report.changed else report.failed
+    shown: Iterable[PaperReport] = report.papers if report.changed else report.failed_papers
     lines = [paper_line(paper) for paper in shown]
     lines += [escape_controls(f"{paper}: removed") for paper in report.removed]
     lines += [escape_controls(problem) for problem in report.problems]
@@ -214,8 +214,8 @@ def build_text(report: BuildReport) -> str:
         lines.append(f"{total} in {report.seconds.get('total', 0.0):.1f} s{steps}")
     else:
         lines.append(f"nothing changed: {total}, checked in {report.seconds.get('total', 0.0):.2f} s")
-    if report.failed:
-        lines.append(f"failed: {', '.join(escape_controls(paper.paper) for paper in report.failed)}")
+    if report.failed_papers:
+        lines.append(f"failed: {', '.join(escape_controls(paper.paper) for paper in report.failed_papers)}")
     return "\n".join(lines)
 
 

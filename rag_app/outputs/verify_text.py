@@ -57,7 +57,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Quoted:
+class QuotedText:
     """A quote, or a sentence with a page reference, and where the text says that it stands."""
 
     text: str
@@ -72,7 +72,7 @@ class Quoted:
 class TextCheck:
     """A quote and what became of it. Only "on the page" and "found" hold."""
 
-    quoted: Quoted
+    quoted: QuotedText
     state: State
     places: tuple[Place, ...] = ()  # at most MOST_PLACES, those that the text names first
     missing: tuple[str, ...] = ()  # of a sentence that is no quote: numbers and names that its page does not hold
@@ -100,13 +100,13 @@ class TextCheck:
         }[self.state]
 
 
-def find_quoted(text: str, rows: Sequence[PaperRow]) -> list[Quoted]:
+def find_quoted(text: str, rows: Sequence[PaperRow]) -> list[QuotedText]:
     """Every quote of the text, and every sentence that names a page without a quote, in order.
 
     Raises EvidenceError for more than MOST_QUOTES.
     """
     notes = {match[1] or match[2]: match[3] for match in _NOTE_LINE.finditer(text)}
-    found: list[Quoted] = []
+    found: list[QuotedText] = []
     for start, end in _paragraphs(text):
         found += _in_paragraph(text, start, end, rows, notes)
     if len(found) > MOST_QUOTES:
@@ -123,7 +123,7 @@ def verify_text(text: str, library: Library, papers: Sequence[str] = ()) -> list
     return verify_quoted(find_quoted(text, rows), library, papers)
 
 
-def verify_quoted(quoted: Sequence[Quoted], library: Library, papers: Sequence[str] = ()) -> list[TextCheck]:
+def verify_quoted(quoted: Sequence[QuotedText], library: Library, papers: Sequence[str] = ()) -> list[TextCheck]:
     """Look for these quotes in all papers, or in those of `papers`."""
     rows = [row for row in library.papers() if not papers or row.paper in papers]
     places = _find_places([one.text for one in quoted if one.is_quote], library, rows) if quoted else {}
@@ -169,13 +169,15 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _in_paragraph(text: str, start: int, end: int, rows: Sequence[PaperRow], notes: dict[str, str]) -> Iterator[Quoted]:
+def _in_paragraph(
+    text: str, start: int, end: int, rows: Sequence[PaperRow], notes: dict[str, str]
+) -> Iterator[QuotedText]:
     spans = sorted(_quote_spans(text, start, end))
     for at, (low, high, words) in enumerate(spans):
         before = text[max(start, spans[at - 1][1] if at else start) : low]
         after = text[high : spans[at + 1][0] if at + 1 < len(spans) else end]
         papers, pages = _reference(_first_sentence(after), before, rows, notes)
-        yield Quoted(words, low, high, papers, pages)
+        yield QuotedText(words, low, high, papers, pages)
     for low, high in sentences(text[start:end]):
         low, high = start + low, start + high
         if any(first < high and low < last for first, last, _ in spans):
@@ -183,7 +185,7 @@ def _in_paragraph(text: str, start: int, end: int, rows: Sequence[PaperRow], not
         sentence = text[low:high].strip()
         papers, pages = _reference(sentence, "", rows, notes)
         if pages and not _NOTE_LINE.match(sentence) and len(_PAGE.sub(" ", sentence).split()) >= FEWEST_WORDS:
-            yield Quoted(sentence, low, high, papers, pages, is_quote=False)
+            yield QuotedText(sentence, low, high, papers, pages, is_quote=False)
 
 
 def _quote_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
@@ -280,7 +282,7 @@ def _words_there(parts: Sequence[str], text: str) -> str:
     return " … ".join(words)
 
 
-def _judge(quoted: Quoted, places: Sequence[Place], library: Library, rows: Sequence[PaperRow]) -> TextCheck:
+def _judge(quoted: QuotedText, places: Sequence[Place], library: Library, rows: Sequence[PaperRow]) -> TextCheck:
     if not quoted.is_quote:
         return _judge_sentence(quoted, library, rows)
     of_paper = [place for place in places if not quoted.papers or place.paper in quoted.papers]
@@ -303,7 +305,7 @@ def _is_named(number: int, label: str, pages: Sequence[int]) -> bool:
     return not pages or number in pages or label in map(str, pages)
 
 
-def _pages_there(quoted: Quoted, library: Library, rows: Sequence[PaperRow]) -> list[tuple[PaperRow, Page]]:
+def _pages_there(quoted: QuotedText, library: Library, rows: Sequence[PaperRow]) -> list[tuple[PaperRow, Page]]:
     """The pages that the text names."""
     found = []
     for row in rows:
@@ -313,7 +315,7 @@ def _pages_there(quoted: Quoted, library: Library, rows: Sequence[PaperRow]) -> 
     return found
 
 
-def _judge_sentence(quoted: Quoted, library: Library, rows: Sequence[PaperRow]) -> TextCheck:
+def _judge_sentence(quoted: QuotedText, library: Library, rows: Sequence[PaperRow]) -> TextCheck:
     """A sentence that names a page and quotes nothing: its numbers and names must stand there."""
     if not quoted.papers:
         return TextCheck(

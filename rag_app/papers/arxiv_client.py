@@ -1,6 +1,5 @@
 """Asks arXiv for a PDF, politely: one request at a time, a pause between requests, and a name to ask for.
 
-The only module that imports httpx (models/llm/servers.py asks model servers with urllib).
 Source of the pause of three seconds: https://info.arxiv.org/help/api/tou.html
 """
 

@@ -48,7 +48,9 @@ def find_authors(
 
     `lines` are those of the first page `page`; `title_parts` those of its title. Empty where nobody can be told.
     """
-    printed = tuple(name for name in _printed(page, lines, title_parts) if name.casefold() not in title.casefold())
+    printed = tuple(
+        name for name in _read_printed_authors(page, lines, title_parts) if name.casefold() not in title.casefold()
+    )
     told = [" ".join(name.split()) for name in re.split(r"[,;]|\band\b", info.author) if name.strip()]
     believed = bool(told) and all(_is_person(name) for name in told) and not _AFFILIATION.search(info.author)
     if believed and (len(told) > len(printed) or not printed):
@@ -56,7 +58,7 @@ def find_authors(
     return printed
 
 
-def _printed(page: RawPage, lines: Sequence[Line], title_parts: Sequence[Line]) -> list[str]:
+def _read_printed_authors(page: RawPage, lines: Sequence[Line], title_parts: Sequence[Line]) -> list[str]:
     if not title_parts:
         return []
     after = lines[lines.index(title_parts[-1]) + 1 :][:MOST_LINES]

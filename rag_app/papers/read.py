@@ -101,7 +101,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
 
 def _no_text(path: Path, document: DocumentInfo) -> str:
     if document.portfolio and document.attachments:
-        listed = _listed(document.attachments)
+        listed = _list_names(document.attachments)
         return (
             f"{path.name}: this PDF is a portfolio; its attachments are {listed}. Save them from a PDF viewer into the "
             "corpus, then build again."
@@ -115,8 +115,8 @@ def _unmapped_pages(path: Path, raw: Sequence[RawPage]) -> tuple[str, ...]:
     if not pages:
         return ()
     return (
-        f"{path.name}: the fonts on page {_listed(pages)} do not say which letters they print, so what was read there "
-        "is wrong. Run OCR on the file (ocrmypdf --force-ocr), then build again.",
+        f"{path.name}: the fonts on page {_list_names(pages)} do not say which letters they print, so what was "
+        "read there is wrong. Run OCR on the file (ocrmypdf --force-ocr), then build again.",
     )
 
 
@@ -127,14 +127,14 @@ def _reads_as_text(text: str) -> bool:
     return len(words) >= 0.45 * len(pieces)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
 def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
     if not empty:
         return ()
-    named = _listed([str(number) for number in empty])
+    named = _list_names([str(number) for number in empty])
     return (f"{path.name}: no text on page {named}: blank or a picture. If words are missing, run OCR on the file.",)
 
 

@@ -72,7 +72,7 @@ _SETS_SIDE_BY_SIDE = re.compile(
 
 
 @dataclass(frozen=True)
-class Described:
+class PaperDescription:
     """A description in a question: text[start:end], the papers that it means, and those that come near."""
 
     text: str
@@ -113,21 +113,23 @@ class DescriptionMatcher:
 
     @cached_property
     def _first_authors(self) -> list[frozenset[str]]:
-        return [frozenset(extract_terms(entry.authors[0].split()[-1]) if entry.authors else ()) for entry in self._papers]
+        return [
+            frozenset(extract_terms(entry.authors[0].split()[-1]) if entry.authors else ()) for entry in self._papers
+        ]
 
     @cached_property
     def _firsts(self) -> np.ndarray:
         """int64 (papers,): the first row of each paper."""
         return np.array([entry.first for entry in self._papers], dtype=np.int64)
 
-    def find(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[Described]:
+    def find(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """The descriptions in the question, in order; `taken` are its names, `allowed` the papers that may be meant."""
-        found: list[Described] = []
+        found: list[PaperDescription] = []
         spans = [(one.start, one.end) for one in taken]
         for match in _TIME.finditer(question):
             paper = self._at_time(match["which"].casefold() in _OLD, allowed)
             if paper and not any(start < match.end() and match.start() < end for start, end in spans):
-                found.append(Described(match[0], match.start(), match.end(), (paper,)))
+                found.append(PaperDescription(match[0], match.start(), match.end(), (paper,)))
                 spans.append(match.span())
         for readings in _with_kind(question):
             free = [one for one in readings if not _overlaps(one, spans)]
@@ -140,7 +142,7 @@ class DescriptionMatcher:
 
     def _best_reading(
         self, question: str, readings: Sequence[_Phrase], allowed: Collection[str]
-    ) -> Described | None:
+    ) -> PaperDescription | None:
         """Of several readings of one description the one that fits its paper best; of about equal ones the longest."""
         matched = [one for one in (self._match(question, phrase, allowed) for phrase in readings) if one is not None]
         meant = [one for one in matched if one[1].papers]
@@ -150,13 +152,13 @@ class DescriptionMatcher:
         best = max(score for score, _ in sure)
         return max((one for score, one in sure if score >= best - SAME_FIT), key=lambda one: one.end - one.start)
 
-    def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[Described]:
+    def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
-        found: dict[tuple[int, int], Described] = {}
+        found: dict[tuple[int, int], PaperDescription] = {}
         spans = [(one.start, one.end) for one in taken]
         for left, right in _sides(question):
             sides: list[set[str]] = []
-            told: list[Described] = []
+            told: list[PaperDescription] = []
             for readings in (left, right):
                 start, end = min(one.start for one in readings), max(one.end for one in readings)
                 here = {one.paper for one in taken if one.start < end and start < one.end}
@@ -166,13 +168,13 @@ class DescriptionMatcher:
                 sides.append(here or set(one.papers if one else ()))
             if all(sides) and not sides[0] & sides[1]:
                 found |= {(one.start, one.end): one for one in told}
-        kept: list[Described] = []
+        kept: list[PaperDescription] = []
         for one in sorted(found.values(), key=lambda one: one.start - one.end):
             if not _overlaps(one, [(other.start, other.end) for other in kept]):
                 kept.append(one)
         return kept
 
-    def _match(self, question: str, phrase: _Phrase, allowed: Collection[str]) -> tuple[float, Described] | None:
+    def _match(self, question: str, phrase: _Phrase, allowed: Collection[str]) -> tuple[float, PaperDescription] | None:
         """How well a phrase fits the paper that it means best, and what it describes; None where that is nothing."""
         terms = list(dict.fromkeys(extract_terms(phrase.words)))
         if not terms:
@@ -185,25 +187,27 @@ class DescriptionMatcher:
         text = question[phrase.start : phrase.end]
         last, ahead = best[phrase.count - 1], best[phrase.count - 1] - best[phrase.count]
 
-        def described(papers: Sequence[str], near: Sequence[str] = (), sure: bool = True) -> tuple[float, Described]:
-            return best[0], Described(text, phrase.start, phrase.end, tuple(papers), tuple(near), sure)
+        def describe(
+            papers: Sequence[str], near: Sequence[str] = (), sure: bool = True
+        ) -> tuple[float, PaperDescription]:
+            return best[0], PaperDescription(text, phrase.start, phrase.end, tuple(papers), tuple(near), sure)
 
         if not phrase.kind:  # nothing says that it is a paper: its words have to be those of one title
             whole = [paper for paper in allowed if _holds_words(self._generation.by_paper[paper].title, phrase.words)]
             if len(whole) == 1:
-                return described(whole)
+                return describe(whole)
             clear = not phrase.whole and last >= LEAST and ahead >= CLEAR and titled[order[0]] >= IN_TITLE_ALONE
-            return described(names[:1]) if clear else None
+            return describe(names[:1]) if clear else None
         if (last >= LEAST and ahead >= MARGIN) or (last >= LEAST_ALONE and ahead >= CLEAR):
-            return described(names[: phrase.count])
+            return describe(names[: phrase.count])
         alone = self._alone_in_kind(phrase, order) or self._alone_in_meaning(phrase, allowed)
         if alone:
-            return described(alone)
+            return describe(alone)
         if best[0] >= LEAST and phrase.count == 1:  # two about equal: the better is taken, the other is offered
-            return described(names[:1], names[1:2], sure=False)
+            return describe(names[:1], names[1:2], sure=False)
         absent = ABSENT if phrase.kind not in _OVERVIEWS else LEAST
         if names and best[0] < absent and phrase.kind in _MAY_BE_ABSENT:
-            return described((), names[:1])
+            return describe((), names[:1])
         return None
 
     def _alone_in_kind(self, phrase: _Phrase, order: np.ndarray) -> list[str]:
@@ -287,7 +291,7 @@ def when_published(entry: IndexedPaper) -> tuple[int, int, str]:
     return entry.year, entry.month, ""
 
 
-def _overlaps(one: _Phrase | Described, spans: Sequence[tuple[int, int]]) -> bool:
+def _overlaps(one: _Phrase | PaperDescription, spans: Sequence[tuple[int, int]]) -> bool:
     return any(start < one.end and one.start < end for start, end in spans)
 
 
@@ -331,9 +335,22 @@ def _before_kind(question: str, words: Sequence[re.Match[str]], place: int) -> l
     if kind == "one" and before not in ("the", "both"):
         return []
     if many and not count:
-        return _listed_before_kind(question, words, place, kind)
+        return _read_list_before_kind(question, words, place, kind)
     begins = not first or re.search(r"[,;:.?!]\s*$", question[: words[first].start()]) is not None
-    if not begins and before not in ("the", "that", "this", "of", "and", "vs", "versus", "in", "from", "by", "or", *_NUMBER):
+    if not begins and before not in (
+        "the",
+        "that",
+        "this",
+        "of",
+        "and",
+        "vs",
+        "versus",
+        "in",
+        "from",
+        "by",
+        "or",
+        *_NUMBER,
+    ):
         return []
     starts = [first]
     if before == "of":  # "the chain of thought paper"
@@ -346,9 +363,7 @@ def _before_kind(question: str, words: Sequence[re.Match[str]], place: int) -> l
     return [readings]
 
 
-def _listed_before_kind(
-    question: str, words: Sequence[re.Match[str]], place: int, kind: str
-) -> list[list[_Phrase]]:
+def _read_list_before_kind(question: str, words: Sequence[re.Match[str]], place: int, kind: str) -> list[list[_Phrase]]:
     """ "the nap and notification papers": one phrase of each, where there are several."""
     runs: list[tuple[int, int]] = []  # words of each, the last one first
     end = place

@@ -15,7 +15,7 @@ from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
-from rag_app.retrieval.descriptions import KIND_WORD, Described
+from rag_app.retrieval.descriptions import KIND_WORD, PaperDescription
 from rag_app.retrieval.facets import facets_of, related_words
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
@@ -275,7 +275,7 @@ class SearchPlan:
     papers: tuple[str, ...] = ()  # of a comparison
     aspects: tuple[str, ...] = ()  # of a comparison: what each paper is searched for
     mentions: tuple[Mention, ...] = ()  # every place of a name, coined ones too, whatever the scope
-    described: tuple[Described, ...] = ()  # papers that are described and not named
+    described: tuple[PaperDescription, ...] = ()  # papers that are described and not named
 
 
 @dataclass(frozen=True)
@@ -348,10 +348,10 @@ def _certain_names(entry: IndexedPaper) -> Iterable[str]:
             yield from (f"{form} {entry.year}" for form in (first, *forms))
 
 
-Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[Described]]
+Describe = Callable[[str, Sequence[Mention], Collection[str]], Sequence[PaperDescription]]
 
 
-def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[Described]:
+def _describe_none(question: str, taken: Sequence[Mention], allowed: Collection[str]) -> Sequence[PaperDescription]:
     return ()
 
 
@@ -418,7 +418,12 @@ def _join_compounds(question: str, found: Sequence[Mention], certain: Sequence[M
     for one in sorted(found, key=lambda mention: mention.start):
         last = kept[-1] if kept else None
         coined = last is not None and all(last.paper != other.paper for other in certain)
-        joined = last is not None and coined and question[last.end : one.start] == " " and not _OWNER.search(question[: last.end])
+        joined = (
+            last is not None
+            and coined
+            and question[last.end : one.start] == " "
+            and not _OWNER.search(question[: last.end])
+        )
         if last is not None and last.paper != one.paper and joined:
             kept[-1] = replace(last, end=one.end)
         elif last is None or last.end <= one.start or last.start == one.start:
@@ -426,7 +431,7 @@ def _join_compounds(question: str, found: Sequence[Mention], certain: Sequence[M
     return kept
 
 
-def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[Described]:
+def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[PaperDescription]:
     """Names with a version behind them that no paper has: "P-Tuning v2", where only P-Tuning is here."""
     found = []
     for mention in mentions:
@@ -437,7 +442,7 @@ def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex
             longer = (key for key, papers in names.sure.items() if mention.paper in papers and key.startswith(folded))
             if not any(number in key[len(folded) :] for key in longer):
                 text = question[mention.start : version.end()]
-                found.append(Described(text, mention.start, version.end(), (), (mention.paper,)))
+                found.append(PaperDescription(text, mention.start, version.end(), (), (mention.paper,)))
     return found
 
 
@@ -453,11 +458,15 @@ def _compared_papers(
 
     def stands(mention: Mention) -> bool:
         before, text = question[: mention.start], question[mention.start : mention.end]
-        if _MEASURED_ON.search(before) and len(rows - {mention.paper}) > 1 and not _listed(question, mention, likely):
+        if (
+            _MEASURED_ON.search(before)
+            and len(rows - {mention.paper}) > 1
+            and not _stands_in_list(question, mention, likely)
+        ):
             return False
         if mention.paper in named and is_owned(mention.paper, text):
             return True
-        if _listed(question, mention, likely) or _JOINED.search(before) is not None:
+        if _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None:
             return True
         return _OWNER.search(text) is not None and _COMPARED.search(question) is not None
 
@@ -466,7 +475,7 @@ def _compared_papers(
     return found if any(paper in named for paper in found) else []
 
 
-def _listed(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
+def _stands_in_list(question: str, mention: Mention, found: Sequence[Mention]) -> bool:
     """Whether a name stands in one list with another paper: "ColBERTv2 and Contriever"."""
     return any(
         other.paper != mention.paper

@@ -38,7 +38,7 @@ class AnalysedQuestion:
         return self.asked or self.typed
 
     @property
-    def named(self) -> tuple[str, ...]:
+    def named_papers(self) -> tuple[str, ...]:
         """The papers that it names for certain."""
         return self.plan.named
 

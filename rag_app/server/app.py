@@ -97,7 +97,7 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
     users that cannot be used.
     """
     accounts = _accounts(settings)
-    host = listening_address(settings.host, accounts.required)
+    host = listening_address(settings.host, accounts.is_required)
     listener = _listen(host, settings.port)
     uploads = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
@@ -108,7 +108,7 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
         listener.close()
         raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
     page.start()
-    if page_token and not accounts.required:
+    if page_token and not accounts.is_required:
         page.address = f"{page.url}/?{PARAMETER}={page_token}"
     print(f"Open {page.address} (Ctrl-C ends it)", flush=True)
     if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
@@ -201,7 +201,9 @@ def _server(
     def make(user: str) -> FastAPI:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         note, history = UserReaderNote(reader, user, settings.root_path, accounts), open_history(settings, user)
-        make_library_routes = library_routes(uploads, assistant, settings, reader, history, lambda: accounts.required)
+        make_library_routes = library_routes(
+            uploads, assistant, settings, reader, history, lambda: accounts.is_required
+        )
         mount_screen(app, assistant, job, note, history, settings.root_path, make_library_routes)
         return app
 

@@ -169,7 +169,12 @@ def report_words(report: BuildReport, seconds: float) -> LazyText:
     """A finished build in one line."""
     if not report.changed:
         return translate_later("build.unchanged")
-    time, papers, passages, failed = duration_words(seconds), len(report.papers), report.passages, len(report.failed)
+    time, papers, passages, failed = (
+        duration_words(seconds),
+        len(report.papers),
+        report.passages,
+        len(report.failed_papers),
+    )
     if failed:
         return translate_later("build.done-but", time=time, papers=papers, passages=passages, failed=failed)
     return translate_later("build.done", time=time, papers=papers, passages=passages)

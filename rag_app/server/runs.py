@@ -159,7 +159,7 @@ class AnswerRun:
                 self._watchers -= 1
 
     @property
-    def watched(self) -> bool:
+    def is_watched(self) -> bool:
         return self._watchers > 0
 
     def notify_watchers(self, *, ended: bool = False) -> None:
@@ -188,7 +188,7 @@ class AnswerRuns:
         with self._lock:
             self._runs[run.conversation] = run
             self.changes += 1
-            alone = [other for other in self._runs.values() if other is not run and not other.watched]
+            alone = [other for other in self._runs.values() if other is not run and not other.is_watched]
         for other in alone[: max(0, len(alone) - self._most_unwatched)]:
             other.stop.set()
         # It goes on in the language of the tab that asked.

@@ -64,7 +64,7 @@ def as_searchable(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _opened(text: str) -> str:
+def _normalise_compatibility(text: str) -> str:
     """NFKC, but digits above and below the line, fractions and Chinese punctuation as printed: "12½" is not 121/2."""
     if not _PRINTED.search(text):
         return unicodedata.normalize("NFKC", text)
@@ -81,13 +81,13 @@ def nfkc_with_offsets(raw: str) -> tuple[str, np.ndarray]:
     done = 0
     for match in _NON_ASCII.finditer(raw):
         run = match[0]
-        opened = _opened(run)
+        opened = _normalise_compatibility(run)
         if opened == run:
             continue
         start = match.start()
         pieces += (raw[done:start], opened)
         origins.append(np.arange(done, start, dtype=np.int32))
-        parts = [(at, _opened(cluster)) for at, cluster in _clusters(run)]
+        parts = [(at, _normalise_compatibility(cluster)) for at, cluster in _clusters(run)]
         if "".join(part for _, part in parts) == opened:
             origins.append(np.repeat([start + at for at, _ in parts], [len(part) for _, part in parts]))
         else:  # composed beyond its marks (Hangul): spread the offsets evenly, in order

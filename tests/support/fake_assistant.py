@@ -112,7 +112,7 @@ class FakeAssistant:
         self.may_build.wait(240)
         self.building.clear()
         self.built.set()
-        return SimpleNamespace(changed=True, papers=self.papers(), failed=(), passages=18)
+        return SimpleNamespace(changed=True, papers=self.papers(), failed_papers=(), passages=18)
 
     def page(self, paper: str, number: int) -> Page:
         pages = self.reading(paper).pages

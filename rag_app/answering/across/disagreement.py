@@ -22,7 +22,7 @@ from rag_app.answering.across.table_figures import (
     name_initials,
     pair_figures,
 )
-from rag_app.answering.found import (
+from rag_app.answering.context import (
     TOKENS,
     AnswerContext,
     IndexTermStatistics,
@@ -259,9 +259,9 @@ def _distinct_conditions(one: Unit, other: Unit) -> str:
 
 def answer_disagreement(context: AnswerContext) -> Answer:
     """Without id and times; "not_in_papers" when no two claims oppose each other."""
-    found, generation = context.found, context.generation
+    found, generation = context.evidence, context.generation
     topic = disagreement_topic(found.question)
-    named = context.question.named
+    named = context.question.named_papers
     entries = papers_in(generation, found.scope)
     looked = [entry for entry in entries if entry.passages and (len(named) < 2 or entry.paper in named)]
     rows_of = find_best_rows(context, SurveyTopic(topic, (), either=False, mentioned=True))
@@ -316,7 +316,7 @@ def _figures_on(context: AnswerContext, topic: str, entry: IndexedPaper) -> Iter
     own = rows[(entry.first <= rows) & (rows < entry.first + entry.passages)]
     pages = dict.fromkeys(passage.page for passage in context.generation.passages([int(row) for row in own]))
     for number in pages:
-        page = context.found.page_of(entry.paper, number)
+        page = context.evidence.page_of(entry.paper, number)
         if not any(block.kind == "table" for block in page.blocks):
             continue
         title, digest = context.title_of(entry.paper)
@@ -333,7 +333,7 @@ def _units_on(
         asked = extract_question_terms(topic, extract_terms, IndexTermStatistics(context.generation), evidence)
         yield from (
             u
-            for u in rank_units(asked, evidence, extract_terms, None, context.found.page_of)[:30]
+            for u in rank_units(asked, evidence, extract_terms, None, context.evidence.page_of)[:30]
             if u.features["own"] > 0
         )
 

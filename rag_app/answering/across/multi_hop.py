@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag_app.answering.found import (
+from rag_app.answering.context import (
     AnswerContext,
     IndexTermStatistics,
     RetrievedEvidence,
@@ -258,7 +258,7 @@ def _find_link_unit(context: AnswerContext, chain: Chain, row: int, names: set[s
     """The sentence of the first paper that names the second, where it speaks of what is described."""
     evidence = context.read_passages([row], 800)
     asked = extract_question_terms(chain.link, extract_terms, IndexTermStatistics(context.generation), evidence)
-    units = rank_units(asked, evidence, extract_terms, None, context.found.page_of)
+    units = rank_units(asked, evidence, extract_terms, None, context.evidence.page_of)
     return next((unit for unit in units if any(name in unit.text for name in names)), None)
 
 
@@ -277,7 +277,7 @@ def _answer_quietly(found: RetrievedEvidence, context: AnswerContext) -> Generat
 
 def _join_chain_answers(context: AnswerContext, chain: Chain, second: str, unit: Unit, answer: Answer) -> Answer:
     generation = context.generation
-    quotes = QuoteBuilder(context.found.page_of)
+    quotes = QuoteBuilder(context.evidence.page_of)
     leading = quotes.quote_line(unit, chain.link)
     text = _MARK.sub(lambda mark: f"[{int(mark[1]) + 1}]", answer.answer)
     citations = [*quotes.citations, *(replace(one, number=one.number + 1) for one in answer.citations)]
@@ -288,8 +288,8 @@ def _join_chain_answers(context: AnswerContext, chain: Chain, second: str, unit:
     )
     plan = AnswerPlan("chain", (chain.first, second), (short_name(one), short_name(other)), (chain.link, chain.asks), 2)
     whole = f"{replace_marks(one.title or chain.first)}:\n{leading}\n\n{replace_marks(other.title or second)}:\n{text}"
-    entries = papers_in(generation, context.found.scope)
+    entries = papers_in(generation, context.evidence.scope)
     answer = replace(
-        answer, question=context.found.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan
+        answer, question=context.evidence.question, answer=whole, citations=tuple(citations), steps=steps, plan=plan
     )
     return replace(answer, searched=summarise_search(entries, 2, answer))

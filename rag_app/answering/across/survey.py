@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rag_app.answering.found import (
+from rag_app.answering.context import (
     TOKENS,
     AnswerContext,
     IndexTermStatistics,
@@ -156,9 +156,9 @@ class Surveyor:
     def survey_paper(self, paper: str, title: str, evidence: Sequence[Evidence]) -> PaperFinding | None:
         """The paper's best unit on the topic; None where it does not speak of it."""
         every = self._units(evidence)
-        units = [unit for unit in every if contains_topic(self.topic, unit.framed)]
+        units = [unit for unit in every if contains_topic(self.topic, unit.framed_text)]
         if not units and len(self.topic.names) > 1:  # the paper names them all, though not in one breath
-            units = [unit for unit in every if contains_topic(replace(self.topic, either=True), unit.framed)]
+            units = [unit for unit in every if contains_topic(replace(self.topic, either=True), unit.framed_text)]
         if not units:
             return None
         score_units(self.asked, units)
@@ -211,7 +211,7 @@ class Surveyor:
 
 def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
     """Without id and times; "not_in_papers" when no paper speaks of the topic."""
-    found, generation = context.found, context.generation
+    found, generation = context.evidence, context.generation
     entries = papers_in(generation, found.scope)
     readable = [entry for entry in entries if entry.passages]
     surveyor = Surveyor(topic, extract_terms, IndexTermStatistics(generation), context.meaning, found.page_of)

@@ -43,7 +43,7 @@ _LINE = re.compile(
 
 
 @dataclass(frozen=True)
-class Checked:
+class ClaimCheck:
     """The verdicts on an answer's statements, and what they cost. `meaning`: a model judged it, not only the words."""
 
     verdicts: tuple[Verdict, ...] = ()
@@ -56,34 +56,34 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class AnswerClaim:
     """A statement with the text that is checked; the two differ for a table's cell, which stands for a sentence."""
 
     statement: Statement
     text: str
 
 
-def find_claims(answer: str) -> list[Claimed]:
+def find_claims(answer: str) -> list[AnswerClaim]:
     """What an answer claims: cited sentences, and others that assert something; each once."""
-    found: dict[str, Claimed] = {}
+    found: dict[str, AnswerClaim] = {}
     for statement in find_statements(answer):
         plain = statement.plain.strip().strip("*_ ")
         if is_claim(statement.plain) or (
             statement.cited and re.search(r"[^\W_]{2}", plain) and not plain.endswith((":", "："))
         ):
-            found.setdefault(statement.text, Claimed(statement, plain))
+            found.setdefault(statement.text, AnswerClaim(statement, plain))
     return list(found.values())
 
 
 def check_claims(
-    claims: Sequence[Claimed],
+    claims: Sequence[AnswerClaim],
     citations: Sequence[Citation],
     question: str,
     page_of: PageOf,
     model: ChatModel | None,
     stop: threading.Event,
     names: Sequence[str] = (),
-) -> Checked:
+) -> ClaimCheck:
     """A verdict on each claim. `model` judges the meaning; None: words, numbers and names only.
 
     `names` are what papers are called, and their years: they need no backing. Raises what the model raises.
@@ -96,7 +96,10 @@ def check_claims(
         if stop.is_set():
             break
         batch = range(first, min(first + STATEMENTS_OF_CALL, len(claims)))
-        messages = [Message("system", CHECK_RULES), Message("user", _asked(batch, claims, by_number, around, question))]
+        messages = [
+            Message("system", CHECK_RULES),
+            Message("user", _write_check_prompt(batch, claims, by_number, around, question)),
+        ]
         assert model is not None
         reply = ask_model(model, messages, stop)
         replies.append(reply)
@@ -105,12 +108,12 @@ def check_claims(
     verdicts = [
         _verdict(claim, outcomes.get(place), by_number, around, question, names) for place, claim in enumerate(claims)
     ]
-    return Checked(tuple(verdicts), bool(outcomes), tuple(replies))
+    return ClaimCheck(tuple(verdicts), bool(outcomes), tuple(replies))
 
 
-def _asked(
+def _write_check_prompt(
     batch: Sequence[int],
-    claims: Sequence[Claimed],
+    claims: Sequence[AnswerClaim],
     citations: Mapping[int, Citation],
     around: Mapping[int, str],
     question: str,
@@ -168,7 +171,7 @@ def _caption_near(page: Page, at: int) -> str:
 
 
 def _verdict(
-    claim: Claimed,
+    claim: AnswerClaim,
     outcome: tuple[str, str] | None,
     citations: Mapping[int, Citation],
     around: Mapping[int, str],

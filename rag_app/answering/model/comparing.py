@@ -12,7 +12,7 @@ from rag_app.answering.model.evidence_book import EvidenceBook, shown_pieces
 from rag_app.answering.model.instructions import CELL_RULES, SYNTHESIS_RULES
 from rag_app.answering.model.pages import paper_pieces
 from rag_app.answering.model.task import ModelTask
-from rag_app.answering.model.writing import Written, write_answer
+from rag_app.answering.model.writing import ModelText, write_answer
 from rag_app.answering.tables.comparison import NOT_REPORTED, table_to_markdown
 from rag_app.citations.cited_text import CitedText
 from rag_app.errors import ModelError, ModelWindowExceeded
@@ -51,7 +51,7 @@ class ModelTable:
     text: str  # as Markdown
     citations: tuple[Citation, ...]
     plan: AnswerPlan
-    below: Written
+    below: ModelText
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,10 @@ def _join_citations(new: Sequence[Citation], known: list[Citation]) -> dict[int,
     return renamed
 
 
-def _write_below(task: ModelTask, table: Table, citations: Sequence[Citation]) -> Generator[Event, None, Written]:
+def _write_below(task: ModelTask, table: Table, citations: Sequence[Citation]) -> Generator[Event, None, ModelText]:
     """The sentences below the table; none when the model fails now, since the table stands."""
     if task.stop.is_set() or not citations:
-        return Written("", None)
+        return ModelText("", None)
     yield Progress("reading", "writing what the comparison shows")
     quotes = "\n".join(
         f'[{one.number}] {strip_template_marks(one.title)}, page {one.page}: "{strip_template_marks(one.quote)}"'
@@ -212,4 +212,4 @@ def _write_below(task: ModelTask, table: Table, citations: Sequence[Citation]) -
         )
     except ModelError as error:
         task.notes.append(f"Nothing could be written below the table: {error}")
-        return Written("", None)
+        return ModelText("", None)

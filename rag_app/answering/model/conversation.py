@@ -21,7 +21,7 @@ def earlier_turns(history: Sequence[Answer], tokens: int = TOKENS) -> list[Messa
     for place, answer in enumerate(reversed(history[-TURNS:])):
         text = _SHOWN.sub("", strip_template_marks(answer.answer))
         most = tokens // 2 if place == 0 else TOKENS_OF_OLDER
-        text = _shortened(text, most)
+        text = _shorten_text(text, most)
         papers = list(dict.fromkeys(citation.title for citation in answer.citations if citation.title))[:6]
         cited = f"\n(Cited: {'; '.join(strip_template_marks(title) for title in papers)})" if papers else ""
         pair = [
@@ -35,7 +35,7 @@ def earlier_turns(history: Sequence[Answer], tokens: int = TOKENS) -> list[Messa
     return turns
 
 
-def _shortened(text: str, tokens: int) -> str:
+def _shorten_text(text: str, tokens: int) -> str:
     if estimate_tokens(text) <= tokens:
         return text
     length = int(tokens * 3)

@@ -7,14 +7,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from rag_app.answering.model.checking import Checked, Claimed, check_claims, find_claims
+from rag_app.answering.model.checking import AnswerClaim, ClaimCheck, check_claims, find_claims
 from rag_app.answering.model.comparing import ModelTable
 from rag_app.answering.model.evidence_book import shown_pieces
 from rag_app.answering.model.instructions import CITING
 from rag_app.answering.model.status import Status
 from rag_app.answering.model.surveying import SurveyResult
 from rag_app.answering.model.task import ModelTask
-from rag_app.answering.model.writing import Written
+from rag_app.answering.model.writing import ModelText
 from rag_app.citations.cited_text import CitedText
 from rag_app.citations.marks import find_nearest_citations
 from rag_app.citations.support import Statement, unsupported_sentences
@@ -47,10 +47,10 @@ _SHOWN = re.compile(r"\[(\d+)\]")
 
 
 def finish_answer(
-    task: ModelTask, written: Written | None, table: ModelTable | None, survey: SurveyResult | None
+    task: ModelTask, written: ModelText | None, table: ModelTable | None, survey: SurveyResult | None
 ) -> Generator[Event, None, Answer]:
     """The checked answer, without id and times. Yields what happens."""
-    answer = _unchecked(task, written, table, survey)
+    answer = _compose_answer(task, written, table, survey)
     claims = [*_claims_of_table(answer.table), *find_claims(_prose(answer))]
     written = table.below if table is not None else survey.written if survey is not None else written
     stopped = task.stop.is_set()
@@ -63,7 +63,7 @@ def finish_answer(
         if _may_repair(task, answer):
             answer = _repair(task, answer)
     else:
-        checked = Checked()
+        checked = ClaimCheck()
     return replace(
         answer,
         tokens=task.spending.tokens,
@@ -72,8 +72,8 @@ def finish_answer(
     )
 
 
-def _unchecked(
-    task: ModelTask, written: Written | None, table: ModelTable | None, survey: SurveyResult | None
+def _compose_answer(
+    task: ModelTask, written: ModelText | None, table: ModelTable | None, survey: SurveyResult | None
 ) -> Answer:
     if table is not None:
         text = "\n\n".join(part for part in (table.text, table.below.text) if part)
@@ -81,7 +81,7 @@ def _unchecked(
         status, problem = table.below.status, table.below.problem
         found = replace(found, plan=table.plan)
     elif survey is not None:
-        used = _used(survey.written.text, survey.citations)
+        used = _find_used_citations(survey.written.text, survey.citations)
         text, citations = _renumber(survey.written.text, used)
         found = Answer("", task.question, "answered", text, task.model.name, citations, plan=survey.plan)
         status, problem = survey.written.status, survey.written.problem
@@ -93,7 +93,7 @@ def _unchecked(
     found = _with_status(task, found, status)
     if problem:
         found = replace(found, notes=(*found.notes, problem))
-    return replace(found, searched=_searched(task, found))
+    return replace(found, searched=_summarise_search(task, found))
 
 
 def _with_status(task: ModelTask, answer: Answer, status: Status | None) -> Answer:
@@ -114,7 +114,7 @@ def _with_status(task: ModelTask, answer: Answer, status: Status | None) -> Answ
     return replace(answer, status="not_in_papers", answer=text, nearest=near)
 
 
-def _searched(task: ModelTask, answer: Answer) -> SearchSummary:
+def _summarise_search(task: ModelTask, answer: Answer) -> SearchSummary:
     unreadable = tuple(entry.paper for entry in task.entries if entry.state in FAILED_STATES)
     read = set(task.book.papers) | {citation.paper for citation in answer.citations}
     if answer.plan is not None:
@@ -123,7 +123,7 @@ def _searched(task: ModelTask, answer: Answer) -> SearchSummary:
     return SearchSummary(len(task.entries) - len(unreadable), len(read), quoted, unreadable)
 
 
-def _used(text: str, citations: Sequence[Citation]) -> list[Citation]:
+def _find_used_citations(text: str, citations: Sequence[Citation]) -> list[Citation]:
     by_number = {citation.number: citation for citation in citations}
     numbers = dict.fromkeys(int(number) for number in _SHOWN.findall(text))
     return [by_number[number] for number in numbers if number in by_number]
@@ -141,17 +141,17 @@ def _prose(answer: Answer) -> str:
     return answer.answer.partition("\n\n")[2] if answer.table is not None else answer.answer
 
 
-def _claims_of_table(table: Table | None) -> list[Claimed]:
+def _claims_of_table(table: Table | None) -> list[AnswerClaim]:
     found = []
     for row in table.rows if table is not None else ():
         for label, cell in zip(table.aspects if table is not None else (), row.cells, strict=True):
             if cell.citations:
                 statement = Statement(cell.text, cell.text, cell.citations)
-                found.append(Claimed(statement, f"{row.name} — {label}: {cell.text}"))
+                found.append(AnswerClaim(statement, f"{row.name} — {label}: {cell.text}"))
     return found
 
 
-def _without_last(text: str, claims: Sequence[Claimed]) -> list[Claimed]:
+def _without_last(text: str, claims: Sequence[AnswerClaim]) -> list[AnswerClaim]:
     last = claims[-1].statement
     return list(claims[:-1]) if text.rstrip().endswith(last.text[-20:]) else list(claims)
 
@@ -164,10 +164,10 @@ def check_model(task: ModelTask) -> ChatModel | None:
     name = task.settings.check_model.strip()
     if name.casefold() == "off" or (not name and task.middle):
         return None
-    return task.model if name.casefold() in ("", "auto") else task.model.named(name)
+    return task.model if name.casefold() in ("", "auto") else task.model.with_name(name)
 
 
-def _check(task: ModelTask, answer: Answer, claims: Sequence[Claimed]) -> tuple[Answer, Checked]:
+def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tuple[Answer, ClaimCheck]:
     model = check_model(task)
     names = [name for entry in task.entries for name in (*entry.short_names, *entry.coined[:4])]
     cited = {citation.paper for citation in answer.citations}
@@ -243,7 +243,7 @@ def _put_repairs(task: ModelTask, answer: Answer, wrong: Sequence[Verdict], repl
         return answer
     kept = tuple(citations)
     if answer.table is None:
-        text, kept = _renumber(text, _used(text, citations))
+        text, kept = _renumber(text, _find_used_citations(text, citations))
     repaired = replace(answer, answer=text, citations=kept, repaired=True, notes=(*answer.notes, REPAIRED))
     claims = [*_claims_of_table(repaired.table), *find_claims(_prose(repaired))]
     # What was right before is not judged again: its words are the same.
@@ -274,7 +274,7 @@ def _reason(verdict: Verdict) -> str:
 # -- notes ------------------------------------------------------------------------------------------------------------
 
 
-def _notes(task: ModelTask, checked: Checked, claims: Sequence[Claimed]) -> tuple[str, ...]:
+def _notes(task: ModelTask, checked: ClaimCheck, claims: Sequence[AnswerClaim]) -> tuple[str, ...]:
     notes = list(dict.fromkeys(task.notes))
     if claims and not checked.meaning and not task.stop.is_set():
         notes.append(WORDS_ONLY)
@@ -287,7 +287,7 @@ def _notes(task: ModelTask, checked: Checked, claims: Sequence[Claimed]) -> tupl
     return tuple(notes)
 
 
-def _confidence(answer: Answer, checked: Checked, status: Status | None) -> Literal["", "high", "medium", "low"]:
+def _confidence(answer: Answer, checked: ClaimCheck, status: Status | None) -> Literal["", "high", "medium", "low"]:
     """High: every statement was judged and is supported by words that stand on their page. Low: a third is not."""
     if answer.status != "answered" or (status is not None and status.kind == "chat"):
         return ""

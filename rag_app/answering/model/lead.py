@@ -21,7 +21,7 @@ from rag_app.answering.model.planning import NO_PLAN, ReadingPlan, gather_planne
 from rag_app.answering.model.surveying import SurveyResult, survey_papers
 from rag_app.answering.model.task import ModelTask
 from rag_app.answering.model.tools import first_looks, run_tool, texts_of
-from rag_app.answering.model.writing import Written, write_answer
+from rag_app.answering.model.writing import ModelText, write_answer
 from rag_app.errors import ModelWindowExceeded, QuestionError, ToolsRefused
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.chat import Message, ToolCall
@@ -42,7 +42,7 @@ SHORTENED = "The server's window held less than it says: the answer rests on a p
 class Outcome:
     """What came of a question before it is checked: a text, a table with text, or a survey."""
 
-    written: Written | None = None
+    written: ModelText | None = None
     table: ModelTable | None = None
     survey: SurveyResult | None = None
 
@@ -128,12 +128,12 @@ def _ending_call(task: ModelTask, calls: Sequence[ToolCall]) -> Generator[Event,
     """What goes on instead of the loop: a comparison or a survey, when the model calls for one that can be made."""
     for call in calls:
         if call.name == "compare":
-            papers = task.named(texts_of(call.arguments.get("papers")))
+            papers = task.find_papers(texts_of(call.arguments.get("papers")))
             columns = texts_of(call.arguments.get("columns"))
             if len(papers) > 1 and columns:
                 return _compare(task, papers, columns)
         if call.name == "survey":
-            papers = task.named(texts_of(call.arguments.get("papers"))) or list(task.entries)
+            papers = task.find_papers(texts_of(call.arguments.get("papers"))) or list(task.entries)
             searches, words = texts_of(call.arguments.get("searches")), texts_of(call.arguments.get("words"))
             return _survey(task, papers, searches, words)
     return None
@@ -188,7 +188,7 @@ def _with_question(task: ModelTask, plan: ReadingPlan) -> ReadingPlan:
     return plan if plan.papers or plan.searches else replace(plan, searches=(task.question,))
 
 
-def _answer_from_book(task: ModelTask) -> Generator[Event, None, Written]:
+def _answer_from_book(task: ModelTask) -> Generator[Event, None, ModelText]:
     """The answer from what was gathered; from half of it, and half again, while the server says that it is too much."""
     pieces = list(task.book.pieces)
     while True:

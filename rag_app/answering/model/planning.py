@@ -65,7 +65,7 @@ def make_plan(task: ModelTask) -> ReadingPlan:
     kind = str(found.get("kind") or "fact").strip().casefold()
     return ReadingPlan(
         kind if kind in ("fact", "comparison", "list", "chat", "none") else "fact",
-        tuple(task.named(texts_of(found.get("papers")))),
+        tuple(task.find_papers(texts_of(found.get("papers")))),
         tuple(texts_of(found.get("searches")))[:MOST_SEARCHES],
         tuple(texts_of(found.get("columns"))),
         tuple(texts_of(found.get("words"))),

@@ -12,7 +12,7 @@ from rag_app.answering.model.evidence_book import EvidenceBook, shown_pieces
 from rag_app.answering.model.instructions import MAP_RULES, REDUCE_RULES
 from rag_app.answering.model.pages import paper_pieces, tokens_in
 from rag_app.answering.model.task import ModelTask
-from rag_app.answering.model.writing import Written, write_answer
+from rag_app.answering.model.writing import ModelText, write_answer
 from rag_app.citations.cited_text import CitedText
 from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.index.manifest import IndexedPaper
@@ -45,7 +45,7 @@ class Note:
 class SurveyResult:
     """What looking at many papers gave."""
 
-    written: Written
+    written: ModelText
     citations: tuple[Citation, ...]
     plan: AnswerPlan
     counts: str  # a sentence
@@ -220,7 +220,7 @@ def _counts(
 
 def _reduce(
     task: ModelTask, found: Sequence[Note], citations: Sequence[Citation], counts: str
-) -> Generator[Event, None, Written]:
+) -> Generator[Event, None, ModelText]:
     yield Progress("reading", "writing the answer")
     lines = [
         f"{task.catalogue.id_of(note.entry.paper)} {_head(task, note.entry)}: {note.verdict}. {note.text}"

@@ -101,7 +101,7 @@ class ModelTask:
         turns = [one[place].passage.page for place in range(HITS_OF_A_PAPER) for one in lists if place < len(one)]
         return best_pages(self.generation, entry, list(dict.fromkeys(turns)), budget)
 
-    def named(self, names: Sequence[str]) -> list[IndexedPaper]:
+    def find_papers(self, names: Sequence[str]) -> list[IndexedPaper]:
         """The papers that a model or a user names, each once, in order; what names none is left out."""
         found = [entry for name in names for entry in self.catalogue.find(str(name))]
         return list({entry.paper: entry for entry in found}.values())

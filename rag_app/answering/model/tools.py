@@ -60,7 +60,7 @@ def _search(task: ModelTask, call: ToolCall) -> ToolResult:
     query = " ".join(str(call.arguments.get("query") or "").split())
     if not query:
         return ToolResult("search needs a query.", "", useful=False)
-    papers = task.named(texts_of(call.arguments.get("papers")))
+    papers = task.find_papers(texts_of(call.arguments.get("papers")))
     years = years_of(call.arguments.get("years"))
     pieces = search_pages(task, query, papers, years)
     where = f" in {', '.join(task.short_name(entry) for entry in papers)}" if papers else ""
@@ -89,7 +89,7 @@ def search_pages(
 
 def _read(task: ModelTask, call: ToolCall) -> ToolResult:
     wanted = str(call.arguments.get("paper") or "")
-    found = task.named([wanted])
+    found = task.find_papers([wanted])
     if not found:
         return ToolResult(f"No paper of the catalogue is {wanted!r}. Give an id of the catalogue.", "", useful=False)
     entry = found[0]

@@ -19,7 +19,7 @@ STOPPED = "Stopped before the answer was complete."
 
 
 @dataclass(frozen=True)
-class Written:
+class ModelText:
     """What a model wrote: the text as shown, what it cites, and how it ended."""
 
     text: str
@@ -37,7 +37,7 @@ def write_answer(
     *,
     known: Sequence[Citation] = (),
     show: bool = True,
-) -> Generator[Event, None, Written]:
+) -> Generator[Event, None, ModelText]:
     """Yields the answer's pieces as they come; returns it. With calls of tools in its reply, nothing was an answer.
 
     `known`: the text cites these by their numbers, and no evidence. Raises what the model raises before it writes.
@@ -61,13 +61,13 @@ def write_answer(
         pieces.close()
     task.spending.add(reply)
     if reply.calls:
-        return Written("", None, reply=reply)
+        return ModelText("", None, reply=reply)
     shown = page.finish(reply.text)
     if shown and show:
         yield Piece(shown)
     if not problem and not reply.whole:
         problem = STOPPED if task.stop.is_set() else _why_cut(task)
-    return Written(page.text.strip(), page.status, tuple(page.citations), page.backing, reply, problem)
+    return ModelText(page.text.strip(), page.status, tuple(page.citations), page.backing, reply, problem)
 
 
 def _why_cut(task: ModelTask) -> str:

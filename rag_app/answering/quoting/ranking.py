@@ -74,7 +74,7 @@ class Unit:
         return self.evidence.text[self.start : self.end]
 
     @property
-    def framed(self) -> str:
+    def framed_text(self) -> str:
         """The text with what makes a row readable in front."""
         return " ".join([*(self.evidence.text[a:b] for a, b in self.frame), self.text])
 
@@ -175,7 +175,7 @@ def rank_units(
         unit.place = place
     if meaning is not None and found:
         close = found[:CLOSE_LOOKS]
-        for unit, vector in zip(close, meaning.embed_passages([unit.framed for unit in close]), strict=True):
+        for unit, vector in zip(close, meaning.embed_passages([unit.framed_text for unit in close]), strict=True):
             unit.vector = vector
         score_units(asked, close, meaning.embed_question(asked.text))
         found = sorted(close, key=lambda unit: -unit.score) + found[CLOSE_LOOKS:]
@@ -229,7 +229,9 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
 def _is_crossing(asked: QuestionTerms, unit: Unit) -> bool:
     """Whether a row's label and its table's head or caption each hold a word of the question, and not the same one."""
     label = _fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
-    here = {term for term in asked.weights if any(word.startswith(term[:6]) or is_same_size(term, word) for word in label)}
+    here = {
+        term for term in asked.weights if any(word.startswith(term[:6]) or is_same_size(term, word) for word in label)
+    }
     frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
     return bool(here) and any(
         term not in here and any(word.startswith(term[:6]) for word in frame) for term in asked.weights

@@ -146,7 +146,9 @@ class QuotingReader:
         """The answer's text in pieces: as a list where one is asked for."""
         if self._subject is None or not self._subject.items:
             return compose_answer(select_quotes(asked, ranked, named))
-        units = [unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item]
+        units = [
+            unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item
+        ]
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
 

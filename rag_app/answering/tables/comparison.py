@@ -139,7 +139,7 @@ class CellRanker:
         units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
         if self._meaning is not None and units:
             units = units[:CLOSE_LOOKS]
-            for unit, vector in zip(units, self._meaning.embed_passages([u.framed for u in units]), strict=True):
+            for unit, vector in zip(units, self._meaning.embed_passages([u.framed_text for u in units]), strict=True):
                 unit.vector = vector
             score_units(asked, units, self._meaning.embed_question(asked.text))
         for unit in units:
@@ -147,9 +147,7 @@ class CellRanker:
             unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
         return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
-    def _bonus_score(
-        self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...], wants_figure: bool
-    ) -> float:
+    def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...], wants_figure: bool) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
         found = page_statement_features(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
@@ -157,7 +155,6 @@ class CellRanker:
         found["own_row"] = float(wants_figure and unit.row and self._is_own_row(unit))
         found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
-
 
     def _is_own_row(self, unit: Unit) -> bool:
         """Whether the row's label, its words before the first lone figure, is what the paper or its model is called."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from rag_app.errors import ModelError
 from rag_app.index.bm25 import WordIndex, extract_terms
-from rag_app.lab.align.judged import JudgedQuestion, TrainTestSplit, all_texts
+from rag_app.lab.align.judged_questions import JudgedQuestion, TrainTestSplit, all_texts
 from rag_app.lab.align.ranking_measures import Gain, ndcg, paired_gain, recall
 from rag_app.lab.align.training import TrainingExample, TrainingOptions, train_embedder, train_reranker
 from rag_app.models.reranker import Reranker
@@ -54,7 +54,7 @@ class TrainingResult:
     folder: Path | None = None  # None: it did not help, and nothing was kept
 
     @property
-    def helped(self) -> bool:
+    def has_helped(self) -> bool:
         return self.gain.is_certain
 
 

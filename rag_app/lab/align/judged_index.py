@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rag_app.index.generations import Generation
-from rag_app.lab.align.judged import JudgedQuestion
+from rag_app.lab.align.judged_questions import JudgedQuestion
 from rag_app.records import Hit, Passage, indexed_text
 from rag_app.text.quote_matching import find_quote
 

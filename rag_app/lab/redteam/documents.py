@@ -68,7 +68,7 @@ class Case:
     hostile: str
 
     @property
-    def planted(self) -> tuple[str, ...]:
+    def planted_texts(self) -> tuple[str, ...]:
         """What only the hostile paper says."""
         return self.marker, self.false
 

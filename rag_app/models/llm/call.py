@@ -53,7 +53,7 @@ class ChatModel(LanguageModel, Protocol):
     ) -> Generator[str, None, Any]:
         """The next message as it comes. Returns an Ending of client.py."""
 
-    def named(self, name: str) -> ChatModel:
+    def with_name(self, name: str) -> ChatModel:
         """Another model of the same server."""
 
 

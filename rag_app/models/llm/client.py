@@ -15,7 +15,7 @@ from typing import Any, Literal
 from rag_app.errors import ModelError, RagError, ToolsRefused
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
-from rag_app.models.llm.bounded import limit_response
+from rag_app.models.llm.bounded_reply import limit_response
 from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
     is_busy,
@@ -146,7 +146,7 @@ class OpenAIModel:
         warm.__dict__["window"], warm.__dict__["parameters"] = self.window, self.parameters
         return warm
 
-    def named(self, name: str) -> OpenAIModel:
+    def with_name(self, name: str) -> OpenAIModel:
         """Another model of the same server."""
         return OpenAIModel(replace(self.endpoint, model=name), self._settings, first_pause=self._first_pause)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from rag_app.models.llm.bounded import LARGEST_REPLY, ReplyTooLarge
+from rag_app.models.llm.bounded_reply import LARGEST_REPLY, ReplyTooLarge
 
 DONE = "[DONE]"
 
@@ -68,14 +68,14 @@ class ReplyRepair:
         self._finished = self._finished or bool(choice.get("finish_reason"))
         if "text" in choice:  # of a completion
             self._said = True
-            return {**choice, "text": self._joined("text", str(choice["text"] or ""))}
+            return {**choice, "text": self._join_halves("text", str(choice["text"] or ""))}
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             message = choice.get("message")
             delta = dict(message) if isinstance(message, dict) else {}
         for name in ("content", "reasoning_content", "reasoning"):
             if delta.get(name) is not None:
-                delta[name] = self._joined(name, text_of(delta[name]))
+                delta[name] = self._join_halves(name, text_of(delta[name]))
         self._said = self._said or bool(delta.get("content") or delta.get("tool_calls"))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
@@ -83,7 +83,7 @@ class ReplyRepair:
         choice = {name: value for name, value in choice.items() if name != "message"}
         return {"index": 0, "finish_reason": None, **choice, "delta": delta}
 
-    def _joined(self, field: str, text: str) -> str:
+    def _join_halves(self, field: str, text: str) -> str:
         """The text with what was held of it in front; half of a pair at its end is held, one alone is U+FFFD."""
         text = self._halves.pop(field, "") + text
         half = _HIGH_AT_END.search(text)
@@ -146,14 +146,14 @@ async def repaired_bytes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             continue
         *lines, held = held.split(b"\n")
         for line in lines:
-            yield _encoded(repair.line(line.rstrip(b"\r").decode("utf-8", "replace")))
+            yield _encode_lines(repair.line(line.rstrip(b"\r").decode("utf-8", "replace")))
     if form == "json":
-        yield _encoded(repair.whole(held.decode("utf-8", "replace")))
+        yield _encode_lines(repair.whole(held.decode("utf-8", "replace")))
     elif held:
-        yield _encoded(repair.line(held.decode("utf-8", "replace")))
+        yield _encode_lines(repair.line(held.decode("utf-8", "replace")))
 
 
-def _encoded(lines: list[str]) -> bytes:
+def _encode_lines(lines: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -22,7 +22,6 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.hidden_text import hidden_words
-from rag_app.papers.pdf.raised import with_raised_digits
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
     OutlineEntry,
@@ -30,9 +29,10 @@ from rag_app.papers.pdf.raw_page import (
     blank_words,
     empty_page,
     physical_lines,
-    turned,
+    turn_boxes,
     word_spans,
 )
+from rag_app.papers.pdf.superscripts import with_raised_digits
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -166,7 +166,7 @@ def _read_text(
         text = blank_words(text, words[hidden.words])
         words, characters, shown, quarters = (part[~hidden.words] for part in (words, characters, shown, quarters))
     turn = _turn(quarters, characters, page.get_rotation())
-    places = turned(shown, width, height, turn)
+    places = turn_boxes(shown, width, height, turn)
     lines = physical_lines(text, words, places, (quarters - page.get_rotation() - turn) % 180 == 0)
     sizes, bold, directions = _line_types(textpage, characters, lines)
     if turn in (90, 270):
@@ -177,7 +177,7 @@ def _read_text(
         turn=turn,
         hidden=told,
         why_hidden=hidden.why if hidden is not None and told else "",
-        unmapped=_unmapped(textpage, characters),
+        unmapped=_measure_unmapped_share(textpage, characters),
     )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def _turn(quarters: np.ndarray, characters: np.ndarray, rotation: int) -> int:
 _SAMPLE = 7  # one character of so many words tells whether a font maps its characters to letters
 
 
-def _unmapped(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> float:
+def _measure_unmapped_share(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> float:
     """Share of the characters whose font does not say which letters they are; what they spell is then a guess."""
     asked = characters[::_SAMPLE, 0].tolist()
     failed = sum(pdfium.FPDFText_HasUnicodeMapError(textpage.raw, index) == 1 for index in asked)

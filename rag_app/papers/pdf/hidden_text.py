@@ -18,7 +18,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from rag_app.papers.pdf.ink import CONTRAST, changes, drawn, inked, read_by_ocr, visible
+from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, read_by_ocr, visible
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
@@ -173,9 +173,9 @@ def _by_object(
     read = doubtful | invisible | clear
     if not scan and not _says_something(words, read):
         return found
-    picture = drawn(page, words.shown[read])
+    picture = draw_part(page, words.shown[read])
     if scan:
-        found["drawn invisibly"] = invisible & ~inked(picture, words.shown)
+        found["drawn invisibly"] = invisible & ~find_inked(picture, words.shown)
     looked = visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
     if (covered & looked).sum() >= FEWEST and not crowded:
@@ -197,7 +197,7 @@ def _by_object(
 
 def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
     """Which of these words leave no trace on the page: it looks the same when no text is drawn. bool (n,)."""
-    before = drawn(page, words.shown[rows])
+    before = draw_part(page, words.shown[rows])
     found: np.ndarray = rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
     return found
 

@@ -29,7 +29,7 @@ class Picture:
         return part.reshape(-1, 3).astype(np.int16)
 
 
-def drawn(page: pypdfium2.PdfPage, boxes: np.ndarray) -> Picture:
+def draw_part(page: pypdfium2.PdfPage, boxes: np.ndarray) -> Picture:
     """The part of the page that holds these boxes: most of what a page costs to draw is outside."""
     width, height = page.get_size()
     left, top = (max(0.0, float(edge) - 2) for edge in boxes[:, :2].min(axis=0))
@@ -60,7 +60,7 @@ def visible(picture: Picture, shown: np.ndarray, colours: np.ndarray, rows: np.n
     return found
 
 
-def inked(picture: Picture, shown: np.ndarray) -> np.ndarray:
+def find_inked(picture: Picture, shown: np.ndarray) -> np.ndarray:
     """Which words have something printed in their place, bool (n,): what OCR has read there."""
     found = np.zeros(len(shown), bool)
     for row in range(len(shown)):
@@ -85,7 +85,7 @@ def changes(
     for address in listed:
         activate(address, 0)
     try:
-        after = drawn(page, shown[rows])
+        after = draw_part(page, shown[rows])
     finally:
         for address in listed:
             activate(address, 1)

@@ -45,7 +45,7 @@ class RawPage:
     @property
     def shown_boxes(self) -> np.ndarray:
         """The words' boxes from the top left of the page as a viewer shows it, float32 (n, 4)."""
-        return turned(self.boxes, self.width, self.height, -self.turn % 360)
+        return turn_boxes(self.boxes, self.width, self.height, -self.turn % 360)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class DocumentInfo:
     warnings: tuple[str, ...] = ()
 
 
-def turned(boxes: np.ndarray, width: float, height: float, degrees: int) -> np.ndarray:
+def turn_boxes(boxes: np.ndarray, width: float, height: float, degrees: int) -> np.ndarray:
     """Boxes x0, y0, x1, y1 of a page of this size when the page is turned clockwise by 0, 90, 180 or 270 degrees."""
     x0, y0, x1, y1 = boxes.T
     if degrees == 90:

@@ -16,7 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from rag_app.errors import RagError
-from rag_app.outputs.verify_text import Quoted, TextCheck, find_quoted, text_checks_json, verify_quoted
+from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text_checks_json, verify_quoted
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.library import describe_page, find_papers, linked_answer, refuse_error
@@ -239,7 +239,7 @@ def _verify(assistant: Assistant, text: str, paper: str, page: int, base: str) -
     named = find_papers(assistant, [paper] if paper else ())
     quoted = find_quoted(text, assistant.papers()) if not named and not page else []
     if not quoted:
-        quoted = [Quoted(text.strip(' "“”„«»\n'), 0, len(text), named, (page,) if page else ())]
+        quoted = [QuotedText(text.strip(' "“”„«»\n'), 0, len(text), named, (page,) if page else ())]
     checks: Sequence[TextCheck] = verify_quoted(quoted, assistant)
     value = text_checks_json(checks)
     names = ("paper", "page", "words")

@@ -80,7 +80,7 @@ class Accounts:
         self._lock = threading.Lock()
 
     @property
-    def required(self) -> bool:
+    def is_required(self) -> bool:
         """Whether one must log in: anybody is named, or there is a password."""
         return bool(self._password) or bool(self._read())
 

@@ -48,7 +48,7 @@ class UserDirectory(Protocol):
     """Who may log in (accounts.Accounts)."""
 
     @property
-    def required(self) -> bool: ...
+    def is_required(self) -> bool: ...
     @property
     def by_name(self) -> bool: ...
     def check(self, name: str, password: str) -> str | None: ...
@@ -75,7 +75,7 @@ class LogInMiddleware:
         self._page_token = page_token
         self._page_cookie = f"rag_app_page_{port}"
         self.users = users
-        self._required = users.required
+        self._required = users.is_required
         self._tokens = False  # whether programs need one, though no user needs to log in
         self.home = urlsplit(root_path).path.rstrip("/") + "/"
         self.https = root_path.startswith("https://")
@@ -97,9 +97,9 @@ class LogInMiddleware:
                 if found is not None:
                     scope["token"], scope["user"] = found[0], found[1].user
                     return await self.app(scope, receive, send)
-                if bearer_token(scope) or not self.users.required:
+                if bearer_token(scope) or not self.users.is_required:
                     return await _refuse_program(send)
-            self._required = self._required or self.users.required  # removing the last user does not open the page
+            self._required = self._required or self.users.is_required  # removing the last user does not open the page
             if not self._required:
                 return await self._serve_without_log_in(scope, receive, send, path)
             user = self.log_ins.user(self._token(scope), self.users.password_stamp)

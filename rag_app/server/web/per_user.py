@@ -119,7 +119,7 @@ class UserReaderNote:
 
     def html(self) -> str:
         """The note as HTML."""
-        if not self._accounts.required:
+        if not self._accounts.is_required:
             return self._note.html()
         who = translate("reader.logged-in")
         if self._user:

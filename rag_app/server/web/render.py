@@ -153,7 +153,7 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     by_number = {number: place.citation for number, place in alone.items()}
     html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
     for paragraph in answer.answer.split("\n\n"):
-        for part in _joined(quoted_rows(paragraph, by_number)):
+        for part in _join_lines(quoted_rows(paragraph, by_number)):
             if isinstance(part, str):
                 html += plain_html(
                     part, lambda n: cite_html(alone[n], name), by_number, answer.unsupported, _partly(answer)
@@ -167,7 +167,7 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     return html, sorted(places, key=lambda place: place.citation.number)
 
 
-def _joined(parts: list[list[Line] | str]) -> list[list[Line] | str]:
+def _join_lines(parts: list[list[Line] | str]) -> list[list[Line] | str]:
     """Lines that stand alone, joined again to one paragraph."""
     joined: list[list[Line] | str] = []
     for part in parts:

@@ -116,7 +116,7 @@ def test_a_conversation_with_thumbs_becomes_questions_and_a_report(library, tmp_
     assert "not what I &lt;b&gt;asked" in shown and "Asked again after a thumb down" in shown
     up, down = read_questions(keep)
     assert up.facts[0].paper == "Otter.md" and "21" in up.facts[0].must_contain[0] and up.reason == "right page"
-    assert not down.judged and down.disliked == disliked.answer and down.facts == ()
+    assert not down.has_gold and down.disliked == disliked.answer and down.facts == ()
     # The file that was kept is a question file like any other, also beside an accepted report.
     (tmp_path / "accepted.json").write_text(out, encoding="utf-8")
     assert main(["eval", str(keep), "--baseline", str(tmp_path / "accepted.json")]) == 0
@@ -161,4 +161,4 @@ def test_a_question_with_a_thumb_down_has_no_facts(tmp_path):
     line = {"id": "a", "kind": "spotlight", "question": "Why?", "verdict": "down", "disliked": "So.", "note": "no"}
     (tmp_path / "q.jsonl").write_text(json.dumps(line), encoding="utf-8")
     (question,) = read_questions(tmp_path / "q.jsonl")
-    assert (question.judged, question.disliked, question.reason) == (False, "So.", "no")
+    assert (question.has_gold, question.disliked, question.reason) == (False, "So.", "no")

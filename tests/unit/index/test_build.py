@@ -323,14 +323,14 @@ def test_bad_papers_are_listed_with_their_problem_and_the_rest_goes_on(tmp_path:
     (corpus / "empty.pdf").write_bytes(b"")
     (corpus / "blank.txt").write_text("\n \n", encoding="utf-8")
     report = run(tmp_path)
-    failed = {paper.paper: paper for paper in report.failed}
+    failed = {paper.paper: paper for paper in report.failed_papers}
     assert set(failed) == {"scanned.pdf", "locked.pdf", "broken.pdf", "empty.pdf", "blank.txt"}
     assert failed["scanned.pdf"].state == "no text"
     for name, paper in failed.items():
         assert name in paper.problem and paper.passages == 0
     assert {paper.paper for paper in report.papers if paper.passages} == {"heron.md", "otter.md", "good.pdf"}
     again = run(tmp_path)
-    assert not again.changed and {paper.paper for paper in again.failed} == set(failed)
+    assert not again.changed and {paper.paper for paper in again.failed_papers} == set(failed)
 
 
 def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,12 +344,12 @@ def test_a_paper_that_may_not_be_opened_is_listed_until_it_may(library: Path, mo
     monkeypatch.setattr(inventory, "file_digest", closed)
     write_paper(library / "corpus", "closed.md", "quokka")
     report = run(library)
-    assert [(paper.paper, paper.state) for paper in report.failed] == [("closed.md", "unreadable")]
-    assert "Permission denied" in report.failed[0].problem
+    assert [(paper.paper, paper.state) for paper in report.failed_papers] == [("closed.md", "unreadable")]
+    assert "Permission denied" in report.failed_papers[0].problem
     assert not run(library).changed
     monkeypatch.setattr(inventory, "file_digest", real)
     report = run(library)
-    assert not report.failed and report.read == 1
+    assert not report.failed_papers and report.read == 1
 
 
 def test_a_file_that_changes_while_it_is_read_is_left_out_until_the_next_build(
@@ -421,7 +421,7 @@ def test_names_of_every_kind(tmp_path: Path) -> None:
     for number, name in enumerate(NAMES):
         write_paper(tmp_path / "corpus", name, f"animal{number}", secret=f"Fact {number} is about zebra{number}.")
     report = run(tmp_path)
-    assert {paper.paper for paper in report.papers} == set(NAMES) and not report.failed
+    assert {paper.paper for paper in report.papers} == set(NAMES) and not report.failed_papers
     for number in range(len(NAMES)):
         assert f"zebra{number}." in found(tmp_path, f"zebra{number}")[0]
     assert not run(tmp_path).changed
@@ -455,7 +455,7 @@ def test_no_passage_is_longer_than_the_window_however_long_title_and_section(tmp
 
     embedder.embed_passages = watched  # type: ignore[method-assign,assignment]
     report = run(tmp_path, embedder)
-    assert not report.failed and report.passages > 100 and max(longest) <= 64
+    assert not report.failed_papers and report.passages > 100 and max(longest) <= 64
     opened = generation(tmp_path)
     text = opened.page("long.md", 1).text
     covered = bytearray(len(text))

@@ -70,7 +70,7 @@ def test_what_the_analysis_tells(assistant: Assistant) -> None:
     told = UnderstoodQuestion("", text, "a note")
     found = analyse("typed", told, retriever, Scope())
     assert (found.typed, found.whole, found.search, found.note) == ("typed", "typed", text, "a note")
-    assert set(found.named) == set(papers)
+    assert set(found.named_papers) == set(papers)
     assert found.comparison is not None
     assert set(found.comparison.papers) == set(papers)
     assert not found.demanded

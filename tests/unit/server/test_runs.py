@@ -42,7 +42,7 @@ def test_an_answer_goes_on_when_nobody_watches_and_is_kept():
     runs, may_end, kept = AnswerRuns(), threading.Event(), []
     run = begun(runs, may_end, keep=lambda turn, answer: kept.append((turn.conversation, answer)))
     list(run.watch(iter([True, False]).__next__))  # looks once, and leaves
-    assert runs.of("c") is run and not run.watched and not run.stop.is_set()
+    assert runs.of("c") is run and not run.is_watched and not run.stop.is_set()
     may_end.set()
     until_ended(run)
     assert kept == [("c", WHOLE)] and run.turn.answer == "whole" and runs.of("c") is None

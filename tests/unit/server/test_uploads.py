@@ -166,7 +166,7 @@ def test_a_build_that_fails_leaves_the_reason_on_the_row(tmp_path: Path) -> None
 
 
 def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> None:
-    report = SimpleNamespace(changed=True, papers=(), failed=(), passages=0)
+    report = SimpleNamespace(changed=True, papers=(), failed_papers=(), passages=0)
     uploads = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
     uploads.add_upload(AddResult("a.md", "added", "a.md"))
     assert "the same bytes" in settled(uploads)["twice"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rag_app.answering.model.checking import Claimed, check_claims
+from rag_app.answering.model.checking import AnswerClaim, check_claims
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
 from rag_app.citations.support import Statement
@@ -146,7 +146,7 @@ def test_every_line_of_a_check_counts_and_plain_arithmetic_is_no_wrong_number() 
     page = Page(1, "1", 1, 1, "It rises from 73.0 to 78.0 with negatives.")
     citation = Citation(1, "a", "A", 1, "1", "", "from 73.0 to 78.0", True)
     claims = [
-        Claimed(Statement(text, text, (1,)), text)
+        AnswerClaim(Statement(text, text, (1,)), text)
         for text in ("A gain of 5.0 points.", "It rises to 79.5.", "It falls with negatives.")
     ]
     with Provider(said("1: SUPPORTED\n2: SUPPORTED\n3: CONTRADICTED - it rises")) as provider:

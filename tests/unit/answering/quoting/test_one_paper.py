@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.answering.found import IndexTermStatistics
+from rag_app.answering.context import IndexTermStatistics
 from rag_app.answering.quoting.one_paper import Subject, rank_about, subject_of
 from rag_app.answering.steps import find_evidence
 from rag_app.assistant import Assistant

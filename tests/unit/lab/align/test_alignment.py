@@ -14,8 +14,8 @@ from rag_app.cli.main import main
 from rag_app.errors import ModelError, QuestionError
 from rag_app.index.generations import current_name, open_current
 from rag_app.lab.align.alignment import AlignmentExperiment, mine_negatives
-from rag_app.lab.align.judged import JudgedQuestion, all_texts, read_judged_questions, split_train_test
 from rag_app.lab.align.judged_index import evidence_passages, judge_by_facts
+from rag_app.lab.align.judged_questions import JudgedQuestion, all_texts, read_judged_questions, split_train_test
 from rag_app.lab.align.ranking_measures import ndcg, paired_gain, recall
 from rag_app.lab.align.training import TrainingOptions
 from rag_app.models.embedder import open_embedder
@@ -145,7 +145,7 @@ def test_an_embedder_learns_what_is_judged_and_a_build_with_it_is_a_new_generati
     trial = AlignmentExperiment(split, training, lambda *at: steps.append(at))
     outcome = trial.fine_tune_embedder(str(small), tmp_path / "fitted", keep)
     assert steps == [("embedder", 1, 3), ("embedder", 2, 3), ("embedder", 3, 3)]
-    assert (outcome.folder is None) is not (keep or outcome.helped)
+    assert (outcome.folder is None) is not (keep or outcome.has_helped)
     assert sorted(path.name for path in tmp_path.iterdir()) == (["fitted"] if outcome.folder else [])
     if outcome.folder is None:
         return

@@ -36,9 +36,9 @@ def test_a_password_is_kept_as_scrypt_of_the_recommended_strength_with_a_salt_of
 
 def test_users_are_kept_in_a_file_that_is_its_owners_alone(tmp_path):
     users = Accounts(tmp_path / "deep" / "users.json")
-    assert not users.required and users.add("Ada", PASSWORD) and not users.add("ada", "another password")
+    assert not users.is_required and users.add("Ada", PASSWORD) and not users.add("ada", "another password")
     text = users.file.read_text()
-    assert users.required and users.names() == ["ada"] and "another password" not in text
+    assert users.is_required and users.names() == ["ada"] and "another password" not in text
     if os.name == "posix":
         assert stat.S_IMODE(users.file.stat().st_mode) == 0o600
     assert [path.name for path in users.file.parent.iterdir()] == ["users.json"]
@@ -67,7 +67,7 @@ def test_a_name_that_is_not_there_costs_the_same_hash(tmp_path, monkeypatch):
 
 def test_one_password_for_all_is_no_name(tmp_path):
     users = Accounts(tmp_path / "users.json", PASSWORD)
-    assert users.required and not users.by_name
+    assert users.is_required and not users.by_name
     assert users.check("", PASSWORD) == "" and users.check("ada", PASSWORD) is None and users.check("", "wrong") is None
 
 
@@ -78,7 +78,7 @@ def test_a_changed_file_is_followed_and_a_removed_user_is_gone(tmp_path):
     users.add("ada", "another password")
     assert before and elsewhere.password_stamp("ada") not in ("", before)
     users.remove("ada")
-    assert elsewhere.password_stamp("ada") == "" and not elsewhere.required
+    assert elsewhere.password_stamp("ada") == "" and not elsewhere.is_required
 
 
 @pytest.mark.parametrize("name", ["", "../ada", "a/b", ".ada", "a..b", "a.", "ä", "a b", "A" * 33, "a\nb", "con:"])
@@ -119,7 +119,7 @@ def test_a_damaged_file_is_said_and_never_opens_the_page(tmp_path_factory, conte
     except AccountError as error:
         assert "users" in str(error)
         with pytest.raises(AccountError):
-            users.required  # noqa: B018
+            users.is_required  # noqa: B018
         return
     assert all(NAME.fullmatch(name) for name in names)
     for name in names:

@@ -16,7 +16,7 @@ from rag_app.server.web.library_panel import (
 )
 from tests.support.fake_assistant import Row
 
-REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed=(), passages=1200)
+REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed_papers=(), passages=1200)
 
 
 def waited(job):

@@ -42,7 +42,7 @@ _origin = _direct(pdfium.FPDFText_GetCharOrigin, _integer, _address, _integer, _
 
 
 @dataclass(frozen=True)
-class _Set:
+class _Placement:
     """How one character is set: its size, and where its origin stands across and along the direction of writing."""
 
     size: float
@@ -67,7 +67,7 @@ class _Characters:
             found.append(max(abs(top - bottom), 0.0) if abs(top - bottom) > 0 else abs(right - left))
         return found
 
-    def set_of(self, index: int) -> _Set:
+    def set_of(self, index: int) -> _Placement:
         _matrix(self.handle, index, self.matrix.ctypes.data)
         _origin(self.handle, index, self.place.ctypes.data, self.place.ctypes.data + 8)
         a, b, c, d = self.matrix[:4].tolist()
@@ -77,7 +77,7 @@ class _Characters:
         x, y = self.place.tolist()
         if abs(size) * up < TYPE_3:
             size = (-1.0 if size < 0 else 1.0) * self.heights(index, index)[0] / up
-        return _Set(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
+        return _Placement(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
 
 
 def with_raised_digits(
@@ -161,12 +161,14 @@ def _is_mark(text: str, left: int, right: int, start: int, end: int, raised: lis
     return not before and not after
 
 
-def _is_raised(one: _Set, base: _Set) -> bool:
+def _is_raised(one: _Placement, base: _Placement) -> bool:
     rise = one.base - base.base
     return one.size <= SMALLER * base.size and LEAST_RISE * base.size < rise < MOST_RISE * base.size
 
 
-def _beside(page: _Characters, spans: list[list[int]], ends: list[list[int]], row: int, tallest: float) -> _Set | None:
+def _beside(
+    page: _Characters, spans: list[list[int]], ends: list[list[int]], row: int, tallest: float
+) -> _Placement | None:
     """The taller character that a word of one size is attached to, before it or after it; None where there is none."""
     for other, side in ((row - 1, 1), (row + 1, 0)):
         if not 0 <= other < len(ends):

@@ -102,7 +102,7 @@ class AnswerContext:
     whole: bool = False  # papers go to the model whole, where they fit
 
     @cached_property
-    def found(self) -> RetrievedEvidence:
+    def evidence(self) -> RetrievedEvidence:
         """The evidence for the question; searched for when a route first wants it. Raises IndexFault."""
         return self.search()
 
@@ -127,7 +127,7 @@ class AnswerContext:
     def read_passages(self, rows: Sequence[int], tokens: int) -> list[Evidence]:
         """The passages of these rows with their neighbourhoods."""
         hits = [Hit(passage, 0.0) for passage in self.generation.passages(list(rows))]
-        return gather(hits, self.found.page_of, self.title_of, tokens)
+        return gather(hits, self.evidence.page_of, self.title_of, tokens)
 
 
 def short_name(entry: IndexedPaper) -> str:
