@@ -21,15 +21,22 @@ MOST_LISTED = 60  # papers
 MOST_LINES = 14  # of a table, or sentences of a page or section
 
 _GREETS = re.compile(
-    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|day)|你好|您好)(?: there| all| everyone)?", re.IGNORECASE
+    r"(?:hi+|hello|hey|hiya|yo|greetings|good (?:morning|afternoon|evening|day)|how are you(?: doing)?(?: today)?"
+    r"|你好|您好)"
+    r"(?: there| all| everyone| again)?",
+    re.IGNORECASE,
 )
 _THANKS = re.compile(
     r"(?:ok(?:ay)?\W+)?(?:many )?(?:thanks|thank you|thx|cheers|谢谢)\b.{0,40}"
-    r"|(?:great|perfect|nice|cool|ok|okay|got it|bye)",
+    r"|(?:(?:that['’]?s|that is|this is|sounds|very|really|so) )*"
+    r"(?:great|perfect|nice|cool|ok|okay|good|helpful|all|it|wow)"
+    r"(?: job| work| answer| for now| for today)?|got it|i see|(?:good ?)?bye(?: ?bye)?|see you(?: later)?|good night",
     re.IGNORECASE,
 )
 _ABOUT_APP = re.compile(
-    r"(?:what|who) (?:can|are|do) you(?: do| help(?: me)?(?: with)?)?(?: here)?|help(?: me)?"
+    r"(?:what|who) (?:can|are|do) you(?: do| help(?: me)?(?: with)?)?(?: here)?|(?:can you )?help(?: me)?"
+    r"|are you (?:an? )?(?:ai|bot|robot|human|person|chatgpt|language model)|what['’]?s your name"
+    r"|who (?:made|built) you"
     r"|how (?:do|does) (?:you|this|it) work|what (?:is|does) this(?: app| tool| page)?(?: do)?|what can i ask(?: you)?",
     re.IGNORECASE,
 )
@@ -72,8 +79,9 @@ _BY_AUTHOR = (
     ),
 )
 _OF_KIND = re.compile(
-    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)?(?: me)?(?: any| some| all"
-    r"| a| an| the)*\s*(?P<kind>surveys?|reviews?|overviews?|roadmaps?|tutorials?|benchmarks?|trials?)(?: papers?)?"
+    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)?(?: me)?"
+    r"(?: any| some| all| a| an| the)*\s*"
+    r"(?P<kind>surveys?|reviews?|overviews?|roadmaps?|tutorials?|benchmarks?|trials?)(?: papers?)?"
     rf"(?: (?:do|are|there|we|you|have))*{_HERE}",
     re.IGNORECASE,
 )

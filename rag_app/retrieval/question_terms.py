@@ -29,7 +29,8 @@ _ASKS_NAME = re.compile(
     re.IGNORECASE,
 )
 _ASKS_DEFINITION = re.compile(
-    r"^\W*(?:what(?:['’]?s| is| are)|define|explain|what does(?=.*\bmean\W*$))\s+(?:meant by\s+)?(?:an?\s+|the\s+term\s+)?"
+    r"^\W*(?:what(?:['’]?s| is| are)|define|explain|what does(?=.*\bmean\W*$))\s+"
+    r"(?:meant by\s+)?(?:an?\s+|the\s+term\s+)?"
     r"(?P<what>[\w-]+(?:\s+[\w-]+){0,3}?)(?:\s+mean)?\W*$",
     re.IGNORECASE,
 )

@@ -95,10 +95,10 @@ def _nearest(word: str, generation: Generation, names: set[str]) -> str:
     """The nearest word that the papers have, as they write it; empty where they have this one, or none is near."""
     frequency = generation.words.frequency
     terms = extract_terms(word)
-    if len(terms) != 1 or frequency(terms[0]) >= LEAST_PASSAGES:
+    if len(terms) != 1 or word in STOPWORDS or frequency(terms[0]) >= LEAST_PASSAGES:
         return ""
     for other in _neighbours(word):
-        if len(other) >= SHORTEST and other in STOPWORDS:  # "shoud"
+        if len(other) > max(len(word), SHORTEST) and other in STOPWORDS:  # "shoud": a letter is missing
             return other
     least = max(LEAST_PASSAGES, OFTENER * frequency(terms[0]))
     best: dict[str, int] = {}

@@ -43,8 +43,8 @@ SENTENCE_WEIGHTS = {
 
 
 _REASONS = re.compile(
-    r"\b(?:because|since|due to|so that|in order to|as a result|thus|therefore|hence|thereby|which (?:allows?|leads?|means?)"
-    r"|to (?:improve|avoid|prevent|reduce|ensure|enable|allow|increase|mitigate|address|maximi[sz]e|minimi[sz]e))\b",
+    r"\b(?:because|since|due to|so that|in order to|as a result|thus|therefore|hence|thereby"
+    r"|which (?:allows?|leads?|means?)|to (?:improve|avoid|prevent|reduce|ensure|enable|allow|increase|mitigate|address|maximi[sz]e|minimi[sz]e))\b",
     re.IGNORECASE,
 )
 

@@ -88,8 +88,8 @@ class CellMemory:
 class CellRanker:
     """Orders the units of one cell's evidence: by the aspect first, and by the whole question.
 
-    `memory` keeps them for the same question on the same index, which `index` names. `called` is how each paper and what
-    it presents is called: such a row of a table is its own.
+    `memory` keeps them for the same question on the same index, which `index` names. `called` is how each paper and
+    what it presents is called: such a row of a table is its own.
     """
 
     def __init__(
