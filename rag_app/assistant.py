@@ -28,12 +28,14 @@ from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
 from rag_app.index.inventory import list_files, reading_key
 from rag_app.index.manifest import IndexedPaper, Manifest
+from rag_app.index.served_copy import copy_generation
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
+from rag_app.papers.talks import find_recording, is_talk
 from rag_app.papers.zotero import sync_zotero
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.comparison import resolve_papers
@@ -139,10 +141,22 @@ class Assistant:
         try:
             problems = sync_zotero(self.settings.corpus)
             report = build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
+            problems += self._copy_to_chroma_server()
             return replace(report, problems=problems + report.problems) if problems else report
         finally:
             with self._lock:
                 self._builds -= 1
+
+    def _copy_to_chroma_server(self) -> tuple[str, ...]:
+        """Give the server of RAG_CHROMA_URL what the index has. Returns what went wrong: the index itself is whole."""
+        if not self.settings.chroma_url:
+            return ()
+        try:
+            with self._index.use_current() as generation:
+                copy_generation(generation, self.settings.chroma_url, self.settings.corpus.expanduser().resolve().name)
+        except RagError as error:
+            return (str(error),)
+        return ()
 
     def is_stale(self) -> bool:
         """Whether a build would change anything: another folder, reading or embedder, no index or a damaged one.
@@ -206,7 +220,17 @@ class Assistant:
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
         with ExitStack() as stack:
-            return self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+            found = self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+        return {paper: self._with_recording(source) if is_talk(paper) else source for paper, source in found.items()}
+
+    def _with_recording(self, source: Source) -> Source:
+        """A talk with the recording that lies beside its transcript now."""
+        try:
+            recording = find_recording(self.path(source.paper))
+        except KeyError:  # removed since the build
+            return source
+        below = recording.relative_to(self.settings.corpus.expanduser().resolve()) if recording else None
+        return replace(source, recording=below.as_posix()) if below else source
 
     # -- questions ----------------------------------------------------------------------------------------------
 

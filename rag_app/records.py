@@ -73,6 +73,7 @@ class Page:
     text: str
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
+    cues: tuple[tuple[int, float], ...] = ()  # of a talk: where each begins in the text, and at which second
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +201,7 @@ class Source:
     citation_key: str = ""  # of the bibliography that describes it
     bibliography: str = ""  # its entry there, as a CSL-JSON item
     year: int = 0
+    recording: str = ""  # of a talk: the file beside its transcript, as a path below the corpus folder
 
 
 Support = Literal["supported", "partly", "not", "contradicted", "unchecked"]

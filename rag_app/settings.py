@@ -167,6 +167,9 @@ class Settings(BaseSettings):
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
     )
+    chroma_url: str = Field(
+        default="", description="a Chroma server that gets a copy of the vectors at each build: http://127.0.0.1:8000"
+    )
     workers: int = Field(default=0, ge=0, description="processes that read papers; 0: one per core")
     arxiv_url: str = Field(default="https://arxiv.org", description="where fetch downloads from")
 

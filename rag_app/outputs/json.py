@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 
 from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import FetchResult
+from rag_app.papers.talks import find_second
 from rag_app.records import (
     Alternative,
     Answer,
@@ -183,6 +184,7 @@ def citation_json(citation: Citation) -> Json:
             {"mark": reference.mark, "entry": reference.entry, "paper": reference.paper}
             for reference in citation.references
         ],
+        "second": find_second(citation.paper, citation.label),
     }
 
 
@@ -203,6 +205,7 @@ def hits_json(
                 "text": hit.passage.text,
                 "score": round(float(hit.score), 6),
                 "label": hit.passage.label,
+                "second": find_second(hit.passage.paper, hit.passage.label),
             }
             for rank, hit in enumerate(hits, start=1)
         ],

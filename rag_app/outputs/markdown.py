@@ -14,6 +14,7 @@ from rag_app.citations.marks import QUOTING
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.evidence_file import evidence_value
+from rag_app.outputs.places import name_place, recording_link
 from rag_app.outputs.tables import as_csv
 from rag_app.records import Answer, Citation, Source, Table
 
@@ -52,8 +53,8 @@ def export_markdown(exported: ExportContent) -> str:
     notes: list[str] = []
     for number, answer in enumerate(exported.answers, start=1):
         prefix = f"{number}-" if several else ""
-        blocks += _answer_blocks(answer, prefix)
-        notes += [_footnote(citation, prefix) for citation in answer.citations]
+        blocks += _answer_blocks(answer, prefix, exported.sources)
+        notes += [f"[^{prefix}{one.number}]: {_source(one, exported.sources)}" for one in answer.citations]
     blocks.append(f"*{escape_markdown(exported.program)}, {escape_markdown(exported.moment)}.*")
     return "\n\n".join(blocks + notes) + "\n"
 
@@ -127,7 +128,7 @@ def escape_markdown(text: str) -> str:
     return f"{start[0]}\\{rest}" if start[0].isdigit() else f"\\{line}"
 
 
-def _answer_blocks(answer: Answer, prefix: str) -> list[str]:
+def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -> list[str]:
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
     blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
@@ -135,7 +136,7 @@ def _answer_blocks(answer: Answer, prefix: str) -> list[str]:
         doubts = [f"- {escape_markdown(sentence)}" for sentence in answer.unsupported]
         blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
     if answer.nearest:
-        near = [f"- {_source(citation)}" for citation in answer.nearest]
+        near = [f"- {_source(citation, sources)}" for citation in answer.nearest]
         blocks.append("\n".join(["**The nearest passages:**", "", *near]))
     return blocks
 
@@ -189,13 +190,9 @@ def _table(table: Table, prefix: str) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _footnote(citation: Citation, prefix: str) -> str:
-    return f"[^{prefix}{citation.number}]: {_source(citation)}"
-
-
-def _source(citation: Citation) -> str:
-    printed = f" (printed {citation.label})" if citation.label not in ("", str(citation.page)) else ""
-    place = [citation.title, f"{citation.paper}, page {citation.page}{printed}", citation.section]
+def _source(citation: Citation, sources: Mapping[str, Source]) -> str:
+    named = name_place(citation.paper, citation.page, citation.label)
+    place = [citation.title, f"{citation.paper}, {named}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
     cites = "".join(
@@ -203,7 +200,10 @@ def _source(citation: Citation) -> str:
         for reference in citation.references
     )
     where = escape_markdown(". ".join(part for part in place if part))
-    return f"{where}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    source = sources.get(citation.paper)
+    recording = source.recording if source else ""
+    heard = f" ([{named}]({recording_link(recording, citation.paper, citation.label)}))" if recording else ""
+    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

@@ -35,6 +35,9 @@ _TO_TWENTY = (
 _NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWENTY.split())}
 _NUMBER_WORDS |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _NUMBER_WORDS |= {"hundred": 100}
+# That a text counts something: "one" and "zero" are mostly other words.
+_COUNTING = (*(word for word, value in _NUMBER_WORDS.items() if value > 1), "thousand", "million", "billion")
+_COUNTS = re.compile(rf"\b(?:{'|'.join(_COUNTING)})\b", re.IGNORECASE)
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**9, "bn": 10**9, "billion": 10**9}
 _SCALE |= {"t": 10**12, "trillion": 10**12}
 
@@ -86,6 +89,11 @@ def find_numbers(text: str) -> list[Number]:
         if values:
             found.append(Number(match.group().strip(), values))
     return found
+
+
+def number_words(text: str) -> frozenset[str]:
+    """The number words of a text from "two" on, without case: talks and prose write "eighty seven percent"."""
+    return frozenset(word.casefold() for word in _COUNTS.findall(text))
 
 
 def _values(match: re.Match[str]) -> frozenset[Decimal]:

@@ -16,7 +16,7 @@ from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import find_names, find_numbers, squash
+from rag_app.text.terms import find_names, find_numbers, number_words, squash
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
@@ -44,7 +44,8 @@ SENTENCE_WEIGHTS = {
 
 _REASONS = re.compile(
     r"\b(?:because|since|due to|so that|in order to|as a result|thus|therefore|hence|thereby"
-    r"|which (?:allows?|leads?|means?)|to (?:improve|avoid|prevent|reduce|ensure|enable|allow|increase|mitigate|address|maximi[sz]e|minimi[sz]e))\b",
+    r"|which (?:allows?|leads?|means?)"
+    r"|to (?:improve|avoid|prevent|reduce|ensure|enable|allow|increase|mitigate|address|maximi[sz]e|minimi[sz]e))\b",
     re.IGNORECASE,
 )
 
@@ -212,7 +213,7 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "date": float("date" in asked.kinds and bool(re.search(r"\b(?:1[5-9]|20)\d\d\b|\bcentury\b", unit.text))),
         "row": float(unit.row),
         "row_for_number": float(unit.row and "number" in asked.kinds),
-        "crossing": float(unit.row and _is_crossing(asked, unit)),
+        "crossing": _crossing_share(asked, unit) if unit.row else 0.0,
         "defines": float(bool(asked.defined) and not unit.row and is_definition(asked.defined, unit.text)),
         "reason": float("reason" in asked.kinds and _REASONS.search(unit.text) is not None),
         "caption": float(unit.caption),
@@ -226,16 +227,15 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
     }
 
 
-def _is_crossing(asked: QuestionTerms, unit: Unit) -> bool:
-    """Whether a row's label and its table's head or caption each hold a word of the question, and not the same one."""
+def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
+    """Where a row's label and its table's head or caption each hold words of the question: the share of both together."""
     label = _fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
+    frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
     here = {
         term for term in asked.weights if any(word.startswith(term[:6]) or is_same_size(term, word) for word in label)
     }
-    frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
-    return bool(here) and any(
-        term not in here and any(word.startswith(term[:6]) for word in frame) for term in asked.weights
-    )
+    there = {term for term in asked.weights if any(word.startswith(term[:6]) for word in frame)} - here
+    return sum(asked.weights[term] for term in here | there) / asked.total if here and there else 0.0
 
 
 def is_same_size(one: str, other: str) -> bool:
@@ -270,7 +270,9 @@ def _is_formula(unit: Unit) -> bool:
 
 
 def _has_new_number(asked: QuestionTerms, unit: Unit) -> bool:
-    """Whether the unit holds a number that the question does not already have."""
+    """Whether the unit holds a number, in digits or words, that the question does not already have."""
+    if number_words(unit.text) - number_words(asked.text):
+        return True
     digits = re.findall(r"\d+(?:\.\d+)?", unit.text)
     return bool(find_numbers(unit.text)) and any(value not in asked.values for value in digits)
 

@@ -210,7 +210,8 @@ class Tabulation:
     def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
             return Cell(NOT_REPORTED, (), "nothing found")
-        texts, numbers = [], []
+        texts: list[str] = []
+        numbers: list[int] = []
         for unit in units:
             text, number = self._quotes.quote(unit, ranked.asked.text)
             longest = LONGEST_FURTHER if texts else LONGEST_CELL

@@ -16,6 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from rag_app.errors import RagError
+from rag_app.outputs.places import name_place
 from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text_checks_json, verify_quoted
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
@@ -212,14 +213,14 @@ def _search(assistant: Assistant, query: str, base: str) -> list[SearchResult]:
         passage = hit.passage
         id = f"{passage.paper}#{passage.page}"
         if id not in found and len(found) < MOST_RESULTS:
-            title = f"{assistant.title(passage.paper)}, page {passage.label or passage.page}"
+            title = f"{assistant.title(passage.paper)}, {name_place(passage.paper, passage.page, passage.label)}"
             url = place_url(base, passage.paper, passage.page, passage.text)
             found[id] = {"id": id, "title": title, "url": url}
     return list(found.values())
 
 
 def _title(page: Json) -> str:
-    return f"{page['title']}, page {page['label'] or page['page']}"
+    return f"{page['title']}, {name_place(page['paper'], page['page'], page['label'])}"
 
 
 def _cite(assistant: Assistant, answer: Answer, base: str) -> CitedAnswer:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rag_app.outputs.places import name_place
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.links import citation_url
@@ -113,7 +114,7 @@ def _annotations(text: str, answer: Answer, base: str) -> Iterator[Json]:
                     "start_index": mark.start(),
                     "end_index": mark.end(),
                     "url": citation_url(base, citation),
-                    "title": f"{citation.title}, page {citation.label or citation.page}",
+                    "title": f"{citation.title}, {name_place(citation.paper, citation.page, citation.label)}",
                 }
 
 

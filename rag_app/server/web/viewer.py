@@ -43,6 +43,7 @@ class PaperViewer:
             "outline": outline(pages),
             "picture": any(page.words is not None for page in pages),
             "version": self.ids.file_version(paper),
+            **self.ids.describe_talk(paper),
         }
 
     def describe_card(self, paper: str) -> dict[str, object]:

@@ -15,12 +15,13 @@ RIVERS = " ".join(f"## Part {n}\n\nIn region {n} cold rivers hold fish that hide
 PAPERS = {
     "otter.md": (
         "# OtterNet: Finding Fish in Rivers\n\n## Abstract\n\nWe present OtterNet, which finds fish. It swims at night. "
-        "It rests by day. It eats nine fish an hour.\n\n## Experiments\n\nWe evaluate OtterNet on FishQA and reach 71.2 "
-        f"points. A holt, a den below a bank, keeps it dry.\n\n{RIVERS}"
+        "It rests by day. It eats nine fish an hour.\n\n"
+        "## Experiments\n\nWe evaluate OtterNet on FishQA and reach 71.2 points. A holt, a den below a bank, keeps it dry."
+        f"\n\n{RIVERS}"
     ),
     "heron.md": (
-        "# HeronRank: Standing Still\n\n## Abstract\n\nWe propose HeronRank, which waits for frogs.\n\n## Experiments\n\n"
-        "We evaluate HeronRank on FishQA. It waits for long because frogs are shy.\n"
+        "# HeronRank: Standing Still\n\n## Abstract\n\nWe propose HeronRank, which waits for frogs.\n\n"
+        "## Experiments\n\nWe evaluate HeronRank on FishQA. It waits for long because frogs are shy.\n"
     ),
     "survey.md": "# Birds at Rivers: A Survey\n\n## Abstract\n\nThis survey covers birds at rivers and ponds.\n",
 }

@@ -133,8 +133,19 @@
     byId("reading-title").textContent = said.title;
     byId("reading-title").title = said.title;
     byId("reading-page").textContent = `/ ${said.pages.length}`;
+    openRecording();
     drawOutline();
     build();
+  }
+
+  // A talk plays from the recording beside its transcript; its slides are a paper of their own.
+  function openRecording() {
+    const player = byId("reading-recording"), slides = byId("reading-slides");
+    player.pause();
+    player.hidden = !paper.recording;
+    if (paper.recording) player.src = base + paper.recording; else player.removeAttribute("src");
+    slides.hidden = !paper.slides;
+    slides.value = paper.slides;
   }
 
   function markPressed(name) {
@@ -157,6 +168,7 @@
     const box = byId("reading-quote");
     box.hidden = !place;
     box.querySelector("blockquote").textContent = place ? place.quote : "";
+    if (place && paper.recording && place.second !== null) byId("reading-recording").currentTime = place.second;
     byId("reading-references").replaceChildren(...(place ? place.references : []).map(referenceRow));
     const at = cited.indexOf(chosen);
     byId("reading-citations").hidden = !place || cited.length < 2;
@@ -633,7 +645,8 @@
   function quoteText() {
     const place = places.get(chosen);
     const label = place.label && place.label !== String(place.page) ? ` ${say("answer.printed", { label: place.label })}` : "";
-    return `“${place.quote}” ${place.title}, ${say("answer.page", { page: place.page })}${label}\n`;
+    const where = place.second === null ? `${say("answer.page", { page: place.page })}${label}` : place.label;
+    return `“${place.quote}” ${place.title}, ${where}\n`;
   }
 
   function switchText() {
