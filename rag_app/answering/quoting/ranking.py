@@ -228,7 +228,7 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
 
 
 def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
-    """Where a row's label and its table's head or caption each hold words of the question: the share of both together."""
+    """The share of the question that a row's label and its table's head or caption hold, where both hold some of it."""
     label = _fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
     frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
     here = {

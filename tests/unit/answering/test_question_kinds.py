@@ -14,9 +14,9 @@ from tests.support.doubles import WordEmbedder, settings_for
 RIVERS = " ".join(f"## Part {n}\n\nIn region {n} cold rivers hold fish that hide below stones.\n" for n in range(4))
 PAPERS = {
     "otter.md": (
-        "# OtterNet: Finding Fish in Rivers\n\n## Abstract\n\nWe present OtterNet, which finds fish. It swims at night. "
-        "It rests by day. It eats nine fish an hour.\n\n"
-        "## Experiments\n\nWe evaluate OtterNet on FishQA and reach 71.2 points. A holt, a den below a bank, keeps it dry."
+        "# OtterNet: Finding Fish in Rivers\n\n## Abstract\n\nWe present OtterNet, which finds fish. "
+        "It swims at night. It rests by day. It eats nine fish an hour.\n\n"
+        "## Experiments\n\nWe evaluate OtterNet on FishQA. A holt, a den below a bank, keeps it dry."
         f"\n\n{RIVERS}"
     ),
     "heron.md": (
