@@ -281,6 +281,17 @@ class Step:
     citations: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the question: what its words may mean instead, and the question that says so."""
+
+    kind: Literal["paper", "spelling"]
+    text: str  # the words that were read otherwise: a description, or the word as typed
+    taken: str  # what they were taken for: a paper's title, or the word that was searched; empty where no paper fits
+    instead: str  # what they may mean instead: another paper's title, or the word as typed
+    question: str  # to be asked with one press
+
+
 LIBRARY = "library"
 """The reader of an answer that the library's own records give."""
 
@@ -309,6 +320,7 @@ class Answer:
     confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
     plan: AnswerPlan | None = None  # where a question was taken apart without a model
     steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
+    alternatives: tuple[Alternative, ...] = ()  # how the question may be meant otherwise
 
 
 @dataclass(frozen=True)

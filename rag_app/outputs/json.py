@@ -13,6 +13,7 @@ from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import FetchResult
 from rag_app.papers.talks import find_second
 from rag_app.records import (
+    Alternative,
     Answer,
     AnswerPlan,
     Cell,
@@ -67,6 +68,7 @@ def answer_json(answer: Answer) -> Json:
         "confidence": answer.confidence,
         "plan": plan_json(answer.plan) if answer.plan is not None else None,
         "steps": [step_json(step) for step in answer.steps],
+        "alternatives": [asdict(one) for one in answer.alternatives],
     }
     if answer.status == "error":
         value["error"] = answer.answer
@@ -142,6 +144,7 @@ def parse_answer(value: Json) -> Answer:
         semantic_entropy=value.get("semantic_entropy"),
         repaired=bool(value.get("repaired", False)),
         plan=_parse_plan(value.get("plan")),
+        alternatives=tuple(Alternative(**one) for one in value.get("alternatives", ())),
         steps=tuple(Step(**{**step, "citations": tuple(step["citations"])}) for step in value.get("steps", ())),
     )
 
