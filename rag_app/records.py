@@ -73,6 +73,7 @@ class Page:
     text: str
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
+    doubtful: tuple[int, ...] = ()  # offsets of signs that may be others on the page: its font does not say which
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +186,7 @@ class Citation:
     boxes: tuple[Box, ...] = ()
     digest: bool = False
     references: tuple[Reference, ...] = ()  # what the quote itself cites
+    doubtful_signs: bool = False  # a sign of the quote may be another on the page: it has to be looked at
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
+from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.support import ENOUGH_WORDS, NamesOf, judge_sentences, no_names, unsupported_sentences
 from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
@@ -179,6 +180,7 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         verified=is_verified(quote, page.text),
         boxes=quote_boxes(page, start, end),
         digest=piece.digest,
+        doubtful_signs=has_doubtful_signs(page, start, end),
     )
 
 

@@ -180,6 +180,7 @@ def citation_json(citation: Citation) -> Json:
             {"mark": reference.mark, "entry": reference.entry, "paper": reference.paper}
             for reference in citation.references
         ],
+        "doubtful_signs": citation.doubtful_signs,
     }
 
 

@@ -198,6 +198,7 @@ def _source(citation: Citation) -> str:
     place = [citation.title, f"{citation.paper}, page {citation.page}{printed}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
+    kind += " — signs uncertain: look at the page" if citation.doubtful_signs else ""
     cites = "".join(
         f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
         for reference in citation.references

@@ -27,7 +27,7 @@ from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
 
-READING_VERSION = 4
+READING_VERSION = 5
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
@@ -152,6 +152,7 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
         text=text,
         blocks=tuple(_blocks(lines, normalised)),
         words=_words(raw, normalised),
+        doubtful=tuple(np.searchsorted(normalised.origin, raw.doubtful).tolist()) if raw.doubtful else (),
     )
 
 

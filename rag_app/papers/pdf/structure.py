@@ -17,7 +17,7 @@ _PAGE_NUMBER = re.compile(
 )
 _CAPTION = re.compile(
     r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?(?:[A-Z]\.?)?\d{0,3}(?:\.\d+)*"
-    r"(?P<mark>\s*[:.|]|\s*[-–—]\s|$)?"
+    r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
 _AXIS = 6  # lines
@@ -52,7 +52,10 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
         here: set[str] = set()
         ends = _outermost(on_page, page.height)
         usual = sorted(line.size for line in on_page)[len(on_page) // 2] if on_page else 0.0
+        heads = _table_heads(on_page)
         for line in on_page:
+            if line in heads:
+                continue
             if _STAMP.match(line.text) or (not line.upright and line.box[2] < 0.1 * page.width):
                 line.kind = "furniture"
                 continue
@@ -70,6 +73,15 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
         repeated = seen[key] >= often and (not key.startswith("at ") or seen[key] >= 0.5 * len(pages))
         if repeated or _LICENCE.search(line.text):
             line.kind = "furniture"
+
+
+def _table_heads(lines: Sequence[Line]) -> list[Line]:
+    """The rows that stand over rows with as many cells: a table that goes on over pages repeats its head."""
+    return [
+        line
+        for line, below in pairwise(lines)
+        if line.gaps >= 2 and below.gaps >= 2 and abs(line.gaps - below.gaps) <= 1 and not _is_far(line, below)
+    ]
 
 
 def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:

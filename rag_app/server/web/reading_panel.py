@@ -19,6 +19,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.citations.quotes import quote_boxes, section_at
+from rag_app.citations.signs import has_doubtful_signs
 from rag_app.errors import RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
@@ -182,6 +183,7 @@ class OpaqueIds:
             quote=page.text[span[0] : span[1]] if span else words,
             verified=span is not None,
             boxes=quote_boxes(page, *span) if span else (),
+            doubtful_signs=bool(span) and has_doubtful_signs(page, *span),
         )
         return self.describe_page(paper, number, citation)
 
@@ -236,6 +238,8 @@ def place_note(citation: Citation, marked: bool) -> str:
         parts.append(translate("reading.not-placed"))
     elif not citation.digest:
         parts.append(translate("reading.verified"))
+    if citation.doubtful_signs:
+        parts.append(translate("reading.doubtful-signs"))
     return " ".join(parts)
 
 

@@ -106,7 +106,13 @@ def badge_html(citation: Citation) -> str:
         badge, why = "unverified", translate("answer.was-not-found")
         words = translate("answer.not-in-digest") if citation.digest else translate("answer.not-on-page")
     digest = f', <span class="digest">{translate("answer.our-note")}</span>' if citation.digest else ""
-    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
+    signs = ""
+    if citation.doubtful_signs:
+        signs = (
+            f' <span class="badge unverified" title="{translate("answer.why-doubtful")}">'
+            f"! {translate('answer.doubtful-signs')}</span>"
+        )
+    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>{signs}'
 
 
 def place_words(citation: Citation) -> str:
