@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
+from rag_app.citations.table_cells import describe_cells
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.evidence_file import evidence_value
@@ -204,7 +205,9 @@ def _source(citation: Citation) -> str:
         for reference in citation.references
     )
     where = escape_markdown(". ".join(part for part in place if part))
-    return f"{where}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    row = describe_cells(citation)
+    table = f" ({escape_markdown(row)})" if row else ""
+    return f"{where}: “{escape_markdown(citation.quote)}”{table}{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

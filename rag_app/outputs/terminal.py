@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+from rag_app.citations.table_cells import describe_cells
 from rag_app.index.build_report import BuildProgress, BuildReport, PaperReport
 from rag_app.records import Answer, AnswerPlan, Citation, Hit, PaperRow, Reference, Table
 from rag_app.text.escaping import escape_controls
@@ -120,7 +121,9 @@ def _citation(citation: Citation) -> str:
     if citation.section:
         head.append(_wrap_text(escape_controls(citation.section), indent="    "))
     cites = [_wrap_text(escape_controls(_reference(reference)), indent="        ") for reference in citation.references]
-    return "\n".join([*head, _wrap_text(f"“{' '.join(citation.quote.split())}”", indent="    "), *cites])
+    row = describe_cells(citation)
+    table = [_wrap_text(escape_controls(row), indent="    ")] if row else []
+    return "\n".join([*head, _wrap_text(f"“{' '.join(citation.quote.split())}”", indent="    "), *table, *cites])
 
 
 def _reference(reference: Reference) -> str:

@@ -223,7 +223,8 @@ def _character_indices(textpage: pypdfium2.PdfTextPage, read: PageText, words: n
     spans, text = words.copy(), read.text
     spans[:, 1] -= 1
     if read.indices is not None:
-        return read.indices[spans].reshape(-1, 2)
+        found: np.ndarray = read.indices[spans].reshape(-1, 2)
+        return found
     if not text.isascii() and max(text) > "\uffff":  # pdfium counts UTF-16 units
         units = np.cumsum([0, *(1 + (character > "\uffff") for character in text)])
         spans = units[spans].astype(np.int32)

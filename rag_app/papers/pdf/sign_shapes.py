@@ -40,7 +40,7 @@ class Drawing:
 
     @property
     def width(self) -> float:
-        return self.ink.shape[1] / _EM
+        return float(self.ink.shape[1] / _EM)
 
 
 def draw_character(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, index: int) -> Drawing | None:

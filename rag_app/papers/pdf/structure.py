@@ -166,7 +166,10 @@ def _is_tabular(line: Line) -> bool:
 
 def _mark_tables(lines: Sequence[Line]) -> None:
     """Runs of lines with cells. Between two rows with cells a few short lines belong to the table as well."""
-    rows = [line.kind == "body" and line.upright and _is_tabular(line) for line in lines]
+    rows = [
+        line.kind == "body" and line.upright and _is_tabular(line) and not _is_justified(lines, index)
+        for index, line in enumerate(lines)
+    ]
     index = 0
     while index < len(lines):
         if not rows[index]:
@@ -184,6 +187,23 @@ def _mark_tables(lines: Sequence[Line]) -> None:
         index = end
 
 
+def _is_justified(lines: Sequence[Line], index: int) -> bool:
+    """A line of prose that was stretched to its column's width: it ends where its neighbour does, and begins there."""
+    line = lines[index]
+    tokens = line.text.split()
+    if len(tokens) < 4 or any(_NUMERIC.match(token) for token in tokens):
+        return False
+    small = sum(token[0].islower() for token in tokens) >= 0.5 * len(tokens)
+    for above, below in pairwise(lines[max(index - 1, 0) : index + 2]):
+        other = below if above is line else above
+        ends = abs(other.box[2] - line.box[2]) < 1.5 and abs(other.size - line.size) < 0.5
+        begins = abs(other.box[0] - line.box[0]) < 1.5
+        numbers = any(_NUMERIC.match(token) for token in other.text.split())
+        if ends and (begins or small) and not numbers and not _is_far(above, below):
+            return True
+    return False
+
+
 def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
     end = start + 1
     index = start + 1
@@ -192,10 +212,17 @@ def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
             break
         if rows[index]:
             end = index + 1
-        elif _is_prose(lines[index]):
+        elif _is_prose(lines[index]) and not _names_group(lines, rows, index, lines[end - 1]):
             break
         index += 1
     return end
+
+
+def _names_group(lines: Sequence[Line], rows: Sequence[bool], index: int, row: Line) -> bool:
+    """A line between two rows that says what the rows below it have in common: "Ensembles on test (from ...)"."""
+    line, within = lines[index], lines[index].box[0] >= row.box[0] - 3 and lines[index].box[2] <= row.box[2] + 3
+    below = index + 1 < len(lines) and rows[index + 1] and not _is_far(line, lines[index + 1])
+    return bool(within and below and not line.text.rstrip().endswith(".") and not line.text[:1].islower())
 
 
 def _joins_table(line: Line, row: Line) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rag_app.citations.table_cells import describe_cells
 from rag_app.records import Citation
 from rag_app.server.i18n import translate
 from rag_app.server.web.markdown import escape_html
@@ -92,9 +93,15 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "", label: st
         f'title="{escape_html(translate("answer.open-place", where=place_words(citation)))}">'
         f'<span class="number">{label or citation.number}</span>'
         f'<span class="quote{repeated}">{escape_html(citation.quote)}</span>'
+        f"{_row_html(citation)}"
         f'<span class="where"><span class="title">{escape_html(citation.title)}</span> · {where}</span>'
         f"{badge_html(citation)}</button></li>"
     )
+
+
+def _row_html(citation: Citation) -> str:
+    row = describe_cells(citation)
+    return f'<span class="table-row">{escape_html(row)}</span>' if row else ""
 
 
 def badge_html(citation: Citation) -> str:
