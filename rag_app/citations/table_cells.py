@@ -172,6 +172,8 @@ def _find_heads(lines: Sequence[_Line], number: int, columns: Sequence[tuple[flo
         if _is_data(cells):
             within = False
             continue
+        if len(cells) == 1 and line[-1].text.endswith("."):
+            continue  # the end of a sentence or a formula above the table
         labelled = line[0].x0 < min(right, columns[0][0])
         if (at and len(cells) == 1 and not _stands_over_all(line, columns)) or (labelled and (named or not within)):
             continue  # what the rows below have in common, or a row of words
