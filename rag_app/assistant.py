@@ -22,18 +22,21 @@ from rag_app.answering.suggestions import candidate_questions
 from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
 from rag_app.citations.references import describe_sources, resolve_references
-from rag_app.errors import IndexFault, IndexMissing, RagError
+from rag_app.errors import IndexFault, IndexMissing, ModelError, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
 from rag_app.index.inventory import list_files, reading_key
 from rag_app.index.manifest import IndexedPaper, Manifest
+from rag_app.index.served_copy import copy_generation
 from rag_app.models.embedder import Embedder, open_embedder
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.details import PaperDetails, read_details, save_details
 from rag_app.papers.read import READING_VERSION
+from rag_app.papers.talks import find_recording, is_talk
 from rag_app.papers.zotero import sync_zotero
 from rag_app.records import Answer, Event, Hit, LibraryMap, Page, PaperRow, Progress, Source, Status
 from rag_app.retrieval.comparison import resolve_papers
@@ -139,10 +142,22 @@ class Assistant:
         try:
             problems = sync_zotero(self.settings.corpus)
             report = build(self.settings, self.embedder, fresh=fresh, on_progress=on_progress, stop=stop)
+            problems += self._copy_to_chroma_server()
             return replace(report, problems=problems + report.problems) if problems else report
         finally:
             with self._lock:
                 self._builds -= 1
+
+    def _copy_to_chroma_server(self) -> tuple[str, ...]:
+        """Give the server of RAG_CHROMA_URL what the index has. Returns what went wrong: the index itself is whole."""
+        if not self.settings.chroma_url:
+            return ()
+        try:
+            with self._index.use_current() as generation:
+                copy_generation(generation, self.settings.chroma_url, self.settings.corpus.expanduser().resolve().name)
+        except RagError as error:
+            return (str(error),)
+        return ()
 
     def is_stale(self) -> bool:
         """Whether a build would change anything: another folder, reading or embedder, no index or a damaged one.
@@ -163,16 +178,30 @@ class Assistant:
         return known != list_files(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
-        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
+        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read.
+
+        What the user corrected is in them at once, before a build has taken it up.
+        """
+        details = read_details(self.settings.corpus)
         try:
             with self._index.use_current() as generation:
-                names = [field.name for field in fields(PaperRow)]  # an entry has them all
-                return [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                names = [field.name for field in fields(PaperRow) if field.name != "tags"]  # an entry has them
+                rows = [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                return [_correct_row(row, details.get(row.paper)) for row in rows]
         except IndexMissing:
             return [
                 PaperRow(p.paper, p.title or p.paper, 0, 0, "not read yet", "", p.year, p.topic)
                 for p in list_papers(self.settings.corpus).papers
             ]
+
+    def details(self, paper: str) -> PaperDetails:
+        """What the user said of a paper. Raises CorpusError."""
+        return read_details(self.settings.corpus).get(paper, PaperDetails())
+
+    def describe(self, paper: str, details: PaperDetails) -> None:
+        """Keep what the user says of a paper; the next build takes it up. Raises KeyError, CorpusError."""
+        self.path(paper)
+        save_details(self.settings.corpus, paper, details)
 
     def status(self) -> Status:
         """What is searchable at this moment."""
@@ -206,7 +235,17 @@ class Assistant:
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
         with ExitStack() as stack:
-            return self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+            found = self._index.run_on_current(lambda generation: describe_sources(generation, papers), stack)[1]
+        return {paper: self._with_recording(source) if is_talk(paper) else source for paper, source in found.items()}
+
+    def _with_recording(self, source: Source) -> Source:
+        """A talk with the recording that lies beside its transcript now."""
+        try:
+            recording = find_recording(self.path(source.paper))
+        except KeyError:  # removed since the build
+            return source
+        below = recording.relative_to(self.settings.corpus.expanduser().resolve()) if recording else None
+        return replace(source, recording=below.as_posix()) if below else source
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -254,15 +293,16 @@ class Assistant:
         assert isinstance(answer, Answer)
         return answer
 
-    def suggest_questions(self, most: int = 3, tried: int = 12) -> list[str]:
+    def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] | None = None) -> list[str]:
         """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
 
-        `tried`: candidates that are looked at. No model is asked. Raises IndexMissing.
+        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked. Raises
+        IndexMissing.
         """
         with self._index.use_current() as generation:
-            candidates = list(islice(candidate_questions(generation.manifest.papers), tried))
+            entries = generation.manifest.papers
         found: list[str] = []
-        for question in candidates:
+        for question in islice(candidate_questions(entries) if candidates is None else candidates, tried):
             if len(found) == most:
                 break
             *_, answer = self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True))
@@ -401,10 +441,16 @@ class Assistant:
                 searchable=language in (ENGLISH, *papers_languages(self._retriever_of(generation))),
                 whole=request.whole,
             )
-            if request.aspects is not None:
-                answer = yield from compare_by_model(task, request.aspects)
-            else:
-                answer = yield from answer_by_model(task)
+            try:
+                if request.aspects is not None:
+                    answer = yield from compare_by_model(task, request.aspects)
+                else:
+                    answer = yield from answer_by_model(task)
+            except ModelError as error:
+                if not task.spending.calls:
+                    raise  # it never answered: what is wrong with it is the answer
+                yield from self._stream_quotes(request, task, error)
+                return
             ended = time.perf_counter()
             total = elapsed_milliseconds(began, ended)
             asked = round(task.spending.seconds * 1000, 1)
@@ -415,6 +461,18 @@ class Assistant:
                 notes=answer.notes + self._notes(generation.manifest),
                 milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
+
+    def _stream_quotes(self, request: _Request, task: ModelTask, error: ModelError) -> Iterator[Event]:
+        """Quotes in place of what a model that failed on the way would have written: of the papers that it chose."""
+        yield Progress("reading", f"{task.model.name} failed: quoting the papers")
+        papers = tuple(task.book.papers) or tuple(entry.paper for entry in task.chosen)
+        scope = replace(request.scope, papers=papers) if papers else request.scope
+        for event in self._stream(replace(request, quoting=True, scope=scope)):
+            if isinstance(event, Answer):
+                note = f"{task.model.name} failed before it had answered, so the papers are quoted. {error}"
+                kept = dict.fromkeys([*event.notes, *task.notes, note])
+                event = replace(event, notes=tuple(kept), tokens=task.spending.tokens)
+            yield event
 
     def _prepare(
         self, request: _Request, told: UnderstoodQuestion, reader: Reader, generation: Generation
@@ -462,13 +520,20 @@ class Assistant:
 
     def _notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
-            return ("Searched by words only: the index is not embedded until the build has finished.",)
+            return ("Searched by words only: search by meaning works once the build has finished.",)
         if self._is_of_other_embedder(manifest):
             return (
                 f"Searched by words only: the index was built with the embedder {manifest.embedder}, the settings name "
                 f"{self.settings.embedder}. Run: python -m rag_app build",
             )
         return ()
+
+
+def _correct_row(row: PaperRow, details: PaperDetails | None) -> PaperRow:
+    if details is None:
+        return row
+    told = {name: value for name in ("title", "year", "topic") if (value := getattr(details, name))}
+    return replace(row, **told, tags=details.tags)
 
 
 def _open_reader(settings: Settings) -> Reader:

@@ -102,5 +102,9 @@ class HistoryFault(RagError):
     """The conversations on disk cannot be used."""
 
 
+class NoteConflict(RagError):
+    """A note cannot be written: it was changed elsewhere, or is too long."""
+
+
 class AccountError(RagError):
     """The users of the page cannot be used or changed."""

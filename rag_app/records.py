@@ -74,6 +74,7 @@ class Page:
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
     doubtful: tuple[int, ...] = ()  # offsets of signs that may be others on the page: its font does not say which
+    cues: tuple[tuple[int, float], ...] = ()  # of a talk: where each begins in the text, and at which second
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +214,7 @@ class Source:
     citation_key: str = ""  # of the bibliography that describes it
     bibliography: str = ""  # its entry there, as a CSL-JSON item
     year: int = 0
+    recording: str = ""  # of a talk: the file beside its transcript, as a path below the corpus folder
 
 
 Support = Literal["supported", "partly", "not", "contradicted", "unchecked"]
@@ -336,6 +338,8 @@ class PaperRow:
     topic: str = ""
     warnings: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()  # text that nobody can see: page, how it was hidden, its beginning
+    modified: int = 0  # nanoseconds since 1970: when its file came or was last changed
+    tags: tuple[str, ...] = ()  # of the user
 
 
 @dataclass(frozen=True)

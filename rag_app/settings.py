@@ -108,24 +108,26 @@ class Settings(BaseSettings):
     )
     llm_max_tokens: int = Field(default=1024, ge=16, description="longest answer in tokens")
     llm_completion: bool = Field(
-        default=False, description="the model is a base model that only completes text; told by most servers"
+        default=False, description="the model is a base model that only completes text; most servers report it"
     )
     llm_budget: int = Field(
         default=0,
         ge=0,
-        description="tokens of evidence at most; 0: by the model's size and window; doctor --window proposes one",
+        description="most tokens of evidence; 0: by the model's size and window; doctor --window proposes one",
     )
     llm_price_in: float = Field(default=0.0, ge=0, description="price of a million tokens sent, in any currency")
-    llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens answered")
+    llm_price_out: float = Field(default=0.0, ge=0, description="price of a million tokens received")
     llm_question_price: float = Field(
-        default=0.0, ge=0, description="what gathering for one question may cost by these prices; 0: no limit"
+        default=0.0,
+        ge=0,
+        description="most that gathering evidence for one question may cost, by these prices; 0: no limit",
     )
     llm_question_seconds: float = Field(
         default=600.0, gt=0, description="seconds after which a model that gathers evidence has to answer"
     )
     check_model: str = Field(
         default="",
-        description="the model that checks what statements say of their quotes; empty: the one that answers; or off",
+        description="the model that checks statements against their quotes; empty: the one that answers; or off",
     )
     evidence_step: Literal["auto", "on", "off"] = Field(
         default="off", description="the model scores each passage before it answers; auto: from 30 billion parameters"
@@ -136,7 +138,7 @@ class Settings(BaseSettings):
     demonstrations: int = Field(
         default=0, ge=0, le=5, description="example answers, made from the evidence, that a model is shown; 0: none"
     )
-    whole_papers: bool = Field(default=False, description="send the papers in whole where they fit the model's window")
+    whole_papers: bool = Field(default=False, description="send whole papers if they fit the model's window")
     repair: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="unsupported sentences go back to the model once; auto: not below a billion parameters",
@@ -160,12 +162,15 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(default=None, description="certificate (PEM) to serve the page over https")
     tls_key: Path | None = Field(default=None, description="the key of that certificate (PEM)")
     page_token: Literal["on", "off"] = Field(
-        default="on", description="a page without log-in opens only with the token in the address that is printed"
+        default="on", description="a page without log-in opens only with the token in the printed address"
     )
-    api_rate: int = Field(default=120, ge=0, description="requests a minute of one token; 0: no limit")
-    api_at_once: int = Field(default=4, ge=0, description="answers of one token at the same time; 0: no limit")
+    api_rate: int = Field(default=120, ge=0, description="requests a minute for one token; 0: no limit")
+    api_at_once: int = Field(default=4, ge=0, description="answers at the same time for one token; 0: no limit")
     hidden_text: Literal["leave out", "keep"] = Field(
         default="leave out", description="text of a PDF that nobody can see: left out of search and answers, or kept"
+    )
+    chroma_url: str = Field(
+        default="", description="a Chroma server that gets a copy of the vectors at each build: http://127.0.0.1:8000"
     )
     workers: int = Field(default=0, ge=0, description="processes that read papers; 0: one per core")
     arxiv_url: str = Field(default="https://arxiv.org", description="where fetch downloads from")

@@ -107,7 +107,7 @@ def parse_small_talk(text: str) -> str:
     if _GREETS.fullmatch(bare):
         return "Hello. Ask me about the papers of this library: each answer quotes them, page by page."
     if _THANKS.fullmatch(bare) and "?" not in text:
-        return "You are welcome. Ask on when you like."
+        return "You are welcome. Ask another question whenever you like."
     if _ABOUT_APP.fullmatch(bare):
         return (
             "I answer questions from the papers of this library and quote the words on their pages. Ask about one "
@@ -233,7 +233,7 @@ def _tell_extreme(context: AnswerContext, which: str) -> Answer:
     oldest = which in ("oldest", "earliest")
     order = in_time_order(_entries(context), oldest)
     if not order:
-        return library_answer(context, "No paper of this library tells when it was published.")
+        return library_answer(context, "No paper in this library says when it was published.")
     entry = context.generation.by_paper[order[0]]
     word = "oldest" if oldest else "newest"
     citation = _title_citation(context, entry, 1)
@@ -256,7 +256,7 @@ def _tell_author(context: AnswerContext, who: str) -> Answer:
     wanted = [word for word in re.findall(r"[\w'’-]+", who.casefold()) if word not in ("et", "al", "and", "colleagues")]
     found = [entry for entry in _entries(context) if any(_is_author(wanted, author) for author in entry.authors)]
     unknown = sum(not entry.authors for entry in _entries(context))
-    rest = f" Of {count_papers(unknown)} the authors are not known." if unknown else ""
+    rest = f" The authors of {count_papers(unknown)} are not known." if unknown else ""
     if not found:
         return library_answer(context, f"No paper here names {replace_marks(who.strip())} among its authors.{rest}")
     return _tell_list(context, found, f"{count_papers(len(found))} by {replace_marks(who.strip())}:", rest.strip())

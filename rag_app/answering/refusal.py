@@ -1,6 +1,7 @@
-"""For a question that the papers do not answer: which of its names and words they mention, and which not. Pure.
+"""Whether the answer is "not in these papers", and what is then said of the question's names and words. Pure.
 
-Also decides what happens to a model's answer after its check: answered, answered with a warning, or withheld.
+Without a model, quoting/reader.py asks quoting/answerability.py and this module words the refusal. With a small model,
+`decide_status` decides after its check: answered, answered with a warning, or withheld.
 
 If the passages do not seem to answer the question, it depends on the model how far it is believed: a tiny one is not
 asked, and a small one has to support at least one sentence. What a larger one or one of unknown size wrote is marked,
@@ -89,9 +90,9 @@ Trust = Literal["none", "checked", "full"]
 
 NOT_BACKED = "The cited passages do not fully support any sentence of this answer. Read them before you use it."
 WITHHELD = "Not in these papers: what the model wrote is not shown, because the cited passages do not support it."
-NOT_ASKED = "The model was not asked: a model of this size also answers what the papers do not say."
-UNLIKELY = "Judged without the model, the passages found do not seem to answer this question."
-FOUND = "The model found no answer. Judged without the model, the passages may contain one."
+NOT_ASKED = "The model was not asked: models of this size also answer when the papers do not."
+UNLIKELY = "A check without the model suggests that the passages found do not answer this question."
+FOUND = "The model found no answer, but a check without the model suggests that the passages contain one."
 
 
 def is_likely(chance: float) -> bool:

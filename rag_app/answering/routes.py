@@ -2,6 +2,9 @@
 
 A further way is one more object in ROUTES: it says by the analysed question whether it can answer, and answers. A route
 that finds on the way that it cannot, returns None, and the next one is tried.
+
+A middle or large language model chooses its way itself and is never asked here: a way that it should have, too, is one
+more tool in model/tools.py (`Assistant._stream` parts the two).
 """
 
 from __future__ import annotations
@@ -224,7 +227,7 @@ def explain_references(context: AnswerContext) -> Iterator[str]:
         if not one.papers:
             yield f"“{one.text}” is not in this library; the nearest is {near}."
         elif any(paper in context.question.plan.named for paper in one.papers):
-            yield f"“{one.text}” was taken for {taken}{f'; near to it is {near}' if near else ''}."
+            yield f"“{one.text}” was taken to mean {taken}{f'; {near} is also near' if near else ''}."
 
 
 def _is_free(context: AnswerContext) -> bool:
@@ -243,5 +246,5 @@ def _add_quoting_note(context: AnswerContext, answer: Answer) -> Answer:
 
 def _quoting_note(model: ModelReader) -> str:
     if model.trust == "none":
-        return f"{model.name} is too small for a question that needs several searches: the papers are quoted."
+        return f"{model.name} is too small for a question that needs several searches, so the papers are quoted."
     return f"Every paper was searched. They do not all fit into a prompt of {model.name}, so they are quoted."

@@ -129,7 +129,7 @@ def answer_from_evidence(
         answer = decide_status(answer, chance, near, trust=reader.trust, whole=whole)
         answer = replace(answer, notes=(*answer.notes, *filter(None, [reader.describe_examples(shown)])))
         if reader.samples:
-            yield Progress("checking", f"asking {reader.name} {reader.samples} times more")
+            yield Progress("checking", f"asking {reader.name} {reader.samples} more times")
             answer = add_semantic_entropy(
                 answer, reader, found.evidence, meaning.embed_passages if meaning else None, stop
             )
@@ -235,7 +235,9 @@ def _fill_table(
 ) -> Generator[Event, None, Answer]:
     """The table of quotes with what the model says in place of those cells in which that is supported."""
     if not reader.tabulates:
-        return replace(answer, notes=(*answer.notes, f"{reader.name} is too small to fill in a table: it is quoted."))
+        return replace(
+            answer, notes=(*answer.notes, f"{reader.name} is too small to fill in a table, so the table is quoted.")
+        )
     assert found.comparison is not None and answer.table is not None
     quoted = (answer.table, answer.answer, answer.citations)
     steps = fill_table(

@@ -13,6 +13,7 @@ from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes
 from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.support import ENOUGH_WORDS, NamesOf, judge_sentences, no_names, unsupported_sentences
 from rag_app.citations.table_cells import find_row_cells
+from rag_app.papers.talks import clock
 from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, squash
@@ -160,7 +161,9 @@ def _mark_numbers(mark: str) -> list[int]:
 
 
 def label_at(page: Page, offset: int) -> str:
-    """What the page prints as its number; in a file without pages the paragraph that holds the offset, from 1."""
+    """What the page prints as its number; of a talk the time; in a file without pages the paragraph, from 1."""
+    if page.cues:
+        return clock(max(second for start, second in page.cues if start <= max(offset, 0)))
     if page.label != PARAGRAPH:
         return page.label
     before = sum(block.kind != "heading" and block.start <= offset for block in page.blocks)

@@ -143,7 +143,7 @@ def run_chat(options: Namespace) -> int:
     talk = _ChatSession(assistant, options, chosen_papers(options, assistant))
     interactive = sys.stdin.isatty() and not options.json
     if interactive:
-        print("Ask about these papers. /help shows what else can be typed.")
+        print("Ask about these papers. /help lists the commands.")
     failed = 0
     while (line := _read_input(interactive)) is not None:
         text = line.strip()
@@ -273,7 +273,7 @@ def _export(assistant: Assistant, answers: Sequence[Answer], files: Sequence[Pat
 def _dry_run(assistant: Assistant, options: Namespace, papers: tuple[str, ...], whole: bool) -> int:
     """Print what asking would send. Raises QuestionError where that is not what was meant."""
     if not whole or options.batch is not None:
-        raise QuestionError("--dry-run says what one question to --whole-papers would send: give it both.")
+        raise QuestionError("--dry-run shows what one question with --whole-papers would send: give both.")
     plan = assistant.estimate_whole_papers(options.question, papers=papers, years=options.years)
     if options.json:
         print_json({"status": "planned", "sending": {**asdict(plan), "fits": plan.fits} if plan else None})

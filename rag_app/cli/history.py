@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rag_app.cli.session import ready_assistant
 from rag_app.errors import HistoryFault
-from rag_app.outputs.history import History, SavedConversation, SavedTurn, all_history_files
+from rag_app.outputs.history import History, SavedConversation, SavedTurn
+from rag_app.outputs.history_file import all_history_files
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.save import check_files, save_answers
 from rag_app.outputs.terminal import answer_text, pluralise, print_json, print_note, sanitise_text
@@ -45,9 +46,9 @@ def _history(settings: Settings, user: str) -> History:
     if user not in files:
         whose = f"of {user} " if user else ""
         known = ", ".join(name for name in files if name)
-        others = f" There are those of: {known} (--user)." if known else ""
+        others = f" There are conversations of: {known} (--user)." if known else ""
         raise HistoryFault(
-            f"No conversation {whose}about these papers is kept yet; the page keeps them: serve.{others}"
+            f"No conversation {whose}about these papers has been kept yet. The page keeps them: serve.{others}"
         )
     return History(files[user])
 

@@ -112,17 +112,37 @@ def _use_utf8() -> None:
 
 def _add_exchange_commands(commands: Any) -> None:
     notes = _command(commands, "notes", "write a Markdown note for each paper, for Obsidian")
-    notes.add_argument("folder", metavar="FOLDER", help="of your vault; what you write below the marker stays")
-    notes.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
-    notes.add_argument("--user", default="", metavar="NAME", help="whose conversations, where users log in")
-    zotero = _command(commands, "zotero", "take papers from Zotero, now and at every build")
-    zotero.add_argument("--collection", default="", metavar="NAME", help="only these, by name or key; else all")
+    notes.add_argument("folder", metavar="FOLDER", help="in your vault; text below the marker of a note is kept")
+    notes.add_argument(
+        "--page", default="", metavar="URL", help="the page's address, for links; default: from the settings"
+    )
+    notes.add_argument("--user", default="", metavar="NAME", help="whose conversations, if users log in")
+    zotero = _command(commands, "zotero", "import papers from Zotero, now and at every build")
+    zotero.add_argument(
+        "--collection", default="", metavar="NAME", help="only this collection, by name or key; default: all"
+    )
     zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
     zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
-    zotero.add_argument("--storage", default="", metavar="FOLDER", help="its attachments, for when it is closed")
-    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: the library, exported")
+    zotero.add_argument(
+        "--storage", default="", metavar="FOLDER", help="Zotero's attachments, to read while it is closed"
+    )
+    zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: an exported library file")
     mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")
-    mcp.add_argument("--page", default="", metavar="URL", help="where the page runs, for links; else by the settings")
+    mcp.add_argument(
+        "--page", default="", metavar="URL", help="the page's address, for links; default: from the settings"
+    )
+
+
+class _ShowVersion(argparse.Action):
+    """Looks the version up only when it is asked for: that takes as long as the rest of the command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        metadata = importlib.import_module("importlib.metadata")
+        try:
+            print(f"rag-app {metadata.version('rag-app')}")
+        except metadata.PackageNotFoundError:
+            print("rag-app, from a folder that is not installed")
+        parser.exit()
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -132,13 +152,14 @@ def make_parser() -> argparse.ArgumentParser:
         description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
         epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the program's version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")
     anew = build.add_mutually_exclusive_group()
     anew.add_argument("--fresh", action="store_true", help="discard finished work and start again")
     anew.add_argument("--rollback", action="store_true", help="return to the previous index")
     fetch = _command(commands, "fetch", "download papers from arXiv into the folder")
-    fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; without any: all of papers.toml")
+    fetch.add_argument("ids", nargs="*", metavar="ID", help="arXiv ids or links; default: all in papers.toml")
     _add_library_commands(commands)
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
@@ -147,7 +168,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
     ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
-    ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only say what that would send")
+    ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only show what would be sent")
     chat = _command(commands, "chat", "ask one question after another; follow-ups are understood")
     _add_papers(chat)
     search = _command(commands, "search", "find the passages for a question")
@@ -156,10 +177,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_compare_command(_command(commands, "compare", "compare papers in a table, each cell quoted from its page"))
     _add_history_commands(_command(commands, "history", "read and export the page's conversations"))
     verify = _command(commands, "verify", "check every quote of an evidence file, or of any text, in the papers")
-    verify.add_argument("file", metavar="FILE", help="written by: ask … --export FILE.json; or any text (.md, .txt, -)")
+    verify.add_argument("file", metavar="FILE", help="from ask … --export FILE.json, or any text (.md, .txt, -)")
     verify.add_argument("--papers", metavar="FOLDER", help="folder of the papers, instead of RAG_CORPUS")
-    _add_eval_commands(_command(commands, "eval", "measure the answers to questions whose answers are known"))
-    papers = _command(commands, "papers", "list the papers, also those that cannot be read and why")
+    _add_eval_commands(_command(commands, "eval", "score the answers to questions with known answers"))
+    papers = _command(commands, "papers", "list the papers, and say which cannot be read and why")
     styles = "print them as references instead: bibtex, or a style such as apa, ieee, acl (extra styles)"
     papers.add_argument("--cite", default="", metavar="STYLE", help=styles)
     _add_align_command(_command(commands, "align", "fit the embedder to your own judged questions"))
@@ -173,15 +194,15 @@ def make_parser() -> argparse.ArgumentParser:
     _add_redteam_command(_command(commands, "redteam", "attack the configured reader with hostile papers"))
     _add_serve_command(_command(commands, "serve", "open the page in the browser"))
     _add_exchange_commands(commands)
-    user = _command(commands, "user", "add, remove and list who may log in to the page")
+    user = _command(commands, "user", "add, remove and list the users who may log in to the page")
     user.add_argument("what", choices=("add", "remove", "list"))
     user.add_argument(
-        "name", nargs="?", default="", metavar="NAME", help="the password is asked for, or read from a pipe"
+        "name", nargs="?", default="", metavar="NAME", help="the user; asks for a password, or reads one from a pipe"
     )
     token = _command(commands, "token", "add, remove and list the tokens of programs that may ask (REST, OpenAI, MCP)")
     token.add_argument("what", choices=("add", "remove", "list"))
-    token.add_argument("name", nargs="?", default="", metavar="NAME", help="of the program; its token is shown once")
-    token.add_argument("--user", default="", metavar="USER", help="whose conversations it sees, where users log in")
+    token.add_argument("name", nargs="?", default="", metavar="NAME", help="the program; its token is shown once")
+    token.add_argument("--user", default="", metavar="USER", help="whose conversations it sees, if users log in")
     return parser
 
 
@@ -197,7 +218,7 @@ def _add_library_commands(commands: Any) -> None:
     add = _command(commands, "add", "put papers into the folder, and build")
     add.add_argument("things", nargs="+", metavar="FILE|ID", help="PDF, Markdown or text files; arXiv ids or links")
     remove = _command(commands, "remove", "take papers out of the folder; their files are kept in .removed")
-    remove.add_argument("names", nargs="*", metavar="NAME", help="as listed by papers; without any: what was removed")
+    remove.add_argument("names", nargs="*", metavar="NAME", help="as listed by papers; default: list what was removed")
     remove.add_argument("--restore", action="store_true", help="put removed files back")
     for command in (add, remove):
         command.add_argument("--no-build", action="store_true", help="leave the index as it is")
@@ -207,22 +228,22 @@ def _add_reader_options(command: argparse.ArgumentParser) -> None:
     which = "auto, none, openai, anthropic, gemini, openrouter, ollama, local, or own: the server at --base-url"
     command.add_argument("--name", metavar="NAME", help=which)
     command.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible server: http://127.0.0.1:11434/v1")
-    command.add_argument("--model", metavar="NAME", help="the model's name there")
+    command.add_argument("--model", metavar="NAME", help="the model's name on that server")
     command.add_argument(
         "--key", action="store_true", help="ask for the server's key, or read a line of standard input"
     )
     command.add_argument("--try", action="store_true", dest="attempt", help="make one short call and report the result")
     kept = command.add_mutually_exclusive_group()
     kept.add_argument(
-        "--keep", action="store_true", help="keep it for the next start, readable by you only, once it works"
+        "--keep", action="store_true", help="if it works, keep it for the next start in a file only you can read"
     )
-    kept.add_argument("--forget", action="store_true", help="delete what is kept")
+    kept.add_argument("--forget", action="store_true", help="delete the kept choice")
 
 
 def _add_question(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("question", nargs="?", metavar="QUESTION", help="in quotes")
-    what.add_argument("--batch", metavar="FILE", help='a line of {"id", "question"} for each; - for standard input')
+    what.add_argument("--batch", metavar="FILE", help='one {"id", "question"} per line; - for standard input')
     _add_papers(command)
     years = "only papers of these years: 2020-2023, 2020- or 2020"
     command.add_argument("--years", type=_years, metavar="FROM-TO", help=years)
@@ -237,11 +258,11 @@ def _add_papers(command: argparse.ArgumentParser) -> None:
 def _add_compare_command(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("question", metavar="QUESTION", nargs="?", default="", help="in quotes")
-    grows = "a table saved with --json: --aspects adds columns to it, --papers rows; only they are searched for"
+    grows = "a table saved with --json; --aspects adds columns, --papers adds rows; only these are searched"
     what.add_argument("--onto", metavar="FILE", help=grows)
-    which = "the rows, by file name or arXiv id, separated by commas; else the papers that the question names"
+    which = "the rows, by file name or arXiv id, separated by commas; default: the papers that the question names"
     command.add_argument("--papers", action="append", default=[], metavar="NAMES", help=which)
-    columns = "the columns, separated by semicolons; else what the question asks for"
+    columns = "the columns, separated by semicolons; default: what the question asks for"
     command.add_argument("--aspects", default="", metavar="TEXTS", help=columns)
     form = command.add_mutually_exclusive_group()
     for name, means in (("csv", "CSV"), ("markdown", "Markdown"), ("latex", "LaTeX")):
@@ -251,8 +272,10 @@ def _add_compare_command(command: argparse.ArgumentParser) -> None:
 def _add_align_command(command: argparse.ArgumentParser) -> None:
     what = 'lines of {"question", "positives", "negatives", "paper"}, or {"question", "facts"} about the papers'
     command.add_argument("file", metavar="FILE", help=what)
-    command.add_argument("--out", required=True, metavar="FOLDER", help="new folder, for RAG_EMBEDDER")
-    command.add_argument("--reranker", metavar="FOLDER", help="train a cross-encoder too: new folder, for RAG_RERANKER")
+    command.add_argument("--out", required=True, metavar="FOLDER", help="a new folder; name it in RAG_EMBEDDER")
+    command.add_argument(
+        "--reranker", metavar="FOLDER", help="also train a cross-encoder, into this new folder; name it in RAG_RERANKER"
+    )
     command.add_argument("--keep", action="store_true", help="keep the result even if it did not help")
     command.add_argument("--epochs", type=_positive, default=2, metavar="N", help="passes over all questions (2)")
     command.add_argument("--steps", type=_positive, default=0, metavar="N", help="stop after N steps")
@@ -262,16 +285,16 @@ def _add_align_command(command: argparse.ArgumentParser) -> None:
 
 
 def _add_history_commands(command: argparse.ArgumentParser) -> None:
-    which = "which conversation, by its number in the list; without it: the list, the newest first"
+    which = "which conversation, by its number in the list; default: list them, newest first"
     command.add_argument("which", nargs="?", default="", metavar="NUMBER", help=which)
     command.add_argument("--find", default="", metavar="TEXT", help="only conversations that contain this text")
-    command.add_argument("--user", default="", metavar="NAME", help="of this user, where users log in")
+    command.add_argument("--user", default="", metavar="NAME", help="whose conversations, if users log in")
     takes = "write all its answers to FILE as .md, .bib, .csv (tables), .json (evidence for verify) or .zip (all)"
     command.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
 
 
 def _add_eval_commands(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", nargs="?", metavar="FILE", help="a JSON line for each question, with its gold facts")
+    command.add_argument("file", nargs="?", metavar="FILE", help="one JSON line per question, with its gold facts")
     thumbs = "instead of FILE: the questions that users rated on the page"
     command.add_argument("--from-feedback", action="store_true", help=thumbs)
     command.add_argument("--keep", metavar="FILE", help="with --from-feedback: also write these questions there")
@@ -280,7 +303,7 @@ def _add_eval_commands(command: argparse.ArgumentParser) -> None:
     most = "at most this many questions of each kind, or pairs for --check-judge"
     command.add_argument("--limit", type=_positive, default=0, metavar="N", help=most)
     command.add_argument("--html", metavar="FILE", help="also write the report as a page with plots")
-    gate = "an accepted report (--json): exit code 1 when this one is worse by more than noise"
+    gate = "an accepted report (--json); exit code 1 if the new one is worse beyond noise"
     command.add_argument("--baseline", metavar="FILE", help=gate)
     command.add_argument("--judge", action="store_true", help="let the language model judge the answers too")
     pairs = "instead: measure how far the language model, as a judge, agrees with people on LLMBar's pairs"
@@ -288,9 +311,11 @@ def _add_eval_commands(command: argparse.ArgumentParser) -> None:
 
 
 def _add_redteam_command(command: argparse.ArgumentParser) -> None:
-    rounds = "rounds that vary the attacks that came nearest (0)"
+    rounds = "extra rounds that vary the most successful attacks (0)"
     command.add_argument("--rounds", type=_positive, default=0, metavar="N", help=rounds)
-    command.add_argument("--only", default="", metavar="CATEGORIES", help="separated by commas: command, hidden, …")
+    command.add_argument(
+        "--only", default="", metavar="CATEGORIES", help="only these, separated by commas: command, hidden, …"
+    )
     command.add_argument("--limit", type=_positive, default=0, metavar="N", help="at most this many of each category")
     archive = "keep the attacks and their results in this file (JSON), and continue from it"
     command.add_argument("--archive", metavar="FILE", help=archive)
@@ -299,12 +324,12 @@ def _add_redteam_command(command: argparse.ArgumentParser) -> None:
 def _add_serve_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_port, metavar="N", help="instead of RAG_PORT (7860); 0: any free one")
     command.add_argument("--host", metavar="ADDRESS", help="instead of RAG_HOST (127.0.0.1)")
-    command.add_argument("--root-path", metavar="PATH", help="where a proxy shows the page, for instance /papers")
+    command.add_argument("--root-path", metavar="PATH", help="where a proxy serves the page, for instance /papers")
     command.add_argument("--no-browser", action="store_true", help="do not open the browser")
     command.add_argument(
         "--no-token",
         action="store_true",
-        help="let every program and user of this machine open the page (RAG_PAGE_TOKEN=off)",
+        help="let every program and user on this machine open the page (RAG_PAGE_TOKEN=off)",
     )
 
 

@@ -143,7 +143,7 @@ def _remove_files(options: Namespace, assistant: Assistant) -> list[dict[str, An
         try:
             path = restore_paper(corpus, name) if options.restore else remove_paper(corpus, name)
             digest = "" if options.restore else find_replacement_digest(corpus, path)
-            one |= {"paper": str(path), "problem": f"its digest {digest} answers in its place" if digest else ""}
+            one |= {"paper": str(path), "problem": f"answers now come from its digest {digest}" if digest else ""}
         except RagError as error:
             one |= {"state": "failed", "problem": str(error)}
         done.append(one)

@@ -66,7 +66,7 @@ def _read_text(name: str) -> str:
     if len(data) > LARGEST_TEXT:
         raise EvidenceError(f"{name}: larger than {LARGEST_TEXT // 2**20} MB. Split it.")
     if b"\x00" in data:
-        raise EvidenceError(f"{name}: holds binary data. Save the text as Markdown or plain text.")
+        raise EvidenceError(f"{name}: contains binary data. Save the text as Markdown or plain text.")
     return data.decode("utf-8-sig", "replace")
 
 
@@ -82,7 +82,7 @@ def _describe_checks(checks: Sequence[TextCheck]) -> str:
 def _claims(path: Path) -> list[ClaimedQuote]:
     try:
         if path.stat().st_size > LARGEST:
-            raise EvidenceError(f"{path}: larger than {LARGEST // 2**20} MB, so no evidence file of ours.")
+            raise EvidenceError(f"{path}: larger than {LARGEST // 2**20} MB, so it is not one of our evidence files.")
         return read_evidence(path.read_bytes(), str(path))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read ({error.strerror}). Correct the path.") from error
@@ -118,6 +118,8 @@ def _text(checked: Sequence[CheckedQuote]) -> str:
     states = Counter(one.state for one in checked)
     total = ", ".join(f"{number} {state}" for state, number in states.items())
     lines.append(
-        f"{pluralise(len(checked), 'quote')}: {total}" if checked else "The file holds no quote, so nothing is proved."
+        f"{pluralise(len(checked), 'quote')}: {total}"
+        if checked
+        else "The file contains no quotes, so nothing was checked."
     )
     return "\n".join(lines)

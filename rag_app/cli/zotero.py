@@ -16,7 +16,7 @@ def run(options: Namespace) -> int:
     assistant = open_assistant()
     corpus = assistant.settings.corpus.expanduser().resolve()
     if not corpus.is_dir():
-        raise CorpusError(f"{corpus}: no such folder. Make it, or set RAG_CORPUS to the right one.")
+        raise CorpusError(f"{corpus}: no such folder. Create it, or set RAG_CORPUS to the right one.")
     write_zotero_settings(
         corpus,
         ZoteroSource(options.url or LOCAL, options.collection, options.tag, options.storage, options.library),

@@ -104,7 +104,7 @@ def parse_question(value: dict[str, Any], where: str) -> GoldQuestion:
         raise QuestionError(f'{where}: "facts" and "papers" have to be lists.')
     down = value.get("verdict") == "down"
     if down and facts:
-        raise QuestionError(f'{where}: a thumb down tells no facts, so "facts" has to be empty.')
+        raise QuestionError(f'{where}: a thumb down gives no facts, so "facts" has to be empty.')
     if not down and (value["kind"] == "unanswerable") == bool(facts):
         raise QuestionError(f"{where}: an unanswerable question has no facts, any other has some.")
     return GoldQuestion(

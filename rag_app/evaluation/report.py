@@ -211,9 +211,7 @@ def find_faults(report: Json, found: Sequence[MetricChange]) -> list[str]:
     quotes: Mapping[str, int] = report["quotes"]
     said = []
     if quotes["on the page"] < quotes["cited"]:
-        said.append(
-            f"{quotes['cited'] - quotes['on the page']} of {quotes['cited']} quotes do not stand on their page."
-        )
+        said.append(f"{quotes['cited'] - quotes['on the page']} of {quotes['cited']} quotes are not on their page.")
     if report["errors"]:
         said.append(f"{report['errors']} questions ended with an error.")
     said += [

@@ -61,7 +61,7 @@ def _heads(report: Json) -> str:
     quotes, seconds, tokens = report["quotes"], report["seconds"], report["tokens"]
     said = (
         f"{report['questions']} questions; reader: {report['reader'] or 'none'}. {quotes['on the page']} of "
-        f"{quotes['cited']} quotes stand on the page that they name, judged by the file's raw text. "
+        f"{quotes['cited']} quotes are on the page that they name, judged by the file's raw text. "
         f"{report['errors']} errors. {seconds['p50']} s per answer (p95 {seconds['p95']} s), {tokens['total']} tokens."
     )
     return f"<p>{escape(said)}</p>"

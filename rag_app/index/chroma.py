@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -57,7 +59,7 @@ def _collection(client: Any, folder: Path) -> Any:
     model = found._model  # what Chroma goes by from here on, whatever its database says next time
     for function in _values("embedding_function", [model.configuration_json, model.serialized_schema]):
         if function is not None and function != {"type": "legacy"} and function != {"type": "unknown"}:
-            raise IndexFault(f"{folder}: this index was not written by us, it asks for a program to be run. {_REBUILD}")
+            raise IndexFault(f"{folder}: this index was not written by this program: it asks to run code. {_REBUILD}")
     return found
 
 
@@ -88,7 +90,7 @@ _REBUILD = "Build again with --fresh."
 
 
 @contextmanager
-def _translate_errors(folder: Path, what: str, remedy: str = _REBUILD) -> Iterator[None]:
+def _translate_errors(folder: Path | str, what: str, remedy: str = _REBUILD) -> Iterator[None]:
     """chromadb raises a different type for each way of being damaged: each becomes an IndexFault with the remedy."""
     try:
         yield
@@ -201,6 +203,93 @@ def _writable(folder: Path) -> bool:
     """Whether Chroma may write there: with our permissions, and in no file that has a second name elsewhere."""
     files = (folder, folder / "chroma.sqlite3")
     return all(os.access(path, os.W_OK) for path in files) and files[1].stat().st_nlink == 1
+
+
+# -- a copy on a server ---------------------------------------------------------------------------------------------
+
+SERVER_PATIENCE = 5.0  # seconds for a server to take a connection
+_BATCH = 500  # passages in one request to a server
+
+
+@dataclass(frozen=True)
+class ServedCopy:
+    """Which collection of a Chroma server holds the copy, and of what: `index` and `generation` are noted there."""
+
+    url: str
+    name: str  # 3 to 63 letters, digits, ".", "_" and "-"
+    index: str
+    generation: str
+
+
+def copy_to_server(copy: ServedCopy, papers: Iterable[tuple[Sequence[Passage], np.ndarray]]) -> bool:
+    """Replace the copy on the server by these papers' passages with their vectors, float32 (n, dimension) each.
+
+    Returns whether it was written; the same generation is not written twice. Who searches meanwhile has the old copy
+    until the new one is whole. Raises IndexFault when the server is gone, or has a collection of that name that is
+    another index's.
+    """
+    remedy = "The index on disk is whole. Start the server and build again, or unset RAG_CHROMA_URL."
+    client = None
+    with _translate_errors(copy.url, "Chroma's server could not be written to (RAG_CHROMA_URL)", remedy):
+        try:
+            client = _server_client(copy.url)
+            held = {one.name: one.metadata or {} for one in client.list_collections()}
+            noted = held.get(copy.name, {"index": copy.index})
+            if noted.get("index") != copy.index:
+                raise IndexFault(
+                    f"RAG_CHROMA_URL={copy.url}: the collection {copy.name} there is of another index. Rename the "
+                    "corpus folder, take another server, or delete that collection."
+                )
+            if noted.get("generation") == copy.generation:
+                return False
+            coming = f"{copy.name}.new"
+            if coming in held:
+                client.delete_collection(coming)
+            collection = client.create_collection(
+                coming,
+                embedding_function=None,
+                configuration=_HNSW,
+                metadata={"index": copy.index, "generation": copy.generation},
+            )
+            for passages, vectors in papers:
+                _add_passages(collection, passages, vectors)
+            if copy.name in held:
+                client.delete_collection(copy.name)
+            collection.modify(name=copy.name)
+        finally:
+            if client is not None:
+                _close(client)
+    return True
+
+
+def _add_passages(collection: Any, passages: Sequence[Passage], vectors: np.ndarray) -> None:
+    for start in range(0, len(passages), _BATCH):
+        part = passages[start : start + _BATCH]
+        collection.add(
+            ids=[passage.id for passage in part],
+            embeddings=np.asarray(vectors[start : start + _BATCH]),
+            documents=[passage.text for passage in part],
+            metadatas=[
+                {"paper": one.paper, "page": one.page, "label": one.label, "section": one.section} for one in part
+            ],
+        )
+
+
+def _server_client(url: str) -> Any:
+    """A client of the server at that address. Raises IndexFault for an address that is none, OSError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise IndexFault(f"RAG_CHROMA_URL={url}: no address of a server. Write it like http://127.0.0.1:8000.")
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    # Chroma's client waits for ever.
+    socket.create_connection((parts.hostname, port), SERVER_PATIENCE).close()
+    import_chromadb()
+    import chromadb  # noqa: PLC0415
+    from chromadb.config import Settings  # noqa: PLC0415
+
+    settings = Settings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]  # pydantic takes it
+    return chromadb.HttpClient(parts.hostname, port, secure, settings=settings)
 
 
 @dataclass(frozen=True)

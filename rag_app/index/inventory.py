@@ -66,7 +66,7 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
         first = files.setdefault(file.digest, file)
         if first is not file:
             doubles.append((paper.paper, file.size, file.modified))
-            problems.append(f"{paper.paper}: the same bytes as {first.paper.paper}; indexed once.")
+            problems.append(f"{paper.paper}: identical to {first.paper.paper}; indexed once.")
     read = tuple(replace(file, keep_hidden=keep_hidden) for file in files.values())
     return Inventory(read, tuple(doubles), tuple(problems))
 

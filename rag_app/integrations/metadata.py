@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rag_app.papers.talks import find_second
 from rag_app.records import Citation, Hit
 
 
@@ -15,6 +16,7 @@ def describe_hit(hit: Hit, title: str) -> dict[str, Any]:
         "title": title,
         "page": passage.page,
         "label": passage.label,
+        "second": find_second(passage.paper, passage.label),
         "section": passage.section,
     }
 
@@ -26,6 +28,7 @@ def describe_citation(citation: Citation) -> dict[str, Any]:
         "title": citation.title,
         "page": citation.page,
         "label": citation.label,
+        "second": find_second(citation.paper, citation.label),
         "section": citation.section,
         "quote": citation.quote,
         "verified": citation.verified,

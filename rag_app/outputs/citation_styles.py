@@ -33,7 +33,7 @@ def format_references(sources: Sequence[Source], style: str) -> list[str]:
         from citeproc import formatter as forms  # noqa: PLC0415
         from citeproc.source.json import CiteProcJSON  # noqa: PLC0415
     except ImportError as error:
-        raise ExportError('Styles need a package more: pip install "rag-app[styles]"') from error
+        raise ExportError('Styles need another package: pip install "rag-app[styles]"') from error
     items = [{**describe_source(source), "id": f"paper{number}"} for number, source in enumerate(sources)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fields that the package does not know

@@ -76,21 +76,23 @@ def _source_value(source: Source) -> Json:
 def read_evidence(content: bytes, name: str) -> list[ClaimedQuote]:
     """Every quote of the file called `name`. Raises EvidenceError that says what is wrong and where."""
     if len(content) > LARGEST:
-        raise EvidenceError(f"{name}: larger than {LARGEST // 2**20} MB, so no evidence file of ours.")
+        raise EvidenceError(f"{name}: larger than {LARGEST // 2**20} MB, so it is not one of our evidence files.")
     try:
         value = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         said = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise EvidenceError(f"{name}: not JSON ({said}). Export it again with: ask … --export FILE.json") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise EvidenceError(f'{name}: no evidence file, it lacks "format": "{FORMAT}". Make one with: ask … --export')
+        raise EvidenceError(
+            f'{name}: not an evidence file, it lacks "format": "{FORMAT}". Make one with: ask … --export'
+        )
     if value.get("version") != VERSION or isinstance(value["version"], bool):
-        raise EvidenceError(f"{name}: of another version of the format than {VERSION}. Export it again.")
+        raise EvidenceError(f"{name}: written in another version of the format than {VERSION}. Export it again.")
     claimed: list[ClaimedQuote] = []
     for number, answer in enumerate(_list(value, "answers", name, "the file"), start=1):
         where = f"answer {number}"
         if not isinstance(answer, dict):
-            raise EvidenceError(f"{name}: {where} is no JSON object.")
+            raise EvidenceError(f"{name}: {where} is not a JSON object.")
         for part in ("citations", "nearest"):
             listed = _list(answer, part, name, where)
             claimed += [
@@ -121,11 +123,11 @@ def _parse_claimed_quote(value: object, answer: int, name: str, where: str) -> C
     if not 1 <= page <= MOST_PAGES or not 0 <= number <= MOST_QUOTES:
         raise EvidenceError(f'{name}: {where}: "page" or "number" is out of range.')
     if not paper or len(paper) > LONGEST_NAME or not paper.isprintable():
-        raise EvidenceError(f'{name}: {where}: "paper" is no file\'s name.')
+        raise EvidenceError(f'{name}: {where}: "paper" is not a file name.')
     if len(quote) > LONGEST_QUOTE:
         raise EvidenceError(f'{name}: {where}: "quote" is longer than {LONGEST_QUOTE} characters.')
     if not re.fullmatch(r"(?:[0-9a-f]{64})?", digest):
-        raise EvidenceError(f'{name}: {where}: "sha256" is no SHA-256 of 64 hexadecimal digits.')
+        raise EvidenceError(f'{name}: {where}: "sha256" is not 64 hexadecimal digits.')
     return ClaimedQuote(answer, number, paper, page, quote, digest)
 
 

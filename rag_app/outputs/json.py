@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from typing import get_args
 
 from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import FetchResult
+from rag_app.papers.talks import find_second
 from rag_app.records import (
     Answer,
     AnswerPlan,
@@ -22,6 +24,7 @@ from rag_app.records import (
     Row,
     SearchSummary,
     Step,
+    Support,
     Table,
     TableCell,
     Verdict,
@@ -50,10 +53,15 @@ def answer_json(answer: Answer) -> Json:
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
         "verdicts": [
-            {"sentence": verdict.sentence, "support": verdict.support, "missing": list(verdict.missing)}
+            {
+                "sentence": verdict.sentence,
+                "support": verdict.support,
+                "missing": list(verdict.missing),
+                "reason": verdict.reason,
+            }
             for verdict in answer.verdicts
         ],
-        "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in ("supported", "partly", "not")},
+        "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in get_args(Support)},
         "repaired": answer.repaired,
         "semantic_entropy": answer.semantic_entropy,
         "asked": answer.asked,
@@ -128,7 +136,10 @@ def parse_answer(value: Json) -> Answer:
         table=parse_table(table) if table else None,
         asked=value.get("asked", ""),
         confidence=value.get("confidence", ""),
-        verdicts=tuple(Verdict(v["sentence"], v["support"], tuple(v["missing"])) for v in value.get("verdicts", ())),
+        verdicts=tuple(
+            Verdict(v["sentence"], v["support"], tuple(v["missing"]), v.get("reason", ""))
+            for v in value.get("verdicts", ())
+        ),
         semantic_entropy=value.get("semantic_entropy"),
         repaired=bool(value.get("repaired", False)),
         plan=_parse_plan(value.get("plan")),
@@ -185,6 +196,7 @@ def citation_json(citation: Citation) -> Json:
         "caption": citation.caption,
         "cells": [{"row": cell.row, "column": cell.column, "value": cell.value} for cell in citation.cells],
         "doubtful_signs": citation.doubtful_signs,
+        "second": find_second(citation.paper, citation.label),
     }
 
 
@@ -205,6 +217,7 @@ def hits_json(
                 "text": hit.passage.text,
                 "score": round(float(hit.score), 6),
                 "label": hit.passage.label,
+                "second": find_second(hit.passage.paper, hit.passage.label),
             }
             for rank, hit in enumerate(hits, start=1)
         ],
@@ -227,6 +240,7 @@ def papers_json(rows: Sequence[PaperRow]) -> Json:
                 "topic": row.topic,
                 "warnings": list(row.warnings),
                 "hidden": list(row.hidden),
+                "tags": list(row.tags),
             }
             for row in rows
         ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from rag_app import files
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import key_of
+from rag_app.outputs.places import name_place
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Answer, Citation, PaperRow, Source
 
@@ -100,7 +101,8 @@ def make_note(row: PaperRow, source: Source, quotes: Sequence[tuple[str, Citatio
         if question != asked:
             lines += [f"## {_escape(question)}", ""]
             asked = question
-        where = f"page {citation.label or citation.page}" + (f", {citation.section}" if citation.section else "")
+        named = name_place(row.paper, citation.page, citation.label)
+        where = named + (f", {citation.section}" if citation.section else "")
         place = f"[{_escape(where)}]({link(row.paper, citation.page, citation.quote)})"
         lines += [*(f"> {_escape(part)}" for part in citation.quote.split("\n")), ">", f"> — {place}", ""]
     return "\n".join([*lines, MARKER])

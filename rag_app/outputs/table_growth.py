@@ -38,7 +38,7 @@ def with_rows(answer: Answer, more: Answer) -> Answer:
         raise QuestionError("The new rows are on other aspects than the table. Give the table's own aspects.")
     there = {row.paper for row in one.rows}
     if any(row.paper in there for row in other.rows):
-        raise QuestionError("The table has that paper already. Name one that it lacks.")
+        raise QuestionError("The table already has that paper. Name one that it lacks.")
     shift = len(answer.citations)
     rows = tuple(replace(row, cells=tuple(_shift_citations(cell, shift) for cell in row.cells)) for row in other.rows)
     return _extend_answer(answer, more, Table(one.aspects, (*one.rows, *rows)))
@@ -89,4 +89,4 @@ def parse_saved_comparison(value: Any) -> Answer:
         answer = parse_answer(value)
         return replace(answer, table=_table(answer))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise QuestionError("That is no saved comparison. Save one first: compare … --json > table.json") from error
+        raise QuestionError("That is not a saved comparison. Save one first: compare … --json > table.json") from error

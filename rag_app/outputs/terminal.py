@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from rag_app.citations.table_cells import describe_cells
 from rag_app.index.build_report import BuildProgress, BuildReport, PaperReport
+from rag_app.outputs.places import name_place, recording_fragment
 from rag_app.records import Answer, AnswerPlan, Citation, Hit, PaperRow, Reference, Table
 from rag_app.text.escaping import escape_controls
 
@@ -107,8 +108,8 @@ def table_text(table: Table) -> str:
 
 
 def _citation(citation: Citation) -> str:
-    printed = f" (printed {citation.label})" if citation.label not in ("", str(citation.page)) else ""
-    place = f"{citation.paper}, page {citation.page}{printed}"
+    fragment = recording_fragment(citation.paper, citation.label)
+    place = f"{citation.paper}{fragment}, {name_place(citation.paper, citation.page, citation.label)}"
     kind = "verified" if citation.verified else "NOT FOUND on that page"
     if citation.digest:
         kind += ", in our digest of the paper"

@@ -87,14 +87,16 @@ class TextCheck:
         there = "; ".join(f"{place.paper}, page {place.page}" for place in self.places)
         named = ", ".join([*self.quoted.papers[:2], *(f"page {number}" for number in self.quoted.pages[:2])])
         missing = (
-            f"the page does not hold {', '.join(self.missing)}" if self.missing else "its numbers and names are there"
+            f"the page does not contain {', '.join(self.missing)}"
+            if self.missing
+            else "its numbers and names are there"
         )
         return {
-            "on the page": f"stands on {there}",
-            "found": f"stands on {there}; the text names no page",
+            "on the page": f"found on {there}",
+            "found": f"found on {there}; the text names no page",
             "other page": f"not on {named}, but on {there}",
             "other paper": f"not in {named}, but on {there}",
-            "not found": "stands in none of the papers" + (f", nor on {named}" if named else ""),
+            "not found": "found in none of the papers" + (f", nor on {named}" if named else ""),
             "no such page": f"there is no {named}" + (f"; the words are on {there}" if there else ""),
             "not a quote": f"no words are quoted from {named}; {missing}",
         }[self.state]

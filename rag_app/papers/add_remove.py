@@ -114,17 +114,17 @@ class IncomingFile:
         """The suffix that suits the bytes. Raises PaperError when they are no paper."""
         given = Path(self.name).suffix.lower()
         if not self.size:
-            raise PaperError(f"{self.name}: is empty. Choose the file again once it is whole.")
+            raise PaperError(f"{self.name}: is empty. Choose the file again once it is complete.")
         if b"%PDF-" in self._start:
             return ".pdf"
         if given not in TEXTS:
-            what = "does not begin as a PDF does (%PDF)" if given == ".pdf" else "is no PDF, Markdown or text file"
+            what = "does not begin like a PDF (%PDF)" if given == ".pdf" else "is not a PDF, Markdown or text file"
             raise PaperError(f"{self.name}: {what}. Open it in its own program and save or print it as PDF.")
         if self.size > LARGEST_TEXT:
             limit = f"{LARGEST_TEXT / 2**20:g} MB"
-            raise PaperError(f"{self.name}: larger than {limit}, too large for a text. Split it.")
+            raise PaperError(f"{self.name}: larger than {limit}, too large for a text file. Split it.")
         if not _is_text(self._path):
-            raise PaperError(f"{self.name}: holds binary data, not text. Save it as UTF-8 text or print it as PDF.")
+            raise PaperError(f"{self.name}: contains binary data, not text. Save it as UTF-8 text or print it as PDF.")
         return given
 
 
@@ -283,7 +283,7 @@ def _move_file(path: Path, where: Callable[[], Path]) -> Path:
         os.rename(path, target)
     except OSError as error:
         raise CorpusError(
-            f"{path}: cannot be moved ({error.strerror}). Close the program that holds it, or correct the permissions."
+            f"{path}: cannot be moved ({error.strerror}). Close the program that has it open, or correct permissions."
         ) from error
     return target
 

@@ -1,6 +1,5 @@
 """Asks arXiv for a PDF, politely: one request at a time, a pause between requests, and a name to ask for.
 
-The only module that imports httpx (models/llm/servers.py asks model servers with urllib).
 Source of the pause of three seconds: https://info.arxiv.org/help/api/tou.html
 """
 
@@ -108,9 +107,11 @@ class ArxivClient:
                 f"{self.base.host} cannot be reached ({_reason(error)}). Check the network or proxy, then fetch again."
             ) from error
         except httpx.TimeoutException as error:
-            raise TransientFetchError(f"{name}: nothing came for {seconds:.3g} s. Fetch again later.") from error
+            raise TransientFetchError(f"{name}: no data for {seconds:.3g} s. Fetch again later.") from error
         except httpx.TransportError as error:
-            raise TransientFetchError(f"{name}: the download broke off ({_reason(error)}). Fetch again.") from error
+            raise TransientFetchError(
+                f"{name}: the download was interrupted ({_reason(error)}). Fetch again."
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise FetchError(f"{name}: the answer cannot be read ({_reason(error)}). Fetch again later.") from error
         finally:
@@ -151,7 +152,9 @@ class ArxivClient:
             ) from error
         private = [place for *_, (place, *_) in found if not _is_public(str(place))]
         if private:
-            raise FetchError(f"{url.host} leads to {private[0]}, inside a private network; not asked. {_BY_BROWSER}")
+            raise FetchError(
+                f"{url.host} leads to {private[0]}, inside a private network; not requested. {_BY_BROWSER}"
+            )
 
     def _check(self, response: httpx.Response, name: str) -> None:
         """Raise unless the answer is 200."""

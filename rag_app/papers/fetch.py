@@ -123,8 +123,8 @@ class _FetchRun:
 
     def _fetch_one(self, asked: ArxivId | str, there: Sequence[tuple[ArxivId, Path]]) -> FetchResult:
         if isinstance(asked, str):
-            remedy = "Write one like 2406.15319, hep-th/9901001 or a link to arxiv.org."
-            return FetchResult(asked, "failed", problem=f'"{self.name}" is no arXiv id. {remedy}')
+            remedy = "Use one like 2406.15319, hep-th/9901001 or a link to arxiv.org."
+            return FetchResult(asked, "failed", problem=f'"{self.name}" is not an arXiv id. {remedy}')
         for known, path in there:
             if asked.id == known.id and asked.version in (0, known.version) and _starts_as_pdf(path):
                 return FetchResult(self.name, "already there", path)
@@ -244,5 +244,6 @@ def _not_a_pdf(name: str, web_page: bool, start: bytes) -> str:
     said = " ".join(title[1].decode("utf-8", "replace").split())[:80] if title else ""
     what = f'a web page ("{said}")' if said else "a web page" if web_page else "something else"
     return (
-        f"{name}: {what} came instead of a PDF. Open {ARXIV}/abs/{name} in a browser and save the PDF into the folder."
+        f"{name}: received {what} instead of a PDF. Open {ARXIV}/abs/{name} in a browser and save the PDF "
+        "into the folder."
     )

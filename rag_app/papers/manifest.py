@@ -70,7 +70,7 @@ class _ManifestChecker:
         for key in table:
             if key != "paper":
                 self._raise_error(
-                    f'"{_short(key)}" is no key of this file. Write each paper as a [[paper]] table', 0, key
+                    f'"{_short(key)}" is not a key of this file. Write each paper as a [[paper]] table', 0, key
                 )
         papers = table.get("paper", [])
         if not isinstance(papers, list) or not all(isinstance(paper, dict) for paper in papers):
@@ -91,13 +91,13 @@ class _ManifestChecker:
                 near = difflib.get_close_matches(key, _KEYS, n=1)
                 meant = f'; did you mean "{near[0]}"?' if near else ""
                 self._raise_error(
-                    f'"{_short(key)}" is no key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key
+                    f'"{_short(key)}" is not a key of a paper{meant} The keys are {", ".join(_KEYS)}', at, key
                 )
         written = self._text(paper, "arxiv_id", at)
         found = parse_arxiv_id(written)
         if found is None:
             self._raise_error(
-                f'arxiv_id "{_short(written)}" is no arXiv id. Write one like "2406.15319"', at, "arxiv_id"
+                f'arxiv_id "{_short(written)}" is not an arXiv id. Use one like "2406.15319"', at, "arxiv_id"
             )
         title = self._text(paper, "title", at)
         if not title:

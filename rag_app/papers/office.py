@@ -72,7 +72,7 @@ def read_office(path: Path, title: str = "", *, keep_hidden: bool = False) -> Re
     outline = readers.get(path.suffix.lower(), _read_html)(path, keep_hidden)
     pieces = [(LOST.sub("", without_invisible(text)), kind, section) for text, kind, section in outline.pieces]
     if not any(text for text, kind, _ in pieces if kind != "heading"):
-        raise PaperError(f"{path.name}: holds no text. Export it again, or remove it.")
+        raise PaperError(f"{path.name}: contains no text. Export it again, or remove it.")
     blocks: list[Block] = []
     start = 0
     for text, kind, section in pieces:
@@ -231,7 +231,7 @@ class _Jats(_Markup):
 def _read_jats(path: Path, keep_hidden: bool) -> Outline:
     text = decode_file(path)
     if "<article" not in text[:20_000]:
-        raise PaperError(f"{path.name}: XML, but no journal article (JATS). Convert it, or remove it.")
+        raise PaperError(f"{path.name}: XML, but not a journal article (JATS). Convert it, or remove it.")
     outline = Outline()
     _feed(_Jats(outline, keep_hidden), text)
     return outline
@@ -254,7 +254,7 @@ def _read_epub(path: Path, keep_hidden: bool) -> Outline:
             for name in _spine(opf, PurePosixPath(package).parent):
                 _feed(_Markup(outline, keep_hidden), archive.read(name).decode("utf-8", "replace"))
     except (zipfile.BadZipFile, KeyError, StopIteration, OSError, RuntimeError, NotImplementedError) as error:
-        raise PaperError(f"{path.name}: no EPUB that can be read ({error}). Export it again.") from error
+        raise PaperError(f"{path.name}: not a readable EPUB ({error}). Export it again.") from error
     return outline
 
 
@@ -296,7 +296,7 @@ def _read_docx(path: Path, keep_hidden: bool) -> Outline:
             _check_size(archive, path)
         document = docx.Document(str(path))
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise PaperError(f"{path.name}: no Word file that can be read ({error}). Save it again as .docx.") from error
+        raise PaperError(f"{path.name}: not a readable Word file ({error}). Save it again as .docx.") from error
     outline = Outline(title=document.core_properties.title or "")
     author = document.core_properties.author or ""
     outline.authors = [author] if author and author != "python-docx" else []

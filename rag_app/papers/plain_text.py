@@ -36,7 +36,7 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
         text = _COMMENT.sub(" ", text)
     found, pieces = _pieces(text, markdown)
     if not pieces:
-        raise PaperError(f"{path.name}: holds no text. Fill it or remove it.")
+        raise PaperError(f"{path.name}: contains no text. Add some or remove the file.")
     blocks: list[Block] = []
     bibliography: list[str] = []
     start = 0
@@ -60,10 +60,10 @@ def decode_file(path: Path) -> str:
     """The text of a file, in UTF-8, UTF-16 or Windows' code page. Raises PaperError for a large or binary one."""
     if path.stat().st_size > _LARGEST:
         limit = f"{_LARGEST // 2**20} MB"
-        raise PaperError(f"{path.name}: larger than {limit}, too large for a text. Split it or remove it.")
+        raise PaperError(f"{path.name}: larger than {limit}, too large for a text file. Split it or remove it.")
     data = path.read_bytes()
     if b"\x00" in data[:8192] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise PaperError(f"{path.name}: holds binary data, not text. Remove it or give it its right file ending.")
+        raise PaperError(f"{path.name}: contains binary data, not text. Remove it or correct its file extension.")
     for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")

@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from rag_app.errors import PaperError
 from rag_app.papers.plain_text import decode_file
 from rag_app.records import Block, Page, Reading
 from rag_app.text.characters import LOST, without_invisible
+from rag_app.text.sentences import sentences
 
 SUFFIXES = (".srt", ".vtt")
 SPAN = 45.0  # seconds of a page; it ends with the sentence
@@ -24,6 +26,7 @@ LONGEST_SPAN = 90.0  # seconds: also within a sentence, since speech may have no
 RECORDINGS = (".mp4", ".webm", ".mkv", ".mov", ".m4a", ".mp3", ".ogg", ".wav")
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
+_ENDS = re.compile(r"[.!?。！？][\"”’)]?$")
 _TAG = re.compile(r"</?[a-zA-Z][^>]*>|<\d[\d:.]*>|\{\\[^}]*\}")
 
 
@@ -74,11 +77,36 @@ def seconds_of(label: str) -> int:
     return sum(part * 60**place for place, part in enumerate(reversed(parts)))
 
 
+def find_second(paper: str, label: str) -> int | None:
+    """The second at which a place of a talk begins, by its label; None for a place of another paper."""
+    try:
+        return seconds_of(label) if is_talk(paper) else None
+    except ValueError:
+        return None
+
+
+def is_talk(paper: str) -> bool:
+    """Whether a paper of that name is a transcript: no other papers have these suffixes."""
+    return paper.lower().endswith((*SUFFIXES, ".json"))
+
+
 def find_recording(path: Path) -> Path | None:
-    """The recording beside a transcript: the same name with the suffix of one ("talk.en.vtt" and "talk.mp4" too)."""
+    """The recording beside a transcript: the same name with the suffix of one ("talk.en.vtt" and "talk.mp4" too).
+
+    No link is followed: it could lead out of the corpus folder.
+    """
+    return _find_beside(path, RECORDINGS)
+
+
+def find_slides(path: Path) -> Path | None:
+    """The PDF beside a transcript that has its name."""
+    return _find_beside(path, (".pdf",))
+
+
+def _find_beside(path: Path, suffixes: Sequence[str]) -> Path | None:
     names = (path.with_suffix(""), path.with_suffix("").with_suffix(""))
-    found = (name.with_name(name.name + suffix) for name in names for suffix in RECORDINGS)
-    return next((one for one in found if one.is_file()), None)
+    found = (name.with_name(name.name + suffix) for name in names for suffix in suffixes)
+    return next((one for one in found if one.is_file() and not one.is_symlink()), None)
 
 
 def _title(path: Path) -> str:
@@ -114,7 +142,7 @@ def _segments(text: str, path: Path) -> Iterator[Cue]:
             if words and 0 <= start < 10**6:
                 yield Cue(start, max(start, end), words)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PaperError(f"{path.name}: no transcript of Whisper ({type(error).__name__}). Export it again.") from error
+        raise PaperError(f"{path.name}: not a Whisper transcript ({type(error).__name__}). Export it again.") from error
 
 
 def _clean(line: str) -> str:
@@ -134,19 +162,33 @@ def _without_repeats(cues: Sequence[Cue]) -> Iterator[Cue]:
 
 
 def _spans(cues: Iterator[Cue]) -> Iterator[list[Cue]]:
+    """Runs of cues that end with a sentence; a cue that holds such an end is parted there, both parts at its time."""
     span: list[Cue] = []
     for cue in cues:
         if span:
             long = cue.start - span[0].start
-            ends = re.search(r"[.!?。！？][\"”’)]?$", span[-1].text) is not None
+            ends = _ENDS.search(span[-1].text) is not None
             if long >= LONGEST_SPAN or (long >= SPAN and ends):
                 yield span
                 span = []
+            elif long >= SPAN and (end := _sentence_end(cue.text)):
+                yield [*span, Cue(cue.start, cue.end, cue.text[:end])]
+                span, cue = [], Cue(cue.start, cue.end, cue.text[end:].lstrip())
         span.append(cue)
     if span:
         yield span
 
 
+def _sentence_end(text: str) -> int:
+    """Where the first sentence of a cue ends, if another one begins in it; else 0."""
+    found = re.search(r"[。！？][”’」』）]*", text)
+    first = sentences(text)[0][1]
+    end = min(found.end(), first) if found else first
+    return end if text[end:].strip() else 0
+
+
 def _page(number: int, span: Sequence[Cue]) -> Page:
     text = " ".join(cue.text for cue in span)
-    return Page(number, clock(span[0].start), 0.0, 0.0, text, (Block(0, len(text), "body"),))
+    starts = accumulate((len(cue.text) + 1 for cue in span[:-1]), initial=0)
+    cues = tuple((start, round(cue.start, 2)) for start, cue in zip(starts, span, strict=True))
+    return Page(number, clock(span[0].start), 0.0, 0.0, text, (Block(0, len(text), "body"),), cues=cues)

@@ -68,7 +68,7 @@ def read_zotero_settings(corpus: Path) -> ZoteroSource | None:
         raise CorpusError(f"{path}: cannot be read ({error}). Correct it, or remove it.") from error
     for key, value in table.items():
         if key not in _KEYS or not isinstance(value, str):
-            raise CorpusError(f"{path}: {key[:40]} is no text of this file. It may have: {', '.join(_KEYS)}.")
+            raise CorpusError(f"{path}: {key[:40]} is not a text setting. The settings are: {', '.join(_KEYS)}.")
     source = ZoteroSource(**table)
     if urlsplit(source.url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise CorpusError(f"{path}: url has to be one of this machine, as Zotero's own: {LOCAL}")
@@ -99,11 +99,13 @@ def sync_zotero(corpus: Path) -> tuple[str, ...]:
     try:
         found, problems = _list_attachments(source)
     except FetchError as error:
-        return (f"{error} The papers of the last time stay.",)
+        return (f"{error} The papers from last time stay.",)
     try:
         return tuple(problems + _update_copies(root / FOLDER, root / ".removed" / FOLDER, found))
     except OSError as error:
-        raise CorpusError(f"{root / FOLDER}: cannot be written ({error.strerror}). Make room or correct it.") from error
+        raise CorpusError(
+            f"{root / FOLDER}: cannot be written ({error.strerror}). Free space or correct permissions."
+        ) from error
 
 
 def zotero_links(bibliography: str, page: int) -> dict[str, str]:
@@ -127,7 +129,7 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
         if source.storage:
             return _stored_attachments(source)
         raise FetchError(
-            f"{source.url}: Zotero does not run, or does not let other programs ask. Start it and tick Settings, "
+            f"{source.url}: Zotero is not running, or does not let other programs connect. Start it and tick Settings, "
             f"Advanced, Allow other applications; or name storage and library in {SETTINGS}."
         ) from error
     except httpx.HTTPError as error:
@@ -181,7 +183,7 @@ class _LocalApi:
                 total = int(response.headers.get("Total-Results", len(listed)))
                 yield from (item for item in listed if isinstance(item["key"], str))
             except (ValueError, TypeError, KeyError) as error:
-                raise FetchError(f"{response.url}: no answer of Zotero's API. Is another program there?") from error
+                raise FetchError(f"{response.url}: not Zotero's API. Is another program there?") from error
             start += PAGE
             if start >= total or not listed:
                 return
@@ -199,7 +201,7 @@ class _LocalApi:
         response = self._client.get(path, params=asked, headers={"Zotero-API-Version": "3"})
         if response.status_code == 403:
             raise FetchError(
-                "Zotero does not let other programs ask. Tick Settings, Advanced, Allow other applications."
+                "Zotero does not let other programs connect. Tick Settings, Advanced, Allow other applications."
             )
         if response.status_code != 200:
             raise FetchError(f"{response.url}: Zotero answered {response.status_code}. Try again.")
@@ -223,7 +225,7 @@ def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[st
     """The PDFs of the exported library that lie in Zotero's storage folder."""
     storage, library = Path(source.storage).expanduser(), Path(source.library).expanduser()
     if not storage.is_dir() or not library.is_file():
-        raise FetchError(f"{SETTINGS}: Zotero does not run, and {storage} or {library} is not there. Correct them.")
+        raise FetchError(f"{SETTINGS}: Zotero is not running, and {storage} or {library} does not exist. Correct them.")
     entries, wrong = read_bibliography(library)
     found, problems = [], list(wrong)
     for entry in entries:

@@ -95,7 +95,7 @@ def understand_question(
         if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
             return UnderstoodQuestion(asked, said, f"The papers are in another language: searched for “{said}”.")
     words = english_words(whole) if language == "zh" else ""
-    how = f"by its names, its numbers and known terms (“{words}”)" if words else "as it stands"
+    how = f"by its names, its numbers and known terms (“{words}”)" if words else "as typed"
     note = (
         f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
     )

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rag_app.errors import RagError, SettingsError
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.server.api.links import origin_of
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
@@ -155,7 +156,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _accounts(settings: Settings) -> Accounts:
     password = settings.password.get_secret_value()
     if password and len(password) < SHORTEST:
-        raise SettingsError(f"RAG_PASSWORD: too short. Take at least {SHORTEST} characters.")
+        raise SettingsError(f"RAG_PASSWORD: too short. Use at least {SHORTEST} characters.")
     return Accounts(settings.users_file, password)
 
 

@@ -86,7 +86,7 @@ def test_a_key_is_kept_only_where_that_is_ticked_and_can_be_forgotten(tab, serve
         assert "which only you can read" in said(tab, ".use-settings", "good")
     assert KEY in reader_file().read_text(encoding="utf-8")
     tab.click(".forget-settings")
-    tab.wait_for_selector("#settings-said:has-text('is deleted')")
+    tab.wait_for_selector("#settings-said:has-text('was deleted')")
     assert not reader_file().exists()
 
 

@@ -131,7 +131,7 @@ def test_a_screen_reader_is_told_what_happens_and_what_a_number_is(tab, served):
         tab.fill("#question textarea", "How many parameters?")
         tab.press("#question textarea", "Enter")
         tab.wait_for_function("window.said.some((one) => ['searching 2 papers', 'reading 3 passages'].includes(one))")
-    tab.wait_for_function("window.said.at(-1) === 'The answer is there, with 4 citations.'")
+    tab.wait_for_function("window.said.at(-1) === 'The answer is ready, with 4 citations.'")
     expect(tab.locator("#chat [role=log]")).to_have_attribute("aria-live", "off")
     expect(tab.get_by_role("button", name=f"Citation 1: “{QUOTE}”").first).to_be_visible()
 

@@ -175,7 +175,7 @@ def test_papers_come_from_arxiv_by_ids_and_links(tab, served):
     tab.fill("#arxiv-ids", "https://arxiv.org/abs/2406.15319v2\n2501.99999, not an id")
     tab.press("#arxiv-ids", "Enter")
     says(arrival(tab, "in", "Numbat"), "1 page")
-    says(arrival(tab, "failed", "not an id"), "is no arXiv id")
+    says(arrival(tab, "failed", "not an id"), "is not an arXiv id")
     missing = arrival(tab, "failed", "2501.99999")
     says(missing, "no such paper")
     expect(missing.locator(".again")).to_be_visible()

@@ -145,7 +145,7 @@ def test_an_index_that_names_a_program_is_refused(library: Path, column: str, mo
         assert collection.schema if column == "schema_str" else collection.configuration
     assert Asked.times == 1  # Chroma by itself does
     said = try_all(library)
-    assert said and all("asks for a program" in one and "--fresh" in one for one in said)  # then it is built
+    assert said and all("asks to run code" in one and "--fresh" in one for one in said)  # then it is built
     assert try_all(library) == [] and Asked.times == 1
 
 

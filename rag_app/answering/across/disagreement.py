@@ -292,12 +292,12 @@ def answer_disagreement(context: AnswerContext) -> Answer:
         "disagreement", tuple(e.paper for e in looked), tuple(map(short_name, looked)), (topic,), len(looked)
     )
     notes = (
-        f"Looked at {count_papers(len(looked))}, {len(claims)} claims and {len(figures)} figures of tables: "
-        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in similar words that "
-        f"point opposite ways count, and figures with similar names in tables.",
+        f"Looked at {count_papers(len(looked))}, {len(claims)} claims and {len(figures)} table figures: "
+        f"{len(blocks)} opposed {'pair' if len(blocks) == 1 else 'pairs'}. Only claims in similar words were compared, "
+        "and table figures with similar names.",
     )
     if not blocks:
-        text = "No two claims that contradict each other were found."
+        text = "No contradictory claims were found."
         answer = Answer("", found.question, "not_in_papers", text, QUOTING, plan=plan, notes=notes)
     else:
         text = "\n\n".join(blocks)

@@ -20,7 +20,7 @@ from rag_app.models.llm.prompt_safety import strip_template_marks
 from rag_app.records import Event, Evidence, Progress
 
 MOST_SEARCHES = 4
-NO_PLAN = "The model made no plan that could be read: the question itself was searched."
+NO_PLAN = "The model made no readable plan, so the question itself was searched."
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class ModelReader:
         tokens = sum(estimate_tokens(asked + said) for asked, said in made)
         shown = "1 example" if len(made) == 1 else f"{len(made)} examples"
         return (
-            f"{shown} of an answer, made from the passages, stood before the question: about {tokens} tokens."
+            f"{shown} of an answer, made from the passages, came before the question: about {tokens} tokens."
             if made
             else ""
         )

@@ -102,6 +102,6 @@ def add_semantic_entropy(
     if len(samples) < reader.samples:
         return replace(answer, tokens=tokens)
     different = len(group_by_meaning(samples, embed))
-    told = (f"Asked {len(samples)} times more, the model gave {different} answers of different meaning.",)
+    told = (f"Asked {len(samples)} more times, the model gave {different} answers with different meanings.",)
     notes = (*answer.notes, *(told if different > 1 else ()))
     return replace(answer, tokens=tokens, notes=notes, semantic_entropy=round(semantic_entropy(samples, embed), 4))

@@ -15,7 +15,7 @@ from rag_app.answering.quoting.ranking import Unit
 from rag_app.index.paper_names import contains_name
 from rag_app.records import Evidence
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, paper_share
-from rag_app.text.terms import squash
+from rag_app.text.terms import number_words, squash
 
 NamesOf = Callable[[str], Sequence[str]]
 
@@ -214,7 +214,7 @@ def _counted_share(asked: QuestionTerms, top: Sequence[Unit], terms: Terms) -> f
     total = sum(asked.weights[term] for term in wanted)
     if not total:
         return 1.0
-    counted = [unit for unit in top if any(character.isdigit() for character in unit.text)]
+    counted = [unit for unit in top if any(map(str.isdigit, unit.text)) or number_words(unit.text)]
     near = (sum(asked.weights[term] for term in wanted if term in unit.terms | unit.near) for unit in counted)
     return max(near, default=0.0) / total
 

@@ -16,7 +16,7 @@ from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import find_names, find_numbers, squash
+from rag_app.text.terms import find_names, find_numbers, number_words, squash
 
 REACH = 2  # units on each side that lend a unit their context
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
@@ -220,7 +220,9 @@ def _is_formula(unit: Unit) -> bool:
 
 
 def _has_new_number(asked: QuestionTerms, unit: Unit) -> bool:
-    """Whether the unit holds a number that the question does not already have."""
+    """Whether the unit holds a number, in digits or words, that the question does not already have."""
+    if number_words(unit.text) - number_words(asked.text):
+        return True
     digits = re.findall(r"\d+(?:\.\d+)?", unit.text)
     return bool(find_numbers(unit.text)) and any(value not in asked.values for value in digits)
 

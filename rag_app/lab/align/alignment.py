@@ -189,7 +189,7 @@ def _word_scores(texts: Sequence[str], questions: Sequence[str]) -> np.ndarray:
 def check_free(out: Path) -> None:
     """Raises ModelError when a model would overwrite something."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ModelError(f"{out}: there is something already. Name a new folder.")
+        raise ModelError(f"{out}: already exists. Name a new folder.")
 
 
 @contextmanager

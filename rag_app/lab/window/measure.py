@@ -81,5 +81,5 @@ def read_paper_texts(settings: Settings) -> list[str]:
     generation = open_current(settings.index_folder)
     readable = [entry.paper for entry in generation.manifest.papers if entry.passages][:MOST_PAPERS]
     if not readable:
-        raise CorpusError("The index holds no readable paper. See: python -m rag_app papers")
+        raise CorpusError("The index contains no readable paper. See: python -m rag_app papers")
     return ["\n".join(page.text for page in generation.get_reading(paper).pages) for paper in readable]

@@ -68,7 +68,7 @@ def with_choice(settings: Settings, choice: ReaderChoice) -> Settings:
     SettingsError for what cannot be a choice; nothing is asked.
     """
     if choice.name not in NAMES or max(len(choice.base_url), len(choice.model), len(choice.key)) > LONGEST_FIELD:
-        raise SettingsError(f"This is no reader. Choose one of: {', '.join(NAMES)}.")
+        raise SettingsError(f"There is no such reader. Choose one of: {', '.join(NAMES)}.")
     if choice.name == OWN and not choice.base_url.strip():
         raise SettingsError("Type the server's address. It looks like http://127.0.0.1:8080/v1.")
     asks = choice.name in (*PRESETS, OWN)

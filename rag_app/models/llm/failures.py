@@ -118,7 +118,7 @@ def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = 
     """The error for the user: what, where, remedy; the key redacted. `interrupted`: part of the answer had arrived."""
     if interrupted:
         return ModelInterrupted(
-            f"{endpoint.where} broke off in the middle of the answer: {_reason(error, endpoint)}. Ask again."
+            f"{endpoint.where} stopped in the middle of the answer: {_reason(error, endpoint)}. Ask again."
         )
     status = status_of(error)
     if status or (_error_fields(error) and is_overflow(error)):
@@ -127,8 +127,8 @@ def make_fault(error: BaseException, endpoint: Endpoint, *, interrupted: bool = 
         return ModelError(f"{endpoint.where} sent no answer. {address_remedy(endpoint)}")
     if isinstance(error, TimeoutError) or type(error).__name__ == "APITimeoutError":
         return ModelUnreachable(
-            f"{endpoint.where} did not answer in time. It may still load the model: ask again, raise RAG_LLM_TIMEOUT, "
-            f"or set RAG_LLM=none."
+            f"{endpoint.where} did not answer in time. It may still be loading the model: ask again, raise "
+            f"RAG_LLM_TIMEOUT, or set RAG_LLM=none."
         )
     if _is_connection(error):
         return ModelUnreachable(unreachable_message(endpoint, _root_cause(error)))
@@ -146,7 +146,7 @@ def _status_fault(status: int, error: BaseException, endpoint: Endpoint) -> Mode
     if status == 429:
         asked = retry_after(error)
         when = f"in {asked:.0f} seconds" if asked else "in a minute"
-        return ModelBusy(f"{endpoint.where} allows no more requests now (429). Ask again {when}.")
+        return ModelBusy(f"{endpoint.where} accepts no more requests for now (429). Ask again {when}.")
     if status == 404:
         return ModelError(_not_found(endpoint))
     if is_overflow(error):
@@ -175,7 +175,7 @@ def _reason(error: BaseException, endpoint: Endpoint) -> str:
     if isinstance(error, EOFError):
         return "the stream ended without saying that it was done"
     if isinstance(error, TimeoutError):
-        return f"nothing more came for {error} seconds"
+        return f"no more data came for {error} seconds"
     if is_unreadable(error):
         return "what came is not JSON of the API"
     if _error_fields(error):

@@ -90,7 +90,7 @@ def handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def name_status(request: Request, error: HTTPException) -> JSONResponse:
         code = _OF_STATUS.get(error.status_code, "refused")
-        said = "No such address. See /api/v1/openapi.json." if error.status_code == 404 else str(error.detail)
+        said = "No such path. See /api/v1/openapi.json." if error.status_code == 404 else str(error.detail)
         return error_response(request.url.path, ApiError(error.status_code, code, said, error.headers))
 
     @app.exception_handler(Exception)

@@ -16,7 +16,7 @@ from rag_app.papers.zotero import zotero_links
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.limits import Limits
-from rag_app.server.api.links import base_of, citation_url, place_url
+from rag_app.server.api.links import base_of, citation_url, place_url, recording_url
 from rag_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,8 +70,11 @@ def linked_answer(answer: Answer, base: str, assistant: Assistant) -> Json:
     for name, citations in (("citations", answer.citations), ("nearest", answer.nearest)):
         for found, citation in zip(value[name], citations, strict=True):
             found["url"] = citation_url(base, citation)
-            if citation.paper in sources:
-                found["zotero"] = zotero_links(sources[citation.paper].bibliography, citation.page)
+            source = sources.get(citation.paper)
+            if source and source.recording:
+                found["recording"] = recording_url(base, citation)
+            if source:
+                found["zotero"] = zotero_links(source.bibliography, citation.page)
     return value
 
 

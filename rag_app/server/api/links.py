@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlencode, urlsplit
 
+from rag_app.outputs.places import recording_fragment
 from rag_app.records import Citation
 from rag_app.settings import Settings
 
+RECORDING = "/reading/recording"  # the path of the recordings (web/reading_panel.py)
 LONGEST_WORDS = 300  # characters of the words in an address; the rest of a quote stands behind them
 
 
@@ -21,6 +23,12 @@ def place_url(base: str, paper: str, page: int = 1, words: str = "") -> str:
 def citation_url(base: str, citation: Citation) -> str:
     """The address of the cited words."""
     return place_url(base, citation.paper, citation.page, citation.quote if citation.verified else "")
+
+
+def recording_url(base: str, citation: Citation) -> str:
+    """The address at which the recording of a cited talk plays."""
+    fragment = recording_fragment(citation.paper, citation.label)
+    return f"{base}{RECORDING}?{urlencode({'paper': citation.paper}, errors='replace')}{fragment}"
 
 
 def base_of(settings: Settings, origin: str = "") -> str:

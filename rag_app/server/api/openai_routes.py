@@ -45,7 +45,7 @@ def openai_routes(shared: Interfaces) -> APIRouter:
     async def complete(body: ChatBody, request: Request) -> Response:
         _check_model(body.model)
         if body.n not in (None, 1):
-            raise ApiError(400, "unsupported_parameter", "n: one answer is given to a question.")
+            raise ApiError(400, "unsupported_parameter", "n: each question gets one answer.")
         return await _Chat(shared, memory, request, body.model).answer(
             body.messages, bool(body.stream), body.wants_usage
         )
@@ -89,7 +89,7 @@ class _Exchange:
         async for event in events:
             if isinstance(event, Answer):
                 return refuse_error(event)
-        raise ApiError(500, "internal", "The answer ended without one. Ask again.")
+        raise ApiError(500, "internal", "No answer came. Ask again.")
 
 
 class _Chat(_Exchange):

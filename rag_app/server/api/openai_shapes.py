@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rag_app.outputs.places import name_place
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.links import citation_url
@@ -54,7 +55,9 @@ class AnswerMemory:
         with self._lock:
             found = self._chains.get(_key(user, id))
         if found is None:
-            raise ApiError(404, "unknown_response", f"{id[:80]}: no such response, or too long ago. Send the messages.")
+            raise ApiError(
+                404, "unknown_response", f"{id[:80]}: no such response, or it is too old. Send the messages."
+            )
         return found
 
 
@@ -78,7 +81,7 @@ def split_messages(messages: Sequence[Json], user: str, memory: AnswerMemory) ->
             history.append(known or Answer("", question, "answered", text, ""))
             question = ""
     if not question.strip():
-        raise ApiError(400, "no_question", "The last message has to be a question of the user.")
+        raise ApiError(400, "no_question", "The last message has to be a question from the user.")
     return question, history
 
 
@@ -87,7 +90,7 @@ def read_content(content: object) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
-        raise ApiError(400, "invalid_request", "content has to be a text, or a list of parts with text.")
+        raise ApiError(400, "invalid_request", "content has to be text, or a list of parts with text.")
     texts = []
     for part in content:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):
@@ -113,7 +116,7 @@ def _annotations(text: str, answer: Answer, base: str) -> Iterator[Json]:
                     "start_index": mark.start(),
                     "end_index": mark.end(),
                     "url": citation_url(base, citation),
-                    "title": f"{citation.title}, page {citation.label or citation.page}",
+                    "title": f"{citation.title}, {name_place(citation.paper, citation.page, citation.label)}",
                 }
 
 

@@ -148,7 +148,7 @@ async def _answer(
     async for event in events:
         if isinstance(event, Answer):
             return _send(shared.link(refuse_error(event), base))
-    raise ApiError(500, "internal", "The answer ended without one. Ask again.")
+    raise ApiError(500, "internal", "No answer came. Ask again.")
 
 
 async def _event_stream(shared: Interfaces, events: AsyncIterator[Event], base: str) -> AsyncIterator[str]:
@@ -175,7 +175,7 @@ def _add_builds(routes: APIRouter, job: BuildJob) -> None:
         record = job.request(fresh=fresh)
         if record is None:
             raise ApiError(
-                409, "build_running", "A build runs. Wait for its end, or stop it, then ask for a fresh one."
+                409, "build_running", "A build is running. Wait until it ends or stop it, then ask for a fresh one."
             )
         return _send(_describe_build(record, job), 202, {"Location": f"{PREFIX}/builds/{record.number}"})
 
@@ -201,7 +201,7 @@ def _record(job: BuildJob, number: int) -> BuildRecord:
     try:
         return job.record(number)
     except KeyError as error:
-        raise ApiError(404, "unknown_build", f"No build {number} since the server began.") from error
+        raise ApiError(404, "unknown_build", f"No build {number} since the server started.") from error
 
 
 def _describe_build(record: BuildRecord, job: BuildJob) -> Json:

@@ -158,7 +158,7 @@ class Accounts:
         if owner != SHARED and owner not in users:
             raise AccountError(f"{user[:40]!r}: no such user. The users are: {', '.join(sorted(users)) or 'none'}.")
         if key in self._tokens:
-            raise AccountError(f"{key}: there is such a token. Remove it first: token remove {key}")
+            raise AccountError(f"{key}: this token already exists. Remove it first: token remove {key}")
         token = f"rag-{secrets.token_urlsafe(32)}"
         entry = ApiToken(hashlib.sha256(token.encode()).hexdigest(), owner)
         self._write(users, {**self._tokens, key: entry})

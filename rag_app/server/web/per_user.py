@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -40,6 +40,17 @@ class _UserPage:
             await self.end.wait()
 
 
+def _without_place(scope: Scope) -> Scope:
+    """The request for the page without the place that its address names ("?paper=…&page=3"): the browser opens that.
+
+    The web library has pages of its own, takes "page" for the name of one, and fails.
+    """
+    if scope["path"].removeprefix(scope.get("root_path", "") or "") not in ("", "/"):
+        return scope
+    asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return {**scope, "query_string": urlencode([one for one in asked if one[0] != "page"]).encode()}
+
+
 class PerUserPages:
     """Sends each request to the page of scope["user"], which is made when the user first comes.
 
@@ -57,7 +68,7 @@ class PerUserPages:
             return await self._handle_lifespan(receive, send)
         page = await self._page_of(scope.get("user", ""))
         try:
-            await page.app(scope, receive, send)
+            await page.app(_without_place(scope), receive, send)
         except RequestTimeout:
             raise
         except Exception as error:  # the web library has answered 500 to a request that no page of ours makes

@@ -14,10 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from rag_app.citations.marks import label_at
 from rag_app.citations.quotes import quote_boxes, section_at
 from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.table_cells import describe_cells
@@ -25,6 +27,7 @@ from rag_app.errors import RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
 from rag_app.papers.pdf.file import render_page
+from rag_app.papers.talks import find_recording, find_second, find_slides, is_talk
 from rag_app.records import Answer, Box, Citation, Page, Source
 from rag_app.server.i18n import translate
 from rag_app.text.quote_matching import find_quote
@@ -99,14 +102,18 @@ class OpaqueIds:
                 self._answers.popitem(last=False)
         return name
 
+    def answer(self, name: str) -> Answer:
+        """The answer behind a name. Raises KeyError when the name was never given out or is too long ago."""
+        with self._lock:
+            return self._answers[name]
+
     def export_answer(self, name: str, suffix: str) -> tuple[str, ExportFormat, str]:
         """The answer in the form of that suffix: its text, the form, and a file's name.
 
         Raises KeyError when the name was never given out or there is no such form, ExportError when the answer has
         nothing of the form.
         """
-        with self._lock:
-            answer = self._answers[name]
+        answer = self.answer(name)
         form = FORMS[suffix]
         return form.make(collect_export(self._library, [answer])), form, f"{export_file_name(answer.question)}.{suffix}"
 
@@ -134,7 +141,8 @@ class OpaqueIds:
             "file": paper,
             "title": citation.title if citation else (row.title if row else paper),
             "page": page.number,
-            "label": page.label,
+            "label": citation.label if citation else page.label,
+            "second": find_second(paper, citation.label if citation else page.label),
             "pages": row.pages if row else page.number,
             "section": citation.section if citation else section,
             "width": page.width,
@@ -179,7 +187,7 @@ class OpaqueIds:
             paper=paper,
             title=row.title if row else paper,
             page=number,
-            label=page.label,
+            label=label_at(page, span[0]) if span else page.label,
             section=section_at(page, span[0], "") if span else "",
             quote=page.text[span[0] : span[1]] if span else words,
             verified=span is not None,
@@ -193,6 +201,33 @@ class OpaqueIds:
         path = self._library.path(paper)
         status = path.stat()
         return self._name("version", str(path), status.st_mtime_ns, status.st_size)[:12]
+
+    def recording(self, paper: str) -> Path:
+        """The recording beside a talk's transcript. Raises KeyError where there is none."""
+        found = find_recording(self._library.path(paper)) if is_talk(paper) else None
+        if found is None:
+            raise KeyError(paper)
+        return found
+
+    def describe_talk(self, paper: str) -> dict[str, str]:
+        """The address of a talk's recording and the name of its slides on the page; empty where there are none."""
+        if not is_talk(paper):
+            return {"recording": "", "slides": ""}
+        path = self._library.path(paper)
+        slides = find_slides(path)
+        return {
+            "recording": f"recording?{urlencode({'paper': paper})}" if find_recording(path) else "",
+            "slides": self._name_file(slides, paper) if slides else "",
+        }
+
+    def _name_file(self, path: Path, beside: str) -> str:
+        """The name on the page of the paper with that file, beside another one's; empty where it is no paper."""
+        known = {row.paper for row in self._library.papers()}
+        # A paper is called by its path where another has its file's name.
+        for name in (f"{beside.rpartition('/')[0]}/{path.name}", path.name):
+            if name in known and self._library.path(name) == path:
+                return self.name_paper(name)
+        return ""
 
     def picture(self, paper: str, number: int, scale: float) -> tuple[bytes, str]:
         """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
@@ -292,6 +327,11 @@ def reading_routes(ids: OpaqueIds) -> APIRouter:
         path = find_or_404(lambda: ids.path(ids.paper(name)))
         kind = _KINDS.get(path.suffix.lower(), "text/plain; charset=utf-8")
         return FileResponse(path, media_type=kind, filename=path.name, content_disposition_type="inline")
+
+    @routes.get("/recording")
+    def recording(paper: str) -> FileResponse:
+        # By the paper's own name, as /at: the address is given to other programs. A request may ask for a range.
+        return FileResponse(find_or_404(lambda: ids.recording(paper)), content_disposition_type="inline")
 
     @routes.get("/answer/{name}/{suffix}")
     def answer(name: str, suffix: str) -> Response:

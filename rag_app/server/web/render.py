@@ -43,10 +43,11 @@ def answer_html(
         verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))
         again = f'<div class="footer">{_actions("", regenerate, thumbs, copies=False)}</div>' if regenerate else ""
         return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p>{again}</div>'
-    actions = _actions(_export_menu(answer, name_answer), regenerate, thumbs)
+    menus = _export_menu(answer, name_answer) + _keep_menu(answer, name_answer)
+    actions = _actions(menus, regenerate, thumbs)
     if answer.status == "not_in_papers":
         return _not_in_papers(answer, name, actions)
-    text, places = _text(answer, name)
+    text, places = _text(answer, name, name_answer(answer) if name_answer else "")
     parts = [
         _plan(answer.plan),
         _steps(answer, name),
@@ -119,6 +120,16 @@ def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
     return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
 
 
+def _keep_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
+    """A button that opens the list of notes: notes.js fills it."""
+    if name_answer is None:
+        return ""
+    hint, words = translate("notes.keep-hint"), translate("notes.keep")
+    return (
+        f'<button type="button" class="keep-note" value="answer/{name_answer(answer)}" title="{hint}">{words}</button>'
+    )
+
+
 def _format_name(suffix: str) -> str:
     """A form's name: a name of its own, but for our evidence."""
     return translate("answer.evidence-file") if suffix == "json" else FORMS[suffix].name
@@ -129,7 +140,7 @@ def reader_words(reader: str) -> str:
     return translate("answer.quoting") if reader in VERBATIM_READERS else translate("answer.reader", name=reader)
 
 
-def _text(answer: Answer, name: NamePlace) -> tuple[str, list[CitedPlace]]:
+def _text(answer: Answer, name: NamePlace, answer_name: str = "") -> tuple[str, list[CitedPlace]]:
     """The text as HTML, and the places that its marks open, in their order."""
     by_number = {citation.number: citation for citation in answer.citations}
     alone = {number: CitedPlace(citation, str(number)) for number, citation in by_number.items()}
@@ -141,7 +152,7 @@ def _text(answer: Answer, name: NamePlace) -> tuple[str, list[CitedPlace]]:
         # The first block of the text is the same table as Markdown.
         rest = "\n\n".join(map(translate_core, answer.answer.partition("\n\n")[2].split("\n\n")))
         shown = plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
-        return comparison_html(answer.table, cite) + shown, list(alone.values())
+        return comparison_html(answer.table, cite, answer_name) + shown, list(alone.values())
     if answer.reader not in VERBATIM_READERS:
         shown = markdown_html(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
         return shown, list(alone.values())

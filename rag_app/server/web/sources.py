@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.table_cells import describe_cells
+from rag_app.papers.talks import find_second
 from rag_app.records import Citation
 from rag_app.server.i18n import translate
 from rag_app.server.web.markdown import escape_html
@@ -123,7 +124,9 @@ def badge_html(citation: Citation) -> str:
 
 
 def place_words(citation: Citation) -> str:
-    """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results."""
+    """Page, printed label where it differs, and section: page 3 (printed 1245) · 4.2 Results. Of a talk: 12:34."""
+    if find_second(citation.paper, citation.label) is not None:
+        return citation.label
     page = translate("answer.page", page=str(citation.page)).replace(" ", "\u00a0")
     if citation.label and citation.label != str(citation.page):
         page += " " + translate("answer.printed", label=citation.label).replace(" ", "\u00a0")

@@ -47,6 +47,8 @@ def test_an_answer_is_that_of_the_command_line_with_addresses(client: httpx.Clie
     citation = next(one for one in answer["citations"] if "220 million" in one["quote"])
     assert citation["paper"] == "otter.pdf" and citation["verified"]
     assert citation["url"].startswith(f"{library.url}/?paper=otter.pdf&page=1&words=")
+    shown = client.get(citation["url"])
+    assert shown.status_code == 200 and "<html" in shown.text
     opened = client.get(f"/reading/at?{citation['url'].partition('?')[2]}").json()
     assert opened["verified"] and opened["marks"] and opened["quote"] == citation["quote"]
 

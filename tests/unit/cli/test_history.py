@@ -7,7 +7,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.cli.main import main
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.outputs.markdown import ExportContent
 from rag_app.outputs.save import make_bundle
 from rag_app.records import Answer

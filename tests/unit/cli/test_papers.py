@@ -101,5 +101,5 @@ def test_a_reader_that_does_not_answer_is_not_kept(corpus: Path, capsys) -> None
     with Provider(Reply(status=401, body=error_body("no"))) as bad:
         words = ("--name", "own", "--base-url", bad.url, "--model", "m", "--try", "--keep")
         code, said = typed(capsys, "reader", *words)
-    assert code == 1 and said["status"] == "failed" and "wants a key (401)" in said["message"]
+    assert code == 1 and said["status"] == "failed" and "needs a key (401)" in said["message"]
     assert not reader_file().exists()

@@ -188,7 +188,7 @@ def test_the_gate_lets_noise_pass_and_stops_a_drop() -> None:
 
 def test_the_gate_stops_a_quote_that_is_not_there() -> None:
     bad = report([1.0] * 3, valid=False)
-    assert "3 of 3 quotes do not stand on their page." in find_faults(bad, compare_reports(bad, report([1.0] * 3)))
+    assert "3 of 3 quotes are not on their page." in find_faults(bad, compare_reports(bad, report([1.0] * 3)))
 
 
 def test_better_is_never_a_fault() -> None:

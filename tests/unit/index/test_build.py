@@ -368,7 +368,7 @@ def test_the_same_bytes_twice_are_indexed_once(library: Path) -> None:
     shutil.copy(library / "corpus" / "otter.md", library / "corpus" / "otter copy.md")
     report = run(library)
     assert [paper.paper for paper in report.papers if "otter" in paper.paper] == ["otter copy.md"]
-    assert any("the same bytes as otter copy.md" in problem for problem in report.problems)
+    assert any("identical to otter copy.md" in problem for problem in report.problems)
     again = run(library)
     assert not again.changed and again.problems == report.problems
 

@@ -67,12 +67,12 @@ def test_a_row_is_put_below_the_others(assistant: Assistant) -> None:
     assert grown.table is not None
     assert [row.paper for row in grown.table.rows] == ["otter.md", "heron.md", "lynx.md"]
     assert "128 fish" in grown.table.rows[2].cells[0].text
-    with pytest.raises(QuestionError, match="has that paper already"):
+    with pytest.raises(QuestionError, match="already has that paper"):
         with_rows(saved, saved)
 
 
 def test_what_is_no_table_does_not_grow(assistant: Assistant) -> None:
-    with pytest.raises(QuestionError, match="no saved comparison"):
+    with pytest.raises(QuestionError, match="not a saved comparison"):
         parse_saved_comparison({"answer": "no"})
     saved = assistant.compare(QUESTION, aspects="batch size")
     with pytest.raises(QuestionError, match="other papers"):

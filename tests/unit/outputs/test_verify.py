@@ -159,7 +159,7 @@ def test_without_a_quote_nothing_is_proved(copied: Path, capsys: pytest.CaptureF
     value["answers"] = []
     (copied / "a.json").write_text(json.dumps(value), encoding="utf-8")
     assert main(["verify", str(copied / "a.json"), "--papers", str(copied / "corpus")]) == 1
-    assert "nothing is proved" in capsys.readouterr().out
+    assert "nothing was checked" in capsys.readouterr().out
 
 
 # -- broken and hostile files -------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ def test_without_a_quote_nothing_is_proved(copied: Path, capsys: pytest.CaptureF
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"1" * 5000, "not JSON"),
-        (b"[]", "no evidence file"),
-        (b'{"format": "other"}', "no evidence file"),
+        (b"[]", "not an evidence file"),
+        (b'{"format": "other"}', "not an evidence file"),
         (b'{"format": "rag-app evidence", "version": 2}', "another version"),
         (b'{"format": "rag-app evidence", "version": true}', "another version"),
         (b'{"format": "rag-app evidence", "version": 1}', 'no list "answers"'),
-        (b'{"format": "rag-app evidence", "version": 1, "answers": [7]}', "answer 1 is no JSON object"),
+        (b'{"format": "rag-app evidence", "version": 1, "answers": [7]}', "answer 1 is not a JSON object"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, capsys, content: bytes, said: str) -> None:
@@ -252,7 +252,7 @@ def test_what_cannot_be_written_does_not_cost_the_rest(
     monkeypatch.setattr(ask, "ready_assistant", lambda: library)
     files = [f"--export={tmp_path / name}" for name in ("a.csv", "a.md")]
     assert main(["ask", "How many parameters does the Quokka have?", *files]) == 1
-    assert "no comparison table" in capsys.readouterr().err
+    assert "not a comparison table" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
 
 

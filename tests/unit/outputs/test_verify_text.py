@@ -103,7 +103,7 @@ def test_the_command_reads_a_text(
     draft = tmp_path / "draft.txt"
     draft.write_text('Our source says "The lynx of Harz weighs 21.7 stones" (lynx.md, p. 1).', encoding="utf-8")
     assert main(["verify", str(draft)]) == 0
-    assert "stands on lynx.md, page 1" in capsys.readouterr().out
+    assert "found on lynx.md, page 1" in capsys.readouterr().out
     draft.write_text('Our source says "The lynx of Harz weighs 31.7 stones" (lynx.md, p. 1).', encoding="utf-8")
     assert main(["verify", str(draft), "--json"]) == 1
     assert '"not found"' in capsys.readouterr().out

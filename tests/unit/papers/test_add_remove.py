@@ -71,9 +71,9 @@ def test_the_same_name_with_other_bytes_gets_another_name(corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("a.pdf", b"<html>no</html>", "does not begin as a PDF"),
-        ("a.docx", b"PK\x03\x04", "no PDF, Markdown or text"),
-        ("a", b"words", "no PDF, Markdown or text"),
+        ("a.pdf", b"<html>no</html>", "does not begin like a PDF"),
+        ("a.docx", b"PK\x03\x04", "not a PDF, Markdown or text"),
+        ("a", b"words", "not a PDF, Markdown or text"),
         ("a.txt", b"ab\x00cd\x01\x02", "binary"),
         ("a.md", bytes(range(256)) * 9, "binary"),
         ("a.pdf", b"", "is empty"),

@@ -157,7 +157,7 @@ def test_a_missing_paper_is_asked_for_once_and_stops_nobody(server: Server, tmp_
     server.replies["/pdf/2406.00002"] = [whole]
     missing, wrong, good = get(server, tmp_path, "2406.00001", "../../etc/passwd", "2406.00002")
     assert missing.state == "failed" and "no such paper (404)" in missing.problem and "Check the id" in missing.problem
-    assert wrong.state == "failed" and "no arXiv id" in wrong.problem
+    assert wrong.state == "failed" and "not an arXiv id" in wrong.problem
     assert good.state == "fetched"
     assert Counter(server.asked) == {"/pdf/2406.00001": 1, "/pdf/2406.00002": 1}
     assert files(tmp_path) == ["2406.00002.pdf"]
@@ -204,7 +204,7 @@ def test_a_body_cut_off_is_asked_for_again_and_never_kept(server: Server, tmp_pa
     server.replies["/pdf/2406.00001"] = [reply]
     server.replies["/pdf/2406.00002"] = [reply, whole]
     bad, good = get(server, tmp_path, "2406.00001", "2406.00002", retries=1)
-    assert bad.state == "failed" and ("cut off" in bad.problem or "broke off" in bad.problem)
+    assert bad.state == "failed" and ("cut off" in bad.problem or "was interrupted" in bad.problem)
     assert good.state == "fetched"
     assert files(tmp_path) == ["2406.00002.pdf"]
 
@@ -212,7 +212,7 @@ def test_a_body_cut_off_is_asked_for_again_and_never_kept(server: Server, tmp_pa
 def test_a_web_page_instead_of_a_pdf_is_named_as_one(server: Server, tmp_path: Path) -> None:
     server.replies["/pdf/2406.15319"] = [web_page]
     (result,) = get(server, tmp_path, "2406.15319")
-    assert 'a web page ("Just a moment") came instead of a PDF' in result.problem
+    assert 'received a web page ("Just a moment") instead of a PDF' in result.problem
     assert len(server.asked) == 1
     assert files(tmp_path) == []
 
@@ -227,7 +227,7 @@ def test_a_hung_connection_times_out_and_the_next_paper_comes(server: Server, tm
     server.replies["/pdf/2406.00001"] = [hung]
     server.replies["/pdf/2406.00002"] = [whole]
     stuck, good = get(server, tmp_path, "2406.00001", "2406.00002", timeout=1.0, retries=0)
-    assert stuck.state == "failed" and "nothing came for 1 s" in stuck.problem
+    assert stuck.state == "failed" and "no data for 1 s" in stuck.problem
     assert good.state == "fetched"
 
 
@@ -320,7 +320,7 @@ def test_a_redirect_is_looked_up_before_it_is_followed(
 
     monkeypatch.setattr(socket, "getaddrinfo", lying)
     (result,) = get(server, tmp_path, "2406.15319")
-    assert result.state == "failed" and place in result.problem and "not asked" in result.problem
+    assert result.state == "failed" and place in result.problem and "not requested" in result.problem
     assert len(server.asked) == 1
 
 

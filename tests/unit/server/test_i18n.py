@@ -221,7 +221,7 @@ def test_the_core_still_says_what_the_page_translates() -> None:
         ("What the paper says itself.", "What the paper says itself."),
         ("a.pdf: the file is empty. Fetch or export it again.", "a.pdf：文件是空的。请重新下载或导出。"),
         (
-            '"x" is no arXiv id. Write one like 2406.15319, hep-th/9901001 or a link to arxiv.org.',
+            '"x" is not an arXiv id. Use one like 2406.15319, hep-th/9901001 or a link to arxiv.org.',
             "“x”不是 arXiv 编号。",
         ),
         (

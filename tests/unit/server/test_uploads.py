@@ -81,7 +81,7 @@ def test_a_broken_file_costs_only_itself_and_says_so(library) -> None:
 def test_what_is_refused_or_there_already_is_said_and_builds_nothing(library) -> None:
     began = []
     library.uploads.job.start = lambda **more: began.append(more)
-    library.uploads.add_upload(AddResult("x.docx", "refused", problem="x.docx: is no PDF."))
+    library.uploads.add_upload(AddResult("x.docx", "refused", problem="x.docx: is not a PDF."))
     library.uploads.add_upload(AddResult("y.md", "already there", "otter.md"))
     assert [row.state for row in library.uploads.rows()] == ["twice", "failed"]
     assert "otter.md" in library.uploads.rows()[0].words and not began
@@ -92,7 +92,7 @@ def test_papers_are_fetched_from_arxiv_and_built_in(library, server) -> None:
     server.replies["/pdf/2406.15319"] = [lambda handler: handler.body(data)]
     library.uploads.ask_arxiv("see https://arxiv.org/abs/2406.15319, arXiv:2406.15319")
     words = settled(library.uploads)
-    assert "1 page" in words["in"] and '"see" is no arXiv id' in words["failed"]
+    assert "1 page" in words["in"] and '"see" is not an arXiv id' in words["failed"]
     assert (library.corpus / "2406.15319.pdf").read_bytes() == data
     library.uploads.ask_arxiv("2406.15319")
     assert "Already here as 2406.15319.pdf" in settled(library.uploads)["twice"]
@@ -169,7 +169,7 @@ def test_a_file_that_the_build_left_out_as_a_double_is_said(tmp_path: Path) -> N
     report = SimpleNamespace(changed=True, papers=(), failed_papers=(), passages=0)
     uploads = Uploads(lambda **more: report, settings_for(write_corpus(tmp_path / "corpus", 1).parent))
     uploads.add_upload(AddResult("a.md", "added", "a.md"))
-    assert "the same bytes" in settled(uploads)["twice"]
+    assert "an identical file" in settled(uploads)["twice"]
 
 
 def test_times_left_are_told_only_once_something_was_measured(library, monkeypatch) -> None:

@@ -101,14 +101,23 @@
   async function showLink() {
     const wanted = new URLSearchParams([...new URLSearchParams(location.search)].filter(([key]) => ["paper", "page", "words"].includes(key)));
     if (!wanted.get("paper")) return;
+    await showWords(wanted.get("paper"), wanted.get("page") || 1, wanted.get("words") || "");
+  }
+
+  // Words on a page of a paper, by the paper's own name: what a note links to.
+  async function showWords(paperName, page, words, button) {
+    const request = ++asked;
+    if (button) pressed = button;
     document.body.classList.add("reading-open", "has-paper");
+    document.body.classList.remove("library-open");
     try {
-      const said = await get(`at?${wanted}`);
-      if (!said.quote) return show(`paper/${said.paper}/${said.page}`);
+      const said = await get(`at?${new URLSearchParams({ paper: paperName, page, words })}`);
+      if (request !== asked) return;
+      if (!said.quote) return show(`paper/${said.paper}/${said.page}`, button);
       places.set(LINK, said);
       cited = [LINK];
-      await showPlace(LINK, null, ++asked);
-    } catch (error) { tell(error.message || say("reading.not-reached"), "bad"); }
+      await showPlace(LINK, null, request);
+    } catch (error) { if (request === asked) tell(error.message || say("reading.not-reached"), "bad"); }
   }
 
   async function showPage(name, number, request) {
@@ -133,8 +142,19 @@
     byId("reading-title").textContent = said.title;
     byId("reading-title").title = said.title;
     byId("reading-page").textContent = `/ ${said.pages.length}`;
+    openRecording();
     drawOutline();
     build();
+  }
+
+  // A talk plays from the recording beside its transcript; its slides are a paper of their own.
+  function openRecording() {
+    const player = byId("reading-recording"), slides = byId("reading-slides");
+    player.pause();
+    player.hidden = !paper.recording;
+    if (paper.recording) player.src = base + paper.recording; else player.removeAttribute("src");
+    slides.hidden = !paper.slides;
+    slides.value = paper.slides;
   }
 
   function markPressed(name) {
@@ -157,6 +177,7 @@
     const box = byId("reading-quote");
     box.hidden = !place;
     box.querySelector("blockquote").textContent = place ? place.quote : "";
+    if (place && paper.recording && place.second !== null) byId("reading-recording").currentTime = place.second;
     byId("reading-references").replaceChildren(...(place ? place.references : []).map(referenceRow));
     const at = cited.indexOf(chosen);
     byId("reading-citations").hidden = !place || cited.length < 2;
@@ -633,7 +654,8 @@
   function quoteText() {
     const place = places.get(chosen);
     const label = place.label && place.label !== String(place.page) ? ` ${say("answer.printed", { label: place.label })}` : "";
-    return `“${place.quote}” ${place.title}, ${say("answer.page", { page: place.page })}${label}\n`;
+    const where = place.second === null ? `${say("answer.page", { page: place.page })}${label}` : place.label;
+    return `“${place.quote}” ${place.title}, ${where}\n`;
   }
 
   function switchText() {
@@ -748,5 +770,5 @@
     }).observe(pane());
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.reader = { base, show };
+  window.reader = { base, show, showWords, chosen: () => chosen };
 })();

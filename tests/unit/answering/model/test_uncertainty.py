@@ -89,7 +89,7 @@ def test_samples_are_warm_and_measured(folder: Path) -> None:
         assert len(prompts) == 1
     assert answer.semantic_entropy == pytest.approx(log(2), abs=1e-3)
     assert answer.tokens == 44
-    assert any("2 answers of different meaning" in note for note in answer.notes)
+    assert any("2 answers with different meanings" in note for note in answer.notes)
     assert answer_json(answer)["semantic_entropy"] == answer.semantic_entropy
 
 

@@ -195,7 +195,7 @@ def test_a_reranker_begins_from_an_embedder(small: Path, tmp_path: Path) -> None
 def test_nothing_is_overwritten(small: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(ModelError, match="something already"):
+    with pytest.raises(ModelError, match="already exists"):
         AlignmentExperiment(split_train_test(judged(8)), TrainingOptions(steps=1), quiet).fine_tune_embedder(
             str(small), tmp_path / "mine"
         )
@@ -277,7 +277,7 @@ def test_align_writes_models_that_the_settings_accept(
     assistant.build()
     assert len(assistant.search("Which animal is red?")) == 6
     assert main(["align", str(foxes), "--out", str(out)]) == 1
-    assert "something already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_without_the_trainer_the_remedy_is_told(

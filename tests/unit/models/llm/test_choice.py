@@ -111,9 +111,9 @@ def test_a_key_is_for_the_server_that_it_was_typed_for(name: str, url: str, goes
 def test_what_cannot_be_a_choice_is_refused() -> None:
     with pytest.raises(SettingsError, match="Type the server's address"):
         with_choice(Settings(), ReaderChoice("own"))
-    with pytest.raises(SettingsError, match="no reader"):
+    with pytest.raises(SettingsError, match="no such reader"):
         with_choice(Settings(), ReaderChoice("gpt"))
-    with pytest.raises(SettingsError, match="no reader"):
+    with pytest.raises(SettingsError, match="no such reader"):
         with_choice(Settings(), ReaderChoice("none", key="x" * 3000))
 
 

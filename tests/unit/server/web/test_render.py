@@ -62,7 +62,7 @@ def test_what_is_partly_supported_is_told_apart_and_what_is_missing_is_named():
     verdicts = (Verdict("It is 42 [1].", "partly", ("42", "<b>Name")),)
     rendered = answer_html(answer(unsupported=("It is 42 [1].",), verdicts=verdicts), name)
     assert 'class="unsupported partly"' in rendered
-    assert "<li>Partly: It is 42 [1]. <em>Missing there: 42, &lt;b&gt;Name.</em></li>" in rendered
+    assert "<li>Partly: It is 42 [1]. <em>Not found there: 42, &lt;b&gt;Name.</em></li>" in rendered
 
 
 def test_not_in_these_papers_has_its_own_look_and_its_nearest_passages():
@@ -123,7 +123,7 @@ def test_while_it_comes_the_numbers_cannot_be_pressed_yet():
 @pytest.mark.parametrize("level", ["high", "medium", "low"])
 def test_the_confidence_is_said_in_the_footer(level):
     rendered = answer_html(answer(confidence=level), name)
-    assert f'<span class="confidence {level}" title="How sure' in rendered
+    assert f'<span class="confidence {level}" title="Confidence depends on' in rendered
     assert f">{level} confidence</span>" in rendered
 
 
