@@ -65,7 +65,7 @@ def test_a_head_above_others_is_said_of_each_where_it_reaches_over_all(tmp_path:
             ("Model", "Error", "", "Cost"),
             ("Ours", "2.4", "0.3", "11"),
             ("Base model", "9.7", "1.8", "9"),
-        ],  # one missing
+        ],  # a gap
         [("Model", "Error", "Error", "Cost"), ("Ours", "2.4", "0.3", "11"), ("Base model", "9.7", "1.8", "9")],
     ],
 )
