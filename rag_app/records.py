@@ -73,6 +73,7 @@ class Page:
     text: str
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
+    doubtful: tuple[int, ...] = ()  # offsets of signs that may be others on the page: its font does not say which
     cues: tuple[tuple[int, float], ...] = ()  # of a talk: where each begins in the text, and at which second
 
 
@@ -172,6 +173,15 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class TableCell:
+    """A value of a quoted row of a table, and what the table calls its row and its column."""
+
+    row: str
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Citation:
     """One place in one paper that backs a sentence of the answer."""
 
@@ -186,6 +196,9 @@ class Citation:
     boxes: tuple[Box, ...] = ()
     digest: bool = False
     references: tuple[Reference, ...] = ()  # what the quote itself cites
+    caption: str = ""  # of the table that the quote is a row of; empty where it is none, or where that is not certain
+    cells: tuple[TableCell, ...] = ()  # of that row
+    doubtful_signs: bool = False  # a sign of the quote may be another on the page: it has to be looked at
 
 
 @dataclass(frozen=True)

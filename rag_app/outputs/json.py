@@ -27,6 +27,7 @@ from rag_app.records import (
     Step,
     Support,
     Table,
+    TableCell,
     Verdict,
 )
 
@@ -174,7 +175,8 @@ def parse_citation(value: Json) -> Citation:
     boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["boxes"])
     references = tuple(Reference(**reference) for reference in value.get("references", ()))
     kept = {name: part for name, part in value.items() if name in known}
-    return Citation(**{**kept, "boxes": boxes, "references": references})
+    cells = tuple(TableCell(**cell) for cell in value.get("cells", ()))
+    return Citation(**{**kept, "boxes": boxes, "references": references, "cells": cells})
 
 
 def citation_json(citation: Citation) -> Json:
@@ -194,6 +196,9 @@ def citation_json(citation: Citation) -> Json:
             {"mark": reference.mark, "entry": reference.entry, "paper": reference.paper}
             for reference in citation.references
         ],
+        "caption": citation.caption,
+        "cells": [{"row": cell.row, "column": cell.column, "value": cell.value} for cell in citation.cells],
+        "doubtful_signs": citation.doubtful_signs,
         "second": find_second(citation.paper, citation.label),
     }
 
