@@ -22,7 +22,7 @@ from rag_app.answering.suggestions import candidate_questions
 from rag_app.answering.tables.comparison import CellMemory
 from rag_app.answering.whole_papers import PromptEstimate, collect_pages, estimate_prompt
 from rag_app.citations.references import describe_sources, resolve_references
-from rag_app.errors import IndexFault, IndexMissing, RagError
+from rag_app.errors import IndexFault, IndexMissing, ModelError, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
@@ -441,10 +441,16 @@ class Assistant:
                 searchable=language in (ENGLISH, *papers_languages(self._retriever_of(generation))),
                 whole=request.whole,
             )
-            if request.aspects is not None:
-                answer = yield from compare_by_model(task, request.aspects)
-            else:
-                answer = yield from answer_by_model(task)
+            try:
+                if request.aspects is not None:
+                    answer = yield from compare_by_model(task, request.aspects)
+                else:
+                    answer = yield from answer_by_model(task)
+            except ModelError as error:
+                if not task.spending.calls:
+                    raise  # it never answered: what is wrong with it is the answer
+                yield from self._stream_quotes(request, task, error)
+                return
             ended = time.perf_counter()
             total = elapsed_milliseconds(began, ended)
             asked = round(task.spending.seconds * 1000, 1)
@@ -455,6 +461,18 @@ class Assistant:
                 notes=answer.notes + self._notes(generation.manifest),
                 milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
+
+    def _stream_quotes(self, request: _Request, task: ModelTask, error: ModelError) -> Iterator[Event]:
+        """Quotes in place of what a model that failed on the way would have written: of the papers that it chose."""
+        yield Progress("reading", f"{task.model.name} failed: quoting the papers")
+        papers = tuple(task.book.papers) or tuple(entry.paper for entry in task.chosen)
+        scope = replace(request.scope, papers=papers) if papers else request.scope
+        for event in self._stream(replace(request, quoting=True, scope=scope)):
+            if isinstance(event, Answer):
+                note = f"{task.model.name} failed before it had answered, so the papers are quoted. {error}"
+                kept = dict.fromkeys([*event.notes, *task.notes, note])
+                event = replace(event, notes=tuple(kept), tokens=task.spending.tokens)
+            yield event
 
     def _prepare(
         self, request: _Request, told: UnderstoodQuestion, reader: Reader, generation: Generation

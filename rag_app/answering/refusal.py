@@ -1,6 +1,7 @@
-"""For a question that the papers do not answer: which of its names and words they mention, and which not. Pure.
+"""Whether the answer is "not in these papers", and what is then said of the question's names and words. Pure.
 
-Also decides what happens to a model's answer after its check: answered, answered with a warning, or withheld.
+Without a model, quoting/reader.py asks quoting/answerability.py and this module words the refusal. With a small model,
+`decide_status` decides after its check: answered, answered with a warning, or withheld.
 
 If the passages do not seem to answer the question, it depends on the model how far it is believed: a tiny one is not
 asked, and a small one has to support at least one sentence. What a larger one or one of unknown size wrote is marked,

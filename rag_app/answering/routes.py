@@ -2,6 +2,9 @@
 
 A further way is one more object in ROUTES: it says by the analysed question whether it can answer, and answers. A route
 that finds on the way that it cannot, returns None, and the next one is tried.
+
+A middle or large language model chooses its way itself and is never asked here: a way that it should have, too, is one
+more tool in model/tools.py (`Assistant._stream` parts the two).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from rag_app.models.llm.output_filter import disarm_markup
 from rag_app.records import Citation, Evidence, Page, PageOf
 from rag_app.text.protected_spans import FENCE, protected_spans
 from rag_app.text.quote_matching import find_quote
-from rag_app.text.sentences import sentences
+from rag_app.text.sentences import ends_sentence, sentences
 from rag_app.text.terms import content_words
 
 LONGEST_HELD = 4_000  # characters of one line without an end of a sentence
@@ -124,7 +124,8 @@ class CitedText:
             return None
         for match in _SENTENCE_BREAK.finditer(self._held):
             head = self._held[: match.end()]
-            if head.count("`") % 2 == 0 and head.count("$") % 2 == 0 and _brackets_closed(head):
+            whole = head.count("`") % 2 == 0 and head.count("$") % 2 == 0 and _brackets_closed(head)
+            if whole and ends_sentence(self._held[: match.start() + 1]):
                 return match.end()
         return len(self._held) if len(self._held) > LONGEST_HELD else None
 

@@ -69,16 +69,43 @@ FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence cou
 
 _SHOWN = re.compile(r"\[(\d+)\]")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）]*")
+_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）*_]*")
+_NOT = r"(?:not|n['’]t|never|nowhere|neither)"
+_TELL = r"(?:say|stat|mention|report|specif|disclos|discuss|indicat|document)\w*"
+_GIVE = rf"(?:{_TELL}|(?:contain|cover|includ|describ|provid|giv|gave|nam|tell|address)\w*)"
+_SOURCE = r"(?:papers?|evidence|librar\w+|catalogue|texts?|passages?|quotes?|authors?|stud(?:y|ies)|pages?|sections?)"
 _DISCLAIMER = re.compile(
-    r"not in (?:the|these) papers|"
-    r"\b(?:do|does|did|is|are)(?: not|n['’]t)\b.{0,40}"
-    r"\b(?:say|state|mention|report|contain|provide|given?|specif|discuss|found)|"
-    r"\bno (?:evidence|information|passage|answer)\b|"
-    r"\b(?:none of|no) (?:the |these )?papers?\b.{0,40}\b(?:say|state|mention|report|contain|discuss|gives?)|"
-    r"(?:没有|未|并未)(?:提到|提及|说明|给出|报告|讨论|涉及)|不在这些论文中",
+    r"\bnot in (?:the|these) (?:papers?|library|evidence)|"
+    rf"\b(?:do|does|did|is|are|was|were|has|have)(?: not|n['’]t)\b.{{0,40}}\b(?:{_TELL}|provid\w+|given|found in)\b|"
+    rf"\b{_SOURCE}\b.{{0,60}}(?:\b|(?<=n)){_NOT}\b.{{0,40}}\b{_GIVE}|"
+    rf"\b(?:no|none of|neither)\b.{{0,40}}\b{_SOURCE}\b.{{0,60}}\b(?:{_GIVE}|answers?)\b|"
+    r"\bno (?:evidence|information|passage|answer|mention|indication)\b|"
+    r"\bnothing (?:in|about|on|is said|was found)\b|"
+    r"\b(?:not|un)[ -]?(?:reported|mentioned|specified|stated|disclosed)\b|"
+    r"\b(?:could|can|did) ?n(?:o|['’])t (?:be )?f(?:i|ou)nd\b|\bfound (?:no|nothing)\b|"
+    r"(?:没有|未|并未|均未|都未|从未|没)(?:任何)?(?:论文|文献|明确|直接|具体)?"
+    r"(?:提到|提及|说明|给出|报告|报道|讨论|涉及|找到|提供|指出)|"
+    r"(?:没有|无)(?:一篇)?(?:任何)?(?:论文|文献|相关|信息).{0,12}(?:提|说|给|报|讨论|涉及|信息|内容|$)|"
+    r"不在这些论文中|无法(?:得知|确定|回答)",
     re.IGNORECASE,
 )
+_CLAUSES = re.compile(
+    r"[;；]|[,，]\s*(?:and|but|while|whereas|although|though|yet|only|但|不过|而)|"
+    r"\b(?:but|whereas|although|though|however)\b",
+    re.IGNORECASE,
+)
+_LEAD_IN = re.compile(
+    r"(?:here(?:['’]s| is| are)|below(?: is| are|,)|the following\b|the (?:table|list) below|as follows|"
+    r"以下|下面|如下)",
+    re.IGNORECASE,
+)
+_OPERATOR = re.compile(r"[=≈∝≤≥∑∏√∈←→^\\]")
+_PAIRED = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*_])")
+
+
+def without_emphasis(text: str) -> str:
+    """The text without Markdown's marks of bold and italics, also where only one of a pair stands in it."""
+    return _PAIRED.sub(r"\2", re.sub(r"\*\*+|__+", "", text))
 
 
 def no_names(paper: str) -> Sequence[str]:
@@ -91,7 +118,7 @@ class Statement:
     """A sentence of an answer with what it cites."""
 
     text: str  # as it stands in the answer
-    plain: str  # without marks, code and formulas
+    plain: str  # without marks, emphasis, code and formulas
     cited: tuple[int, ...]
 
 
@@ -178,11 +205,27 @@ def _is_english(sentence: str) -> bool:
 
 
 def is_claim(sentence: str) -> bool:
-    """Whether a sentence asserts something: not a heading, a question, a lead-in or a plain "the papers do not say"."""
-    text = sentence.strip().strip("*_")
-    if text.endswith((":", "：", "?", "？")) or _DISCLAIMER.search(text):
+    """Whether a sentence asserts something of the papers.
+
+    A heading, a question, a lead-in and a formula do not; nor does "no paper mentions it", but for further clauses.
+    """
+    text = without_emphasis(sentence).strip()
+    if text.endswith((":", "：", "?", "？")) or _LEAD_IN.match(text) or is_formula(text):
         return False
+    if not _DISCLAIMER.search(text):
+        return _says_enough(text)
+    return any(_says_enough(clause) for clause in _CLAUSES.split(text) if not _DISCLAIMER.search(clause))
+
+
+def _says_enough(text: str) -> bool:
     return len(content_words(text)) >= ENOUGH_WORDS or len(_EAST_ASIAN.findall(text)) >= 2 * ENOUGH_WORDS
+
+
+def is_formula(text: str) -> bool:
+    """Whether it is a formula that stands outside of dollar signs: an operator, hardly a word and no figure."""
+    words = re.findall(r"[^\W\d_]{3,}", text)
+    figures = any(value > 2 for number in find_numbers(text) for value in number.values)
+    return bool(_OPERATOR.search(text)) and len(words) < ENOUGH_WORDS and not figures
 
 
 def find_statements(answer: str) -> Iterable[Statement]:
@@ -201,7 +244,12 @@ def _is_frame(line: str, following: str) -> bool:
     """Headings, bold labels, rules, and the head of a table carry no claim."""
     text = line.strip()
     rule = r"\|?[\s:|-]+\|?"
-    if not text or text.startswith("#") or re.fullmatch(rule, text) or re.fullmatch(r"\*\*[^*]+\*\*:?", text):
+    if (
+        not text
+        or text.startswith("#")
+        or re.fullmatch(rule, text)
+        or re.fullmatch(r"(?:[-*•]\s+|\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?", text)
+    ):
         return True
     return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
 
@@ -227,7 +275,7 @@ def _line_sentences(answer: str, blank: str, start: int, end: int) -> Iterable[S
         cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
         part = plain[low:high]
         low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
-        yield Statement(answer[origin[low] : origin[high - 1] + 1], plain[low:high], cited)
+        yield Statement(answer[origin[low] : origin[high - 1] + 1], without_emphasis(plain[low:high]), cited)
 
 
 def _east_asian(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:

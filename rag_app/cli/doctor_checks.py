@@ -30,6 +30,7 @@ from rag_app.models.embedder import open_embedder
 from rag_app.models.llm import client, providers
 from rag_app.models.llm.choice import choice_of, is_reader_kept, key_source, overriding_variables
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.starter import is_corpus_to_make
 from rag_app.settings import Settings, reader_file
 
 # Where a package's modules are named otherwise than the package.
@@ -92,6 +93,7 @@ def _try_imports(names: list[str]) -> Iterator[CheckResult]:
     modules = {MODULES.get(name.lower(), name.lower().replace("-", "_")): name for name in names}
     code = (
         "import importlib, json, sys\n"
+        "sys.modules['openvino_telemetry'] = None\n"  # OpenVINO reports its import to a server where it finds this
         "for name in sys.argv[1:]:\n"
         "    print(json.dumps([name, None]), flush=True)\n"
         "    try:\n"
@@ -100,6 +102,7 @@ def _try_imports(names: list[str]) -> Iterator[CheckResult]:
         "        print(json.dumps([name, f'{type(error).__name__}: {error}'[:300]]), flush=True)\n"
     )
     environment = {**os.environ, "PYTHONUTF8": "1", "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    environment["ANONYMIZED_TELEMETRY"] = "False"
     ran = subprocess.run(
         [sys.executable, "-c", code, *modules],
         stdout=subprocess.PIPE,
@@ -147,6 +150,10 @@ def check_sqlite(settings: Settings) -> Iterator[CheckResult]:
 
 def check_corpus(settings: Settings) -> Iterator[CheckResult]:
     """The folder of papers, as far as names tell."""
+    if is_corpus_to_make(settings):
+        remedy = "python -m rag_app build makes it; so do add, fetch and serve"
+        yield CheckResult("corpus", "note", f"{settings.corpus}: not made yet", remedy)
+        return
     try:
         listing = list_papers(settings.corpus)
     except RagError as error:

@@ -133,6 +133,18 @@ def _add_exchange_commands(commands: Any) -> None:
     )
 
 
+class _ShowVersion(argparse.Action):
+    """Looks the version up only when it is asked for: that takes as long as the rest of the command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        metadata = importlib.import_module("importlib.metadata")
+        try:
+            print(f"rag-app {metadata.version('rag-app')}")
+        except metadata.PackageNotFoundError:
+            print("rag-app, from a folder that is not installed")
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Knows nothing of the parts behind them."""
     parser = argparse.ArgumentParser(
@@ -140,6 +152,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Ask your papers a question. Every claim in the answer opens the exact words on the exact page.",
         epilog="Settings: RAG_* variables, rag_app.toml (docs/reference/settings.md). Start with doctor, build, ask.",
     )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the program's version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build = _command(commands, "build", "bring the index up to date with the folder of papers")
     anew = build.add_mutually_exclusive_group()

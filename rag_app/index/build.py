@@ -94,8 +94,11 @@ class Build:
 
     def _is_current(self, manifest: Manifest, inventory: Inventory) -> bool:
         made_by = (manifest.embedder, manifest.splitter, manifest.reading)
-        return made_by == (self.embedder.identity, self.splitter.key(), READING_VERSION) and is_built_from(
-            manifest, inventory.files
+        named = all(self._usage_file(self.parts / entry.part).is_file() for entry in manifest.papers)
+        return (
+            named
+            and made_by == (self.embedder.identity, self.splitter.key(), READING_VERSION)
+            and is_built_from(manifest, inventory.files)
         )
 
     def _update_times(self, generation: Generation, inventory: Inventory) -> Manifest:
@@ -202,9 +205,13 @@ class Build:
         )
         return entry, found, self._usage(folder, reading)
 
+    @staticmethod
+    def _usage_file(folder: Path) -> Path:
+        return folder / f"usage-{USAGE_VERSION}.json"
+
     def _usage(self, folder: Path, reading: Reading) -> NameUsage:
         """How the paper uses names; counted once and kept with its part."""
-        place = folder / f"usage-{USAGE_VERSION}.json"
+        place = self._usage_file(folder)
         if self.fresh or not place.is_file():
             files_module.write_json(place, asdict(count_name_usage(reading)))
         value = files_module.read_json(place)

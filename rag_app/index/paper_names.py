@@ -2,10 +2,12 @@
 
 What a paper is called among the papers of one library: names that mean it, and names that it coined.
 
-A name means a paper when its title or its own introduction gives it ("ColBERTv2: ...", "we present TART"); where
-several papers give the same name, the one whose title holds it, else the earliest. Besides, a paper coins the names
-that it uses a lot, earlier than others, without citing anybody: data sets and models that it merely uses are cited
-where they come up ("BEIR (Thakur et al., 2021)").
+A name means a paper when its title, its abstract or its introduction gives it ("ColBERTv2: ...", "we present TART").
+What first comes up later is the paper's own only where it says so ("our model OtterNet") or where the name goes on from
+one of these ("RAG-Token"), since the models that a paper tests are named there, too. Where several papers give the same
+name, the one whose title holds it, else the earliest. Besides, a paper coins the names that it uses a lot, earlier than
+others, without citing anybody: data sets and models that it merely uses are cited where they come up ("BEIR (Thakur et
+al., 2021)").
 """
 
 from __future__ import annotations
@@ -41,12 +43,11 @@ def contains_name(question: str, name: str) -> bool:
     return any(found)
 
 
-USAGE_VERSION = 4  # of what usage() counts, which is kept per paper
+USAGE_VERSION = 5  # of what usage() counts, which is kept per paper
 LEAST_USES = 6
 LEAST_RATE = 1.0  # uses per thousand words
 COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two comparable users is the origin
 FRONT_PAGES = 2  # where a paper presents what it introduces
-MANY_USES = 15  # a name used as often as this and never cited is the paper's own wherever it first comes up
 SPREAD = 5  # papers, or a tenth of all: a name that more papers use often, and nobody cites, is common property
 MOST_OF_TITLE = 0.6  # of its words
 PLAIN_USES = 3  # in lower case: a name written so as often is an ordinary word in capitals
@@ -62,6 +63,8 @@ _GOES_ON = re.compile(r"[a-z,]")
 _CITATION = re.compile(
     r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)"
 )
+_OURS_BEFORE = re.compile(r"\b[Oo]urs?\b(?:\W+[\w-]+){0,5}\W+$")
+_OURS_BEHIND = re.compile(r"['’]?s?,? (?:is )?our\b")
 _SMALL = frozenset(
     [
         "a",
@@ -126,12 +129,20 @@ def count_name_usage(reading: Reading) -> NameUsage:
         and (name in in_title or not (_is_part(name, text, count) or _is_ordinary(name, text)))
     }
     cited = {name: _times_cited(name, text) for name in names}
+    given = tuple(
+        name
+        for name in reading.abbreviations
+        if name in in_title
+        or (not _is_ordinary(name, text) and (-1 < text.find(name) < front_ends or _is_called_ours(name, text)))
+    )
+    heads = tuple(name for name in (*in_title, *given) if len(name) > 2)
     coined = tuple(
         name
-        for name, count in names.items()
-        if cited[name] <= (1 if name in front else 0) and (name in front or count >= MANY_USES) and not is_common(name)
+        for name in names
+        if cited[name] <= (1 if name in front else 0)
+        and (name in front or name.startswith(heads) or _is_called_ours(name, text))
+        and not is_common(name)
     )
-    given = tuple(name for name in reading.abbreviations if name in in_title or not _is_ordinary(name, text))
     rates = {name: count / thousands for name, count in frequent.items()}
     return NameUsage(given, coined, rates, tuple(name for name, times in cited.items() if times))
 
@@ -157,6 +168,15 @@ def _is_ordinary(name: str, text: str) -> bool:
         for start in _find_places(plain, text)
     )
     return sum(whole) >= PLAIN_USES
+
+
+def _is_called_ours(name: str, text: str) -> bool:
+    """Whether the paper says somewhere that what bears the name is its own: "our model OtterNet", "OtterNet, our"."""
+    return any(
+        _OURS_BEFORE.search(text[max(0, start - LONGEST_WORD) : start])
+        or _OURS_BEHIND.match(text[start + len(name) : start + len(name) + LONGEST_WORD])
+        for start in _find_places(name, text)
+    )
 
 
 def _is_part(name: str, text: str, uses: int) -> bool:

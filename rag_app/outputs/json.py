@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from typing import get_args
 
 from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import FetchResult
@@ -23,6 +24,7 @@ from rag_app.records import (
     Row,
     SearchSummary,
     Step,
+    Support,
     Table,
     Verdict,
 )
@@ -50,10 +52,15 @@ def answer_json(answer: Answer) -> Json:
         "tokens": answer.tokens,
         "table": table_json(answer.table) if answer.table is not None else None,
         "verdicts": [
-            {"sentence": verdict.sentence, "support": verdict.support, "missing": list(verdict.missing)}
+            {
+                "sentence": verdict.sentence,
+                "support": verdict.support,
+                "missing": list(verdict.missing),
+                "reason": verdict.reason,
+            }
             for verdict in answer.verdicts
         ],
-        "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in ("supported", "partly", "not")},
+        "support": {kind: sum(v.support == kind for v in answer.verdicts) for kind in get_args(Support)},
         "repaired": answer.repaired,
         "semantic_entropy": answer.semantic_entropy,
         "asked": answer.asked,
@@ -128,7 +135,10 @@ def parse_answer(value: Json) -> Answer:
         table=parse_table(table) if table else None,
         asked=value.get("asked", ""),
         confidence=value.get("confidence", ""),
-        verdicts=tuple(Verdict(v["sentence"], v["support"], tuple(v["missing"])) for v in value.get("verdicts", ())),
+        verdicts=tuple(
+            Verdict(v["sentence"], v["support"], tuple(v["missing"]), v.get("reason", ""))
+            for v in value.get("verdicts", ())
+        ),
         semantic_entropy=value.get("semantic_entropy"),
         repaired=bool(value.get("repaired", False)),
         plan=_parse_plan(value.get("plan")),

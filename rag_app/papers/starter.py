@@ -10,13 +10,19 @@ from rag_app.errors import CorpusError
 from rag_app.settings import Settings, data_folder, starter_corpus
 
 
+def is_corpus_to_make(settings: Settings) -> bool:
+    """Whether the corpus is the user's own folder, which is not there before the first use."""
+    corpus = settings.corpus.expanduser()
+    return corpus == data_folder() / "corpus" and not corpus.exists()
+
+
 def prepare_corpus(settings: Settings) -> Path:
     """The corpus folder; the user's own is made, with the digests, when it is not there yet. Raises CorpusError.
 
     A folder that the user names is never made: its name may be misspelt.
     """
     corpus = settings.corpus.expanduser()
-    if corpus != data_folder() / "corpus" or corpus.exists():
+    if not is_corpus_to_make(settings):
         return corpus
     temporary = corpus.with_name(f".corpus.{os.getpid()}.tmp")
     try:

@@ -17,6 +17,7 @@ from importlib import resources
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = {ENGLISH: "en", CHINESE: "zh-CN"}
 """The catalogue's languages -> what HTML calls them (BCP 47)."""
+NESTED = ("error", "what")  # values that are sentences of the core themselves
 CORE = "core."  # keys of what the core says in English; all others are the page's own
 
 _language = contextvars.ContextVar("language", default=ENGLISH)
@@ -101,7 +102,9 @@ def translate_core(text: str) -> str:
     for key, pattern in _patterns():
         found = pattern.fullmatch(text)
         if found:
-            return _fill_values(catalogue()[key][current_language()], found.groupdict())
+            values = found.groupdict()
+            inner = {name: translate_core(values[name]) for name in NESTED if values.get(name)}
+            return _fill_values(catalogue()[key][current_language()], values | inner)
     return text
 
 

@@ -53,6 +53,17 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a text that goes on after a blank may end a sentence here: not at "Dec.", "vs." or a list's number."""
+    match = re.search(r"[.!?…]+[\"'”’)\]*_]*$", text)
+    if match is None or not match[0].startswith(".") or match[0].startswith(".."):
+        return True
+    word = _LAST_WORD.search(text[: match.start()])
+    last = word[0].lower().lstrip("'’-") if word else ""
+    listed = _LIST_MARK.fullmatch(text[text.rfind("\n") + 1 : match.start() + 1].strip())
+    return not (listed or last in _ABBREVIATIONS or last in _UNDECIDED or last.endswith((".e.g", ".i.e")))
+
+
 def _ends(line: str, offset: int) -> Iterator[int]:
     start = 0
     for match in _STOP.finditer(line):

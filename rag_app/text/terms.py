@@ -40,17 +40,30 @@ _COUNTING = (*(word for word, value in _NUMBER_WORDS.items() if value > 1), "tho
 _COUNTS = re.compile(rf"\b(?:{'|'.join(_COUNTING)})\b", re.IGNORECASE)
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**9, "bn": 10**9, "billion": 10**9}
 _SCALE |= {"t": 10**12, "trillion": 10**12}
+_SCALE |= {"千": 10**3, "万": 10**4, "百万": 10**6, "亿": 10**8, "万亿": 10**12}
 
 _NUMBER = re.compile(
     r"(?<![\w.])(?P<power>10\s?\^\s?\{?\d{1,2}\}?)"
     r"|(?<![A-Za-z_@\d])(?<![^\W\d_]{2}[-.])(?<!\b[A-Za-z]-)(?<!\d\.)"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
-    r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>thousand|million|billion|trillion)\b|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
+    r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>(?:thousand|million|billion|trillion|万亿|百万|[千万亿])\b)|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
     r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)"
 )
 _TOKEN = re.compile(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*")
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
 _AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|\"“_]*$")
+
+
+_EAST_ASIAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_BETWEEN_SCRIPTS = re.compile(rf"(?<=[{_EAST_ASIAN}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[{_EAST_ASIAN}])")
+_CHINESE_SCALE = re.compile(r"(?<=\d)\s*(万亿|百万|[千万亿])")
+
+
+def part_scripts(text: str) -> str:
+    """The text with a blank where Chinese or Japanese meets Latin letters or digits, so that "有512个" holds 512."""
+    if text.isascii():
+        return text
+    return _BETWEEN_SCRIPTS.sub(" ", _CHINESE_SCALE.sub(r" \1 ", text))
 
 
 @lru_cache(maxsize=65_536)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from rag_app.index.served_copy import collection_name
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus, write_paper
 from tests.support.waiting import eventually
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
@@ -70,6 +72,11 @@ def test_another_program_finds_what_was_built(tmp_path: Path, server: str) -> No
     assert held.count() == report.passages
     assert {one["paper"] for one in held.get()["metadatas"]} == {"heron.md", "lynx.md", "newt.md"}
     assert [one.name for one in client.list_collections()] == ["rag-app-marsh-papers"]
+    guide = (ROOT / "docs" / "guide" / "interfaces.md").read_text(encoding="utf-8")
+    example = re.findall(r"```python\n(.*?)```", guide.partition("## A copy in Chroma")[2], re.DOTALL)[0]
+    filled = example.replace("8000", server.rpartition(":")[2])
+    printed = subprocess.run([sys.executable, "-c", filled], capture_output=True, text=True, check=True).stdout
+    assert f"rag-app-marsh-papers {report.passages}" in printed
     before = held.id
     assert assistant.build().problems == ()
     assert client.get_collection("rag-app-marsh-papers").id == before, "the same generation is not written twice"

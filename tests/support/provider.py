@@ -60,7 +60,11 @@ class Provider:
     """The server; use it in a with statement. `url` is the base URL for clients."""
 
     def __init__(
-        self, *script: Reply, models: Sequence[str] = ("test-model",), get: dict[str, Any] | None = None
+        self,
+        *script: Reply,
+        models: Sequence[str] = ("test-model",),
+        get: dict[str, Any] | None = None,
+        query: str = "",
     ) -> None:
         self.script = list(script) or [Reply()]
         self.requests: list[Request] = []
@@ -69,6 +73,7 @@ class Provider:
         self.receiving = threading.Event()  # a chat request has arrived
         self.get: dict[str, Any] = {"/v1/models": {"object": "list", "data": [{"id": name} for name in models]}}
         self.get |= get or {}
+        self.query = query  # without which it knows no address
         self.redirect = ""  # where GET requests are sent instead
         self.denies = False  # GET requests get 401
         self._lock = threading.Lock()
@@ -113,14 +118,19 @@ def _handler_for(provider: Provider) -> type[BaseHTTPRequestHandler]:
             elif provider.denies:
                 self._send_whole(Reply(status=401, body=error_body(f"bad key {self.headers.get('Authorization')}")))
             else:
-                self._send_json(provider.get.get(self.path))
+                self._send_json(provider.get.get(self._known_path()))
+
+        def _known_path(self) -> str:
+            """The path without the query that the server wants; empty where another stands there."""
+            path, _, query = self.path.partition("?")
+            return path if query == provider.query else ""
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
             request = Request(self.path, dict(self.headers.items()), body)
-            if self.path not in ("/v1/chat/completions", "/v1/completions"):
+            if self._known_path() not in ("/v1/chat/completions", "/v1/completions"):
                 provider.asked.append(request)
-                self._send_json(provider.get.get(self.path))
+                self._send_json(provider.get.get(self._known_path()))
                 return
             self._answer(provider.next_reply(request))
 

@@ -81,7 +81,7 @@ def describe_paper(generation: Generation, entry: IndexedPaper, id: str, *, shor
     """A paper's line: id, title, names, authors, year, pages, the beginning of its abstract."""
     most = AUTHORS_SHORT if short else AUTHORS
     authors = ", ".join(entry.authors[:most]) + (" et al." if len(entry.authors) > most else "")
-    names = ", ".join([*entry.short_names[:4], *entry.coined[: 0 if short else 3]])
+    names = ", ".join(entry.short_names[:4])
     facts = [f"called {names}" if names else "", authors, str(entry.year or ""), f"{entry.pages} pages"]
     about = "; ".join(fact for fact in facts if fact)
     abstract = abstract_of(generation, entry, ABSTRACT_WORDS_SHORT if short else ABSTRACT_WORDS)

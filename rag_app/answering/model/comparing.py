@@ -27,9 +27,9 @@ AT_ONCE = 4  # papers that are asked for at the same time
 MOST_ROWS, MOST_COLUMNS = 24, 12
 NOT_FOUND = "not found"
 NOT_SEARCHED = "not searched"
-FROM_LIBRARY = "library"  # said in the head of a column that comes from the library's records
+FROM_LIBRARY = " (library)"  # said in the head of a column that comes from the library's records
 
-_LINE = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[:.)][ \t*]*(.+)$", re.MULTILINE)
+_BEGINS = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[*_]{0,2}([:.)])[ \t*]*", re.MULTILINE)
 _NOTHING = re.compile(r"\W*(?:NOT REPORTED|NOTHING|N/?A)\b", re.IGNORECASE)
 _SHOWN = re.compile(r"\s*\[(\d+)\]")
 _RECORDS = {  # columns that the library's own records fill in
@@ -70,6 +70,7 @@ def compare_papers(
     Raises the model's error when no row could be read.
     """
     entries, columns = list(entries)[:MOST_ROWS], [" ".join(one.split()) for one in columns][:MOST_COLUMNS]
+    task.chosen = entries
     own = {place: _RECORDS[fold_name(one)] for place, one in enumerate(columns) if fold_name(one) in _RECORDS}
     asked = [place for place in range(len(columns)) if place not in own]
     yield Progress("reading", f"comparing {len(entries)} papers on {len(columns)} aspects")
@@ -85,7 +86,7 @@ def compare_papers(
         for place, record in own.items():
             filled[place] = Cell(_record(entry, record))
         rows.append(Row(entry.paper, task.short_name(entry), tuple(filled)))
-    labels = tuple(f"{one} ({FROM_LIBRARY})" if place in own else one for place, one in enumerate(columns))
+    labels = tuple(f"{one}{FROM_LIBRARY}" if place in own else one for place, one in enumerate(columns))
     table = Table(labels, tuple(rows))
     text = table_to_markdown(table)
     below = yield from _write_below(task, table, citations)
@@ -161,10 +162,7 @@ def _cells(task: ModelTask, reply: _RowReply, columns: int, citations: list[Cita
     """The cells of a row; what they cite joins `citations`."""
     if reply.problem:
         return [Cell(reply.problem)] * columns
-    lines: dict[int, str] = {}
-    for number, line in _LINE.findall(reply.text):
-        if 0 < int(number) <= columns:
-            lines.setdefault(int(number) - 1, line.strip().strip("|").strip())
+    lines = read_cells(reply.text, columns)
     empty = NOT_REPORTED if reply.whole else NOT_FOUND
     cells = []
     for place in range(columns):
@@ -179,6 +177,27 @@ def _cells(task: ModelTask, reply: _RowReply, columns: int, citations: list[Cita
         plain = re.sub(r"\s+([.,;])", r"\1", _SHOWN.sub("", text)).strip()
         cells.append(Cell(plain, tuple(dict.fromkeys(numbers))))
     return cells
+
+
+def read_cells(reply: str, columns: int) -> dict[int, str]:
+    """The text of each cell by its place, counted from 0: all that stands up to the next number that is awaited."""
+    begins: dict[int, re.Match[str]] = {}
+    matches = list(_BEGINS.finditer(reply))
+    asked = [match for match in matches if match[2] == ":"] or matches  # "2. TriviaQA" beside them is an item
+    for match in asked:
+        place = int(match[1]) - 1
+        # A number that was there before, or that goes back, counts the items of a list within a cell.
+        if 0 <= place < columns and place not in begins and place >= max(begins, default=0):
+            begins[place] = match
+    ends = [*(match.start() for match in list(begins.values())[1:]), len(reply)]
+    return {
+        place: "; ".join(
+            line.strip().strip("|").strip().lstrip("-•* ")
+            for line in reply[match.end() : end].splitlines()
+            if line.strip()
+        )
+        for (place, match), end in zip(begins.items(), ends, strict=True)
+    }
 
 
 def _join_citations(new: Sequence[Citation], known: list[Citation]) -> dict[int, int]:

@@ -19,7 +19,7 @@ def earlier_turns(history: Sequence[Answer], tokens: int = TOKENS) -> list[Messa
     """The conversation so far as turns, oldest first; older answers are shortened, the oldest left out."""
     turns: list[Message] = []
     for place, answer in enumerate(reversed(history[-TURNS:])):
-        text = _SHOWN.sub("", strip_template_marks(answer.answer))
+        text = strip_template_marks(_SHOWN.sub("", answer.answer))
         most = tokens // 2 if place == 0 else TOKENS_OF_OLDER
         text = _shorten_text(text, most)
         papers = list(dict.fromkeys(citation.title for citation in answer.citations if citation.title))[:6]

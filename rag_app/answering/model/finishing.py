@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Literal
 
-from rag_app.answering.model.checking import AnswerClaim, ClaimCheck, check_claims, find_claims
+from rag_app.answering.model.catalogue import ABSTRACT_WORDS, abstract_of
+from rag_app.answering.model.checking import AnswerClaim, ClaimCheck, Material, PaperRecord, check_claims, find_claims
 from rag_app.answering.model.comparing import ModelTable
 from rag_app.answering.model.evidence_book import shown_pieces
 from rag_app.answering.model.instructions import CITING
@@ -24,6 +26,7 @@ from rag_app.models.llm.call import ChatModel, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Answer, Citation, Event, Progress, SearchSummary, Table, Verdict
+from rag_app.text.terms import content_words, number_values
 
 WORDS_ONLY = (
     "Words checked, meaning not: numbers, names and quotes were compared with the pages; no model judged the meaning."
@@ -33,6 +36,7 @@ REPAIRED = (
     "Repaired: statements that contradicted their quotes, or had a wrong number or name, went back to the model once."
 )
 KEEP = "KEEP"
+NEAR_QUOTES = 3  # of what was read, for a statement that cites nothing
 
 REPAIR_RULES = f"""You correct statements about scientific papers. A check found that each contradicts its quotes
 or has a number or a name that they do not hold. The check may be wrong.
@@ -169,18 +173,44 @@ def check_model(task: ModelTask) -> ChatModel | None:
 
 def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tuple[Answer, ClaimCheck]:
     model = check_model(task)
-    names = [name for entry in task.entries for name in (*entry.short_names, *entry.coined[:4])]
-    cited = {citation.paper for citation in answer.citations}
-    names += [str(entry.year) for entry in task.entries if entry.year and entry.paper in cited]
+    records = _records(task, {citation.paper for citation in answer.citations})
+    papers = {Decimal(len(task.entries) - less) for less in range(len({one.paper for one in answer.citations}) + 1)}
+    counts = frozenset(papers | number_values(" ".join(answer.notes)))  # the notes of a survey count its papers
+    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task), counts)
     try:
-        checked = check_claims(claims, answer.citations, task.question, task.page_of, model, task.stop, names)
+        checked = check_claims(claims, material, model, task.stop)
     except ModelError as error:
         task.notes.append(f"{UNJUDGED}{error}")
-        checked = check_claims(claims, answer.citations, task.question, task.page_of, None, task.stop, names)
+        checked = check_claims(claims, material, None, task.stop)
     for reply in checked.replies:
         task.spending.add(reply)
     unsupported = unsupported_sentences(checked.verdicts)
     return replace(answer, verdicts=checked.verdicts, unsupported=unsupported), checked
+
+
+def _records(task: ModelTask, cited: Collection[str]) -> dict[str, PaperRecord]:
+    """The records of all papers; of those that the answer cites with the beginning of the abstract."""
+    found = {}
+    for entry in task.entries:
+        names = tuple(dict.fromkeys(name for name in (entry.title, *entry.short_names) if name))
+        facts = [", ".join(entry.authors), str(entry.year or ""), f"{entry.pages} pages" if entry.pages else ""]
+        about = "; ".join(part for part in (", ".join(names), *facts) if part)
+        abstract = abstract_of(task.generation, entry, ABSTRACT_WORDS) if entry.paper in cited else ""
+        found[entry.paper] = PaperRecord(names, f"- {about}. {abstract}".rstrip(" ."), entry.coined[:4])
+    return found
+
+
+def _find_nearest(task: ModelTask) -> Callable[[str], tuple[Citation, ...]]:
+    """What was read that comes nearest to a text, under numbers that no answer has."""
+    words = {piece.number: frozenset(content_words(piece.text)) for piece in task.book.pieces}
+
+    def find(text: str) -> tuple[Citation, ...]:
+        wanted = set(content_words(text))
+        best = sorted(task.book.pieces, key=lambda piece: -len(wanted & words[piece.number]))
+        near = find_nearest_citations(text, best, task.page_of, NEAR_QUOTES)
+        return tuple(replace(one, number=-one.number) for one in near)
+
+    return find
 
 
 def _wrong(answer: Answer) -> list[Verdict]:

@@ -22,7 +22,16 @@ from rag_app.answering.model.surveying import SurveyResult, survey_papers
 from rag_app.answering.model.task import ModelTask
 from rag_app.answering.model.tools import first_looks, run_tool, texts_of
 from rag_app.answering.model.writing import ModelText, write_answer
-from rag_app.errors import ModelWindowExceeded, QuestionError, ToolsRefused
+from rag_app.errors import (
+    ModelBusy,
+    ModelDenied,
+    ModelError,
+    ModelInterrupted,
+    ModelUnreachable,
+    ModelWindowExceeded,
+    QuestionError,
+    ToolsRefused,
+)
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.chat import Message, ToolCall
 from rag_app.models.llm.prompt_safety import strip_template_marks
@@ -35,6 +44,7 @@ IDLE_ROUNDS = 2  # in which no call gave anything new: it circles
 NO_EVIDENCE = "(No evidence was found.)"
 CIRCLED = "The model kept asking for evidence it already had, so it answered from that."
 SPENT = "The time or cost limit for one question was reached, so the model answered from what it had."
+BROKEN_OFF = "The search was broken off, and the answer rests on what was there: "
 SHORTENED = "The server's window is smaller than it says, so the answer rests on only part of what was found."
 
 
@@ -50,7 +60,8 @@ class Outcome:
 def answer_by_model(task: ModelTask) -> Generator[Event, None, Answer]:
     """Yields what happens and the answer's pieces; returns the checked Answer, without id and times.
 
-    Raises the model's error when it fails before anything was gathered.
+    A model that fails once it has gathered something is asked once more, for an answer from that, where the server
+    still takes requests. Raises the model's error otherwise.
     """
     outcome: Outcome | None = None
     if task.whole:
@@ -60,9 +71,13 @@ def answer_by_model(task: ModelTask) -> Generator[Event, None, Answer]:
             outcome = yield from _gather_by_tools(task)
         except ToolsRefused:
             yield Progress("planning", f"{task.model.name} takes no tools: asking it for a plan")
-        except ModelWindowExceeded:
+        except (ModelUnreachable, ModelDenied, ModelBusy, ModelInterrupted):
+            raise  # asked again it would fail again
+        except ModelError as error:
             if not task.book.pieces:
                 raise
+            if not isinstance(error, ModelWindowExceeded):
+                task.notes.append(f"{BROKEN_OFF}{error}")
             outcome = Outcome((yield from _answer_from_book(task)))
     if outcome is None:
         outcome = yield from _gather_by_plan(task)
@@ -121,7 +136,7 @@ def _gather_by_tools(task: ModelTask) -> Generator[Event, None, Outcome | None]:
             asked.add(key)
             messages.append(Message("tool", result.text, answers=call.id))
         idle = 0 if useful else idle + 1
-    return None
+    return Outcome((yield from _answer_from_book(task))) if task.book.pieces else None  # it calls tools all the same
 
 
 def _ending_call(task: ModelTask, calls: Sequence[ToolCall]) -> Generator[Event, None, Outcome] | None:

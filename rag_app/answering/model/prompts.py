@@ -1,4 +1,7 @@
-"""What a language model is told: the rules, the fenced evidence, and how much of it fits."""
+"""What a small model is told in its single call: the rules, the fenced evidence, and how much of it fits.
+
+What a large model is told stands in instructions.py.
+"""
 
 from __future__ import annotations
 

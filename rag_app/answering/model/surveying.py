@@ -19,17 +19,16 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.call import Reply, ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
-from rag_app.records import AnswerPlan, Citation, Event, Evidence, Progress
+from rag_app.records import AnswerPlan, Citation, Event, Evidence, Piece, Progress
 from rag_app.text.terms import squash
 
 PAPER_TOKENS = 4_000  # of each paper: a small one goes in whole, of a larger one the best pages
 CALL_TOKENS = 24_000  # of one call: several papers
 MOST_PAPERS = 400  # looked at for one question
+NOTES_ONLY = "The answer could not be written, so these are the notes on each paper: "
 
-_LINE = re.compile(
-    r"^[^\w\n]{0,4}(P\d{1,5})\b[^\w\n]{0,4}(YES|NO|PARTLY)\b[ \t]*[^\w\s\[]{0,2}[ \t]*(.*)$",
-    re.MULTILINE | re.IGNORECASE,
-)
+_BEGINS = re.compile(r"^[^\w\n]{0,6}(P\d{1,5})\b", re.MULTILINE)
+_VERDICT = re.compile(r"(?P<before>[^\n]{0,120}?)(?<![\w\"])(?P<verdict>YES|NO|PARTLY)\b[.,]?")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ def survey_papers(
 ) -> Generator[Event, None, SurveyResult]:
     """Yields what happens and the answer's pieces; returns them. Raises the model's error when no paper was read."""
     looked = [entry for entry in entries if entry.passages][:MOST_PAPERS]
+    task.chosen = entries if len(entries) < len(task.entries) else ()
     holding = _pages_holding(task, looked, words) if words else {}
     read = [entry for entry in looked if not words or holding.get(entry.paper)]
     if words and not read:  # spelled otherwise than the model thinks: every paper is read
@@ -178,7 +178,34 @@ def _ask_batch(task: ModelTask, pieces: Sequence[Evidence], ids: dict[str, str])
         one = _ask_batch(task, [piece for piece in pieces if piece.paper in half], ids)
         two = _ask_batch(task, [piece for piece in pieces if piece.paper not in half], ids)
         return _Lines(f"{one.text}\n{two.text}", one.replies + two.replies)
-    return _Lines(reply.text, (reply,))
+    noted = {id for id, _, _ in read_notes(reply.text)}
+    left = {paper for paper in papers if ids.get(paper, paper) not in noted}
+    if not left or left == set(papers):
+        return _Lines(reply.text, (reply,))
+    more = _ask_batch(task, [piece for piece in pieces if piece.paper in left], ids)  # those that it passed over
+    return _Lines(f"{reply.text}\n{more.text}", (reply, *more.replies))
+
+
+def read_notes(reply: str) -> list[tuple[str, str, str]]:
+    """Id, verdict and text of each paper in a reply, in order; all that stands up to the next id belongs to a paper.
+
+    A paper about which something is written without a verdict has PARTLY; one with nothing at all is left out.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    begins = list(_BEGINS.finditer(reply))
+    for place, match in enumerate(begins):
+        end = begins[place + 1].start() if place + 1 < len(begins) else len(reply)
+        body = reply[match.end() : end].strip().lstrip("*_`)]:-–—. \t")
+        said = _VERDICT.match(body) or _VERDICT.match(body[:8].upper())
+        verdict, text = (said["verdict"].upper(), body[said.end() :].lstrip("*_ :-–—")) if said else ("PARTLY", body)
+        remark = said["before"].strip(" :–-*_") if said else ""
+        if remark and not (remark.startswith("(") and remark.endswith(")")):  # "P3 (BERT): YES" only names the paper
+            text = f"{remark} {text}"
+        text = " ".join(text.split())
+        before, more = found.get(match[1], ("", ""))
+        if said or text:
+            found[match[1]] = (before if before not in ("", "NO") else verdict, f"{more} {text}".strip())
+    return [(id, verdict, text) for id, (verdict, text) in found.items()]
 
 
 def _notes(
@@ -187,16 +214,15 @@ def _notes(
     """The notes with the numbers of `citations`, which grow."""
     notes: list[Note] = []
     for book, reply in zip(batches, replies, strict=True):
-        for id, verdict, line in _LINE.findall(reply):
-            entry = task.catalogue.entries.get(id.upper())
+        for id, verdict, line in read_notes(reply):
+            entry = task.catalogue.entries.get(id)
             if entry is None or any(note.entry.paper == entry.paper for note in notes):
                 continue
-            own = [piece for piece in book.pieces if piece.paper == entry.paper]
-            marks = CitedText(own, task.page_of, first=len(citations) + 1)
+            marks = CitedText(book.pieces, task.page_of, first=len(citations) + 1)
             text = marks.feed(line) + marks.finish()
-            if verdict.upper() != "NO":
+            if verdict != "NO":
                 citations += marks.citations
-            notes.append(Note(entry, verdict.upper(), text))
+            notes.append(Note(entry, verdict, text))
     return notes
 
 
@@ -212,9 +238,12 @@ def _counts(
     if words:
         named = " or ".join(f"“{word}”" for word in words[:3])
         parts.append(f"{len(looked) - len(read)} do not contain {named}")
-    parts.append(f"{answered} were read in part by {task.model.name}, {len(found)} of them have something to say")
-    if answered < len(read):
-        parts.append(f"{len(read) - answered} could not be judged")
+    by, left = task.model.name, len(read) - answered
+    if left > 0:
+        telling = f"{len(found)} of them have something to say; of {left} the model wrote nothing"
+    else:
+        telling = f"{len(found)} of them have something to say"
+    parts.append(f"{answered} were read in part by {by}, {telling}")
     return "; ".join(parts) + "."
 
 
@@ -231,7 +260,14 @@ def _reduce(
     fence = make_fence(body + quotes, task.question)
     user = f"{fence}\n{body}\n\nQuotes:\n{quotes}\n{fence}\n\n{counts}\nQuestion: {strip_template_marks(task.question)}"
     messages = [Message("system", REDUCE_RULES), Message("user", user)]
-    written = yield from write_answer(task, messages, known=citations or (_NONE,))
+    try:
+        written = yield from write_answer(task, messages, known=citations or (_NONE,))
+    except ModelError as error:
+        if not found:
+            raise
+        task.notes.append(f"{NOTES_ONLY}{error}")
+        written = ModelText("\n".join(f"- {_head(task, note.entry)}: {note.text}" for note in found), None)
+        yield Piece(written.text)
     return replace(written, citations=tuple(citations))
 
 

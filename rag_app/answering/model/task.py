@@ -70,6 +70,7 @@ class ModelTask:
     book: EvidenceBook = field(default_factory=EvidenceBook)
     spending: Spending = field(default_factory=Spending)
     notes: list[str] = field(default_factory=list)
+    chosen: Sequence[IndexedPaper] = ()  # the papers that a comparison or a survey looks at
     began: float = field(default_factory=time.monotonic)
 
     @cached_property

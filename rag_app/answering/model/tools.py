@@ -63,8 +63,8 @@ def _search(task: ModelTask, call: ToolCall) -> ToolResult:
     papers = task.find_papers(texts_of(call.arguments.get("papers")))
     years = years_of(call.arguments.get("years"))
     pieces = search_pages(task, query, papers, years)
-    where = f" in {', '.join(task.short_name(entry) for entry in papers)}" if papers else ""
-    step = f"searching for “{query}”{where}"
+    names = ", ".join(task.short_name(entry) for entry in papers)
+    step = f"searching for “{query}” in {names}" if papers else f"searching for “{query}”"
     if not pieces:
         return ToolResult("Nothing was found.", step, useful=False)
     return _result(task, pieces, step)
@@ -99,12 +99,14 @@ def _read(task: ModelTask, call: ToolCall) -> ToolResult:
     if not pages and section:
         pages = pages_of_section(task.generation, entry, section)
     if pages:
-        where = f"page {pages[0]}" if len(pages) == 1 else f"pages {pages[0]}–{pages[-1]}"
-        return _result(task, paper_pieces(task.generation, entry, pages), f"reading {name}, {where}")
+        step = f"reading {name}, page {pages[0]}"
+        if len(pages) > 1:
+            step = f"reading {name}, pages {pages[0]}–{pages[-1]}"
+        return _result(task, paper_pieces(task.generation, entry, pages), step)
     room = max(task.budget - tokens_in(task.book.pieces), task.budget // 10)
     pieces = task.pages_for(entry, [task.question], room)
     whole = len({piece.page for piece in pieces}) == len({p.page for p in paper_pieces(task.generation, entry)})
-    step = f"reading {name}, {'the whole paper' if whole else 'its best pages'}"
+    step = f"reading {name}, the whole paper" if whole else f"reading {name}, its best pages"
     result = _result(task, pieces, step)
     if whole:
         return result
@@ -137,7 +139,7 @@ def _list(task: ModelTask, wanted: str) -> ToolResult:
         about = " ".join([entry.title, *entry.short_names, *entry.coined, *entry.authors, str(entry.year), entry.topic])
         if entry.passages and all(word in about.casefold() for word in words):
             lines.append(describe_paper(task.generation, entry, id, short=True))
-    step = f"listing papers{f' with “{wanted}”' if wanted else ''}"
+    step = f"listing papers with “{wanted}”" if wanted else "listing papers"
     more = f"\n… and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
     return ToolResult(("\n".join(lines[:LISTED]) + more) or "No paper has these words.", step, useful=bool(lines))
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from rag_app.answering.model.status import Status, may_begin, split_status
 from rag_app.answering.model.task import ModelTask
 from rag_app.citations.cited_text import CitedText
-from rag_app.errors import ModelInterrupted
+from rag_app.errors import ModelError, ModelInterrupted
 from rag_app.models.llm.call import Reply, read_reply
 from rag_app.models.llm.chat import Message, Tool
 from rag_app.models.llm.output_filter import AnswerFilter
 from rag_app.records import Citation, Event, Evidence, Piece
 
-LOOPED = "The model began to repeat itself; the repetition is left out."
 STOPPED = "Stopped before the answer was complete."
 
 
@@ -40,7 +39,8 @@ def write_answer(
 ) -> Generator[Event, None, ModelText]:
     """Yields the answer's pieces as they come; returns it. With calls of tools in its reply, nothing was an answer.
 
-    `known`: the text cites these by their numbers, and no evidence. Raises what the model raises before it writes.
+    `known`: the text cites these by their numbers, and no evidence. Raises what the model raises before it
+    writes, and ModelError where it writes nothing.
     """
     page = _Writing(task, known)
     pieces = read_reply(task.model, messages, task.stop, tools)
@@ -55,16 +55,21 @@ def write_answer(
             if shown and show:
                 yield Piece(shown)
     except ModelInterrupted as error:
+        if not page.raw.strip():
+            raise
         problem = str(error)
         reply = Reply(page.raw, whole=False)
     finally:
         pieces.close()
     task.spending.add(reply)
-    if reply.calls:
+    if reply.calls and tools:
         return ModelText("", None, reply=reply)
     shown = page.finish(reply.text)
     if shown and show:
         yield Piece(shown)
+    refuses = page.status is not None and page.status.kind == "not in the papers"
+    if not (page.text.strip() or refuses or task.stop.is_set()):
+        raise ModelError(f"{task.model.name} wrote no answer. Ask again, or choose another model.")
     if not problem and not reply.whole:
         problem = STOPPED if task.stop.is_set() else _why_cut(task)
     return ModelText(page.text.strip(), page.status, tuple(page.citations), page.backing, reply, problem)

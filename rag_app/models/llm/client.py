@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from rag_app.errors import ModelError, RagError, ToolsRefused
 from rag_app.models.llm import local_server
@@ -399,6 +400,7 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
         base_url=endpoint.base_url,
         max_retries=0,
         timeout=limits,
+        default_query=dict(parse_qsl(endpoint.query)),
         default_headers={} if own else dict.fromkeys(names, left_out),
         http_client=repairing(
             openai.DefaultAsyncHttpxClient(

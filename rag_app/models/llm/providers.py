@@ -68,9 +68,9 @@ def choose_endpoint(settings: Settings) -> Endpoint | None:
         return _preset(chosen, settings)
     model = settings.llm_model or ("" if chosen in ("auto", "") else name)
     if settings.llm_base_url:
-        base_url = _checked_url(settings.llm_base_url)
+        base_url, query = _check_url(settings.llm_base_url)
         key = _own_key(settings)
-        return _with_model(Endpoint(host_of(base_url), base_url, model, key, window=settings.llm_window))
+        return _with_model(Endpoint(host_of(base_url), base_url, model, key, window=settings.llm_window, query=query))
     found = find_loopback(model)
     if found is not None:  # whoever listens there was named by nobody, so that no key was given for it
         return replace(found, window=settings.llm_window)
@@ -92,7 +92,8 @@ def _preset(name: str, settings: Settings) -> Endpoint:
     )
     if settings.llm_base_url:
         # The provider's usual key is for the provider's own host; another host gets only a key that was meant for it.
-        return _with_model(replace(endpoint, base_url=_checked_url(settings.llm_base_url), key_variable=""))
+        base_url, query = _check_url(settings.llm_base_url)
+        return _with_model(replace(endpoint, base_url=base_url, query=query, key_variable=""))
     if preset.key_variable and not endpoint.key:
         key = _checked_key(os.environ.get(preset.key_variable, ""), preset.key_variable)
         if not key:
@@ -145,11 +146,13 @@ def _checked_key(key: str, variable: str) -> str:
     return key
 
 
-def _checked_url(url: str) -> str:
-    """The address without its tail. Raises SettingsError; the address is not repeated, since it may hold a password."""
-    url = url.strip().rstrip("/").removesuffix("/chat/completions")
+def _check_url(url: str) -> tuple[str, str]:
+    """The address without its tail, and the query of every request ("…/v1?api-version=1", with the tail or without).
+
+    Raises SettingsError; the address is not repeated, since it may hold a password.
+    """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.strip())
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         sound = False
@@ -159,8 +162,10 @@ def _checked_url(url: str) -> str:
         raise SettingsError(
             "RAG_LLM_BASE_URL contains a user name or password. Put the key into RAG_LLM_API_KEY instead."
         )
-    url = urlunsplit(parts._replace(netloc=ascii_netloc(parts)))
-    return url if parts.path else f"{url}/v1"
+    # Programs that put the tail behind whatever they are given make "…?api-version=1/chat/completions".
+    query = parts.query.rstrip("/").removesuffix("/chat/completions")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return urlunsplit((parts.scheme, ascii_netloc(parts), path or "/v1", "", "")), query
 
 
 def find_loopback(model: str = "") -> Endpoint | None:

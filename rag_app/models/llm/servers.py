@@ -31,12 +31,13 @@ class Endpoint:
     """One model on one server. The key is left out of repr and of every message."""
 
     title: str  # "Ollama"; the host where no provider is named
-    base_url: str  # without a closing slash
+    base_url: str  # without a closing slash and query
     model: str = ""
     key: str = field(default="", repr=False)
     key_variable: str = ""  # where the provider's users keep the key
     window: int = 0  # tokens, as configured; 0: ask the server
     preset_window: int = 0  # where the server does not tell
+    query: str = ""  # of every request: "api-version=2024-06-01"
 
     @property
     def where(self) -> str:
@@ -227,7 +228,7 @@ def get_json(
     try:
         with (
             httpx.Client(timeout=seconds, trust_env=not is_loopback(address)) as client,
-            client.stream(method, address, headers=headers, json=body) as reply,
+            client.stream(method, address, headers=headers, json=body, params=endpoint.query or None) as reply,
         ):
             if reply.status_code in (401, 403):
                 raise ModelDenied(denied_message(endpoint, reply.status_code))

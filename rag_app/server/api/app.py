@@ -32,7 +32,8 @@ def make_api(
     """The app. `open_history`: the conversations of a user. `origin`: where the server listens."""
     # The guard in front of us has looked at host and origin, with our rules for proxies.
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    mcp = make_mcp(assistant, base_of(settings, origin)).streamable_http_app(
+    limits = Limits(settings.api_rate, settings.api_at_once)
+    mcp = make_mcp(assistant, base_of(settings, origin), limits).streamable_http_app(
         streamable_http_path=MCP, stateless_http=True, transport_security=security
     )
 
@@ -51,7 +52,7 @@ def make_api(
         redoc_url=None,
     )
     handle_errors(app)
-    shared = Interfaces(assistant, settings, job, open_history, Limits(settings.api_rate, settings.api_at_once))
+    shared = Interfaces(assistant, settings, job, open_history, limits)
     app.include_router(rest_routes(shared))
     app.include_router(openai_routes(shared))
     app.router.routes.extend(mcp.routes)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
@@ -20,7 +21,8 @@ from rag_app.outputs.places import name_place
 from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text_checks_json, verify_quoted
 from rag_app.records import Answer, Json
 from rag_app.server.api.errors import ApiError
-from rag_app.server.api.library import describe_page, find_papers, linked_answer, refuse_error
+from rag_app.server.api.library import caller_of, describe_page, find_papers, linked_answer, refuse_error
+from rag_app.server.api.limits import Limits
 from rag_app.server.api.links import place_url
 
 if TYPE_CHECKING:
@@ -117,8 +119,8 @@ class QuoteChecks(TypedDict):
     quotes: list[QuoteCheck]
 
 
-def make_mcp(assistant: Assistant, base: str) -> MCPServer[Any]:
-    """The server; `base` is where the page is, for addresses."""
+def make_mcp(assistant: Assistant, base: str, limits: Limits | None = None) -> MCPServer[Any]:
+    """The server; `base` is where the page is, for addresses. `limits` count what runs at once, by caller over HTTP."""
     server: MCPServer[Any] = MCPServer(
         "rag-app",
         title="Research papers",
@@ -127,15 +129,11 @@ def make_mcp(assistant: Assistant, base: str) -> MCPServer[Any]:
         log_level="WARNING",
     )
     _add_reading(server, assistant, base)
-    _add_asking(server, assistant, base)
+    _add_asking(server, assistant, base, limits)
     return server
 
 
 def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> None:
-    @server.tool(annotations=READ_ONLY)
-    def search(query: str) -> SearchResults:
-        """Find pages that speak of the query. Read one with fetch."""
-        return {"results": _guard(lambda: _search(assistant, query, base))}
 
     @server.tool(annotations=READ_ONLY)
     def fetch(id: str) -> Document:
@@ -175,28 +173,42 @@ def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> Non
             raise ResourceError(str(error)) from error
 
 
-def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str) -> None:
-    @server.tool(annotations=READ_ONLY)
-    def ask(question: str, papers: Papers = None) -> CitedAnswer:
-        """Answer from the papers; marks [n] in the answer name citations with verbatim quotes."""
-        return _guard(
-            lambda: _cite(assistant, assistant.ask(question, papers=find_papers(assistant, papers or ())), base)
-        )
+def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits: Limits | None) -> None:
+    def limited(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
+        request = context.request_context.request  # none over standard input and output
+        with limits.hold(caller_of(request)) if limits and request is not None else nullcontext():
+            return work()
 
     @server.tool(annotations=READ_ONLY)
-    def compare(question: str, papers: Papers = None, aspects: list[str] | None = None) -> CitedAnswer:
+    def search(query: str, context: Context[Any, Any]) -> SearchResults:
+        """Find pages that speak of the query. Read one with fetch."""
+        return {"results": _guard(lambda: limited(context, lambda: _search(assistant, query, base)))}
+
+    @server.tool(annotations=READ_ONLY)
+    def ask(question: str, context: Context[Any, Any], papers: Papers = None) -> CitedAnswer:
+        """Answer from the papers; marks [n] in the answer name citations with verbatim quotes."""
+
+        def work() -> CitedAnswer:
+            return _cite(assistant, assistant.ask(question, papers=find_papers(assistant, papers or ())), base)
+
+        return _guard(lambda: limited(context, work))
+
+    @server.tool(annotations=READ_ONLY)
+    def compare(
+        question: str, context: Context[Any, Any], papers: Papers = None, aspects: list[str] | None = None
+    ) -> CitedAnswer:
         """A table of papers (rows) and aspects (columns), each cell quoted from its page."""
 
         def work() -> CitedAnswer:
             chosen = find_papers(assistant, papers or ())
             return _cite(assistant, assistant.compare(question, papers=chosen, aspects="; ".join(aspects or ())), base)
 
-        return _guard(work)
+        return _guard(lambda: limited(context, work))
 
     @server.tool(annotations=READ_ONLY)
-    def verify_quote(text: str, paper: str = "", page: int = 0) -> QuoteChecks:
+    def verify_quote(text: str, context: Context[Any, Any], paper: str = "", page: int = 0) -> QuoteChecks:
         """Do these words stand on that page, or where else? Also takes a whole text with quotation marks and pages."""
-        return _guard(lambda: _verify(assistant, text, paper, page, base))
+        return _guard(lambda: limited(context, lambda: _verify(assistant, text, paper, page, base)))
 
 
 def _guard(work: Callable[[], Result]) -> Result:

@@ -67,3 +67,12 @@ def test_a_range_and_a_number_that_is_no_evidence() -> None:
 def test_no_link_can_be_made_of_a_mark() -> None:
     text, _ = cited("See [1](https://evil.example) and <img src=x>.")
     assert "](" not in text and "://" not in text and "<img" not in text
+
+
+def test_a_mark_behind_an_abbreviation_belongs_to_the_whole_sentence() -> None:
+    pages = {3: Page(3, "3", 1, 1, "The otter came on Dec. 20, 2018 to the river. " + "A heron was there before. " * 9)}
+    piece = Evidence(1, "a.md", "A", 3, "3", "", 0, len(pages[3].text), pages[3].text)
+    marks = CitedText([piece], lambda paper, page: pages[page])
+    text = "After a long and tiring way through the hills the otter came to the river on Dec. 20 that year [1]. It sat."
+    shown = "".join(marks.feed(letter) for letter in text) + marks.finish()
+    assert shown == text and marks.citations[0].quote.startswith("The otter came on Dec. 20")

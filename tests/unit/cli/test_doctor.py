@@ -18,7 +18,7 @@ from rag_app.cli.doctor_checks import CheckResult
 from rag_app.cli.main import main
 from rag_app.index import generations
 from rag_app.models.llm.choice import ReaderChoice, forget_reader, keep_reader, with_choice
-from rag_app.settings import Settings, reader_file
+from rag_app.settings import Settings, data_folder, reader_file
 
 PAPER = "# Sea Otters\n\nSea otters used stones as anvils in 21 percent of the dives.\n"
 
@@ -199,3 +199,26 @@ def test_a_kept_reader_is_told_without_its_key(monkeypatch: pytest.MonkeyPatch) 
         assert "RAG_LLM" in list(checks.check_kept_reader(Settings()))[1].message
     finally:
         forget_reader()
+
+
+def test_a_new_user_has_nothing_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    settings = Settings(corpus=data_folder() / "corpus")
+    [said] = checks.check_corpus(settings)
+    assert (said.state, "not made yet" in said.message) == ("note", True)
+    (data_folder() / "corpus").mkdir(parents=True)
+    assert states(checks.check_corpus(settings)) == [("corpus", "wrong")], "empty: there is something to do"
+
+
+def test_the_doctor_tells_nobody_that_a_package_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO reports its import where it finds its package for that, and keeps a number of the user at home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert list(packages._try_imports(["openvino"])) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0 and capsys.readouterr().out.startswith("rag-app")

@@ -438,8 +438,8 @@ def test_verdicts_are_shown_and_counted() -> None:
     assert "- (partly) It is 7." in answer_text(answer)
     assert "- It was." in answer_text(answer)
     value = answer_json(answer)
-    assert value["support"] == {"supported": 1, "partly": 1, "not": 1}
-    assert value["verdicts"][0] == {"sentence": "It is 7.", "support": "partly", "missing": ["7"]}
+    assert value["support"] == {"supported": 1, "partly": 1, "not": 1, "contradicted": 0, "unchecked": 0}
+    assert value["verdicts"][0] == {"sentence": "It is 7.", "support": "partly", "missing": ["7"], "reason": ""}
 
 
 def test_boxes_are_plain_numbers() -> None:

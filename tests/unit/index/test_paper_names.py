@@ -67,3 +67,17 @@ def test_dashes_of_any_kind_part_the_words_that_initials_are_made_of() -> None:
         ["1", "2"],
     )
     assert "DSP" in found[0].names
+
+
+def test_a_name_that_first_comes_up_in_the_experiments_is_its_own_only_where_the_paper_says_so() -> None:
+    front = Page(1, "1", 0.0, 0.0, "We study rivers.", (Block(0, 16, "body", ""),))
+    tested = "We refer to these models collectively as LynxLM models. " + "In rivers the LynxLM swims on. " * 20
+    pages = [
+        Page(number, str(number), 0.0, 0.0, text, (Block(0, len(text), "body", ""),))
+        for number, text in ((2, "More."), (3, tested))
+    ]
+    used = count_name_usage(Reading("On Rivers", (front, *pages), "full text", abbreviations=("LynxLM",)))
+    assert (used.given, used.coined) == ((), ())
+    own = Page(3, "3", 0.0, 0.0, tested + "Our small model LynxLM wins.", (Block(0, len(tested) + 28, "body", ""),))
+    used = count_name_usage(Reading("On Rivers", (front, pages[0], own), "full text", abbreviations=("LynxLM",)))
+    assert (used.given, used.coined) == (("LynxLM",), ("LynxLM",))

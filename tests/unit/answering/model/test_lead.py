@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rag_app.answering.model.checking import AnswerClaim, check_claims
+from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
+from rag_app.answering.model.conversation import earlier_turns
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
 from rag_app.citations.support import Statement
 from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint
 from rag_app.records import Answer, Citation, Page, Progress
 from tests.support.doubles import WordEmbedder, settings_for
@@ -48,12 +51,14 @@ def said(*pieces: str) -> Reply:
     return Reply(pieces=pieces)
 
 
-def ask(folder: Path, script: Sequence[Reply], question: str, **settings: Any) -> tuple[Answer, list[str], Provider]:
+def ask(
+    folder: Path, script: Sequence[Reply], question: str, history: Sequence[Answer] = (), **settings: Any
+) -> tuple[Answer, list[str], Provider]:
     chosen = settings_for(folder, **settings)
     with Provider(*script) as provider:
         model = OpenAIModel(Endpoint("test", provider.url, "big", window=32_000), chosen, first_pause=0.01)
         assistant = Assistant(chosen, embedder=WordEmbedder(), reader=ModelReader(model, chosen))
-        *events, answer = assistant.stream(question)
+        *events, answer = assistant.stream(question, history=history)
     assert isinstance(answer, Answer)
     return answer, [event.message for event in events if isinstance(event, Progress)], provider
 
@@ -151,6 +156,47 @@ def test_every_line_of_a_check_counts_and_plain_arithmetic_is_no_wrong_number() 
     ]
     with Provider(said("1: SUPPORTED\n2: SUPPORTED\n3: CONTRADICTED - it rises")) as provider:
         model = OpenAIModel(Endpoint("test", provider.url, "big", window=32_000), settings_for(Path("x")))
-        checked = check_claims(claims, [citation], "Q?", lambda paper, number: page, model, threading.Event())
+        material = Material("Q?", [citation], lambda paper, number: page)
+        checked = check_claims(claims, material, model, threading.Event())
     assert [verdict.support for verdict in checked.verdicts] == ["supported", "partly", "contradicted"]
     assert checked.verdicts[1].missing == ("79.5",)
+
+
+EARLIER = Answer("1", "What is OtterNet?", "answered", "A net that finds fish [1].", "big", ())
+
+
+@pytest.mark.parametrize("tools", [True, False], ids=["tools", "plan"])
+def test_earlier_turns_reach_the_model_as_turns(folder: Path, tools: bool) -> None:
+    written = said('STATUS: answered\n512 fish [1 "512 fish"].')
+    refused = Reply(status=400, body=error_body("this model does not support tools"))
+    planned = said('{"kind": "fact", "papers": ["OtterNet"]}')
+    script = (call(("read", {"paper": "OtterNet"})), written) if tools else (refused, planned, written)
+    answer, _, provider = ask(folder, (*script, said("1: SUPPORTED")), "And its batch size?", [EARLIER])
+    assert answer.answer == "512 fish [1]."
+    turns = [("user", "What is OtterNet?"), ("assistant", "A net that finds fish.")]
+    for request in provider.requests[:-1]:  # the last one checks
+        messages = [(message["role"], message["content"]) for message in request.body["messages"]]
+        assert messages[0][0] == "system" and messages[1:3] == turns
+        assert messages[3][0] == "user" and "And its batch size?" in messages[3][1]
+
+
+def test_old_turns_are_shortened_and_the_oldest_left_out() -> None:
+    long = [replace(EARLIER, question=f"Q{number}", answer="fish " * 9_000) for number in range(12)]
+    turns = earlier_turns(long)
+    assert turns[-2].text == "Q11" and turns[-1].text.endswith("…")
+    assert sum(estimate_tokens(turn.text) for turn in turns) <= 4_500
+    assert [turn.role for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
+    assert "Q0" not in [turn.text for turn in turns]
+
+
+def test_the_sentences_of_a_chinese_answer_are_checked(folder: Path) -> None:
+    text = '训练时批量大小为512条鱼 [1 "batch size of 512 fish"]。训练持续了90个小时 [1 "for 90 hours"]。'
+    text += "没有论文提到学习率。"
+    checked = said("1: SUPPORTED\n2: CONTRADICTED - 90 minutes")
+    script = (call(("read", {"paper": "OtterNet"})), said(f"STATUS: answered\n{text}"), checked)
+    answer, _, provider = ask(folder, script, "OtterNet的批量大小是多少？", repair="off")
+    assert [(one.sentence, one.support) for one in answer.verdicts] == [
+        ("训练时批量大小为512条鱼 [1]。", "supported"),
+        ("训练持续了90个小时 [2]。", "contradicted"),
+    ]
+    assert "Statement 2: 训练持续了90个小时" in str(provider.requests[2].body["messages"])

@@ -12,7 +12,7 @@ import pytest
 from rag_app.errors import ModelError, ModelWindowExceeded, ToolsRefused
 from rag_app.models.llm.call import ask_model
 from rag_app.models.llm.chat import Message, Tool
-from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.client import OpenAIModel, open_language_model
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply, error_body
@@ -142,3 +142,18 @@ def test_a_refusal_of_tools_is_remembered() -> None:
         with pytest.raises(ToolsRefused):
             list(model.chat(ASKED, threading.Event(), [LOOK]))
         assert not model.takes_tools
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/v1?api-version=2024-06", "/v1/chat/completions?api-version=2024-06", "/v1?api-version=2024-06/chat/completions"],
+)
+def test_the_query_of_an_address_stays_at_the_end(address: str) -> None:
+    with Provider(Reply(pieces=("Yes.",)), models=("m",), query="api-version=2024-06") as server:
+        url = server.url.removesuffix("/v1") + address
+        model = open_language_model(Settings(llm_base_url=url, llm_max_tokens=200))
+        assert model is not None and model.name == "m"
+        assert ask_model(model, ASKED, threading.Event()).text == "Yes."
+    paths = {request.path for request in [*server.requests, *server.asked] if "api/" not in request.path}
+    assert {"/v1/chat/completions?api-version=2024-06", "/v1/models?api-version=2024-06"} <= paths
+    assert all(path.endswith("?api-version=2024-06") for path in paths)

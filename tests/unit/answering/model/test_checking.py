@@ -1,0 +1,230 @@
+"""What of an answer is a claim, what is held against it, and what a right statement is not blamed for."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rag_app.answering.model.checking import Material, PaperRecord, check_claims, find_claims
+from rag_app.answering.model.comparing import read_cells
+from rag_app.answering.model.surveying import read_notes
+from rag_app.models.llm.client import OpenAIModel
+from rag_app.models.llm.servers import Endpoint
+from rag_app.records import Citation, Page, Verdict
+from rag_app.text.arithmetic import follows, share_values
+from tests.support.doubles import settings_for
+from tests.support.provider import Provider, Reply
+
+PAGE = (
+    "OtterNet beats HeronRank by far. It swims 2,817,000 metres. "
+    + "The river is long. " * 100
+    + "Salmon costs 37.5 coins."
+)
+RECORD = PaperRecord(
+    ("OtterNet: Finding Fish in 12 Rivers", "OtterNet"), "- OtterNet; Ada Heron, Bo Lynx; 2021; 9 pages", ("FishBank",)
+)
+
+
+def citation(quote: str, number: int = 1, verified: bool = True) -> Citation:
+    return Citation(number, "otter.md", "OtterNet: Finding Fish in 12 Rivers", 1, "1", "", quote, verified)
+
+
+def judge(
+    answer: str, reply: str = "", quotes: tuple[str, ...] = ("OtterNet beats HeronRank",)
+) -> tuple[list[Verdict], str]:
+    """The verdicts, and what the model was asked; without a reply it is not asked."""
+    citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
+    page = Page(1, "1", 1, 1, PAGE)
+    material = Material("Which net is better?", citations, lambda paper, number: page, {"otter.md": RECORD})
+    claims = find_claims(answer)
+    if not reply:
+        return list(check_claims(claims, material, None, threading.Event()).verdicts), ""
+    with Provider(Reply(pieces=(reply,))) as provider:
+        model = OpenAIModel(Endpoint("test", provider.url, "big", window=32_000), settings_for(Path("x")))
+        checked = check_claims(claims, material, model, threading.Event())
+    return list(checked.verdicts), str(provider.requests[0].body["messages"][1]["content"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "No paper in this library mentions the price of coffee beans.",
+        "None of the papers reports how long the training took.",
+        "The authors do not report the energy that was used for training.",
+        "The training time of the model is not reported in the paper.",
+        "I could not find the price of coffee beans.",
+        "The catalogue contains nothing about the price of coffee beans.",
+        "There is no mention of coffee beans or of their price.",
+        "Here is a short summary of both methods and their results.",
+        "The two methods differ in several important ways:",
+        "attention = softmax(Q K^T / sqrt(d)) V",
+        "1. **Training and evaluation of both models**",
+        "### How the two models were trained",
+        "这些论文均未提到咖啡豆的价格。",
+        "没有任何论文讨论咖啡豆的价格是多少。",
+    ],
+)
+def test_what_says_nothing_of_the_papers_is_no_claim(line: str) -> None:
+    assert find_claims(line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OtterNet outperforms HeronRank on every river that was tested.",
+        "OtterNet was not found to help HeronRank catch more salmon.",
+        "OtterNet does not include a second encoder for the river.",
+        "OtterNet is trained on eight rivers, but the paper does not report for how long.",
+        "batch size = 512 [1]",
+        "**512** fish [1]",
+        "OtterNet 在八条河流上训练，效果优于 HeronRank。",
+    ],
+)
+def test_what_asserts_something_is_a_claim(line: str) -> None:
+    assert len(find_claims(line)) == 1
+
+
+def test_a_claim_is_free_of_marks_of_bold_and_whole_at_an_abbreviation() -> None:
+    answer = "**OtterNet** uses *two* nets [1]. It was released on Dec. 20, 2018 by Lynx et al. in the north [1]."
+    assert [claim.text for claim in find_claims(answer)] == [
+        "OtterNet uses two nets.",
+        "It was released on Dec. 20, 2018 by Lynx et al. in the north.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "OtterNet (Heron and Lynx, 2021) beats HeronRank [1].",
+        "OtterNet, a paper of 9 pages by Ada Heron, beats HeronRank [1].",
+        "Finding Fish in 12 Rivers shows that OtterNet beats HeronRank [1].",
+        "FishBank is where OtterNet beats HeronRank [1].",
+    ],
+)
+def test_what_the_library_knows_of_a_paper_needs_no_quote(statement: str) -> None:
+    verdicts, asked = judge(statement, "1: SUPPORTED")
+    assert [verdict.support for verdict in verdicts] == ["supported"]
+    assert "- OtterNet; Ada Heron, Bo Lynx; 2021; 9 pages" in asked
+    assert [verdict.support for verdict in judge(statement)[0]] == ["supported"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "support"),
+    [
+        ("It swims about 2.8 million metres [1].", "supported"),
+        ("It costs 37.5 coins, as the end of the page says [1].", "supported"),
+        ("The 3B-Otter model beats HeronRank [1].", "supported"),
+        ("It costs 38.9 coins, as no page says [1].", "partly"),
+    ],
+)
+def test_a_number_is_wrong_only_where_the_cited_page_has_it_nowhere(statement: str, support: str) -> None:
+    assert [verdict.support for verdict in judge(statement, "1: SUPPORTED")[0]] == [support]
+
+
+def test_a_ratio_of_figures_of_the_same_statement_holds() -> None:
+    quotes = ("8 GPUs for approximately 90 hours", "1024 GPUs for 24 hours")
+    page = Page(1, "1", 1, 1, " and ".join(quotes))
+    citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
+    for times, support in (("34", "supported"), ("43", "partly")):
+        claims = find_claims(f"It took 720 hours of a GPU against about 24,600, some {times} times less [1][2].")
+        material = Material("Q?", citations, lambda paper, number: page)
+        assert [one.support for one in check_claims(claims, material, None, threading.Event()).verdicts] == [support]
+
+
+def test_the_text_around_a_quote_is_shown_once_and_counts() -> None:
+    answer = "OtterNet beats HeronRank [1]. It swims far [2]. Nobody cited this sentence about the long river."
+    _, asked = judge(answer, "1: SUPPORTED", ("OtterNet beats HeronRank", "2,817,000 metres"))
+    assert asked.count("Text 1 - OtterNet") == 1 and "Text 2" not in asked
+    assert asked.count("Quote from text 1:") == 4 and "cites nothing itself" in asked
+
+
+def test_words_that_stand_nowhere_are_shown_as_such() -> None:
+    page = Page(1, "1", 1, 1, PAGE)
+    material = Material("Q?", [citation("no such words", verified=False)], lambda paper, number: page)
+    verdicts = check_claims(find_claims("OtterNet sings [1]."), material, None, threading.Event()).verdicts
+    assert [(one.support, one.reason) for one in verdicts] == [
+        ("not", "the words that it cites are on none of the pages")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "supports"),
+    [
+        ("它游了大约 281.7 万米，成绩优于 HeronRank [1]。", ["supported"]),
+        ("OtterNet有64个网，优于HeronRank [1]。", ["partly"]),
+    ],
+)
+def test_the_numbers_of_a_chinese_sentence_are_compared(statement: str, supports: list[str]) -> None:
+    assert [verdict.support for verdict in judge(statement)[0]] == supports
+
+
+@pytest.mark.parametrize(
+    ("value", "held", "cited", "expected"),
+    [
+        ("15", ["15.2"], [], True),
+        ("2800000", ["2817000"], [], True),
+        ("2900000", ["2817000"], [], False),
+        ("7", ["7.4"], [], False),
+        ("5.0", [], ["73.0", "78.0"], True),
+        ("75.5", [], ["73.0", "78.0"], True),
+        ("79.5", [], ["73.0", "78.0"], False),
+    ],
+)
+def test_a_number_follows_by_rounding_or_one_step(
+    value: str, held: list[str], cited: list[str], expected: bool
+) -> None:
+    assert follows({Decimal(value)}, [Decimal(one) for one in held], [Decimal(one) for one in cited]) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "figure", "expected"),
+    [
+        ("half of the batches come from each", "50", True),
+        ("in equal parts", "0.5", True),
+        ("it was halved", "50", False),
+        ("a quarter of the fish", "25", True),
+        ("behalf of the authors", "50", False),
+    ],
+)
+def test_a_share_in_words_holds_its_figure(text: str, figure: str, expected: bool) -> None:
+    assert (Decimal(figure) in share_values(text)) is expected
+
+
+def test_how_many_papers_there_are_needs_no_quote() -> None:
+    page = Page(1, "1", 1, 1, PAGE)
+    claims = find_claims("OtterNet beats HeronRank in 47 of the papers that were read [1].")
+    for counts, support in ((frozenset({Decimal(47)}), "supported"), (frozenset[Decimal](), "partly")):
+        material = Material("Q?", [citation("OtterNet beats HeronRank")], lambda paper, number: page, counts=counts)
+        assert [one.support for one in check_claims(claims, material, None, threading.Event()).verdicts] == [support]
+
+
+@pytest.mark.parametrize(
+    ("reply", "notes"),
+    [
+        ("P1: YES - it swims [1]\nP2: NO", [("P1", "YES", "it swims [1]"), ("P2", "NO", "")]),
+        ("- **P1** (OtterNet): **PARTLY** - it swims", [("P1", "PARTLY", "it swims")]),
+        ("P1: it swims in the river [1]", [("P1", "PARTLY", "it swims in the river [1]")]),
+        ("P1: YES - it swims\n  and dives [1]\n\nP2: No.", [("P1", "YES", "it swims and dives [1]"), ("P2", "NO", "")]),
+        ("P1: YES - it swims\nP1: YES - it dives", [("P1", "YES", "it swims it dives")]),
+        ("P1 swims far. YES", [("P1", "YES", "swims far.")]),
+    ],
+)
+def test_every_line_about_a_paper_is_read(reply: str, notes: list[tuple[str, str, str]]) -> None:
+    assert [(id, verdict, text.strip()) for id, verdict, text in read_notes(reply)] == notes
+
+
+@pytest.mark.parametrize(
+    ("reply", "cells"),
+    [
+        ("1: 512\n2: NOT REPORTED", {0: "512", 1: "NOT REPORTED"}),
+        ("1: nets:\n- a\n- b\n2: 64", {0: "nets:; a; b", 1: "64"}),
+        ("1: nets:\n1. a\n2. b\n2: 64", {0: "nets:; 1. a; 2. b", 1: "64"}),
+        ("**1**: 512\n2) 64", {0: "512; 2) 64"}),
+        ("1. 512\n2. 64", {0: "512", 1: "64"}),
+    ],
+)
+def test_every_line_of_a_row_is_read(reply: str, cells: dict[int, str]) -> None:
+    assert read_cells(reply, 2) == cells
