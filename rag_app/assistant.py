@@ -26,7 +26,7 @@ from rag_app.errors import IndexFault, IndexMissing, ModelError, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
-from rag_app.index.inventory import list_files, reading_key
+from rag_app.index.inventory import explain_file_changes, list_files, reading_key, refuse_other_folder
 from rag_app.index.manifest import IndexedPaper, Manifest
 from rag_app.index.served_copy import copy_generation
 from rag_app.models.embedder import Embedder, open_embedder
@@ -34,6 +34,7 @@ from rag_app.models.llm.client import open_language_model
 from rag_app.models.reranker import Reranker, open_reranker
 from rag_app.models.vector_cache import SentenceVectors
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.details import PaperDetails, read_details, save_details
 from rag_app.papers.read import READING_VERSION
 from rag_app.papers.talks import find_recording, is_talk
 from rag_app.papers.zotero import sync_zotero
@@ -70,7 +71,9 @@ class Assistant:
         self.settings = settings
         self._embedder = embedder
         self._reader = reader
-        self._index = SharedIndex(settings.index_folder)
+        self._index = SharedIndex(
+            settings.index_folder, lambda manifest: refuse_other_folder(manifest, self.settings.corpus)
+        )
         self._retriever: Retriever | None = None
         self._reranker: Reranker | None = None
         self._lock = threading.Lock()
@@ -86,7 +89,7 @@ class Assistant:
     def embedder(self) -> Embedder:
         with self._embedder_lock:
             if self._embedder is None:
-                self._embedder = open_embedder(self.settings, self.settings.index_folder.parent / "models")
+                self._embedder = open_embedder(self.settings, *self.settings.model_folders)
             return self._embedder
 
     @property
@@ -177,16 +180,30 @@ class Assistant:
         return known != list_files(self.settings.corpus)
 
     def papers(self) -> list[PaperRow]:
-        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read."""
+        """Every paper of the index, readable or not. Before the first build: the folder's papers, not yet read.
+
+        What the user corrected is in them at once, before a build has taken it up.
+        """
+        details = read_details(self.settings.corpus)
         try:
             with self._index.use_current() as generation:
-                names = [field.name for field in fields(PaperRow)]  # an entry has them all
-                return [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                names = [field.name for field in fields(PaperRow) if field.name != "tags"]  # an entry has them
+                rows = [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                return [_correct_row(row, details.get(row.paper)) for row in rows]
         except IndexMissing:
             return [
                 PaperRow(p.paper, p.title or p.paper, 0, 0, "not read yet", "", p.year, p.topic)
                 for p in list_papers(self.settings.corpus).papers
             ]
+
+    def details(self, paper: str) -> PaperDetails:
+        """What the user said of a paper. Raises CorpusError."""
+        return read_details(self.settings.corpus).get(paper, PaperDetails())
+
+    def describe(self, paper: str, details: PaperDetails) -> None:
+        """Keep what the user says of a paper; the next build takes it up. Raises KeyError, CorpusError."""
+        self.path(paper)
+        save_details(self.settings.corpus, paper, details)
 
     def status(self) -> Status:
         """What is searchable at this moment."""
@@ -216,6 +233,15 @@ class Assistant:
             if known.paper == paper:
                 return known.path
         raise KeyError(paper)
+
+    def file_problem(self, paper: str) -> str:
+        """Why the paper's file is not the one that was read, and the remedy; empty where it is.
+
+        Raises KeyError when the index does not have the paper.
+        """
+        with self._index.use_current() as generation:
+            entry, built = generation.by_paper[paper], generation.manifest.created
+        return " ".join(explain_file_changes([entry], built, self.settings.corpus))
 
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
@@ -278,15 +304,16 @@ class Assistant:
         assert isinstance(answer, Answer)
         return answer
 
-    def suggest_questions(self, most: int = 3, tried: int = 12) -> list[str]:
+    def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] | None = None) -> list[str]:
         """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
 
-        `tried`: candidates that are looked at. No model is asked. Raises IndexMissing.
+        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked. Raises
+        IndexMissing.
         """
         with self._index.use_current() as generation:
-            candidates = list(islice(candidate_questions(generation.manifest.papers), tried))
+            entries = generation.manifest.papers
         found: list[str] = []
-        for question in candidates:
+        for question in islice(candidate_questions(entries) if candidates is None else candidates, tried):
             if len(found) == most:
                 break
             *_, answer = self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True))
@@ -395,7 +422,7 @@ class Assistant:
                 id=request.id,
                 question=request.typed,
                 asked=told.asked,
-                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation.manifest),
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation, answer),
                 milliseconds={
                     "retrieve": elapsed_milliseconds(began, retrieved),
                     "read": elapsed_milliseconds(retrieved, ended),
@@ -442,7 +469,7 @@ class Assistant:
                 resolve_references(answer, generation),
                 id=request.id,
                 question=request.typed,
-                notes=answer.notes + self._notes(generation.manifest),
+                notes=answer.notes + self._notes(generation, answer),
                 milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
 
@@ -502,7 +529,13 @@ class Assistant:
         with self._index.use_current() as generation:
             return papers_in(generation, scope)
 
-    def _notes(self, manifest: Manifest) -> tuple[str, ...]:
+    def _notes(self, generation: Generation, answer: Answer) -> tuple[str, ...]:
+        """What one should know of the index, and of the cited files as they are now."""
+        manifest = generation.manifest
+        cited = [generation.by_paper[paper] for paper in dict.fromkeys(one.paper for one in answer.citations)]
+        return explain_file_changes(cited, manifest.created, self.settings.corpus) + self._index_notes(manifest)
+
+    def _index_notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
             return ("Searched by words only: search by meaning works once the build has finished.",)
         if self._is_of_other_embedder(manifest):
@@ -511,6 +544,13 @@ class Assistant:
                 f"{self.settings.embedder}. Run: python -m rag_app build",
             )
         return ()
+
+
+def _correct_row(row: PaperRow, details: PaperDetails | None) -> PaperRow:
+    if details is None:
+        return row
+    told = {name: value for name in ("title", "year", "topic") if (value := getattr(details, name))}
+    return replace(row, **told, tags=details.tags)
 
 
 def _open_reader(settings: Settings) -> Reader:

@@ -77,9 +77,19 @@ class Tab:
         self.page.locator("#paper-rows .about-paper").nth(2).click()
         self.page.wait_for_selector("dialog.paper-card")
 
-    def conversations(self) -> None:
+    def keep(self, button: str, note: int) -> None:
+        """Keep something in the note of that place in the list: 0 is a new one."""
+        self.page.locator(button).last.click()
+        self.page.locator(".note-choice button").nth(note).click()
+        self.page.wait_for_selector(".note-choice", state="detached")
+
+    def note(self) -> None:
         self.ask(FACT)
-        self.page.evaluate("document.getElementById('tab-conversations').click()")
+        self.keep("#chat .take-away .keep-note", 0)
+        self.page.evaluate("document.getElementById('tab-notes').click()")
+        self.page.click("#note-rows .open-note")
+        self.page.locator("#note-read .note-place").first.click()
+        self.page.wait_for_selector("#reading-pages .sheet.drawn .mark.chosen")
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ PICTURES = {
     "refusal": Picture(Tab.refusal),
     "reading": Picture(Tab.reading),
     "library": Picture(Tab.library),
-    "conversations": Picture(Tab.conversations),
+    "note": Picture(Tab.note),
     "dark": Picture(Tab.reading, {"color_scheme": "dark"}),
     "chinese": Picture(Tab.reading, {"locale": "zh-CN"}),
     "phone": Picture(Tab.reading, PHONE | {"device_scale_factor": 2}),

@@ -30,7 +30,8 @@ from rag_app.evaluation.report_html import render_report
 from rag_app.evaluation.scoring import RawText, ScoredAnswer, score_answer
 from rag_app.models.llm.client import OpenAIModel, open_language_model
 from rag_app.outputs.feedback import is_usable, keep_latest
-from rag_app.outputs.history import History, all_history_files
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import all_history_files
 from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, print_note, sanitise_text
 from rag_app.papers.pdf.file import raw_text
 from rag_app.records import Json

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rag_app.cli.session import ready_assistant
 from rag_app.errors import HistoryFault
-from rag_app.outputs.history import History, SavedConversation, SavedTurn, all_history_files
+from rag_app.outputs.history import History, SavedConversation, SavedTurn
+from rag_app.outputs.history_file import all_history_files
 from rag_app.outputs.json import answer_json
 from rag_app.outputs.save import check_files, save_answers
 from rag_app.outputs.terminal import answer_text, pluralise, print_json, print_note, sanitise_text

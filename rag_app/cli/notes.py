@@ -6,7 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from rag_app.cli.session import ready_assistant
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.outputs.obsidian import write_notes
 from rag_app.outputs.terminal import pluralise, print_json, print_note
 from rag_app.server.api.links import base_of, place_url

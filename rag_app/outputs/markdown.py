@@ -1,4 +1,4 @@
-"""Export formats of answers: Markdown with footnotes, BibTeX, CSV, evidence as JSON. Pure.
+"""Export formats of answers: Markdown with footnotes, BibTeX, CSV, LaTeX, evidence as JSON. Pure.
 
 A form takes the answers of a conversation (one is a conversation too) and what is known of the papers they cite.
 """
@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
+from rag_app.citations.table_cells import describe_cells
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
+from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.evidence_file import evidence_value
 from rag_app.outputs.places import name_place, recording_link
-from rag_app.outputs.tables import as_csv
+from rag_app.outputs.tables import as_csv, as_latex
 from rag_app.records import Answer, Citation, Source, Table
 
 _MARK = re.compile(r"\[(\d+)\]")
@@ -75,6 +77,14 @@ def export_comparison(exported: ExportContent) -> str:
     return "\n".join(tables)
 
 
+def export_latex(exported: ExportContent) -> str:
+    """The comparison tables for a LaTeX document, a blank line between two."""
+    tables = [as_latex(answer) for answer in exported.answers if answer.table is not None]
+    if not tables:
+        raise ExportError("The answer is no comparison table, so there is no LaTeX to write. Take .md or .json.")
+    return "\n".join(tables)
+
+
 def export_evidence(exported: ExportContent) -> str:
     """All that `verify` needs to check every quote again."""
     value = evidence_value(exported.answers, exported.sources, exported.program, exported.moment)
@@ -93,6 +103,7 @@ FORMS: dict[str, ExportFormat] = {
     "md": ExportFormat("Markdown", "text/markdown; charset=utf-8", export_markdown),
     "bib": ExportFormat("BibTeX", "application/x-bibtex; charset=utf-8", export_bibliography, _cites),
     "csv": ExportFormat("CSV", "text/csv; charset=utf-8", export_comparison, _has_table),
+    "tex": ExportFormat("LaTeX", "application/x-tex; charset=utf-8", export_latex, _has_table),
     "json": ExportFormat("Evidence (JSON)", "application/json", export_evidence),
 }
 """By the suffix of the file. A further format is one more entry."""
@@ -132,9 +143,8 @@ def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
     blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
-    if answer.unsupported:
-        doubts = [f"- {escape_markdown(sentence)}" for sentence in answer.unsupported]
-        blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
+    for head, sentences in group_doubts(answer):
+        blocks.append("\n".join([f"**{head}:**", "", *(f"- {escape_markdown(one)}" for one in sentences)]))
     if answer.nearest:
         near = [f"- {_source(citation, sources)}" for citation in answer.nearest]
         blocks.append("\n".join(["**The nearest passages:**", "", *near]))
@@ -146,7 +156,14 @@ def _text(answer: Answer, prefix: str) -> str:
     if answer.table is not None:
         # The first block of the text is the same table.
         rest = answer.answer.partition("\n\n")[2]
-        return "\n\n".join(part for part in (_table(answer.table, prefix), _verbatim(rest, known, prefix)) if part)
+        return "\n\n".join(
+            part
+            for part in (
+                table_markdown(answer.table, lambda number: f"[^{prefix}{number}]"),
+                _verbatim(rest, known, prefix),
+            )
+            if part
+        )
     if answer.reader == QUOTING:
         return _verbatim(answer.answer, known, prefix)
     # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag.
@@ -179,13 +196,11 @@ def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
     return re.sub(r"(?<=\]) (?=[,;.:](?:\s|$))", "", whole)
 
 
-def _table(table: Table, prefix: str) -> str:
+def table_markdown(table: Table, mark: Callable[[int], str] = lambda number: f" [{number}]") -> str:
+    """The comparison as a table; `mark` writes a citation's number."""
     rows = [["", *map(escape_markdown, table.aspects)], ["---"] * (1 + len(table.aspects))]
     for row in table.rows:
-        cells = [
-            escape_markdown(cell.text) + "".join(f"[^{prefix}{number}]" for number in cell.citations)
-            for cell in row.cells
-        ]
+        cells = [escape_markdown(cell.text) + "".join(map(mark, cell.citations)) for cell in row.cells]
         rows.append([escape_markdown(row.name), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -195,15 +210,18 @@ def _source(citation: Citation, sources: Mapping[str, Source]) -> str:
     place = [citation.title, f"{citation.paper}, {named}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
+    kind += " — signs uncertain: look at the page" if citation.doubtful_signs else ""
     cites = "".join(
         f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
         for reference in citation.references
     )
     where = escape_markdown(". ".join(part for part in place if part))
+    row = describe_cells(citation)
+    table = f" ({escape_markdown(row)})" if row else ""
     source = sources.get(citation.paper)
     recording = source.recording if source else ""
     heard = f" ([{named}]({recording_link(recording, citation.paper, citation.label)}))" if recording else ""
-    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{table}{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

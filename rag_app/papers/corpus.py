@@ -16,6 +16,7 @@ from rag_app.errors import CorpusError
 from rag_app.papers.arxiv_ids import ArxivId, arxiv_id_of_file
 from rag_app.papers.bibliography_import import SUFFIXES as BIBLIOGRAPHIES
 from rag_app.papers.bibliography_import import describe_papers
+from rag_app.papers.details import correct_papers, read_details
 from rag_app.papers.manifest import MANIFEST, PaperEntry, read_corpus_manifest
 from rag_app.papers.office import SUFFIXES as OFFICE
 from rag_app.papers.talks import SUFFIXES as TALKS
@@ -65,7 +66,7 @@ class _FoundFile:
 
 def list_papers(corpus: Path) -> CorpusListing:
     """Every PDF, Markdown and text file in the folder and its sub-folders, with what the manifest and
-    bibliographies (.bib, .ris, CSL-JSON) know about it.
+    bibliographies (.bib, .ris, CSL-JSON) know about it, as the user corrected it on the page (details.py).
 
     Left out: hidden files and folders, README files, the manifest, and links that lead out of the folder (a problem).
     A note `notes/<arxiv-id>.md` of a manifest entry counts as a paper of kind "digest" while no PDF of that id is
@@ -94,6 +95,7 @@ def list_papers(corpus: Path) -> CorpusListing:
             f"Save each as PDF, with its file ending."
         )
     papers, wrong = describe_papers(papers, _bibliographies(root))
+    papers = correct_papers(papers, read_details(root))
     return CorpusListing(papers, tuple(sorted([*problems, *wrong])))
 
 

@@ -24,6 +24,7 @@ class Turn:
     record: Answer | None = None  # once the answer is complete
     conversation: str = ""  # that it is kept in
     saved: int = 0  # its id there; 0 while it is not kept
+    said: str = ""  # the question as typed
     began: float = field(default_factory=time.time)  # when it was asked, in seconds since 1970
 
 

@@ -86,3 +86,17 @@ def test_a_small_screen(served, chromium_browser):
     assert findings(page) == set()
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
     context.close()
+
+
+@pytest.mark.parametrize("width", [1024, 2560])
+def test_other_widths_with_a_table_and_its_page(served, chromium_browser, width):
+    context = chromium_browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    ask(page, "compare them")
+    page.locator("#chat button.cite").first.click()
+    page.wait_for_selector("#reading-pages .mark.chosen")
+    assert findings(page) == set()
+    page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
+    context.close()

@@ -1,9 +1,8 @@
 """The library's two tabs, its order and choice, chips, a paper's card; the question box by keyboard; and quiet."""
 
-import re
-
 import pytest
 
+from tests.support.accessibility import findings
 from tests.support.browser_page import ask, expect, says
 
 
@@ -114,11 +113,28 @@ def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
     assert "text/html" in kinds
 
 
-def test_a_paper_is_added_to_a_comparison_in_place(tab):
+def test_a_row_and_a_column_are_added_to_a_comparison_in_place_and_kept(tab, served):
     answer = ask(tab, "compare them")
+    answer.locator(".add-aspect").click()
+    tab.keyboard.type("colour; weight")
+    with served.assistant.held():
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#chat .doing")).to_contain_text("comparing")
+        expect(answer.locator(".compared thead th")).to_have_text(["size"])  # the table stays meanwhile
+    expect(answer.locator(".compared thead th")).to_have_text(["size", "colour", "weight"])
+    expect(answer.locator("td.cell-nothing")).to_have_text(["nothing found"])
     answer.locator(".add-paper").click()
-    expect(tab.locator("#plan input, #plan textarea").first).to_be_focused()
-    expect(tab.locator("#plan input, #plan textarea").first).to_have_value(re.compile(r"Ours, $"))
+    tab.keyboard.type("Theirs")
+    tab.keyboard.press("Enter")
+    expect(answer.locator(".compared tbody th")).to_have_text(["Ours", "Theirs"])
+    answer.locator(".add-paper").click()
+    tab.keyboard.type("Nowhere")
+    tab.keyboard.press("Enter")
+    expect(answer.locator(".warnings")).to_contain_text("Could not add “Nowhere”")
+    expect(tab.locator("#chat p.question")).to_have_count(1)
+    tab.again()
+    expect(answer.locator(".compared tbody th")).to_have_text(["Ours", "Theirs"])
+    assert findings(tab) == set()
 
 
 def test_the_same_question_is_asked_again(tab, served):
@@ -141,3 +157,38 @@ def test_marks_are_seen_with_forced_colours(served, chromium_browser, colors):
     outline = page.evaluate("getComputedStyle(document.querySelector('.mark.chosen')).outlineStyle")
     assert (outline == "solid") == (colors == "active")
     context.close()
+
+
+def test_a_paper_is_corrected_and_tagged_and_found_by_its_tag(tab, served):
+    tab.locator("#paper-rows li:has-text('Theirs') .about-paper").click()
+    tab.click("dialog.paper-card button:has-text('Correct')")
+    dialog = tab.locator("dialog.paper-details")
+    dialog.locator("[name=title]").fill("Theirs: A <b>Better</b> Note")
+    dialog.locator("[name=year]").fill("soon")
+    dialog.locator("[name=tags]").fill("to read, wet")
+    dialog.locator("[type=submit]").click()
+    expect(dialog.locator("[role=alert]")).to_contain_text("no year")
+    dialog.locator("[name=year]").fill("2019")
+    dialog.locator("[name=venue]").fill("River Conf")
+    assert findings(tab) == set()
+    dialog.locator("[type=submit]").click()
+    row = tab.locator("#paper-rows li:has-text('Better')")
+    expect(row.locator(".open-paper")).to_have_text("Theirs: A <b>Better</b> Note")
+    expect(row.locator(".tag")).to_have_text(["to read", "wet"])
+    expect(row.locator(".facts")).to_contain_text("2019")
+    tab.select_option("#paper-filter", "tag:wet")
+    expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
+    tab.select_option("#paper-filter", "state:unreadable")
+    expect(tab.locator("#paper-rows li:visible")).to_have_count(1)
+    tab.select_option("#paper-filter", "all")
+    tab.select_option("#paper-sort", "added")
+    tab.again()
+    row.locator(".about-paper").click()
+    expect(tab.locator("dialog.paper-card")).to_contain_text("River Conf")
+    tab.click("dialog.paper-card button:has-text('Correct')")
+    expect(dialog.locator("label:has([name=title])")).to_contain_text("(corrected)")
+    for name in ("title", "year", "venue", "tags"):
+        dialog.locator(f"[name={name}]").fill("")
+    dialog.locator("[type=submit]").click()
+    expect(tab.locator("#paper-rows li:has-text('Theirs: A Note')")).to_have_count(1)
+    assert not served.assistant.details("note.md").title

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer, SearchSummary
 from rag_app.server.app import serve
 from rag_app.server.web import screen

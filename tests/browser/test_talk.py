@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.support.browser_page import LAST, QUOTE, ask, expect, pressed, says, script

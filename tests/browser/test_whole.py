@@ -73,7 +73,7 @@ def test_from_a_folder_of_papers_to_the_marked_words(quoting):
     tab.wait_for_selector("#build-status .outcome", timeout=180_000)
     says(tab.locator("#build-status"), "2 papers")
     says(ask(tab, "How many parameters does the Quokka reader have?"), "220 million")
-    says(tab.locator("#chat .footer"), "quoting reader")
+    says(tab.locator("#chat .footer"), "quotes only")
     open_first(tab)
     expect(tab.locator("#reading-title")).to_have_text("Quokka: Reading Many Passages")
     marked(tab, quoting.aside / "papers" / "quokka.pdf", 0, "220 million")

@@ -16,7 +16,8 @@ from rag_app.errors import CorpusError, HistoryFault, IndexFault, ModelError, Pa
 from rag_app.index import generations
 from rag_app.index.build import build
 from rag_app.models.embedder import open_embedder
-from rag_app.outputs.history import History, all_history_files, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import all_history_files, history_file
 from rag_app.papers.add_remove import REMOVED, remove_paper, removed_papers, restore_paper
 from rag_app.papers.corpus import list_papers
 from rag_app.server.app import serve

@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from rag_app.errors import HistoryFault
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer
 from rag_app.server.app import choose_page_token, serve
 from rag_app.server.security import accounts

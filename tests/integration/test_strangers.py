@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from rag_app.errors import AccountError, SettingsError
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer
 from rag_app.server.app import serve
 from rag_app.server.security import accounts

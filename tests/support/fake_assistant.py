@@ -11,10 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from rag_app.citations.quotes import quote_boxes
+from rag_app.errors import QuestionError
 from rag_app.files import file_digest
+from rag_app.papers.details import PaperDetails, read_details, save_details
 from rag_app.papers.read import read_paper
 from rag_app.records import (
     Answer,
+    Cell,
     Citation,
     LibraryMap,
     MapPoint,
@@ -24,7 +27,10 @@ from rag_app.records import (
     Reading,
     SearchSummary,
     Source,
+    Table,
 )
+from rag_app.records import Row as TableRow
+from rag_app.retrieval.hybrid import Scope
 from rag_app.text.quote_matching import find_quote
 
 
@@ -40,6 +46,8 @@ class Row:
     topic: str = ""
     hidden: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    modified: int = 0
+    tags: tuple[str, ...] = ()
 
 
 @dataclass
@@ -82,10 +90,21 @@ class FakeAssistant:
 
     def papers(self) -> list[Row]:
         rows = []
-        for path in sorted(self.folder.iterdir()):
-            reading = self.reading(path.name)
-            rows.append(Row(path.name, reading.title, len(reading.pages), 9, reading.state, reading.problem, 2020))
+        for path in self._files():
+            reading, own = self.reading(path.name), self.details(path.name)
+            title, year = own.title or reading.title, own.year or 2020
+            row = Row(path.name, title, len(reading.pages), 9, reading.state, reading.problem, year, own.topic)
+            rows.append(replace(row, tags=own.tags))
         return [*rows, *self.extra_rows]
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.iterdir() if not path.name.startswith("."))
+
+    def details(self, paper: str) -> PaperDetails:
+        return read_details(self.folder).get(paper, PaperDetails())
+
+    def describe(self, paper: str, details: PaperDetails) -> None:
+        save_details(self.folder, paper, details)
 
     def status(self) -> SimpleNamespace:
         here = len(self.papers())
@@ -95,7 +114,7 @@ class FakeAssistant:
 
     def map(self) -> LibraryMap:
         """A point for each paper, in a row."""
-        papers = [path.name for path in sorted(self.folder.iterdir())]
+        papers = [path.name for path in self._files()]
         return LibraryMap(
             tuple(
                 MapPoint(paper, self.reading(paper).title, paper.partition(".")[0], paper[-3:], float(place), 0.5)
@@ -115,6 +134,8 @@ class FakeAssistant:
         return SimpleNamespace(changed=True, papers=self.papers(), failed_papers=(), passages=18)
 
     def page(self, paper: str, number: int) -> Page:
+        if any(row.paper == paper for row in self.extra_rows):  # a row without a file
+            return Page(number, str(number), 612.0, 792.0, "")
         pages = self.reading(paper).pages
         if not 1 <= number <= len(pages):
             raise KeyError(f"{paper}, page {number}")
@@ -125,6 +146,13 @@ class FakeAssistant:
         if path.name != paper or not path.is_file():
             raise KeyError(paper)
         return path
+
+    def file_problem(self, paper: str) -> str:
+        """As the index would say it of a file that is gone; KeyError for one that was never read."""
+        if (self.folder / paper).is_file():
+            return ""
+        reading = self._readings[paper]
+        return f"{paper}: the file is gone ({len(reading.pages)} pages)."
 
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         return {
@@ -150,10 +178,39 @@ class FakeAssistant:
         }
         return Citation(number=number, paper=paper, page=page, quote=quote, **(facts | changes))  # type: ignore[arg-type]
 
-    def ask(self, question: str) -> Answer:
-        """What the page tries by itself; only stream() keeps what was asked."""
-        found = "not_in_papers" if "coffee" in question or "咖啡" in question else "answered"
-        return Answer("", question, found, "", "quoting")  # type: ignore[arg-type]
+    def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] = ()) -> list[str]:
+        """What the page tries by itself: everything is answered; only stream() keeps what was asked."""
+        return list(candidates)[:most]
+
+    def resolve_papers(self, text: str) -> list[str]:
+        """The papers whose titles begin with the names. Raises QuestionError for one that is not there."""
+        found = []
+        for name in text.split(","):
+            papers = [row.paper for row in self.papers() if row.title.startswith(name.strip())]
+            if not papers:
+                raise QuestionError(f"{name.strip()}: no such paper.")
+            found += papers[:1]
+        return found
+
+    def stream_comparison(
+        self, question: str, *, id: str = "", scope: Scope, aspects: str, stop: threading.Event
+    ) -> Iterator[object]:
+        """A table of these papers and aspects: the first cell of a row quotes the paper, nothing is in the others."""
+        asked = tuple(aspect.strip() for aspect in aspects.split(";"))
+        cited = [
+            self.cite(number, paper, 1, " ".join(self.page(paper, 1).text.split()[:3]))
+            for number, paper in enumerate(scope.papers, start=1)
+        ]
+        yield Progress("reading", f"comparing {len(scope.papers)} papers on {len(asked)} aspects")
+        self.may_end.wait(240)
+        nothing = Cell("not reported", (), "nothing found")
+        rows = tuple(
+            TableRow(
+                one.paper, one.title.split(":")[0], (Cell(one.quote, (one.number,)), *[nothing] * (len(asked) - 1))
+            )
+            for one in cited
+        )
+        yield Answer("", question, "answered", "| a |", "quoting", tuple(cited), table=Table(asked, rows))
 
     def stream(
         self, question: str, *, papers: Sequence[str] = (), history: Sequence[Answer] = (), stop: threading.Event

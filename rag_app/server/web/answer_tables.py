@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from rag_app.answering.tables.comparison import NOT_REPORTED
 from rag_app.records import BETWEEN, Cell, Citation, Table
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
@@ -16,6 +17,14 @@ FEWEST_ROWS = 2  # lines in a row, of one page, that are taken for rows of one t
 _CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
 _SENTENCE_END = (".", "!", "?", ":", ";", ".”", ")")
 _FIGURE = re.compile(r"[-−+±~<>≈]?\d[\d.,/%±×xkKMB–-]*|[-–—✓✗]")
+
+# A cell's state -> its look, its words, and what they mean.
+_STATES = {
+    "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
+    "not searched": ("cell-unsearched", "answer.cell-unsearched", "answer.cell-unsearched-hint"),
+    "stopped": ("cell-stopped", "answer.cell-stopped", "answer.cell-stopped-hint"),
+}
+_PLAIN_STATES = ("", NOT_REPORTED, *_STATES)  # what the core writes into such a cell
 
 Line = tuple[str, Citation]
 """A quoted row without its mark, and what it cites."""
@@ -90,8 +99,11 @@ def _table_row(row: str, width: int) -> str:
     return f"<tr><th>{escape_html(' '.join(label))}</th>{cells}</tr>"
 
 
-def comparison_html(table: Table, cite: Callable[[int], str]) -> str:
-    """A comparison: head and first column stay in sight; buttons sort by an aspect, fill the screen and add to it."""
+def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") -> str:
+    """A comparison: head and first column stay in sight; buttons sort by an aspect, fill the screen and add to it.
+
+    `name`: of the answer on the page, so that its table can be kept in a note.
+    """
     hint = translate("answer.sort")
     head = "".join(
         f'<th scope="col"><button type="button" class="sort-column" title="{hint}">'
@@ -111,6 +123,9 @@ def comparison_html(table: Table, cite: Callable[[int], str]) -> str:
             ("add-aspect", "answer.add-aspect"),
         )
     )
+    if name:
+        words, hint = translate("notes.keep"), translate("notes.keep-hint")
+        tools += f'<button type="button" class="keep-note" value="table/{name}" title="{hint}">{words}</button>'
     return (
         f'<div class="comparison"><div class="table-tools">{tools}</div>'
         f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
@@ -119,6 +134,12 @@ def comparison_html(table: Table, cite: Callable[[int], str]) -> str:
 
 
 def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
+    """What the paper says, with its marks; where it says nothing, why there is nothing."""
+    if cell.state in _STATES:
+        kind, words, hint = _STATES[cell.state]
+        shown = f'<span class="cell-state" title="{translate(hint)}">{translate(words)}</span>'
+        said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
+        return f'<td class="none {kind}">{shown}{said}</td>'
     if not cell.citations:
         return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
     return f"<td>{_statements(cell, cite)}</td>"

@@ -48,7 +48,7 @@ class ConversationPanel:
     def begin(self, conversation: Conversation, question: str, answer: str) -> Turn:
         """A new turn at the end of the conversation, which gets an id with its first."""
         conversation.id = conversation.id or new_conversation()
-        turn = Turn(editable_question_html(question), answer, conversation=conversation.id)
+        turn = Turn(editable_question_html(question), answer, conversation=conversation.id, said=question)
         conversation.turns.append(turn)
         return turn
 
@@ -59,7 +59,22 @@ class ConversationPanel:
             turn.saved = self._history.save_turn(turn.conversation, answer, turn.began)
         except HistoryFault:
             turn.saved = 0  # rows_html says what is wrong
+        turn.question = editable_question_html(turn.said, turn.saved)
         turn.answer = self._html(answer, turn.saved)
+
+    def keep_again(self, turn: Turn, answer: Answer) -> None:
+        """The turn's table has grown: show it, and write it down in place of the one before."""
+        turn.record = answer
+        verdict: Verdict | None = None
+        reason = ""
+        try:
+            if turn.saved:
+                self._history.replace_answer(turn.saved, answer)
+                saved = next(one for one in self._history.load(turn.conversation) if one.id == turn.saved)
+                verdict, reason = saved.verdict, saved.reason
+        except (HistoryFault, KeyError, StopIteration):  # rows_html says what is wrong; a deleted one is not kept
+            turn.saved = 0
+        turn.answer = self._html(answer, turn.saved, verdict, reason)
 
     def open(self, conversation: Conversation, id: str) -> None:
         """Show a kept conversation in place of this one, with the answer that is being made in it.
@@ -82,9 +97,22 @@ class ConversationPanel:
         """Begin a new conversation. It has its id from the start, so that a reload finds its first answer."""
         conversation.id, conversation.turns, conversation.watcher = new_conversation(), [], None
 
+    def branch(self, conversation: Conversation, turn: int) -> None:
+        """Go on in a new conversation, which holds what was said before that turn; the old one stays as it is.
+
+        Where the turn is not there any more, nothing happens.
+        """
+        try:
+            made = self._history.branch(conversation.id, turn)
+        except (KeyError, HistoryFault):
+            return
+        before = [one.saved for one in conversation.turns].index(turn) if turn else 0
+        self.open(conversation, made if before else "")
+
     def _turn(self, id: str, saved: SavedTurn) -> Turn:
         around = self._html(saved.answer, saved.id, saved.verdict, saved.reason)
-        return Turn(editable_question_html(saved.answer.question), around, saved.answer, id, saved.id)
+        asked = saved.answer.question
+        return Turn(editable_question_html(asked, saved.id), around, saved.answer, id, saved.id, asked)
 
     def _html(self, answer: Answer, turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
         thumbs = thumbs_html(turn, verdict, reason) if turn and answer.status != "error" else ""
@@ -121,6 +149,8 @@ class ConversationPanel:
                 conversation.sought = text
             elif name == "rename":
                 self._history.rename(id, text)
+            elif name == "folder":
+                self._history.put_into_folder(id, text)
             elif name == "delete":
                 self.runs.forget(id)
                 self._history.delete(id)
@@ -138,9 +168,9 @@ class ConversationPanel:
                 known.answer = self._html(known.record, turn, verdict, reason)
 
 
-def editable_question_html(question: str) -> str:
-    """What the user typed, with a button to change it and ask again."""
-    return f'<div class="asked-question">{question_html(question)}{_edit()}</div>'
+def editable_question_html(question: str, turn: int = 0) -> str:
+    """What the user typed, with a button to change it and ask again. `turn`: under which it is kept, if it is."""
+    return f'<div class="asked-question">{question_html(question)}{_edit(turn)}</div>'
 
 
 def understood_html(answer: Answer) -> str:
@@ -151,11 +181,10 @@ def understood_html(answer: Answer) -> str:
     return f'<div class="understood">{translate("question.understood")} {asked}{_edit()}</div>'
 
 
-def _edit() -> str:
-    hint = translate("question.edit-hint")
-    return (
-        f'<button type="button" class="edit-question text-button" title="{hint}">{translate("question.edit")}</button>'
-    )
+def _edit(turn: int = 0) -> str:
+    hint, value = translate("question.edit-hint"), f' value="{turn}"' if turn else ""
+    kind = 'type="button" class="edit-question text-button"'
+    return f'<button {kind}{value} title="{hint}">{translate("question.edit")}</button>'
 
 
 def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> str:
@@ -175,8 +204,19 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
 def conversation_list_html(
     saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = ()
 ) -> str:
-    """The list of conversations; `now` is the one that is open, in those that are `coming` an answer is being made."""
-    rows = "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved)
+    """The list of conversations, those in folders below the others.
+
+    `now` is the one that is open; in those that are `coming` an answer is being made.
+    """
+
+    def rows_in(folder: str) -> str:
+        return "".join(_row(one, one.id == now, time_now, one.id in coming) for one in saved if one.folder == folder)
+
+    rows = rows_in("")
+    for folder in sorted({one.folder for one in saved if one.folder}, key=str.casefold):
+        name, count = escape_html(folder), sum(one.folder == folder for one in saved)
+        head = f'<summary data-folder="{html.escape(folder, quote=True)}">{name} <span>{count}</span></summary>'
+        rows += f'<li class="folder"><details open>{head}<ul>{rows_in(folder)}</ul></details></li>'
     empty = "" if rows else f'<li class="empty">{translate("history.none")}</li>'
     return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
 
@@ -188,10 +228,12 @@ def _row(saved: SavedConversation, is_open: bool, now: float, coming: bool) -> s
     when = time.strftime("%H:%M" if same_day else "%Y-%m-%d", time.localtime(saved.updated))
     current = ' aria-current="true"' if is_open else ""
     facts = translate("history.answering") if coming else f"{asked} · {when}"
+    folder = html.escape(saved.folder, quote=True)
     return (
-        f'<li><button type="button" class="open-conversation" value="{id}"{current}><span class="title">{title}</span>'
-        f'<span class="facts">{facts}</span></button>'
+        f'<li data-folder="{folder}"><button type="button" class="open-conversation" value="{id}"{current}>'
+        f'<span class="title">{title}</span><span class="facts">{facts}</span></button>'
         f"{_icon('rename', translate('history.rename'), translate('history.rename-one', title=title), '✎', id)}"
+        f"{_icon('folder', translate('history.folder'), translate('history.folder-one', title=title), '', id)}"
         f"{_icon('delete', translate('history.delete'), translate('history.delete-one', title=title), '✕', id)}</li>"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from rag_app.server.web.markdown import escape_html
 
 if TYPE_CHECKING:
     from rag_app.index.build_report import BuildProgress
-    from rag_app.records import PaperRow, Status
+    from rag_app.records import Answer, PaperRow, Status
 from rag_app.server.build_job import BuildJob, duration_words
 
 SHORT_NAME = 24  # characters: a title's beginning before its colon that is no longer is what people call the paper
@@ -84,7 +85,8 @@ def _row(row: PaperRow, name: str) -> str:
     ]
     words = " · ".join(escape_html(fact) for fact in facts if fact)
     state = _state_html(row)
-    search = html.escape(f"{title} {row.paper} {row.year} {row.topic}".casefold(), quote=True)
+    tags = " ".join(f'<span class="tag">{escape_html(tag)}</span>' for tag in row.tags)
+    search = html.escape(f"{title} {row.paper} {row.year} {row.topic} {' '.join(row.tags)}".casefold(), quote=True)
     label = html.escape(translate("library.only-this", title=title), quote=True)
     whole = f'title="{html.escape(title, quote=True)}"'
     opens = f'<button type="button" class="open-paper" value="{name}" {whole}>{escape_html(title)}</button>'
@@ -92,9 +94,10 @@ def _row(row: PaperRow, name: str) -> str:
         opens = f'<span class="title" {whole}>{escape_html(title)}</span>'
     return (
         f'<li data-search="{search}" data-title="{html.escape(title.casefold(), quote=True)}" data-year="{row.year}" '
-        f'data-topic="{html.escape(row.topic, quote=True)}" data-state="{_slug(row.state)}" data-pages="{row.pages}">'
+        f'data-topic="{html.escape(row.topic, quote=True)}" data-state="{_slug(row.state)}" data-pages="{row.pages}" '
+        f'data-added="{row.modified // 10**6}" data-tags="{html.escape(json.dumps(row.tags), quote=True)}">'
         f'<input type="checkbox" value="{name}" aria-label="{label}">'
-        f'<div>{opens}<span class="facts">{words}{state}</span></div>'
+        f'<div>{opens}<span class="facts">{words}{tags}{state}</span></div>'
         f"{_about_button(name, title)}{_remove_button(name, title)}</li>"
     )
 
@@ -135,7 +138,7 @@ def short_title(title: str) -> str:
 
 
 def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[list[str]]:
-    """For a fact, a comparison and something that is not in them: questions about papers that are really in.
+    """For a fact, a comparison and a survey: questions about papers that are really in.
 
     Of each kind several, best first. `alike`: names of two papers that are worth comparing, where that is known.
     """
@@ -148,7 +151,23 @@ def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> li
     facts = [translate("question.datasets", name=name) for name in names]
     others = [(names[0], name) for name in names[1:]] + list(pairwise(names[1:]))
     comparisons = [translate("question.differ", one=one, other=other) for one, other in others]
-    return [facts, comparisons, [translate("question.coffee", name=name) for name in reversed(names[:2])]]
+    return [facts, comparisons, [translate("question.mention", name=name) for name in names]]
+
+
+def next_questions(answer: Answer, rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[list[str]]:
+    """What one may ask after an answer, about the papers that it cites: of each kind several, best first."""
+    known = {row.paper: short_title(row.title) for row in rows if row.state in READABLE}
+    cited = dict.fromkeys(citation.paper for citation in answer.citations or answer.nearest)
+    names = [known[paper] for paper in cited if known.get(paper)]
+    others = [name for name in (*names[1:], *alike) if name not in names[:1]]
+    kinds = [
+        [translate("question.limits", name=name) for name in names],
+        [translate("question.differ", one=one, other=other) for one in names[:1] for other in others],
+        [translate("question.datasets", name=name) for name in names],
+        [translate("question.mention", name=name) for name in names],
+    ]
+    said = {answer.question.casefold(), answer.asked.casefold()}
+    return [[question for question in kind if question.casefold() not in said] for kind in kinds]
 
 
 def _find_alike_papers(rows: Sequence[PaperRow]) -> list[PaperRow]:

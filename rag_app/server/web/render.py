@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
-from rag_app.records import Answer, AnswerPlan
+from rag_app.records import Answer, AnswerPlan, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import Line, comparison_html, merge_rows, quoted_rows, quoted_table_html
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
@@ -17,6 +18,11 @@ VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it 
 
 VERDICT = "Not in these papers"  # how the core begins what it says then
 _CONFIDENCE = {"high": "answer.high", "medium": "answer.medium", "low": "answer.low"}
+_DOUBTS = (  # each with its head, its explanation and what it holds
+    ("answer.contradicted", "answer.contradicted-why", ("contradicted",)),
+    ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
+    ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
+)
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
 
@@ -43,10 +49,11 @@ def answer_html(
         verdict, words = translate("answer.failed"), escape_html(translate_core(answer.answer))
         again = f'<div class="footer">{_actions("", regenerate, thumbs, copies=False)}</div>' if regenerate else ""
         return f'<div class="answer failed"><p class="verdict">{verdict}</p><p>{words}</p>{again}</div>'
-    actions = _actions(_export_menu(answer, name_answer), regenerate, thumbs)
+    menus = _export_menu(answer, name_answer) + _keep_menu(answer, name_answer)
+    actions = _actions(menus, regenerate, thumbs)
     if answer.status == "not_in_papers":
         return _not_in_papers(answer, name, actions)
-    text, places = _text(answer, name)
+    text, places = _text(answer, name, name_answer(answer) if name_answer else "")
     parts = [
         _plan(answer.plan),
         _steps(answer, name),
@@ -119,6 +126,16 @@ def _export_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
     return f'<details class="export-menu">{summary}<div>{buttons}</div></details>'
 
 
+def _keep_menu(answer: Answer, name_answer: NameAnswer | None) -> str:
+    """A button that opens the list of notes: notes.js fills it."""
+    if name_answer is None:
+        return ""
+    hint, words = translate("notes.keep-hint"), translate("notes.keep")
+    return (
+        f'<button type="button" class="keep-note" value="answer/{name_answer(answer)}" title="{hint}">{words}</button>'
+    )
+
+
 def _format_name(suffix: str) -> str:
     """A form's name: a name of its own, but for our evidence."""
     return translate("answer.evidence-file") if suffix == "json" else FORMS[suffix].name
@@ -129,7 +146,7 @@ def reader_words(reader: str) -> str:
     return translate("answer.quoting") if reader in VERBATIM_READERS else translate("answer.reader", name=reader)
 
 
-def _text(answer: Answer, name: NamePlace) -> tuple[str, list[CitedPlace]]:
+def _text(answer: Answer, name: NamePlace, answer_name: str = "") -> tuple[str, list[CitedPlace]]:
     """The text as HTML, and the places that its marks open, in their order."""
     by_number = {citation.number: citation for citation in answer.citations}
     alone = {number: CitedPlace(citation, str(number)) for number, citation in by_number.items()}
@@ -140,10 +157,10 @@ def _text(answer: Answer, name: NamePlace) -> tuple[str, list[CitedPlace]]:
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
         rest = "\n\n".join(map(translate_core, answer.answer.partition("\n\n")[2].split("\n\n")))
-        shown = plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
-        return comparison_html(answer.table, cite) + shown, list(alone.values())
+        shown = plain_html(rest, cite, by_number, find_doubts(answer))
+        return comparison_html(answer.table, cite, answer_name) + shown, list(alone.values())
     if answer.reader not in VERBATIM_READERS:
-        shown = markdown_html(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
+        shown = markdown_html(answer.answer, cite, by_number, find_doubts(answer))
         return shown, list(alone.values())
     return _quoted_text(answer, name, alone)
 
@@ -155,9 +172,7 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     for paragraph in answer.answer.split("\n\n"):
         for part in _join_lines(quoted_rows(paragraph, by_number)):
             if isinstance(part, str):
-                html += plain_html(
-                    part, lambda n: cite_html(alone[n], name), by_number, answer.unsupported, _partly(answer)
-                )
+                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer))
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
@@ -217,23 +232,26 @@ def _waiting_mark(number: int) -> str:
 
 
 def _doubts(answer: Answer) -> str:
-    if not answer.unsupported:
-        return ""
-    missing = {verdict.sentence: verdict.missing for verdict in answer.verdicts}
-    rows = ""
-    for sentence in answer.unsupported:
-        words = escape_html(translate("answer.missing", words=", ".join(missing.get(sentence, ()))))
-        lacks = f" <em>{words}</em>" if missing.get(sentence) else ""
-        kind = translate("answer.partly") + " " if sentence in _partly(answer) else ""
-        rows += f"<li>{kind}{escape_html(sentence)}{lacks}</li>"
-    return (
-        f'<details class="doubts"><summary>{translate("answer.unsupported", n=len(answer.unsupported))}</summary>'
-        f"<p>{translate('answer.unsupported-why')}</p><ul>{rows}</ul></details>"
-    )
+    """What is contradicted, not supported or not checked, each kind under its own words."""
+    doubts = find_doubts(answer)
+    verdicts = {verdict.sentence: verdict for verdict in answer.verdicts}
+    shown = ""
+    for head, why, kinds in _DOUBTS:
+        rows = [_doubt_row(sentence, verdicts.get(sentence)) for sentence, kind in doubts.items() if kind in kinds]
+        if rows:
+            shown += (
+                f'<details class="doubts"><summary>{translate(head, n=len(rows))}</summary>'
+                f"<p>{translate(why)}</p><ul>{''.join(rows)}</ul></details>"
+            )
+    return shown
 
 
-def _partly(answer: Answer) -> set[str]:
-    return {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
+def _doubt_row(sentence: str, verdict: Verdict | None) -> str:
+    """A doubtful sentence, what its words lack, and in a few words what the model that judged it says."""
+    kind = translate("answer.partly") + " " if verdict is not None and verdict.support == "partly" else ""
+    told = [translate("answer.missing", words=", ".join(verdict.missing))] if verdict and verdict.missing else []
+    told += [translate("answer.judged", why=verdict.reason)] if verdict and verdict.reason else []
+    return f"<li>{kind}{escape_html(sentence)}{''.join(f' <em>{escape_html(words)}</em>' for words in told)}</li>"
 
 
 def _warnings(answer: Answer) -> str:

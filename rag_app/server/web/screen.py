@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from rag_app.errors import RagError
 from rag_app.outputs.history import History
+from rag_app.outputs.notebook import Notebook
 from rag_app.records import Answer
 from rag_app.server.build_job import BuildJob
 from rag_app.server.conversations import SESSIONS_KEPT, Conversation
@@ -26,11 +27,14 @@ from rag_app.server.web.library_panel import example_questions, paper_list_html,
 from rag_app.server.web.map_panel import find_alike_papers, map_routes
 from rag_app.server.web.markdown import MATH_DELIMITERS
 from rag_app.server.web.news import news_routes
+from rag_app.server.web.panels.details import details_routes
+from rag_app.server.web.panels.notes import notes_routes
+from rag_app.server.web.panels.quotes import quote_routes
 from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import LibraryRoutes, library_head
 from rag_app.server.web.settings_panel import ReaderNoteLike
-from rag_app.server.web.tried_questions import TriedQuestions
+from rag_app.server.web.tried_questions import TriedQuestions, next_question_routes
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
 from rag_app.server.web.viewer import viewer_routes
 
@@ -78,9 +82,10 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-STYLES = ("page.css", "reader.css", "answers.css", "library.css")
+STYLES = ("page.css", "reader.css", "answers.css", "library.css", "notes.css", "details.css")
 SCRIPTS = (
     "reader.js", "library.js", "page.js", "answers.js", "question.js", "talk.js", "live.js", "card.js", "map.js",
+    "notes.js", "details.js", "quotes.js",
 )  # fmt: skip
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
@@ -91,7 +96,7 @@ PRESSED: dict[str, Any] = PRIVATE | {"trigger_mode": "multiple"}
 ANSWERING = PRESSED | {"concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
 AT_ONCE = PRESSED | {"queue": False}
 LOOKING = PRIVATE | {"queue": False, "trigger_mode": "once"}  # one look at the library at a time
-KEPT = "window.talk ? window.talk.kept() : ''"  # in the browser: the conversation that the tab shows
+KEPT = "(window.talk ? window.talk.kept() : '')"  # in the browser: the conversation that the tab shows
 
 
 Update = tuple[Any, Any, Any]
@@ -114,9 +119,14 @@ class Screen:
     # -- conversation -------------------------------------------------------------------------------------------
 
     def ask(self, question: str, ticked: str, kept: str, request: gr.Request) -> Iterator[Update]:
-        """Answer as the words come. `kept`: the conversation that the tab shows."""
+        """Answer as the words come.
+
+        `kept`: the conversation that the tab shows; a slash and a number after it: instead of that turn (talk.js).
+        """
+        kept, _, turn = kept.partition("/")
         conversation = self.asking.conversation(request.session_hash, kept)
-        yield from _updates(self.asking.ask(conversation, question, ticked), request)
+        instead_of = int(turn) if turn.isascii() and turn.isdigit() else 0
+        yield from _updates(self.asking.ask(conversation, question, ticked, instead_of), request)
 
     def ask_example(self, ticked: str, kept: str, event: gr.SelectData, request: gr.Request) -> Iterator[Update]:
         """An example question was pressed."""
@@ -136,6 +146,11 @@ class Screen:
     def correct(self, papers: str, aspects: str, request: gr.Request) -> Iterator[Update]:
         """Compare again, with the papers and aspects as the user has corrected them."""
         yield from _updates(self.asking.correct(self._conversation(request), papers, aspects), request)
+
+    def grow(self, wanted: str, kept: str, request: gr.Request) -> Iterator[Update]:
+        """Add a paper or an aspect to the last comparison. `wanted`: "paper" or "aspect", a colon, and its name."""
+        kind, _, text = wanted[:LONGEST_TYPED].partition(":")
+        yield from _updates(self.asking.grow(self.asking.conversation(request.session_hash, kept), kind, text), request)
 
     def handle_action(self, action: str, request: gr.Request) -> tuple[Any, Any]:
         """Something was pressed in the list of conversations or under an answer."""
@@ -242,11 +257,15 @@ def mount_screen(
 ) -> None:
     """Put the page and the routes of its reading pane into `app`."""
     ids = OpaqueIds(assistant)
+    screen = Screen(assistant, ids, job, reader, history)
     app.include_router(map_routes(assistant, ids, history))
     app.include_router(viewer_routes(assistant, ids))
     app.include_router(reading_routes(ids))
+    app.include_router(next_question_routes(screen.tried, ids))
+    app.include_router(notes_routes(Notebook(history.kept), ids))
+    app.include_router(quote_routes(assistant))
+    app.include_router(details_routes(assistant, ids, lambda: job.start(after_this_one=True)))
     app.include_router(make_library_routes(ids))
-    screen = Screen(assistant, ids, job, reader, history)
     app.include_router(news_routes(assistant, job, screen.asking.panel.runs, reader, lambda: screen.tried.changes))
     gr.mount_gradio_app(
         app,
@@ -292,11 +311,13 @@ def _layout(screen: Screen) -> Any:
             with gr.Column(elem_id="library"):
                 _own_html(static_text("library.html"))
                 rows = _own_html(elem_id="paper-rows")
+                _own_html(static_text("notes.html"), elem_id="notes")
                 with gr.Column(elem_id="history"):
                     _own_html(static_text("history.html"))
                     kept = _own_html(elem_id="history-rows")
                     action = gr.Button("action", elem_id="action")
                     resume = gr.Button("resume", elem_id="resume")
+                    grow = gr.Button("grow", elem_id="grow")
                 with gr.Column(elem_id="build"):
                     status = _own_html(elem_id="build-status")
                     with gr.Row(elem_id="build-buttons"):
@@ -307,13 +328,14 @@ def _layout(screen: Screen) -> Any:
                 _own_html(static_text("bar.html"))
                 chat = _chat()
                 plan = _plan_fields()
-                _own_html('<p id="scope-note" role="status"></p>')
+                _own_html(static_text("scope.html"))
                 box = _question_box()
                 _own_html(static_text("question.html"))
+                _own_html(static_text("note.html"))
             with gr.Column(elem_id="reading"):
                 _own_html(static_text("reading.html"))
         _wire(screen, page, ticked, said, rows, status, rebuild, reader, chat, box, kept, plan)
-        _wire_conversations(screen, page, said, action, resume, chat, box, kept, plan, [rows, status, reader])
+        _wire_conversations(screen, page, said, (action, resume, grow), chat, box, kept, plan, [rows, status, reader])
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, api_open=False, status_update_rate="auto")
     return page
 
@@ -322,8 +344,7 @@ def _wire_conversations(
     screen: Screen,
     page: gr.Blocks,
     said: Any,
-    action: Any,
-    resume: Any,
+    buttons: tuple[Any, Any, Any],
     chat: Any,
     box: Any,
     kept: Any,
@@ -331,6 +352,10 @@ def _wire_conversations(
     library: list[Any],
 ) -> None:
     turn = [chat, box, kept]
+    action, resume, grow = buttons
+    wanted = gr.Textbox(visible=False)
+    grown = f"() => [window.answers ? window.answers.wanted() : '', {KEPT}]"
+    grow.click(screen.grow, [wanted, said], turn, js=grown, **ANSWERING).then(screen.plan, None, plan[:3], **AT_ONCE)
     acted = action.click(screen.handle_action, [said], [chat, kept], js="() => [window.talk.action()]", **AT_ONCE)
     opened = page.load(screen.open, [said], [*library, chat, kept], js=f"() => [{KEPT}]", **AT_ONCE)
     for shown in (acted.then, opened.then, resume.click):
@@ -409,7 +434,8 @@ def _wire(
     row, papers, aspects, again = plan
     shown = [row, papers, aspects]
     turn = [chat, box, kept]
-    asked = box.submit(screen.ask, [box, ticked, said], turn, js=f"(question) => [question, {scope}]", **ANSWERING)
+    typed = f"(question) => [question, {scope} + (window.talk ? window.talk.branch() : '')]"
+    asked = box.submit(screen.ask, [box, ticked, said], turn, js=typed, **ANSWERING)
     asked.then(screen.plan, None, shown, **AT_ONCE)
     # By the button, or by Enter in either field.
     for press in (again.click, papers.submit, aspects.submit):

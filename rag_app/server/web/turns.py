@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rag_app.errors import QuestionError
+from rag_app.outputs.table_growth import with_columns, with_rows
 from rag_app.records import Answer, Event
 from rag_app.retrieval.hybrid import Scope
 from rag_app.server.conversations import Conversation, Messages, Sessions
-from rag_app.server.i18n import translate
+from rag_app.server.i18n import translate, translate_core
 from rag_app.server.runs import AnswerRun, stream_snapshots
 from rag_app.server.web.history_panel import ConversationPanel
 from rag_app.server.web.reading_panel import OpaqueIds
@@ -63,11 +64,18 @@ class TurnHandler:
             self.panel.open(conversation, kept)
         return conversation
 
-    def ask(self, conversation: Conversation, question: str, ticked: str) -> Iterator[ScreenUpdate]:
-        """Answer as the words come, from the papers that are `ticked`: a JSON list of their names on the page."""
+    def ask(
+        self, conversation: Conversation, question: str, ticked: str, instead_of: int = 0
+    ) -> Iterator[ScreenUpdate]:
+        """Answer as the words come, from the papers that are `ticked`: a JSON list of their names on the page.
+
+        `instead_of` a turn that is kept under this number: in a new conversation, after what was said before it.
+        """
         if not question.strip():
             yield ScreenUpdate()
             return
+        if instead_of:
+            self.panel.branch(conversation, instead_of)
         history = conversation.history()
 
         def begin(event: threading.Event) -> Iterator[Event]:
@@ -92,6 +100,53 @@ class TurnHandler:
             return self.assistant.stream_comparison(question, scope=scope, aspects=aspects, stop=event)
 
         yield from self._run_turn(conversation, question, said, begin)
+
+    def grow(self, conversation: Conversation, kind: str, text: str) -> Iterator[ScreenUpdate]:
+        """Add a paper, or an aspect, to the table of the last answer; the rest of it stays, and its turn."""
+        answer = conversation.last_comparison
+        if answer is None or not text.strip():
+            yield ScreenUpdate()
+            return
+        if self.panel.runs.of(conversation.id) is not None:
+            yield ScreenUpdate(notice=translate("question.busy"))
+            return
+        turn = conversation.turns[-1]
+        before = turn.answer
+
+        def pictures(stop: threading.Event) -> Iterator[tuple[str, Answer | None]]:
+            add = self._add_paper if kind == "paper" else self._add_aspect
+            for html, more in self._answer(answer.question, lambda event: add(answer, text, event), stop):
+                if more is None:
+                    yield before + html, None
+                else:
+                    yield before, self._grown(answer, more, kind, text)
+
+        run = self.panel.runs.begin(turn, answer.question, pictures, self.panel.keep_again)
+        yield ScreenUpdate(answering=True)
+        yield from self._watch_run(conversation, run)
+
+    def _add_paper(self, answer: Answer, text: str, stop: threading.Event) -> Iterator[Event]:
+        """Rows for the papers that `text` names, on the table's aspects."""
+        assert answer.table is not None
+        scope = Scope(tuple(self.assistant.resolve_papers(text)))
+        aspects = "; ".join(answer.table.aspects)
+        return self.assistant.stream_comparison(answer.question, scope=scope, aspects=aspects, stop=stop)
+
+    def _add_aspect(self, answer: Answer, text: str, stop: threading.Event) -> Iterator[Event]:
+        """Columns for the aspects that `text` names, of the table's papers."""
+        assert answer.table is not None
+        scope = Scope(tuple(row.paper for row in answer.table.rows))
+        return self.assistant.stream_comparison(answer.question, scope=scope, aspects=text, stop=stop)
+
+    def _grown(self, answer: Answer, more: Answer, kind: str, text: str) -> Answer:
+        """The answer with what was added; where that could not be had, as it was, with a note that says why."""
+        try:
+            if more.table is None:
+                raise QuestionError(more.answer)
+            return (with_rows if kind == "paper" else with_columns)(answer, more)
+        except QuestionError as error:
+            why = translate("answer.not-added", what=text.strip()[:80], why=translate_core(str(error)))
+            return replace(answer, notes=(*answer.notes, why))
 
     def resume(self, conversation: Conversation) -> Iterator[ScreenUpdate]:
         """The tab has opened a conversation: show the answer that is being made in it."""

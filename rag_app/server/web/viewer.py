@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse
 from rag_app.records import Page
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.page_view import abstract, find_words, outline, page_sizes, text_lines, word_boxes
+from rag_app.server.web.panels.details import DescribedLibrary, details_json
 from rag_app.server.web.reading_panel import (
     NOT_KEPT,
     PREFIX,
     OpaqueIds,
-    PageSource,
     cache_control,
     find_or_404,
     percent_boxes,
@@ -27,7 +27,7 @@ LONGEST_SOUGHT = 200  # characters
 class PaperViewer:
     """Describes whole papers to the browser. Thread-safe."""
 
-    def __init__(self, library: PageSource, ids: OpaqueIds) -> None:
+    def __init__(self, library: DescribedLibrary, ids: OpaqueIds) -> None:
         self._library = library
         self.ids = ids
 
@@ -35,14 +35,16 @@ class PaperViewer:
         """What is needed before any page is drawn. Raises KeyError for an unknown paper."""
         pages = self._pages(paper)
         row = next((row for row in self._library.papers() if row.paper == paper), None)
+        version = self.ids.file_version(paper)
         return {
             "paper": self.ids.name_paper(paper),
             "file": paper,
             "title": row.title if row else paper,
             "pages": page_sizes(pages),
             "outline": outline(pages),
-            "picture": any(page.words is not None for page in pages),
-            "version": self.ids.file_version(paper),
+            "picture": any(page.words is not None for page in pages) and bool(version),
+            "problem": translate_core(self.ids.file_problem(paper)),
+            "version": version,
             **self.ids.describe_talk(paper),
         }
 
@@ -51,12 +53,14 @@ class PaperViewer:
         row = next((row for row in self._library.papers() if row.paper == paper), None)
         if row is None:
             raise KeyError(paper)
-        source = self._library.sources([paper]).get(paper) if row.pages else None
+        known = details_json(self._library, paper)["now"]
         pages = translate("library.pages", pages=row.pages) if row.pages else ""
         return {
             "title": row.title or paper,
             "file": paper,
-            "authors": ", ".join(source.authors) if source else "",
+            "authors": ", ".join(known["authors"]),
+            "venue": known["venue"],
+            "tags": known["tags"],
             "facts": " · ".join(part for part in (str(row.year or ""), pages, row.topic) if part),
             "abstract": abstract(self._pages(paper)[:2]),
             "problem": translate_core(row.problem),
@@ -97,7 +101,7 @@ class PaperViewer:
         return [self._library.page(paper, number) for number in range(1, row.pages + 1)]
 
 
-def viewer_routes(library: PageSource, ids: OpaqueIds) -> APIRouter:
+def viewer_routes(library: DescribedLibrary, ids: OpaqueIds) -> APIRouter:
     """The routes of the viewer; a paper is known by the name that the page was given for it."""
     routes = APIRouter(prefix=PREFIX, include_in_schema=False)
     viewer = PaperViewer(library, ids)

@@ -9,7 +9,8 @@ from rag_app.assistant import Assistant
 from rag_app.cli.main import main
 from rag_app.evaluation.questions import read_questions
 from rag_app.outputs import feedback
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, Table
 from rag_app.server.conversations import Conversation
 from rag_app.server.web.history_panel import ConversationPanel

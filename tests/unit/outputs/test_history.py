@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rag_app.errors import HistoryFault
-from rag_app.outputs.history import FORMAT, History, history_file, new_conversation
+from rag_app.outputs.history import History, new_conversation
+from rag_app.outputs.history_file import FORMAT, history_file
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, AnswerPlan, Cell, Citation, Reference, Row, SearchSummary, Step, Table, Verdict
 
@@ -214,3 +215,28 @@ def test_two_processes_killed_while_writing_lose_nothing_that_was_kept(history):
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
     history.save_turn(new_conversation(), ANSWER)
+
+
+def test_a_branch_holds_what_was_said_before_and_the_old_one_stays(history):
+    turns = [history.save_turn("one", answer(question)) for question in ("First?", "Second?", "Third?")]
+    history.put_into_folder("one", "Rivers")
+    made = history.branch("one", turns[2])
+    assert [turn.answer.question for turn in history.load(made)] == ["First?", "Second?"]
+    assert [turn.answer.question for turn in history.load("one")] == ["First?", "Second?", "Third?"]
+    assert {saved.folder for saved in history.list_conversations()} == {"Rivers"}
+    with pytest.raises(KeyError):
+        history.load(history.branch("one", turns[0]))
+    assert len(history.list_conversations()) == 2
+    for conversation, turn in (("one", 99), (made, turns[0])):
+        with pytest.raises(KeyError):
+            history.branch(conversation, turn)
+
+
+def test_conversations_are_put_into_folders_and_taken_out(history):
+    history.save_turn("one", answer("First?"))
+    history.put_into_folder("one", "  My   rivers ")
+    assert [saved.folder for saved in history.list_conversations()] == ["My rivers"]
+    history.put_into_folder("one", "")
+    assert [saved.folder for saved in history.list_conversations()] == [""]
+    with pytest.raises(KeyError):
+        history.put_into_folder("two", "x")

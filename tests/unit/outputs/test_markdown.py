@@ -202,7 +202,7 @@ TABLE = Answer(
 def test_csv_is_for_tables_only():
     rows = list(csv.reader(io.StringIO(export_comparison(exported(TABLE)))))
     assert rows[1] == ["a.pdf", "A|B", "'=1+1 (p. 3)"]
-    assert available_formats(TABLE) == ["md", "bib", "csv", "json"]
+    assert available_formats(TABLE) == ["md", "bib", "csv", "tex", "json"]
     assert available_formats(MODEL) == ["md", "bib", "json"]
     assert available_formats(replace(MODEL, status="error")) == []
     with pytest.raises(ExportError, match="not a comparison table"):
@@ -248,7 +248,7 @@ def test_the_suffix_says_the_form(tmp_path):
 
 
 def test_a_file_that_cannot_be_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(ExportError, match=r"\.md, \.bib, \.csv, \.json"):
+    with pytest.raises(ExportError, match=r"\.md, \.bib, \.csv, \.tex, \.json"):
         check_files([tmp_path / "a.docx"])
     with pytest.raises(ExportError, match="folder that exists"):
         check_files([tmp_path / "none" / "a.md"])
@@ -267,7 +267,8 @@ def test_a_file_name_is_safe_on_every_system(question):
 
 def test_every_form_says_what_it_is():
     assert {suffix: form.media_type.partition(";")[0] for suffix, form in FORMS.items()} == {
-        "md": "text/markdown", "bib": "application/x-bibtex", "csv": "text/csv", "json": "application/json",
+        "md": "text/markdown", "bib": "application/x-bibtex", "csv": "text/csv", "tex": "application/x-tex",
+        "json": "application/json",
     }  # fmt: skip
 
 

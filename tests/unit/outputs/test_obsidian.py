@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from rag_app.errors import ExportError
-from rag_app.outputs.history import History, history_file
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import history_file
 from rag_app.outputs.obsidian import MARKER, make_note, note_names, write_notes
 from rag_app.records import Answer, Citation, PaperRow, Source
 from tests.support.doubles import write_paper

@@ -118,18 +118,43 @@
     body.append(...rows.sort(compare));
   }
 
-  // The fields of the plan, opened with the cursor where a name is to be added.
-  function add(index) {
-    leaveFull();
-    document.body.classList.add("plan-open");
-    const box = document.querySelectorAll("#plan input, #plan textarea")[index];
-    if (!box) return;
-    const between = index === 0 ? ", " : "; ";
-    const kind = box.nodeName === "INPUT" ? HTMLInputElement : HTMLTextAreaElement;
-    Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(box, box.value.replace(/[\s,;]*$/, "") + between);
-    box.dispatchEvent(new Event("input", { bubbles: true }));
+  // A row or a column more, in the same table: its name is typed at the table, and the server adds it.
+  let wanted = "";
+
+  function add(button, kind) {
+    const tools = button.closest(".table-tools"), form = document.createElement("form"), box = document.createElement("input");
+    tools.querySelector("form")?.remove();
+    form.className = "small-form";
+    box.placeholder = say(kind === "paper" ? "answer.which-paper" : "answer.which-aspect");
+    box.setAttribute("aria-label", box.placeholder);
+    box.maxLength = 500;
+    const send = document.createElement("button");
+    send.className = "text-button strong";
+    send.textContent = say("answer.add");
+    form.append(box, send);
+    if (kind === "paper") {
+      const names = document.createElement("datalist");
+      names.id = "papers-to-add";
+      for (const title of document.querySelectorAll("#paper-rows .open-paper")) names.append(new Option(title.textContent.split(":")[0], title.textContent));
+      box.setAttribute("list", names.id);
+      form.append(names);
+    }
+    form.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      form.remove();
+      button.focus();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!box.value.trim()) return;
+      wanted = `${kind}:${box.value}`;
+      leaveFull();
+      form.remove();
+      byId("grow").click();
+    });
+    tools.append(form);
     box.focus();
-    box.setSelectionRange(box.value.length, box.value.length);
   }
 
   // -- asking again --------------------------------------------------------------------------------------------
@@ -145,15 +170,15 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("#chat button");
+    const button = event.target.closest && event.target.closest("#chat button, #next-questions button");
     document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (!button) return;
     if (button.matches(".copy-answer")) copyAnswer(button);
     else if (button.matches(".copy-table")) copyTable(button);
     else if (button.matches(".fill-screen")) fill(button);
     else if (button.matches(".sort-column")) sort(button);
-    else if (button.matches(".add-paper")) add(0);
-    else if (button.matches(".add-aspect")) add(1);
+    else if (button.matches(".add-paper")) add(button, "paper");
+    else if (button.matches(".add-aspect")) add(button, "aspect");
     else if (button.matches(".regenerate")) ask(questionOf(button));
     else if (button.matches(".next-question")) ask(button.textContent.trim());
   });
@@ -163,5 +188,46 @@
     if (leaveFull()) { event.stopPropagation(); event.preventDefault(); }
   }, true);
 
-  window.answers = { copy, ask };
+  // -- what one may ask next: below the newest answer, when it is whole --------------------------------------------
+  const offered = new Map(); // the answer's name -> questions
+  let newest = "";
+
+  function drawNext() {
+    const place = byId("next-questions"), answers = document.querySelectorAll("#chat .answer"), last = answers[answers.length - 1];
+    if (!place) return;
+    const mark = last && !last.matches(".coming, .failed") ? last.querySelector(".take-away .keep-note") : null;
+    const name = mark ? mark.value.split("/")[1] : "";
+    if (name && name !== newest && !offered.has(name)) askNext(name);
+    newest = name;
+    const questions = offered.get(name) || [], shown = questions.join("\n");
+    if (place.dataset.shown === shown) return;
+    place.dataset.shown = shown;
+    place.hidden = !questions.length;
+    place.replaceChildren(...questions.map((question) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "next-question";
+      button.textContent = question;
+      return button;
+    }));
+  }
+
+  async function askNext(name) {
+    offered.set(name, []);
+    if (offered.size > 200) offered.delete(offered.keys().next().value);
+    try {
+      const said = await fetch(`${window.reader.base}next/${name}`);
+      if (said.ok) offered.set(name, (await said.json()).questions);
+    } catch { offered.delete(name); }
+    drawNext();
+  }
+
+  let due = false;
+  new MutationObserver(() => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; drawNext(); });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  window.answers = { copy, ask, wanted: () => wanted };
 })();

@@ -5,6 +5,7 @@
   const byId = (id) => document.getElementById(id);
   const MOST_CHIPS = 5;
   const LONGEST_CHIP = 24; // characters
+  const TABS = ["papers", "conversations", "notes"];
   const TAB = "tab"; // in the tab's own storage
   const ticks = new Set();
   let cited = null; // paper -> how often answers quoted it; asked for when it is needed
@@ -19,12 +20,14 @@
 
   const rows = () => Array.from(document.querySelectorAll("#paper-rows li"));
   const nameOf = (row) => row.querySelector("input").value;
+  const STATES = { "full-text": "library.full-text", "digest-only": "library.digest-only", "no-text": "library.no-text", unreadable: "library.unreadable" };
+  const tagsOf = (row) => JSON.parse(row.dataset.tags || "[]");
   const titleOf = (row) => row.querySelector(".open-paper, .title").textContent;
 
   // -- tabs ------------------------------------------------------------------------------------------------------
   function showTab(name, focus) {
-    document.body.classList.toggle("tab-conversations", name === "conversations");
-    for (const one of ["papers", "conversations"]) {
+    for (const one of TABS) {
+      document.body.classList.toggle(`tab-${one}`, one === name);
       const tab = byId(`tab-${one}`);
       if (!tab) continue;
       tab.setAttribute("aria-selected", String(one === name));
@@ -32,6 +35,7 @@
       if (focus && one === name) tab.focus();
     }
     try { sessionStorage.setItem(TAB, name); } catch { /* storage is switched off */ }
+    document.dispatchEvent(new CustomEvent("tab-shown", { detail: name }));
   }
 
   // -- ticks -----------------------------------------------------------------------------------------------------
@@ -69,6 +73,7 @@
   const orders = {
     title: byTitle,
     year: (one, other) => number(other, "year") - number(one, "year") || byTitle(one, other),
+    added: (one, other) => number(other, "added") - number(one, "added") || byTitle(one, other),
     cited: (one, other) => (cited?.get(nameOf(other)) || 0) - (cited?.get(nameOf(one)) || 0) || byTitle(one, other),
   };
 
@@ -94,7 +99,9 @@
     const before = box.value || "all";
     const all = rows();
     const values = (name) => [...new Set(all.map((row) => row.dataset[name]).filter((one) => one && one !== "0"))];
-    const key = JSON.stringify([values("topic"), values("year"), all.length]);
+    const tags = [...new Set(all.flatMap(tagsOf))].sort((one, other) => one.localeCompare(other));
+    const states = Object.keys(STATES).filter((one) => all.some((row) => row.dataset.state === one));
+    const key = JSON.stringify([values("topic"), values("year"), tags, states, all.length]);
     if (box.dataset.key === key) return;
     box.dataset.key = key;
     const option = (value, text) => { const made = element("option", "", text); made.value = value; return made; };
@@ -107,7 +114,13 @@
     box.replaceChildren(option("all", say("library.all")), option("ticked", say("library.ticked")), option("problems", say("library.problems")));
     const topics = values("topic").sort(), years = values("year").sort().reverse();
     if (topics.length) box.append(group(say("library.topics"), "topic", topics));
+    if (tags.length) box.append(group(say("library.tags"), "tag", tags));
     if (years.length > 1) box.append(group(say("library.years"), "year", years));
+    if (states.length > 1) {
+      const made = group(say("library.states"), "state", states);
+      for (const one of made.children) one.textContent = say(STATES[one.value.slice("state:".length)]);
+      box.append(made);
+    }
     box.value = Array.from(box.options, (one) => one.value).includes(before) ? before : "all";
   }
 
@@ -116,7 +129,8 @@
     const [kind, ...rest] = (byId("paper-filter")?.value || "all").split(":");
     const value = rest.join(":");
     const fits = (row) => kind === "all" || (kind === "ticked" && ticks.has(nameOf(row)))
-      || (kind === "problems" && Boolean(row.querySelector(".state"))) || (value && row.dataset[kind] === value);
+      || (kind === "problems" && Boolean(row.querySelector(".state"))) || (kind === "tag" && tagsOf(row).includes(value))
+      || (kind !== "tag" && value && row.dataset[kind] === value);
     for (const row of rows()) row.hidden = !(wanted.every((word) => row.dataset.search.includes(word)) && fits(row));
   }
 
@@ -152,6 +166,10 @@
     dialog.setAttribute("aria-labelledby", "card-title");
     dialog.append(head);
     if (said.authors) dialog.append(element("p", "authors", said.authors));
+    if (said.venue) dialog.append(element("p", "facts", said.venue));
+    const tags = element("p", "tags");
+    for (const tag of said.tags) tags.append(element("span", "tag", tag));
+    if (said.tags.length) dialog.append(tags);
     dialog.append(element("p", "facts", [said.facts, said.file].filter(Boolean).join(" · ")));
     if (said.problem) dialog.append(element("p", "problem", said.problem));
     for (const place of said.hidden) dialog.append(element("p", "problem", say("library.hidden", { place })));
@@ -163,6 +181,7 @@
       buttons.append(made);
     };
     press(say("page.close"), "", () => {});
+    press(say("library.correct"), "", () => window.details.open(name, button));
     press(say("library.ask-this"), "", () => { ticks.clear(); ticks.add(name); showTicks(); document.querySelector("#question textarea").focus(); });
     if (row.querySelector(".open-paper")) press(say("library.read"), "strong", () => window.reader.show(`paper/${name}/1`));
     dialog.append(buttons);
@@ -175,14 +194,14 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
-    if (button.id === "tab-papers") showTab("papers");
-    else if (button.id === "tab-conversations") showTab("conversations");
+    if (button.matches(".tabs [role=tab]")) showTab(button.id.slice("tab-".length));
     else if (button.matches(".open-adding")) showTab("papers");
     else if (button.matches(".about-paper")) about(button);
   });
   document.addEventListener("keydown", (event) => {
     if (!event.target.matches || !event.target.matches("[role=tab]") || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-    showTab(event.target.id === "tab-papers" ? "conversations" : "papers", true);
+    const at = TABS.indexOf(event.target.id.slice("tab-".length)), step = event.key === "ArrowRight" ? 1 : TABS.length - 1;
+    showTab(TABS[(at + step) % TABS.length], true);
   });
   document.addEventListener("change", (event) => {
     const box = event.target;
@@ -205,11 +224,11 @@
     if (!list || list === watched) return;
     watched = list;
     changed.disconnect();
-    changed.observe(list, { childList: true, subtree: true, attributeFilter: ["value", "data-search"] });
+    changed.observe(list, { childList: true, subtree: true, attributeFilter: ["value", "data-search", "data-tags"] });
     let kept = "papers";
     try { kept = sessionStorage.getItem(TAB) || kept; } catch { /* storage is switched off */ }
-    showTab(kept);
+    showTab(TABS.includes(kept) ? kept : "papers");
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.papers = { ticked: () => JSON.stringify([...ticks]), reading: window.reader.base, open: (path) => window.reader.show(path) };
+  window.papers = { ticked: () => JSON.stringify([...ticks]), reading: window.reader.base, open: (path) => window.reader.show(path), showTab };
 })();

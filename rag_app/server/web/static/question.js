@@ -56,10 +56,12 @@
     const known = document.querySelector("#reader-note .reader b"), chip = byId("reader-chip");
     if (!known || !chip) return;
     const name = known.textContent.trim();
-    const words = name === "quoting" ? say("page.quotes-only") : name;
+    const words = name === say("reader.quoting") ? say("page.quotes-only") : name;
     if (chip.textContent !== words) { chip.textContent = words; chip.setAttribute("aria-label", say("page.reads", { name: words })); }
     const can = Boolean(document.querySelector("#reader-note .open-settings"));
     if (chip.disabled === can) chip.disabled = !can;
+    const welcome = document.querySelector(".welcome .give-model");
+    if (welcome && welcome.hidden === can) welcome.hidden = !can;
   }
   let due = false;
   new MutationObserver(() => {

@@ -101,14 +101,23 @@
   async function showLink() {
     const wanted = new URLSearchParams([...new URLSearchParams(location.search)].filter(([key]) => ["paper", "page", "words"].includes(key)));
     if (!wanted.get("paper")) return;
+    await showWords(wanted.get("paper"), wanted.get("page") || 1, wanted.get("words") || "");
+  }
+
+  // Words on a page of a paper, by the paper's own name: what a note links to.
+  async function showWords(paperName, page, words, button) {
+    const request = ++asked;
+    if (button) pressed = button;
     document.body.classList.add("reading-open", "has-paper");
+    document.body.classList.remove("library-open");
     try {
-      const said = await get(`at?${wanted}`);
-      if (!said.quote) return show(`paper/${said.paper}/${said.page}`);
+      const said = await get(`at?${new URLSearchParams({ paper: paperName, page, words })}`);
+      if (request !== asked) return;
+      if (!said.quote) return show(`paper/${said.paper}/${said.page}`, button);
       places.set(LINK, said);
       cited = [LINK];
-      await showPlace(LINK, null, ++asked);
-    } catch (error) { tell(error.message || say("reading.not-reached"), "bad"); }
+      await showPlace(LINK, null, request);
+    } catch (error) { if (request === asked) tell(error.message || say("reading.not-reached"), "bad"); }
   }
 
   async function showPage(name, number, request) {
@@ -164,7 +173,7 @@
 
   // What is known of the chosen place: whether it was verified, its words, and which of the answer's it is.
   function describe(place) {
-    tell(place ? place.note : "", !place ? "" : place.verified === false ? "bad" : place.digest || !place.located ? "doubt" : "");
+    tell(place ? place.note : paper.problem, !place ? "doubt" : place.verified === false ? "bad" : place.digest || !place.located ? "doubt" : "");
     const box = byId("reading-quote");
     box.hidden = !place;
     box.querySelector("blockquote").textContent = place ? place.quote : "";
@@ -290,13 +299,23 @@
     try {
       await picture.decode();
     } catch {
-      if (sheet.isConnected && near.has(sheet)) { delete sheet.dataset.scale; tell(say("reading.not-drawn"), "bad"); }
+      if (sheet.isConnected && near.has(sheet)) { delete sheet.dataset.scale; tell(await whyNot(url), "bad"); }
       return;
     }
     if (!near.has(sheet) || Number(sheet.dataset.scale) !== size) return;
     const old = sheet.querySelector("img");
     if (old) old.replaceWith(picture); else sheet.prepend(picture);
     sheet.classList.add("drawn");
+  }
+
+  // Why a page could not be drawn, in the server's words; what was known of the paper is asked anew the next time.
+  async function whyNot(url) {
+    asking.delete(`paper/${paper.paper}/layout`);
+    places.clear();
+    try {
+      const answer = await fetch(url);
+      return answer.ok ? say("reading.not-drawn") : (await answer.json()).detail || say("reading.not-drawn");
+    } catch { return say("reading.not-reached"); }
   }
 
   // -- the words over the picture --------------------------------------------------------------------------------
@@ -761,5 +780,5 @@
     }).observe(pane());
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.reader = { base, show };
+  window.reader = { base, show, showWords, chosen: () => chosen };
 })();

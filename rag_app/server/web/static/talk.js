@@ -14,10 +14,41 @@
   window.talk = {
     fill,
     action: () => action,
+    branch: () => { const turn = branch && `/${branch}`; leaveBranch(); return turn; },
     kept: () => { try { return sessionStorage.getItem(KEPT) || ""; } catch { return ""; } },
   };
 
   // -- a question, changed and asked again ----------------------------------------------------------------------
+  let branch = ""; // the turn in whose place what is typed is asked, in a new conversation
+
+  function editQuestion(button) {
+    const asked = Array.from(document.querySelectorAll("#chat .asked-question .edit-question"));
+    const earlier = button.value && asked.indexOf(button) >= 0 && asked.indexOf(button) < asked.length - 1;
+    leaveBranch();
+    fill(button.parentElement.querySelector(".question, .question-text").innerText);
+    if (earlier) enterBranch(button.value);
+  }
+
+  function enterBranch(turn) {
+    branch = turn;
+    const note = document.createElement("div");
+    note.id = "branch-note";
+    note.setAttribute("role", "status");
+    const words = document.createElement("span"), end = document.createElement("button");
+    words.textContent = say("question.branch");
+    end.type = "button";
+    end.className = "text-button";
+    end.textContent = say("question.no-branch");
+    end.addEventListener("click", () => { leaveBranch(); document.querySelector("#question textarea").focus(); });
+    note.append(words, end);
+    byId("question").before(note);
+  }
+
+  function leaveBranch() {
+    branch = "";
+    byId("branch-note")?.remove();
+  }
+
   function fill(text) {
     const box = document.querySelector("#question textarea");
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
@@ -65,6 +96,32 @@
     field(say("history.new-title"), title, (text) => { if (text.trim()) send({ do: "rename", id: button.value, text }); }, (form) => row.append(form));
   }
 
+  const closed = new Set(); // folders
+
+  function putIntoFolder(button) {
+    const row = button.closest("li"), list = document.createElement("datalist");
+    list.id = "folder-names";
+    for (const head of document.querySelectorAll("#history-rows summary[data-folder]")) list.append(new Option(head.dataset.folder));
+    field(say("history.folder-name"), row.dataset.folder || "", (text) => send({ do: "folder", id: button.value, text }), (form) => {
+      form.append(list);
+      form.querySelector("input").setAttribute("list", list.id);
+      row.append(form);
+    });
+  }
+
+  function showFolders() {
+    document.querySelectorAll("#history-rows summary[data-folder]").forEach((head) => {
+      const open = !closed.has(head.dataset.folder);
+      if (head.parentElement.open !== open) head.parentElement.open = open;
+    });
+  }
+
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest && event.target.closest("#history-rows summary[data-folder]");
+    if (!head) return;
+    if (head.parentElement.open) closed.add(head.dataset.folder); else closed.delete(head.dataset.folder);
+  });
+
   function remove(button) {
     if (button.dataset.sure) { send({ do: "delete", id: button.value }); return; }
     button.dataset.sure = "yes";
@@ -75,10 +132,11 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
-    if (button.matches(".edit-question")) fill(button.parentElement.querySelector(".question, .question-text").innerText);
+    if (button.matches(".edit-question")) editQuestion(button);
     else if (button.matches(".thumb")) rate(button);
-    else if (button.matches(".open-conversation")) send({ do: "open", id: button.value });
-    else if (button.matches(".new-conversation")) { send({ do: "new" }); fill(""); }
+    else if (button.matches(".open-conversation")) { leaveBranch(); send({ do: "open", id: button.value }); }
+    else if (button.matches(".new-conversation")) { leaveBranch(); send({ do: "new" }); fill(""); }
+    else if (button.matches(".folder-conversation")) putIntoFolder(button);
     else if (button.matches(".rename-conversation")) rename(button);
     else if (button.matches(".delete-conversation")) remove(button);
   });
@@ -100,6 +158,7 @@
     });
     const list = document.querySelector("#history-rows ul.conversations");
     if (!list) return;
+    showFolders();
     try {
       if (list.dataset.now) sessionStorage.setItem(KEPT, list.dataset.now); else sessionStorage.removeItem(KEPT);
     } catch { /* storage is switched off: a reload begins anew */ }

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from rag_app.outputs.history import FORMAT, History
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import FORMAT
 from rag_app.records import Answer
 from rag_app.server.conversations import Conversation
 from rag_app.server.web.history_panel import ConversationPanel, conversation_list_html, thumbs_html, understood_html
@@ -94,7 +95,7 @@ def test_what_makes_no_sense_is_left_undone(panel, said):
 
 
 def test_the_page_goes_on_when_nothing_can_be_kept(panel, history):
-    with history._open() as database:
+    with history.kept._open() as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     conversation = Conversation()
     turn = answered(panel, conversation)

@@ -141,7 +141,7 @@ def test_rows_name_what_is_wrong_and_escape_everything():
     ]
     shown = paper_list_html(rows, lambda paper: f"name-of-{paper}")
     assert "<b>" not in shown and "<i>" not in shown
-    assert "2020 · 12 p. · retrieval" in shown
+    assert "2020 · 12 pages · retrieval" in shown
     assert "encrypted" in shown and "state unreadable" in shown
     assert shown.index("Title") < shown.index("b.pdf")
 
@@ -165,8 +165,8 @@ def test_examples_are_made_from_papers_that_are_in():
         Row("c", "Gamma: three", 1, topic="x"),
         Row("d", "Delta: four", 0, 0, "unreadable", "broken"),
     ]
-    fact, comparison, absent = (place[0] for place in example_questions(rows))
-    assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "coffee" in absent
+    fact, comparison, survey = (place[0] for place in example_questions(rows))
+    assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "Alpha" in survey
     assert example_questions(rows[3:]) == []
     assert "Which datasets is DPR" in example_questions(rows, ["DPR", "FiD"])[0][0]
     assert [len(place) for place in example_questions([Row("e", "A title without a colon", 3)])] == [1, 0, 1]

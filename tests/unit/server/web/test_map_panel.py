@@ -1,7 +1,8 @@
 """What the browser gets to draw the map, and the names for the example questions."""
 
 from rag_app.errors import IndexFault, IndexMissing
-from rag_app.outputs.history import FORMAT, History
+from rag_app.outputs.history import History
+from rag_app.outputs.history_file import FORMAT
 from rag_app.records import Answer, Citation, LibraryMap, MapPoint
 from rag_app.server.web.map_panel import MOST_PAGES, find_alike_papers, map_json
 from rag_app.server.web.reading_panel import OpaqueIds
@@ -64,7 +65,7 @@ def test_without_an_index_it_says_why_there_is_nothing(tmp_path):
 
 def test_the_map_stands_without_a_history(tmp_path):
     library, ids, history = told(tmp_path)
-    with history._open() as database:
+    with history.kept._open() as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     assert len(map_json(library, ids, history)["points"]) == 3
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from rag_app.assistant import Assistant
-from rag_app.outputs.history import history_file
+from rag_app.outputs.history_file import history_file
 from rag_app.server.app import serve
 from rag_app.settings import reader_file
 from tests.support.doubles import WordEmbedder, settings_for, write_corpus

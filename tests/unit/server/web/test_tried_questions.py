@@ -1,11 +1,9 @@
-"""Examples are offered once they were tried, and only those that were answered; a model is not asked for it."""
+"""Examples are offered once they were tried, and only those that were answered."""
 
 import threading
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
-from rag_app.errors import RagError
-from rag_app.records import Answer
+from rag_app.records import Answer, Citation, LibraryMap, PaperRow
 from rag_app.server.web.tried_questions import MOST_TRIED, TriedQuestions
 
 PATIENCE = 30  # seconds
@@ -15,21 +13,24 @@ PATIENCE = 30  # seconds
 class Library:
     """Answers what it has; says what it was asked."""
 
-    answers: dict[str, str]
-    name: str = "quoting"
+    answered: set[str]
     asked: list[str] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def reader(self):
-        return SimpleNamespace(name=self.name)
+    def papers(self):
+        return [PaperRow(f"{name}.pdf", f"{name}: A Title", 3, 9, "full text", "") for name in ("One", "Two", "Three")]
 
-    def ask(self, question):
+    def map(self):
+        return LibraryMap(alike=("Two", "Three"))
+
+    def suggest_questions(self, most, tried, candidates):
         assert self.open.wait(PATIENCE)
-        self.asked.append(question)
-        if question not in self.answers:
-            raise RagError("broken")
-        return Answer("", question, self.answers[question], "", "quoting")
+        found = []
+        for question in list(candidates)[:tried]:
+            if len(found) < most:
+                self.asked.append(question)
+                found += [question] if question in self.answered or "everything" in self.answered else []
+        return found
 
 
 def candidates():
@@ -44,8 +45,7 @@ def wait(tried):
 
 
 def test_only_what_was_answered_is_offered_and_nothing_before_it_was_tried():
-    answers = {"fact 2": "answered", "compare 1": "not_in_papers", "absent 1": "answered", "absent 2": "not_in_papers"}
-    library = Library(answers)
+    library = Library({"fact 2", "absent 2"})
     tried = TriedQuestions(library)
     assert tried.questions("a", candidates) == []
     assert tried.questions("a", candidates) == [] and library.asked == []
@@ -56,7 +56,7 @@ def test_only_what_was_answered_is_offered_and_nothing_before_it_was_tried():
 
 
 def test_another_library_is_tried_anew_and_no_place_without_end():
-    library = Library({})
+    library = Library(set())
     library.open.set()
     tried = TriedQuestions(library)
     tried.questions("a", lambda: [[f"fact {number}" for number in range(50)]])
@@ -65,7 +65,20 @@ def test_another_library_is_tried_anew_and_no_place_without_end():
     assert wait(tried) == 2
 
 
-def test_a_model_is_not_asked():
-    library = Library({}, name="some-model")
-    assert TriedQuestions(library).questions("a", candidates) == ["fact 1", "compare 1", "absent 1"]
-    assert library.asked == []
+def test_after_an_answer_come_questions_about_its_papers_and_not_the_same_again():
+    library = Library({"everything"})
+    library.open.set()
+    tried = TriedQuestions(library)
+    cited = tuple(
+        Citation(n, f"{name}.pdf", name, 1, "", "", "words", True) for n, name in enumerate(("One", "Two"), 1)
+    )
+    answer = Answer("", "What are the limitations of One?", "answered", "x", "quoting", cited)
+    found = tried.after("name", answer)
+    assert found == [
+        "What are the limitations of Two?",
+        "How do One and Two differ?",
+        "Which datasets is One evaluated on?",
+    ]
+    asked = len(library.asked)
+    assert tried.after("name", answer) == found and len(library.asked) == asked, "tried once"
+    assert tried.after("other", Answer("", "?", "answered", "x", "quoting")) == []

@@ -1,0 +1,26 @@
+"""A cell says whether nothing was found, nothing was searched, or it was stopped, and each looks different."""
+
+import pytest
+
+from rag_app.records import Cell, Row, Table
+from rag_app.server.web.answer_tables import comparison_html
+
+STATES = {"nothing found": "cell-nothing", "not searched": "cell-unsearched", "stopped": "cell-stopped"}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_cell_without_words_says_why(state):
+    written = "not reported" if state == "nothing found" else state
+    html = comparison_html(Table(("size",), (Row("a.pdf", "A", (Cell(written, (), state),)),)), str)
+    assert f'<td class="none {STATES[state]}">' in html and f">{state}</span></td>" in html
+
+
+def test_what_a_model_says_of_the_gap_stays_and_is_escaped():
+    cell = Cell("only <b>hinted</b> at", (), "nothing found")
+    html = comparison_html(Table(("size",), (Row("a.pdf", "A", (cell,)),)), str)
+    assert "nothing found</span><p>only &lt;b&gt;hinted&lt;/b&gt; at</p>" in html
+
+
+def test_a_cell_with_words_has_its_mark():
+    html = comparison_html(Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)),)), lambda n: f"<i>{n}</i>")
+    assert '<span class="phrase">220</span> <i>1</i>' in html and "cell-state" not in html
