@@ -66,7 +66,7 @@ def outcomes(attacks: Sequence[Attack], settings: Settings) -> tuple[list[str], 
         (folder / "corpus").mkdir()
         cases = [make_case(attack, folder / "corpus") for attack in attacks]
         own = Settings(**{**settings.model_dump(), "corpus": folder / "corpus", "index": folder / "index"})
-        assistant = Assistant(own, embedder=open_embedder(settings, settings.index_folder.parent / "models"))
+        assistant = Assistant(own, embedder=open_embedder(settings, *settings.model_folders))
         assistant.build()
         found = []
         for number, case in enumerate(cases, start=1):

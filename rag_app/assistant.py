@@ -26,7 +26,7 @@ from rag_app.errors import IndexFault, IndexMissing, ModelError, RagError
 from rag_app.index.build import build
 from rag_app.index.build_report import BuildProgress, BuildReport
 from rag_app.index.generations import Generation, SharedIndex, open_current
-from rag_app.index.inventory import list_files, reading_key
+from rag_app.index.inventory import explain_file_changes, list_files, reading_key, refuse_other_folder
 from rag_app.index.manifest import IndexedPaper, Manifest
 from rag_app.index.served_copy import copy_generation
 from rag_app.models.embedder import Embedder, open_embedder
@@ -71,7 +71,9 @@ class Assistant:
         self.settings = settings
         self._embedder = embedder
         self._reader = reader
-        self._index = SharedIndex(settings.index_folder)
+        self._index = SharedIndex(
+            settings.index_folder, lambda manifest: refuse_other_folder(manifest, self.settings.corpus)
+        )
         self._retriever: Retriever | None = None
         self._reranker: Reranker | None = None
         self._lock = threading.Lock()
@@ -87,7 +89,7 @@ class Assistant:
     def embedder(self) -> Embedder:
         with self._embedder_lock:
             if self._embedder is None:
-                self._embedder = open_embedder(self.settings, self.settings.index_folder.parent / "models")
+                self._embedder = open_embedder(self.settings, *self.settings.model_folders)
             return self._embedder
 
     @property
@@ -231,6 +233,15 @@ class Assistant:
             if known.paper == paper:
                 return known.path
         raise KeyError(paper)
+
+    def file_problem(self, paper: str) -> str:
+        """Why the paper's file is not the one that was read, and the remedy; empty where it is.
+
+        Raises KeyError when the index does not have the paper.
+        """
+        with self._index.use_current() as generation:
+            entry, built = generation.by_paper[paper], generation.manifest.created
+        return " ".join(explain_file_changes([entry], built, self.settings.corpus))
 
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         """What an export tells of these papers, of those that the index has."""
@@ -411,7 +422,7 @@ class Assistant:
                 id=request.id,
                 question=request.typed,
                 asked=told.asked,
-                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation.manifest),
+                notes=answer.notes + ((told.note,) if told.note else ()) + self._notes(context.generation, answer),
                 milliseconds={
                     "retrieve": elapsed_milliseconds(began, retrieved),
                     "read": elapsed_milliseconds(retrieved, ended),
@@ -458,7 +469,7 @@ class Assistant:
                 resolve_references(answer, generation),
                 id=request.id,
                 question=request.typed,
-                notes=answer.notes + self._notes(generation.manifest),
+                notes=answer.notes + self._notes(generation, answer),
                 milliseconds={"retrieve": round(max(0.0, total - asked), 1), "read": asked, "total": total},
             )
 
@@ -518,7 +529,13 @@ class Assistant:
         with self._index.use_current() as generation:
             return papers_in(generation, scope)
 
-    def _notes(self, manifest: Manifest) -> tuple[str, ...]:
+    def _notes(self, generation: Generation, answer: Answer) -> tuple[str, ...]:
+        """What one should know of the index, and of the cited files as they are now."""
+        manifest = generation.manifest
+        cited = [generation.by_paper[paper] for paper in dict.fromkeys(one.paper for one in answer.citations)]
+        return explain_file_changes(cited, manifest.created, self.settings.corpus) + self._index_notes(manifest)
+
+    def _index_notes(self, manifest: Manifest) -> tuple[str, ...]:
         if not manifest.has_meaning:
             return ("Searched by words only: search by meaning works once the build has finished.",)
         if self._is_of_other_embedder(manifest):

@@ -7,6 +7,7 @@ RagError
  ├── FetchError           a download failed
  ├── IndexFault           the index on disk
  │    ├── IndexMissing    nothing was built yet
+ │    │    └── IndexOfOtherFolder  it holds the papers of another folder
  │    ├── IndexBusy       another process is building
  │    └── IndexMismatch   built by another version or embedder
  ├── ModelError           a learned part: weights missing, provider at fault
@@ -48,6 +49,10 @@ class IndexFault(RagError):
 
 class IndexMissing(IndexFault):
     """Nothing has been built yet."""
+
+
+class IndexOfOtherFolder(IndexMissing):
+    """There is an index, built from another folder of papers: of this folder nothing has been built yet."""
 
 
 class IndexBusy(IndexFault):

@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import tomllib
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -197,6 +198,15 @@ class Settings(BaseSettings):
         if corpus == (root / "corpus").resolve():
             return root / "index" / "corpus"
         return root / "index" / f"{corpus.name}-{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where converted models may be kept: beside the index, else in it, else in the user's own cache."""
+        folders = [self.index_folder.parent / "models", self.index_folder / "models"]
+        with suppress(RuntimeError):  # without a home there is no cache
+            home = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
+            folders.append((Path(home) if home else Path.home() / ".cache").expanduser() / "rag-app" / "models")
+        return tuple(folders)
 
     @cached_property
     def users_file(self) -> Path:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from rag_app.citations.marks import citation_at
 from rag_app.citations.quotes import Claim, best_quote, is_verified
+from rag_app.citations.support import says_nothing
 from rag_app.models.llm.output_filter import disarm_markup
 from rag_app.records import Citation, Evidence, Page, PageOf
 from rag_app.text.protected_spans import FENCE, protected_spans
@@ -96,6 +97,7 @@ class CitedText:
         self._evidence = {piece.number: piece for piece in evidence}
         self._page_of = page_of
         self._held = ""
+        self._line = ""  # shown of the line that goes on
         self._fenced = ""  # the fence that ends the code or formula block
         self._places: dict[tuple[str, int, str], int] = {}
         self._first = first
@@ -141,7 +143,9 @@ class CitedText:
             if not rest.endswith(mark):
                 self._fenced = mark
             return unit
-        return self._prose(unit)
+        shown = self._prose(unit)
+        self._line = "" if unit.endswith("\n") else self._line + shown
+        return shown
 
     def _prose(self, unit: str) -> str:
         shown, done = "", 0
@@ -179,19 +183,22 @@ class CitedText:
     def _put(self, shown: str, marks: Sequence[Mark], following: str) -> str:
         """The text with the shown numbers of the marks; without the blanks before a mark that cites nothing."""
         known = [mark for mark in marks if mark.number in self._evidence]
+        claim = self._claim(self._line + shown, following)
+        if says_nothing(claim):
+            known = [mark for mark in known if mark.words]  # a quote of our choice would be about something else
         if not known:
             return shown.rstrip(" \t") if shown.strip() else shown
         cluster = re.search(r"(?:\[\d+\])+$", shown.rstrip(" \t"))
         before = {int(number) for number in re.findall(r"\d+", cluster[0])} if cluster else set()
-        numbers = dict.fromkeys(self._cite(mark, shown, following) for mark in known)
+        numbers = dict.fromkeys(self._cite(mark, claim) for mark in known)
         added = "".join(f"[{number}]" for number in numbers if number not in before)
         if following[:1] in ("(", ":"):  # "[1](" would be a link, "[1]:" the definition of one
             added += " "
         return (shown.rstrip(" \t") if cluster or not added else shown) + added
 
-    def _cite(self, mark: Mark, shown: str, following: str) -> int:
+    def _cite(self, mark: Mark, claim: str) -> int:
         piece = self._evidence[mark.number]
-        found = self._find(mark.words, piece) if mark.words else self._choose(piece, shown, following)
+        found = self._find(mark.words, piece) if mark.words else self._choose(piece, claim)
         place = (found.paper, found.page, found.quote)
         if place not in self._places:
             self._places[place] = self._first + len(self.citations)
@@ -202,13 +209,20 @@ class CitedText:
             self.backing[number].append(at)
         return number
 
-    def _choose(self, piece: Evidence, shown: str, following: str) -> Citation:
-        """For a mark without words: what backs its sentence best on the piece."""
+    def _claim(self, shown: str, following: str) -> str:
+        """The sentence that a mark belongs to; where that says nothing of its own, the one before it in the line."""
         line = re.sub(r"\[\d+\]", "", shown[shown.rstrip().rfind("\n") + 1 :])
         spans = sentences(line)
         claim = line[spans[-1][0] :] if spans else line
         if len(content_words(claim)) < 4:
             claim = f"{claim} {re.split(r'[.!?|]', following, maxsplit=1)[0]}"
+        while says_nothing(claim) and len(spans) > 1:
+            spans.pop()
+            claim = line[slice(*spans[-1])]
+        return claim
+
+    def _choose(self, piece: Evidence, claim: str) -> Citation:
+        """For a mark without words: what backs its sentence best on the piece."""
         page = self._page_of(piece.paper, piece.page)
         start, end = best_quote(Claim(claim.strip() or piece.title), page, piece.start, piece.end)
         return citation_at(0, piece, page, start, end)

@@ -10,7 +10,16 @@ import re
 from collections.abc import Sequence
 
 from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
-from rag_app.citations.support import ENOUGH_WORDS, NamesOf, judge_sentences, no_names, unsupported_sentences
+from rag_app.citations.signs import has_doubtful_signs
+from rag_app.citations.support import (
+    ENOUGH_WORDS,
+    NamesOf,
+    judge_sentences,
+    no_names,
+    says_nothing,
+    unsupported_sentences,
+)
+from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.talks import clock
 from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
@@ -103,6 +112,8 @@ class MarkStream:
             if claim is None:
                 return None
             self._claim = claim
+            if says_nothing(claim.text):
+                wanted = []  # a quote would be about something else
         self._held = self._held[mark.end() :]
         shown = dict.fromkeys(self._cite(piece) for piece in wanted)
         new = [number for number in shown if number not in self._cluster]
@@ -120,6 +131,8 @@ class MarkStream:
             return self._claim
         line = self._plain[self._plain.rfind("\n", 0, len(self._plain.rstrip())) + 1 :]
         spans = [span for span in sentences(line) if content_words(line[span[0] : span[1]])]
+        while len(spans) > 1 and says_nothing(line[spans[-1][0] : spans[-1][1]]):
+            spans.pop()  # "It has 110 million parameters. The paper says so [1]."
         sentence = line[spans[-1][0] :] if spans else line
         after_mark = max(0, self._claim_from - (len(self._plain) - len(sentence)))
         clause = sentence[after_mark:] if content_words(sentence[after_mark:]) else sentence
@@ -171,6 +184,7 @@ def label_at(page: Page, offset: int) -> str:
 def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
     """The words page.text[start:end] as a citation shown under `number`: checked, and with their boxes."""
     quote = page.text[start:end]
+    caption, cells = find_row_cells(page, start, end)
     return Citation(
         number=number,
         paper=piece.paper,
@@ -182,6 +196,9 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         verified=is_verified(quote, page.text),
         boxes=quote_boxes(page, start, end),
         digest=piece.digest,
+        caption=caption,
+        cells=cells,
+        doubtful_signs=has_doubtful_signs(page, start, end),
     )
 
 

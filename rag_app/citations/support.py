@@ -12,10 +12,11 @@ measured by benchmarks/checking.py.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_app.records import Evidence, Support, Verdict
+from rag_app.records import Answer, Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
 from rag_app.text.protected_spans import without_protected
 from rag_app.text.sentences import sentences
@@ -63,13 +64,29 @@ def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
-ENOUGH_WORDS = 4  # content words from which a sentence claims something, and from which their share is worth counting
+ENOUGH_WORDS = (
+    4  # content words from which their share is worth counting, and a text without a full stop claims something
+)
+FEWEST_WORDS = 3  # content words of a whole sentence that claims something
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
 _SHOWN = re.compile(r"\[(\d+)\]")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）*_]*")
+_SENTENCE_STOP = re.compile(r"[.!。！][\"'”’)\]*_]*$")
+_NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without)\b|n['’]t\b", re.IGNORECASE)
+# What is said of sources in general, in roots: a sentence of nothing else claims nothing of its own.
+_ABOUT_SOURCES = frozenset(
+    content_words(
+        "source sources evidence passage passages text texts document documents study studies author authors article "
+        "articles publication literature reference references citation citations quote quotes excerpt say says said "
+        "state states stated tell told show shows shown report reports reported confirm confirms confirmed support "
+        "supports supported prove proves proven agree agrees indicate indicates suggest suggests write wrote written "
+        "mention mentions according clear clearly true truth right correct indeed certain certainly definitely "
+        "obviously really yes no fact facts so this that"
+    )
+)
 _NOT = r"(?:not|n['’]t|never|nowhere|neither)"
 _TELL = r"(?:say|stat|mention|report|specif|disclos|discuss|indicat|document)\w*"
 _GIVE = rf"(?:{_TELL}|(?:contain|cover|includ|describ|provid|giv|gave|nam|tell|address)\w*)"
@@ -149,11 +166,25 @@ def unsupported_sentences(found: Sequence[Verdict]) -> tuple[str, ...]:
     return tuple(verdict.sentence for verdict in found if verdict.support != "supported")
 
 
+def find_doubts(answer: Answer) -> dict[str, Support]:
+    """The sentences of an answer that are not wholly supported, each with how far it is; in their order."""
+    known = {verdict.sentence: verdict.support for verdict in answer.verdicts}
+    return {sentence: known.get(sentence, "not") for sentence in answer.unsupported}
+
+
 class CitedPassages:
     """The passages that sentences cite, prepared so that many are judged quickly; names in `allowed` pass."""
 
     def __init__(self, texts: Sequence[str], allowed: Sequence[str]) -> None:
         self._any = bool(texts)
+        self._sentences: list[bool] = []  # of the passages: whether each is negated
+        self._places: dict[str, set[int]] = {}  # content word -> the sentences that hold it
+        for text in texts:
+            for start, end in sentences(text):
+                for word in set(content_words(text[start:end])):
+                    self._places.setdefault(word, set()).add(len(self._sentences))
+                self._sentences.append(is_negated(text[start:end]))
+        self._free = frozenset(content_words(" ".join(allowed)))
         self._ground = BackingTexts(texts)
         self._allowed = BackingTexts(allowed)
         self._words = frozenset(content_words(" ".join([*texts, *allowed])))
@@ -161,24 +192,46 @@ class CitedPassages:
     def judge(self, sentence: Statement) -> Verdict | None:
         """None for what claims nothing."""
         support, missing = self.support(sentence.plain)
-        asserts = is_claim(sentence.plain) or (self._any and not _DISCLAIMER.search(sentence.plain))
-        return Verdict(sentence.text, support, missing) if missing or asserts else None
+        if not missing and self._any and _DISCLAIMER.search(sentence.plain):
+            support = "unchecked"  # that nothing is said cannot be seen in what is said
+        return Verdict(sentence.text, support, missing) if missing or self._any or is_claim(sentence.plain) else None
 
     def support(self, text: str) -> tuple[Support, tuple[str, ...]]:
         """The class of a sentence without marks, and the numbers and names that it has from elsewhere."""
-        claimed, missing = _missing_items(text, _NOTHING, _NOTHING), _missing_items(text, self._ground, self._allowed)
+        claimed, missing = missing_items(text, _NOTHING, _NOTHING), missing_items(text, self._ground, self._allowed)
         coverage = word_coverage(text, self._words)
         if not self._any or (coverage is not None and coverage < SHARED):
             return "not", missing
         if not missing:
-            return ("unchecked" if coverage is None else "supported"), missing
+            return ("supported" if coverage is not None and self._may_say(text) else "unchecked"), missing
         return ("partly" if len(missing) < len(claimed) else "not"), missing
+
+    def covers(self, text: str) -> bool:
+        """Whether enough of a sentence's words stand in the passages, as they would say it."""
+        coverage = word_coverage(text, self._words)
+        return coverage is not None and coverage >= SHARED and self._may_say(text)
+
+    def _may_say(self, text: str) -> bool:
+        """Whether covered words can be said by the passages as the sentence says them.
+
+        The words of a short sentence stand in one sentence there; of those that share its words, one is negated where
+        it is.
+        """
+        words = set(content_words(text))
+        if len(words) < ENOUGH_WORDS:
+            places = [self._places.get(word, set()) for word in words - self._free]
+            if places and not set.intersection(*places):
+                return False
+        shared = Counter(place for word in words for place in self._places.get(word, ()))
+        near = [place for place, count in shared.items() if count >= SHARED * len(words)]
+        negated = is_negated(text)
+        return any(self._sentences[place] == negated for place in near) if near else not negated
 
 
 _NOTHING = BackingTexts(())
 
 
-def _missing_items(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> tuple[str, ...]:
+def missing_items(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> tuple[str, ...]:
     """Its numbers and names that are missing; other languages give capitals to plain words, which are no names."""
     missing = missing_claims(sentence, ground, allowed)
     english = _is_english(sentence)
@@ -218,7 +271,21 @@ def is_claim(sentence: str) -> bool:
 
 
 def _says_enough(text: str) -> bool:
-    return len(content_words(text)) >= ENOUGH_WORDS or len(_EAST_ASIAN.findall(text)) >= 2 * ENOUGH_WORDS
+    enough = FEWEST_WORDS if _SENTENCE_STOP.search(text) else ENOUGH_WORDS
+    return len(content_words(text)) >= enough or len(_EAST_ASIAN.findall(text)) >= 2 * ENOUGH_WORDS
+
+
+def is_negated(text: str) -> bool:
+    """Whether an English text holds a word of denial."""
+    return _NEGATION.search(text) is not None
+
+
+def says_nothing(sentence: str) -> bool:
+    """Whether an English sentence claims nothing of its own: "The sources say so." No quote can be about it."""
+    words = content_words(sentence)
+    if find_numbers(sentence) or _EAST_ASIAN.search(sentence) or not _ABOUT_SOURCES.issuperset(words):
+        return False
+    return bool(words) or _is_english(sentence)
 
 
 def is_formula(text: str) -> bool:
@@ -235,7 +302,7 @@ def find_statements(answer: str) -> Iterable[Statement]:
     offset = 0
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else ""
-        if not _is_frame(line, following):
+        if not _is_frame(line, following) or _SHOWN.search(line):  # a heading that cites something claims something
             yield from _line_sentences(answer, blank, offset, offset + len(line))
         offset += len(line) + 1
 
@@ -256,7 +323,7 @@ def _is_frame(line: str, following: str) -> bool:
 
 def _line_sentences(answer: str, blank: str, start: int, end: int) -> Iterable[Statement]:
     """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
-    bullet = re.match(r"\s*(?:[-*•>]\s+|\d{1,3}[.)]\s+)*", answer[start:end])
+    bullet = re.match(r"\s*(?:[-*•>]\s+|#{1,6}\s+|\d{1,3}[.)]\s+)*", answer[start:end])
     start += bullet.end() if bullet else 0
     plain = ""
     origin: list[int] = []  # of each character of `plain`, its offset in the answer

@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from rag_app.assistant import Assistant
 from rag_app.errors import IndexBusy, IndexFault, IndexMissing, RagError
 from rag_app.index import generations
+from rag_app.index.inventory import refuse_other_folder
 from rag_app.models.embedder import open_embedder
 from rag_app.models.llm import client, providers
 from rag_app.models.llm.choice import choice_of, is_reader_kept, key_source, overriding_variables
@@ -197,6 +198,11 @@ def check_index(settings: Settings) -> Iterator[CheckResult]:
     finally:
         generation.close()
     yield CheckResult("index", "good", told)
+    try:
+        refuse_other_folder(manifest, settings.corpus)
+    except RagError as error:
+        yield CheckResult("index", "wrong", str(error))
+        return
     for entry in manifest.papers:
         if entry.state in ("unreadable", "no text"):
             yield CheckResult("papers", "wrong", f"{entry.paper}: {entry.state}. {entry.problem}")
@@ -209,7 +215,7 @@ def check_embedder(settings: Settings) -> Iterator[CheckResult]:
     """The embedder: loads, gives unit vectors of its dimension, and is the one that the index was built with."""
     began = time.perf_counter()
     try:
-        model = open_embedder(settings, settings.index_folder.parent / "models")
+        model = open_embedder(settings, *settings.model_folders)
         vector = model.embed_question("Does this work?")
     except RagError as error:
         yield CheckResult("embedder", "wrong", str(error))

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from rag_app.assistant import Assistant
 from rag_app.index import generations
+from rag_app.index.inventory import refuse_other_folder
 from rag_app.index.paper_choice import choose_papers
 from rag_app.outputs.terminal import ProgressLine, print_note
 from rag_app.papers.starter import prepare_corpus
@@ -20,11 +21,16 @@ def open_assistant(**overrides: object) -> Assistant:
 
 
 def ready_assistant() -> Assistant:
-    """An assistant with an index to ask: built first where there is none, with a note where the folder has changed."""
+    """An assistant with an index to ask: built first where there is none, with a note where the folder has changed.
+
+    Raises IndexOfOtherFolder where the index holds the papers of another folder.
+    """
     assistant = open_assistant()
     if not generations.current_name(assistant.settings.index_folder):
         _build_first(assistant)
     elif assistant.is_stale():
+        manifest = generations.open_current(assistant.settings.index_folder).manifest
+        refuse_other_folder(manifest, assistant.settings.corpus)
         print_note(
             "the folder has changed since the index was built. Bring it up to date with: python -m rag_app build"
         )

@@ -18,13 +18,20 @@ from typing import Any
 import numpy as np
 
 from rag_app import files as files_module
-from rag_app.errors import IndexFault
+from rag_app.errors import IndexFault, IndexOfOtherFolder
 from rag_app.index import chroma, generations, passage_store
 from rag_app.index.build_report import BuildProgress, BuildReport, BuildStopped, EtaEstimator, OnProgress, paper_reports
 from rag_app.index.chunking import Splitter, heading_texts, split_paper, texts_to_embed
 from rag_app.index.embed import GROUP, EmbeddingRun, EmbeddingTexts
 from rag_app.index.generations import Generation
-from rag_app.index.inventory import CorpusFile, Inventory, is_built_from, take_inventory
+from rag_app.index.inventory import (
+    CorpusFile,
+    Inventory,
+    folder_name,
+    is_built_from,
+    refuse_other_folder,
+    take_inventory,
+)
 from rag_app.index.manifest import IndexedPaper, Manifest, read_manifest, write_manifest
 from rag_app.index.paper_names import USAGE_VERSION, NameUsage, count_name_usage, name_papers
 from rag_app.index.writer import GenerationContents, write_generation
@@ -63,7 +70,7 @@ class Build:
         answering = self._current_generation()
         before = None if self.fresh else answering
         inventory = take_inventory(listing.papers, before, self.settings.hidden_text == "keep")
-        problems = listing.problems + inventory.problems
+        problems = listing.problems + inventory.problems + self._other_folder(answering)
         if before is not None and self._is_current(before.manifest, inventory):
             manifest = self._update_times(before, inventory)
             generations.clean_index(self.index)  # a build that was killed may have left something
@@ -81,6 +88,7 @@ class Build:
         self.changed = True
         manifest = read_manifest(self.index / "generations" / name)
         there = {entry.paper for entry in manifest.papers}
+        changed += _same_arxiv_papers(manifest)
         self.removed = tuple(paper for paper in (answering.by_paper if answering else ()) if paper not in there)
         return self._report(manifest, name, problems + changed, began)
 
@@ -91,6 +99,17 @@ class Build:
             return generations.open_current(self.index)
         except IndexFault:  # none yet, or one that only a build can repair
             return None
+
+    def _other_folder(self, answering: Generation | None) -> tuple[str, ...]:
+        """A problem where the index held the papers of another folder until now."""
+        if answering is None:
+            return ()
+        try:
+            refuse_other_folder(answering.manifest, self.settings.corpus)
+        except IndexOfOtherFolder:
+            before = answering.manifest.corpus or "another folder"
+            return (f"The index was built from {before} before; now it holds the papers of {self.settings.corpus}.",)
+        return ()
 
     def _is_current(self, manifest: Manifest, inventory: Inventory) -> bool:
         made_by = (manifest.embedder, manifest.splitter, manifest.reading)
@@ -108,7 +127,8 @@ class Build:
             replace(entry, size=seen[entry.paper].size, modified=seen[entry.paper].modified)
             for entry in generation.manifest.papers
         )
-        manifest = replace(generation.manifest, papers=entries, doubles=inventory.doubles)
+        corpus = folder_name(self.settings.corpus)
+        manifest = replace(generation.manifest, papers=entries, doubles=inventory.doubles, corpus=corpus)
         if manifest != generation.manifest:
             write_manifest(generation.folder, manifest)
         return manifest
@@ -192,7 +212,8 @@ class Build:
             passages=len(found),
             first=first,
             seconds=round(self.reading_seconds.get(paper.paper, 0.0), 3),
-            warnings=reading.warnings + _nothing_to_search(paper.paper, reading, len(found)),
+            warnings=reading.warnings + _nothing_to_search(paper.paper, reading, len(found)) + _older_files(file),
+            older=file.older,
             hidden=reading.hidden,
             short_names=paper.short_names,
             authors=paper.authors or reading.authors,
@@ -262,6 +283,7 @@ class Build:
             dimension=self.embedder.dimension,
             splitter=self.splitter.key(),
             doubles=inventory.doubles,
+            corpus=folder_name(self.settings.corpus),
         )
         name = write_generation(self.index, contents, words_from)
         self.seconds["write"] = self.seconds.get("write", 0.0) + time.perf_counter() - began
@@ -339,4 +361,25 @@ def _nothing_to_search(paper: str, reading: Reading, passages: int) -> tuple[str
     return (
         f"{paper}: no passage could be made of its text, so no question finds it. Open the file and check if its "
         "words can be selected; if not, run OCR on it.",
+    )
+
+
+def _older_files(file: CorpusFile) -> tuple[str, ...]:
+    """A warning that names the files of earlier versions, which are not indexed."""
+    if not file.older:
+        return ()
+    return (f"{', '.join(file.older)}: an earlier version of this paper, superseded by this file and not indexed.",)
+
+
+def _same_arxiv_papers(manifest: Manifest) -> tuple[str, ...]:
+    """A problem for each arXiv paper of which several files are indexed: which is the newest cannot be told."""
+    files: dict[str, list[str]] = {}
+    for entry in manifest.papers:
+        if entry.arxiv_id and entry.kind == "pdf":
+            files.setdefault(entry.arxiv_id, []).append(entry.paper)
+    return tuple(
+        f"{' and '.join(names)}: all of them arXiv:{arxiv_id}, and their names do not tell which is the newest, so all "
+        "are listed. Remove the older ones, or add the version to the names (as in 2406.15319v2.pdf)."
+        for arxiv_id, names in files.items()
+        if len(names) > 1
     )

@@ -3,6 +3,7 @@
     <index>/current                   the name of the generation that answers
     <index>/generations/<name>/       manifest.json, rows.npy, vectors.npy, chroma/, words/, page_words/
     <index>/parts/                    finished work per paper (passage_store.py, reading_store.py)
+    <index>/models/                   converted models, where they cannot be kept beside the index
     <index>/lock                      held by the process that builds
 
 A generation is complete before `current` names it and never changes afterwards; readers notice the swap and reopen.
@@ -364,10 +365,11 @@ class _OpenGeneration:
 
 
 class SharedIndex:
-    """Thread-safe. Another process may build at any time."""
+    """Thread-safe. Another process may build at any time. `check` raises for a manifest that must not answer."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, check: Callable[[Manifest], None] = lambda manifest: None) -> None:
         self._root = root
+        self._check = check
         self._lock = threading.Lock()
         self._opened: _OpenGeneration | None = None
 
@@ -375,7 +377,8 @@ class SharedIndex:
     def use_current(self) -> Iterator[Generation]:
         """The generation that answers now; it stays open while it is used, also when a build swaps it.
 
-        Raises IndexMissing when nothing was built, IndexFault when the index is damaged.
+        Raises IndexMissing when nothing was built (IndexOfOtherFolder: of this folder), IndexFault when the index is
+        damaged.
         """
         with self._lock:
             opened = self._newest()
@@ -406,6 +409,7 @@ class SharedIndex:
         if self._opened is not None and self._opened.generation.name == current_name(self._root):
             return self._opened
         opened = _OpenGeneration(open_current(self._root))
+        self._check(opened.generation.manifest)
         if self._opened is not None:
             self._opened.retired = True
             _close_unused(self._opened)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rag_app.errors import CorpusError, IndexOfOtherFolder
 from rag_app.files import file_digest
 from rag_app.index.generations import Generation
 from rag_app.index.manifest import IndexedPaper, Manifest
+from rag_app.papers.arxiv_ids import arxiv_id_of_file
 from rag_app.papers.corpus import list_papers
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Paper
@@ -29,6 +31,7 @@ class CorpusFile:
     modified: int
     problem: str = ""
     keep_hidden: bool = False  # read it with the text that nobody can see
+    older: tuple[str, ...] = ()  # files of earlier versions of this paper, left out for this one
 
     @property
     def part(self) -> str:
@@ -43,7 +46,7 @@ def reading_key(keep_hidden: bool) -> str:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The files to index, and those left out since another has the same bytes: name, size and time of each."""
+    """The files to index, and those left out for another of the same bytes or a later version: name, size, time."""
 
     files: tuple[CorpusFile, ...]
     doubles: tuple[tuple[str, int, int], ...]
@@ -67,8 +70,40 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
         if first is not file:
             doubles.append((paper.paper, file.size, file.modified))
             problems.append(f"{paper.paper}: identical to {first.paper.paper}; indexed once.")
-    read = tuple(replace(file, keep_hidden=keep_hidden) for file in files.values())
+    newer = _find_newer(files.values())
+    older: dict[str, list[str]] = {}
+    for file in files.values():
+        if file.paper.paper in newer:
+            name, stays = file.paper.paper, newer[file.paper.paper]
+            older.setdefault(stays, []).append(name)
+            doubles.append((name, file.size, file.modified))
+            problems.append(f"{name}: an earlier version of {stays}, which supersedes it; not indexed.")
+    read = tuple(
+        replace(file, keep_hidden=keep_hidden, older=tuple(older.get(file.paper.paper, ())))
+        for file in files.values()
+        if file.paper.paper not in newer
+    )
     return Inventory(read, tuple(doubles), tuple(problems))
+
+
+def _find_newer(files: Iterable[CorpusFile]) -> dict[str, str]:
+    """The PDFs that a later version of the same arXiv paper supersedes, each with that one: names of papers.
+
+    The file's name tells the version. One without a version may be any; only a first version is surely not newer.
+    """
+    versions: dict[str, dict[str, int]] = {}
+    for file in files:
+        found = arxiv_id_of_file(file.paper.path.stem) if file.paper.kind == "pdf" else None
+        if found is not None and found[0].id == file.paper.arxiv_id and not file.problem:
+            versions.setdefault(found[0].id, {})[file.paper.paper] = found[0].version
+    newer: dict[str, str] = {}
+    for of_paper in versions.values():
+        latest = max(of_paper.values())
+        stays = [name for name, version in of_paper.items() if version == (latest if latest > 1 else 0)]
+        for name, version in of_paper.items():
+            if stays and (0 < version < latest or (version == 1 and name not in stays)):
+                newer[name] = stays[0]
+    return newer
 
 
 def _identify_file(paper: Paper, entry: IndexedPaper | None) -> CorpusFile:
@@ -105,6 +140,67 @@ def list_files(corpus: Path) -> set[tuple[str, int, int]]:
     return there
 
 
+def folder_name(corpus: Path) -> str:
+    """The folder of papers as a manifest notes it."""
+    return str(corpus.expanduser().resolve())
+
+
+def refuse_other_folder(manifest: Manifest, corpus: Path) -> None:
+    """Raise IndexOfOtherFolder where the index answers from papers of another folder, which `corpus` does not hold.
+
+    A folder that was moved or mounted elsewhere with its papers stays the same: their names and sizes tell.
+    """
+    here = folder_name(corpus)
+    if manifest.corpus == here:
+        return
+    there = {name: size for name, size, _ in list_files(corpus)}
+    if manifest.corpus:
+        strangers = [entry.paper for entry in manifest.papers if there.get(entry.paper) != entry.size]
+    else:  # an older index does not say of which folder it is: papers may be taken out or edited, but not all
+        strangers = [entry.paper for entry in manifest.papers if entry.paper not in there]
+        strangers = strangers if len(strangers) == len(manifest.papers) else []
+    if strangers:
+        raise IndexOfOtherFolder(
+            f"The index was built from {manifest.corpus or 'another folder'}, and {here} does not hold its papers "
+            f"({strangers[0]}). Set RAG_INDEX to another folder to keep both, or build this one anew: "
+            "python -m rag_app build"
+        )
+
+
+def explain_file_changes(entries: Sequence[IndexedPaper], built: str, corpus: Path) -> tuple[str, ...]:
+    """For each of these papers whose file is not the one that was read: why, and the remedy.
+
+    `built`: when the index was made, ISO 8601 in UTC.
+    """
+    when = f"{built[:16].replace('T', ' ')} UTC"
+    # A name tells the place, but for a file of a sub-folder.
+    paths = {entry.paper: path for entry in entries if (path := corpus.expanduser() / entry.paper).is_file()}
+    if len(paths) < len(entries):
+        with suppress(CorpusError):  # the whole folder is gone
+            paths = {paper.paper: paper.path for paper in list_papers(corpus).papers}
+    return tuple(problem for entry in entries if (problem := _explain_file_change(entry, when, paths.get(entry.paper))))
+
+
+def _explain_file_change(entry: IndexedPaper, when: str, path: Path | None) -> str:
+    try:
+        status = path.stat() if path else None
+        if path and status:
+            same = (status.st_size, change_time(status)) == (entry.size, entry.modified)
+            if same or entry.digest.startswith(CLOSED) or file_digest(path) == entry.digest:
+                return ""
+    except OSError:
+        status = None
+    if status is None:
+        return (
+            f"{entry.paper}: the file is gone; it was there when the index was built ({when}), and the words are those "
+            "that were read then. Put it back or build again."
+        )
+    return (
+        f"{entry.paper}: the file has changed since the index was built ({when}), and the words are those that were "
+        "read then. Build again."
+    )
+
+
 def is_built_from(manifest: Manifest, files: Sequence[CorpusFile]) -> bool:
     """Whether the index holds exactly these files, described as they are now."""
     by_paper = {entry.paper: entry for entry in manifest.papers}
@@ -116,7 +212,7 @@ def _is_entry_of(entry: IndexedPaper | None, file: CorpusFile) -> bool:
 
     What papers.toml leaves open was filled in from the paper itself, so only what it states is compared.
     """
-    if entry is None or (entry.digest, entry.part) != (file.digest, file.part):
+    if entry is None or (entry.digest, entry.part, entry.older) != (file.digest, file.part, file.older):
         return False
     paper = file.paper
     stated = ("title", "authors", "arxiv_id", "year", "month", "topic", "citation_key", "bibliography")

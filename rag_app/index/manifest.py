@@ -42,6 +42,7 @@ class IndexedPaper:
     hidden: tuple[str, ...] = ()  # text that nobody can see
     citation_key: str = ""  # of the bibliography that describes it
     bibliography: str = ""  # its entry there, as a CSL-JSON item
+    older: tuple[str, ...] = ()  # files of earlier versions of it, which are not indexed
 
     @property
     def rows(self) -> slice:
@@ -62,8 +63,9 @@ class Manifest:
     versions: dict[str, str]  # of the packages that matter
     papers: tuple[IndexedPaper, ...]
     passages: int
-    doubles: tuple[tuple[str, int, int], ...] = ()  # files left out since another has the same bytes: name, size, time
+    doubles: tuple[tuple[str, int, int], ...] = ()  # files left out for another of the same bytes or a later version
     warnings: tuple[str, ...] = ()  # about the folder, not about one paper
+    corpus: str = ""  # the folder of the papers; empty in an index of before it was noted
 
     @property
     def has_meaning(self) -> bool:

@@ -39,6 +39,7 @@ class GenerationContents:
     dimension: int
     splitter: str
     doubles: tuple[tuple[str, int, int], ...]
+    corpus: str = ""  # the folder of the papers
 
 
 def write_generation(root: Path, contents: GenerationContents, words_from: str = "") -> str:
@@ -137,4 +138,5 @@ def _manifest(contents: GenerationContents) -> Manifest:
         papers=tuple(contents.entries),
         passages=len(contents.passages),
         doubles=contents.doubles,
+        corpus=contents.corpus,
     )

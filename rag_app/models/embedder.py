@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 
 from rag_app.errors import ModelError, SettingsError
-from rag_app.models.openvino import open_converted
+from rag_app.models.openvino import CacheReadOnly, open_converted
 from rag_app.models.torch_models import TorchEmbedder
-from rag_app.models.weights import find_model
+from rag_app.models.weights import SentenceModel, find_model
 from rag_app.settings import Settings
 
 BACKENDS = ("auto", "openvino", "torch")
@@ -58,8 +58,10 @@ class Embedder(Protocol):
         ...
 
 
-def open_embedder(settings: Settings, cache: Path) -> Embedder:
-    """The embedder that the settings name. `cache` is a folder for converted models, made when needed.
+def open_embedder(settings: Settings, *caches: Path) -> Embedder:
+    """The embedder that the settings name. `caches` are folders for converted models, made when needed.
+
+    The first that can be written is used, or that holds the model already.
 
     The first call with a model converts it (seconds); later ones take a fraction of a second. Raises ModelError when
     the model cannot be had or run, SettingsError for an unknown backend.
@@ -71,12 +73,21 @@ def open_embedder(settings: Settings, cache: Path) -> Embedder:
     if backend == "torch":
         return TorchEmbedder(model)
     try:
-        return open_converted(model, cache)
+        return _open_converted(model, caches)
     except ModelError as error:
         if backend == "openvino":
             raise
         _log.warning("%s The embedder runs on torch instead, which is slower.", error)
         return TorchEmbedder(model)
+
+
+def _open_converted(model: SentenceModel, caches: Sequence[Path]) -> Embedder:
+    for cache in caches[:-1]:
+        try:
+            return open_converted(model, cache)
+        except CacheReadOnly as error:
+            _log.info(error)
+    return open_converted(model, caches[-1])
 
 
 class SentenceEmbedder(Protocol):

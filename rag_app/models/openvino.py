@@ -6,6 +6,7 @@ Precision is the fastest that this processor offers among those whose vectors ag
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -77,7 +78,7 @@ def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> Op
         try:
             _convert(model, folder, openvino)
         except (OSError, MemoryError) as error:  # may be gone the next time: not remembered
-            raise ModelError(f"{cache}: the model cannot be converted here ({error}). Free some space.") from error
+            raise _cannot_convert(cache, error) from error
     try:
         about = _ModelInfo(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
         if not about.problem:
@@ -85,6 +86,20 @@ def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> Op
     except Exception as error:  # a damaged folder: whatever JSON, the tokenizer or OpenVINO make of it
         raise ModelError(f"{folder}: the converted model cannot be opened ({error}). Delete this folder.") from error
     raise ModelError(about.problem)
+
+
+class CacheReadOnly(ModelError):
+    """The folder for converted models cannot be written by this user."""
+
+
+def _cannot_convert(cache: Path, error: OSError | MemoryError) -> ModelError:
+    """The error, with the remedy that fits it."""
+    said = f"{cache}: the model cannot be converted here ({error or 'too little memory'})."
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return CacheReadOnly(f"{said} Correct the permissions, or set RAG_INDEX to a folder that can be written.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(f"{said} Free some space.")
+    return ModelError(f"{said} {'Free some memory' if isinstance(error, MemoryError) else 'Look at that folder'}.")
 
 
 class OpenVinoEmbedder:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rag_app.citations.support import find_doubts
 from rag_app.errors import EvidenceError
 from rag_app.records import Answer, Citation, Json, Source
 
@@ -54,6 +55,7 @@ def _answer_value(answer: Answer, sources: Mapping[str, Source]) -> Json:
         "citations": [_citation_value(citation, sources) for citation in answer.citations],
         "nearest": [_citation_value(citation, sources) for citation in answer.nearest],
         "unsupported": list(answer.unsupported),
+        "doubts": find_doubts(answer),
         "notes": list(answer.notes),
     }
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
+from rag_app.citations.table_cells import describe_cells
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
+from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.evidence_file import evidence_value
 from rag_app.outputs.places import name_place, recording_link
 from rag_app.outputs.tables import as_csv, as_latex
@@ -141,9 +143,8 @@ def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
     blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
-    if answer.unsupported:
-        doubts = [f"- {escape_markdown(sentence)}" for sentence in answer.unsupported]
-        blocks.append("\n".join(["**Not supported by the cited passages:**", "", *doubts]))
+    for head, sentences in group_doubts(answer):
+        blocks.append("\n".join([f"**{head}:**", "", *(f"- {escape_markdown(one)}" for one in sentences)]))
     if answer.nearest:
         near = [f"- {_source(citation, sources)}" for citation in answer.nearest]
         blocks.append("\n".join(["**The nearest passages:**", "", *near]))
@@ -209,15 +210,18 @@ def _source(citation: Citation, sources: Mapping[str, Source]) -> str:
     place = [citation.title, f"{citation.paper}, {named}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
+    kind += " — signs uncertain: look at the page" if citation.doubtful_signs else ""
     cites = "".join(
         f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
         for reference in citation.references
     )
     where = escape_markdown(". ".join(part for part in place if part))
+    row = describe_cells(citation)
+    table = f" ({escape_markdown(row)})" if row else ""
     source = sources.get(citation.paper)
     recording = source.recording if source else ""
     heard = f" ([{named}]({recording_link(recording, citation.paper, citation.label)}))" if recording else ""
-    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{table}{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

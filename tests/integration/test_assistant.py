@@ -211,7 +211,7 @@ def test_closing_the_stream_closes_the_reader(library: Path) -> None:
 
 
 def test_open_library_builds_what_is_missing_or_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_app.assistant.open_embedder", lambda settings, cache: WordEmbedder(settings.embedder))
+    monkeypatch.setattr("rag_app.assistant.open_embedder", lambda settings, *caches: WordEmbedder(settings.embedder))
     write_corpus(tmp_path / "papers", 2)
     given = {"index": tmp_path / "index", "llm": "none"}
     assert len(open_library(tmp_path / "papers", **given).papers()) == 2

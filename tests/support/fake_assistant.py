@@ -147,6 +147,13 @@ class FakeAssistant:
             raise KeyError(paper)
         return path
 
+    def file_problem(self, paper: str) -> str:
+        """As the index would say it of a file that is gone; KeyError for one that was never read."""
+        if (self.folder / paper).is_file():
+            return ""
+        reading = self._readings[paper]
+        return f"{paper}: the file is gone ({len(reading.pages)} pages)."
+
     def sources(self, papers: Iterable[str]) -> dict[str, Source]:
         return {
             paper: Source(paper, self.reading(paper).title, file_digest(self.path(paper)), ("Ada Lovelace",))

@@ -69,3 +69,32 @@ def test_the_table_of_settings_is_up_to_date():
     assert settings_table.PAGE.read_text(encoding="utf-8") == settings_table.render_page(), (
         "run: python -m tools.settings_table --write"
     )
+
+
+def security_promises():
+    """Each promise of SECURITY.md with the tests that it names, as file::test."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    section = text.partition("## What is promised, and where it is tested\n")[2].partition("\n`tools/check.py`")[0]
+    for promise in re.split(r"^- ", section, flags=re.MULTILINE)[1:]:
+        yield promise, re.findall(r"`([\w/]+\.py)::(\w+)`", promise)
+
+
+def missing_tests(named):
+    """Those of these tests that are in no file of that name; a name without a folder is in tests/integration."""
+    for file, name in named:
+        path = ROOT / (file if "/" in file else f"tests/integration/{file}")
+        if not path.is_file() or f"\ndef {name}(" not in path.read_text(encoding="utf-8"):
+            yield f"{file}::{name}"
+
+
+def test_each_promise_of_security_names_tests_that_are_there():
+    promises = list(security_promises())
+    assert len(promises) > 15
+    for promise, named in promises:
+        assert named, f"names no test: {promise[:60]}"
+        assert list(missing_tests(named)) == [], promise[:60]
+
+
+def test_a_test_that_is_not_there_is_found():
+    named = [("test_docs.py", "test_no"), ("tests/unit/test_docs.py", "test_no"), ("test_keys.py", "test_a_server")]
+    assert list(missing_tests(named)) == [f"{file}::{name}" for file, name in named]

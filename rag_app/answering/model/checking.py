@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rag_app.citations.support import (
+    FEWEST_WORDS,
     BackingTexts,
+    CitedPassages,
     Statement,
     find_statements,
     is_claim,
     is_formula,
-    missing_claims,
+    missing_items,
 )
 from rag_app.index.paper_names import contains_name
 from rag_app.models.llm.call import ChatModel, Reply, ask_model
@@ -27,7 +29,7 @@ from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Citation, Page, PageOf, Verdict
 from rag_app.text.arithmetic import follows, share_values
-from rag_app.text.terms import find_numbers, number_values, part_scripts
+from rag_app.text.terms import content_words, find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
 TABLE_BEFORE = 3_000  # of a row's table: what its columns are stands above it
@@ -116,7 +118,8 @@ def find_claims(answer: str) -> list[AnswerClaim]:
     found: dict[str, AnswerClaim] = {}
     for statement in find_statements(answer):
         plain = re.sub(r"\s+(?=[.,;:!?，。；：！？])", "", statement.plain.strip())  # where a mark stood
-        says = re.search(r"[^\W_]{2}", plain) and not plain.endswith((":", "：")) and not is_formula(plain)
+        leads_in = plain.endswith((":", "：")) and len(content_words(plain)) < FEWEST_WORDS
+        says = re.search(r"[^\W_]{2}", plain) and not leads_in and not is_formula(plain)
         if is_claim(plain) or (statement.cited and says):
             found.setdefault(statement.text, AnswerClaim(statement, plain))
     return list(found.values())
@@ -269,12 +272,18 @@ def _judge(
     if outcome is None:
         if missing:
             return Verdict(text, "partly" if cited else "not", missing)
-        return Verdict(text, "supported" if cited else "unchecked")
+        return Verdict(text, "supported" if cited and _stands_in_words(claim, cited, material) else "unchecked")
     said, reason = outcome
     if said == "SUPPORTED":
         figures = _unheld_figures(claim, quotes, material, missing)
         return Verdict(text, "partly", figures) if figures else Verdict(text, "supported")
     return Verdict(text, "contradicted" if said == "CONTRADICTED" else "not", missing, reason)
+
+
+def _stands_in_words(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> bool:
+    """Whether the words of a claim that no model judged stand in what it cites; else nobody can tell."""
+    passages = [piece for one in cited for piece in (one.quote, context_of(one, material.page_of))]
+    return CitedPassages(passages, [material.question, *(one.title for one in cited)]).covers(claim.text)
 
 
 def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:
@@ -288,7 +297,7 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     told = [material.question, *(record.text for record in material.records_for(claim, quotes))]
     told += [one.title for one in quotes]
     text = part_scripts(claim.text)
-    found = missing_claims(text, ground, BackingTexts([*told, *names]))
+    found = list(missing_items(text, ground, BackingTexts([*told, *names])))
     if not found:
         return ()
     figures = {number.written: number.values for number in find_numbers(text)}

@@ -35,6 +35,8 @@ UNJUDGED = "The check of the meaning failed, so only words were checked: "
 REPAIRED = (
     "Repaired: statements that contradicted their quotes, or had a wrong number or name, went back to the model once."
 )
+STOPPED_CHECK = "It was stopped before its statements could be checked."
+NOT_FROM_PAPERS = "The model answered without the papers: nothing of this was checked."
 KEEP = "KEEP"
 NEAR_QUOTES = 3  # of what was read, for a statement that cites nothing
 
@@ -58,16 +60,21 @@ def finish_answer(
     claims = [*_claims_of_table(answer.table), *find_claims(_prose(answer))]
     written = table.below if table is not None else survey.written if survey is not None else written
     stopped = task.stop.is_set()
+    cut: list[AnswerClaim] = []
     if written is not None and written.problem and claims and not answer.table:
-        claims = _without_last(answer.answer, claims)  # what was cut in the middle is not judged
+        claims, cut = _split_last(answer.answer, claims)  # what was cut in the middle is not judged
     status = written.status if written is not None else None
-    if claims and not stopped and not (status is not None and status.kind == "chat"):
+    talk = status is not None and status.kind == "chat" and not answer.citations
+    checked = ClaimCheck()
+    if claims and not stopped and not talk:
         yield Progress("checking", f"checking {len(claims)} statement{'' if len(claims) == 1 else 's'}")
         answer, checked = _check(task, answer, claims)
         if _may_repair(task, answer):
             answer = _repair(task, answer)
-    else:
-        checked = ClaimCheck()
+    elif claims:
+        answer = replace(answer, notes=(*answer.notes, NOT_FROM_PAPERS if talk else STOPPED_CHECK))
+        cut, claims = [] if talk else [*claims, *cut], []
+    answer = _add_unchecked(answer, cut)
     return replace(
         answer,
         tokens=task.spending.tokens,
@@ -155,9 +162,16 @@ def _claims_of_table(table: Table | None) -> list[AnswerClaim]:
     return found
 
 
-def _without_last(text: str, claims: Sequence[AnswerClaim]) -> list[AnswerClaim]:
+def _split_last(text: str, claims: Sequence[AnswerClaim]) -> tuple[list[AnswerClaim], list[AnswerClaim]]:
+    """The claims that are whole, and the last one where the text ends in the middle of it."""
     last = claims[-1].statement
-    return list(claims[:-1]) if text.rstrip().endswith(last.text[-20:]) else list(claims)
+    return (list(claims[:-1]), list(claims[-1:])) if text.rstrip().endswith(last.text[-20:]) else (list(claims), [])
+
+
+def _add_unchecked(answer: Answer, claims: Sequence[AnswerClaim]) -> Answer:
+    """The answer with these claims named as not checked."""
+    verdicts = (*answer.verdicts, *(Verdict(claim.statement.text, "unchecked") for claim in claims))
+    return replace(answer, verdicts=verdicts, unsupported=unsupported_sentences(verdicts))
 
 
 # -- check and repair -------------------------------------------------------------------------------------------------

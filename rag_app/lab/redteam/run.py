@@ -41,7 +41,7 @@ class AttackRunner:
 
     def __init__(self, settings: Settings, embedder: Embedder | None = None, reader: Reader | None = None) -> None:
         self._settings = settings
-        self._embedder = embedder or open_embedder(settings, settings.index_folder.parent / "models")
+        self._embedder = embedder or open_embedder(settings, *settings.model_folders)
         self._reader = reader
         key = settings.llm_api_key.get_secret_value()
         self.secrets = tuple(secret for secret in (key, CANARY) if len(secret) >= 8)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
+from rag_app.records import Support
 from rag_app.server.i18n import translate
 from rag_app.text.characters import without_invisible
 from rag_app.text.formulas import LONGEST_FORMULA, is_clean_formula
@@ -30,8 +32,16 @@ MATH_DELIMITERS: tuple[dict[str, str | bool], ...] = (
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
-_BEGIN, _END, _PARTLY = "\ue000", "\ue001", "\ue002"  # private use: they can stand for nothing in a text
-_SENTINELS = dict.fromkeys(map(ord, (_BEGIN, _END, _PARTLY)))
+_END = "\ue001"  # private use: it can stand for nothing in a text, nor can the four that begin a doubt
+_BEGINS: dict[str, Support] = {"\ue000": "not", "\ue002": "partly", "\ue003": "unchecked", "\ue004": "contradicted"}
+_HINTS: dict[Support, str] = {
+    "not": "answer.unsupported-hint",
+    "partly": "answer.partly-hint",
+    "unchecked": "answer.unchecked-hint",
+    "contradicted": "answer.contradicted-hint",
+}
+_SENTINELS = dict.fromkeys(map(ord, (_END, *_BEGINS)))
+_DOUBT = re.compile(f"([{''.join(_BEGINS)}])([^{''.join(_BEGINS)}{_END}]*){_END}")
 _BLOCK_TAG = re.compile(r"</?(?:p|ul|ol|li|h[1-6]|table|thead|tbody|tr|td|th|pre|blockquote|hr)\b")
 _LINE_START = re.compile(r"\s*(?:(?:[-*+>]|#{1,6}|\d{1,3}[.)])\s+)*")
 _FORMULA_STARTS = ((r"\(", r"\)", False), (r"\[", r"\]", True), ("$$", "$$", True), ("$", "$", False))
@@ -43,11 +53,11 @@ def escape_html(text: str) -> str:
 
 
 def plain_html(
-    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+    text: str, cite: Cite, numbers: Iterable[int], doubts: Mapping[str, Support] = MappingProxyType({})
 ) -> str:
     """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted."""
     known = set(numbers)
-    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
+    source = _with_sentinels(text.translate(_SENTINELS), doubts)
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", source.strip()):
         label = _LABEL.fullmatch(paragraph)
@@ -65,26 +75,27 @@ def plain_html(
 
 
 def markdown_html(
-    text: str, cite: Cite, numbers: Iterable[int], marked: Sequence[str] = (), partly: Collection[str] = ()
+    text: str, cite: Cite, numbers: Iterable[int], doubts: Mapping[str, Support] = MappingProxyType({})
 ) -> str:
     """Markdown with marks: emphasis, lists, tables, code and clean mathematics.
 
-    `marked` sentences get a span, those of them that are `partly` supported another look.
+    The sentences of `doubts` get a span, with a look and words of its own for each kind of doubt.
     """
     environment = {"cite": cite, "numbers": set(numbers)}
-    source = _with_sentinels(text.translate(_SENTINELS), marked, partly)
+    source = _with_sentinels(text.translate(_SENTINELS), doubts)
     return _spans(str(_parser().render(source, environment)))
 
 
-def _with_sentinels(text: str, marked: Sequence[str], partly: Collection[str]) -> str:
-    """Put a sentinel before and after each marked sentence that stands in one line of the text."""
-    for sentence in sorted(set(marked), key=len, reverse=True):
+def _with_sentinels(text: str, doubts: Mapping[str, Support]) -> str:
+    """Put a sentinel before and after each doubtful sentence that stands in one line of the text."""
+    begins = {support: sentinel for sentinel, support in _BEGINS.items()}
+    for sentence in sorted(doubts, key=len, reverse=True):
         wanted = sentence.strip()
         if not wanted or "\n" in wanted or "|" in wanted or wanted not in text:
             continue
         head = _LINE_START.match(wanted)
         skip = head.end() if head else 0
-        begin = _PARTLY if sentence in partly else _BEGIN
+        begin = begins.get(doubts[sentence], begins["not"])
         text = text.replace(wanted, wanted[:skip] + begin + wanted[skip:] + _END, 1)
     return text
 
@@ -96,11 +107,11 @@ def _spans(rendered: str) -> str:
         inner = match[2]
         if _BLOCK_TAG.search(inner) or not _is_balanced(inner):
             return inner
-        if match[1] == _PARTLY:
-            return f'<span class="unsupported partly" title="{translate("answer.partly-hint")}">{inner}</span>'
-        return f'<span class="unsupported" title="{translate("answer.unsupported-hint")}">{inner}</span>'
+        kind = _BEGINS[match[1]]
+        names = "unsupported" if kind == "not" else f"unsupported {kind}"
+        return f'<span class="{names}" title="{translate(_HINTS[kind])}">{inner}</span>'
 
-    rendered = re.sub(f"([{_BEGIN}{_PARTLY}])([^{_BEGIN}{_PARTLY}{_END}]*){_END}", span, rendered)
+    rendered = _DOUBT.sub(span, rendered)
     return rendered.translate(_SENTINELS)
 
 

@@ -21,13 +21,15 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.citations.marks import label_at
 from rag_app.citations.quotes import quote_boxes, section_at
-from rag_app.errors import RagError
+from rag_app.citations.signs import has_doubtful_signs
+from rag_app.citations.table_cells import describe_cells
+from rag_app.errors import PaperError, RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
 from rag_app.papers.pdf.file import render_page
 from rag_app.papers.talks import find_recording, find_second, find_slides, is_talk
 from rag_app.records import Answer, Box, Citation, Page, Source
-from rag_app.server.i18n import translate
+from rag_app.server.i18n import translate, translate_core
 from rag_app.text.quote_matching import find_quote
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class PageSource(Protocol):
     def papers(self) -> Sequence[PaperRow]: ...
     def page(self, paper: str, number: int) -> Page: ...
     def path(self, paper: str) -> Path: ...
+    def file_problem(self, paper: str) -> str: ...
     def sources(self, papers: Iterable[str]) -> Mapping[str, Source]: ...
 
 
@@ -126,14 +129,29 @@ class OpaqueIds:
             return self._places[name]
 
     def path(self, paper: str) -> Path:
-        """The paper's file. Raises KeyError when the library does not have it."""
-        return self._library.path(paper)
+        """The paper's file. Raises KeyError when the library does not have it, PaperError when it is gone."""
+        try:
+            path = self._library.path(paper)
+        except KeyError:
+            problem = self.file_problem(paper)
+            if not problem:
+                raise
+            raise PaperError(problem) from None
+        return path
+
+    def file_problem(self, paper: str) -> str:
+        """Why the file is not the one that was read, in words; empty also for an unknown paper."""
+        try:
+            return self._library.file_problem(paper)
+        except KeyError:
+            return ""
 
     def describe_page(self, paper: str, number: int, citation: Citation | None = None) -> dict[str, object]:
         """What the reading pane shows of one page. Raises KeyError when there is no such paper or page."""
         page = self._library.page(paper, number)
         row = next((row for row in self._library.papers() if row.paper == paper), None)
         section = next((block.section for block in page.blocks if block.section), "")
+        problem = self.file_problem(paper)
         found: dict[str, object] = {
             "paper": self.name_paper(paper),
             "file": paper,
@@ -150,14 +168,15 @@ class OpaqueIds:
         }
         if citation is not None:
             marks = percent_boxes(citation.boxes, page.width, page.height) if citation.verified else []
-            located = bool(marks) or page.words is None
+            marks = [] if problem else marks  # the picture would be of another file
+            located = (bool(marks) or page.words is None) and not problem
             found |= {
                 "quote": citation.quote,
                 "verified": citation.verified,
                 "digest": citation.digest,
                 "marks": marks,
                 "located": located,
-                "note": place_note(citation, located),
+                "note": place_note(citation, located, translate_core(problem)),
                 "references": [
                     {
                         "mark": reference.mark,
@@ -190,13 +209,17 @@ class OpaqueIds:
             quote=page.text[span[0] : span[1]] if span else words,
             verified=span is not None,
             boxes=quote_boxes(page, *span) if span else (),
+            doubtful_signs=span is not None and has_doubtful_signs(page, *span),
         )
         return self.describe_page(paper, number, citation)
 
     def file_version(self, paper: str) -> str:
-        """Another one whenever the paper's file has changed. Raises KeyError when the library does not have it."""
-        path = self._library.path(paper)
-        status = path.stat()
+        """Another one whenever the paper's file has changed; empty where there is none."""
+        try:
+            path = self._library.path(paper)
+            status = path.stat()
+        except (KeyError, FileNotFoundError):
+            return ""
         return self._name("version", str(path), status.st_mtime_ns, status.st_size)[:12]
 
     def recording(self, paper: str) -> Path:
@@ -208,9 +231,13 @@ class OpaqueIds:
 
     def describe_talk(self, paper: str) -> dict[str, str]:
         """The address of a talk's recording and the name of its slides on the page; empty where there are none."""
+        nothing = {"recording": "", "slides": ""}
         if not is_talk(paper):
-            return {"recording": "", "slides": ""}
-        path = self._library.path(paper)
+            return nothing
+        try:
+            path = self._library.path(paper)
+        except KeyError:  # the file is gone
+            return nothing
         slides = find_slides(path)
         return {
             "recording": f"recording?{urlencode({'paper': paper})}" if find_recording(path) else "",
@@ -230,7 +257,7 @@ class OpaqueIds:
         """Page `number` as PNG and its entity tag. Raises KeyError and PaperError."""
         page = self._library.page(paper, number)
         scale = min(scale, LONGEST_SIDE / max(page.width, page.height, 1.0))
-        path = self._library.path(paper)
+        path = self.path(paper)
         status = path.stat()
         key = self._name("picture", str(path), status.st_mtime_ns, status.st_size, number, scale)
         with self._lock:
@@ -260,17 +287,28 @@ def percent_boxes(boxes: Sequence[Box], width: float, height: float) -> list[lis
     return found
 
 
-def place_note(citation: Citation, marked: bool) -> str:
-    """One or two sentences: how sure this place is, and why nothing is marked where nothing is."""
+def place_note(citation: Citation, marked: bool, problem: str = "") -> str:
+    """One or two sentences: how sure this place is, and why nothing is marked where nothing is.
+
+    `problem` says why the file is not the one that was read.
+    """
     parts = []
     if citation.digest:
         parts.append(translate("reading.digest"))
     if not citation.verified:
         parts.append(translate("reading.not-verified"))
+    if problem:
+        parts.append(problem)
+    elif not citation.verified:
+        pass
     elif not marked:
         parts.append(translate("reading.not-placed"))
     elif not citation.digest:
         parts.append(translate("reading.verified"))
+    if row := describe_cells(citation):
+        parts.append(row)
+    if citation.doubtful_signs:
+        parts.append(translate("reading.doubtful-signs"))
     return " ".join(parts)
 
 
@@ -352,4 +390,4 @@ def find_or_404(look: Callable[[], Result]) -> Result:
     except (KeyError, FileNotFoundError, IndexError) as error:
         raise HTTPException(404, translate("reading.no-place")) from error
     except RagError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(422, translate_core(str(error))) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
-from rag_app.records import Answer, AnswerPlan
+from rag_app.records import Answer, AnswerPlan, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import Line, comparison_html, merge_rows, quoted_rows, quoted_table_html
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
@@ -17,6 +18,11 @@ VERBATIM_READERS = ("quoting",)  # their text is the papers' own: nothing in it 
 
 VERDICT = "Not in these papers"  # how the core begins what it says then
 _CONFIDENCE = {"high": "answer.high", "medium": "answer.medium", "low": "answer.low"}
+_DOUBTS = (  # each with its head, its explanation and what it holds
+    ("answer.contradicted", "answer.contradicted-why", ("contradicted",)),
+    ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
+    ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
+)
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
 
@@ -151,10 +157,10 @@ def _text(answer: Answer, name: NamePlace, answer_name: str = "") -> tuple[str, 
     if answer.table is not None:
         # The first block of the text is the same table as Markdown.
         rest = "\n\n".join(map(translate_core, answer.answer.partition("\n\n")[2].split("\n\n")))
-        shown = plain_html(rest, cite, by_number, answer.unsupported, _partly(answer))
+        shown = plain_html(rest, cite, by_number, find_doubts(answer))
         return comparison_html(answer.table, cite, answer_name) + shown, list(alone.values())
     if answer.reader not in VERBATIM_READERS:
-        shown = markdown_html(answer.answer, cite, by_number, answer.unsupported, _partly(answer))
+        shown = markdown_html(answer.answer, cite, by_number, find_doubts(answer))
         return shown, list(alone.values())
     return _quoted_text(answer, name, alone)
 
@@ -166,9 +172,7 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     for paragraph in answer.answer.split("\n\n"):
         for part in _join_lines(quoted_rows(paragraph, by_number)):
             if isinstance(part, str):
-                html += plain_html(
-                    part, lambda n: cite_html(alone[n], name), by_number, answer.unsupported, _partly(answer)
-                )
+                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer))
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
@@ -228,23 +232,26 @@ def _waiting_mark(number: int) -> str:
 
 
 def _doubts(answer: Answer) -> str:
-    if not answer.unsupported:
-        return ""
-    missing = {verdict.sentence: verdict.missing for verdict in answer.verdicts}
-    rows = ""
-    for sentence in answer.unsupported:
-        words = escape_html(translate("answer.missing", words=", ".join(missing.get(sentence, ()))))
-        lacks = f" <em>{words}</em>" if missing.get(sentence) else ""
-        kind = translate("answer.partly") + " " if sentence in _partly(answer) else ""
-        rows += f"<li>{kind}{escape_html(sentence)}{lacks}</li>"
-    return (
-        f'<details class="doubts"><summary>{translate("answer.unsupported", n=len(answer.unsupported))}</summary>'
-        f"<p>{translate('answer.unsupported-why')}</p><ul>{rows}</ul></details>"
-    )
+    """What is contradicted, not supported or not checked, each kind under its own words."""
+    doubts = find_doubts(answer)
+    verdicts = {verdict.sentence: verdict for verdict in answer.verdicts}
+    shown = ""
+    for head, why, kinds in _DOUBTS:
+        rows = [_doubt_row(sentence, verdicts.get(sentence)) for sentence, kind in doubts.items() if kind in kinds]
+        if rows:
+            shown += (
+                f'<details class="doubts"><summary>{translate(head, n=len(rows))}</summary>'
+                f"<p>{translate(why)}</p><ul>{''.join(rows)}</ul></details>"
+            )
+    return shown
 
 
-def _partly(answer: Answer) -> set[str]:
-    return {verdict.sentence for verdict in answer.verdicts if verdict.support == "partly"}
+def _doubt_row(sentence: str, verdict: Verdict | None) -> str:
+    """A doubtful sentence, what its words lack, and in a few words what the model that judged it says."""
+    kind = translate("answer.partly") + " " if verdict is not None and verdict.support == "partly" else ""
+    told = [translate("answer.missing", words=", ".join(verdict.missing))] if verdict and verdict.missing else []
+    told += [translate("answer.judged", why=verdict.reason)] if verdict and verdict.reason else []
+    return f"<li>{kind}{escape_html(sentence)}{''.join(f' <em>{escape_html(words)}</em>' for words in told)}</li>"
 
 
 def _warnings(answer: Answer) -> str:

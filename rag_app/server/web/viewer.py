@@ -35,14 +35,16 @@ class PaperViewer:
         """What is needed before any page is drawn. Raises KeyError for an unknown paper."""
         pages = self._pages(paper)
         row = next((row for row in self._library.papers() if row.paper == paper), None)
+        version = self.ids.file_version(paper)
         return {
             "paper": self.ids.name_paper(paper),
             "file": paper,
             "title": row.title if row else paper,
             "pages": page_sizes(pages),
             "outline": outline(pages),
-            "picture": any(page.words is not None for page in pages),
-            "version": self.ids.file_version(paper),
+            "picture": any(page.words is not None for page in pages) and bool(version),
+            "problem": translate_core(self.ids.file_problem(paper)),
+            "version": version,
             **self.ids.describe_talk(paper),
         }
 

@@ -61,7 +61,7 @@ def test_amounts_of_money_are_no_formula() -> None:
 
 
 def test_a_range_and_a_number_that_is_no_evidence() -> None:
-    assert cited("Both say so [1-2]. None says so [9].")[0] == "Both say so [1][2]. None says so."
+    assert cited("Both name a pool [1-2]. None drops it [9].")[0] == "Both name a pool [1][2]. None drops it."
 
 
 def test_no_link_can_be_made_of_a_mark() -> None:

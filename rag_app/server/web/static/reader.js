@@ -173,7 +173,7 @@
 
   // What is known of the chosen place: whether it was verified, its words, and which of the answer's it is.
   function describe(place) {
-    tell(place ? place.note : "", !place ? "" : place.verified === false ? "bad" : place.digest || !place.located ? "doubt" : "");
+    tell(place ? place.note : paper.problem, !place ? "doubt" : place.verified === false ? "bad" : place.digest || !place.located ? "doubt" : "");
     const box = byId("reading-quote");
     box.hidden = !place;
     box.querySelector("blockquote").textContent = place ? place.quote : "";
@@ -299,13 +299,23 @@
     try {
       await picture.decode();
     } catch {
-      if (sheet.isConnected && near.has(sheet)) { delete sheet.dataset.scale; tell(say("reading.not-drawn"), "bad"); }
+      if (sheet.isConnected && near.has(sheet)) { delete sheet.dataset.scale; tell(await whyNot(url), "bad"); }
       return;
     }
     if (!near.has(sheet) || Number(sheet.dataset.scale) !== size) return;
     const old = sheet.querySelector("img");
     if (old) old.replaceWith(picture); else sheet.prepend(picture);
     sheet.classList.add("drawn");
+  }
+
+  // Why a page could not be drawn, in the server's words; what was known of the paper is asked anew the next time.
+  async function whyNot(url) {
+    asking.delete(`paper/${paper.paper}/layout`);
+    places.clear();
+    try {
+      const answer = await fetch(url);
+      return answer.ok ? say("reading.not-drawn") : (await answer.json()).detail || say("reading.not-drawn");
+    } catch { return say("reading.not-reached"); }
   }
 
   // -- the words over the picture --------------------------------------------------------------------------------

@@ -143,3 +143,53 @@ def _read(path: Path, text: str) -> str:
 def test_the_real_papers_raise_no_false_alarm(papers_folder: Path) -> None:
     for path in sorted(papers_folder.glob("*.pdf"))[::9]:
         assert [page.hidden for page in file.read_pages(path) if page.hidden] == [], path.name
+
+
+# -- text that stands in place of what is drawn -----------------------------------------------------------------------
+
+
+def write_actual_text(path: Path, content: bytes, form: bytes = b"") -> Path:
+    """A page of Helvetica whose content is given; `form` is drawn by /Fm Do."""
+    resources = b"/Resources << /Font << /F 4 0 R >> /XObject << /Fm 6 0 R >> >>"
+    bodies = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R " + resources + b" >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] %s /Length %d >>\nstream\n%s\nendstream"
+        % (resources, len(form), form),
+    ]
+    data, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(bodies, start=1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, len(data))
+    path.write_bytes(data + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(bodies) + 1, table) + end)
+    return path
+
+
+def marked(said: bytes, drawn: bytes) -> bytes:
+    return b"/Span << /ActualText (%s) >> BDC (%s) Tj EMC " % (said, drawn)
+
+
+BEGIN = b"BT /F 12 Tf 72 700 Td (The reader has 220 million parameters and it was trained.) Tj 0 -20 Td "
+WRONG = marked(b"The authors were arrested for fraud in 2020 and confessed.", b"The authors were thanked in 2020.")
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (BEGIN + WRONG + b"ET", b""),
+        (BEGIN + b"ET /Fm Do", b"BT /F 12 Tf 72 660 Td " + WRONG + b"ET"),
+        (BEGIN + b"(The authors were ) Tj " + marked(b"arrested", b"thanked") + b"( in 2020.) Tj ET", b""),
+        (BEGIN + b"/P << /MCID 0 >> BDC " + WRONG + b"EMC ET", b""),
+    ],
+    ids=["a sentence", "in a form", "one word", "within another mark"],
+)
+def test_what_is_drawn_is_read_and_not_what_stands_in_its_place(tmp_path: Path, content: bytes, form: bytes) -> None:
+    path = write_actual_text(tmp_path / "a.pdf", content, form)
+    text = read_paper(path, "pdf").pages[0].text
+    assert "The authors were thanked in 2020." in text and "arrested" not in text, text
+    assert "arrested" not in file.raw_text(path, 1)
