@@ -73,6 +73,7 @@ class Page:
     text: str
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
+    doubtful: tuple[int, ...] = ()  # offsets of signs that may be others on the page: its font does not say which
     cues: tuple[tuple[int, float], ...] = ()  # of a talk: where each begins in the text, and at which second
 
 
@@ -172,6 +173,15 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class TableCell:
+    """A value of a quoted row of a table, and what the table calls its row and its column."""
+
+    row: str
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Citation:
     """One place in one paper that backs a sentence of the answer."""
 
@@ -186,6 +196,9 @@ class Citation:
     boxes: tuple[Box, ...] = ()
     digest: bool = False
     references: tuple[Reference, ...] = ()  # what the quote itself cites
+    caption: str = ""  # of the table that the quote is a row of; empty where it is none, or where that is not certain
+    cells: tuple[TableCell, ...] = ()  # of that row
+    doubtful_signs: bool = False  # a sign of the quote may be another on the page: it has to be looked at
 
 
 @dataclass(frozen=True)
@@ -281,6 +294,17 @@ class Step:
     citations: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the question: what its words may mean instead, and the question that says so."""
+
+    kind: Literal["paper", "spelling"]
+    text: str  # the words that were read otherwise: a description, or the word as typed
+    taken: str  # what they were taken for: a paper's title, or the word that was searched; empty where no paper fits
+    instead: str  # what they may mean instead: another paper's title, or the word as typed
+    question: str  # to be asked with one press
+
+
 LIBRARY = "library"
 """The reader of an answer that the library's own records give."""
 
@@ -309,6 +333,7 @@ class Answer:
     confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
     plan: AnswerPlan | None = None  # where a question was taken apart without a model
     steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
+    alternatives: tuple[Alternative, ...] = ()  # how the question may be meant otherwise
 
 
 @dataclass(frozen=True)

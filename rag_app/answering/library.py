@@ -21,15 +21,22 @@ MOST_LISTED = 60  # papers
 MOST_LINES = 14  # of a table, or sentences of a page or section
 
 _GREETS = re.compile(
-    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening|day)|你好|您好)(?: there| all| everyone)?", re.IGNORECASE
+    r"(?:hi+|hello|hey|hiya|yo|greetings|good (?:morning|afternoon|evening|day)|how are you(?: doing)?(?: today)?"
+    r"|你好|您好)"
+    r"(?: there| all| everyone| again)?",
+    re.IGNORECASE,
 )
 _THANKS = re.compile(
     r"(?:ok(?:ay)?\W+)?(?:many )?(?:thanks|thank you|thx|cheers|谢谢)\b.{0,40}"
-    r"|(?:great|perfect|nice|cool|ok|okay|got it|bye)",
+    r"|(?:(?:that['’]?s|that is|this is|sounds|very|really|so) )*"
+    r"(?:great|perfect|nice|cool|ok|okay|good|helpful|all|it|wow)"
+    r"(?: job| work| answer| for now| for today)?|got it|i see|(?:good ?)?bye(?: ?bye)?|see you(?: later)?|good night",
     re.IGNORECASE,
 )
 _ABOUT_APP = re.compile(
-    r"(?:what|who) (?:can|are|do) you(?: do| help(?: me)?(?: with)?)?(?: here)?|help(?: me)?"
+    r"(?:what|who) (?:can|are|do) you(?: do| help(?: me)?(?: with)?)?(?: here)?|(?:can you )?help(?: me)?"
+    r"|are you (?:an? )?(?:ai|bot|robot|human|person|chatgpt|language model)|what['’]?s your name"
+    r"|who (?:made|built) you"
     r"|how (?:do|does) (?:you|this|it) work|what (?:is|does) this(?: app| tool| page)?(?: do)?|what can i ask(?: you)?",
     re.IGNORECASE,
 )
@@ -71,6 +78,14 @@ _BY_AUTHOR = (
         re.IGNORECASE,
     ),
 )
+_OF_KIND = re.compile(
+    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)?(?: me)?"
+    r"(?: any| some| all| a| an| the)*\s*"
+    r"(?P<kind>surveys?|reviews?|overviews?|roadmaps?|tutorials?|benchmarks?|trials?)(?: papers?)?"
+    rf"(?: (?:do|are|there|we|you|have))*{_HERE}",
+    re.IGNORECASE,
+)
+_OVERVIEWS = ("survey", "review", "overview", "roadmap", "tutorial")
 _WHO_WROTE = re.compile(
     r"\bwho (?:wrote|authored|published|are the authors|is the author|were the authors)\b|\bauthors of\b"
     r"|\bwritten by whom\b",
@@ -137,6 +152,9 @@ def parse_library_question(context: AnswerContext) -> LibraryQuestion | None:
         return LibraryQuestion(_tell_count)
     if _LIST.fullmatch(text):
         return LibraryQuestion(lambda one: _tell_list(one, _entries(one), ""))
+    kind = _OF_KIND.fullmatch(text)
+    if kind:
+        return LibraryQuestion(lambda one: _tell_kind(one, kind["kind"].casefold().removesuffix("s")))
     years = _YEARS.fullmatch(text)
     if years:
         return LibraryQuestion(lambda one: _tell_years(one, years))
@@ -250,6 +268,16 @@ def _tell_years(context: AnswerContext, match: re.Match[str]) -> Answer:
     found = [entry for entry in _entries(context) if first <= when_published(entry)[0] <= last]
     span = str(year) if first == last else f"{first if first > 1 else ''}–{last if last < 9999 else ''}"
     return _tell_list(context, found, f"{count_papers(len(found))} from {span}:" if found else f"None is from {span}.")
+
+
+def _tell_kind(context: AnswerContext, kind: str) -> Answer:
+    """The papers that call themselves surveys, benchmarks or trials in their titles; a roadmap is a survey too."""
+    kinds = _OVERVIEWS if kind in _OVERVIEWS else (kind,)
+    called = re.compile(rf"\b(?:{'|'.join(kinds)})s?\b", re.IGNORECASE)
+    found = [entry for entry in _entries(context) if called.search(entry.title)]
+    if not found:
+        return library_answer(context, f"No paper here is called a {kind} in its title.")
+    return _tell_list(context, found, f"{count_papers(len(found))} called a {' or '.join(kinds)} in the title:")
 
 
 def _tell_author(context: AnswerContext, who: str) -> Answer:

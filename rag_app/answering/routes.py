@@ -9,6 +9,7 @@ more tool in model/tools.py (`Assistant._stream` parts the two).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -28,7 +29,7 @@ from rag_app.answering.steps import (
     refuse_answer,
 )
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
-from rag_app.records import LIBRARY, Answer, Event, Piece, Progress
+from rag_app.records import LIBRARY, Alternative, Answer, Event, Piece, Progress
 
 RouteEvents = Generator[Event, None, Answer | None]
 """What happens, and the answer's pieces; returns the checked answer without id and times, None where there is none."""
@@ -210,9 +211,10 @@ def answer_question(context: AnswerContext, routes: Sequence[Route] = ROUTES) ->
             answer = yield from route.answer(context)
             if answer is not None:
                 told = [] if answer.reader == LIBRARY else [*explain_references(context)]
+                others = () if answer.reader == LIBRARY else tuple(list_alternatives(context))
                 if context.whole and context.model is None:
                     told.append(NEEDS_MODEL)
-                return replace(answer, notes=(*answer.notes, *told)) if told else answer
+                return replace(answer, notes=(*answer.notes, *told), alternatives=others) if told else answer
     raise AssertionError("the last route answers every question")
 
 
@@ -228,6 +230,21 @@ def explain_references(context: AnswerContext) -> Iterator[str]:
             yield f"“{one.text}” is not in this library; the nearest is {near}."
         elif any(paper in context.question.plan.named for paper in one.papers):
             yield f"“{one.text}” was taken to mean {taken}{f'; {near} is also near' if near else ''}."
+
+
+def list_alternatives(context: AnswerContext) -> Iterator[Alternative]:
+    """What corrected words and described papers may mean instead, each with the question that says so."""
+    question = context.question
+    for typed, searched in question.corrections:
+        said = re.sub(rf"(?<!\w){re.escape(searched)}(?!\w)", f'"{typed}"', question.search, count=1)
+        yield Alternative("spelling", typed, searched, typed, said)
+    titles = {paper: entry.title or paper for paper, entry in context.generation.by_paper.items()}
+    for one in question.plan.described:
+        meant = not one.papers or any(paper in question.plan.named for paper in one.papers)
+        for paper in one.near if meant else ():
+            said = f"{question.search[: one.start]}“{titles[paper]}”{question.search[one.end :]}"
+            taken = " and ".join(titles[paper] for paper in one.papers)
+            yield Alternative("paper", one.text, taken, titles[paper], said)
 
 
 def _is_free(context: AnswerContext) -> bool:

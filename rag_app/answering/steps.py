@@ -14,10 +14,10 @@ from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages
 from rag_app.answering.model.row_cells import fill_table, interleave_evidence
 from rag_app.answering.model.uncertainty import add_semantic_entropy
-from rag_app.answering.quoting.one_paper import hits_about, subject_of
+from rag_app.answering.quoting.one_paper import add_front_hits, asks_overview, hits_about, subject_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
 from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
-from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation
+from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation, names_of_rows
 from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms
@@ -76,13 +76,13 @@ def find_evidence(retriever: Retriever, question: AnalysedQuestion, budget: int)
         return RetrievedEvidence(text, question, generation, evidence, wide, page_of, subject=subject, clear=clear)
     searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
     hits = retriever.aspect_hits(comparison.papers, searches, text, CELL_HITS, scope)
-    cells = {
-        (paper, aspect.label): gather(
-            interleave_hits(hits[paper, aspect.search], hits[paper, aspect.also]), page_of, title_of, CELL_BUDGET
-        )
-        for paper in comparison.papers
-        for aspect in comparison.aspects
-    }
+    cells = {}
+    for paper in comparison.papers:
+        for aspect in comparison.aspects:
+            own = interleave_hits(hits[paper, aspect.search], hits[paper, aspect.also])
+            if asks_overview(aspect.asked):
+                own = add_front_hits(generation.passages_of(paper), own)
+            cells[paper, aspect.label] = gather(own, page_of, title_of, CELL_BUDGET)
     return RetrievedEvidence(text, question, generation, evidence, wide, page_of, cells, clear=clear)
 
 
@@ -204,9 +204,9 @@ def answer_as_table(
     papers, aspects = len(comparison.papers), len(comparison.aspects)
     yield Progress("reading", f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}")
     index = found.generation.folder.name
-    rank = CellRanker(
-        found.question, extract_terms, IndexTermStatistics(found.generation), meaning, found.page_of, memory, index
-    )
+    library = IndexTermStatistics(found.generation)
+    called = names_of_rows(comparison, found.names_of)
+    rank = CellRanker(found.question, extract_terms, library, meaning, found.page_of, memory, index, called)
     cells = Tabulation(comparison, found.page_of)
     table, text = cells.fill(found.cells, rank, stop)
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)

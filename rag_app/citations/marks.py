@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
+from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.support import (
     ENOUGH_WORDS,
     NamesOf,
@@ -18,6 +19,7 @@ from rag_app.citations.support import (
     says_nothing,
     unsupported_sentences,
 )
+from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.talks import clock
 from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
 from rag_app.text.sentences import sentences
@@ -182,6 +184,7 @@ def label_at(page: Page, offset: int) -> str:
 def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) -> Citation:
     """The words page.text[start:end] as a citation shown under `number`: checked, and with their boxes."""
     quote = page.text[start:end]
+    caption, cells = find_row_cells(page, start, end)
     return Citation(
         number=number,
         paper=piece.paper,
@@ -193,6 +196,9 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         verified=is_verified(quote, page.text),
         boxes=quote_boxes(page, start, end),
         digest=piece.digest,
+        caption=caption,
+        cells=cells,
+        doubtful_signs=has_doubtful_signs(page, start, end),
     )
 
 

@@ -13,6 +13,7 @@ from rag_app.index.build_report import BuildReport
 from rag_app.papers.fetch import FetchResult
 from rag_app.papers.talks import find_second
 from rag_app.records import (
+    Alternative,
     Answer,
     AnswerPlan,
     Cell,
@@ -26,6 +27,7 @@ from rag_app.records import (
     Step,
     Support,
     Table,
+    TableCell,
     Verdict,
 )
 
@@ -67,6 +69,7 @@ def answer_json(answer: Answer) -> Json:
         "confidence": answer.confidence,
         "plan": plan_json(answer.plan) if answer.plan is not None else None,
         "steps": [step_json(step) for step in answer.steps],
+        "alternatives": [asdict(one) for one in answer.alternatives],
     }
     if answer.status == "error":
         value["error"] = answer.answer
@@ -142,6 +145,7 @@ def parse_answer(value: Json) -> Answer:
         semantic_entropy=value.get("semantic_entropy"),
         repaired=bool(value.get("repaired", False)),
         plan=_parse_plan(value.get("plan")),
+        alternatives=tuple(Alternative(**one) for one in value.get("alternatives", ())),
         steps=tuple(Step(**{**step, "citations": tuple(step["citations"])}) for step in value.get("steps", ())),
     )
 
@@ -171,7 +175,8 @@ def parse_citation(value: Json) -> Citation:
     boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in value["boxes"])
     references = tuple(Reference(**reference) for reference in value.get("references", ()))
     kept = {name: part for name, part in value.items() if name in known}
-    return Citation(**{**kept, "boxes": boxes, "references": references})
+    cells = tuple(TableCell(**cell) for cell in value.get("cells", ()))
+    return Citation(**{**kept, "boxes": boxes, "references": references, "cells": cells})
 
 
 def citation_json(citation: Citation) -> Json:
@@ -191,6 +196,9 @@ def citation_json(citation: Citation) -> Json:
             {"mark": reference.mark, "entry": reference.entry, "paper": reference.paper}
             for reference in citation.references
         ],
+        "caption": citation.caption,
+        "cells": [{"row": cell.row, "column": cell.column, "value": cell.value} for cell in citation.cells],
+        "doubtful_signs": citation.doubtful_signs,
         "second": find_second(citation.paper, citation.label),
     }
 

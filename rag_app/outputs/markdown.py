@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
+from rag_app.citations.table_cells import describe_cells
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.doubts import group_doubts
@@ -209,15 +210,18 @@ def _source(citation: Citation, sources: Mapping[str, Source]) -> str:
     place = [citation.title, f"{citation.paper}, {named}", citation.section]
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
+    kind += " — signs uncertain: look at the page" if citation.doubtful_signs else ""
     cites = "".join(
         f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
         for reference in citation.references
     )
     where = escape_markdown(". ".join(part for part in place if part))
+    row = describe_cells(citation)
+    table = f" ({escape_markdown(row)})" if row else ""
     source = sources.get(citation.paper)
     recording = source.recording if source else ""
     heard = f" ([{named}]({recording_link(recording, citation.paper, citation.label)}))" if recording else ""
-    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{kind}{cites}"
+    return f"{where}{heard}: “{escape_markdown(citation.quote)}”{table}{kind}{cites}"
 
 
 def _title(exported: ExportContent, paper: str) -> str:

@@ -24,7 +24,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same answers give the same bytes; each fil
 
 
 def make_bundle(exported: ExportContent, name: str) -> bytes:
-    """A ZIP of the files name.md, .bib, .csv and .json; forms of which the answers hold nothing are left out."""
+    """A ZIP of the files name.md, .bib, .csv, .tex and .json; forms of which the answers hold nothing are left out."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as file:
         for suffix, form in FORMS.items():
@@ -73,7 +73,7 @@ def collect_export(library: SourceLookup, answers: Sequence[Answer]) -> ExportCo
 
 
 def save_answers(library: SourceLookup, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
-    """Write the answers to each file: .md, .bib, .csv, .json, or .zip with all of them. Returns the paths.
+    """Write the answers to each file: .md, .bib, .csv, .tex, .json, or .zip with all of them. Returns the paths.
 
     A file that was there is replaced. Raises ExportError when an answer is an error, has nothing of the form, or a file
     cannot be written.

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+from rag_app.citations.table_cells import describe_cells
 from rag_app.index.build_report import BuildProgress, BuildReport, PaperReport
 from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.places import name_place, recording_fragment
@@ -108,6 +109,8 @@ def _citation(citation: Citation) -> str:
     kind = "verified" if citation.verified else "NOT FOUND on that page"
     if citation.digest:
         kind += ", in our digest of the paper"
+    if citation.doubtful_signs:
+        kind += "; signs uncertain: look at the page"
     head = [
         _wrap_text(escape_controls(f"[{citation.number}] {citation.title}")),
         f"    {escape_controls(place)}  ({kind})",
@@ -115,7 +118,9 @@ def _citation(citation: Citation) -> str:
     if citation.section:
         head.append(_wrap_text(escape_controls(citation.section), indent="    "))
     cites = [_wrap_text(escape_controls(_reference(reference)), indent="        ") for reference in citation.references]
-    return "\n".join([*head, _wrap_text(f"“{' '.join(citation.quote.split())}”", indent="    "), *cites])
+    row = describe_cells(citation)
+    table = [_wrap_text(escape_controls(row), indent="    ")] if row else []
+    return "\n".join([*head, _wrap_text(f"“{' '.join(citation.quote.split())}”", indent="    "), *table, *cites])
 
 
 def _reference(reference: Reference) -> str:

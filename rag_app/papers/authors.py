@@ -16,7 +16,10 @@ from rag_app.text.sentences import word_set
 MOST_LINES = 60  # between title and abstract: large groups list each member on a line
 WIDE = 1.0  # of the type size: a gap that parts two names
 
-_ENDS = re.compile(r"(?:\W*|\d\.?\s*|i\.\s*)(?:abstract|summary|introduction|keywords|index terms)\b", re.IGNORECASE)
+_ENDS = re.compile(
+    r"(?:\W*|\d\.?\s*|i\.\s*)(?:abstract|summary|introduction|keywords|index terms|摘要|关键词|引言)(?=\W|$)",
+    re.IGNORECASE,
+)
 _AFFILIATION = re.compile(
     r"universi|institut|research|college|school|laborator|\blabs?\b|department|academy|\bgoogle|facebook|microsoft|"
     r"\bmeta\b|openai|amazon|\bibm\b|nvidia|deepmind|\bai\b|\binc\b|corporation|@|https?:|www\.|alibaba|tencent|huawei|"
@@ -99,7 +102,7 @@ def _pieces(page: RawPage, line: Line, rest: str) -> Iterator[str]:
     text = _ACCENTS.sub("", _ADDRESS.sub(" , ", normalise_text(text, breaks=()).text))
     if _AFFILIATION.search(text):
         return
-    for piece in re.split(r"\s*[,;·]\s*|\s+and\s+|\s*&\s*|\s{2,}", _MARKS.sub(" , ", text)):
+    for piece in re.split(r"\s*[,;·，；、]\s*|\s+and\s+|\s*&\s*|\s{2,}", _MARKS.sub(" , ", text)):
         name = re.sub(r"^and\s+|\s+[a-z]$", "", " ".join(piece.split()).strip(" ."))
         if name:
             yield name
@@ -116,6 +119,8 @@ def _with_gaps(page: RawPage, line: Line) -> str:
 def _is_person(name: str) -> bool:
     """Whether this looks like the name of a person: two to five words with capitals, particles between."""
     words = name.split()
+    if re.fullmatch(r"[\u4e00-\u9fff]{2,4}", name):  # a Chinese name is written without a blank
+        return not re.search(r"大学|学院|研究|摘要|公司|中心", name)
     if not 2 <= len(words) <= 5 or _NO_NAME.search(name) or _AFFILIATION.search(name):
         return False
     if not all(re.fullmatch(r"[^\W\d_][^\W\d_.’'‐-]*(?:[.’'‐-][^\W\d_]*)*", word) for word in words):

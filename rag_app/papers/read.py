@@ -152,6 +152,7 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
         text=text,
         blocks=tuple(_blocks(lines, normalised)),
         words=_words(raw, normalised),
+        doubtful=tuple(np.searchsorted(normalised.origin, raw.doubtful).tolist()) if raw.doubtful else (),
     )
 
 

@@ -28,6 +28,7 @@ def save_reading(folder: Path, reading: Reading) -> None:
             "text": page.text,
             "blocks": [[block.start, block.end, block.kind, block.section] for block in page.blocks],
             "words": None if page.words is None else len(page.words.starts),
+            "doubtful": page.doubtful,
             **({"cues": page.cues} if page.cues else {}),
         }
         for page in reading.pages
@@ -58,7 +59,8 @@ def _parse_reading(folder: Path, value: dict[str, Any]) -> Reading:
             words = Words(places[at : at + count, 0], places[at : at + count, 1], boxes[at : at + count])
             at += count
         blocks = tuple(Block(*block) for block in page["blocks"])
+        doubtful = tuple(page["doubtful"])
         cues = tuple((int(start), float(second)) for start, second in page.get("cues", ()))
-        pages.append(Page(**{**page, "blocks": blocks, "words": words, "cues": cues}))
+        pages.append(Page(**{**page, "blocks": blocks, "words": words, "cues": cues, "doubtful": doubtful}))
     fields: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     return Reading(pages=tuple(pages), **fields)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag_app.errors import QuestionError
 from rag_app.index.manifest import IndexedPaper
-from rag_app.index.paper_names import title_head
+from rag_app.index.paper_names import Mention, title_head
 from rag_app.records import AnswerPlan
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import Aspect, SearchPlan, extract_aspects, parse_aspects
@@ -75,11 +75,24 @@ def resolve_papers(text: str, retriever: Retriever) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _papers_at(mentions: Sequence[Mention]) -> dict[tuple[int, int], set[str]]:
+    """The papers that each place of a question means."""
+    found: dict[tuple[int, int], set[str]] = {}
+    for one in mentions:
+        found.setdefault((one.start, one.end), set()).add(one.paper)
+    return found
+
+
 def _build(
     question: str, plan: SearchPlan, by_paper: Mapping[str, IndexedPaper], papers: Sequence[str], aspects: str
 ) -> Comparison:
     mentions = [mention for mention in plan.mentions if mention.paper in papers]
-    called = {mention.paper: question[mention.start : mention.end] for mention in reversed(mentions)}
+    shared = {place for place, papers in _papers_at(mentions).items() if len(papers) > 1}  # "the two vision papers"
+    called = {
+        mention.paper: question[mention.start : mention.end]
+        for mention in reversed(mentions)
+        if (mention.start, mention.end) not in shared
+    }
     names = []
     for paper in papers:
         entry = by_paper[paper]

@@ -35,7 +35,7 @@ COMPARED_PAGES = 24  # of each paper of a comparison, before the plain ranking g
 SURVEY_MEANING_WEIGHT = 0.3  # "which papers use X?" is about the name X
 SURVEY_NAME_WEIGHT = 3.0  # of a term that is a name, in such a question
 
-SPELLINGS_LOOKED_AT = 40  # passages with a word, to see whether it is written as a name
+SPELLINGS_LOOKED_AT = 160  # passages with a word, to see whether it is written as a name
 MOST_PASSAGES = 0.5  # of all: a word in more of them is no name
 SPELLED_AT_LEAST = 3  # times, of a name whose only capital is its first letter
 OWNED = 0.1  # of the passages with a name are its paper's: else the name speaks of a field
@@ -116,7 +116,9 @@ class Retriever:
         if rows is None or not 0 < len(rows) <= MOST_PASSAGES * self.generation.manifest.passages:
             return ""
         step = max(1, len(rows) // SPELLINGS_LOOKED_AT)
-        text = " ".join(passage.text for passage in self.generation.passages(rows[::step].tolist()))
+        passages = self.generation.passages(rows[::step].tolist())
+        titles = {self.generation.by_paper[passage.paper].title for passage in passages}
+        text = " ".join([*(passage.text for passage in passages), *titles])
         spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
         pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w|-[a-z])", re.IGNORECASE)
         found = Counter(match[0] for match in pattern.finditer(text))

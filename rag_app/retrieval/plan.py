@@ -15,7 +15,7 @@ from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
-from rag_app.retrieval.descriptions import PaperDescription
+from rag_app.retrieval.descriptions import KIND_WORD, PaperDescription
 from rag_app.retrieval.facets import facets_of, related_words
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
@@ -85,6 +85,8 @@ _NOTHING = frozenset(
     )
 )
 _JOINED = re.compile(r"\b(?:vs\.?|versus|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I)
+_OWNER = re.compile(r"['’]s?$")
+_COMPARED = re.compile(r"\b(?:compar\w*|differ\w*|contrast\w*)\b", re.IGNORECASE)
 _MEASURED_ON = re.compile(r"\bon\s+(?:the\s+)?$", re.IGNORECASE)
 
 
@@ -169,7 +171,7 @@ def _split_clause(clause: str) -> list[str]:
 
 
 def _without_names(piece: str) -> str:
-    text = re.sub(rf"\b(?:in|of|for|from|by|with|to|at|between)\s+{_NAME}(?=\W|$)", " ", piece)
+    text = re.sub(rf"\b(?:(?:according )?to|in|of|for|from|by|with|at|between|behind)\s+{_NAME}(?=\W|$)", " ", piece)
     text = re.sub(r"\(\s*\)", " ", text.replace(_NAME, " "))
     return " ".join(text.split()).strip(" ,;:.?!'’-–")
 
@@ -208,6 +210,8 @@ def shorten_label(label: str) -> str:
     kept: list[str] = []
     for word in words.split():
         bare = word.strip(".,;:?!").casefold()
+        if not kept and (_IS_KIND.fullmatch(bare) or bare in ("more", "most", "fewer", "fewest", "less", "least")):
+            continue
         if bare in _NO_NOUN:
             if kept and bare not in ("the", "a", "an", "its", "their"):
                 break
@@ -248,6 +252,17 @@ _ASKS = re.compile(
 )
 
 
+# "BERT large", "LLaMA-65B's", "Jina embeddings v2": which size or version of what is named; or only that it is a paper.
+_SIZE = re.compile(
+    r"(?:[\s-]+(?:(?:embeddings?|models?)(?=\s+v?\d|\s+(?:vs\.?|versus|and|or|encode|use)\b)|v?\d+(?:\.\d+)?[bm]?"
+    rf"|base|large|small|xx?l|tiny|mini|{KIND_WORD})(?![\w-]|\s+of\b))+",
+    re.IGNORECASE,
+)
+_WHICH_OF = re.compile(
+    r"\b(?:the\s+)?(?:first|second|third|original|new|newer|older|biggest|bigger|largest|larger|smallest|smaller|full)\s+$",
+    re.IGNORECASE,
+)
+_IS_KIND = re.compile(KIND_WORD, re.IGNORECASE)
 _VERSION = re.compile(r"[\s-]?(?P<version>v\d+(?:\.\d+)?)\b", re.IGNORECASE)
 
 
@@ -355,11 +370,22 @@ def plan_search(
     """
     there = set(allowed)
     certain, every = names.search(question, is_written_small)
-    spans = [one for one in every if is_owned(one.paper, question[one.start : one.end])]
-    described = [*describe(question, spans, there), *_other_versions(question, every, names)]
+    other_versions = _other_versions(question, every, names)
+    certain, every = (
+        [one for one in found if not _IS_KIND.fullmatch(question[one.start : one.end])] for found in (certain, every)
+    )
+    owned = [one for one in every if is_owned(one.paper, question[one.start : one.end])]
+    certain, every = (
+        [_with_size(question, one) if one in owned else one for one in found] for found in (certain, every)
+    )
+    every = _join_compounds(question, every, certain)
+    certain = [one for one in certain if any(one.paper == other.paper and one.start == other.start for other in every)]
+    spans = [_with_size(question, one) for one in owned]
+    described = [*describe(question, spans, there), *other_versions]
     held = [one for one in described if one.papers]
+    inside = [*held, *other_versions]  # neither a name within a description nor an absent version means a paper
     certain, every = (  # "meta's RAG benchmark": what it is about is no name of another paper
-        [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in held)]
+        [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in inside)]
         for found in (certain, every)
     )
     others = {one.paper for one in certain} | {paper for one in held for paper in one.papers}
@@ -378,6 +404,33 @@ def plan_search(
     return SearchPlan("single", named, mentions=mentions, described=tuple(described))
 
 
+def _with_size(question: str, mention: Mention) -> Mention:
+    """The mention with what only says which of its kind, or that it is a paper: "BERT large", "the second ColBERT"."""
+    behind, before = _SIZE.match(question, mention.end), _WHICH_OF.search(question[: mention.start])
+    return replace(
+        mention, start=before.start() if before else mention.start, end=behind.end() if behind else mention.end
+    )
+
+
+def _join_compounds(question: str, found: Sequence[Mention], certain: Sequence[Mention]) -> list[Mention]:
+    """The mentions; a name that a paper coined makes one with the name behind it: "Jina BERT" is Jina's."""
+    kept: list[Mention] = []
+    for one in sorted(found, key=lambda mention: mention.start):
+        last = kept[-1] if kept else None
+        coined = last is not None and all(last.paper != other.paper for other in certain)
+        joined = (
+            last is not None
+            and coined
+            and question[last.end : one.start] == " "
+            and not _OWNER.search(question[: last.end])
+        )
+        if last is not None and last.paper != one.paper and joined:
+            kept[-1] = replace(last, end=one.end)
+        elif last is None or last.end <= one.start or last.start == one.start:
+            kept.append(one)
+    return kept
+
+
 def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex) -> list[PaperDescription]:
     """Names with a version behind them that no paper has: "P-Tuning v2", where only P-Tuning is here."""
     found = []
@@ -385,8 +438,9 @@ def _other_versions(question: str, mentions: Sequence[Mention], names: NameIndex
         version = _VERSION.match(question, mention.end)
         name = question[mention.start : mention.end]
         if version and fold_name(name + version["version"]) not in names.all:
-            titles = " ".join(key for key, papers in names.sure.items() if mention.paper in papers)
-            if version["version"].lstrip("vV") not in titles:
+            folded, number = fold_name(name), version["version"].lstrip("vV")
+            longer = (key for key, papers in names.sure.items() if mention.paper in papers and key.startswith(folded))
+            if not any(number in key[len(folded) :] for key in longer):
                 text = question[mention.start : version.end()]
                 found.append(PaperDescription(text, mention.start, version.end(), (), (mention.paper,)))
     return found
@@ -412,7 +466,9 @@ def _compared_papers(
             return False
         if mention.paper in named and is_owned(mention.paper, text):
             return True
-        return _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None
+        if _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None:
+            return True
+        return _OWNER.search(text) is not None and _COMPARED.search(question) is not None
 
     rows = {mention.paper for mention in likely}
     found = list(dict.fromkeys(mention.paper for mention in likely if stands(mention)))

@@ -12,7 +12,7 @@ from rag_app.records import Answer
 from rag_app.retrieval.comparison import Comparison, recognise_comparison, request_comparison
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import SearchPlan
-from rag_app.retrieval.spelling import correct_spelling, restore_capitals
+from rag_app.retrieval.spelling import correct_spelling, join_spellings, restore_capitals
 from rag_app.retrieval.understanding import UnderstoodQuestion
 from rag_app.text.language import ENGLISH, language_of
 
@@ -58,6 +58,7 @@ def analyse(
     without a paper.
     """
     text, corrections = correct_spelling(told.search, retriever.generation, retriever.names)
+    text = join_spellings(text, retriever.generation, retriever.spelling_of)
     text = restore_capitals(text, retriever.spelling_of)
     plan = retriever.plan(text, scope)
     by_paper = retriever.generation.by_paper

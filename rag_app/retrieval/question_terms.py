@@ -12,7 +12,7 @@ from rag_app.records import Evidence
 from rag_app.text.terms import content_words, find_names
 
 Terms = Callable[[str], list[str]]
-Kind = Literal["number", "name", "date", "description"]
+Kind = Literal["number", "name", "date", "definition", "reason", "description"]
 
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|large|big|long|far|often|high|low|well|fast|small|deep|old|accurate|strong)\b"
@@ -28,6 +28,13 @@ _ASKS_NAME = re.compile(
     r"|\bwho\b|\bwhere\b",
     re.IGNORECASE,
 )
+_ASKS_DEFINITION = re.compile(
+    r"^\W*(?:what(?:['’]?s| is| are)|define|explain|what does(?=.*\bmean\W*$))\s+"
+    r"(?:meant by\s+)?(?:an?\s+|the\s+term\s+)?"
+    r"(?P<what>[\w-]+(?:\s+[\w-]+){0,3}?)(?:\s+mean)?\W*$",
+    re.IGNORECASE,
+)
+_ASKS_REASON = re.compile(r"^\W*why\b|\b(?:reasons?|what causes)\b", re.IGNORECASE)
 _ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|which|in which) year\b", re.IGNORECASE)
 
 
@@ -63,6 +70,7 @@ class QuestionTerms:
     names: tuple[str, ...]
     kinds: frozenset[Kind]
     values: frozenset[str] = frozenset()  # numbers that the question itself holds, as digits
+    defined: str = ""  # what is to be defined
 
     @property
     def total(self) -> float:
@@ -88,13 +96,23 @@ def extract_question_terms(
         if pattern.search(question):
             kinds.add(kind)
     values = frozenset(re.findall(r"\d+(?:\.\d+)?", question))
-    return QuestionTerms(question, weights, tuple(find_names(question)), frozenset(kinds or {"description"}), values)
+    defined = _ASKS_DEFINITION.search(question)
+    return QuestionTerms(
+        question,
+        weights,
+        tuple(find_names(question)),
+        frozenset(kinds or {"description"}),
+        values,
+        defined["what"] if defined else "",
+    )
 
 
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("number", _ASKS_NUMBER),
     ("name", _ASKS_NAME),
     ("date", _ASKS_DATE),
+    ("definition", _ASKS_DEFINITION),
+    ("reason", _ASKS_REASON),
 )
 _FILLERS = frozenset(
     word

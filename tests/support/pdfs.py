@@ -5,14 +5,16 @@
     make_encrypted(path)    opens with a password only
     make_broken(path)       begins as a PDF and ends in rubbish
     make_raw(path, pages)   words put exactly where a test wants them, also ligatures
+    make_signs(path, lines) signs that their font calls something else
 
 A soft hyphen (U+00AD) in a paragraph is a place where a line may break the word; the break prints a hyphen.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -266,6 +268,51 @@ def make_raw(
             f"/Rotate {rotate}/Resources<</Font<</F1 3 0 R>>>>/Contents {len(objects)} 0 R>>"
         )
     objects[1] = f"<</Type/Pages/Kids[{' '.join(kids)}]/Count {len(kids)}>>"
+    path.write_bytes(_file(objects))
+    return path
+
+
+SIGN_CODES = {"=": (188, "¼"), "+": (254, "þ"), "−": (2, ""), "µ": (109, "m"), "≤": (15, "ď")}
+"""Signs as a journal's font of signs has them: the code, and what the font says it is (nothing: U+0002)."""
+_GLYPHS = {"=": "equal", "+": "plus", "−": "minus", "µ": "mu", "≤": "lessequal"}
+
+
+def make_signs(path: Path, lines: Sequence[str], glyphs: Mapping[str, str] | None = None) -> Path:
+    """Lines whose signs (those of SIGN_CODES) are drawn right by a font that calls them something else.
+
+    `glyphs`: draws another glyph of the font Symbol for a sign.
+    """
+    names = {**_GLYPHS, **(glyphs or {})}
+    differences = " ".join(f"{code}/{names[sign]}" for sign, (code, _) in SIGN_CODES.items())
+    mapped = "\n".join(f"<{code:02X}> <{ord(called or chr(2)):04X}>" for code, called in SIGN_CODES.values())
+    cmap = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Signs def /CMapType 2 def\n"
+        f"1 begincodespacerange <00> <FF> endcodespacerange\n{len(SIGN_CODES)} beginbfchar\n{mapped}\nendbfchar\n"
+        "endcmap end end"
+    )
+    shown = []
+    for number, line in enumerate(lines):
+        runs = re.findall(f"[{''.join(SIGN_CODES)}]|[^{''.join(SIGN_CODES)}]+", line)
+        drawn = " ".join(
+            f"/F2 10 Tf <{SIGN_CODES[run][0]:02X}> Tj" if run in SIGN_CODES else f"/F1 10 Tf ({_escaped(run)}) Tj"
+            for run in runs
+        )
+        shown.append(f"1 0 0 1 {_LEFT} {HEIGHT - _TOP - 14 * number} Tm {drawn}")
+    content = f"BT {' '.join(shown)} ET"
+    page = (
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {WIDTH} {HEIGHT}]/Contents 6 0 R"
+        "/Resources<</Font<</F1 3 0 R/F2 4 0 R>>>>>>"
+    )
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[7 0 R]/Count 1>>",
+        _FONT,
+        "<</Type/Font/Subtype/Type1/BaseFont/Symbol/ToUnicode 5 0 R"
+        f"/Encoding<</Type/Encoding/Differences[{differences}]>>>>",
+        f"<</Length {len(cmap)}>>stream\n{cmap}\nendstream",
+        f"<</Length {len(content)}>>stream\n{content}\nendstream",
+        page,
+    ]
     path.write_bytes(_file(objects))
     return path
 

@@ -29,6 +29,9 @@ SENTENCE_WEIGHTS = {
     "number": 1.0,
     "name": 0.2,
     "row_for_number": 0.5,
+    "crossing": 1.0,  # a row whose label is asked for, under a head that is asked for
+    "defines": 2.0,
+    "reason": 1.2,
     "caption": -0.8,
     "rank": 0.8,
     "short": -0.6,
@@ -37,6 +40,14 @@ SENTENCE_WEIGHTS = {
     "meaning": 2.0,
     "around": 1.0,
 }
+
+
+_REASONS = re.compile(
+    r"\b(?:because|since|due to|so that|in order to|as a result|thus|therefore|hence|thereby"
+    r"|which (?:allows?|leads?|means?)"
+    r"|to (?:improve|avoid|prevent|reduce|ensure|enable|allow|increase|mitigate|address|maximi[sz]e|minimi[sz]e))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(eq=False)
@@ -202,6 +213,9 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "date": float("date" in asked.kinds and bool(re.search(r"\b(?:1[5-9]|20)\d\d\b|\bcentury\b", unit.text))),
         "row": float(unit.row),
         "row_for_number": float(unit.row and "number" in asked.kinds),
+        "crossing": _crossing_share(asked, unit) if unit.row else 0.0,
+        "defines": float(bool(asked.defined) and not unit.row and is_definition(asked.defined, unit.text)),
+        "reason": float("reason" in asked.kinds and _REASONS.search(unit.text) is not None),
         "caption": float(unit.caption),
         "rank": 1 / (1 + unit.rank),
         "short": float(length < 6 and not unit.row),
@@ -211,6 +225,42 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "meaning": 0.0,
         "around": 0.0,
     }
+
+
+def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
+    """The share of the question that a row's label and its table's head or caption hold, where both hold some of it."""
+    label = _fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
+    frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
+    here = {
+        term for term in asked.weights if any(word.startswith(term[:6]) or is_same_size(term, word) for word in label)
+    }
+    there = {term for term in asked.weights if any(word.startswith(term[:6]) for word in frame)} - here
+    return sum(asked.weights[term] for term in here | there) / asked.total if here and there else 0.0
+
+
+def is_same_size(one: str, other: str) -> bool:
+    """Whether two sizes of a model are one, rounded: "65b" and "65.2B"."""
+    sizes = [re.fullmatch(r"(\d+(?:\.\d+)?)([bm])", size.casefold()) for size in (one, other)]
+    return all(sizes) and len({(round(float(size[1])), size[2]) for size in sizes if size}) == 1
+
+
+def _fold_words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:\.\d+[^\W_]*)?", text.casefold())
+
+
+def is_definition(what: str, text: str) -> bool:
+    """Whether a sentence says what something is: "X is a", "X, which", "called X", "we introduce X, a"."""
+    name = r"[\s-]+".join(re.escape(word.removesuffix("s")) for word in re.split(r"[\s-]+", what)) + "s?"
+    after = (
+        rf"\b{name}[\"”’)]*\s*(?:\([^)]*\)\s*)?"
+        r"(?:(?:is|are)\s+(?:an?|the|defined|called|any|those|\w+\s+that)\b|refers?\s+to|means\b|denotes?\b"
+        r"|(?:,|[—–:])\s*(?:an?|the|which|where|that|i\.e\.)\b)"
+    )
+    before = (
+        rf"\b(?:called|termed|named|known as|dubbed|referred to as|we (?:introduce|propose|present|define|call))\s+"
+        rf"(?:[\w“\"‘'-]+\s+){{0,3}}?[“\"‘']?{name}\b"
+    )
+    return re.search(f"{after}|{before}", text, re.IGNORECASE) is not None
 
 
 def _is_formula(unit: Unit) -> bool:

@@ -135,12 +135,22 @@ class QuotingReader:
                 unit.score -= LACKING * (unit.evidence.paper in without)
             ranked = sorted(ranked, key=lambda unit: -unit.score)
         text = ""
-        for piece in compose_answer(select_quotes(asked, ranked, self._named_papers(question, evidence))):
+        for piece in self._compose(asked, ranked, self._named_papers(question, evidence)):
             if stop.is_set():
                 return Draft(text, problem=STOPPED, chance=chance)
             text += piece
             yield piece
         return Draft(text, chance=chance)
+
+    def _compose(self, asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[str]) -> Iterator[str]:
+        """The answer's text in pieces: as a list where one is asked for."""
+        if self._subject is None or not self._subject.items:
+            return compose_answer(select_quotes(asked, ranked, named))
+        units = [
+            unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item
+        ]
+        lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
+        return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
 
     def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
         """How likely the evidence holds an answer, 0..1."""
@@ -267,6 +277,10 @@ def compose_answer(chosen: Sequence[Unit]) -> Iterator[str]:
 
 
 def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
-    """Pages by their best unit; on one page as they stand there."""
+    """The best sentence first; then pages by their best unit, on one page as they stand there."""
     pages = list(dict.fromkeys(unit.evidence.page for unit in units))
-    return sorted(units, key=lambda unit: (pages.index(unit.evidence.page), unit.evidence.start + unit.start))
+    lead = units[0] if units and not units[0].row else None
+    return sorted(
+        units,
+        key=lambda unit: (unit is not lead, pages.index(unit.evidence.page), unit.evidence.start + unit.start),
+    )

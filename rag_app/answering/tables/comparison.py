@@ -1,7 +1,7 @@
 """A comparison answered without a model: a table of papers and aspects, each cell verbatim and cited.
 
 Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found, and
-up to two more that are about as good.
+key phrases of a few more that are about as good: the more of them, the fewer columns share the page.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rag_app.answering.quoting.one_paper import asks_overview, is_byline, overview_bonus
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
@@ -26,14 +27,14 @@ from rag_app.text.terms import squash
 
 NOT_REPORTED = "not reported"
 NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
-STATEMENTS = 3  # in a cell, at most
-LONGEST_CELL = 160  # characters of one statement in a cell
+STATEMENTS = (5, 4, 3)  # in a cell, at most: of a table of one column, of two, of more
+LONGEST_CELL = 160  # characters of the first statement in a cell
+LONGEST_FURTHER = 110  # characters of each further one
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
-NEAR = 0.85  # of the best unit's score: so near, a further statement is worth its room in the cell
+NEAR = 0.75  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
 ALONE = 0.5  # meaning, of a sentence that shares no word
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
-BESIDE = 2  # further sentences of each paper, below the table
 SAME = 0.8  # share of words that makes two sentences one
 
 # Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
@@ -41,6 +42,7 @@ SAME = 0.8  # share of words that makes two sentences one
 CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
+    "own_row": 1.5,  # but for the row of the paper itself, where a figure is asked for
     "looks": 1.0,
     **STATEMENT_WEIGHTS,
 }
@@ -86,7 +88,8 @@ class CellMemory:
 class CellRanker:
     """Orders the units of one cell's evidence: by the aspect first, and by the whole question.
 
-    `memory` keeps them for the same question on the same index, which `index` names.
+    `memory` keeps them for the same question on the same index, which `index` names. `called` is how each paper and
+    what it presents is called: such a row of a table is its own.
     """
 
     def __init__(
@@ -98,7 +101,9 @@ class CellRanker:
         page_of: PageOf,
         memory: CellMemory | None = None,
         index: str = "",
+        called: Mapping[str, Collection[str]] | None = None,
     ) -> None:
+        self._called = called or {}
         self._memory = memory if memory is not None else CellMemory()
         self._index = index
         self._question = question
@@ -122,9 +127,15 @@ class CellRanker:
     def _rank_units(self, aspect: Aspect, evidence: Sequence[Evidence]) -> RankedUnits:
         asked = extract_question_terms(aspect.asked, self._terms, self._library, evidence)
         facets = facets_of(aspect.asked)
+        overview = asks_overview(aspect.asked)
         whole = extract_question_terms(self._question, self._terms, self._library, evidence)
         units = rank_units(asked, evidence, self._terms, None, self._page_of)
-        added = {id(unit): self._bonus_score(unit, whole, facets) for unit in units}
+        wants_figure = "number" in asked.kinds or any(facet.name == "score" for facet in facets)
+        if overview:
+            units = [unit for unit in units if not unit.row and not is_byline(unit.text)]
+            added = {id(unit): overview_bonus(unit, self._page_of, self._names) for unit in units}
+        else:
+            added = {id(unit): self._bonus_score(unit, whole, facets, wants_figure) for unit in units}
         units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
         if self._meaning is not None and units:
             units = units[:CLOSE_LOOKS]
@@ -136,13 +147,28 @@ class CellRanker:
             unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
         return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets)
 
-    def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...]) -> float:
+    def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...], wants_figure: bool) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
         found = page_statement_features(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
+        found["own_row"] = float(wants_figure and unit.row and self._is_own_row(unit))
         found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
+
+    def _is_own_row(self, unit: Unit) -> bool:
+        """Whether the row's label, its words before the first lone figure, is what the paper or its model is called."""
+        label = squash(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
+        return any(name in label for name in self._called.get(unit.evidence.paper, ()))
+
+
+def names_of_rows(comparison: Comparison, names_of: Callable[[str], Sequence[str]]) -> dict[str, frozenset[str]]:
+    """For each paper what a row of its own may be called, squashed: its names, and a size in the question ("65b")."""
+    found = {}
+    for paper, name in zip(comparison.papers, comparison.names, strict=True):
+        sizes = re.findall(r"\b\d+(?:\.\d+)?[bBmM]\b", name)
+        found[paper] = frozenset(squash(one) for one in (*names_of(paper), *sizes) if len(squash(one)) > 1)
+    return found
 
 
 class Tabulation:
@@ -159,12 +185,12 @@ class Tabulation:
     def fill(
         self, evidence: Mapping[tuple[str, str], Sequence[Evidence]], rank: Rank, stop: threading.Event | None = None
     ) -> tuple[Table, str]:
-        """The table, and the whole text of the answer: the table as Markdown, and a few further sentences.
+        """The table, and the same as Markdown: the text of the answer.
 
         `evidence` is per paper and aspect's label, `rank` orders the units of one cell's evidence. Once `stop` is set,
         the papers that are left get empty rows.
         """
-        rows, beside = [], []
+        rows = []
         for paper, name in zip(self._comparison.papers, self._comparison.names, strict=True):
             if stop is not None and stop.is_set():
                 rows.append(Row(paper, name, (Cell(NOT_SEARCHED, (), "not searched"),) * len(self._comparison.aspects)))
@@ -174,33 +200,27 @@ class Tabulation:
                 if stop is not None and stop.is_set():
                     break
                 ranked.append(rank(aspect, evidence.get((paper, aspect.label), ())))
-            chosen = choose_units(ranked)
+            chosen = choose_units(ranked, STATEMENTS[min(len(self._comparison.aspects), len(STATEMENTS)) - 1])
             cells = [*map(self._cell, ranked, chosen)]
             cells += [Cell(STOPPED_CELL, (), "stopped")] * (len(self._comparison.aspects) - len(cells))
             rows.append(Row(paper, name, tuple(cells)))
-            beside.append((name, ranked, pick_further_units(ranked, [unit for units in chosen for unit in units])))
         table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
-        quoted = [self._sentences(*one) for one in beside if one[2]]
-        return table, "\n\n".join([table_to_markdown(table), *quoted])
+        return table, table_to_markdown(table)
 
     def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
             return Cell(NOT_REPORTED, (), "nothing found")
-        texts, numbers = [], []
+        texts: list[str] = []
+        numbers: list[int] = []
         for unit in units:
             text, number = self._quotes.quote(unit, ranked.asked.text)
-            texts.append(f"{row_head(unit)}{clip_text(text, ranked.asked, facets=ranked.facets)}")
+            longest = LONGEST_FURTHER if texts else LONGEST_CELL
+            texts.append(f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}")
             numbers.append(number)
         return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
-    def _sentences(self, name: str, ranked: Sequence[RankedUnits], units: Sequence[Unit]) -> str:
-        quoted = [self._quotes.quote(unit, ranked[0].asked.text) for unit in units]
-        return "\n\n".join(
-            [f"More from {remove_marks(name)}:", *(f"{remove_marks(text)} [{number}]" for text, number in quoted)]
-        )
 
-
-def choose_units(ranked: Sequence[RankedUnits]) -> list[list[Unit]]:
+def choose_units(ranked: Sequence[RankedUnits], most: int = STATEMENTS[-1]) -> list[list[Unit]]:
     """For each aspect the units to show, none where nothing speaks to it. Two cells differ where they well can."""
     chosen: list[list[Unit]] = []
     for one in ranked:
@@ -215,24 +235,13 @@ def choose_units(ranked: Sequence[RankedUnits]) -> list[list[Unit]]:
         best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
         units = [best]
         for unit in fresh:
-            if len(units) == STATEMENTS or unit.score < NEAR * best.score:
+            if len(units) == most or unit.score < NEAR * best.score:
                 break
             if not any(are_alike(unit, other) for other in units):
                 units.append(unit)
         # "X is highly effective" is no statement to begin a cell with.
         chosen.append(sorted(units, key=lambda unit: statement_features(unit.text)["praise"]))
     return chosen
-
-
-def pick_further_units(ranked: Sequence[RankedUnits], taken: Sequence[Unit]) -> list[Unit]:
-    """The best units that no cell shows, at most BESIDE, each from another column."""
-    found: list[Unit] = []
-    for one in ranked:
-        fresh = (u for u in one.units if is_reported(u) and not any(are_alike(u, other) for other in [*taken, *found]))
-        unit = next(fresh, None)
-        if unit is not None:
-            found.append(unit)
-    return sorted(found, key=lambda unit: -unit.score)[:BESIDE]
 
 
 def is_reported(unit: Unit) -> bool:

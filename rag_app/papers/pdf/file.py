@@ -33,6 +33,7 @@ from rag_app.papers.pdf.raw_page import (
     turn_boxes,
     word_spans,
 )
+from rag_app.papers.pdf.signs import PageText, read_characters, with_drawn_signs
 from rag_app.papers.pdf.superscripts import with_raised_digits
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
@@ -67,7 +68,7 @@ def read_document(path: Path) -> DocumentInfo:
     pdfium may well read a file that pypdf cannot, so a fault here does not make the paper unreadable.
     """
     try:
-        with pypdf.PdfReader(path) as reader:
+        with pypdf.PdfReader(_from_header(path)) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
                 raise PaperError(_encrypted_message(path))
             metadata = reader.metadata
@@ -84,6 +85,20 @@ def read_document(path: Path) -> DocumentInfo:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
         return DocumentInfo(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
+
+
+_HEADER, _HEADER_SOUGHT = b"%PDF-", 65_536  # bytes
+_HEADER_EXPECTED = 1_024  # so far into a file readers look for the header
+
+
+def _from_header(path: Path) -> Path | io.BytesIO:
+    """The file, or its bytes from the header on where more stands before that than readers skip."""
+    with path.open("rb") as stream:
+        at = stream.read(_HEADER_SOUGHT).find(_HEADER)
+        if at + len(_HEADER) <= _HEADER_EXPECTED:
+            return path
+        stream.seek(at)
+        return io.BytesIO(stream.read())
 
 
 def _encrypted_message(path: Path) -> str:
@@ -114,7 +129,7 @@ def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
     """The file in pdfium, with the lock held. Raises PaperError for an encrypted or broken file."""
     with _LOCK:
         try:
-            document = pypdfium2.PdfDocument(path)
+            document = pypdfium2.PdfDocument(_from_header(path))
         except FileNotFoundError as error:
             raise PaperError(f"{path.name}: the file is gone. Put it back or build again.") from error
         except (pypdfium2.PdfiumError, OSError) as error:
@@ -164,9 +179,10 @@ def _read_text(
     keep_hidden: bool,
     layers_off: bool,
 ) -> RawPage:
-    text = textpage.get_text_range() if textpage.count_chars() else ""
+    read = with_drawn_signs(page, textpage, read_characters(textpage))
+    text = read.text
     words = word_spans(text)
-    characters = _character_indices(textpage, text, words)
+    characters = _character_indices(textpage, read, words)
     boxes, quarters = _word_boxes(textpage, characters)
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
@@ -190,6 +206,7 @@ def _read_text(
         hidden=told,
         why_hidden=hidden.why if hidden is not None and told else "",
         unmapped=_measure_unmapped_share(textpage, characters),
+        doubtful=read.doubtful,
     )  # fmt: skip
 
 
@@ -213,10 +230,13 @@ def _measure_unmapped_share(textpage: pypdfium2.PdfTextPage, characters: np.ndar
     return failed / len(asked) if asked else 0.0
 
 
-def _character_indices(textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray) -> np.ndarray:
+def _character_indices(textpage: pypdfium2.PdfTextPage, read: PageText, words: np.ndarray) -> np.ndarray:
     """pdfium's index of each word's first and last character, int32 (n, 2). It also counts what the text leaves out."""
-    spans = words.copy()
+    spans, text = words.copy(), read.text
     spans[:, 1] -= 1
+    if read.indices is not None:
+        found: np.ndarray = read.indices[spans].reshape(-1, 2)
+        return found
     if not text.isascii() and max(text) > "\uffff":  # pdfium counts UTF-16 units
         units = np.cumsum([0, *(1 + (character > "\uffff") for character in text)])
         spans = units[spans].astype(np.int32)

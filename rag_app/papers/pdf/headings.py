@@ -11,7 +11,7 @@ from rag_app.papers.pdf.raw_page import SOFT_HYPHEN, OutlineEntry
 
 _NUMBERED = re.compile(
     r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z](?:\.\d{1,2}){0,3}|[IVX]{1,5}(?=\.)|Appendix\s+[A-Z](?:\.\d{1,2}){0,3})"
-    r"[.:]?\s+(?P<title>[A-Z“\"(].*|[a-z]+[A-Z].*)$"
+    r"[.:]?\s+(?P<title>[A-Z“\"(\u4e00-\u9fff].*|[a-z]+[A-Z].*)$"
 )
 _KNOWN = re.compile(
     r"(?:abstract|introduction|background|related works?|methods?|methodology|experiments?|results|discussions?|"

@@ -35,6 +35,7 @@ class RawPage:
     turn: int = 0  # degrees, clockwise, from the page as a viewer shows it: 0, 90, 180, 270
     hidden: str = ""  # words that nobody can see, with a space between; not in `text` unless they were to be kept
     why_hidden: str = ""  # "covered, outside the page"
+    doubtful: tuple[int, ...] = ()  # raw offsets of characters that may be other signs than they were read as
     unmapped: float = 0.0  # share of the characters whose font does not say which letters they are
 
     @property

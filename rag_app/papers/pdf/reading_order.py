@@ -207,9 +207,11 @@ def _sort_rows(rows: list[_Row], gutters: list[float]) -> list[_Row]:
 def _rebuild_page(page: RawPage, rows: list[_Row]) -> RawPage:
     pieces: list[str] = []
     words: list[np.ndarray] = []
+    doubtful: list[int] = []
     length = 0
     for row in rows:
         start, end = int(page.words[row.first, 0]), int(page.words[row.end - 1, 1])
+        doubtful += [at - start + length for at in page.doubtful if start <= at < end]
         pieces.append(page.text[start:end])
         words.append(page.words[row.first : row.end] - start + length)
         length += end - start + 2
@@ -217,6 +219,7 @@ def _rebuild_page(page: RawPage, rows: list[_Row]) -> RawPage:
     return replace(
         page,
         text="\r\n".join(pieces),
+        doubtful=tuple(doubtful),
         words=np.concatenate(words).astype(np.int32),
         boxes=np.concatenate([page.boxes[row.first : row.end] for row in rows]),
         lines=np.stack([counts[:-1], counts[1:]], axis=1).astype(np.int32),

@@ -17,7 +17,7 @@ _PAGE_NUMBER = re.compile(
 )
 _CAPTION = re.compile(
     r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?(?:[A-Z]\.?)?\d{0,3}(?:\.\d+)*"
-    r"(?P<mark>\s*[:.|]|\s*[-–—]\s|$)?"
+    r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
 _AXIS = 6  # lines
@@ -52,7 +52,10 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
         here: set[str] = set()
         ends = _outermost(on_page, page.height)
         usual = sorted(line.size for line in on_page)[len(on_page) // 2] if on_page else 0.0
+        heads = _table_heads(on_page)
         for line in on_page:
+            if line in heads:
+                continue
             if _STAMP.match(line.text) or (not line.upright and line.box[2] < 0.1 * page.width):
                 line.kind = "furniture"
                 continue
@@ -70,6 +73,15 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
         repeated = seen[key] >= often and (not key.startswith("at ") or seen[key] >= 0.5 * len(pages))
         if repeated or _LICENCE.search(line.text):
             line.kind = "furniture"
+
+
+def _table_heads(lines: Sequence[Line]) -> list[Line]:
+    """The rows that stand over rows with as many cells: a table that goes on over pages repeats its head."""
+    return [
+        line
+        for line, below in pairwise(lines)
+        if line.gaps >= 2 and below.gaps >= 2 and abs(line.gaps - below.gaps) <= 1 and not _is_far(line, below)
+    ]
 
 
 def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:
@@ -154,7 +166,10 @@ def _is_tabular(line: Line) -> bool:
 
 def _mark_tables(lines: Sequence[Line]) -> None:
     """Runs of lines with cells. Between two rows with cells a few short lines belong to the table as well."""
-    rows = [line.kind == "body" and line.upright and _is_tabular(line) for line in lines]
+    rows = [
+        line.kind == "body" and line.upright and _is_tabular(line) and not _is_justified(lines, index)
+        for index, line in enumerate(lines)
+    ]
     index = 0
     while index < len(lines):
         if not rows[index]:
@@ -172,6 +187,23 @@ def _mark_tables(lines: Sequence[Line]) -> None:
         index = end
 
 
+def _is_justified(lines: Sequence[Line], index: int) -> bool:
+    """A line of prose that was stretched to its column's width: it ends where its neighbour does, and begins there."""
+    line = lines[index]
+    tokens = line.text.split()
+    if len(tokens) < 4 or any(_NUMERIC.match(token) for token in tokens):
+        return False
+    small = sum(token[0].islower() for token in tokens) >= 0.5 * len(tokens)
+    for above, below in pairwise(lines[max(index - 1, 0) : index + 2]):
+        other = below if above is line else above
+        ends = abs(other.box[2] - line.box[2]) < 1.5 and abs(other.size - line.size) < 0.5
+        begins = abs(other.box[0] - line.box[0]) < 1.5
+        numbers = any(_NUMERIC.match(token) for token in other.text.split())
+        if ends and (begins or small) and not numbers and not _is_far(above, below):
+            return True
+    return False
+
+
 def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
     end = start + 1
     index = start + 1
@@ -180,10 +212,17 @@ def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
             break
         if rows[index]:
             end = index + 1
-        elif _is_prose(lines[index]):
+        elif _is_prose(lines[index]) and not _names_group(lines, rows, index, lines[end - 1]):
             break
         index += 1
     return end
+
+
+def _names_group(lines: Sequence[Line], rows: Sequence[bool], index: int, row: Line) -> bool:
+    """A line between two rows that says what the rows below it have in common: "Ensembles on test (from ...)"."""
+    line, within = lines[index], lines[index].box[0] >= row.box[0] - 3 and lines[index].box[2] <= row.box[2] + 3
+    below = index + 1 < len(lines) and rows[index + 1] and not _is_far(line, lines[index + 1])
+    return bool(within and below and not line.text.rstrip().endswith(".") and not line.text[:1].islower())
 
 
 def _joins_table(line: Line, row: Line) -> bool:

@@ -21,6 +21,8 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from rag_app.citations.marks import label_at
 from rag_app.citations.quotes import quote_boxes, section_at
+from rag_app.citations.signs import has_doubtful_signs
+from rag_app.citations.table_cells import describe_cells
 from rag_app.errors import PaperError, RagError
 from rag_app.outputs.markdown import FORMS, ExportFormat, export_file_name
 from rag_app.outputs.save import collect_export
@@ -207,6 +209,7 @@ class OpaqueIds:
             quote=page.text[span[0] : span[1]] if span else words,
             verified=span is not None,
             boxes=quote_boxes(page, *span) if span else (),
+            doubtful_signs=span is not None and has_doubtful_signs(page, *span),
         )
         return self.describe_page(paper, number, citation)
 
@@ -302,6 +305,10 @@ def place_note(citation: Citation, marked: bool, problem: str = "") -> str:
         parts.append(translate("reading.not-placed"))
     elif not citation.digest:
         parts.append(translate("reading.verified"))
+    if row := describe_cells(citation):
+        parts.append(row)
+    if citation.doubtful_signs:
+        parts.append(translate("reading.doubtful-signs"))
     return " ".join(parts)
 
 

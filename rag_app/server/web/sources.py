@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rag_app.citations.table_cells import describe_cells
 from rag_app.papers.talks import find_second
 from rag_app.records import Citation
 from rag_app.server.i18n import translate
@@ -93,9 +94,15 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "", label: st
         f'title="{escape_html(translate("answer.open-place", where=place_words(citation)))}">'
         f'<span class="number">{label or citation.number}</span>'
         f'<span class="quote{repeated}">{escape_html(citation.quote)}</span>'
+        f"{_row_html(citation)}"
         f'<span class="where"><span class="title">{escape_html(citation.title)}</span> · {where}</span>'
         f"{badge_html(citation)}</button></li>"
     )
+
+
+def _row_html(citation: Citation) -> str:
+    row = describe_cells(citation)
+    return f'<span class="table-row">{escape_html(row)}</span>' if row else ""
 
 
 def badge_html(citation: Citation) -> str:
@@ -107,7 +114,13 @@ def badge_html(citation: Citation) -> str:
         badge, why = "unverified", translate("answer.was-not-found")
         words = translate("answer.not-in-digest") if citation.digest else translate("answer.not-on-page")
     digest = f', <span class="digest">{translate("answer.our-note")}</span>' if citation.digest else ""
-    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>'
+    signs = ""
+    if citation.doubtful_signs:
+        signs = (
+            f' <span class="badge unverified" title="{translate("answer.why-doubtful")}">'
+            f"! {translate('answer.doubtful-signs')}</span>"
+        )
+    return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>{signs}'
 
 
 def place_words(citation: Citation) -> str:

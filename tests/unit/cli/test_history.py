@@ -82,7 +82,7 @@ def test_a_conversation_is_taken_away_whole_and_verify_holds_it(library, tmp_pat
     quotes = json.loads(capsys.readouterr().out)["quotes"]
     assert {quote["answer"] for quote in quotes} == {1, 2} and {quote["state"] for quote in quotes} == {"found"}
     packed = files_of(tmp_path / "all.zip")
-    assert sorted(packed) == ["all.bib", "all.csv", "all.json", "all.md"]
+    assert sorted(packed) == ["all.bib", "all.csv", "all.json", "all.md", "all.tex"]
     assert packed["all.csv"] == (tmp_path / "c.csv").read_bytes().decode()
     (tmp_path / "unpacked.json").write_text(packed["all.json"], encoding="utf-8")
     assert main(["verify", str(tmp_path / "unpacked.json")]) == 0

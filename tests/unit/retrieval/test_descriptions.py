@@ -39,6 +39,11 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
         ("how do owlnet and the afternoon nap paper differ?", ("owl.md", "nap.md")),
         ("Compare the paper on bus fares with nap.md: methods", ("bus.md", "nap.md")),
         ("What did another paper find?", ()),
+        ("naps versus bus fares: how many people", ("nap.md", "bus.md")),
+        ("sample sizes in the nap and bus fares papers", ("nap.md", "bus.md")),
+        ("what did the paper on cheaper bus fares recommend for markets", ("bus.md",)),
+        ("is hearing or sleeping better in the dark", ()),
+        ("visits to the bus vs the market", ()),
     ],
 )
 def test_descriptions_name_papers(retriever: Retriever, question: str, papers: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@
     const row = rowOf(button);
     const text = (name) => { const part = row.querySelector(name); return part ? part.textContent.trim() : ""; };
     if (button.title) { button.dataset.hint = button.title; button.removeAttribute("title"); } // not twice
-    if (row) card.replaceChildren(line("quote", `“${text(".quote")}”`), line("where", text(".where")), line("state", text(".badge")));
+    if (row) card.replaceChildren(line("quote", `“${text(".quote")}”`), ...[text(".table-row")].filter(Boolean).map((cells) => line("where", cells)), line("where", text(".where")), line("state", text(".badge")));
     else card.replaceChildren(line("quote", button.dataset.hint || ""));
     card.className = button.classList.contains("unverified") ? "unverified" : "";
     if (!card.isConnected) document.body.append(card);

@@ -1,0 +1,111 @@
+"""What a quoted row of a table says, column by column, by where its words stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag_app.citations.table_cells import find_row_cells
+from rag_app.papers.read import read_paper
+from rag_app.records import Page, TableCell
+from tests.support.pdfs import make_raw
+
+LEFT, COLUMNS = 72, (220, 300, 380)
+SENTENCE = "We measured the drift of each probe against gravimetric samples taken every week by staff."
+
+
+def table(*rows: tuple[str, ...], top: int = 200) -> list[tuple[float, float, str]]:
+    return [
+        (x, top + 14 * number, cell)
+        for number, row in enumerate(rows)
+        for x, cell in zip((LEFT, *COLUMNS), row, strict=False)
+        if cell
+    ]
+
+
+def make_page(tmp_path: Path, *words: tuple[float, float, str]) -> Page:
+    prose = [(LEFT, 100 + 14 * number, SENTENCE) for number in range(3)]
+    return read_paper(make_raw(tmp_path / "table.pdf", [[*prose, *words]]), "pdf").pages[0]
+
+
+def cells_of(page: Page, row: str) -> tuple[str, tuple[TableCell, ...]]:
+    start = page.text.index(row)
+    return find_row_cells(page, start, start + len(row))
+
+
+HEAD = ("Model", "Error", "Drift", "Cost")
+ROWS = (("Ours", "2.4", "0.3", "11"), ("Base model", "9.7", "1.8", "9"), ("Optimiser", "Adam", "AdamW", "none"))
+
+
+def test_a_row_is_said_with_its_columns_and_its_caption(tmp_path: Path) -> None:
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *ROWS))
+    caption, cells = cells_of(page, "Base model 9.7 1.8 9")
+    assert caption == "Table 1: Errors of two models."
+    assert cells == tuple(
+        TableCell("Base model", column, value) for column, value in zip(HEAD[1:], ("9.7", "1.8", "9"), strict=True)
+    )
+    assert [cell.column for cell in cells_of(page, "Optimiser Adam AdamW none")[1]] == ["Error", "Drift", "Cost"]
+
+
+def test_a_head_above_others_is_said_of_each_where_it_reaches_over_all(tmp_path: Path) -> None:
+    rows = table(("Model", "Error", "Drift", ""), ("Ours", "2.4", "0.3", ""))
+    page = make_page(tmp_path, (LEFT, 170, "Table 1: Errors."), (215, 186, "Season 2019 after staff left it"), *rows)
+    assert [cell.column for cell in cells_of(page, "Ours 2.4 0.3")[1]] == [
+        "Season 2019 after staff left it Error",
+        "Season 2019 after staff left it Drift",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Ours", "2.4", "0.3", "11"), ("Base model", "9.7", "1.8", "9")],  # no heads
+        [
+            ("Model", "Error", "", "Cost"),
+            ("Ours", "2.4", "0.3", "11"),
+            ("Base model", "9.7", "1.8", "9"),
+        ],  # a gap
+        [("Model", "Error", "Error", "Cost"), ("Ours", "2.4", "0.3", "11"), ("Base model", "9.7", "1.8", "9")],
+    ],
+)
+def test_what_is_not_certain_is_not_said(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(*rows))
+    assert cells_of(page, "Base model 9.7 1.8 9")[1] == ()
+
+
+def test_prose_has_no_cells(tmp_path: Path) -> None:
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *ROWS))
+    assert cells_of(page, SENTENCE) == ("", ())
+
+
+def test_a_caption_between_two_tables_belongs_to_the_one_on_its_side(tmp_path: Path) -> None:
+    page = make_page(
+        tmp_path,
+        *table(HEAD, *ROWS[:2]),
+        (LEFT, 248, "Table 1: Errors of two models."),
+        *table(("Model", "Size", "Layers", "Heads"), ("Ours", "7", "12", "16"), ("Base model", "5", "6", "8"), top=280),
+        (LEFT, 328, "Table 2: Sizes of two models."),
+    )
+    assert cells_of(page, "Base model 9.7 1.8 9")[0].startswith("Table 1")
+    assert cells_of(page, "Base model 5 6 8")[0].startswith("Table 2")
+    assert [cell.column for cell in cells_of(page, "Base model 5 6 8")[1]] == ["Size", "Layers", "Heads"]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "row", "caption", "cell"),
+    [
+        ("1907.11692v1.pdf", 13, "Dropout 0.1 0.1", "Table 9:", TableCell("Dropout", "RoBERTaLARGE", "0.1")),
+        ("1907.11692v1.pdf", 13, "Max Epochs 4 2 10", "Table 10:", TableCell("Max Epochs", "RACE", "4")),
+        ("1907.11692v1.pdf", 9, "RoBERTa 86.8 89.8", "Table 6:", TableCell("RoBERTa", "SQuAD 2.0 EM", "86.8")),
+        ("1907.11692v1.pdf", 8, "RoBERTa 90.8/90.2 98.9", "Table 5:", TableCell("RoBERTa", "MNLI", "90.8/90.2")),
+        ("1810.04805v2.pdf", 7, "Human 86.3 89.0 86.9 89.5", "Table 3:", TableCell("Human", "Dev EM", "86.3")),
+    ],
+)
+def test_rows_of_real_papers(
+    papers_folder: Path, name: str, number: int, row: str, caption: str, cell: TableCell
+) -> None:
+    page = read_paper(papers_folder / name, "pdf").pages[number - 1]
+    start = page.text.index(row)
+    found, cells = find_row_cells(page, start, page.text.index("\n", start))
+    assert found.startswith(caption) and cells[0] == cell

@@ -1,0 +1,74 @@
+"""Signs that a font draws and calls something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag_app.citations.signs import has_doubtful_signs
+from rag_app.papers.pdf.file import raw_text
+from rag_app.papers.read import read_paper
+from rag_app.papers.reading_store import load_reading, save_reading
+from rag_app.records import Page
+from tests.support.pdfs import make_signs
+
+INTERVAL = "The change was 4.2 (95% CI: −0.40 to 18.66; p = 0.03; n = 12) and the"
+LEVEL = "level was 3.1 µg/l in 5 + 7 farms, r = −0.4, of ≤ 34% of them."
+
+
+def test_signs_are_read_as_they_are_drawn(tmp_path: Path) -> None:
+    path = make_signs(tmp_path / "signs.pdf", [INTERVAL, LEVEL])
+    assert "CI: 0.40 to" in raw_text(path, 1) and "p ¼ 0.03" in raw_text(path, 1) and "3.1 mg/l" in raw_text(path, 1)
+    (page,) = read_paper(path, "pdf").pages
+    assert page.text == f"{INTERVAL} {LEVEL}".replace("µ", "μ")
+    assert page.doubtful == ()
+
+
+def test_a_box_lies_on_its_word_where_a_sign_was_put_back(tmp_path: Path) -> None:
+    (page,) = read_paper(make_signs(tmp_path / "signs.pdf", [INTERVAL]), "pdf").pages
+    assert page.words is not None
+    words = [page.text[start:end] for start, end in zip(page.words.starts, page.words.ends, strict=True)]
+    assert words == INTERVAL.split()
+    assert (page.words.boxes[1:, 0] > page.words.boxes[:-1, 2]).all()
+
+
+def test_a_sign_that_is_not_known_is_told_and_kept(tmp_path: Path) -> None:
+    path = make_signs(tmp_path / "odd.pdf", ["The change was 4.2 = 3.4 there.", "It is 5 percent."], {"=": "spade"})
+    reading = read_paper(path, "pdf")
+    save_reading(tmp_path / "part", reading)
+    (page,) = load_reading(tmp_path / "part").pages
+    assert "4.2 ¼ 3.4" in page.text
+    start = page.text.index("It is")
+    assert has_doubtful_signs(page, 0, start - 1) and not has_doubtful_signs(page, start, len(page.text))
+
+
+@pytest.mark.parametrize(
+    ("text", "doubtful"),
+    [
+        ("an increase of 9.1 (95% CI 0.40 to 18.66)", False),
+        ("an increase of 9.1 (95% CI −0.40 to 18.66)", False),
+        ("a change of 0.2 (95% CI 0.40 to 0.10)", True),
+        ("a change of −3.2 (95% CI: 4.1, 2.2)", True),
+        ("a change of 3.2 (95% CI: −4.1, −2.2)", True),
+        ("the effect was small (p = 0.03)", False),
+        ("the effect was small (p = 14)", True),
+        ("group 7 = 3 of them", False),
+    ],
+)
+def test_numbers_that_make_no_sense_are_doubted(text: str, doubtful: bool) -> None:
+    assert has_doubtful_signs(Page(1, "1", 100, 100, text), 0, len(text)) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "words"),
+    [
+        ("1905.07830v1.pdf", 1, "state-of-the-art models struggle (<48%)"),
+        ("1905.07830v1.pdf", 1, "trivial for humans (>95% accuracy)"),
+        ("2406.04744v2.pdf", 1, "achieve ≤ 34% accuracy"),
+        ("1810.04805v2.pdf", 4, "(e.g., ⟨Question, Answer⟩)"),
+    ],
+)
+def test_signs_of_real_papers(papers_folder: Path, name: str, number: int, words: str) -> None:
+    text = read_paper(papers_folder / name, "pdf").pages[number - 1].text
+    assert words.replace(" ", "") in text.replace(" ", "").replace("\n", "")
