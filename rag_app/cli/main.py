@@ -163,7 +163,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_library_commands(commands)
     ask = _command(commands, "ask", "answer a question, each claim with its page")
     _add_question(ask)
-    takes = "write the answer to FILE as .md, .bib, .csv or .tex (tables), .json (evidence for verify) or .zip (all); repeatable"
+    takes = (
+        "write the answer to FILE as .md, .bib, .csv or .tex (tables), .json (evidence for verify) or .zip (all); "
+        "repeatable"
+    )
     ask.add_argument("--export", action="append", default=[], metavar="FILE", help=takes)
     ask.add_argument("--whole-papers", action="store_true", help="send whole papers to the model, where they fit")
     ask.add_argument("--dry-run", action="store_true", help="with --whole-papers: only show what would be sent")

@@ -174,7 +174,7 @@ def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> Non
 
 
 def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits: Limits | None) -> None:
-    def limited(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
+    def run_within_limits(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
         request = context.request_context.request  # none over standard input and output
         with limits.hold(caller_of(request)) if limits and request is not None else nullcontext():
             return work()
@@ -182,7 +182,7 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
     @server.tool(annotations=READ_ONLY)
     def search(query: str, context: Context[Any, Any]) -> SearchResults:
         """Find pages that speak of the query. Read one with fetch."""
-        return {"results": _guard(lambda: limited(context, lambda: _search(assistant, query, base)))}
+        return {"results": _guard(lambda: run_within_limits(context, lambda: _search(assistant, query, base)))}
 
     @server.tool(annotations=READ_ONLY)
     def ask(question: str, context: Context[Any, Any], papers: Papers = None) -> CitedAnswer:
@@ -191,7 +191,7 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
         def work() -> CitedAnswer:
             return _cite(assistant, assistant.ask(question, papers=find_papers(assistant, papers or ())), base)
 
-        return _guard(lambda: limited(context, work))
+        return _guard(lambda: run_within_limits(context, work))
 
     @server.tool(annotations=READ_ONLY)
     def compare(
@@ -203,12 +203,12 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
             chosen = find_papers(assistant, papers or ())
             return _cite(assistant, assistant.compare(question, papers=chosen, aspects="; ".join(aspects or ())), base)
 
-        return _guard(lambda: limited(context, work))
+        return _guard(lambda: run_within_limits(context, work))
 
     @server.tool(annotations=READ_ONLY)
     def verify_quote(text: str, context: Context[Any, Any], paper: str = "", page: int = 0) -> QuoteChecks:
         """Do these words stand on that page, or where else? Also takes a whole text with quotation marks and pages."""
-        return _guard(lambda: limited(context, lambda: _verify(assistant, text, paper, page, base)))
+        return _guard(lambda: run_within_limits(context, lambda: _verify(assistant, text, paper, page, base)))
 
 
 def _guard(work: Callable[[], Result]) -> Result:
