@@ -59,11 +59,15 @@ def measure(page: Any, url: str, long: str) -> dict[str, float]:
     def note(name: str, value: float) -> None:
         found.setdefault(name, []).append(value)
 
-    size = [0]
-    page.on("response", lambda response: size.__setitem__(0, size[0] + response.request.sizes()["responseBodySize"]))
-    page.goto(url, wait_until="networkidle")
+    sizes: list[float] = []
+    network = page.context.new_cdp_session(page)
+    network.on("Network.loadingFinished", lambda loaded: sizes.append(loaded["encodedDataLength"]))
+    network.send("Network.enable")
+    page.goto(url)
     page.wait_for_selector("#paper-rows li", state="attached")
-    note("first load, kB", size[0] / 1000)
+    page.wait_for_timeout(2000)
+    note("first load, kB", sum(sizes) / 1000)
+    network.detach()
     for _ in range(TIMES):
         page.reload()
         page.wait_for_selector("#paper-rows li", state="attached")

@@ -53,6 +53,7 @@ class Tab:
 
     def fact(self) -> None:
         self.ask(FACT)
+        self.page.wait_for_selector("#next-questions button")
 
     def comparison(self) -> None:
         self.ask(TABLE)

@@ -1,9 +1,11 @@
 """A headless Chromium is offered what to ask: on the first screen, and after an answer."""
 
 import re
+from dataclasses import replace
 
 from playwright.sync_api import expect
 
+from rag_app.records import Alternative
 from tests.support.browser_page import ask
 
 
@@ -30,3 +32,12 @@ def test_the_first_screen_leads_to_a_model_by_one_press(tab):
     tab.wait_for_selector("#chat .example")
     tab.click(".welcome .open-settings")
     expect(tab.locator("dialog[open]")).to_be_visible()
+
+
+def test_another_reading_of_the_question_is_asked_by_one_press(tab, served):
+    other = Alternative("paper", "the study", "Ours", "Theirs", "What does Theirs say of parameters?")
+    served.assistant.answers["parameters"] = replace(served.assistant.answers["parameters"], alternatives=(other,))
+    ask(tab, "How many parameters?")
+    tab.locator("#chat .alternative").click()
+    expect(tab.locator("#chat p.question")).to_have_text(["How many parameters?", other.question])
+    tab.wait_for_function("document.querySelectorAll('#chat .answer:not(.coming)').length === 2")

@@ -283,7 +283,8 @@ def _judge(
 def _stands_in_words(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> bool:
     """Whether the words of a claim that no model judged stand in what it cites; else nobody can tell."""
     passages = [piece for one in cited for piece in (one.quote, context_of(one, material.page_of))]
-    return CitedPassages(passages, [material.question, *(one.title for one in cited)]).covers(claim.text)
+    known = [piece for record in material.records_for(claim, cited) for piece in (record.text, *record.coined)]
+    return CitedPassages(passages, [material.question, *known, *(one.title for one in cited)]).covers(claim.text)
 
 
 def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
-from rag_app.records import Answer, AnswerPlan, Verdict
+from rag_app.records import Alternative, Answer, AnswerPlan, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import Line, comparison_html, merge_rows, quoted_rows, quoted_table_html
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
@@ -59,6 +59,7 @@ def answer_html(
         _steps(answer, name),
         f'<div class="{_text_class(answer)}">{text}</div>',
         _warnings(answer),
+        _alternatives(answer),
         sources_html(places, name, answer.answer),
         footer_html(answer, actions),
     ]
@@ -260,6 +261,22 @@ def _warnings(answer: Answer) -> str:
     return f'<div class="warnings">{notes}{_doubts(answer)}</div>' if notes or answer.unsupported else ""
 
 
+def _alternatives(answer: Answer) -> str:
+    """How the question may be meant otherwise: a button for each, which asks that."""
+    buttons = "".join(
+        f'<button type="button" class="alternative text-button" value="{escape_html(one.question)}" '
+        f'title="{escape_html(one.question)}">{escape_html(_alternative_words(one))}</button>'
+        for one in answer.alternatives
+    )
+    return f'<div class="alternatives">{buttons}</div>' if buttons else ""
+
+
+def _alternative_words(alternative: Alternative) -> str:
+    if alternative.kind == "spelling":
+        return translate("answer.as-typed", words=alternative.instead)
+    return translate("answer.ask-instead" if alternative.taken else "answer.nearest-paper", title=alternative.instead)
+
+
 def _not_in_papers(answer: Answer, name: NamePlace, actions: str) -> str:
     parts = [f'<p class="verdict">{translate("answer.not-in-papers")}</p>']
     said = answer.answer.strip()
@@ -268,7 +285,7 @@ def _not_in_papers(answer: Answer, name: NamePlace, actions: str) -> str:
     if said:
         rest = replace(answer, answer=translate_core(said[0].upper() + said[1:]))
         parts.append(f'<div class="answer-text">{_text(rest, name)[0]}</div>')
-    parts.append(_plan(answer.plan) + _warnings(answer))
+    parts.append(_plan(answer.plan) + _warnings(answer) + _alternatives(answer))
     if answer.nearest:
         rows = "".join(citation_html(citation, name) for citation in answer.nearest)
         parts.append(f'<p class="nearest">{translate("answer.nearest")}</p>')

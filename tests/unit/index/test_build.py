@@ -656,3 +656,12 @@ def test_an_edit_that_keeps_size_and_time_is_seen(library: Path) -> None:
     assert Assistant(settings_for(library), embedder=WordEmbedder()).is_stale()
     report = run(library)
     assert report.changed and report.read == 1
+
+
+def test_names_are_counted_again_where_another_version_counted_them(library: Path) -> None:
+    counted = list((library / "index" / "parts").glob("*/usage-*.json"))
+    assert counted
+    for file in counted:
+        file.rename(file.with_name("usage-0.json"))
+    report = run(library)
+    assert report.changed and (report.read, report.embedded) == (0, 0)

@@ -180,6 +180,7 @@
     else if (button.matches(".add-paper")) add(button, "paper");
     else if (button.matches(".add-aspect")) add(button, "aspect");
     else if (button.matches(".regenerate")) ask(questionOf(button));
+    else if (button.matches(".alternative")) ask(button.value);
     else if (button.matches(".next-question")) ask(button.textContent.trim());
   });
 
