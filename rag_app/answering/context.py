@@ -105,7 +105,7 @@ class AnswerContext:
     @property
     def evidence(self) -> RetrievedEvidence:
         """The evidence for the question; searched for when a route first wants it. Raises IndexFault."""
-        # Not functools.cached_property: in Python 3.11 it has one lock for all contexts, so one search awaits the other.
+        # Not functools.cached_property: Python 3.11 has one lock there for all contexts, so searches would wait.
         if not self._evidence:
             self._evidence.append(self.search())
         return self._evidence[0]
