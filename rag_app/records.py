@@ -350,6 +350,7 @@ class PaperRow:
     topic: str = ""
     warnings: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()  # text that nobody can see: page, how it was hidden, its beginning
+    same: tuple[str, ...] = ()  # files of the same bytes, by which it can be named too
     modified: int = 0  # nanoseconds since 1970: when its file came or was last changed
     tags: tuple[str, ...] = ()  # of the user
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from rag_app.records import Page
 
+STACKED = 0.25  # of a word's height: lines of text overlap by less
 _NUMBER = r"[-−–+]?\d+(?:\.\d+)?"
 _BETWEEN = r"\s*(?:to|,|;|–|—|-|−)\s*"
 _INTERVAL = re.compile(
@@ -18,8 +21,30 @@ _CHANCE = re.compile(rf"\bp(?:-?values?)?\s*[=<>≤≥]\s*(?P<value>{_NUMBER})(?
 
 
 def has_doubtful_signs(page: Page, start: int, end: int) -> bool:
-    """Whether page.text[start:end] holds a sign that may be another on the page, or numbers that make no sense."""
-    return any(start <= at <= end for at in page.doubtful) or _makes_no_sense(page.text[start:end])
+    """Whether page.text[start:end] holds a sign that may be another on the page, or numbers that make no sense.
+
+    So does a formula whose parts stand above each other: in a line of text a fraction has lost its stroke.
+    """
+    told = any(start <= at <= end for at in page.doubtful)
+    return told or _makes_no_sense(page.text[start:end]) or _is_stacked(page, start, end)
+
+
+def _is_stacked(page: Page, start: int, end: int) -> bool:
+    """Whether a word of the quote, outside of tables, stands above or below the one before it, and not a line lower."""
+    if page.words is None or any(block.kind == "table" and block.start <= start < block.end for block in page.blocks):
+        return False
+    rows = np.flatnonzero((page.words.starts < end) & (page.words.ends > start))
+    boxes = page.words.boxes[rows]
+    if (boxes[:, 3] - boxes[:, 1]).sum() > (boxes[:, 2] - boxes[:, 0]).sum():
+        return False  # text that runs up or down the page
+    one, two = boxes[:-1], boxes[1:]
+    lower = np.minimum(one[:, 3] - one[:, 1], two[:, 3] - two[:, 1])
+    overlap = np.minimum(one[:, 3], two[:, 3]) - np.maximum(one[:, 1], two[:, 1])
+    across = np.minimum(one[:, 2], two[:, 2]) - np.maximum(one[:, 0], two[:, 0])
+    narrower = np.minimum(one[:, 2] - one[:, 0], two[:, 2] - two[:, 0])
+    together = (overlap > STACKED * lower) & (across > 0.5 * narrower)
+    above = (two[:, 3] < one[:, 1] + 0.1 * lower) & (overlap > -lower) & (across > -lower)
+    return bool((together | above).any())
 
 
 def _makes_no_sense(text: str) -> bool:

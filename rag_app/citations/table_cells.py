@@ -68,8 +68,10 @@ def _read_lines(page: Page, block: Block) -> list[_Line]:
     ends = [block.start + match.start() for match in re.finditer("\n", text)] + [block.end]
     rows = np.flatnonzero((page.words.starts >= block.start) & (page.words.ends <= block.end))
     boxes = page.words.boxes[rows]
-    if len(boxes) and _runs_up(boxes):
-        boxes = np.stack([-boxes[:, 3], boxes[:, 0], -boxes[:, 1], boxes[:, 2]], axis=1)
+    if len(boxes) and _is_sideways(boxes):
+        up = (boxes[1:, 3] < boxes[:-1, 1]).sum() > 0.5 * (len(boxes) - 1)
+        x0, y0, x1, y1 = boxes.T
+        boxes = np.stack([-y1, x0, -y0, x1] if up else [y0, -x1, y1, -x0], axis=1)
     lines: list[_Line] = [[] for _ in ends]
     for row, (x0, y0, x1, y1) in zip(rows.tolist(), boxes.tolist(), strict=True):
         first, last = int(page.words.starts[row]), int(page.words.ends[row])
@@ -79,10 +81,10 @@ def _read_lines(page: Page, block: Block) -> list[_Line]:
     return lines
 
 
-def _runs_up(boxes: np.ndarray) -> bool:
-    """Whether the text of a table runs up the page: its words are higher than wide."""
-    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    return bool(high.sum() > 1.3 * wide.sum())
+def _is_sideways(boxes: np.ndarray) -> bool:
+    """Whether the text of a table runs up or down the page: most words stand above or below the one before them."""
+    steps = np.abs(np.diff(boxes[:, :2] + boxes[:, 2:], axis=0))
+    return len(steps) > 0 and bool((steps[:, 1] > steps[:, 0]).mean() > 0.5)
 
 
 def _name_cells(lines: Sequence[_Line], number: int) -> list[TableCell]:

@@ -214,6 +214,7 @@ class Build:
             seconds=round(self.reading_seconds.get(paper.paper, 0.0), 3),
             warnings=reading.warnings + _nothing_to_search(paper.paper, reading, len(found)) + _older_files(file),
             older=file.older,
+            same=file.same,
             hidden=reading.hidden,
             short_names=paper.short_names,
             authors=paper.authors or reading.authors,

@@ -32,6 +32,7 @@ class CorpusFile:
     problem: str = ""
     keep_hidden: bool = False  # read it with the text that nobody can see
     older: tuple[str, ...] = ()  # files of earlier versions of this paper, left out for this one
+    same: tuple[str, ...] = ()  # files of the same bytes, left out for this one
 
     @property
     def part(self) -> str:
@@ -60,6 +61,7 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
     """
     files: dict[str, CorpusFile] = {}  # by digest
     doubles: list[tuple[str, int, int]] = []
+    same: dict[str, list[str]] = {}
     problems: list[str] = []
     for paper in papers:
         try:
@@ -69,6 +71,7 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
         first = files.setdefault(file.digest, file)
         if first is not file:
             doubles.append((paper.paper, file.size, file.modified))
+            same.setdefault(file.digest, []).append(paper.paper)
             problems.append(f"{paper.paper}: identical to {first.paper.paper}; indexed once.")
     newer = _find_newer(files.values())
     older: dict[str, list[str]] = {}
@@ -79,7 +82,12 @@ def take_inventory(papers: Sequence[Paper], before: Generation | None, keep_hidd
             doubles.append((name, file.size, file.modified))
             problems.append(f"{name}: an earlier version of {stays}, which supersedes it; not indexed.")
     read = tuple(
-        replace(file, keep_hidden=keep_hidden, older=tuple(older.get(file.paper.paper, ())))
+        replace(
+            file,
+            keep_hidden=keep_hidden,
+            older=tuple(older.get(file.paper.paper, ())),
+            same=tuple(same.get(file.digest, ())),
+        )
         for file in files.values()
         if file.paper.paper not in newer
     )
@@ -212,7 +220,12 @@ def _is_entry_of(entry: IndexedPaper | None, file: CorpusFile) -> bool:
 
     What papers.toml leaves open was filled in from the paper itself, so only what it states is compared.
     """
-    if entry is None or (entry.digest, entry.part, entry.older) != (file.digest, file.part, file.older):
+    if entry is None or (entry.digest, entry.part, entry.older, entry.same) != (
+        file.digest,
+        file.part,
+        file.older,
+        file.same,
+    ):
         return False
     paper = file.paper
     stated = ("title", "authors", "arxiv_id", "year", "month", "topic", "citation_key", "bibliography")

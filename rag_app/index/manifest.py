@@ -43,6 +43,7 @@ class IndexedPaper:
     citation_key: str = ""  # of the bibliography that describes it
     bibliography: str = ""  # its entry there, as a CSL-JSON item
     older: tuple[str, ...] = ()  # files of earlier versions of it, which are not indexed
+    same: tuple[str, ...] = ()  # files of the same bytes, by which it can be named too
 
     @property
     def rows(self) -> slice:

@@ -29,7 +29,9 @@ def choose_papers(given: Sequence[str], rows: Sequence[PaperRow], option: str = 
 def name_papers(given: str, rows: Sequence[PaperRow]) -> list[str]:
     """The papers of one name; an arXiv id without its version means every version."""
     wanted = given.casefold()
-    exact = [row.paper for row in rows if wanted in (row.paper.casefold(), _stem(row.paper))]
+    exact = [
+        row.paper for row in rows if any(wanted in (name.casefold(), _stem(name)) for name in (row.paper, *row.same))
+    ]
     return exact or [row.paper for row in rows if _stem(row.paper).rpartition("v")[0] == wanted]
 
 

@@ -42,6 +42,26 @@ FACETS = (
         alone=True,
     ),
     _facet(
+        "sample",
+        r"sample(?: sizes?)?|participants?|subjects?|patients?|cohorts?|enrol\w+|dropp?ed out|drop-?outs?"
+        r"|how many (?:people|persons|women|men|adults|children|students|animals|households)",
+        "participants sample randomised enrolled completed excluded dropped",
+        r"\b[nN]\s?=\s?\d+|\b\d[\d,]*\s+(?:[\w-]+\s){0,2}(?:participants|patients|women|men|adults|children|students"
+        r"|people|persons|subjects|animals|households|mice|rats|were (?:randomi[sz]ed|excluded))\b|\bdropped out\b",
+    ),
+    _facet(
+        "measure",
+        r"dos(?:e|es|age|ing)|temperatures?|concentrations?|pressures?|levels?",
+        "dose mg temperature degrees",
+        r"\d\s?(?:mg|[µμ]g|mcg|kg|IU|ml|mL|[mnµμ]?mol/L|mmHg|°C|m?K|(?:micro|milli)?kelvin|degrees)\b",
+    ),
+    _facet(
+        "certainty",
+        r"confidence intervals?|CIs?|p[- ]?values?|significan\w+|effect sizes?|standard (?:errors?|deviations?)",
+        "CI interval p significant",
+        r"\bCI\b|\b[pP]\s?[=<>]\s?\.?\d|\(-?[\d.]+ to -?[\d.]+\)|\bd\s?=\s?\d|(?i:\bsignificant\w*)",
+    ),
+    _facet(
         "duration",
         r"how (?:long|often|frequently)|time|duration|hours|days|refresh\w*|rebuil\w*|speed|latency|faster|cost",
         "hours days steps every seconds faster",
@@ -55,13 +75,6 @@ FACETS = (
         "Adam AdamW learning rate warmup decay",
         r"\b(?:Adam\w*|SGD|Adafactor|LAMB|Shampoo|warm-?up|learning rate|weight decay)\b",
         alone=True,
-    ),
-    _facet(
-        "loss",
-        r"loss\w*|objectives?|training signal|trained to|supervis\w*",
-        "objective loss minimize maximize likelihood divergence",
-        r"(?i:\b(?:divergence|cross-?entropy|likelihood|log-?probabilit\w*|contrastive|InfoNCE|hinge|margin|distill\w*|"
-        r"minimi[sz]\w*|maximi[sz]\w*|objective|loss|rewards?|KL|MSE)\b)",
     ),
     _facet(
         "model",
@@ -101,18 +114,6 @@ FACETS = (
         "annotators labelers contractors crowdworkers experts human",
         r"(?i:\b(?:annotators?|labell?ers?|contractors?|crowd-?workers?|crowdsourc\w+|workers|Turk\w*|Upwork|ScaleAI|"
         r"experts?|red team|humans?|raters?|authors)\b)",
-    ),
-    _facet(
-        "precision",
-        r"precision|quanti[sz]\w+|bits?|data ?types?|numeric",
-        "bit quantization float precision",
-        r"(?i:\b\d+-?bits?\b|\b(?:fp|bf|int|nf)\d+\b|\b\w*float\w*\b|half precision|mixed precision)",
-    ),
-    _facet(
-        "vocabulary",
-        r"vocabular\w+|tokeni[sz]\w+|word ?pieces?",
-        "vocabulary BPE WordPiece subword tokens",
-        r"(?i:\b(?:BPE|WordPieces?|SentencePiece|subwords?|byte-level|vocabulary|tokenizer)\b)",
     ),
     _facet(
         "position",

@@ -12,7 +12,7 @@ from rag_app.records import Evidence
 from rag_app.text.terms import content_words, find_names
 
 Terms = Callable[[str], list[str]]
-Kind = Literal["number", "name", "date", "definition", "reason", "description"]
+Kind = Literal["number", "name", "definition", "reason", "description"]
 
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|large|big|long|far|often|high|low|well|fast|small|deep|old|accurate|strong)\b"
@@ -35,7 +35,6 @@ _ASKS_DEFINITION = re.compile(
     re.IGNORECASE,
 )
 _ASKS_REASON = re.compile(r"^\W*why\b|\b(?:reasons?|what causes)\b", re.IGNORECASE)
-_ASKS_DATE = re.compile(r"\bwhen\b(?=.{0,10}\b(?:was|were|did|is)\b)|\b(?:what|which|in which) year\b", re.IGNORECASE)
 
 
 class TermStatistics(Protocol):
@@ -110,7 +109,6 @@ def extract_question_terms(
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("number", _ASKS_NUMBER),
     ("name", _ASKS_NAME),
-    ("date", _ASKS_DATE),
     ("definition", _ASKS_DEFINITION),
     ("reason", _ASKS_REASON),
 )

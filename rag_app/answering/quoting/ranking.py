@@ -210,7 +210,6 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "near": near / asked.total,
         "number": float("number" in asked.kinds and _has_new_number(asked, unit)),
         "name": float("name" in asked.kinds and _has_new_name(asked, unit)),
-        "date": float("date" in asked.kinds and bool(re.search(r"\b(?:1[5-9]|20)\d\d\b|\bcentury\b", unit.text))),
         "row": float(unit.row),
         "row_for_number": float(unit.row and "number" in asked.kinds),
         "crossing": _crossing_share(asked, unit) if unit.row else 0.0,

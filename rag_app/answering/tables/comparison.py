@@ -29,7 +29,7 @@ NOT_REPORTED = "not reported"
 NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
 STATEMENTS = (5, 4, 3)  # in a cell, at most: of a table of one column, of two, of more
 LONGEST_CELL = 160  # characters of the first statement in a cell
-LONGEST_FURTHER = 110  # characters of each further one
+LONGEST_FURTHER = 80  # characters of each further one
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 NEAR = 0.75  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
@@ -55,6 +55,7 @@ class RankedUnits:
     asked: QuestionTerms
     units: Sequence[Unit]
     facets: tuple[Facet, ...] = ()
+    overview: bool = False  # asks what the paper is about: its abstract speaks to that whatever its words
 
 
 Rank = Callable[[Aspect, Sequence[Evidence]], RankedUnits]
@@ -145,7 +146,7 @@ class CellRanker:
         for unit in units:
             # A cell has to say it itself: what stands around a sentence is not shown.
             unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
-        return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets)
+        return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets, overview)
 
     def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...], wants_figure: bool) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
@@ -225,7 +226,7 @@ def choose_units(ranked: Sequence[RankedUnits], most: int = STATEMENTS[-1]) -> l
     chosen: list[list[Unit]] = []
     for one in ranked:
         # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
-        speaks = any(is_reported(u) or is_facet_answer(one.facets, u.text) for u in one.units)
+        speaks = one.overview or any(is_reported(u) or is_facet_answer(one.facets, u.text) for u in one.units)
         good = [u for u in one.units if not _TORN.search(u.text)] if speaks else []
         taken = [unit for units in chosen for unit in units]
         fresh = [unit for unit in good if not any(are_alike(unit, other) for other in taken)]

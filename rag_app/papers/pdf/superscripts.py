@@ -55,17 +55,20 @@ class _Characters:
 
     def __init__(self, textpage: pypdfium2.PdfTextPage) -> None:
         self.handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-        self.box, self.matrix, self.place = np.zeros(4, np.float32), np.zeros(6, np.float32), np.zeros(2, np.float64)
+        self.boxes, self.matrix, self.place = (
+            np.zeros((LONGEST + 1, 4), np.float32),
+            np.zeros(6, np.float32),
+            np.zeros(2, np.float64),
+        )
+        self.place_of_boxes = self.boxes.ctypes.data
 
     def heights(self, first: int, last: int) -> list[float]:
         """Height or width of each character's box, the larger one: all alike where no character is raised."""
-        found = []
-        address = self.box.ctypes.data
+        place, count = self.place_of_boxes, last - first + 1
         for index in range(first, last + 1):
-            _loose_box(self.handle, index, address)
-            left, top, right, bottom = self.box.tolist()
-            found.append(max(abs(top - bottom), 0.0) if abs(top - bottom) > 0 else abs(right - left))
-        return found
+            _loose_box(self.handle, index, place)
+            place += 16
+        return [abs(top - bottom) or abs(right - left) for left, top, right, bottom in self.boxes[:count].tolist()]
 
     def set_of(self, index: int) -> _Placement:
         _matrix(self.handle, index, self.matrix.ctypes.data)

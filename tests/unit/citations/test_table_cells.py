@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.read import read_paper
 from rag_app.records import Page, TableCell
@@ -109,3 +110,11 @@ def test_rows_of_real_papers(
     start = page.text.index(row)
     found, cells = find_row_cells(page, start, page.text.index("\n", start))
     assert found.startswith(caption) and cells[0] == cell
+
+
+def test_a_fraction_in_a_line_of_text_has_to_be_looked_at(tmp_path: Path) -> None:
+    words = [(LEFT, 200, "The share is"), (140, 205, "sum"), (138, 197, "part"), (170, 200, "of all.")]
+    page = make_page(tmp_path, *words)
+    start = page.text.index("The share")
+    assert has_doubtful_signs(page, start, len(page.text))
+    assert not has_doubtful_signs(page, 0, start - 1)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rag_app.citations.signs import has_doubtful_signs
+from rag_app.citations.table_cells import find_row_cells
+from rag_app.papers.pdf.file import render_page
 from rag_app.papers.read import read_paper
 from rag_app.records import Reading
 
@@ -37,6 +40,29 @@ def test_a_table_that_is_set_sideways_is_a_table_with_places_as_shown(shared: Pa
     row = page.words.boxes[(page.words.starts >= start) & (page.words.ends <= start + 24)]
     assert (page.width, page.height) == (612, 792)
     assert row[:, 3].max() - row[:, 1].min() > 5 * (row[:, 2].max() - row[:, 0].min())  # it runs up the page
+
+
+def test_each_part_of_a_sideways_table_has_its_caption_head_and_values(shared: Path) -> None:
+    for number, farm, values in ((2, "Farm 3", "silt 13 9.3 2.3"), (3, "Farm 21", "silt 31 11.1 4.1")):
+        page = fault(shared, "sideways_table").pages[number - 1]
+        start = page.text.index(f"{farm} {values}")
+        end = start + len(f"{farm} {values}")
+        caption, cells = find_row_cells(page, start, end)
+        assert caption.startswith("Table 1")
+        assert [(cell.row, cell.column) for cell in cells] == [
+            (farm, column) for column in ("Soil", "Probes", "Error before", "Error after")
+        ]
+        assert " ".join(cell.value for cell in cells) == values
+        assert not has_doubtful_signs(page, start, end)
+
+
+def test_bytes_before_the_header_are_skipped(shared: Path, tmp_path: Path) -> None:
+    whole = (shared / "faults" / "pdf" / "negative_size.pdf").read_bytes()
+    for filling in (b" ", b"\n"):
+        (tmp_path / "late.pdf").write_bytes(filling * 1100 + whole)
+        reading = read_paper(tmp_path / "late.pdf", "pdf")
+        assert (reading.state, reading.warnings) == ("full text", ())
+        assert render_page(tmp_path / "late.pdf", 1)[1] > 0
 
 
 def test_lines_of_a_turned_page_keep_their_order(shared: Path) -> None:
@@ -178,4 +204,6 @@ def test_references_are_found_one_by_one_and_by_other_headings(shared: Path) -> 
     ]
     chinese = fault(shared, "chinese")
     assert [entry[:6] for entry in chinese.bibliography] == ["[1] 陈刚", "[2] 刘洋"]
+    assert chinese.authors == ("王小明", "李华", "张伟")
+    assert "1 引言" in {block.section for block in chinese.pages[0].blocks}
     assert "我们在两个季节研究了四十个农场，并且每周用烘干称重法" in chinese.pages[0].text

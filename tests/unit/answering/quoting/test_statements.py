@@ -78,7 +78,8 @@ def test_every_feature_is_a_share(text: str, section: str) -> None:
         ("how often the index is rebuilt", "We refresh it every 500 steps.", "We refresh the index."),
         ("optimizer", "AdamW with a warmup", "a careful choice"),
         ("by whom", "Forty contractors wrote them.", "They were written."),
-        ("precision of the weights", "kept in 4-bit", "kept frozen"),
+        ("sample sizes", "we tested 210 adults", "we tested adults"),
+        ("the confidence interval", "-0.8 (95% CI -2.2 to 0.6)", "a small difference"),
     ],
 )
 def test_an_answer_looks_like_one(asked: str, answer: str, other: str) -> None:
