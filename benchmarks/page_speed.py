@@ -38,9 +38,9 @@ _ASKED = """() => new Promise((done) => { const began = performance.now(), seen 
 _CITED = """(at) => new Promise((done) => { const button = document.querySelectorAll('#chat button.cite')[at];
   const began = performance.now(); button.click();
   const look = () => { const mark = document.querySelector('#reading-pages .sheet.drawn .mark.chosen');
-    if (mark && button.matches('.now-open')) return done(performance.now() - began);
+    if (mark && window.reader.chosen() === button.value) return done(performance.now() - began);
     requestAnimationFrame(look); };
-  look(); })"""
+  requestAnimationFrame(look); })"""
 # The frames of two seconds of scrolling over the whole paper.
 _SCROLLED = """() => new Promise((done) => { const pane = document.getElementById('reading-scroll');
   const end = pane.scrollHeight - pane.clientHeight, began = performance.now(), times = [];
@@ -80,6 +80,7 @@ def measure(page: Any, url: str, long: str) -> dict[str, float]:
         note("Enter to first text", times["text"])
         note("Enter to the whole answer", times["whole"])
     for turn in range(TIMES + 1):
+        page.wait_for_timeout(300)
         time = page.evaluate(_CITED, turn % 2)
         note("citation to mark, warm" if turn > 1 else "citation to mark, first", time)
     name = page.get_attribute(f".open-paper[title*={json.dumps(long)}]", "value")
