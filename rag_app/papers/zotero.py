@@ -111,7 +111,7 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
 
 
 def _refuse_strangers(url: str) -> None:
-    """Raise FetchError when another user listens there: whoever comes first gets Zotero's port, and could name files."""
+    """Raise FetchError when another user listens there: who comes first gets Zotero's port, and could name files."""
     parts = urlsplit(url)
     others = find_strangers(parts.port or (443 if parts.scheme == "https" else 80))
     if others:
@@ -248,7 +248,8 @@ def _place_of(key: str, path: Path, source: ZoteroSource) -> tuple[Path, tuple[s
     if path.parent.name == key and storage.name == "storage" and _is_own_database(storage.with_name(DATABASE)):
         return storage, (key, path.name)
     raise OSError(
-        errno.EPERM, "it lies outside Zotero's own storage. For linked files name their folder: rag-app zotero --storage"
+        errno.EPERM,
+        "it lies outside Zotero's own storage. Linked files need: rag-app zotero --storage FOLDER",
     )
 
 
