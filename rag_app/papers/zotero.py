@@ -27,7 +27,7 @@ import httpx
 
 from rag_app import files
 from rag_app.errors import CorpusError, FetchError
-from rag_app.listeners import find_strangers
+from rag_app.models.llm.listeners import find_strangers
 from rag_app.papers.bibliography_import import read_bibliography
 from rag_app.papers.zotero_settings import SETTINGS, ZoteroSource, read_own_settings
 from rag_app.records import Json

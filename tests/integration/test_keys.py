@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from rag_app.errors import SettingsError
-from rag_app.listeners import find_listeners, is_ours
 from rag_app.models.llm import providers
 from rag_app.models.llm.choice import ReaderChoice, with_choice
 from rag_app.models.llm.client import open_language_model
+from rag_app.models.llm.listeners import find_listeners, is_ours
 from rag_app.models.llm.providers import Preset, choose_endpoint, find_loopback
 from rag_app.settings import SETTINGS_FILE, Settings, examine_settings, load_settings
 from tests.support.other_user import UID, listen_as_other_user, needs_root

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from rag_app.errors import ModelError, SettingsError
-from rag_app.listeners import is_ours
+from rag_app.models.llm.listeners import is_ours
 from rag_app.models.llm.servers import Endpoint, ascii_netloc, host_of, list_models
 from rag_app.settings import Settings
 

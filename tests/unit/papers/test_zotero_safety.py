@@ -84,7 +84,7 @@ def test_where_the_system_does_not_tell_who_listens_zotero_is_asked(
     corpus: Path, storage: Path, zotero: ZoteroLibrary, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zotero.add("OTTER00I", "On Otters", make_pdf(storage / "OTTER00A" / "Otters.pdf"))
-    monkeypatch.setattr("rag_app.listeners.find_listeners", lambda port: set())
+    monkeypatch.setattr("rag_app.models.llm.listeners.find_listeners", lambda port: set())
     assert sync(corpus, url) == "" and copies(corpus) == ["Otters.pdf"]
 
 
