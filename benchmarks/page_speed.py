@@ -38,9 +38,9 @@ _ASKED = """() => new Promise((done) => { const began = performance.now(), seen 
 _CITED = """(at) => new Promise((done) => { const button = document.querySelectorAll('#chat button.cite')[at];
   const began = performance.now(); button.click();
   const look = () => { const mark = document.querySelector('#reading-pages .sheet.drawn .mark.chosen');
-    if (mark && button.matches('.now-open')) return done(performance.now() - began);
+    if (mark && window.reader.chosen() === button.value) return done(performance.now() - began);
     requestAnimationFrame(look); };
-  look(); })"""
+  requestAnimationFrame(look); })"""
 # The frames of two seconds of scrolling over the whole paper.
 _SCROLLED = """() => new Promise((done) => { const pane = document.getElementById('reading-scroll');
   const end = pane.scrollHeight - pane.clientHeight, began = performance.now(), times = [];
@@ -53,7 +53,7 @@ _PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.sta
 
 
 def measure(page: Any, url: str, long: str) -> dict[str, float]:
-    """All measures on one tab."""
+    """All measures on one tab that has loaded nothing yet; `long`: how the title of the scrolled paper begins."""
     found: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:
@@ -80,9 +80,11 @@ def measure(page: Any, url: str, long: str) -> dict[str, float]:
         note("Enter to first text", times["text"])
         note("Enter to the whole answer", times["whole"])
     for turn in range(TIMES + 1):
+        page.wait_for_timeout(300)
         time = page.evaluate(_CITED, turn % 2)
         note("citation to mark, warm" if turn > 1 else "citation to mark, first", time)
-    page.evaluate("(name) => window.papers.open(`paper/${name}/1`)", long)
+    name = page.get_attribute(f".open-paper[title*={json.dumps(long)}]", "value")
+    page.evaluate("(name) => window.papers.open(`paper/${name}/1`)", name)
     page.wait_for_selector("#reading-pages .sheet.drawn")
     page.wait_for_timeout(1500)
     for _ in range(TIMES):
@@ -106,11 +108,7 @@ def main(papers: Path, index: Path, long: str = "") -> None:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(PATIENCE)
         try:
-            page.goto(served.url)
-            page.wait_for_selector(f".open-paper[title*={json.dumps(rows[0].title[:40])}]", state="attached")
-            name = page.get_attribute(f".open-paper[title*={json.dumps(rows[0].title[:40])}]", "value")
-            page.goto("about:blank")
-            value = measure(page, served.url, str(name))
+            value = measure(page, served.url, rows[0].title[:40])
         finally:
             browser.close()
             served.stop()

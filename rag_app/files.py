@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import re
 import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,68 @@ def file_digest(path: Path) -> str:
     """SHA-256 of the file's bytes, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_regular(path: Path, *, follow_link: bool = True) -> BinaryIO:
+    """A stream of the regular file's bytes. Opening never waits, as it would for a named pipe that nobody writes to.
+
+    `follow_link`: false refuses a path that is itself a link. Raises OSError, whose words name the remedy, for what
+    is no regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_link:
+        if is_link(path):
+            raise _not_regular(path)
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    return _regular(os.open(path, flags), path)
+
+
+def open_below(folder: Path, parts: Sequence[str]) -> BinaryIO:
+    """A stream of the regular file at `folder`/parts, reached through no link. `folder` itself may be one.
+
+    Raises OSError for links, for parts that lead upwards, and for what is no regular file.
+    """
+    path = folder.joinpath(*parts)
+    if not parts or any(part in ("", ".", "..") or {"/", "\\", "\0"} & set(part) for part in parts):
+        raise OSError(errno.EINVAL, "leads out of its folder", str(path))
+    if os.open not in os.supports_dir_fd:  # Windows
+        if Path(os.path.realpath(path)) != Path(os.path.realpath(folder)).joinpath(*parts):
+            raise OSError(errno.ELOOP, "lies behind a link, and links are not followed here", str(path))
+        return open_regular(path, follow_link=False)
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        file = os.open(parts[-1], os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=here)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise OSError(error.errno, "lies behind a link, and links are not followed here", str(path)) from error
+        raise
+    finally:
+        os.close(here)
+    return _regular(file, path)
+
+
+def _regular(descriptor: int, path: Path) -> BinaryIO:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _not_regular(path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "no regular file, but a pipe, device, folder or link: remove it", str(path))
+
+
+def read_regular(path: Path, *, follow_link: bool = True) -> bytes:
+    """The bytes of a regular file. Raises OSError as open_regular does."""
+    with open_regular(path, follow_link=follow_link) as stream:
+        return stream.read()
 
 
 @contextmanager

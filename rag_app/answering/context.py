@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -100,11 +100,15 @@ class AnswerContext:
     search: Callable[[], RetrievedEvidence]
     cells: CellMemory = field(default_factory=CellMemory)
     whole: bool = False  # papers go to the model whole, where they fit
+    _evidence: list[RetrievedEvidence] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def evidence(self) -> RetrievedEvidence:
         """The evidence for the question; searched for when a route first wants it. Raises IndexFault."""
-        return self.search()
+        # Not functools.cached_property: Python 3.11 has one lock there for all contexts, so searches would wait.
+        if not self._evidence:
+            self._evidence.append(self.search())
+        return self._evidence[0]
 
     @property
     def model(self) -> ModelReader | None:

@@ -124,7 +124,10 @@ def _add_exchange_commands(commands: Any) -> None:
     zotero.add_argument("--tag", default="", metavar="TAG", help="only items with this tag")
     zotero.add_argument("--url", default="", metavar="URL", help="where Zotero listens (http://127.0.0.1:23119)")
     zotero.add_argument(
-        "--storage", default="", metavar="FOLDER", help="Zotero's attachments, to read while it is closed"
+        "--storage",
+        default="",
+        metavar="FOLDER",
+        help="of linked files; with --library: of all while it is closed",
     )
     zotero.add_argument("--library", default="", metavar="FILE", help="with --storage: an exported library file")
     mcp = _command(commands, "mcp", "serve the library to an agent over standard input and output (MCP)")

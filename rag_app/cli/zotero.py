@@ -8,7 +8,7 @@ from rag_app.cli.session import open_assistant
 from rag_app.errors import CorpusError
 from rag_app.outputs.json import build_json
 from rag_app.outputs.terminal import ProgressLine, build_text, print_json
-from rag_app.papers.zotero import LOCAL, ZoteroSource, read_zotero_settings, write_zotero_settings
+from rag_app.papers.zotero_settings import LOCAL, ZoteroSource, read_zotero_settings, write_zotero_settings
 
 
 def run(options: Namespace) -> int:

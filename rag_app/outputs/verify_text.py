@@ -24,6 +24,8 @@ from rag_app.text.sentences import sentences
 State = Literal["on the page", "other page", "other paper", "found", "not found", "no such page", "not a quote"]
 MOST_QUOTES = 500
 MOST_PLACES = 5
+NEAR = 1_000  # characters around a quote, or of a sentence, in which its source is looked for
+MOST_FOOTNOTES = 8  # of one quote that are looked up
 FEWEST_WORDS = 3  # between quotation marks; fewer are a term
 SHORTEST_TITLE = 12  # characters: a shorter title is found in any text
 
@@ -33,7 +35,7 @@ _GAP = re.compile(r"\s*(?:\[\s*(?:…|\.{3})\s*\]|\(\s*(?:…|\.{3})\s*\)|…|\.
 _PAGE = re.compile(
     r"(?<!\w)(?:pp?\.|pages?|pg\.|S\.|Seite)\s*(\d{1,4})(?:\s*[-–—]\s*(\d{1,4}))?|第\s*(\d{1,4})\s*页", re.I
 )
-_FILE = re.compile(r"\d{4}\.\d{4,5}(?:v\d+)?(?:\.\w{2,8})?|[\w.\-/]+\.[a-z]\w{1,7}")
+_FILE = re.compile(r"\d{4}\.\d{4,5}(?:v\d+)?(?:\.\w{2,8})?|(?<![\w.\-/])[\w.\-/]{1,200}\.[a-z]\w{1,7}")
 _FOOTNOTE = re.compile(r"\[\^?(\d{1,3})\]")
 _NOTE_LINE = re.compile(r"^[ \t]*(?:\[\^?(\d{1,3})\]:?|(\d{1,3})[.)])[ \t]+(\S.*)$", re.MULTILINE)
 
@@ -107,12 +109,13 @@ def find_quoted(text: str, rows: Sequence[PaperRow]) -> list[QuotedText]:
 
     Raises EvidenceError for more than MOST_QUOTES.
     """
-    notes = {match[1] or match[2]: match[3] for match in _NOTE_LINE.finditer(text)}
+    notes = {match[1] or match[2]: match[3][:NEAR] for match in _NOTE_LINE.finditer(text)}
     found: list[QuotedText] = []
     for start, end in _paragraphs(text):
-        found += _in_paragraph(text, start, end, rows, notes)
-    if len(found) > MOST_QUOTES:
-        raise EvidenceError(f"The text has more than {MOST_QUOTES} quotes. Split it.")
+        for quoted in _in_paragraph(text, start, end, rows, notes):
+            found.append(quoted)
+            if len(found) > MOST_QUOTES:
+                raise EvidenceError(f"The text has more than {MOST_QUOTES} quotes. Split it.")
     return found
 
 
@@ -176,17 +179,21 @@ def _in_paragraph(
 ) -> Iterator[QuotedText]:
     spans = sorted(_quote_spans(text, start, end))
     for at, (low, high, words) in enumerate(spans):
-        before = text[max(start, spans[at - 1][1] if at else start) : low]
-        after = text[high : spans[at + 1][0] if at + 1 < len(spans) else end]
+        before = text[max(start, low - NEAR, spans[at - 1][1] if at else start) : low]
+        after = text[high : min(high + NEAR, spans[at + 1][0] if at + 1 < len(spans) else end)]
         papers, pages = _reference(_first_sentence(after), before, rows, notes)
         yield QuotedText(words, low, high, papers, pages)
     for low, high in sentences(text[start:end]):
         low, high = start + low, start + high
         if any(first < high and low < last for first, last, _ in spans):
             continue
-        sentence = text[low:high].strip()
+        sentence = text[low : min(high, low + NEAR)].strip()
+        if not _named_pages(sentence) and not _FOOTNOTE.search(sentence):
+            continue
+        if _NOTE_LINE.match(sentence) or len(_PAGE.sub(" ", sentence).split()) < FEWEST_WORDS:
+            continue
         papers, pages = _reference(sentence, "", rows, notes)
-        if pages and not _NOTE_LINE.match(sentence) and len(_PAGE.sub(" ", sentence).split()) >= FEWEST_WORDS:
+        if pages:
             yield QuotedText(sentence, low, high, papers, pages, is_quote=False)
 
 
@@ -223,9 +230,12 @@ def _reference(
     """Papers and pages that the words behind a quote name, else those before it; footnotes are looked up."""
     papers: tuple[str, ...] = ()
     pages: tuple[int, ...] = ()
-    for words in (near, *(notes.get(match[1], "") for match in _FOOTNOTE.finditer(near)), before):
+    marks = list(dict.fromkeys(match[1] for match in _FOOTNOTE.finditer(near)))[:MOST_FOOTNOTES]
+    for words in (near, *(notes.get(mark, "") for mark in marks), before):
         papers = papers or _named_papers(words, rows)
         pages = pages or _named_pages(words)
+        if papers and pages:
+            break
     return papers, pages
 
 

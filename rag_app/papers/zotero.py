@@ -2,21 +2,24 @@
 
 `zotero.toml` in the corpus folder says what; every build follows what has changed. PDFs are copied to `zotero/KEY/`
 below the corpus folder, their entries stand in `zotero/library.json` (CSL-JSON). The API is that of Zotero 7 and later
-(zotero.org/support/dev/web_api/v3): it listens on this machine only, and is switched on in Settings, Advanced.
+(zotero.org/support/dev/web_api/v3): it listens on this machine only, and is switched on in Settings, Advanced. Whoever
+listens there could name any file: only PDFs of Zotero's own storage, or of a folder that the user named, are copied.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import secrets
 import shutil
-import tomllib
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -24,27 +27,19 @@ import httpx
 
 from rag_app import files
 from rag_app.errors import CorpusError, FetchError
+from rag_app.models.llm.listeners import find_strangers
 from rag_app.papers.bibliography_import import read_bibliography
+from rag_app.papers.zotero_settings import SETTINGS, ZoteroSource, read_own_settings
 from rag_app.records import Json
 
-SETTINGS = "zotero.toml"
 FOLDER = "zotero"
 LIBRARY, SYNC = "library.json", "sync.json"
-LOCAL = "http://127.0.0.1:23119"
+MODE = 0o600  # of our copies
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 PAGE = 100  # items of one request
 PATIENCE = 20.0  # seconds without a byte
-_KEYS = ("url", "collection", "tag", "storage", "library")
-
-
-@dataclass(frozen=True)
-class ZoteroSource:
-    """What zotero.toml says: which part of the library, and where it is while Zotero is closed."""
-
-    url: str = LOCAL
-    collection: str = ""  # name or key; empty: the whole library
-    tag: str = ""
-    storage: str = ""  # Zotero's folder of attachments
-    library: str = ""  # a library exported with paths: .bib, .ris or CSL-JSON
+DATABASE = "zotero.sqlite"  # beside the folder `storage` of every Zotero
+_START = 1024  # bytes within which a PDF says that it is one
 
 
 @dataclass(frozen=True)
@@ -52,38 +47,10 @@ class Attachment:
     """A PDF of Zotero: where it lies, and the item that it belongs to."""
 
     key: str
-    path: Path
+    folder: Path  # that may be read
+    parts: tuple[str, ...]  # the path below it
     name: str
     csl: Json = field(hash=False)
-
-
-def read_zotero_settings(corpus: Path) -> ZoteroSource | None:
-    """What zotero.toml says; None without one. Raises CorpusError for a wrong one."""
-    path = corpus / SETTINGS
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}). Correct it, or remove it.") from error
-    for key, value in table.items():
-        if key not in _KEYS or not isinstance(value, str):
-            raise CorpusError(f"{path}: {key[:40]} is not a text setting. The settings are: {', '.join(_KEYS)}.")
-    source = ZoteroSource(**table)
-    if urlsplit(source.url).hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise CorpusError(f"{path}: url has to be one of this machine, as Zotero's own: {LOCAL}")
-    if bool(source.storage) != bool(source.library):
-        raise CorpusError(f"{path}: storage and library go together: the folder, and the exported library.")
-    return source
-
-
-def write_zotero_settings(corpus: Path, source: ZoteroSource) -> Path:
-    """Write zotero.toml, in place of one that is there."""
-    given = {name: value for name in _KEYS if (value := getattr(source, name)) and value != LOCAL}
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
-    path = corpus / SETTINGS
-    files.write_bytes(path, ("\n".join(["# Papers that every build takes from Zotero.", *lines]) + "\n").encode())
-    return path
 
 
 def sync_zotero(corpus: Path) -> tuple[str, ...]:
@@ -93,9 +60,13 @@ def sync_zotero(corpus: Path) -> tuple[str, ...]:
     CorpusError for a wrong one, and when the corpus folder cannot be written.
     """
     root = corpus.expanduser().resolve()
-    source = read_zotero_settings(root)
+    source, problem = read_own_settings(root)
     if source is None:
-        return ()
+        return (problem,) if problem else ()
+    for place in (root / ".removed", root / FOLDER, root / ".removed" / FOLDER):
+        files.refuse_link(place, CorpusError, "Remove it, and build again.")
+    for place in (root / FOLDER, root / ".removed" / FOLDER):
+        files.refuse_links(place, CorpusError, "Remove it, and build again.")
     try:
         found, problems = _list_attachments(source)
     except FetchError as error:
@@ -123,10 +94,13 @@ def zotero_links(bibliography: str, page: int) -> dict[str, str]:
 def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]]:
     """All PDFs that are meant: of the running Zotero, else of its storage. Raises FetchError without either."""
     try:
+        _refuse_strangers(source.url)
         with httpx.Client(base_url=source.url, timeout=PATIENCE, trust_env=False) as client:
-            return _LocalApi(client).attachments(source)
+            listed = _LocalApi(client).attachments(source)
+        _refuse_strangers(source.url)  # who came meanwhile
+        return listed
     except httpx.ConnectError as error:
-        if source.storage:
+        if source.library:
             return _stored_attachments(source)
         raise FetchError(
             f"{source.url}: Zotero is not running, or does not let other programs connect. Start it and tick Settings, "
@@ -134,6 +108,17 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
         ) from error
     except httpx.HTTPError as error:
         raise FetchError(f"{source.url}: Zotero stopped answering ({type(error).__name__}). Build again.") from error
+
+
+def _refuse_strangers(url: str) -> None:
+    """Raise FetchError when another user listens there: who comes first gets Zotero's port, and could name files."""
+    parts = urlsplit(url)
+    others = find_strangers(parts.port or (443 if parts.scheme == "https" else 80))
+    if others:
+        raise FetchError(
+            f"{url}: another user of this machine listens there (user id {min(others)}), not your own Zotero: nothing "
+            "of it is taken. Start Zotero as this user; where it has another port, name that with --url."
+        )
 
 
 class _LocalApi:
@@ -155,8 +140,14 @@ class _LocalApi:
             path = self._file(item["key"])
             if path is None:
                 problems.append(f"Zotero, {name}: the file is not on this machine. Have Zotero download it.")
-            else:
-                found.append(Attachment(item["key"], path, name, _describe(items[parent], item["key"])))
+                continue
+            try:
+                folder, parts = _place_of(item["key"], path, source)
+                one = Attachment(item["key"], folder, parts, name, _describe(items[parent], item["key"]))
+                _open_paper(one).close()
+                found.append(one)
+            except OSError as error:
+                problems.append(f"Zotero, {name}: {path} is not taken: {error.strerror}.")
         return found, problems
 
     def _path_of(self, collection: str) -> str:
@@ -222,7 +213,7 @@ def _describe(item: Json, attachment: str) -> Json:
 
 
 def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]]:
-    """The PDFs of the exported library that lie in Zotero's storage folder."""
+    """The PDFs of the exported library that lie in Zotero's storage folder, and nowhere else."""
     storage, library = Path(source.storage).expanduser(), Path(source.library).expanduser()
     if not storage.is_dir() or not library.is_file():
         raise FetchError(f"{SETTINGS}: Zotero is not running, and {storage} or {library} does not exist. Correct them.")
@@ -234,13 +225,52 @@ def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[st
             if len(parts) < 2 or not parts[-1].lower().endswith(".pdf"):
                 continue
             key, name = parts[-2], parts[-1]
-            path = storage / key / name
-            if not path.is_file():
-                problems.append(f"{library.name}, {entry.key}: {key}/{name} is not in {storage}. Export it again.")
-                continue
             csl = {**entry.csl, "citation-key": entry.key, "zotero": {"item": "", "attachment": key}}
-            found.append(Attachment(key, path, name, csl))
+            one = Attachment(key, storage, (key, name), name, csl)
+            try:
+                _open_paper(one).close()
+                found.append(one)
+            except FileNotFoundError:
+                problems.append(f"{library.name}, {entry.key}: {key}/{name} is not in {storage}. Export it again.")
+            except OSError as error:
+                problems.append(f"{library.name}, {entry.key}: {key}/{name} is not taken: {error.strerror}.")
     return found, problems
+
+
+def _place_of(key: str, path: Path, source: ZoteroSource) -> tuple[Path, tuple[str, ...]]:
+    """The folder that may be read, and where the file lies below it. Raises OSError for a file anywhere else."""
+    if source.storage:
+        named = Path(source.storage).expanduser().absolute()
+        for folder in (named, named.resolve()):
+            if path.is_relative_to(folder):
+                return folder, path.relative_to(folder).parts
+    storage = path.parent.parent
+    if path.parent.name == key and storage.name == "storage" and _is_own_database(storage.with_name(DATABASE)):
+        return storage, (key, path.name)
+    raise OSError(
+        errno.EPERM,
+        "it lies outside Zotero's own storage. Linked files need: rag-app zotero --storage FOLDER",
+    )
+
+
+def _is_own_database(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and (os.name != "posix" or status.st_uid == os.getuid())
+
+
+def _open_paper(one: Attachment) -> BinaryIO:
+    """A stream of the PDF. Raises OSError for a link on the way, for what is no regular file, and for no PDF."""
+    if not _safe_name(one.name).lower().endswith(".pdf"):
+        raise OSError(errno.EINVAL, "its name does not end with .pdf")
+    stream = files.open_below(one.folder, one.parts)
+    if b"%PDF-" not in stream.read(_START):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is no PDF, whatever its name says. Replace it in Zotero")
+    stream.seek(0)
+    return stream
 
 
 # -- our copies ---------------------------------------------------------------------------------------------------
@@ -257,11 +287,14 @@ def _update_copies(folder: Path, removed: Path, found: list[Attachment]) -> list
         name = _safe_name(one.name)
         target = folder / _safe_name(one.key) / name
         try:
-            status = one.path.stat()
-            state = {"name": name, "size": status.st_size, "modified": status.st_mtime_ns}
-            if before.get(one.key) != state or not target.is_file():
-                target.parent.mkdir(exist_ok=True)
-                _copy(one.path, target)
+            with _open_paper(one) as stream:
+                status = os.fstat(stream.fileno())
+                state = {"name": name, "size": status.st_size, "modified": status.st_mtime_ns}
+                if before.get(one.key) != state or not target.is_file():
+                    target.parent.mkdir(exist_ok=True)
+                    _copy(stream, target)
+            if stat.S_IMODE(target.stat().st_mode) != MODE:  # an earlier version left copies open to others
+                target.chmod(MODE)
         except OSError as error:
             problems.append(f"Zotero, {one.name}: cannot be copied ({error.strerror}). The copy from before stays.")
             state = before.get(one.key, {})
@@ -278,18 +311,25 @@ def _update_copies(folder: Path, removed: Path, found: list[Attachment]) -> list
 
 
 def _read_sync(path: Path) -> dict[str, Json]:
+    """What the copies were made of. Names that lead elsewhere are not ours: nothing there is put aside."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        return {key: state for key, state in value.items() if isinstance(state, dict) and _safe_name(key) == key}
-    except (OSError, ValueError, AttributeError):
+        value = json.loads(files.read_regular(path, follow_link=False))
+        return {key: state for key, state in value.items() if isinstance(state, dict) and _is_ours(key, state)}
+    except (OSError, ValueError, RecursionError, AttributeError):
         return {}  # nothing is known of the copies: they are made anew, none is put aside
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy so that a file is there whole or not at all."""
-    temporary = target.with_name(f".{os.getpid()}.tmp")
+def _is_ours(key: str, state: Json) -> bool:
+    name = str(state.get("name", ""))
+    return _safe_name(key) == key and _safe_name(name) == name
+
+
+def _copy(source: BinaryIO, target: Path) -> None:
+    """Copy so that a file is there whole or not at all, and its owner's alone."""
+    temporary = target.with_name(f".{secrets.token_hex(4)}.tmp")
     try:
-        shutil.copyfile(source, temporary)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, MODE), "wb") as stream:
+            shutil.copyfileobj(source, stream)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ def word_set(words: str) -> frozenset[str]:
 _STOP = re.compile(
     r"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?P<mark>(?<=[^\W\d]\.)\d{1,2}|[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*)?\s+(?=["'“‘(\[•∗*†‡]*[A-Z0-9À-ÞΑ-Ω])"""
 )
+LONGEST_WORD = 60  # characters; a search from the beginning of a long line costs the square of its length
 _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 
 # Never an end, whatever follows.
@@ -58,7 +59,7 @@ def ends_sentence(text: str) -> bool:
     match = re.search(r"[.!?…]+[\"'”’)\]*_]*$", text)
     if match is None or not match[0].startswith(".") or match[0].startswith(".."):
         return True
-    word = _LAST_WORD.search(text[: match.start()])
+    word = _LAST_WORD.search(text[max(0, match.start() - LONGEST_WORD) : match.start()])
     last = word[0].lower().lstrip("'’-") if word else ""
     listed = _LIST_MARK.fullmatch(text[text.rfind("\n") + 1 : match.start() + 1].strip())
     return not (listed or last in _ABBREVIATIONS or last in _UNDECIDED or last.endswith((".e.g", ".i.e")))
@@ -82,7 +83,7 @@ def _is_end(line: str, start: int, match: re.Match[str]) -> bool:
         return bool(before.strip())
     if match["closing"] or match["mark"]:
         return not _LIST_MARK.fullmatch(before.strip() + stop + match["closing"])
-    word = _LAST_WORD.search(before)
+    word = _LAST_WORD.search(before[-LONGEST_WORD:])
     if word is None:
         return bool(before.strip())
     last = word[0].lower().lstrip("'’-")

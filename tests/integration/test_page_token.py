@@ -26,7 +26,7 @@ from rag_app.records import Answer
 from rag_app.server.app import choose_page_token, serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
-from rag_app.server.security.page_token import FILE, load_page_token
+from rag_app.server.security.page_token import FILE, cookie_value, load_page_token
 from rag_app.settings import Settings, settings_folder
 from tests.support.fake_assistant import FakeAssistant
 from tests.support.other_user import needs_root, run_as_other_user
@@ -77,7 +77,7 @@ def test_without_the_token_nothing_is_served(served: Any) -> None:
         for path in ["/", "/?token=", "/?token=" + "A" * 43, *CLOSED]:
             answer = client.get(path)
             assert answer.status_code == 401 and "token" in answer.text and served.token not in answer.text
-        for cookie in ("", "x", served.token[:-1], f"{served.token}A"):
+        for cookie in ("", "x", served.token, f"{cookie_value(served.token, 1)}"):
             headers = {"Cookie": f"rag_app_page_{httpx.URL(served.url).port}={cookie}"}
             assert client.get("/config", headers=headers).status_code == 401
         assert client.post("/gradio_api/run/predict", json={}).status_code == 401
@@ -89,7 +89,9 @@ def test_the_printed_address_opens_the_page_and_leaves_no_token_in_it(served: An
     with make_client(served.url) as client:
         opened = client.get(served.address)
         assert opened.status_code == 303 and opened.headers["location"] == "/"
-        assert re.search(r"=[\w-]{43}; Path=/; Max-Age=\d+; HttpOnly; SameSite=Strict$", opened.headers["set-cookie"])
+        assert re.search(
+            r"=[0-9a-f]{64}; Path=/; Max-Age=\d+; HttpOnly; SameSite=Strict$", opened.headers["set-cookie"]
+        )
         page = client.get("/")
         assert page.status_code == 200 and served.token not in page.text and page.headers["cache-control"]
         assert client.get("/config").status_code == 200
@@ -235,7 +237,8 @@ HEADS = [
 @pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/adding/file", "/login", "/api/v1/ask"])
 @pytest.mark.parametrize("head", HEADS)
 def test_a_body_of_unknown_length_is_not_read(served: Any, head: str, path: str) -> None:
-    cookie = f"Cookie: rag_app_page_{httpx.URL(served.url).port}={served.token}\r\n"
+    port = httpx.URL(served.url).port
+    cookie = f"Cookie: rag_app_page_{port}={cookie_value(served.token, port)}\r\n"
     sent, answer = send_without_end(served.url, head.format(path=path, cookie=cookie), 64 * 2**20)
     assert sent < 32 * 2**20, "the system's own buffers hold a few megabytes"
     assert not answer or re.match(rb"HTTP/1.1 (400|501)", answer)

@@ -48,6 +48,7 @@ class Row:
     warnings: tuple[str, ...] = ()
     modified: int = 0
     tags: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
 
 
 @dataclass

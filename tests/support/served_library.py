@@ -51,7 +51,7 @@ def write_library(corpus: Path) -> Path:
 
 
 @contextmanager
-def serve_library(folder: Path, **more: object) -> Iterator[ServedLibrary]:
+def serve_library(folder: Path, embedder: WordEmbedder | None = None, **more: object) -> Iterator[ServedLibrary]:
     """Build and serve the library in `folder`; `more` are settings."""
     values: dict[str, object] = {
         "corpus": write_library(folder / "corpus"),
@@ -61,7 +61,7 @@ def serve_library(folder: Path, **more: object) -> Iterator[ServedLibrary]:
         "port": 0,
     }
     settings = Settings(**{**values, **more})  # type: ignore[arg-type]
-    assistant = Assistant(settings, embedder=WordEmbedder())
+    assistant = Assistant(settings, embedder=embedder or WordEmbedder())
     assistant.build()
     token = Accounts(settings.users_file).add_token("test")
     server = serve(assistant, settings, block=False)

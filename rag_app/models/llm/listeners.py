@@ -19,6 +19,15 @@ def is_ours(port: int) -> bool:
     return all(owner == os.getuid() or owner < FIRST_PERSON for owner in owners) if owners else True
 
 
+def find_strangers(port: int) -> set[int]:
+    """The user ids, other than this user's, of the processes that listen at `port`.
+
+    Services of the system are strangers, too. Empty where nobody listens or the system does not tell.
+    """
+    owners = find_listeners(port)
+    return owners - {os.getuid()} if owners else owners
+
+
 def find_listeners(port: int) -> set[int]:
     """The user ids of the processes that listen at `port`; empty where nobody does or the system does not tell."""
     owners = set()

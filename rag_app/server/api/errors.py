@@ -41,7 +41,18 @@ _OF_ERROR: tuple[tuple[type[RagError], int, str], ...] = (
     (SettingsError, 500, "wrong_setting"),
     (RagError, 422, "failed"),
 )
-_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "rate_limited"}
+_OF_STATUS = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "rate_limited",
+}
+# Of what the framework raises itself: it says less.
+_INSTEAD = {
+    400: "The body cannot be read. Send JSON in UTF-8, nested as the description of the path says.",
+    404: "No such path. See /api/v1/openapi.json.",
+}
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -90,7 +101,7 @@ def handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def name_status(request: Request, error: HTTPException) -> JSONResponse:
         code = _OF_STATUS.get(error.status_code, "refused")
-        said = "No such path. See /api/v1/openapi.json." if error.status_code == 404 else str(error.detail)
+        said = _INSTEAD.get(error.status_code, str(error.detail))
         return error_response(request.url.path, ApiError(error.status_code, code, said, error.headers))
 
     @app.exception_handler(Exception)

@@ -20,7 +20,7 @@ from rag_app.errors import AccountError
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
 from rag_app.server.security.gate import Message, Receive, Scope, Send, error_body, is_api
-from rag_app.server.security.page_token import PARAMETER
+from rag_app.server.security.page_token import PARAMETER, cookie_value
 
 LOG_IN, LOG_OUT = "/login", "/logout"
 LONGEST_FORM = 8 * 1024  # bytes
@@ -74,6 +74,7 @@ class LogInMiddleware:
         self.app = app
         self._page_token = page_token
         self._page_cookie = f"rag_app_page_{port}"
+        self._page_cookie_value = cookie_value(page_token, port)
         self.users = users
         self._required = users.is_required
         self._tokens = False  # whether programs need one, though no user needs to log in
@@ -126,9 +127,9 @@ class LogInMiddleware:
             secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
             kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
             rest = urlencode({name: values for name, values in query.items() if name != PARAMETER}, doseq=True)
-            cookie = f"{self._page_cookie}={self._page_token}; {kept}".encode()
+            cookie = f"{self._page_cookie}={self._page_cookie_value}; {kept}".encode()
             return await self._go_home(send, cookie, f"?{rest}" if rest else "")
-        if self._knows(self._cookie(scope, self._page_cookie)):
+        if hmac.compare_digest(self._cookie(scope, self._page_cookie).encode(), self._page_cookie_value.encode()):
             return await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
         if is_api(path):
             if self._knows(bearer_token(scope)):

@@ -6,6 +6,8 @@ that a tab that was open before a restart goes on.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -19,6 +21,12 @@ from rag_app.settings import settings_folder
 FILE = "page_token"
 PARAMETER = "token"  # of the address
 _FORM = re.compile(r"[\w-]{43}")
+
+
+def cookie_value(token: str, port: int) -> str:
+    """What the browser keeps in place of the token. A browser sends a cookie to every port of a host, and so perhaps to
+    a server of another user of this machine: it must not learn the token, which programs use and other ports take."""
+    return hmac.new(token.encode(), f"page on port {port}".encode(), hashlib.sha256).hexdigest()
 
 
 def load_page_token() -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 import httpx2
+import numpy as np
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.support.served_library import FACT, QUESTION, SECOND, ServedLibrary
+from rag_app.server.security.accounts import Accounts
+from tests.support.doubles import WordEmbedder
+from tests.support.served_library import FACT, QUESTION, SECOND, ServedLibrary, serve_library
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = {"search", "fetch", "ask", "compare", "read_page", "list_papers", "verify_quote"}
@@ -115,3 +119,49 @@ def test_a_wrong_token_opens_nothing(library: ServedLibrary) -> None:
 
     with pytest.raises((MCPError, httpx2.HTTPError, ExceptionGroup)):
         anyio.run(work)
+
+
+class HeldEmbedder(WordEmbedder):
+    """Embeds a question that speaks of waiting only when `may_end` is set; `began` says that one has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = threading.Event()
+        self.may_end = threading.Event()
+
+    def embed_question(self, text: str) -> np.ndarray:
+        if "waiting" in text:
+            self.began.set()
+            assert self.may_end.wait(60)
+        return super().embed_question(text)
+
+
+def test_one_answer_too_many_at_once_is_an_error_that_says_so(tmp_path: Path) -> None:
+    embedder = HeldEmbedder()
+
+    async def work(library: ServedLibrary, other: str) -> None:
+        async with (
+            connect_http(library) as client,
+            connect_http(library) as second,
+            connect_http(library, other) as third,
+        ):
+
+            async def ask_slowly() -> None:
+                slow = await client.call_tool("ask", {"question": "What is the waiting otter?"})
+                assert not slow.is_error, slow.content
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask_slowly)
+                try:
+                    assert await anyio.to_thread.run_sync(embedder.began.wait, 60)
+                    for tool, arguments in (("ask", {"question": QUESTION}), ("search", {"query": "heron"})):
+                        refused = await second.call_tool(tool, arguments)
+                        assert refused.is_error and "RAG_API_AT_ONCE" in str(refused.content), refused.content
+                    assert not (await second.call_tool("list_papers", {})).is_error  # no answer is made for it
+                    assert not (await third.call_tool("ask", {"question": QUESTION})).is_error  # another token
+                finally:
+                    embedder.may_end.set()
+            assert not (await second.call_tool("ask", {"question": QUESTION})).is_error
+
+    with serve_library(tmp_path, embedder, api_at_once=1) as library:
+        anyio.run(work, library, Accounts(library.settings.users_file).add_token("other"))

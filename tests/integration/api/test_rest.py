@@ -130,16 +130,6 @@ def test_bad_requests_say_what_is_wrong(
     assert (response.status_code, error_code(response)) == (status, code)
 
 
-def test_an_oversized_body_is_refused(client: httpx.Client) -> None:
-    response = client.post("/api/v1/verify", json={"text": "word " * 300_000})
-    assert (response.status_code, error_code(response)) == (413, "too_large")
-
-
-def test_a_broken_body_is_refused(client: httpx.Client) -> None:
-    response = client.post("/api/v1/ask", content=b"{", headers={"content-type": "application/json"})
-    assert (response.status_code, error_code(response)) == (400, "invalid_request")
-
-
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
 def test_without_the_token_nothing_is_said(library: ServedLibrary, headers: dict[str, str]) -> None:
     for path in ("/api/v1/papers", "/api/v1/openapi.json", "/v1/models"):

@@ -284,7 +284,7 @@ def test_quotes_of_real_pages_stand_in_the_raw_text_of_the_pdf(name: str) -> Non
                 len(page.text[low:high].split()) > 4 and not pages.on_page(name, page.number, page.text[start:end])
             )
     assert len(quotes) > 80
-    assert sum(quotes) <= 0.005 * len(quotes)  # formulas whose glyphs have no text
+    assert sum(quotes) <= 0.02 * len(quotes)  # glyphs without text, and signs that the raw text has wrong
 
 
 def test_a_refusal_comes_with_the_nearest_passages() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.cli.main import main
-from rag_app.papers.zotero import SETTINGS
+from rag_app.papers.zotero_settings import SETTINGS
 from tests.support.pdfs import make_paper
 from tests.support.zotero_server import ZoteroLibrary, serve_zotero
 
@@ -22,6 +22,7 @@ def zotero(tmp_path: Path) -> ZoteroLibrary:
     for name, words in (("OTTER", "The otter weighs 11.2 stones."), ("HERON", "The heron weighs 3.4 stones.")):
         stored = tmp_path / "Zotero" / "storage" / f"{name}00A"
         stored.mkdir(parents=True)
+        (tmp_path / "Zotero" / "zotero.sqlite").touch()
         file = make_paper(stored / f"{name.title()}.pdf", title=f"On {name.title()}s", sections=[("1 One", [words])])
         library.add(f"{name}00I", f"On {name.title()}s", file, "COLL0001", ("read",) if name == "OTTER" else ())
     return library

@@ -103,3 +103,11 @@ def test_conversations_of_the_first_format_are_taken_over(tmp_path):
     database.close()
     with pytest.raises(HistoryFault, match="newer version"):
         Notebook(file).list_notes()
+
+
+def test_each_user_has_notes_of_their_own(tmp_path):
+    ada, bob = (Notebook(history_file(tmp_path / "index", user)) for user in ("ada", "bob"))
+    note = ada.create("Mine", "secret")
+    assert bob.list_notes() == [] and [one.id for one in ada.list_notes()] == [note.id]
+    with pytest.raises(KeyError):
+        bob.load(note.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from rag_app.assistant import Assistant
 from rag_app.errors import CorpusError
 from rag_app.papers.corpus import list_papers
-from rag_app.papers.zotero import ZoteroSource, read_zotero_settings, sync_zotero, write_zotero_settings, zotero_links
+from rag_app.papers.zotero import sync_zotero, zotero_links
+from rag_app.papers.zotero_settings import ZoteroSource, read_zotero_settings, write_zotero_settings
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.pdfs import make_paper
 from tests.support.zotero_server import ZoteroLibrary, serve_zotero
@@ -26,6 +28,8 @@ def write_pdf(folder: Path, name: str, words: str) -> Path:
 def zotero(tmp_path: Path) -> ZoteroLibrary:
     library = ZoteroLibrary({"COLL0001": "RAG", "COLL0002": "Other"})
     stored = tmp_path / "Zotero" / "storage"
+    stored.mkdir(parents=True)
+    (stored.parent / "zotero.sqlite").touch()
     otter = write_pdf(stored / "OTTER00A", "Lovelace - 2021 - Otters.pdf", "The otter weighs 11.2 stones.")
     heron = write_pdf(stored / "HERON00A", "Heron.pdf", "The heron weighs 3.4 stones.")
     library.add("OTTER00I", "On Otters", otter, "COLL0001", ("read",), citationKey="lovelace2021otters")
@@ -74,9 +78,12 @@ def test_a_tag_and_the_whole_library(corpus: Path, url: str) -> None:
 
 
 def test_a_long_library_is_read_to_its_end(corpus: Path, zotero: ZoteroLibrary, url: str, tmp_path: Path) -> None:
-    file = write_pdf(tmp_path / "many", "many.pdf", "One of many.")
+    file = write_pdf(tmp_path, "many.pdf", "One of many.")
     for number in range(130):
-        zotero.add(f"MANY{number:03}I", f"Number {number}", file, "COLL0002")
+        stored = tmp_path / "Zotero" / "storage" / f"MANY{number:03}A" / "many.pdf"
+        stored.parent.mkdir()
+        os.link(file, stored)
+        zotero.add(f"MANY{number:03}I", f"Number {number}", stored, "COLL0002")
     assert sync(corpus, url, collection="COLL0002") == ()
     assert len(json.loads((corpus / "zotero" / "library.json").read_text(encoding="utf-8"))) == 131
 
@@ -92,7 +99,7 @@ def test_each_build_follows_what_was_added_removed_and_renamed(
     renamed = zotero.files["OTTER00A"].rename(zotero.files["OTTER00A"].with_name("Otter.pdf"))
     zotero.files["OTTER00A"] = renamed
     next(item for item in zotero.items if item["key"] == "OTTER00A")["data"]["filename"] = "Otter.pdf"
-    badger = write_pdf(tmp_path / "Zotero" / "BADGR00A", "Badger.pdf", "The badger weighs 9.9 stones.")
+    badger = write_pdf(tmp_path / "Zotero" / "storage" / "BADGR00A", "Badger.pdf", "The badger weighs 9.9 stones.")
     zotero.add("BADGR00I", "On Badgers", badger, "COLL0001")
     report = assistant.build()
     assert {paper.paper for paper in report.papers} == {"Otter.pdf", "Badger.pdf"}
@@ -157,7 +164,7 @@ def test_storage_and_an_export_serve_while_it_is_closed(corpus: Path, zotero: Zo
     [
         ("url = 'https://api.zotero.org'", "this machine"),
         ("colection = 'x'", "colection"),
-        ("storage = 'x'", "together"),
+        ("library = 'x'", "together"),
     ],
 )
 def test_a_wrong_file_of_settings_is_refused(corpus: Path, text: str, words: str) -> None:
