@@ -23,7 +23,7 @@ from benchmarks.common import PAPERS, QUESTIONS, SHARED, paper_index, questions
 from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
-from rag_app.citations.support import Statement
+from rag_app.citations.statements import Statement
 from rag_app.evaluation.questions import GoldQuestion, parse_question
 from rag_app.evaluation.scoring import contains_fact, score_comparison
 from rag_app.index.generations import open_current

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -30,7 +31,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def open_regular(path: Path, *, follow_link: bool = True) -> BinaryIO:
+def open_regular(path: Path, *, follow_link: bool = True) -> BufferedReader:
     """A stream of the regular file's bytes. Opening never waits, as it would for a named pipe that nobody writes to.
 
     `follow_link`: false refuses a path that is itself a link. Raises OSError, whose words name the remedy, for what
@@ -44,7 +45,7 @@ def open_regular(path: Path, *, follow_link: bool = True) -> BinaryIO:
     return _regular(os.open(path, flags), path)
 
 
-def open_below(folder: Path, parts: Sequence[str]) -> BinaryIO:
+def open_below(folder: Path, parts: Sequence[str]) -> BufferedReader:
     """A stream of the regular file at `folder`/parts, reached through no link. `folder` itself may be one.
 
     Raises OSError for links, for parts that lead upwards, and for what is no regular file.
@@ -72,7 +73,7 @@ def open_below(folder: Path, parts: Sequence[str]) -> BinaryIO:
     return _regular(file, path)
 
 
-def _regular(descriptor: int, path: Path) -> BinaryIO:
+def _regular(descriptor: int, path: Path) -> BufferedReader:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _not_regular(path)

@@ -79,7 +79,7 @@ _BY_AUTHOR = (
     ),
 )
 _OF_KIND = re.compile(
-    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)?(?: me)?"
+    r"(?:(?:is|are) there|do you have|have (?:you|we) got|any|list|show|which(?: papers)? are|what)(?: me)?"
     r"(?: any| some| all| a| an| the)*\s*"
     r"(?P<kind>surveys?|reviews?|overviews?|roadmaps?|tutorials?|benchmarks?|trials?)(?: papers?)?"
     rf"(?: (?:do|are|there|we|you|have))*{_HERE}",

@@ -17,7 +17,7 @@ from rag_app.citations.quotes import Claim, best_quote, is_verified
 from rag_app.citations.support import says_nothing
 from rag_app.models.llm.output_filter import disarm_markup
 from rag_app.records import Citation, Evidence, Page, PageOf
-from rag_app.text.protected_spans import FENCE, protected_spans
+from rag_app.text.protected_spans import closing_of, end_of_block, protected_spans
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import ends_sentence, sentences
 from rag_app.text.terms import content_words
@@ -133,15 +133,13 @@ class CitedText:
 
     def _unit(self, unit: str) -> str:
         if self._fenced:
-            if unit.strip().endswith(self._fenced):
-                self._fenced = ""
-            return unit
-        fence = FENCE.match(unit)
-        if fence:
-            mark = {"\\[": "\\]"}.get(fence[1], fence[1])
-            rest = unit[fence.end() :].strip()
-            if not rest.endswith(mark):
-                self._fenced = mark
+            end = end_of_block(unit, self._fenced)
+            if end is None:
+                return unit
+            self._fenced = ""
+            return unit[:end] + self._prose(unit[end:])
+        self._fenced = closing_of(unit)
+        if self._fenced:
             return unit
         shown = self._prose(unit)
         self._line = "" if unit.endswith("\n") else self._line + shown

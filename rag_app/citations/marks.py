@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag_app.citations.asides import find_asides
 from rag_app.citations.quotes import Claim, best_quote, is_verified, quote_boxes, section_at
 from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.support import (
@@ -21,7 +22,7 @@ from rag_app.citations.support import (
 )
 from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.talks import clock
-from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf
+from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf, Verdict
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, squash
 
@@ -221,6 +222,9 @@ def attach_citations(
     # What the quoting reader says is verbatim; only a model's sentences can hold more than their passages.
     plain = draft.refused or reader == QUOTING
     judged = () if plain else judge_sentences(text, marks.backing, question, names_of)
+    known = {verdict.sentence for verdict in judged}
+    asides = () if plain else [one for one in dict.fromkeys(find_asides(text)) if one not in known]
+    judged = (*judged, *(Verdict(one, "unchecked") for one in asides))
     return Answer(
         id=id,
         question=question,

@@ -14,11 +14,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from rag_app.citations.directions import opposite_direction
+from rag_app.citations.statements import Statement, find_statements, without_emphasis
 from rag_app.records import Answer, Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
-from rag_app.text.protected_spans import without_protected
+from rag_app.text.formula_text import read_spans
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
 
@@ -71,9 +72,7 @@ FEWEST_WORDS = 3  # content words of a whole sentence that claims something
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
-_SHOWN = re.compile(r"\[(\d+)\]")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_EAST_ASIAN_STOP = re.compile(r"[。！？][”’」』）*_]*")
 _SENTENCE_STOP = re.compile(r"[.!。！][\"'”’)\]*_]*$")
 _NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 # What is said of sources in general, in roots: a sentence of nothing else claims nothing of its own.
@@ -117,26 +116,11 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 _OPERATOR = re.compile(r"[=≈∝≤≥∑∏√∈←→^\\]")
-_PAIRED = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?![\w*_])")
-
-
-def without_emphasis(text: str) -> str:
-    """The text without Markdown's marks of bold and italics, also where only one of a pair stands in it."""
-    return _PAIRED.sub(r"\2", re.sub(r"\*\*+|__+", "", text))
 
 
 def no_names(paper: str) -> Sequence[str]:
     """For libraries that know no short names."""
     return ()
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A sentence of an answer with what it cites."""
-
-    text: str  # as it stands in the answer
-    plain: str  # without marks, emphasis, code and formulas
-    cited: tuple[int, ...]
 
 
 def judge_sentences(
@@ -177,6 +161,7 @@ class CitedPassages:
 
     def __init__(self, texts: Sequence[str], allowed: Sequence[str]) -> None:
         self._any = bool(texts)
+        self._quotes = " ".join(texts)
         self._sentences: list[bool] = []  # of the passages: whether each is negated
         self._places: dict[str, set[int]] = {}  # content word -> the sentences that hold it
         for text in texts:
@@ -191,10 +176,14 @@ class CitedPassages:
 
     def judge(self, sentence: Statement) -> Verdict | None:
         """None for what claims nothing."""
-        support, missing = self.support(sentence.plain)
-        if not missing and self._any and _DISCLAIMER.search(sentence.plain):
+        text, whole = read_spans(sentence.plain if self._any else sentence.prose)
+        support, missing = self.support(text)
+        if not missing and self._any and (_DISCLAIMER.search(text) or (not whole and support == "supported")):
             support = "unchecked"  # that nothing is said cannot be seen in what is said
-        return Verdict(sentence.text, support, missing) if missing or self._any or is_claim(sentence.plain) else None
+        if support == "supported" and opposite_direction(text, self._quotes):
+            support = "not"
+        claims = missing or self._any or sentence.holds_prose or is_claim(sentence.prose)
+        return Verdict(sentence.text, support, missing) if claims else None
 
     def support(self, text: str) -> tuple[Support, tuple[str, ...]]:
         """The class of a sentence without marks, and the numbers and names that it has from elsewhere."""
@@ -293,62 +282,3 @@ def is_formula(text: str) -> bool:
     words = re.findall(r"[^\W\d_]{3,}", text)
     figures = any(value > 2 for number in find_numbers(text) for value in number.values)
     return bool(_OPERATOR.search(text)) and len(words) < ENOUGH_WORDS and not figures
-
-
-def find_statements(answer: str) -> Iterable[Statement]:
-    """The sentences of an answer, each with what it cites; no headings, rules, heads of tables, code or formulas."""
-    blank = without_protected(answer)
-    lines = blank.split("\n")
-    offset = 0
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if not _is_frame(line, following) or _SHOWN.search(line):  # a heading that cites something claims something
-            yield from _line_sentences(answer, blank, offset, offset + len(line))
-        offset += len(line) + 1
-
-
-def _is_frame(line: str, following: str) -> bool:
-    """Headings, bold labels, rules, and the head of a table carry no claim."""
-    text = line.strip()
-    rule = r"\|?[\s:|-]+\|?"
-    if (
-        not text
-        or text.startswith("#")
-        or re.fullmatch(rule, text)
-        or re.fullmatch(r"(?:[-*•]\s+|\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?", text)
-    ):
-        return True
-    return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None
-
-
-def _line_sentences(answer: str, blank: str, start: int, end: int) -> Iterable[Statement]:
-    """The sentences of one line. A mark belongs to the sentence that ends at it, also when it stands after the stop."""
-    bullet = re.match(r"\s*(?:[-*•>]\s+|#{1,6}\s+|\d{1,3}[.)]\s+)*", answer[start:end])
-    start += bullet.end() if bullet else 0
-    plain = ""
-    origin: list[int] = []  # of each character of `plain`, its offset in the answer
-    marks: list[tuple[int, int]] = []
-    position = start
-    for match in [*_SHOWN.finditer(blank, start, end), None]:
-        stop = match.start() if match else end
-        plain += blank[position:stop]
-        origin += range(position, stop)
-        if match:
-            marks.append((len(plain.rstrip()), int(match.group(1))))
-            position = match.end()
-    spans = [one for span in sentences(plain) for one in _east_asian(plain, *span) if plain[one[0] : one[1]].strip()]
-    for number, (low, high) in enumerate(spans):
-        until = spans[number + 1][0] if number + 1 < len(spans) else len(plain)
-        cited = tuple(shown for place, shown in marks if low < place <= until or (number == 0 and place <= low))
-        part = plain[low:high]
-        low, high = low + len(part) - len(part.lstrip()), low + len(part.rstrip())
-        yield Statement(answer[origin[low] : origin[high - 1] + 1], without_emphasis(plain[low:high]), cited)
-
-
-def _east_asian(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """The span cut behind each full stop of Chinese and Japanese, after which no blank stands."""
-    for match in _EAST_ASIAN_STOP.finditer(text, start, end):
-        yield start, match.end()
-        start = match.end()
-    if start < end:
-        yield start, end

@@ -52,6 +52,12 @@ _FONTS = """
 mathrm mathit mathbf mathsf mathtt mathcal mathbb mathfrak mathscr mathnormal boldsymbol bm text textrm textit
 textbf textsf texttt rm bf it
 """
+FONTS = frozenset(_FONTS.split())
+SIGNS = frozenset(" ".join([_LETTERS, _OPERATORS, _RELATIONS, _ARROWS]).split()) | {
+    *("left", "right", "quad", "qquad", "displaystyle", "textstyle", "lbrace", "rbrace", "lbrack", "rbrack", "langle"),
+    *("rangle", "lfloor", "rfloor", "lceil", "rceil", "lvert", "rvert", "lVert", "rVert", "vert", "Vert", "sqrt"),
+}
+"""Commands that show a sign in the line, and hide or move nothing."""
 COMMANDS = frozenset(" ".join([_LETTERS, _OPERATORS, _RELATIONS, _ARROWS, _BUILDERS, _FONTS]).split())
 ENVIRONMENTS = frozenset(
     (

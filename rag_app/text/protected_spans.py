@@ -1,12 +1,13 @@
-"""Where the code and the formulas of a Markdown text stand: nothing in them is prose, a mark or a link. Pure."""
+"""Where the code and the formulas of a Markdown text stand: nothing in them is a mark or a link. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-FENCE = re.compile(r"[ \t>]*(```+|~~~+|\$\$|\\\[)")
-"""The beginning of a line that opens a block of code or mathematics."""
-
+_FENCE = re.compile(r"[ \t>]*(```+|~~~+|\$\$|\\\[)")
+_CLOSING = {"\\[": "\\]"}
 _INLINE = re.compile(
     r"(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
     r"|\$\$.+?\$\$"
@@ -24,24 +25,47 @@ def protected_spans(line: str) -> list[tuple[int, int]]:
     return [match.span() for match in _INLINE.finditer(line) if match[0][0] == "`" or not _QUOTED_MARK.search(match[0])]
 
 
-def without_protected(text: str) -> str:
-    """The text with a blank for every character of code and formulas: the offsets stay."""
-    lines: list[str] = []
-    fence = ""
+def closing_of(line: str) -> str:
+    """What ends the block of code or mathematics that begins in a line and goes on in the next; empty for none."""
+    opens = _FENCE.match(line)
+    if opens is None:
+        return ""
+    closing = _CLOSING.get(opens[1], opens[1])
+    sign = "`" if closing[0] == "`" else closing
+    return "" if closing[0] != "~" and sign in line[opens.end() :] else closing
+
+
+def end_of_block(line: str, closing: str) -> int | None:
+    """Where in a line a block ends; None where it goes on. Behind a formula the line may go on, behind code not."""
+    if closing[0] in "`~":
+        return len(line) if line.strip().endswith(closing) else None
+    at = line.find(closing)
+    return at + len(closing) if at >= 0 else None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code or mathematics: its offsets with and without the fences. One without an end goes to the last."""
+
+    start: int
+    end: int
+    inner: tuple[int, int]
+    is_code: bool
+
+
+def find_blocks(text: str) -> Iterator[Block]:
+    """The blocks of code and mathematics of several lines, in order."""
+    closing, start, first, offset = "", 0, 0, 0
     for line in text.split("\n"):
-        opens = FENCE.match(line)
-        if fence:
-            if line.strip().endswith(fence):
-                fence = ""
-            lines.append(" " * len(line))
-            continue
-        if opens:
-            mark = {"\\[": "\\]"}.get(opens[1], opens[1])
-            if not line[opens.end() :].strip().endswith(mark):
-                fence = mark
-            lines.append(" " * len(line))
-            continue
-        for start, end in protected_spans(line):
-            line = line[:start] + " " * (end - start) + line[end:]
-        lines.append(line)
-    return "\n".join(lines)
+        after = offset + len(line) + 1
+        if closing:
+            end = end_of_block(line, closing)
+            if end is not None:
+                yield Block(start, offset + end, (first, offset + line.rfind(closing, 0, end)), closing[0] in "`~")
+                closing = ""
+        elif closing := closing_of(line):
+            code = closing[0] in "`~"
+            start, first = offset, min(len(text), after) if code else offset + line.find(closing[0]) + 2
+        offset = after
+    if closing:
+        yield Block(start, len(text), (first, len(text)), closing[0] in "`~")

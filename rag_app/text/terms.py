@@ -49,6 +49,10 @@ _NUMBER = re.compile(
     r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>(?:thousand|million|billion|trillion|万亿|百万|[千万亿])\b)|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
     r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)"
 )
+# "1.1 × 10^9"; a PDF's text flattens the exponent: "1.1 × 109", "10-4". And "1e-4".
+_SCIENTIFIC = re.compile(
+    r"(?<![\d.])(\d+(?:\.\d+)?)(?:\s*[×x·]\s*10(?:\s*\^\s*\{?)?|e)([-+]?\d{1,2})(?![\d.]\d)|(?<![\d.])10\s*(?:\^\s*\{?)?(-\d{1,2})"
+)
 _TOKEN = re.compile(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*")
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
 _AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|\"“_]*$")
@@ -134,6 +138,8 @@ def number_values(text: str) -> frozenset[Decimal]:
             values.add(Decimal(digits.replace(",", "")))
         except InvalidOperation:
             continue
+    for times, exponent, alone in _SCIENTIFIC.findall(folded.casefold()):
+        values.add(Decimal(times or 1) * Decimal(10) ** int(exponent or alone))
     for word in re.findall(r"[a-z]+", folded.casefold()):
         if word in _NUMBER_WORDS:
             values.add(Decimal(_NUMBER_WORDS[word]))

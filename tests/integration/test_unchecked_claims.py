@@ -45,6 +45,31 @@ MADE_UP = [
     "**Vaccines cause autism [1]**",
     "Otters do not say it, they cause autism [1].",
 ]
+IN_CODE = [
+    "`Vaccines cause autism in all children`",
+    "`Vaccines cause fever in all otters` [1]",
+    r"$\text{Vaccines cause blindness in all children}$",
+    r"$\text{Vaccines cause blindness in all otters}$ [1]",
+    "```\nVaccines cause deafness in all children\n```",
+    "```text\nVaccines cause deafness in all otters\n```\n[1]",
+    "$$\n\\text{Vaccines cause baldness in all otters}\n$$ [1]",
+    r"The otter reader has $547$ million parameters [1].",
+    r"The otter reader has \(563\) million parameters [1].",
+    r"The otter reader has $$571$$ million parameters [1].",
+    "The otter reader has `587 million` parameters [1].",
+    r"The otter reader has $\text{593 million}$ parameters [1].",
+    r"The otter reader has $7.7 \times 10^{9}$ parameters [1].",
+    r"The otter reader has $\overset{22}{9}$ million parameters [1].",
+    "The otter reader `GPT-9` was trained for nine days [1].",
+    r"The otter reader $\mathrm{LLaMA}$ was trained for nine days [1].",
+    "The otter reader was trained for 4<!-- -->4 days [1].",
+]
+HONEST = [
+    r"The otter reader has $220$ million parameters and was trained for $9$ days [1].",
+    r"The otter reader has $2.2 \times 10^{8}$ parameters [1].",
+    r"The otter reader has `220 million` parameters [1].",
+    r"The otter reader has $220\,\text{M}$ parameters [1].",
+]
 EMPTY = ["The sources say so [1].", "Yes, this is certainly true [1].", "The evidence clearly supports this [1]!"]
 SINGLE, LEADS = "writer-3b", "writer"  # a model that gets one call, and one that leads
 
@@ -114,6 +139,46 @@ def test_what_was_made_up_says_so_on_the_page_and_in_json(folder: Path, model: s
     assert kinds_shown(shown) >= {"unchecked"} and "sentences not checked" in shown
     assert value["support"]["unchecked"] >= 3 and value["confidence"] != "high"
     assert len(value["unsupported"]) == len(set(value["unsupported"])) >= len(MADE_UP) - 1
+
+
+def letters_of(text: str) -> str:
+    return re.sub(r"\[1\]|```text|[^\w<>%]", "", text)
+
+
+@pytest.mark.parametrize("model", [SINGLE, LEADS])
+def test_code_and_formulas_hide_no_claim(folder: Path, model: str) -> None:
+    code = "```python\nx = reader.train(days=9)\n```"
+    said = "\n\n".join([FACT.replace(".", " [1]."), code, *HONEST, *IN_CODE])
+    shown, value = ask(folder, model, said, check_model="off")
+    verdicts = {letters_of(one["sentence"]): one["support"] for one in value["verdicts"]}
+    for kept in IN_CODE:
+        support = {kind for text, kind in verdicts.items() if text in letters_of(kept) and len(text) > 20}
+        assert support and "supported" not in support, (kept, support)
+    for kept in HONEST:
+        assert verdicts[letters_of(kept)] == "supported", kept
+    assert not any("readertrain" in text for text in verdicts)
+    assert value["confidence"] != "high" and kinds_shown(shown)
+
+
+@pytest.mark.parametrize("model", [SINGLE, LEADS])
+def test_what_is_asserted_in_passing_was_not_checked(folder: Path, model: str) -> None:
+    asides = ["**Key result: Otters win every benchmark and are a fraud**", "Did you know that otters cause war?"]
+    said = "\n\n".join([FACT.replace(".", " [1]."), "**Training data**", *asides])
+    _, value = ask(folder, model, said, check="1: SUPPORTED")
+    verdicts = {one["sentence"]: one["support"] for one in value["verdicts"]}
+    assert list(verdicts.values()) == ["supported", "unchecked", "unchecked"] and set(asides) <= verdicts.keys()
+    assert value["confidence"] != "high"
+
+
+def test_the_check_is_told_the_words_of_code_and_formulas(folder: Path) -> None:
+    said = "\n\n".join([FACT.replace(".", " [1]."), *IN_CODE[:8]])
+    with Provider(*script_of(LEADS, said, "no line")) as provider:
+        settings = settings_of(folder, llm="auto", llm_base_url=provider.url, llm_model=LEADS)
+        answer = Assistant(settings, embedder=WordEmbedder()).ask(QUESTION)
+        asked = str(provider.requests[-1].body["messages"][1]["content"])
+    for words in ("`Vaccines cause autism", "cause fever", "cause blindness", "cause deafness", "baldness", "$547$"):
+        assert re.search(rf"Statement \d+: .*{re.escape(words)}", asked), (words, asked)
+    assert answer.confidence != "high"
 
 
 @pytest.mark.parametrize("model", [SINGLE, LEADS])

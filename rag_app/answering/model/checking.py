@@ -12,15 +12,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 
+from rag_app.citations.directions import opposite_direction
+from rag_app.citations.statements import Statement, find_statements
 from rag_app.citations.support import (
     FEWEST_WORDS,
     BackingTexts,
     CitedPassages,
-    Statement,
-    find_statements,
     is_claim,
-    is_formula,
     missing_items,
 )
 from rag_app.index.paper_names import contains_name
@@ -29,6 +29,7 @@ from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Citation, Page, PageOf, Verdict
 from rag_app.text.arithmetic import follows, share_values
+from rag_app.text.formula_text import read_spans
 from rag_app.text.terms import content_words, find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
@@ -76,6 +77,11 @@ class AnswerClaim:
     statement: Statement
     text: str
 
+    @cached_property
+    def compared(self) -> tuple[str, bool]:
+        """What is compared by words: with code and formulas as plain text; and whether all of them could be reduced."""
+        return read_spans(self.text)
+
 
 @dataclass(frozen=True)
 class PaperRecord:
@@ -117,12 +123,18 @@ def find_claims(answer: str) -> list[AnswerClaim]:
     """What an answer claims: cited sentences, and others that assert something; each once."""
     found: dict[str, AnswerClaim] = {}
     for statement in find_statements(answer):
-        plain = re.sub(r"\s+(?=[.,;:!?，。；：！？])", "", statement.plain.strip())  # where a mark stood
+        plain, prose = _close_gaps(statement.plain), _close_gaps(statement.prose)
         leads_in = plain.endswith((":", "：")) and len(content_words(plain)) < FEWEST_WORDS
-        says = re.search(r"[^\W_]{2}", plain) and not leads_in and not is_formula(plain)
-        if is_claim(plain) or (statement.cited and says):
+        has_code = statement.without_code is not None and re.search(r"[^\W_]", plain)
+        says = has_code or (re.search(r"[^\W_]{2}", plain) and not leads_in)
+        if statement.holds_prose or is_claim(prose) or (statement.cited and says):
             found.setdefault(statement.text, AnswerClaim(statement, plain))
     return list(found.values())
+
+
+def _close_gaps(text: str) -> str:
+    """The text without the blanks where a mark stood."""
+    return re.sub(r"\s+(?=[.,;:!?，。；：！？])", "", text.strip())
 
 
 def check_claims(
@@ -272,7 +284,13 @@ def _judge(
     if outcome is None:
         if missing:
             return Verdict(text, "partly" if cited else "not", missing)
-        return Verdict(text, "supported" if cited and _stands_in_words(claim, cited, material) else "unchecked")
+        turned = opposite_direction(claim.compared[0], " ".join(one.quote for one in cited))
+        if turned is not None:
+            return Verdict(text, "not", reason=f'the quotes say "{turned[1]}", not "{turned[0]}"')
+        return Verdict(
+            text,
+            "supported" if cited and claim.compared[1] and _stands_in_words(claim, cited, material) else "unchecked",
+        )
     said, reason = outcome
     if said == "SUPPORTED":
         figures = _unheld_figures(claim, quotes, material, missing)
@@ -284,7 +302,7 @@ def _stands_in_words(claim: AnswerClaim, cited: Sequence[Citation], material: Ma
     """Whether the words of a claim that no model judged stand in what it cites; else nobody can tell."""
     passages = [piece for one in cited for piece in (one.quote, context_of(one, material.page_of))]
     known = [piece for record in material.records_for(claim, cited) for piece in (record.text, *record.coined)]
-    return CitedPassages(passages, [material.question, *known, *(one.title for one in cited)]).covers(claim.text)
+    return CitedPassages(passages, [material.question, *known, *(one.title for one in cited)]).covers(claim.compared[0])
 
 
 def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:
@@ -297,7 +315,7 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
     told = [material.question, *(record.text for record in material.records_for(claim, quotes))]
     told += [one.title for one in quotes]
-    text = part_scripts(claim.text)
+    text = part_scripts(claim.compared[0])
     found = list(missing_items(text, ground, BackingTexts([*told, *names])))
     if not found:
         return ()
@@ -331,7 +349,7 @@ def _unheld_figures(
     claim: AnswerClaim, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
 ) -> tuple[str, ...]:
     """Of the missing items the numbers that stand nowhere on the pages that are quoted, although a model agreed."""
-    written = {number.written: number.values for number in find_numbers(part_scripts(claim.text))}
+    written = {number.written: number.values for number in find_numbers(part_scripts(claim.compared[0]))}
     figures = [item for item in missing if item in written]
     if not figures:
         return ()

@@ -17,9 +17,11 @@ from rag_app.answering.model.status import Status
 from rag_app.answering.model.surveying import SurveyResult
 from rag_app.answering.model.task import ModelTask
 from rag_app.answering.model.writing import ModelText
+from rag_app.citations.asides import find_asides
 from rag_app.citations.cited_text import CitedText
 from rag_app.citations.marks import find_nearest_citations
-from rag_app.citations.support import Statement, unsupported_sentences
+from rag_app.citations.statements import Statement
+from rag_app.citations.support import unsupported_sentences
 from rag_app.errors import ModelError
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.models.llm.call import ChatModel, ask_model
@@ -74,7 +76,8 @@ def finish_answer(
     elif claims:
         answer = replace(answer, notes=(*answer.notes, NOT_FROM_PAPERS if talk else STOPPED_CHECK))
         cut, claims = [] if talk else [*claims, *cut], []
-    answer = _add_unchecked(answer, cut)
+    aside = [] if talk else list(dict.fromkeys(find_asides(_prose(answer))))
+    answer = _add_unchecked(answer, [*(claim.statement.text for claim in cut), *aside])
     return replace(
         answer,
         tokens=task.spending.tokens,
@@ -168,9 +171,10 @@ def _split_last(text: str, claims: Sequence[AnswerClaim]) -> tuple[list[AnswerCl
     return (list(claims[:-1]), list(claims[-1:])) if text.rstrip().endswith(last.text[-20:]) else (list(claims), [])
 
 
-def _add_unchecked(answer: Answer, claims: Sequence[AnswerClaim]) -> Answer:
-    """The answer with these claims named as not checked."""
-    verdicts = (*answer.verdicts, *(Verdict(claim.statement.text, "unchecked") for claim in claims))
+def _add_unchecked(answer: Answer, sentences: Sequence[str]) -> Answer:
+    """The answer with these sentences named as not checked, as far as it has no verdict on them."""
+    judged = {verdict.sentence for verdict in answer.verdicts}
+    verdicts = (*answer.verdicts, *(Verdict(one, "unchecked") for one in sentences if one not in judged))
     return replace(answer, verdicts=verdicts, unsupported=unsupported_sentences(verdicts))
 
 

@@ -15,7 +15,7 @@ from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.conversation import earlier_turns
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
-from rag_app.citations.support import Statement
+from rag_app.citations.statements import Statement
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint

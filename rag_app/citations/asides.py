@@ -1,0 +1,81 @@
+"""What an answer asserts in passing: in headings, bold lines, lead-ins and questions. Pure.
+
+They cite nothing, and a noun phrase or "The papers differ in three points:" asserts nothing. English only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rag_app.citations.statements import find_headings, find_statements
+from rag_app.text.sentences import word_set
+from rag_app.text.terms import content_words
+
+FEWEST_WORDS = 2  # content words of a heading that asserts
+LONG_QUESTION = 5  # content words of a "Why …?" that tells what it asks about
+
+_FINITE = word_set(
+    "is are was were has have had does did will can cannot could would should must may might isn't aren't wasn't "
+    "weren't hasn't haven't doesn't didn't won't can't couldn't wins won beats outperforms outperformed exceeds "
+    "surpasses surpassed causes caused kills killed fails failed lies lied cheats steals stole proves proved shows "
+    "showed achieves achieved reaches reached makes made gives gave gets got becomes became needs remains loses lost "
+    "leads led improves improved reduces reduced doubles doubled halves dominates destroys copies copied works "
+    "requires contains invented"
+)
+_OBJECT = re.compile(
+    r"\b[a-z]{2,}(?:s|ed) (?:the|a|an|every|all|any|no|its|their|most|more|less|fewer|nothing|nobody|everything)\b"
+)
+_LISTS = re.compile(
+    r"\b(?:following|follows?|these|this|below|here|two|three|four|five|six|seven|eight|nine|ten|\d+|several|some|"
+    r"both|many|ways?|points?|respects?|aspects?|steps?|stages?|parts?|reasons?|that|which|such as|including|are|is)"
+    r"\W*:$",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(
+    r"^(?:here|below)\b|\b(?:following|as follows|two|three|four|five|six|seven|eight|nine|ten|several|some|these)\b"
+)
+_WH = re.compile(r"(?:how|what|which|when|where|who|whose|whether)\b", re.IGNORECASE)
+_TELLING = re.compile(
+    r"\b(?:know|knew|known|heard|aware|true|believe|deny|doubt|reali[sz]e\w*|surpris\w+)\b.*\bthat\b|"
+    r"^(?:is|are|was|were|do|does|did|has|have|can|could|would|will)n['’]t\b|"
+    r",\s*(?:right|no|(?:is|are|was|were|do|does|did|has|have|can|could|would|will)n['’]t \w+)\s*\?$",
+    re.IGNORECASE,
+)
+
+
+def find_asides(answer: str) -> Iterable[str]:
+    """The headings, bold lines, lead-ins and questions of an answer that assert something and cite nothing."""
+    for heading in find_headings(answer):
+        if heading.plain.rstrip("*_ ").endswith("?"):
+            asserts = _question_asserts(heading.plain)
+        else:
+            asserts = _asserts(heading.plain)
+        if asserts:
+            yield heading.text
+    for statement in find_statements(answer):
+        text = statement.prose.strip()
+        if statement.cited:
+            continue
+        if (text.endswith("?") and _question_asserts(text)) or (text.endswith(":") and _asserts(text)):
+            yield statement.text
+
+
+def _asserts(text: str) -> bool:
+    """Whether a line holds a verb with something to say of: no noun phrase, no question, no lead-in to a list."""
+    plain = re.sub(r"^[\d.\s)]+", "", text.strip())
+    if _WH.match(plain) or len(content_words(plain)) < FEWEST_WORDS:
+        return False
+    if plain.endswith(":") and (_LISTS.search(plain) or _LISTED.search(plain.casefold())):
+        return False
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", plain.casefold().replace("’", "'"))
+    verb = any(word in _FINITE for word in words[1:-1]) or (len(words) > 1 and words[-1] in ("lies", "cheats", "fails"))
+    return verb or _OBJECT.search(plain) is not None
+
+
+def _question_asserts(text: str) -> bool:
+    """Whether a question tells what it asks about: "Did you know that …?", "Isn't it …?", "Why is X so …?"."""
+    plain = text.strip(" *_")
+    if _TELLING.search(plain):
+        return True
+    return plain.casefold().startswith("why ") and len(content_words(plain)) >= LONG_QUESTION

@@ -1,0 +1,66 @@
+"""Headings, lead-ins and questions that assert something are told apart from those that do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_app.citations.asides import find_asides
+from rag_app.citations.directions import opposite_direction
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "**Key result: Neptune wins every benchmark**",
+        "# Otters were built by Martians",
+        "- **Otters cheat their readers and are a fraud**",
+        "Otters are a fraud:",
+        "Did you know that otters cause war?",
+        "Isn't the otter reader a fraud?",
+        "## Why is the otter reader a fraud that steals the data of children?",
+        "The otter reader is a fraud, isn't it?",
+    ],
+)
+def test_what_asserts_in_passing_is_found(line: str) -> None:
+    assert list(find_asides(f"Otters swim [1].\n\n{line}\n\nHerons fly [1].")) == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Training data",
+        "**Results:**",
+        "# Training data of both models",
+        "### How the two models were trained",
+        "1. **Training and evaluation of both models**",
+        "## Methods used in the papers",
+        "**Not reported**",
+        "The papers differ in three points:",
+        "The main results are:",
+        "The otter reader is trained as follows:",
+        "Here is what the paper says about training:",
+        "What is an otter reader?",
+        "Why does retrieval help?",
+        "**Otters were built by Martians [1]**",
+        "The paper does not report the price.",
+    ],
+)
+def test_what_asserts_nothing_is_no_aside(line: str) -> None:
+    assert list(find_asides(line)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes", "found"),
+    [
+        ("It has 40% more parameters.", "40% fewer parameters", ("more", "fewer")),
+        ("It is slower.", "60% faster", ("slower", "faster")),
+        ("Its loss increased.", "the loss decreased", ("increased", "decreased")),
+        ("It is worse than BERT.", "better than BERT", ("worse", "better")),
+        ("It has 40% less.", "40% fewer", None),
+        ("It is larger.", "it is larger, with a lower loss", None),
+        ("It has fewer parameters and more speed.", "40% fewer parameters", None),
+        ("It is faster.", "it runs quickly", None),
+    ],
+)
+def test_a_word_that_turns_its_quotes_around_is_seen(text: str, quotes: str, found: tuple[str, str] | None) -> None:
+    assert opposite_direction(text, quotes) == found

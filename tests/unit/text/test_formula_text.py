@@ -1,0 +1,55 @@
+"""Code and formulas in plain text, as a reader sees them."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_app.text.formula_text import read_spans, reads_as_prose
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"$41\%$", "41%"),
+        (r"\(41\%\)", "41%"),
+        (r"$$42\%$$", "42%"),
+        ("`42%`", "42%"),
+        (r"$\text{43 percent}$", "43 percent"),
+        (r"$43\text{percent}$", "43 percent"),
+        (r"$1.1 \times 10^{9}$", "1100000000"),
+        (r"$10^{-4}$", "0.0001"),
+        (r"$1{,}000$", "1,000"),
+        (r"$110\,\text{M}$", "110 M"),
+        (r"$\mathrm{LLaMA}$", "LLaMA"),
+        ("`GPT-9`", "GPT-9"),
+        (r"$GPT-9$", "GPT-9"),
+        (r"\(4\)1%", "41%"),
+        ("4<!-- -->4%", "44%"),
+        ("it costs $5 and 7", "it costs $5 and 7"),
+        (r"$\frac{1}{2}$", "1 / 2"),
+    ],
+)
+def test_a_simple_formula_is_plain_text(text: str, shown: str) -> None:
+    assert read_spans(text) == (shown, True)
+
+
+@pytest.mark.parametrize("text", [r"$\overset{4}{4}$", r"$40^{2}$", r"$\unknown{4}$", r"$\hat{4}$"])
+def test_what_cannot_be_reduced_says_so(text: str) -> None:
+    assert read_spans(text)[1] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "prose"),
+    [
+        ("Vaccines cause autism in children", True),
+        (r"\text{Vaccines cause autism today}", True),
+        (r"\mathrm{Vaccines\ cause\ autism\ today}", True),
+        ("这个模型已经被政府禁止使用", True),
+        ("def train(model, data): return model", False),
+        ("x = torch.nn.Linear(10, 20)", False),
+        ("for i in range(10):", False),
+        (r"\mathcal{L} = -\log p(y \mid x)", False),
+    ],
+)
+def test_prose_is_told_from_code(text: str, prose: bool) -> None:
+    assert reads_as_prose(text) is prose
