@@ -13,8 +13,9 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -26,11 +27,11 @@ _LINK_TAGS = (0xA000000C, 0xA0000003)  # Windows: a symbolic link, a junction
 
 def file_digest(path: Path) -> str:
     """SHA-256 of the file's bytes, as hexadecimal digits."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def open_regular(path: Path, *, follow_link: bool = True) -> BinaryIO:
+def open_regular(path: Path, *, follow_link: bool = True) -> BufferedReader:
     """A stream of the regular file's bytes. Opening never waits, as it would for a named pipe that nobody writes to.
 
     `follow_link`: false refuses a path that is itself a link. Raises OSError, whose words name the remedy, for what
@@ -44,7 +45,7 @@ def open_regular(path: Path, *, follow_link: bool = True) -> BinaryIO:
     return _regular(os.open(path, flags), path)
 
 
-def open_below(folder: Path, parts: Sequence[str]) -> BinaryIO:
+def open_below(folder: Path, parts: Sequence[str]) -> BufferedReader:
     """A stream of the regular file at `folder`/parts, reached through no link. `folder` itself may be one.
 
     Raises OSError for links, for parts that lead upwards, and for what is no regular file.
@@ -72,7 +73,7 @@ def open_below(folder: Path, parts: Sequence[str]) -> BinaryIO:
     return _regular(file, path)
 
 
-def _regular(descriptor: int, path: Path) -> BinaryIO:
+def _regular(descriptor: int, path: Path) -> BufferedReader:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _not_regular(path)
@@ -132,7 +133,7 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises IndexFault when it is damaged or missing."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError) as error:
         raise IndexFault(f"{path}: damaged or missing ({error}). Build again with --fresh.") from error
 
@@ -145,10 +146,20 @@ def write_array(path: Path, array: np.ndarray) -> None:
 def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
     """The array in a .npy file; `mapped`: read from disk as needed. Raises IndexFault when it is damaged or missing."""
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array: np.ndarray = load_array(path, mode="r" if mapped else None)
     except Exception as error:  # NumPy raises another type for each kind of damage
         raise IndexFault(f"{path}: damaged or missing ({error}). Build again with --fresh.") from error
     return array
+
+
+def load_array(path: Path, *, mode: Literal["r"] | None = None) -> np.ndarray:
+    """np.load without pickles, of a regular file only. Raises what NumPy raises, and OSError as open_regular does."""
+    with open_regular(path) as stream:
+        if mode is None:
+            loaded: np.ndarray = np.load(stream, allow_pickle=False)
+            return loaded
+    mapped: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
+    return mapped
 
 
 def flush(folder: Path) -> None:

@@ -226,7 +226,7 @@ class _KeptReader(PydanticBaseSettingsSource):
             return {}
         try:
             file = kept_reader_file()
-            kept = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+            kept = tomllib.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
         except (OSError, ValueError, RecursionError):
             return {}  # _file_problem says what is wrong with it
         return {name: kept[name] for name in READER_FIELDS if isinstance(kept.get(name), str)}
@@ -356,6 +356,8 @@ def _file_problem() -> str:
     """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
     for path in filter(None, (Path(SETTINGS_FILE), kept_reader_file())):
         try:
+            if path.exists() and not path.is_file():  # a pipe would be waited for without end
+                return f"{path}: no regular file, but a pipe, device or folder. Remove it."
             found = tomllib.loads(path.read_text(encoding="utf-8"))
             held = ", ".join(name for name in sorted(SECRETS) if found.get(name))
             if os.name == "posix" and held and path.stat().st_mode & 0o077:

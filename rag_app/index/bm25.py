@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 import Stemmer
 
+from rag_app import files
 from rag_app.errors import IndexFault
 from rag_app.text.characters import as_searchable
 
@@ -172,10 +173,10 @@ class WordIndex:
     def open(cls, folder: Path) -> WordIndex:
         """Open what `build` wrote. Raises IndexFault when it is damaged or missing."""
         try:
-            words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+            words = json.loads(files.read_regular(folder / "words.json"))
             vocabulary = {term: number for number, term in enumerate(words["vocabulary"])}
             found = Postings.open(folder)
-            frequency = np.load(folder / "frequency.npy", allow_pickle=False)
+            frequency = files.load_array(folder / "frequency.npy")
             size = int(words["size"])
         except Exception as error:  # NumPy raises another type for each kind of damage
             raise IndexFault(f"{folder}: damaged or missing ({error}). Build again with --fresh.") from error
@@ -229,10 +230,10 @@ class Postings:
     @classmethod
     def open(cls, folder: Path) -> Postings:
         """Map what `write` wrote. Raises OSError or ValueError when it is damaged or missing."""
-        starts = np.load(folder / _STARTS, allow_pickle=False)
+        starts = files.load_array(folder / _STARTS)
         mode: Literal["r"] | None = "r" if starts[-1] else None  # nothing cannot be mapped
         # Plain views: the memory map's own class makes every slice slow.
-        rows, weights = (np.asarray(np.load(folder / name, mode, allow_pickle=False)) for name in (_ROWS, _WEIGHTS))
+        rows, weights = (np.asarray(files.load_array(folder / name, mode=mode)) for name in (_ROWS, _WEIGHTS))
         if not len(rows) == len(weights) == int(starts[-1]):
             raise ValueError("its arrays do not fit each other")
         return cls(starts, rows, weights)

@@ -202,7 +202,7 @@ class Generation:
 def current_name(index: Path) -> str:
     """The generation that answers now; empty when there is none."""
     try:
-        name = (index / "current").read_text(encoding="utf-8").strip()
+        name = files.read_regular(index / "current").decode("utf-8").strip()
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
@@ -348,7 +348,7 @@ def writer_lock(index: Path) -> Iterator[None]:
 
 def _lock_holder(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return path.read_text(encoding="utf-8").strip() or "another process"
+        return files.read_regular(path).decode("utf-8").strip() or "another process"
     return "another process"
 
 

@@ -54,7 +54,7 @@ def write_notes(
         path = folder / f"{names[row.paper]}.md"
         text = make_note(row, sources[row.paper], quotes.get(row.paper, ()), link)
         try:
-            before = path.read_text(encoding="utf-8") if path.exists() else None
+            before = files.read_regular(path).decode("utf-8") if path.exists() else None
             if before is not None and MARKER not in before:
                 problems.append(f"{path.name}: is not a note of ours (it lacks the marker), so it was left alone.")
                 continue

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import CorpusError
+from rag_app.files import read_regular
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 from rag_app.records import Json, Paper
 
@@ -80,12 +81,12 @@ def read_bibliography(path: Path) -> tuple[list[BibliographyEntry], tuple[str, .
             raise CorpusError(f"{path.name}: larger than {LARGEST // 2**20} MB. Export fewer entries.")
         return _read(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
-        raise CorpusError(f"{path.name}: cannot be read ({error.strerror}). Correct its permissions.") from error
+        raise CorpusError(f"{path.name}: cannot be read ({error.strerror}). Correct that.") from error
 
 
 @lru_cache(maxsize=32)
 def _read(path: Path, modified: int, size: int) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
-    text = path.read_bytes().decode("utf-8-sig", "replace")
+    text = read_regular(path).decode("utf-8-sig", "replace")
     return {".bib": _read_bibtex, ".ris": _read_ris, ".json": _read_csl}[path.suffix.lower()](text, path.name)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import CorpusError
-from rag_app.files import refuse_link, write_bytes
+from rag_app.files import read_regular, refuse_link, write_bytes
 from rag_app.papers.manifest import YEARS
 from rag_app.records import Json, Paper
 
@@ -96,7 +96,7 @@ def correct_papers(papers: Sequence[Paper], details: Mapping[str, PaperDetails])
 @lru_cache(maxsize=16)
 def _read(path: Path, modified: int, size: int) -> Mapping[str, PaperDetails]:
     try:
-        papers = json.loads(path.read_bytes().decode("utf-8"))["papers"]
+        papers = json.loads(read_regular(path).decode("utf-8"))["papers"]
         return {str(paper): parse_details(value) for paper, value in papers.items()}
     except (AttributeError, CorpusError, KeyError, RecursionError, TypeError, ValueError) as error:
         remedy = "Correct it, or remove it: then papers are described as they were found"

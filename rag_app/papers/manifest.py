@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rag_app.errors import CorpusError
+from rag_app.files import read_regular
 from rag_app.papers.arxiv_ids import parse_arxiv_id
 
 MANIFEST = "papers.toml"
@@ -42,12 +43,12 @@ def read_corpus_manifest(corpus: Path) -> tuple[PaperEntry, ...]:
     if path.is_symlink() and not path.resolve().is_relative_to(corpus.resolve()):
         raise CorpusError(f"{path}: this link leads out of the folder and was not followed. Copy the file in instead.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
         table = tomllib.loads(text)
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}). Correct its permissions.") from error
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}). Correct that.") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise CorpusError(f"{path}, line {line}: not UTF-8. Save the file as UTF-8.") from error

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from rag_app.errors import PaperError
+from rag_app.files import read_regular
 from rag_app.records import Block, BlockKind, Kind, Page, Reading
 from rag_app.text.characters import INVISIBLE, LOST, without_invisible
 
@@ -61,7 +62,7 @@ def decode_file(path: Path) -> str:
     if path.stat().st_size > _LARGEST:
         limit = f"{_LARGEST // 2**20} MB"
         raise PaperError(f"{path.name}: larger than {limit}, too large for a text file. Split it or remove it.")
-    data = path.read_bytes()
+    data = read_regular(path)
     if b"\x00" in data[:8192] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise PaperError(f"{path.name}: contains binary data, not text. Remove it or correct its file extension.")
     for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from rag_app.errors import PaperError
+from rag_app.files import open_regular
 from rag_app.papers.plain_text import decode_file
 from rag_app.records import Block, Page, Reading
 from rag_app.text.characters import LOST, without_invisible
@@ -42,9 +44,9 @@ class Cue:
 def is_transcript(path: Path) -> bool:
     """Whether a JSON file is Whisper's: its beginning, or its end, names segments."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(4096)
-            stream.seek(max(0, path.stat().st_size - 4096))
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - 4096))
             tail = stream.read(4096)
     except OSError:
         return False
