@@ -151,7 +151,7 @@ def test_there_is_no_bin_that_touches_the_question(tab):
 def above(tab, place, selector):
     """The place ends where the other begins, or higher."""
     ends = """([place, other]) => place.getBoundingClientRect().bottom
-        <= document.querySelector(other).getBoundingClientRect().top"""
+        <= document.querySelector(other).getBoundingClientRect().top + 1"""
     tab.wait_for_function(ends, arg=[place.element_handle(), selector])
 
 

@@ -139,7 +139,7 @@ def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):
     tab.keyboard.press("Enter")
     tab.click("dialog .danger")
     listed(tab, 2)
-    says(tab.locator("#adding-said"), "can be put back")
+    says(tab.locator("#adding-said"), "put it back")
     assert (served.corpus / REMOVED / "otter.md").is_file()
     tab.click("#adding-said .put-back")
     listed(tab, 3)
