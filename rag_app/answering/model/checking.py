@@ -78,7 +78,7 @@ class AnswerClaim:
     text: str
 
     @cached_property
-    def compared(self) -> tuple[str, bool]:
+    def compared_text(self) -> tuple[str, bool]:
         """What is compared by words: with code and formulas as plain text; and whether all of them could be reduced."""
         return read_spans(self.text)
 
@@ -284,12 +284,14 @@ def _judge(
     if outcome is None:
         if missing:
             return Verdict(text, "partly" if cited else "not", missing)
-        turned = opposite_direction(claim.compared[0], " ".join(one.quote for one in cited))
+        turned = opposite_direction(claim.compared_text[0], " ".join(one.quote for one in cited))
         if turned is not None:
             return Verdict(text, "not", reason=f'the quotes say "{turned[1]}", not "{turned[0]}"')
         return Verdict(
             text,
-            "supported" if cited and claim.compared[1] and _stands_in_words(claim, cited, material) else "unchecked",
+            "supported"
+            if cited and claim.compared_text[1] and _stands_in_words(claim, cited, material)
+            else "unchecked",
         )
     said, reason = outcome
     if said == "SUPPORTED":
@@ -302,7 +304,9 @@ def _stands_in_words(claim: AnswerClaim, cited: Sequence[Citation], material: Ma
     """Whether the words of a claim that no model judged stand in what it cites; else nobody can tell."""
     passages = [piece for one in cited for piece in (one.quote, context_of(one, material.page_of))]
     known = [piece for record in material.records_for(claim, cited) for piece in (record.text, *record.coined)]
-    return CitedPassages(passages, [material.question, *known, *(one.title for one in cited)]).covers(claim.compared[0])
+    return CitedPassages(passages, [material.question, *known, *(one.title for one in cited)]).covers(
+        claim.compared_text[0]
+    )
 
 
 def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> tuple[str, ...]:
@@ -315,7 +319,7 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
     told = [material.question, *(record.text for record in material.records_for(claim, quotes))]
     told += [one.title for one in quotes]
-    text = part_scripts(claim.compared[0])
+    text = part_scripts(claim.compared_text[0])
     found = list(missing_items(text, ground, BackingTexts([*told, *names])))
     if not found:
         return ()
@@ -349,7 +353,7 @@ def _unheld_figures(
     claim: AnswerClaim, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
 ) -> tuple[str, ...]:
     """Of the missing items the numbers that stand nowhere on the pages that are quoted, although a model agreed."""
-    written = {number.written: number.values for number in find_numbers(part_scripts(claim.compared[0]))}
+    written = {number.written: number.values for number in find_numbers(part_scripts(claim.compared_text[0]))}
     figures = [item for item in missing if item in written]
     if not figures:
         return ()
