@@ -60,6 +60,8 @@ _ARXIV = re.compile(
     r"(?:arxiv\W{0,3}(?:preprint\W{1,3})?(?:arxiv\W{0,3})?|abs/|10\.48550/arxiv\.)(\d{4}\.\s?\d{4,5})", re.I
 )
 
+_ASCII_SIGNS = re.compile(r"[^a-z0-9]+")
+
 
 @dataclass(frozen=True)
 class KnownPaper:
@@ -120,6 +122,8 @@ def _is_consistent(known: KnownPaper, entry: str) -> bool:
 
 def _squash_text(text: str) -> str:
     """Letters and digits alone, without accents and case."""
+    if text.isascii():  # thousands of these for one answer
+        return _ASCII_SIGNS.sub("", text.casefold())
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
 

@@ -160,6 +160,7 @@ def find_names(text: str) -> list[str]:
     return list(found)
 
 
+@lru_cache(maxsize=65_536)  # a question looks at thousands of sentences, and most of their words are the same
 def is_name(token: str, starts: bool = False) -> bool:
     """Whether a token looks like a name; `starts` says that it opens a sentence, where any word has a capital."""
     letters = [character for character in token if character.isalpha()]
@@ -184,6 +185,7 @@ def _title_hyphen(token: str) -> bool:
     return len(parts) > 1 and all(part[:1].isupper() and part[1:].islower() for part in parts)
 
 
+@lru_cache(maxsize=65_536)
 def squash(name: str) -> str:
     """A name as it is compared: letters and digits only, case folded."""
     return "".join(character for character in as_searchable(name).casefold() if character.isalnum())

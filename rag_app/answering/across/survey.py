@@ -155,15 +155,22 @@ class Surveyor:
 
     def survey_paper(self, paper: str, title: str, evidence: Sequence[Evidence]) -> PaperFinding | None:
         """The paper's best unit on the topic; None where it does not speak of it."""
+        if not self.topic.names and not any(self._could_hold(piece) for piece in evidence):
+            return None  # whichever unit is the best
         every = self._units(evidence)
         units = [unit for unit in every if contains_topic(self.topic, unit.framed_text)]
         if not units and len(self.topic.names) > 1:  # the paper names them all, though not in one breath
             units = [unit for unit in every if contains_topic(replace(self.topic, either=True), unit.framed_text)]
         if not units:
             return None
+        self._add_terms(units)
         score_units(self.asked, units)
+        if not self.topic.names and not _has_topic_words(units):
+            return None
         worth: Callable[[Unit], float] = self._worth if self.topic.names else self._likeness
         units = sorted(units, key=lambda unit: -worth(unit))[: 8 if not self.topic.names else 1]
+        if not self.topic.names and not _has_topic_words(units):
+            return None
         if not self.topic.names and self._meaning is not None and self._vector is not None:
             vectors = self._meaning.embed_passages([unit.text for unit in units])
             for unit, vector in zip(units, vectors, strict=True):
@@ -172,8 +179,9 @@ class Surveyor:
         best = units[0]
         found = worth(best)
         if not self.topic.names:
-            share = best.features["own"] + 0.5 * best.features["near"]
-            if share < LEAST_SHARE or (self._meaning is not None and best.features["meaning"] < LEAST_MEANING):
+            if _topic_share(best) < LEAST_SHARE or (
+                self._meaning is not None and best.features["meaning"] < LEAST_MEANING
+            ):
                 return None
             return PaperFinding(paper, best, found, in_passing=False)
         if _OVERVIEW.search(title):
@@ -185,10 +193,19 @@ class Surveyor:
         for rank, piece in enumerate(evidence):
             for unit in units_of(piece, self._page_of(piece.paper, piece.page)):
                 unit.rank = rank
-                unit.terms = frozenset(self._terms(unit.text))
-                unit.near = frozenset(self._terms(f"{unit.before} {unit.after} {piece.section}"))
                 found.append(unit)
         return found
+
+    def _add_terms(self, units: Sequence[Unit]) -> None:
+        for unit in units:
+            unit.terms = frozenset(self._terms(unit.text))
+            unit.near = frozenset(self._terms(f"{unit.before} {unit.after} {unit.evidence.section}"))
+
+    def _could_hold(self, piece: Evidence) -> bool:
+        """Whether a unit of the piece can have LEAST_SHARE of the topic's words: the piece has them all together."""
+        here = frozenset(self._terms(f"{piece.text} {piece.section}"))
+        weight = sum(weight for term, weight in self.asked.weights.items() if term in here)
+        return weight / self.asked.total >= LEAST_SHARE
 
     def _worth(self, unit: Unit) -> float:
         """How surely the authors themselves do something with what the unit names."""
@@ -207,6 +224,15 @@ class Surveyor:
         says = statement_features(unit.text, unit.evidence.section)
         liked = 2 * unit.features["own"] + unit.features["near"] + 2 * unit.features["meaning"]
         return liked + 0.2 * says["own_voice"] - 0.4 * says["others"] - 0.4 * says["lost"] - 0.3 * says["about_text"]
+
+
+def _topic_share(unit: Unit) -> float:
+    """How much of the topic's words, by rarity, stand in the unit or, for half, around it."""
+    return unit.features["own"] + 0.5 * unit.features["near"]
+
+
+def _has_topic_words(units: Sequence[Unit]) -> bool:
+    return any(_topic_share(unit) >= LEAST_SHARE for unit in units)
 
 
 def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
