@@ -10,7 +10,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag_app.errors import RagError, SettingsError
 from rag_app.outputs.history import History
@@ -22,7 +22,6 @@ from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_
 from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
 from rag_app.server.security.page_token import PARAMETER, load_page_token
 from rag_app.server.uploads import Uploads
-from rag_app.server.web.language import LanguageMiddleware
 from rag_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -190,6 +189,7 @@ def _server(
 
     from rag_app.server.api.app import ApiMiddleware, make_api  # noqa: PLC0415
     from rag_app.server.security.slow_requests import limit_slow_requests, server_options  # noqa: PLC0415
+    from rag_app.server.web.language import LanguageMiddleware  # noqa: PLC0415
     from rag_app.server.web.per_user import PerUserPages, UserReaderNote  # noqa: PLC0415
     from rag_app.server.web.routes import library_routes  # noqa: PLC0415
 
@@ -216,7 +216,7 @@ def _server(
     preparing.start()
     config = uvicorn.Config(
         RequestGuard(
-            LanguageMiddleware(limit_slow_requests(log_in), settings.language),
+            LanguageMiddleware(_compress_responses(limit_slow_requests(log_in)), settings.language),
             allowed_hosts(settings.root_path, host),
             (LOG_IN, LOG_OUT),
         ),
@@ -232,6 +232,14 @@ def _server(
     )
     config.load()  # a certificate that cannot be read is said now
     return uvicorn.Server(config), preparing
+
+
+def _compress_responses(app: Any) -> Any:
+    """The app; texts are sent compressed to whoever takes that. Streams, pictures, PDFs and archives stay."""
+    from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware  # noqa: PLC0415
+
+    packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/pdf")
+    return GZipMiddleware(app, minimum_size=1000, compresslevel=6, exclude_content_types=packed)
 
 
 def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:

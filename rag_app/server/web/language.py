@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextvars
 import gzip
-import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cache
 from http.cookies import CookieError, SimpleCookie
-from importlib import resources
 from typing import TypeVar
 
-from rag_app.server.i18n import LANGUAGES, choose_language, current_language, fill_markup, page_texts, set_language
+from rag_app.server.i18n import LANGUAGES, choose_language, current_language, fill_markup, set_language
 from rag_app.server.security.gate import Message, Receive, Scope, Send
+from rag_app.server.web.page_files import page_file_tags, static_text
 
 COOKIE = "rag_app_language"  # set by settings.js: a choice for one browser, of no use to anybody else
 AUTO = "auto"
@@ -106,19 +105,19 @@ def _fill_response(send: Send, no_body: bool, packed: bool) -> Send:
 
 
 def _with_texts(page: str) -> str:
-    """The page with its texts: each [[key]], its language, and for its scripts the whole table."""
+    """The page with its texts: each [[key]], and its language; and with its own style and script."""
     # No text of the catalogue holds a character that means something to HTML or JSON (tests/test_texts.py).
-    table = json.dumps(page_texts(), ensure_ascii=False)
     own = LANGUAGES[current_language()]
     page = fill_markup(page).replace('lang="en"', f'lang="{own}"', 1)
-    script = f"window.texts = {table};{_SAY}{_NAVIGATOR.format(own)}{_frame_script()}"
-    return page.replace("<head>", f"<head><script>{script}</script>", 1)
+    script = f"{_SAY}{_NAVIGATOR.format(own)}{_frame_script()}"
+    page = page.replace("<head>", f"<head><script>{script}</script>", 1)
+    return page.replace("</head>", f"{page_file_tags()}</head>", 1)
 
 
 @cache
 def _frame_script() -> str:
     """It has to run before Gradio's own scripts, and so stands here."""
-    return (resources.files("rag_app.server.web") / "static" / "frames.js").read_text(encoding="utf-8")
+    return static_text("frames.js")
 
 
 # As texts.say, for the page's scripts.

@@ -1,9 +1,8 @@
-"""The routes, styles and scripts with which the page changes the library and the model."""
+"""The routes with which the page changes the library and the model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from rag_app.server.web.settings_panel import ReaderNote
 
 
-FILES = ("grow.css", "adding.js", "settings.js", "take.js")  # the first one is the style
 LibraryRoutes = Callable[["OpaqueIds"], APIRouter]
 
 
@@ -46,10 +44,3 @@ def library_routes(
         return routes
 
     return make_routes
-
-
-def library_head() -> str:
-    """The styles and scripts of both, for the head of the page."""
-    static = resources.files("rag_app.server.web") / "static"
-    style, *scripts = ((static / name).read_text(encoding="utf-8") for name in FILES)
-    return f"<style>{style}</style>" + "".join(f"<script>{script}</script>" for script in scripts)

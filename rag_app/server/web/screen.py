@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -27,12 +26,14 @@ from rag_app.server.web.library_panel import example_questions, paper_list_html,
 from rag_app.server.web.map_panel import find_alike_papers, map_routes
 from rag_app.server.web.markdown import MATH_DELIMITERS
 from rag_app.server.web.news import news_routes
+from rag_app.server.web.page_files import page_file_routes, static_text
 from rag_app.server.web.panels.details import details_routes
 from rag_app.server.web.panels.notes import notes_routes
 from rag_app.server.web.panels.quotes import quote_routes
+from rag_app.server.web.panels.summary import summary_routes
 from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
-from rag_app.server.web.routes import LibraryRoutes, library_head
+from rag_app.server.web.routes import LibraryRoutes
 from rag_app.server.web.settings_panel import ReaderNoteLike
 from rag_app.server.web.tried_questions import TriedQuestions, next_question_routes
 from rag_app.server.web.turns import ScreenUpdate, TurnHandler
@@ -82,11 +83,6 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 LONGEST_TYPED = 8_000  # characters; the assistant has its own limit, this one keeps a slip of the paste small
-STYLES = ("page.css", "reader.css", "answers.css", "library.css", "notes.css", "details.css")
-SCRIPTS = (
-    "reader.js", "library.js", "page.js", "answers.js", "question.js", "talk.js", "live.js", "card.js", "map.js",
-    "notes.js", "details.js", "quotes.js",
-)  # fmt: skip
 ANSWERS_AT_ONCE = 24  # of the 40 threads; the rest stays free for what must never wait: Stop, pages, progress
 # Of every handler. Gradio's own signs of progress are hidden and redraw the page at every frame all the same, so there
 # are none: the page says in words what is happening.
@@ -260,7 +256,9 @@ def mount_screen(
     screen = Screen(assistant, ids, job, reader, history)
     app.include_router(map_routes(assistant, ids, history))
     app.include_router(viewer_routes(assistant, ids))
+    app.include_router(summary_routes(assistant, ids, reader))
     app.include_router(reading_routes(ids))
+    app.include_router(page_file_routes())
     app.include_router(next_question_routes(screen.tried, ids))
     app.include_router(notes_routes(Notebook(history.kept), ids))
     app.include_router(quote_routes(assistant))
@@ -282,15 +280,7 @@ def mount_screen(
         pwa=False,
         mcp_server=False,
         theme=_theme(),
-        head="".join(f"<style>{static_text(name)}</style>" for name in STYLES)
-        + "".join(f"<script>{static_text(name)}</script>" for name in SCRIPTS)
-        + library_head(),
     )
-
-
-def static_text(name: str) -> str:
-    """One of our own files for the browser."""
-    return (resources.files("rag_app.server.web") / "static" / name).read_text(encoding="utf-8")
 
 
 def _theme() -> gr.themes.Base:

@@ -214,3 +214,18 @@ def test_a_reader_that_cannot_be_opened_leaves_the_old_one(served) -> None:
     assert served.assistant.reader.name == "quoting"
     assert not choose(served, "use", name="own").json()["works"]
     assert choose(served, "nothing").status_code == 404
+
+
+def test_the_pages_own_files_are_compressed_and_kept_by_the_browser(served):
+    client = served.client
+    for language, word in (("en", "Drop"), ("zh", "")):
+        page = client.get("/", headers={"accept-language": language}).text
+        style, script = (
+            re.search(rf'"(reading/page/{language}-[0-9a-f]+\.{kind})"', page)[1] for kind in ("css", "js")
+        )
+        for address in (style, script):
+            answer = client.get(f"/{address}", headers={"accept-language": language})
+            assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
+            assert answer.headers["content-encoding"] == "gzip"
+            assert "[[" not in answer.text and word in answer.text
+            assert client.get(f"/{address[:-5]}x{address[-4:]}").status_code == 404
