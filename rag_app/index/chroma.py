@@ -80,7 +80,7 @@ def _values(name: str, value: Any) -> Iterator[Any]:
 def import_chromadb() -> None:
     """Import chromadb, which takes a second: a build does it while the embedder works. Harmless when done before.
 
-    While it is imported, chromadb reads settings from a `.env` of the current folder, whoever wrote that, and would wait
+    While it is imported, chromadb reads settings from a `.env` of the current folder, whoever wrote it, and would wait
     for a pipe of that name. Its settings are therefore imported first, and told to read no file.
     """
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
