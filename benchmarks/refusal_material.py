@@ -61,7 +61,7 @@ def libraries(folder: Path) -> Iterator[tuple[Assistant, Sets]]:
 
 
 def _library(corpus: Path, index: Path) -> Assistant:
-    assistant = Assistant(load_settings(corpus=corpus, index=generations, llm="none"))
+    assistant = Assistant(load_settings(corpus=corpus, index=index, llm="none"))
     if assistant.is_stale():
         assistant.build()
     return assistant

@@ -76,7 +76,7 @@ class Tab:
         self.page.select_option("#paper-sort", "year")
         self.page.locator("#paper-rows li").nth(2).hover()
         self.page.locator("#paper-rows .about-paper").nth(2).click()
-        self.page.wait_for_selector("dialog.paper-card")
+        self.page.wait_for_selector("dialog.paper-card .summary .cite")
 
     def keep(self, button: str, note: int) -> None:
         """Keep something in the note of that place in the list: 0 is a new one."""

@@ -66,6 +66,7 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|contrast\w*)\b", re.IGNORECASE)
+_RESPECTS = re.compile(r"\b(?:in|on|by|regarding|concerning|with respect to|with regard to)\b", re.IGNORECASE)
 _SETS_SIDE_BY_SIDE = re.compile(
     r"\b(?:compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|between|or|than)\b|\band\b|,", re.IGNORECASE
 )
@@ -156,7 +157,7 @@ class DescriptionMatcher:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
         found: dict[tuple[int, int], PaperDescription] = {}
         spans = [(one.start, one.end) for one in taken]
-        for left, right in _sides(question):
+        for left, right in _sides(question[: _start_of_respects(question, taken)]):
             sides: list[set[str]] = []
             told: list[PaperDescription] = []
             for readings in (left, right):
@@ -411,6 +412,14 @@ def _first_of_run(question: str, words: Sequence[re.Match[str]], end: int) -> in
 def _start_of_article(question: str, at: int) -> int:
     match = re.search(r"\b(?:the|that|this)\s+$", question[:at], re.IGNORECASE)
     return match.start() if match else at
+
+
+def _start_of_respects(question: str, taken: Sequence[Mention]) -> int:
+    """Where the list of what named papers are compared in begins, "in size, cost and speed": these are no papers."""
+    for match in _RESPECTS.finditer(question):
+        if len({one.paper for one in taken if one.end <= match.start()}) > 1:
+            return match.start()
+    return len(question)
 
 
 def _sides(question: str) -> list[tuple[list[_Phrase], list[_Phrase]]]:

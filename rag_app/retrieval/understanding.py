@@ -22,7 +22,7 @@ from rag_app.records import LIBRARY, Answer
 from rag_app.retrieval.follow_ups import NameLookup, is_dependent, resolve_follow_up
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.question_names import find_question_names, is_used_as_dataset
-from rag_app.text.language import ENGLISH, NAMES, english_words, language_of, separate_scripts
+from rag_app.text.language import ENGLISH, NAMES, english_words, find_untranslated, language_of, separate_scripts
 
 LOOKED_AT = 80  # passages that hold a name, to see how it is used
 PAPERS_LOOKED_AT = 12  # to know the papers' languages
@@ -94,13 +94,27 @@ def understand_question(
         said = _ask_model(writer, *translation_prompt(whole), stop)
         if said and len(said) <= MOST_TRANSLATED * len(whole) and _keeps_names(said, whole):
             return UnderstoodQuestion(asked, said, f"The papers are in another language: searched for “{said}”.")
-    words = english_words(whole) if language == "zh" else ""
-    how = f"by its names, its numbers and known terms (“{words}”)" if words else "as typed"
-    note = (
-        f"The question is in {name}, the papers are not. It was searched {how}; the quotes are the papers' own words."
-    )
+    if language == "zh":
+        return _search_chinese(asked, whole, bool(writer))
+    how = "It was searched as typed; the quotes are the papers' own words."
+    note = f"The question is in {name}, the papers are not. {how}"
     remedy = "" if writer else " With a language model it would be translated, and answered in its language."
-    return UnderstoodQuestion(asked, words or whole, note + remedy)
+    return UnderstoodQuestion(asked, whole, note + remedy)
+
+
+def _search_chinese(asked: str, whole: str, has_model: bool) -> UnderstoodQuestion:
+    """A Chinese question by its names, numbers and known terms, with a note in Chinese on what has no translation.
+
+    What has none stays in the search: a word that no paper has tells that the papers may not answer.
+    """
+    words, unknown = english_words(whole), find_untranslated(whole)
+    how = f"已按其中的名称、数字和已知术语检索（“{words}”）" if words else "已按原文检索"
+    note = f"问题是中文，论文不是：{how}；引文为论文原文。"
+    if unknown:
+        note += f"未能翻译：“{'”、“'.join(unknown)}”。"
+    if not has_model:
+        note += "连接语言模型后，问题会先被翻译，并用中文回答；也可以直接用英文提问。"
+    return UnderstoodQuestion(asked, " ".join([words, *unknown]) if words else whole, note)
 
 
 def papers_languages(retriever: Retriever) -> set[str]:

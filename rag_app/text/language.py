@@ -30,18 +30,30 @@ _TERMS = """
 翻译=translation|摘要=summarization|机器翻译=machine translation|假设=hypothetical|网页搜索=web search|搜索=search|反思=reflection|纠正=correction corrective|自我=self
 主动=active|何时=when|频率=frequency|阈值=threshold|权重=weight|温度=temperature|概率=probability|比例=proportion|百分比=percentage|提升=improvement|提高=improve|降低=reduce
 减少=reduce|增加=increase|最大=maximum largest|最小=minimum smallest|最高=highest|最低=lowest|平均=average|大小=size|规模=size|长度=length|数量=number|多少=how many
-如何=|怎么=|怎样=|为什么=|什么=|哪些=|哪个=|谁=|多大=how large|多长=how long|几个=how many|性能=performance|效果=performance
+多大=how large|多长=how long|几个=how many|性能=performance|效果=performance
 结果=results|方法=method|实验=experiments|消融=ablation|架构=architecture|框架=framework|算法=algorithm|任务=task|领域=domain|多语言=multilingual|零样本=zero-shot|少样本=few-shot
 监督=supervised|无监督=unsupervised|自监督=self-supervised|半监督=semi-supervised|持续学习=continual learning|灾难性遗忘=catastrophic forgetting|混合专家=mixture of experts|专家=experts
 合成数据=synthetic data|数据=data|偏见=bias|隐私=privacy|不确定性=uncertainty|置信度=confidence|语义熵=semantic entropy|熵=entropy|语义=semantic|重复=duplicate|去重=deduplication
 考试=exam|学科=subjects|标注者=annotators|成本=cost|硬件=hardware|小时=hours|法官=judge|裁判=judge|评判=judge|局限=limitations|贡献=contributions
 更新=update|刷新=refresh|冻结=frozen|联合=joint|端到端=end-to-end|维基百科=Wikipedia|实体=entity|文本=text|图像=image|视觉=vision|多模态=multimodal|视频=video|表格=table
-怎么样=|今天=|样本量=sample size|样本大小=sample size|剂量=dose|置信区间=confidence interval|显著性=significance|显著=significant|对照组=control group|实验组=treatment group
+样本量=sample size|样本大小=sample size|剂量=dose|置信区间=confidence interval|显著性=significance|显著=significant|对照组=control group|实验组=treatment group
 随机对照试验=randomised controlled trial|双盲=double-blind|安慰剂=placebo|假设检验=hypothesis test|变量=variable|回归=regression|方差=variance|标准差=standard deviation
 参与者=participants|受试者=participants|患者=patients|病人=patients|疗效=efficacy|副作用=side effects|死亡率=mortality|物种=species|基因=gene|细胞=cells|蛋白质=protein
 频次=frequency|压力=pressure|误差=error|测量=measurement|统计=statistics|相关=correlation|因果=causal|价格=price|收入=income|就业=employment|政策=policy|调查=survey|综述=survey
+变化=change|改变=change|影响=effect|关系=relation|策略=strategy|类型=type|步骤=steps|系统=system|工具=tool|流程=pipeline|效率=efficiency|优势=advantage|缺点=drawback
+特征=features|函数=function|目标=objective|约束=constraint|假说=hypothesis|证据=evidence|来源=source|质量=quality|用户=users|应用=application|场景=scenario|贝叶斯=Bayesian|优化器=optimizer|优化=optimization
+神经网络=neural network|网络=network|图神经网络=graph neural network|卷积=convolution|循环=recurrent|扩散=diffusion|采样=sampling|分布=distribution|聚类=clustering|排序=ranking|匹配=matching|相似度=similarity|距离=distance
+评分=rating|评审=review|错误率=error rate|错误=error|正确率=accuracy|正确=correct|覆盖率=coverage|稳健性=robustness|鲁棒性=robustness|泛化=generalization|可解释性=interpretability|公平性=fairness|学习=learning|信息=information|不正确=incorrect|可训练=trainable|今天=today
 作者=authors|论文=paper|研究=study|发现=findings|结论=conclusion|限制=limitations|机制=mechanism|模拟=simulation|理论=theory|公式=formula|定义=definition|比较=compare|区别=difference
 """  # noqa: E501
+
+# Words that only ask or join: nothing is searched for them, and nothing is missed without them.
+_JOINING = """
+为什么 怎么样 怎么 怎样 如何 什么 哪些 哪个 哪篇 哪几 哪里 多久 几次 几 谁 是否 请问 请 吗 呢 吧 啊 的 地 得 了 着 过 是 为 在 于 上 下 中 里 内 时 之间 之后 之前 之 后 前 当 和 与 及 或
+以及 对 对于 关于 把 被 将 用 使用 利用 采用 通过 来 去 到 从 由 给 让 使 做 进行 有 没有 不 也 都 还 并 而 但 就 才 只 能 可以 会 要 应 该 这 那 其 它 他 她 我 你 们 每个 每 个 种 次 篇 一 二 两 三 些 等
+需要 得到 达到 具有 包括 不同 主要 第一 你好 您好
+"""  # noqa: E501
+JOINING = frozenset(_JOINING.split())
 
 CHINESE = dict(term.split("=") for line in _TERMS.split("\n") for term in line.split("|") if term)
 
@@ -108,15 +120,27 @@ def english_words(question: str) -> str:
     return " ".join(re.sub(r"[^\w\s.,@%+/()'’-]", " ", words).split())
 
 
+def find_untranslated(question: str) -> list[str]:
+    """What a Chinese question says that the glossary does not know: runs of at least two characters."""
+    return [rest for run in _RUN.findall(question) for rest, _ in _divide_run(run) if len(rest) > 1]
+
+
 def _translate_run(run: str) -> list[str]:
-    """The known terms of a run of characters, the longest first at each place."""
-    found: list[str] = []
-    at = 0
+    """The known terms of a run of characters, each once."""
+    return list(dict.fromkeys(english for _, english in _divide_run(run) if english))
+
+
+def _divide_run(run: str) -> list[tuple[str, str]]:
+    """A run in parts, the longest known one at each place: (what is unknown, its English), one of the two is empty."""
+    parts: list[tuple[str, str]] = []
+    unknown, at = "", 0
     while at < len(run):
-        for length in range(min(_LONGEST_TERM, len(run) - at), 0, -1):
-            if run[at : at + length] in CHINESE:
-                found.append(CHINESE[run[at : at + length]])
-                at += length - 1
-                break
-        at += 1
-    return list(dict.fromkeys(word for word in found if word))
+        tries = (run[at : at + length] for length in range(min(_LONGEST_TERM, len(run) - at), 0, -1))
+        known = next((part for part in tries if part in CHINESE or part in JOINING), "")
+        if known:
+            parts += [(unknown, ""), ("", CHINESE.get(known, ""))]
+            unknown = ""
+        else:
+            unknown += run[at]
+        at += len(known) or 1
+    return [*parts, (unknown, "")]

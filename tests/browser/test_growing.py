@@ -148,7 +148,7 @@ def test_a_paper_is_removed_after_a_question_and_put_back(tab, served):
 
 def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):
     tab.click("#rebuild")
-    tab.wait_for_selector("#build-status:has-text('Nothing had changed')")
+    tab.wait_for_selector("#build-status:has-text('Nothing has changed')")
     served.held.clear()
     tab.click(".rebuild-all")
     says(tab.locator("dialog.asking"), "All 3 papers")

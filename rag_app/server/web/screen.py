@@ -30,6 +30,7 @@ from rag_app.server.web.page_files import page_file_routes, static_text
 from rag_app.server.web.panels.details import details_routes
 from rag_app.server.web.panels.notes import notes_routes
 from rag_app.server.web.panels.quotes import quote_routes
+from rag_app.server.web.panels.summary import summary_routes
 from rag_app.server.web.reading_panel import OpaqueIds, reading_routes
 from rag_app.server.web.render import answer_html
 from rag_app.server.web.routes import LibraryRoutes
@@ -255,6 +256,7 @@ def mount_screen(
     screen = Screen(assistant, ids, job, reader, history)
     app.include_router(map_routes(assistant, ids, history))
     app.include_router(viewer_routes(assistant, ids))
+    app.include_router(summary_routes(assistant, ids, reader))
     app.include_router(reading_routes(ids))
     app.include_router(page_file_routes())
     app.include_router(next_question_routes(screen.tried, ids))

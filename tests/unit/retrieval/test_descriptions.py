@@ -44,6 +44,7 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
         ("what did the paper on cheaper bus fares recommend for markets", ("bus.md",)),
         ("is hearing or sleeping better in the dark", ()),
         ("visits to the bus vs the market", ()),
+        ("how do OwlNet and the nap study differ in bus fares, hearing mice and people", ("owl.md", "nap.md")),
     ],
 )
 def test_descriptions_name_papers(retriever: Retriever, question: str, papers: tuple[str, ...]) -> None:

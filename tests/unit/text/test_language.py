@@ -10,7 +10,7 @@ from rag_app.index.bm25 import extract_terms
 from rag_app.records import Draft, Progress
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.understanding import understand_question
-from rag_app.text.language import english_words, language_of, separate_scripts
+from rag_app.text.language import english_words, find_untranslated, language_of, separate_scripts
 from tests.support.doubles import WordEmbedder, settings_for, write_paper
 
 
@@ -42,7 +42,14 @@ def test_names_and_numbers_come_apart_from_characters():
 
 def test_known_terms_become_english_and_the_longest_wins():
     assert english_words("检索增强生成在NQ上的准确率?") == "retrieval-augmented generation NQ accuracy"
-    assert english_words("今天天气真好啊") == ""
+    assert english_words("图书馆里有谁啊") == ""
+    assert english_words("如何？怎么样？为什么？") == ""  # nothing is searched for "how"
+
+
+def test_what_the_glossary_does_not_know_is_named_without_words_that_only_ask():
+    assert find_untranslated("咖啡对模型的准确率有什么影响？") == ["咖啡"]
+    assert find_untranslated("检索增强生成在NQ上的准确率是多少？") == []
+    assert find_untranslated("谁赢得了2022年世界杯？") == ["年世界杯"]
 
 
 def test_chinese_is_indexed_by_pairs_and_latin_words_in_it_as_ever():
@@ -69,8 +76,15 @@ def test_without_a_model_it_is_searched_by_what_is_known_and_said(assistant):
     assert Progress("planning", "searching for: OtterNet retriever accuracy how many") in events
     assert (answer.citations + answer.nearest)[0].paper == "otter.md"
     assert answer.question == "OtterNet的检索器的准确率是多少?"
-    assert "in Chinese" in answer.notes[0] and "With a language model" in answer.notes[0]
+    assert "问题是中文，论文不是" in answer.notes[0] and "连接语言模型后" in answer.notes[0]
+    assert "未能翻译" not in answer.notes[0]
     assert assistant.search("HeronNet训练了几个小时?")[0].passage.paper == "heron.md"
+
+
+def test_what_cannot_be_translated_is_said_in_chinese_and_stays_in_the_search(assistant):
+    events = list(assistant.stream("咖啡的准确率是多少?"))
+    assert "未能翻译：“咖啡”" in events[-1].notes[-1]
+    assert Progress("planning", "searching for: accuracy how many 咖啡") in events
 
 
 def test_a_question_in_the_papers_language_gets_no_note(assistant):
@@ -87,7 +101,7 @@ def test_chinese_papers_are_asked_in_chinese(tmp_path):
     assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder())
     assistant.build()
     assert assistant.search("检索单元减少到多少?")[0].passage.paper == "a.md"
-    assert not any("Chinese" in note for note in assistant.ask("检索单元减少到多少?").notes)
+    assert not any("中文" in note for note in assistant.ask("检索单元减少到多少?").notes)
 
 
 class Model:

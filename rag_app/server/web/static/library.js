@@ -173,7 +173,15 @@
     dialog.append(element("p", "facts", [said.facts, said.file].filter(Boolean).join(" · ")));
     if (said.problem) dialog.append(element("p", "problem", said.problem));
     for (const place of said.hidden) dialog.append(element("p", "problem", say("library.hidden", { place })));
-    if (said.abstract) dialog.append(element("h3", "", say("library.abstract")), element("blockquote", "", said.abstract));
+    const summary = element("section", "summary");
+    dialog.append(summary);
+    const whole = element("details");
+    const shown = row.querySelector(".open-paper") ? showSummary(summary, name, () => dialog.close()) : Promise.resolve(false);
+    shown.then((found) => { whole.open = !found; });
+    if (said.abstract) {
+      whole.append(element("summary", "", say("library.abstract")), element("blockquote", "", said.abstract));
+      dialog.append(whole);
+    }
     const buttons = element("div", "dialog-buttons");
     const press = (text, kind, act) => {
       const made = element("button", `text-button ${kind}`, text);
@@ -188,6 +196,42 @@
     dialog.addEventListener("close", () => { dialog.remove(); if (button.isConnected) button.focus(); });
     document.body.append(dialog);
     dialog.showModal();
+  }
+
+  // Two or three sentences of the paper, each with its place; a model writes one when it is asked to. The card waits for neither.
+  async function showSummary(part, name, leave, model = false) {
+    let said;
+    try { said = await window.grow.read(await fetch(`${window.reader.base}paper/${name}/summary?model=${model}`)); }
+    catch (error) { if (model) part.append(element("p", "problem", error.message)); return false; }
+    if (said.problem) { part.append(element("p", "problem", said.problem)); return false; }
+    const rows = said.lines.map((line) => {
+      const text = element("p");
+      for (const piece of line) {
+        if (!piece.place) { text.append(piece.text); continue; }
+        const mark = element("button", "cite", piece.number);
+        mark.value = piece.place;
+        mark.title = piece.hint;
+        mark.setAttribute("aria-label", say("answer.citation", { number: piece.number, hint: piece.hint }));
+        mark.addEventListener("click", () => { leave(); window.reader.show(`place/${piece.place}`); });
+        text.append(" ", mark);
+      }
+      return text;
+    });
+    part.replaceChildren();
+    if (rows.length) part.append(element("h3", "", say("library.summary")), ...rows, element("p", "facts", said.by));
+    if (said.doubts) part.append(element("p", "problem", said.doubts));
+    if (said.offer) part.append(offerSummary(part, name, leave, said.offer));
+    return rows.length > 0;
+  }
+
+  function offerSummary(part, name, leave, model) {
+    const offer = element("button", "text-button", say("library.summary-offer", { model }));
+    offer.addEventListener("click", () => {
+      offer.disabled = true;
+      offer.textContent = say("library.summary-coming");
+      showSummary(part, name, leave, true).finally(() => offer.remove());
+    });
+    return offer;
   }
 
   // -- what happens ------------------------------------------------------------------------------------------------
