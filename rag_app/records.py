@@ -43,6 +43,9 @@ class Paper:
     bibliography: str = ""  # its entry there, as a CSL-JSON item
 
 
+LONGEST_SECTION = 300  # characters: every passage carries the name of its section
+
+
 @dataclass(frozen=True)
 class Block:
     """A run of one page's text that is of one kind; blocks of a page do not overlap and cover its text."""

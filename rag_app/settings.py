@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import os
 import sys
@@ -10,7 +11,7 @@ import tomllib
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,6 +23,7 @@ from pydantic_settings import (
 )
 
 from rag_app.errors import SettingsError
+from rag_app.files import open_regular
 
 SETTINGS_FILE = "rag_app.toml"
 READER_FIELDS = ("llm", "llm_base_url", "llm_model", "llm_api_key")  # one choice: never mixed from two places
@@ -185,7 +187,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls)
+        file = _SettingsFile(settings_cls)
         return init_settings, env_settings, file, _KeptReader(settings_cls), _KeyGuard(settings_cls)
 
     @cached_property
@@ -214,6 +216,13 @@ class Settings(BaseSettings):
         return self.users.expanduser().resolve() if self.users else self.index_folder.parent / "users.json"
 
 
+class _SettingsFile(TomlConfigSettingsSource):
+    """rag_app.toml of the current folder."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return _read_settings_file(Path(file_path))
+
+
 class _KeptReader(PydanticBaseSettingsSource):
     """The reader that the user keeps, unless any part of one is named elsewhere: a key is for its own server only."""
 
@@ -226,8 +235,8 @@ class _KeptReader(PydanticBaseSettingsSource):
             return {}
         try:
             file = kept_reader_file()
-            kept = tomllib.loads(file.read_text(encoding="utf-8")) if file and file.is_file() else {}
-        except (OSError, ValueError, RecursionError):
+            kept = _read_settings_file(file) if file else {}
+        except SettingsError:
             return {}  # _file_problem says what is wrong with it
         return {name: kept[name] for name in READER_FIELDS if isinstance(kept.get(name), str)}
 
@@ -246,7 +255,7 @@ class _KeyGuard(PydanticBaseSettingsSource):
         own: dict[str, object] = {}  # what this process was given: by its environment or by its caller
         file: dict[str, object] = {}
         for name, values in self.settings_sources_data.items():
-            if name == TomlConfigSettingsSource.__name__:
+            if name == _SettingsFile.__name__:
                 file = values
             elif name != _KeptReader.__name__:
                 own = {**values, **own}
@@ -356,19 +365,37 @@ def _file_problem() -> str:
     """What keeps a file of settings from being read; empty when nothing does, or when there is none."""
     for path in filter(None, (Path(SETTINGS_FILE), kept_reader_file())):
         try:
-            if path.exists() and not path.is_file():  # a pipe would be waited for without end
-                return f"{path}: no regular file, but a pipe, device or folder. Remove it."
-            found = tomllib.loads(path.read_text(encoding="utf-8"))
-            held = ", ".join(name for name in sorted(SECRETS) if found.get(name))
-            if os.name == "posix" and held and path.stat().st_mode & 0o077:
-                return f"{path}: holds {held}, and others on this machine can read it. Run: chmod 600 {path}"
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            return f"{path}: cannot be read ({error.strerror}). Correct its permissions or remove it."
-        except (ValueError, RecursionError) as error:  # not UTF-8, or not TOML
-            return f"{path}: not valid TOML: {error}. Correct the file or remove it."
+            _read_settings_file(path)
+        except SettingsError as error:
+            return str(error)
     return ""
+
+
+def _read_settings_file(path: Path) -> dict[str, object]:
+    """What a file of settings holds; nothing where there is none. Opened once: what is read is what was looked at.
+
+    Raises SettingsError, with the remedy, for what is no regular file, cannot be read, or shows a key to others.
+    """
+    try:
+        with open_regular(path) as stream:
+            found = tomllib.loads(stream.read().decode("utf-8"))
+            mode = os.fstat(stream.fileno()).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except IsADirectoryError as error:
+        raise SettingsError(f"{path}: no regular file, but a folder. Remove it.") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # of open_regular, whose words name the remedy
+            raise SettingsError(f"{path}: {error.strerror}.") from error
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}). Correct its permissions or remove it."
+        ) from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, or not TOML
+        raise SettingsError(f"{path}: not valid TOML: {error}. Correct the file or remove it.") from error
+    held = ", ".join(name for name in sorted(SECRETS) if found.get(name))
+    if os.name == "posix" and held and mode & 0o077:
+        raise SettingsError(f"{path}: holds {held}, and others on this machine can read it. Run: chmod 600 {path}")
+    return found
 
 
 def _sentences(error: ValidationError) -> list[str]:

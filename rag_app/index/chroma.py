@@ -6,6 +6,7 @@ Two processes that write one Chroma folder corrupt it, and a live reader of a fo
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import socket
 import sqlite3
 import stat
 import struct
+import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +46,7 @@ def _client(folder: Path) -> Any:
     from chromadb.config import Settings  # noqa: PLC0415
 
     with _OPENING:
-        # No .env of the folder that we happen to be started in: it could name a host that Chroma reports to.
+        # No .env of the folder that we happen to be started in, also where somebody else has imported chromadb.
         settings = Settings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]  # pydantic takes it
         return chromadb.PersistentClient(str(folder), settings=settings)
 
@@ -76,9 +78,25 @@ def _values(name: str, value: Any) -> Iterator[Any]:
 
 
 def import_chromadb() -> None:
-    """Import chromadb, which takes a second: a build does it while the embedder works. Harmless when done before."""
+    """Import chromadb, which takes a second: a build does it while the embedder works. Harmless when done before.
+
+    While it is imported, chromadb reads settings from a `.env` of the current folder, whoever wrote it, and would wait
+    for a pipe of that name. Its settings are therefore imported first, and told to read no file.
+    """
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
-    import chromadb  # noqa: F401, PLC0415
+    with _OPENING:
+        spec = importlib.util.find_spec("chromadb")
+        if "chromadb" in sys.modules or spec is None or spec.loader is None:
+            return
+        sys.modules["chromadb"] = package = importlib.util.module_from_spec(spec)
+        try:
+            from chromadb.config import Settings  # noqa: PLC0415
+
+            Settings.model_config["env_file"] = None
+            spec.loader.exec_module(package)
+        except BaseException:
+            sys.modules.pop("chromadb", None)
+            raise
 
 
 def _close(client: Any) -> None:
@@ -230,14 +248,15 @@ def copy_to_server(copy: ServedCopy, papers: Iterable[tuple[Sequence[Passage], n
     """
     remedy = "The index on disk is whole. Start the server and build again, or unset RAG_CHROMA_URL."
     client = None
-    with _translate_errors(copy.url, "Chroma's server could not be written to (RAG_CHROMA_URL)", remedy):
+    named = _without_password(copy.url)
+    with _translate_errors(named, "Chroma's server could not be written to (RAG_CHROMA_URL)", remedy):
         try:
             client = _server_client(copy.url)
             held = {one.name: one.metadata or {} for one in client.list_collections()}
             noted = held.get(copy.name, {"index": copy.index})
             if noted.get("index") != copy.index:
                 raise IndexFault(
-                    f"RAG_CHROMA_URL={copy.url}: the collection {copy.name} there is of another index. Rename the "
+                    f"RAG_CHROMA_URL={named}: the collection {copy.name} there is of another index. Rename the "
                     "corpus folder, take another server, or delete that collection."
                 )
             if noted.get("generation") == copy.generation:
@@ -275,11 +294,21 @@ def _add_passages(collection: Any, passages: Sequence[Passage], vectors: np.ndar
         )
 
 
+def _without_password(url: str) -> str:
+    """The address as it may be shown: without what stands before its last @, wherever that is, and what it asks."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
 def _server_client(url: str) -> Any:
     """A client of the server at that address. Raises IndexFault for an address that is none, OSError."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-        raise IndexFault(f"RAG_CHROMA_URL={url}: no address of a server. Write it like http://127.0.0.1:8000.")
+        raise IndexFault("RAG_CHROMA_URL: no address of a server. Write it like http://127.0.0.1:8000.")
+    if "@" in parts.netloc:
+        raise IndexFault(
+            "RAG_CHROMA_URL: holds a name or a password, which is not sent. Take what stands before @ out."
+        )
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     # Chroma's client waits for ever.

@@ -231,7 +231,7 @@ def _table_context(page: Page, run: Sequence[Block]) -> str:
     header = next(
         (page.text[block.start : block.end].strip().split("\n")[0] for block in run if block.kind == "table"), ""
     )
-    return " ".join(part.replace("\n", " ")[:200] for part in (*captions, header) if part)
+    return " ".join(part.replace("\n", " ")[:200] for part in (*captions[-2:], header) if part)
 
 
 def _halve_until_fits(text: str, start: int, end: int, room: int, count: CountTokens) -> list[_Span]:

@@ -78,7 +78,8 @@ def key_of(source: Source) -> str:
     "karpukhin2020densepassageretrieval"
     """
     if source.citation_key:
-        return re.sub(r"[\s,{}%#\\\"'()=~]+", "", source.citation_key) or "paper"
+        shown = "".join(letter for letter in source.citation_key if letter.isprintable())
+        return re.sub(r"[\s,{}%#\\\"'()=~$^&@;`<>|]+", "", shown) or "paper"
     family = _ascii(source.authors[0].split()[-1]) if source.authors and source.authors[0].split() else ""
     words = [_ascii(word) for word in re.findall(r"\w+", source.title)]
     telling = [word for word in words if word and word not in _SMALL][:TITLE_WORDS]

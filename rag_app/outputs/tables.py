@@ -12,6 +12,11 @@ _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # After the end of a row LaTeX takes these for an argument of the line end, not for the next cell's text.
+    **{letter: f"{{{letter}}}" for letter in "[]*"},
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
 }
 # What makes a spreadsheet compute a cell, also in its wide form, behind blanks or a quotation mark, and behind a
@@ -44,7 +49,8 @@ def as_latex(answer: Answer) -> str:
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(printable.split()))
 
 
 def escape_formula(field: str) -> str:

@@ -193,7 +193,25 @@ def _read_csl(text: str, name: str) -> tuple[list[BibliographyEntry], tuple[str,
     if not isinstance(items, list):
         return [], ()
     works = [item for item in items if isinstance(item, dict) and "title" in item and "type" in item and "id" in item]
-    return [_from_csl(item) for item in works], ()
+    return [_from_csl(_without_malformed(item)) for item in works], ()
+
+
+def _without_malformed(item: Json) -> Json:
+    """The item without names and dates of another form than the schema's: an export would stumble over them."""
+    kept = dict(item)
+    for field in ("author", "editor", "translator"):
+        if field in kept:
+            names = kept[field] if isinstance(kept[field], list) else []
+            kept[field] = [name for name in names if isinstance(name, dict)]
+    for field in ("issued", "accessed", "submitted", "event-date"):
+        date = kept.get(field)
+        parts = date.get("date-parts") if isinstance(date, dict) else None
+        first = parts[0] if isinstance(parts, list) and parts else None
+        if isinstance(first, list) and first and all(re.fullmatch(r"-?\d{1,6}", str(part)) for part in first):
+            kept[field] = {"date-parts": [[int(part) for part in first]]}
+        else:
+            kept.pop(field, None)
+    return kept
 
 
 def _from_csl(item: Json) -> BibliographyEntry:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from rag_app.errors import PaperError
 from rag_app.papers.plain_text import decode_file, hidden_line
-from rag_app.records import PARAGRAPH, Block, BlockKind, Page, Reading
+from rag_app.records import LONGEST_SECTION, PARAGRAPH, Block, BlockKind, Page, Reading
 from rag_app.text.characters import LOST, without_invisible
 
 SUFFIXES = (".html", ".htm", ".xhtml", ".epub", ".docx", ".tex", ".xml", ".nxml")
@@ -49,7 +49,7 @@ class Outline:
             self.pieces.append((text, "heading", ""))
             self._path = []
             return
-        self._path = [one for one in self._path if one[0] < level] + [(level, text)]
+        self._path = [one for one in self._path if one[0] < level] + [(level, text[:LONGEST_SECTION])]
         self.pieces.append((text, "heading", self.section))
 
     def add(self, text: str, kind: BlockKind = "body") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rag_app.errors import PaperError
 from rag_app.files import read_regular
-from rag_app.records import Block, BlockKind, Kind, Page, Reading
+from rag_app.records import LONGEST_SECTION, Block, BlockKind, Kind, Page, Reading
 from rag_app.text.characters import INVISIBLE, LOST, without_invisible
 
 _LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
@@ -87,7 +87,7 @@ def _pieces(text: str, markdown: bool) -> tuple[str, list[tuple[str, BlockKind, 
                 title = name
                 pieces.append((name, "heading", ""))
                 continue
-            path = [one for one in path if one[0] < level] + [(level, name)]
+            path = [one for one in path if one[0] < level] + [(level, name[:LONGEST_SECTION])]
             pieces.append((name, "heading", " > ".join(one for _, one in path)))
             continue
         kind: BlockKind = "body"

@@ -22,7 +22,7 @@ from rag_app.papers.pdf.reading_order import sort_reading_order
 from rag_app.papers.pdf.structure import mark_furniture, mark_kinds
 from rag_app.papers.plain_text import hidden_line, read_plain
 from rag_app.papers.talks import read_talk
-from rag_app.records import Block, Kind, Page, Reading, Words
+from rag_app.records import LONGEST_SECTION, Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
@@ -45,18 +45,36 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
             raise PaperError(f"{path.name}: no such file. Put it back or build again.")
         if path.stat().st_size == 0:
             raise PaperError(f"{path.name}: the file is empty. Fetch or export it again.")
-        if kind == "document":
-            return read_office(path, title, keep_hidden=keep_hidden)
-        if kind == "talk":
-            return read_talk(path, title)
-        if kind != "pdf":
-            return read_plain(path, kind, title, keep_hidden=keep_hidden)
-        return _read_pdf(path, title, keep_hidden)
+        return _shorten_names(_read(path, kind, title, keep_hidden))
     except (PaperError, OSError) as error:
         return Reading(title or path.stem, (), "unreadable", problem=str(error))
     except Exception as error:  # one odd file must not cost the others; what went wrong is said where papers are listed
         problem = f"{path.name}: could not be read ({type(error).__name__}: {error}). Fetch or export it again."
         return Reading(title or path.stem, (), "unreadable", problem=problem)
+
+
+def _read(path: Path, kind: Kind, title: str, keep_hidden: bool) -> Reading:
+    if kind == "document":
+        return read_office(path, title, keep_hidden=keep_hidden)
+    if kind == "talk":
+        return read_talk(path, title)
+    if kind != "pdf":
+        return read_plain(path, kind, title, keep_hidden=keep_hidden)
+    return _read_pdf(path, title, keep_hidden)
+
+
+def _shorten_names(reading: Reading) -> Reading:
+    """The reading, with the end of each section's name where that is long; the text of the heading stays whole.
+
+    The name goes with each block and each passage below it: a heading of a million letters would be written as often.
+    """
+    if all(len(block.section) <= LONGEST_SECTION for page in reading.pages for block in page.blocks):
+        return reading
+    pages = [
+        replace(page, blocks=tuple(replace(one, section=one.section[-LONGEST_SECTION:]) for one in page.blocks))
+        for page in reading.pages
+    ]
+    return replace(reading, pages=tuple(pages))
 
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:

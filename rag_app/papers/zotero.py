@@ -131,12 +131,17 @@ class _LocalApi:
         items = {item["key"]: item for item in self._items(self._path_of(source.collection), source.tag)}
         found: list[Attachment] = []
         problems: list[str] = []
+        others: list[tuple[str, str]] = []  # kind and name of what is no PDF
         for item in self._all("/api/users/0/items", itemType="attachment"):
             data = item.get("data", {})
             parent = data.get("parentItem") or item["key"]
-            if parent not in items or data.get("contentType") != "application/pdf":
+            if parent not in items:
                 continue
             name = str(data.get("filename") or data.get("title") or f"{item['key']}.pdf")
+            kind = str(data.get("contentType") or "of no stated kind")
+            if kind != "application/pdf":
+                others.append((kind, name))
+                continue
             path = self._file(item["key"])
             if path is None:
                 problems.append(f"Zotero, {name}: the file is not on this machine. Have Zotero download it.")
@@ -148,7 +153,7 @@ class _LocalApi:
                 found.append(one)
             except OSError as error:
                 problems.append(f"Zotero, {name}: {path} is not taken: {error.strerror}.")
-        return found, problems
+        return found, problems + [_refuse_kind("Zotero", kind, name) for kind, name in others]
 
     def _path_of(self, collection: str) -> str:
         if not collection:
@@ -222,7 +227,13 @@ def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[st
     for entry in entries:
         for file in entry.files:
             parts = file.replace("\\", "/").rsplit("/", 2)
-            if len(parts) < 2 or not parts[-1].lower().endswith(".pdf"):
+            if not parts[-1].lower().endswith(".pdf"):
+                problems.append(_refuse_kind(f"{library.name}, {entry.key}", Path(parts[-1]).suffix, parts[-1]))
+                continue
+            if len(parts) < 2:
+                problems.append(
+                    f"{library.name}, {entry.key}: {parts[-1]} has no folder of {storage}. Export it again."
+                )
                 continue
             key, name = parts[-2], parts[-1]
             csl = {**entry.csl, "citation-key": entry.key, "zotero": {"item": "", "attachment": key}}
@@ -235,6 +246,16 @@ def _stored_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[st
             except OSError as error:
                 problems.append(f"{library.name}, {entry.key}: {key}/{name} is not taken: {error.strerror}.")
     return found, problems
+
+
+def _refuse_kind(place: str, kind: str, name: str) -> str:
+    known = {
+        "application/epub+zip": "EPUB", ".epub": "EPUB", "text/html": "HTML", "application/xhtml+xml": "HTML",
+        ".html": "HTML", ".htm": "HTML", ".xhtml": "HTML",
+    }  # fmt: skip
+    remedy = "Copy the file into the folder of papers" if kind in known else "Attach the paper's PDF in Zotero"
+    what = known.get(kind, kind[:60] or "of no kind")
+    return f"{place}, {name}: not taken, since it is no PDF ({what}). {remedy}, and build again."
 
 
 def _place_of(key: str, path: Path, source: ZoteroSource) -> tuple[Path, tuple[str, ...]]:

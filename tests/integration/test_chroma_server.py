@@ -91,13 +91,16 @@ def test_a_collection_of_another_index_stays(tmp_path: Path, server: str) -> Non
 
 @pytest.mark.parametrize(("url", "words"), [
     ("http://127.0.0.1:1", "Start the server and build again"), ("127.0.0.1:8000", "no address of a server"),
-    ("http://127.0.0.1:8000/papers", "no address of a server"),
+    ("http://127.0.0.1:8000/papers", "no address of a server"), ("http://ada:SECRET@127.0.0.1:1", "stands before @"),
+    ("http://ada:SECRET@127.0.0.1:1/?key=SECRET", "stands before @"),
+    ("ada:SECRET@127.0.0.1", "no address of a server"),
 ])  # fmt: skip
 def test_without_the_server_the_index_is_whole_and_the_build_says_so(tmp_path: Path, url: str, words: str) -> None:
     write_corpus(tmp_path / "Marsh papers", 2)
     assistant = open_assistant(tmp_path, url)
     report = assistant.build()
     assert len(report.problems) == 1 and words in report.problems[0] and "RAG_CHROMA_URL" in report.problems[0]
+    assert "SECRET" not in report.problems[0]
     assert assistant.search("heron points", top=1)
 
 

@@ -24,13 +24,26 @@ READERS = {
 }
 
 
+def run_in(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAG_")}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+
+
+def test_no_env_file_of_the_current_folder_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+    (tmp_path / "words").write_text("chroma_server_http_port=abc", encoding="utf-8")
+    loads = (
+        "from rag_app.index.chroma import import_chromadb; import_chromadb(); from chromadb.config import Settings; "
+    )
+    done = run_in(tmp_path, loads + "import os; os.replace('words', '.env'); Settings(); print('loaded')")
+    assert done.stdout == "loaded\n", done.stderr
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_a_pipe_in_place_of_a_file_is_refused_with_its_path(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
-    code = f"from pathlib import Path; folder = Path({str(tmp_path)!r}); {READERS[name]}"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAG_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
+    done = run_in(tmp_path, f"from pathlib import Path; folder = Path({str(tmp_path)!r}); {READERS[name]}")
     assert name in done.stdout + done.stderr and "no regular file" in done.stdout + done.stderr

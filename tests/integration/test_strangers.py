@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,7 +23,15 @@ from rag_app.records import Answer
 from rag_app.server.app import serve
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import Accounts
-from rag_app.server.security.login import LONGEST_WAIT, TRIES, TRIES_OF_NAME, WINDOW, LogInSessions, RateLimiter
+from rag_app.server.security.login import (
+    LONGEST_WAIT,
+    TRIES,
+    TRIES_OF_NAME,
+    WINDOW,
+    LogInSessions,
+    RateLimiter,
+    find_source,
+)
 from rag_app.settings import Settings
 from tests.support.fake_assistant import FakeAssistant, Row
 from tests.support.pdfs import make_paper
@@ -248,6 +258,49 @@ def test_many_may_log_in_at_once_from_one_address_and_guess_no_more_than_one_aft
     assert served.brake_is_on.count(401) <= 3 + 1 and served.brake_is_on.count(429) >= 16
     monkeypatch.undo()
     assert at_once(ADA)[0] in (303, 429)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("127.0.0.1", "127.9.8.7", True),
+        ("127.0.0.1", "::1", True),
+        ("127.0.0.1", "::ffff:127.0.0.2", True),
+        ("203.0.113.1", "::ffff:203.0.113.1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("203.0.113.1", "203.0.113.2", False),
+        ("203.0.113.1", "127.0.0.1", False),
+    ],
+)
+def test_all_addresses_of_one_sender_are_one_source(one, two, same):
+    assert (find_source(one, 0) == find_source(two, 0)) is same
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose connection it is")
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.77", "::1"])
+def test_on_this_machine_each_user_is_a_source(address):
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        socket.create_server(("::1" if ":" in address else "127.0.0.1", 0), family=kind) as server,
+        socket.socket(kind) as client,
+    ):
+        client.bind((address, 0))
+        client.connect(server.getsockname()[:2])
+        with server.accept()[0] as accepted:
+            host, port = accepted.getpeername()[:2]
+            assert find_source(host, port).endswith(f"user {os.getuid()}")
+
+
+def test_guessing_from_many_addresses_of_this_machine_is_as_slow(served, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.login.TRIES", 3)
+    codes = []
+    for number in range(2, 9):
+        transport = httpx.HTTPTransport(local_address=f"127.0.0.{number}")
+        with httpx.Client(transport=transport, base_url=served.url, timeout=60) as client:
+            codes.append(client.post("/login", data={"name": "nobody", "password": "a wrong guess"}).status_code)
+    assert codes[3:] == [429] * 4, codes
 
 
 def test_guessing_is_slow_and_the_right_password_is_never_kept_out_for_long():

@@ -107,7 +107,6 @@ def _ask_rows(
     found: dict[str, _RowReply] = {}
     if not columns:
         return {entry.paper: _RowReply("", whole=True) for entry in entries}
-    task.catalogue  # noqa: B018  # made here, once, and not by several threads
     lock = threading.Lock()
     failed: ModelError | None = None
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="row") as pool:

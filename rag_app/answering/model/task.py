@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from rag_app.answering.model.catalogue import Catalogue, make_catalogue
 from rag_app.answering.model.evidence_book import EvidenceBook
@@ -52,7 +51,7 @@ class Spending:
 
 @dataclass
 class ModelTask:
-    """What one question is answered with. Used by one thread, but for `pages_for`."""
+    """What one question is answered with. Used by one thread, but for `catalogue` and `pages_for`."""
 
     question: str  # as typed
     model: ChatModel
@@ -72,12 +71,21 @@ class ModelTask:
     notes: list[str] = field(default_factory=list)
     chosen: Sequence[IndexedPaper] = ()  # the papers that a comparison or a survey looks at
     began: float = field(default_factory=time.monotonic)
+    _catalogue: Catalogue | None = field(default=None, init=False, repr=False, compare=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def catalogue(self) -> Catalogue:
-        return make_catalogue(self.generation, self.entries, self.retriever, self.question, self.scope)
+        """Made once, when it is first wanted; it takes a search."""
+        # Not functools.cached_property: Python 3.11 has one lock there for all tasks, so that questions would wait.
+        with self._making:
+            if self._catalogue is None:
+                self._catalogue = make_catalogue(
+                    self.generation, self.entries, self.retriever, self.question, self.scope
+                )
+            return self._catalogue
 
-    @cached_property
+    @property
     def budget(self) -> int:
         """Tokens of evidence for one prompt: a share of the window, at most what the settings say."""
         window = self.model.window

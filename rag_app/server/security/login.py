@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import html
+import ipaddress
 import math
 import secrets
 import threading
@@ -17,6 +18,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from rag_app.errors import AccountError
+from rag_app.models.llm.listeners import find_connection_owner
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
 from rag_app.server.security.gate import Message, Receive, Scope, Send, error_body, is_api
@@ -26,7 +28,7 @@ LOG_IN, LOG_OUT = "/login", "/logout"
 LONGEST_FORM = 8 * 1024  # bytes
 STAYS = 7 * 24 * 3600  # seconds that a log-in lasts
 LOG_INS_KEPT = 10_000
-TRIES, TRIES_OF_NAME, WINDOW = 8, 40, 600.0  # failures of one address, and at one name, within so many seconds
+TRIES, TRIES_OF_NAME, WINDOW = 8, 40, 600.0  # failures of one source, and at one name, within so many seconds
 LONGEST_WAIT = 30.0  # seconds after the last of them: slows guessing, and keeps the right password out for no longer
 CHECKS_AT_ONCE = 2  # each costs 16 MiB and a fifth of a second of one core
 MOST_WAITING = 100
@@ -143,7 +145,7 @@ class LogInMiddleware:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._page_token.encode())
 
     async def _log_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = str((scope.get("client") or ("",))[0])
+        address = find_source(*(scope.get("client") or ("", 0))[:2])
         fields = parse_qs((await _body(receive)).decode("utf-8", "replace"), keep_blank_values=True)
         name, password = (fields.get(field, [""])[0] for field in ("name", "password"))
         if self._waiting >= MOST_WAITING:
@@ -259,10 +261,10 @@ class LogInSessions:
 
 
 class RateLimiter:
-    """Failed log-ins of late, by address and by name.
+    """Failed log-ins of late, by source (`find_source`) and by name.
 
-    After too many, each further one costs a wait of half a minute. A name is slowed only for addresses that have failed
-    at it themselves: many addresses together cannot keep out the one whose password is right.
+    After too many, each further one costs a wait of half a minute. A name is slowed only for sources that have failed
+    at it themselves: many of them together cannot keep out the one whose password is right.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -300,6 +302,26 @@ class RateLimiter:
     def _keys(address: str, name: str) -> tuple[str, str, str]:
         key = name.strip().casefold()[:64]
         return f"address {address}", f"name {key}", f"both {address} {key}"
+
+
+def find_source(address: str, port: int) -> str:
+    """Whose tries count together: all addresses that one sender has at will.
+
+    A user of this machine has the whole of 127.0.0.0/8, so that there the user counts (where the system tells it): one
+    who guesses holds up no other. A network of IPv6 hands out a /64 at least (RFC 4291, section 2.5.1).
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None and not found.is_loopback:
+            return str(ipaddress.ip_network((found, 64), strict=False))
+        found = found.ipv4_mapped or found
+    if not found.is_loopback:
+        return str(found)
+    owner = find_connection_owner(address, port)
+    return "this machine" if owner is None else f"this machine, user {owner}"
 
 
 def bearer_token(scope: Scope) -> str:

@@ -173,6 +173,14 @@ def test_any_paper_is_an_entry_that_parses(sources):
     assert len(parsed(to_bibtex(sources))) == len(sources)
 
 
+@given(st.text(alphabet="ab1:-{}\\,\n\x1b\x07\u202e@=$^&#%~\"'();`<>| ", max_size=12))
+@example("k\x1b[31mey")
+def test_a_key_of_a_bibliography_commands_neither_bibtex_nor_a_terminal(key):
+    head = to_bibtex([replace(DPR, citation_key=key)]).split("\n")[1]
+    found = head.removeprefix("@misc{").removesuffix(",")
+    assert found.isprintable() and found and not set("{}\\,\"'%#()=~$^&@;`<>| ") & set(found)
+
+
 @given(st.text())
 def test_nothing_commands_latex_from_a_field(text):
     printed = escape_bibtex(text)

@@ -133,3 +133,17 @@ def test_an_unknown_style_proposes_a_near_one() -> None:
         format_references([Source("a.pdf", "LoRA")], "iee")
     with pytest.raises(ExportError, match="no such style"):
         format_references([Source("a.pdf", "LoRA")], "../../etc/passwd")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"issued": "2020"}, {"issued": {"date-parts": [2020]}}, {"issued": {"date-parts": "x"}}, {"issued": [1]},
+     {"author": "x"}, {"author": [1]}, {"issued": {"date-parts": [["2020"]]}}],
+)  # fmt: skip
+def test_a_field_of_another_form_stops_no_export(tmp_path: Path, field: dict) -> None:
+    path = tmp_path / "lib.json"
+    path.write_text(json.dumps([{"id": "k", "type": "book", "title": "On Otters", **field}]), encoding="utf-8")
+    (entry,), _ = read_bibliography(path)
+    source = Source("a.pdf", entry.title, citation_key=entry.key, bibliography=json.dumps(entry.csl))
+    assert "On Otters" in to_bibtex([source]) and "On Otters" in format_references([source], "apa")[0]
+    assert entry.year in (0, 2020) and entry.authors == ()

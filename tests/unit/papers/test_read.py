@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.papers.read import read_paper
-from rag_app.records import Page, Reading
+from rag_app.records import LONGEST_SECTION, Page, Reading
 from rag_app.text.characters import AS_PLAIN
 from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
@@ -350,3 +350,13 @@ def test_reading_is_a_pure_function_of_the_file() -> None:
     assert [page.text for page in one.pages] == [page.text for page in two.pages]
     assert [page.blocks for page in one.pages] == [page.blocks for page in two.pages]
     assert (one.title, one.bibliography, one.abbreviations) == (two.title, two.bibliography, two.abbreviations)
+
+
+@pytest.mark.parametrize(("name", "heading"), [("long.md", "{}\n---"), ("long.html", "<h1>On</h1><h2>{}</h2>")])
+def test_the_name_of_a_section_is_not_repeated_without_end(tmp_path: Path, name: str, heading: str) -> None:
+    path = tmp_path / name
+    long = "otter " * 5_000 + "end"
+    path.write_text(f"# On\n\n{heading.format(long)}\n\nWords of the body.\n", encoding="utf-8")
+    (page,) = read_paper(path, "document" if path.suffix == ".html" else "markdown").pages
+    assert long in page.text, "the heading itself stays whole"
+    assert 0 < max(len(block.section) for block in page.blocks) <= LONGEST_SECTION

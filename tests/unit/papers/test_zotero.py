@@ -178,3 +178,25 @@ def test_names_of_files_never_lead_out_of_the_folder(corpus: Path, zotero: Zoter
     sync(corpus, url, collection="RAG")
     assert not (corpus.parent / "evil.pdf").exists()
     assert all(path.is_relative_to(corpus / "zotero") for path in corpus.rglob("*.pdf"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("Snapshot.html", "text/html", "(HTML). Copy the file into the folder of papers"),
+        ("Book.epub", "application/epub+zip", "(EPUB). Copy the file into the folder of papers"),
+        ("Slides.ppt", "application/vnd.ms-powerpoint", "Attach the paper's PDF in Zotero"),
+    ],
+)
+def test_what_is_no_pdf_is_named_with_its_kind_and_remedy(
+    corpus: Path, zotero: ZoteroLibrary, url: str, tmp_path: Path, name: str, kind: str, words: str
+) -> None:
+    storage = tmp_path / "Zotero" / "storage"
+    zotero.items = [item for item in zotero.items if item["key"][:5] == "HERON"]
+    zotero.items[-1]["data"] |= {"contentType": kind, "filename": name}
+    (problem,) = sync(corpus, url)
+    assert name in problem and words in problem
+    export = tmp_path / "library.bib"
+    export.write_text(f"@article{{heron, title={{H}}, file={{files/HERON00A/{name}}}}}", encoding="utf-8")
+    (problem,) = sync(corpus, "http://127.0.0.1:9", storage=str(storage), library=str(export))
+    assert name in problem and words.rpartition(". ")[2] in problem
