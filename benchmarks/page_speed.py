@@ -146,14 +146,14 @@ def measure_scrolling(page: Any, long: str, found: Measures) -> None:
 
 def measure(page: Any, url: str, long: str) -> dict[str, float]:
     """All measures on one tab that has loaded nothing yet."""
-    found, complaints = Measures(), []
+    found, complaints, ended = Measures(), [], []
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
+    page.on("requestfailed", lambda request: ended.append(request.url))  # Gradio ends its streams so
     measure_load(page, url, found)
     measure_answers(page, found)
     measure_scrolling(page, long, found)
     measure_idle(page, found)
-    return {**found.summary(), "errors and warnings in the console": len(complaints)}
+    return {**found.summary(), "errors and warnings in the console": len(complaints), "aborted requests": len(ended)}
 
 
 def main(papers: Path, index: Path, long: str = "") -> None:

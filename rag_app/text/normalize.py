@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,7 @@ def normalise_text(
     space one character: "\\n" where the run holds an offset from `breaks` (with None: a blank line), else a space.
     """
     plain, origin = nfkc_with_offsets(raw)
+    offsets: list[int] = [] if breaks is None else origin.tolist()
     pieces: list[str] = []
     starts: list[int] = []
     lengths: list[int] = []
@@ -95,7 +96,7 @@ def normalise_text(
         keep(plain[done : match.start()], done)
         done = match.end()
         kind = match.lastgroup
-        broken = _is_broken(match, origin, breaks)
+        broken = _is_broken(match, offsets, breaks)
         if kind == "gap":
             if broken or "\n" not in match[0] or not _is_east_asian(plain, match.start(), match.end()):
                 keep("\n" if broken else " ", match.start())
@@ -117,10 +118,10 @@ def _is_east_asian(text: str, start: int, end: int) -> bool:
     return start > 0 and end < len(text) and all(map(_EAST_ASIAN.match, (text[start - 1], text[end])))
 
 
-def _is_broken(match: re.Match[str], origin: np.ndarray, breaks: Container[int] | None) -> bool:
+def _is_broken(match: re.Match[str], origin: Sequence[int], breaks: Container[int] | None) -> bool:
     if breaks is None:
         return match[0].count("\n") > 1
-    return any(offset in breaks for offset in origin[match.start() : match.end()].tolist())
+    return any(offset in breaks for offset in origin[match.start() : match.end()])
 
 
 def _keeps_hyphen(plain: str, start: int, end: int, vocabulary: Container[str]) -> bool:

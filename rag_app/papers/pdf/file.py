@@ -183,10 +183,10 @@ def _read_text(
     text = read.text
     words = word_spans(text)
     characters = _character_indices(textpage, read, words)
-    boxes, quarters = _word_boxes(textpage, characters)
+    boxes, quarters, heights = _word_boxes(textpage, characters)
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
-    text = with_raised_digits(textpage, text, words, characters, letters=number == 1)
+    text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, texts, characters, boxes, shown, layers_off)
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
@@ -249,11 +249,11 @@ def _character_indices(textpage: pypdfium2.PdfTextPage, read: PageText, words: n
     return np.array([[index(textpage.raw, int(i)) for i in row] for row in spans], np.int32).reshape(-1, 2)
 
 
-def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left, bottom, right, top of each word in the page's own coordinates, float32 (n, 4), and where it runs.
+def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Left, bottom, right, top of each word in the page's own coordinates, float32 (n, 4); where it runs; and heights.
 
-    That is int32 (n,): degrees counterclockwise, 0 from left to right. The first and the last character are enough,
-    and a call costs a microsecond.
+    It runs int32 (n,) degrees counterclockwise, 0 from left to right. The first and the last character are enough, and
+    a call costs a microsecond. Heights (widths, where there is no height) are those of these two, float64 (n, 2).
     """
     corners = np.zeros((len(characters), 2, 4), np.float32)  # left, top, right, bottom, as in FS_RECTF
     handle, place = ctypes.cast(textpage.raw, ctypes.c_void_p).value, corners.ctypes.data
@@ -261,6 +261,7 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
         _loose_box(handle, first, place)
         _loose_box(handle, last, place + 16)
         place += 32
+    high, wide = (np.abs(corners[:, :, one] - corners[:, :, one + 2].astype(np.float64)) for one in (1, 0))
     known = np.any(
         corners, axis=2, keepdims=True
     )  # pdfium has no box for some odd characters: take that of the other end
@@ -269,7 +270,7 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
     right = corners[:, :, 2].max(axis=1)
     bottom = np.minimum(corners[:, :, 1], corners[:, :, 3]).min(axis=1)
     top = np.maximum(corners[:, :, 1], corners[:, :, 3]).max(axis=1)
-    return np.stack([left, bottom, right, top], axis=1), _quarters(corners, characters)
+    return np.stack([left, bottom, right, top], axis=1), _quarters(corners, characters), np.where(high, high, wide)
 
 
 def _quarters(corners: np.ndarray, characters: np.ndarray) -> np.ndarray:

@@ -105,6 +105,7 @@ class _HeadingFinder:
         self.body = body
         named = [entry for entry in outline if _compact(entry.title)]
         top = min((entry.level for entry in named if re.match(r"(?:\d|[IVX]+\.)", entry.title)), default=0)
+        self.marked_pages = {entry.page for entry in named}
         self.bookmarks = {(entry.page, _compact(entry.title)): max(1, entry.level - top + 1) for entry in named}
 
     def find_heading(
@@ -117,7 +118,7 @@ class _HeadingFinder:
         end = index + 1
         while end < len(lines) and end - index < 3 and _continues_heading(lines[end - 1], lines[end]):
             end += 1
-        for stop in range(end, index, -1):
+        for stop in range(end, index, -1) if page in self.marked_pages else ():
             text = _join_lines(lines[index:stop])
             level = self.bookmarks.get((page, _compact(text)))
             if level is not None:

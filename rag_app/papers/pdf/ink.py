@@ -53,7 +53,8 @@ def visible(picture: Picture, shown: np.ndarray, colours: np.ndarray, rows: np.n
         under = picture.under(shown[row])
         if not len(under):
             continue
-        background = np.median(under, axis=0)  # letters cover less than half of their box
+        ordered, half = np.sort(under, axis=0), len(under) // 2
+        background = (ordered[half] + ordered[(len(under) - 1) // 2]) // 2  # median: letters cover less than half
         apart = int(_distance(background, colours[row]))
         nearest = int(_distance(under, colours[row]).min())
         found[row] = apart >= CONTRAST and nearest < INK * apart
@@ -77,9 +78,9 @@ def changes(
     addresses: Iterable[int],
     activate: Callable[[int, int], int],
 ) -> np.ndarray:
-    """Where the page looks different without these text objects: bool (n,), one per word.
+    """Where the page looks different without these text objects: bool (n,), True only for words in `rows`.
 
-    `before`: the picture of the words in `rows`, with all objects. `activate` switches an object off (0) and on (1).
+    `before`: the picture of those words, with all objects. `activate` switches an object off (0) and on (1).
     """
     listed = list(addresses)
     for address in listed:
@@ -89,8 +90,11 @@ def changes(
     finally:
         for address in listed:
             activate(address, 1)
-    pairs = ((before.under(box), after.under(box)) for box in shown)
-    return np.array([bool(len(one)) and int(np.abs(one - two).max()) >= CONTRAST for one, two in pairs])
+    found = np.zeros(len(shown), bool)
+    for row in np.flatnonzero(rows).tolist():
+        one, two = before.under(shown[row]), after.under(shown[row])
+        found[row] = bool(len(one)) and int(np.abs(one - two).max()) >= CONTRAST
+    return found
 
 
 def read_by_ocr(picture: Picture, shown: np.ndarray, rows: np.ndarray, aligned: float) -> np.ndarray:

@@ -60,7 +60,8 @@ def visual_lines(page: RawPage) -> list[Line]:
             groups[-1].append(row)
         else:
             groups.append([row])
-    return [_line(page, group, places, gaps) for group in groups]
+    lists = _LineParts(places, gaps, page.words.tolist(), page.lines.tolist(), page.sizes.max(axis=1).tolist())
+    return [_line(page, group, lists) for group in groups]
 
 
 def _is_continuation(previous: Box, first: Box, box: Box, page: RawPage, row: int) -> bool:
@@ -75,12 +76,25 @@ def _is_continuation(previous: Box, first: Box, box: Box, page: RawPage, row: in
     return box[0] - previous[2] < max(4 * size, 0.12 * page.width)
 
 
-def _line(page: RawPage, rows: list[int], places: list[Box], gaps: list[float]) -> Line:
-    first, last = int(page.lines[rows[0], 0]), int(page.lines[rows[-1], 1])
-    start, end = int(page.words[first, 0]), int(page.words[last - 1, 1])
-    widest = max(rows, key=lambda row: places[row][2] - places[row][0])
-    size = float(page.sizes[widest].max())
+@dataclass(frozen=True)
+class _LineParts:
+    """A page's arrays as lists: a single number of a list costs a fifth of one of an array."""
+
+    places: list[Box]  # of each physical line
+    gaps: list[float]  # points, after each word
+    words: list[list[int]]  # raw offsets
+    lines: list[list[int]]  # first word and the one after the last
+    sizes: list[float]  # points, of each physical line
+
+
+def _line(page: RawPage, rows: list[int], lists: _LineParts) -> Line:
+    places = lists.places
+    first, last = lists.lines[rows[0]][0], lists.lines[rows[-1]][1]
+    start, end = lists.words[first][0], lists.words[last - 1][1]
+    widest = max(rows, key=lambda row: places[row][2] - places[row][0]) if len(rows) > 1 else rows[0]
+    size = lists.sizes[widest]
     parts = [places[row] for row in rows]
+    wide = _GAP * size
     return Line(
         start=start,
         end=end,
@@ -94,7 +108,7 @@ def _line(page: RawPage, rows: list[int], places: list[Box], gaps: list[float]) 
         ),
         size=size,
         bold=(bool(page.bold[rows[0], 0]), bool(page.bold[rows[-1], 1])),
-        gaps=sum(gap > _GAP * size for gap in gaps[first : last - 1]),
+        gaps=len([gap for gap in lists.gaps[first : last - 1] if gap > wide]),
         upright=bool(page.upright[rows[0]]),
     )
 

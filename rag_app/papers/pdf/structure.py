@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from rag_app.papers.pdf.headings import mark_headings, numbered_heading
@@ -156,7 +157,7 @@ def _is_tabular(line: Line) -> bool:
     if numbered_heading(line):
         return False
     tokens = line.text.split()
-    numeric = sum(1 for token in tokens if _NUMERIC.match(token))
+    numeric = sum(1 for token in tokens if _is_numeric(token))
     if line.gaps >= 2:
         return True
     if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not re.match(r".*\(\d+\)$", line.text):
@@ -191,14 +192,14 @@ def _is_justified(lines: Sequence[Line], index: int) -> bool:
     """A line of prose that was stretched to its column's width: it ends where its neighbour does, and begins there."""
     line = lines[index]
     tokens = line.text.split()
-    if len(tokens) < 4 or any(_NUMERIC.match(token) for token in tokens):
+    if len(tokens) < 4 or any(_is_numeric(token) for token in tokens):
         return False
     small = sum(token[0].islower() for token in tokens) >= 0.5 * len(tokens)
     for above, below in pairwise(lines[max(index - 1, 0) : index + 2]):
         other = below if above is line else above
         ends = abs(other.box[2] - line.box[2]) < 1.5 and abs(other.size - line.size) < 0.5
         begins = abs(other.box[0] - line.box[0]) < 1.5
-        numbers = any(_NUMERIC.match(token) for token in other.text.split())
+        numbers = any(_is_numeric(token) for token in other.text.split())
         if ends and (begins or small) and not numbers and not _is_far(above, below):
             return True
     return False
@@ -256,7 +257,7 @@ def _mark_axes(lines: Sequence[Line]) -> None:
         if line.kind in ("body", "furniture") and line not in run and not numbered_heading(line) and _is_label(line):
             run.append(line)
             continue
-        numbers = sum(1 for one in run if all(_NUMERIC.match(token) for token in one.text.split()))
+        numbers = sum(1 for one in run if all(_is_numeric(token) for token in one.text.split()))
         if len(run) >= _AXIS and numbers >= 0.5 * len(run):
             for label in run:
                 label.kind = "furniture"
@@ -278,11 +279,19 @@ def _is_label(line: Line) -> bool:
     """Words or ticks of a chart: short, no sentence, and no row of a table set as a figure."""
     if not line.upright:
         return True
+    if line.text.endswith(tuple(".:,;?")):
+        return False
     tokens = line.text.split()
-    numeric = [token for token in tokens if _NUMERIC.match(token)]
+    numeric = [token for token in tokens if _is_numeric(token)]
     if (len(numeric) >= 3 and not _is_rising(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
         return False
-    return (len(tokens) <= 5 or len(numeric) >= 0.6 * len(tokens)) and not re.search(r"[.:,;?]$", line.text)
+    return len(tokens) <= 5 or len(numeric) >= 0.6 * len(tokens)
+
+
+@lru_cache(maxsize=20_000)  # the same words come on every page
+def _is_numeric(token: str) -> bool:
+    """A value of a table or a tick of an axis."""
+    return _NUMERIC.match(token) is not None
 
 
 def _is_rising(numeric: Sequence[str]) -> bool:

@@ -53,7 +53,8 @@ class _Placement:
 class _Characters:
     """The characters of one page, asked of pdfium one by one."""
 
-    def __init__(self, textpage: pypdfium2.PdfTextPage) -> None:
+    def __init__(self, textpage: pypdfium2.PdfTextPage, ends: list[list[float]]) -> None:
+        self.ends = ends  # heights of each word's first and last character
         self.handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
         self.boxes, self.matrix, self.place = (
             np.zeros((LONGEST + 1, 4), np.float32),
@@ -84,17 +85,24 @@ class _Characters:
 
 
 def with_raised_digits(
-    textpage: pypdfium2.PdfTextPage, text: str, words: np.ndarray, characters: np.ndarray, letters: bool = False
+    textpage: pypdfium2.PdfTextPage,
+    text: str,
+    words: np.ndarray,
+    characters: np.ndarray,
+    heights: np.ndarray,
+    letters: bool = False,
 ) -> str:
     """The text with raised digits and their signs as Unicode has them; every offset stays.
 
-    `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each. `letters`:
-    also a raised letter at a word's end, as after the names of authors.
+    `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each;
+    `heights`: of the boxes of these two, float64 (n, 2). `letters`: also a raised letter at a word's end, as after the
+    names of authors.
     """
-    page = _Characters(textpage)
+    page = _Characters(textpage, heights.tolist())
     spans, ends = words.tolist(), characters.tolist()
     changed: list[str] | None = None
-    for row, ((start, end), (first, last)) in enumerate(zip(spans, ends, strict=True)):
+    for row in _rows_to_look_at(text, words, letters):
+        (start, end), (first, last) = spans[row], ends[row]
         if end - start > LONGEST or last - first != end - start - 1:
             continue
         if letters and end - start >= 3 and _NAME_AND_LETTER.match(text, start, end):
@@ -107,6 +115,15 @@ def with_raised_digits(
             changed = changed or list(text)
             changed[left:right] = text[left:right].translate(AS_RAISED)
     return text if changed is None else "".join(changed)
+
+
+def _rows_to_look_at(text: str, words: np.ndarray, letters: bool) -> list[int]:
+    """The words that hold a digit; all words where letters count as well."""
+    if letters or not len(words):
+        return list(range(len(words)))
+    digits = np.array([match.start() for match in _DIGIT.finditer(text)], np.int32)
+    rows = np.unique(np.searchsorted(words[:, 0], digits, side="right") - 1)
+    return [row for row in rows.tolist() if row >= 0]
 
 
 def _raised_letters(page: _Characters, text: str, start: int, first: int, last: int) -> list[tuple[int, int]]:
@@ -129,7 +146,7 @@ def _raised_runs(
 ) -> list[tuple[int, int]]:
     """Offsets of the runs of raised digits within one word."""
     (start, end), (first, last) = spans[row], ends[row]
-    heights = page.heights(first, last)
+    heights = page.heights(first, last) if end - start > 2 else page.ends[row]
     tallest = max(heights)
     if min(heights) > 0.94 * tallest:
         base = _beside(page, spans, ends, row, tallest)
@@ -177,7 +194,7 @@ def _beside(
         if not 0 <= other < len(ends):
             continue
         index = ends[other][side]
-        if page.heights(index, index)[0] * SMALLER < tallest:
+        if page.ends[other][side] * SMALLER < tallest:
             continue
         base = page.set_of(index)
         own = page.set_of(ends[row][0] if side else ends[row][1])
