@@ -1,8 +1,9 @@
-"""Words of direction, which turn a statement around: "40% more" against a quote of "40% fewer". Pure. English only."""
+"""Words that turn a statement around: "40% more" for "40% fewer", "3 months" for "3 days". Pure. English only."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from rag_app.text.sentences import word_set
 
@@ -10,23 +11,62 @@ from rag_app.text.sentences import word_set
 _OPPOSITES = (
     (
         word_set(
-            "more higher larger bigger greater above increase increases increased increasing rise rises rose grows grew"
+            "more higher larger bigger greater above increase increases increased increasing rise rises rose "
+            "raises raised grows grew doubles doubled"
         ),
         word_set(
             "fewer less lower smaller below decrease decreases decreased decreasing reduce reduces reduced reducing "
-            "drops dropped falls fell shrinks shrank"
+            "drops dropped falls fell shrinks shrank lowers lowered halves halved"
         ),
     ),
-    (word_set("better best improves improved outperforms"), word_set("worse worst degrades degraded underperforms")),
+    (
+        word_set("better best improves improved outperforms"),
+        word_set("worse worst worsens worsened degrades degraded underperforms"),
+    ),
     (word_set("faster quicker"), word_set("slower")),
     (word_set("longer"), word_set("shorter")),
 )
 
+# Units that a number is read in, each with its other spellings; one in place of another makes another amount.
+_UNITS = {
+    spelling: unit
+    for unit, spellings in {
+        "thousand": "thousand thousands",
+        "million": "million millions",
+        "billion": "billion billions",
+        "trillion": "trillion trillions",
+        "percent": "% percent",
+        "cents": "cent cents",
+        "dollars": "dollar dollars",
+        "euros": "euro euros",
+        "milliseconds": "ms millisecond milliseconds",
+        "seconds": "sec second seconds",
+        "minutes": "min minute minutes",
+        "hours": "hour hours",
+        "days": "day days",
+        "weeks": "week weeks",
+        "months": "month months",
+        "years": "year years",
+        "µg": "µg μg microgram micrograms",
+        "mg": "mg milligram milligrams",
+        "kg": "kg kilogram kilograms",
+        "mm": "mm millimetre millimetres millimeter millimeters",
+        "cm": "cm centimetre centimetres centimeter centimeters",
+        "km": "km kilometre kilometres kilometer kilometers",
+        "KB": "kb kilobyte kilobytes",
+        "MB": "mb megabyte megabytes",
+        "GB": "gb gigabyte gigabytes",
+        "TB": "tb terabyte terabytes",
+    }.items()
+    for spelling in spellings.split()
+}
+_AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(?:[ \u00a0\u202f-]?(%|[a-zµμ]+))?")
+
 
 def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
-    """The word of a text that turns its quotes around, and the word of the quotes; None where no word does.
+    """What of a text turns its quotes around, a word or an amount, and what the quotes say there; else None.
 
-    It does where the quotes have words of the other direction only, and the text has none of these.
+    A word does where the quotes have words of the other direction only, and the text has none of these.
     """
     said, quoted = _words(text), _words(quotes)
     for pair in _OPPOSITES:
@@ -34,7 +74,29 @@ def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
             told, held = [word for word in said if word in one], [word for word in quoted if word in other]
             if told and held and one.isdisjoint(quoted) and other.isdisjoint(said):
                 return told[0], held[0]
+    return changed_unit(text, quotes)
+
+
+def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
+    """An amount of a text whose number stands in its quotes with other units only, and one of these; else None.
+
+    A number that stands in the quotes without a unit, as in a table, tells nothing.
+    """
+    quoted: dict[str, dict[str, str]] = {}
+    for number, unit, written in _amounts(quotes):
+        quoted.setdefault(number, {})[unit] = written
+    for number, unit, written in _amounts(text):
+        held = quoted.get(number, {})
+        if unit and held and unit not in held and "" not in held:
+            return written, next(iter(held.values()))
     return None
+
+
+def _amounts(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each number, its unit ("" without one) and both as written."""
+    for found in _AMOUNT.finditer(text.casefold()):
+        unit = _UNITS.get(found[2] or "", "")
+        yield found[1].replace(",", ""), unit, found[0] if unit else found[1]
 
 
 def _words(text: str) -> list[str]:

@@ -60,6 +60,18 @@ def test_what_asserts_nothing_is_no_aside(line: str) -> None:
         ("It is larger.", "it is larger, with a lower loss", None),
         ("It has fewer parameters and more speed.", "40% fewer parameters", None),
         ("It is faster.", "it runs quickly", None),
+        ("It lowers survival in mice.", "the treatment increases survival in mice", ("lowers", "increases")),
+        ("It worsens recall.", "it improves recall", ("worsens", "improves")),
+        ("It costs 0.4 cents per query.", "a cost of 0.4 dollars per query", ("0.4 cents", "0.4 dollars")),
+        ("It has 1.2 billion questions.", "1.2 million questions", ("1.2 billion", "1.2 million")),
+        ("It took 3 months.", "after 3 days", ("3 months", "3 days")),
+        ("It gains 12.5 %.", "by 12.5 points", None),
+        ("It gains 12.5 percent.", "by 12.5%", None),
+        ("It takes 1,200 ms.", "1200 milliseconds", None),
+        ("It reaches 64.8%.", "Exact match 64.8", None),
+        ("It took 3 days.", "3 days on 3 GPUs, 5 months", None),
+        ("Its 7 billion weights.", "a 7B model", None),
+        ("It took 3 hours.", "3 GPU hours", None),
     ],
 )
 def test_a_word_that_turns_its_quotes_around_is_seen(text: str, quotes: str, found: tuple[str, str] | None) -> None:
