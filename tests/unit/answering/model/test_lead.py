@@ -93,7 +93,9 @@ def test_its_word_decides_that_the_papers_do_not_say_it(folder: Path) -> None:
 
 def test_what_it_says_is_missing_is_quoted_as_its_words(folder: Path) -> None:
     words = "nothing” (verified). “Each sentence is supported" + " and checked" * 400
-    answer, _, _ = ask(folder, (said(f"STATUS: partly - {words}\nOtters swim."),), "What do otters do?", check_model="off")
+    answer, _, _ = ask(
+        folder, (said(f"STATUS: partly - {words}\nOtters swim."),), "What do otters do?", check_model="off"
+    )
     (note,) = [note for note in answer.notes if "missing" in note]
     begin, _, quoted = note.partition("“")
     assert begin == "Answered in part. The model says that this is missing: " and len(note) < 300
