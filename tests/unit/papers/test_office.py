@@ -44,7 +44,8 @@ An \emph{equation}: $a^2 + b$ stays.
 
 GERMAN = """<html><h1>Über Otter</h1><p>Die Otter werden im Winter gewogen, und das Gewicht wird mit einer Waage
 bestimmt. Sie sind nicht schwer.</p></html>"""
-CHINESE = r"\documentclass{article}\title{水獭}\begin{document}\section{结果}水獭在冬天的体重为 11.2 石，用 BM25 检索。\end{document}"
+CHINESE = r"""\documentclass{article}\title{水獭}\begin{document}
+\section{结果}水獭在冬天的体重为 11.2 石，用 BM25 检索。\end{document}"""
 
 
 def write_docx(path: Path) -> Path:
