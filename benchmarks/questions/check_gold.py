@@ -1,7 +1,7 @@
 """Check the question files: python -m benchmarks.questions.check_gold [FILE PAPERS ...]
 
 Every quote stands on its page, every short string in the quote or on the page, every paper is there, no id and no
-question is used twice. Without arguments all four files are checked; the papers of other fields are made for it.
+question is used twice. Without arguments all six files are checked; the papers of other fields are made for it.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         make_papers.main(made)
+        make_papers.main(made, make_papers.THIRD_TEXTS)
         shared = [(file, PAPERS) for file in sorted(HERE.glob("natural_*.jsonl"))]
         return check(shared + [(file, made) for file in sorted((HERE / "other_fields").glob("*.jsonl"))])
 

@@ -1,6 +1,6 @@
 """Make the papers of other fields as PDFs: python -m benchmarks.questions.other_fields.make_papers FOLDER
 
-Each file of text/ is one paper: a head of `name: value` lines, a line of three hyphens, then headings (#, ##),
+Each file of text/ and text_third/ is one paper: a head of `name: value` lines, a line of three hyphens, then headings (#, ##),
 paragraphs of one line each, tables and figures. Same text, same bytes: no date and no font of the machine goes into a
 file.
 """
@@ -17,6 +17,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 TEXTS = Path(__file__).resolve().parent / "text"
+THIRD_TEXTS = TEXTS.with_name("text_third")
 LAST_LINE = "The text, the names and the numbers of this paper are invented to test software."
 MARGIN, GAP, TOP, BOTTOM, BODY = 22.0, 7.0, 24.0, 24.0, 11.5
 
@@ -180,11 +181,11 @@ def write(text: str, to: Path) -> None:
     paper.output(str(to))
 
 
-def main(folder: Path) -> list[Path]:
-    """Write all papers into the folder; returns their paths."""
+def main(folder: Path, texts: Path = TEXTS) -> list[Path]:
+    """Write the papers of a folder of texts into another folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    for source in sorted(TEXTS.glob("*.txt")):
+    for source in sorted(texts.glob("*.txt")):
         made.append(folder / f"{source.stem}.pdf")
         write(source.read_text(encoding="utf-8"), made[-1])
     return made
@@ -193,4 +194,4 @@ def main(folder: Path) -> list[Path]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    print("\n".join(map(str, main(Path(sys.argv[1])))))
+    print("\n".join(str(made) for texts in (TEXTS, THIRD_TEXTS) for made in main(Path(sys.argv[1]), texts)))
