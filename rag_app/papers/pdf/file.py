@@ -144,12 +144,12 @@ def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def read_pages(
-    path: Path, *, keep_hidden: bool = False, undrawn: frozenset[int] | None = frozenset()
-) -> list[RawPage]:
+def read_pages(path: Path, *, keep_hidden: bool = False, undrawn: frozenset[int] | None = frozenset()) -> list[RawPage]:
     """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file.
 
-    Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`. `undrawn`: see DocumentInfo.
+    Words that nobody can see are told in RawPage.hidden, and left out unless `keep_hidden`.
+
+    `undrawn`: see DocumentInfo.
     """
     with _open_document(path) as document:
         return [

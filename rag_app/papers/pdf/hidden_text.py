@@ -24,7 +24,8 @@ from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, rea
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
-SQUEEZED, SHORT = 0.8, 3  # points: the height of a word, or its width per letter, that nobody reads; from so many letters
+SQUEEZED = 0.8  # points: a word that is so high, or so wide per letter, is a smear
+SHORT = 3  # letters: a word of fewer may be as narrow
 SAMPLE = 5  # one word of so many tells whether a font with drawings for letters is used
 ON_PICTURE, ON_OUTLINES = 0.5, 0.7  # of the gaps between words that OCR has read hold no ink: on pictures, else
 FILLS_PAGE = 0.6  # of the page's area: a scan. Text below it is what OCR has read there

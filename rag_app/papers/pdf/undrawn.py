@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pypdf
-
 MOST = 50_000  # resources of a file that are looked at: pages after that are all drawn
 _KINDS = ("/Properties", "/Pattern", "/ExtGState")
 _PAINTING = frozenset(b"f F f* S s B B* b b* sh Do Tj TJ ' EI".split())  # operators
 _PLAIN = ("/Normal", "/Compatible", "/Multiply", "/Darken")  # blend modes that leave black on white as it is
 
 
-def find_undrawn(reader: pypdf.PdfReader) -> frozenset[int]:
-    """Numbers of those pages, from 1. A page whose resources are damaged is one of them."""
+def find_undrawn(reader: Any) -> frozenset[int]:
+    """Numbers of those pages, from 1, and of those with damaged resources. `reader`: a pypdf.PdfReader."""
     left, found = MOST, set()
     for number, page in enumerate(reader.pages, start=1):
         try:
@@ -31,7 +29,7 @@ def find_undrawn(reader: pypdf.PdfReader) -> frozenset[int]:
     return frozenset(found)
 
 
-def _resources_of(page: pypdf.PageObject) -> Iterator[dict[Any, Any]]:
+def _resources_of(page: Any) -> Iterator[dict[Any, Any]]:
     """The resources of a page and of the forms that it may draw, each once."""
     seen: dict[int, object] = {}  # by identity, and held so that it stays the object's own
     waiting = [page.get("/Resources")]
@@ -63,9 +61,9 @@ def _leaves_undrawn(entry: Any) -> bool:
     if _resolve(entry.get("/PaintType")) == 2 and not _PAINTING & set(entry.get_data().split()):
         return True
     blend = _resolve(entry.get("/BM"))
-    modes = blend if isinstance(blend, list) else [blend]
-    masked = isinstance(_resolve(entry.get("/SMask")), dict)
-    return masked or any(mode is not None and _resolve(mode) not in _PLAIN for mode in modes)
+    modes: list[Any] = blend if isinstance(blend, list) else [blend]
+    masked: bool = isinstance(_resolve(entry.get("/SMask")), dict)
+    return masked or not all(mode is None or _resolve(mode) in _PLAIN for mode in modes)
 
 
 def _is_form(entry: dict[Any, Any]) -> bool:
