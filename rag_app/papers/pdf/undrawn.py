@@ -67,7 +67,7 @@ def _leaves_undrawn(entry: Any) -> bool:
 
 
 def _is_form(entry: dict[Any, Any]) -> bool:
-    return _resolve(entry.get("/Subtype")) == "/Form"
+    return bool(_resolve(entry.get("/Subtype")) == "/Form")
 
 
 def _entries(resources: dict[Any, Any], kind: str) -> list[dict[Any, Any]]:
