@@ -79,7 +79,7 @@ def _shorten_names(reading: Reading) -> Reading:
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
     document = file.read_document(path)
-    read = file.read_pages(path, keep_hidden=keep_hidden, layers_off=document.layers_off)
+    read = file.read_pages(path, keep_hidden=keep_hidden, undrawn=document.undrawn)
     raw = [without_line_numbers(sort_reading_order(page)) for page in read]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")

@@ -1,6 +1,6 @@
 """Make the papers of other fields as PDFs: python -m benchmarks.questions.other_fields.make_papers FOLDER
 
-Each file of text/ and text_third/ is one paper: a head of `name: value` lines, a line of three hyphens, then headings (#, ##),
+Each file of text/ and text_third/ is one paper: a head of `name: value` lines, a line of three hyphens, headings (#, ##),
 paragraphs of one line each, tables and figures. Same text, same bytes: no date and no font of the machine goes into a
 file.
 """

@@ -22,7 +22,7 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
-from rag_app.papers.pdf.hidden_text import hidden_words
+from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
     OutlineEntry,
@@ -35,6 +35,7 @@ from rag_app.papers.pdf.raw_page import (
 )
 from rag_app.papers.pdf.signs import PageText, read_characters, with_drawn_signs
 from rag_app.papers.pdf.superscripts import with_raised_digits
+from rag_app.papers.pdf.undrawn import find_undrawn
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -77,14 +78,15 @@ def read_document(path: Path) -> DocumentInfo:
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
                 outline=tuple(_outline(reader, reader.outline, 0)),
-                layers_off=_has_layers_off(reader),
+                undrawn=None if _has_layers_off(reader) else find_undrawn(reader),
                 portfolio="/Collection" in reader.root_object,
                 attachments=tuple(sorted({str(one.name) for one in reader.attachment_list})),
             )
     except PaperError:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
-        return DocumentInfo(warnings=(f"metadata and outline could not be read: {type(error).__name__}: {error}",))
+        told = f"metadata and outline could not be read: {type(error).__name__}: {error}"
+        return DocumentInfo(warnings=(told,), undrawn=None)
 
 
 _HEADER, _HEADER_SOUGHT = b"%PDF-", 65_536  # bytes
@@ -142,20 +144,27 @@ def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def read_pages(path: Path, *, keep_hidden: bool = False, layers_off: bool = False) -> list[RawPage]:
+def read_pages(path: Path, *, keep_hidden: bool = False, undrawn: frozenset[int] | None = frozenset()) -> list[RawPage]:
     """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file.
 
-    Words that nobody can see are told in RawPage.hidden and left out, unless `keep_hidden`. `layers_off`: see Document.
+    Words that nobody can see are told in RawPage.hidden, and left out unless `keep_hidden`.
+
+    `undrawn`: see DocumentInfo.
     """
     with _open_document(path) as document:
-        return [_read_page(document, index, keep_hidden, layers_off) for index in range(len(document))]
+        return [
+            _read_page(
+                document, index, keep_hidden, LAYER_OFF if undrawn is None else NO_INK if index + 1 in undrawn else ""
+            )
+            for index in range(len(document))
+        ]
 
 
-def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool, layers_off: bool) -> RawPage:
+def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool, undrawn: str) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
     try:
         with _open_text(document, index) as (page, textpage):
-            return _read_text(page, textpage, index + 1, label, keep_hidden, layers_off)
+            return _read_text(page, textpage, index + 1, label, keep_hidden, undrawn)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
 
@@ -177,7 +186,7 @@ def _read_text(
     number: int,
     label: str,
     keep_hidden: bool,
-    layers_off: bool,
+    undrawn: str,
 ) -> RawPage:
     read = with_drawn_signs(page, textpage, read_characters(textpage))
     text = read.text
@@ -188,7 +197,7 @@ def _read_text(
     shown = _to_viewer_boxes(page, boxes, width, height)
     text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
-    hidden = hidden_words(page, textpage, texts, characters, boxes, shown, layers_off)
+    hidden = hidden_words(page, textpage, texts, characters, boxes, shown, undrawn)
     told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
     if hidden is not None and not keep_hidden:
         text = blank_words(text, words[hidden.words])

@@ -18,15 +18,21 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.clip_paths import ClipPaths
 from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, read_by_ocr, visible
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
+SQUEEZED = 0.8  # points: a word that is so high, or so wide per letter, is a smear
+SHORT = 3  # letters: a word of fewer may be as narrow
 SAMPLE = 5  # one word of so many tells whether a font with drawings for letters is used
 ON_PICTURE, ON_OUTLINES = 0.5, 0.7  # of the gaps between words that OCR has read hold no ink: on pictures, else
 FILLS_PAGE = 0.6  # of the page's area: a scan. Text below it is what OCR has read there
 DOUBLED = np.array([-3, -3, 3, 3], np.float32)  # points: how far apart two copies of a text may stand as one
+
+
+NO_INK, LAYER_OFF = "drawn without ink", "in a layer that is switched off"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +65,9 @@ def hidden_words(
     characters: np.ndarray,
     own: np.ndarray,
     shown: np.ndarray,
-    layers_off: bool = False,
+    undrawn: str = "",
 ) -> HiddenWords | None:
-    """What of a page is hidden; None where nothing is. `texts` are its words. `layers_off`: the file has such layers.
+    """What of a page is hidden; None where nothing is. `texts` are its words. `undrawn`: why all may leave no ink.
 
     `characters`: pdfium's first and last character of each word, int32 (n, 2). `own` and `shown`: the words' boxes,
     float32 (n, 4): left, bottom, right, top in the page's coordinates, and x0, y0, x1, y1 as a viewer shows them.
@@ -80,8 +86,10 @@ def hidden_words(
         "under an annotation": _under_annotations(page, own),
         "in empty letters": _in_type_3(textpage, characters),
     }
-    if layers_off:
-        doubts["in a layer that is switched off"] = np.ones(len(texts), bool)
+    if objects.doubted:
+        doubts[NO_INK] = _of_objects(textpage, characters, objects.doubted)
+    if undrawn:
+        doubts[undrawn] = np.ones(len(texts), bool)
     for kind, rows in doubts.items():
         rows &= ~np.logical_or.reduce(list(why.values()))
         if _says_something(words, rows):
@@ -100,10 +108,13 @@ def hidden_words(
 
 
 def _find_tiny(words: _PageWords) -> np.ndarray:
-    """Which words are small both ways: a dash or a dot is flat at any size of type."""
+    """Which words are small both ways (a dash or a dot is flat at any size of type), or have letters squeezed flat."""
     wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
     letters = words.characters[:, 1] - words.characters[:, 0] + 1
     small: np.ndarray = (np.minimum(wide, high) < TINY) & (np.maximum(wide, high) < letters * TINY)
+    flat = (np.minimum(wide, high) < SQUEEZED) | (np.maximum(wide, high) < SQUEEZED * letters)
+    for row in np.flatnonzero(flat & ~small & (letters >= SHORT)).tolist():
+        small[row] = words.texts[row].isalpha()
     return small
 
 
@@ -232,6 +243,12 @@ def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.nd
     return found
 
 
+def _of_objects(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, addresses: set[int]) -> np.ndarray:
+    """Which words begin in one of these text objects: bool (n,)."""
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    return np.array([object_of(handle, first) in addresses for first in characters[:, 0].tolist()], bool)
+
+
 def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np.ndarray) -> np.ndarray:
     """Which words are set twice in one place, bool (n,): of an outline and its letters pdfium tells the first only."""
     numbers = np.zeros(4, np.float32)
@@ -321,6 +338,7 @@ object_of = _direct(pdfium.FPDFText_GetTextObject, _address, _address, _integer)
 text_of = _direct(
     pdfium.FPDFTextObj_GetText, ctypes.c_ulong, _address, _address, _address, ctypes.c_ulong
 )  # bytes of UTF-16, the final zero among them
+_has_transparency = _direct(pdfium.FPDFPageObj_HasTransparency, _integer, _address)
 activate = _direct(pdfium.FPDFPageObj_SetIsActive, _integer, _address, _integer)
 
 
@@ -328,6 +346,7 @@ Text = tuple[int, int, list[int]]
 """Its place in the order of drawing, its render mode, and red, green, blue, alpha."""
 
 _BLACK = [0, 0, 0, 255]
+_TILES = [191, 191, 191]  # what pdfium says is the colour of a pattern of coloured tiles
 
 
 @dataclass(slots=True)
@@ -335,6 +354,7 @@ class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
     suspicious: bool = False  # some text is drawn as no ordinary one
+    doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
     count: int = 0
 
 
@@ -342,18 +362,25 @@ def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
     """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
     found = PageObjects()
     handle = ctypes.cast(page.raw, ctypes.c_void_p).value
-    _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0)
+    _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0, False)
     return found
 
 
 def _gather(
-    found: PageObjects, at: Callable[..., int], parent: int, count: int, matrix: np.ndarray | None, depth: int
+    found: PageObjects,
+    at: Callable[..., int],
+    parent: int,
+    count: int,
+    matrix: np.ndarray | None,
+    depth: int,
+    doubted: bool,
 ) -> None:
+    """Adds the objects of a page or a form to `found`. `doubted`: the form may be drawn without ink as a whole."""
     colour, numbers = np.zeros(4, np.uint32), np.zeros(6, np.float32)
     place, edge = colour.ctypes.data, numbers.ctypes.data
     channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
     least = COVERING / _scale_factor(matrix)
-    texts, read, order = found.texts, colour.tolist, found.count
+    texts, read, order, clips = found.texts, colour.tolist, found.count, ClipPaths()
     for index in range(count):
         address = at(parent, index)
         kind = _type_of(address)
@@ -363,6 +390,8 @@ def _gather(
             known = (_stroke_of if mode in (1, 5) else _fill_of)(address, *channels)
             values = read() if known else _BLACK  # a pattern has no one colour
             texts[address] = order, mode, values
+            if doubted or not known or values[:3] == _TILES or _has_transparency(address) or _is_cut(address, clips):
+                found.doubted.add(address)
             if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
                 box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
                 found.covers.append((*box, order, *values[:3]))
@@ -388,9 +417,26 @@ def _gather(
             _matrix_of(address, edge)
             found.count = order
             inner = numbers.copy() if matrix is None else _product(numbers, matrix)
-            _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1)
+            pale = not _fill_of(address, *channels) or colour[3] < 255
+            unsure = doubted or bool(pale) or _is_cut(address, clips)
+            _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
             order = found.count
     found.count = order
+
+
+def _is_cut(address: int, clips: ClipPaths) -> bool:
+    """Whether a clip path may cut off some of the object, but for a rim of what it covers: letters rarely fill it."""
+    area = clips.find_area(address)
+    if area is None:
+        return False
+    bounds = np.zeros(4, np.float32)
+    edge = bounds.ctypes.data
+    if not bounds_of(address, edge, edge + 4, edge + 8, edge + 12):
+        return True
+    left, bottom, right, top = bounds.tolist()
+    across, along = 0.1 * (right - left), 0.3 * (top - bottom)
+    inside = left + across >= area[0] and right - across <= area[2]
+    return not (inside and bottom + along >= area[1] and top - along <= area[3])
 
 
 def _draws_thick_lines(address: int, place: int, edge: int, least: float) -> bool:

@@ -66,7 +66,7 @@ class DocumentInfo:
     author: str = ""
     created: str = ""  # as in the file: "D:20200930..."
     outline: tuple[OutlineEntry, ...] = ()
-    layers_off: bool = False  # some layers are switched off: no viewer shows what stands in them
+    undrawn: frozenset[int] | None = frozenset()  # pages whose text may be drawn as nothing; None: any page, for layers
     attachments: tuple[str, ...] = ()  # names of the files within the file
     portfolio: bool = False  # the pages are a cover only; what counts are the attachments
     warnings: tuple[str, ...] = ()
