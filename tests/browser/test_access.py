@@ -75,8 +75,6 @@ def test_a_small_screen(served, chromium_browser):
     assert findings(page) == set()
     page.click(".open-library")
     assert findings(page) == set()
-    page.locator("#paper-rows .about-paper").first.click()
-    page.locator("dialog.paper-card").get_by_role("button", name="Close").click()
     page.click(".close-library")
     page.click(".open-map")
     page.wait_for_selector("#map g.point")
