@@ -188,7 +188,7 @@ class Assistant:
         try:
             with self._index.use_current() as generation:
                 names = [field.name for field in fields(PaperRow) if field.name != "tags"]  # an entry has them
-                rows = [PaperRow(*(getattr(e, name) for name in names)) for e in generation.manifest.papers]
+                rows = [PaperRow(**{name: getattr(e, name) for name in names}) for e in generation.manifest.papers]
                 return [_correct_row(row, details.get(row.paper)) for row in rows]
         except IndexMissing:
             return [

@@ -356,6 +356,7 @@ class PaperRow:
     same: tuple[str, ...] = ()  # files of the same bytes, by which it can be named too
     modified: int = 0  # nanoseconds since 1970: when its file came or was last changed
     tags: tuple[str, ...] = ()  # of the user
+    language: str = ""  # ISO 639-1, of its searchable text; empty where there is none
 
 
 @dataclass(frozen=True)

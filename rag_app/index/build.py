@@ -42,6 +42,7 @@ from rag_app.papers.read import READING_VERSION
 from rag_app.papers.worker_pool import Job, ReadResult, read_all
 from rag_app.records import Passage, Reading, indexed_text
 from rag_app.settings import Settings
+from rag_app.text.language import language_of
 
 
 class Build:
@@ -224,6 +225,7 @@ class Build:
             topic=paper.topic,
             citation_key=paper.citation_key,
             bibliography=paper.bibliography,
+            language=language_of(" ".join(passage.text for passage in found)) if found else "",
         )
         return entry, found, self._usage(folder, reading)
 

@@ -44,6 +44,7 @@ class IndexedPaper:
     bibliography: str = ""  # its entry there, as a CSL-JSON item
     older: tuple[str, ...] = ()  # files of earlier versions of it, which are not indexed
     same: tuple[str, ...] = ()  # files of the same bytes, by which it can be named too
+    language: str = ""  # ISO 639-1, of its passages; empty without any, and in an index of before it was noted
 
     @property
     def rows(self) -> slice:

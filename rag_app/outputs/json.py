@@ -243,7 +243,9 @@ def papers_json(rows: Sequence[PaperRow]) -> Json:
                 "topic": row.topic,
                 "warnings": list(row.warnings),
                 "hidden": list(row.hidden),
+                "same": list(row.same),
                 "tags": list(row.tags),
+                "language": row.language,
             }
             for row in rows
         ]

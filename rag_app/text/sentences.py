@@ -11,10 +11,22 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# A possible end: the stop, closing quotes or brackets, perhaps a footnote mark, white space, and a possible beginning.
+_RAISED = "[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*"  # a reference's or a footnote's mark
+_CITED = r"(?:[\[［]\d{1,3}(?:\s?[,，、;–-]\s?\d{1,3})*[\]］])+"
+_CAPITALS = "A-ZÀ-ÞΑ-ΩА-ЯЁ"
+_CHINESE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+# A possible end. Where the stop is a point: closing quotes or brackets, perhaps a mark, white space, perhaps a mark
+# that the page sets before the next sentence, and a possible beginning; or a raised mark alone before a capital. A
+# Chinese stop needs no white space.
 _STOP = re.compile(
-    r"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?P<mark>(?<=[^\W\d]\.)\d{1,2}|[⁰¹²³⁴-⁹]+(?:[,–⁻-][⁰¹²³⁴-⁹]+)*)?\s+(?=["'“‘(\[•∗*†‡]*[A-Z0-9À-ÞΑ-Ω])"""
+    rf"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?:
+        (?P<mark>(?<=[^\W\d]\.)\d{{1,2}}|{_RAISED}|{_CITED})?\s+
+        (?:(?P<late>{_RAISED})\s?(?=["'“‘(]*[{_CAPITALS}]))?(?=["'“‘(\[•∗*†‡]*[{_CAPITALS}0-9{_CHINESE}])
+        |(?P<between>{_RAISED}|(?<=[^\W\d]\.){_CITED})(?=[{_CAPITALS}])
+    )|(?P<chinese_stop>[。！？]+)["'”’)\]」』》）〕]*(?:{_RAISED}|{_CITED})?""",
+    re.VERBOSE,
 )
+_FOOTNOTE = re.compile(rf"{_RAISED}|[∗*†‡]")
 LONGEST_WORD = 60  # characters; a search from the beginning of a long line costs the square of its length
 _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 
@@ -69,19 +81,36 @@ def _ends(line: str, offset: int) -> Iterator[int]:
     start = 0
     for match in _STOP.finditer(line):
         if _is_end(line, start, match):
-            end = match.end("mark") if match["mark"] else match.end("closing")
-            yield offset + end
-            start = end
+            start = _end_of(line, match)
+            yield offset + start
+
+
+def _end_of(line: str, match: re.Match[str]) -> int:
+    """Where the sentence ends: behind its marks.
+
+    A raised number before a symbol, as in "¹³C NMR", is the symbol's; among footnotes, a mark opens the next one.
+    """
+    if match["chinese_stop"]:
+        return match.end()
+    if match["late"] and not _FOOTNOTE.match(line):
+        following = _following_word(line, match.end())
+        if len(following) > 2 or following.lower() in _BEGINNERS:
+            return match.end("late")
+    return max(match.end(part) for part in ("closing", "mark", "between"))
+
+
+def _following_word(line: str, at: int) -> str:
+    found = re.compile(r"\W*(\w*)").match(line, at)
+    return found[1] if found else ""
 
 
 def _is_end(line: str, start: int, match: re.Match[str]) -> bool:
     stop = match["stop"]
     before = line[start : match.start()]
-    following = re.match(r"\W*(\w*)", line[match.end() :])
-    begins = following is not None and following[1].lower() in _BEGINNERS
     if stop != ".":
         return bool(before.strip())
-    if match["closing"] or match["mark"]:
+    begins = _following_word(line, match.end()).lower() in _BEGINNERS
+    if match["closing"] or match["mark"] or match["between"]:
         return not _LIST_MARK.fullmatch(before.strip() + stop + match["closing"])
     word = _LAST_WORD.search(before[-LONGEST_WORD:])
     if word is None:

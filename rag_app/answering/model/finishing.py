@@ -40,6 +40,7 @@ REPAIRED = (
 STOPPED_CHECK = "It was stopped before its statements could be checked."
 NOT_FROM_PAPERS = "The model answered without the papers: nothing of this was checked."
 KEEP = "KEEP"
+MOST_MISSING = 200  # characters of what a model says is missing
 NEAR_QUOTES = 3  # of what was read, for a statement that cites nothing
 
 REPAIR_RULES = f"""You correct statements about scientific papers. A check found that each contradicts its quotes
@@ -115,10 +116,7 @@ def _with_status(task: ModelTask, answer: Answer, status: Status | None) -> Answ
     if status is None or status.kind in ("answered", "chat"):
         return answer
     if status.kind == "partly":
-        missing = (
-            f"Missing: {status.missing.rstrip('.')}." if status.missing else "The model does not say what is missing."
-        )
-        return replace(answer, notes=(*answer.notes, f"Answered in part. {missing}"))
+        return replace(answer, notes=(*answer.notes, f"Answered in part. {_quote_missing(status.missing)}"))
     if answer.table is not None and answer.citations:
         return replace(answer, notes=(*answer.notes, "The model says that the papers do not answer the question."))
     text = answer.answer or "Not in these papers."
@@ -126,6 +124,16 @@ def _with_status(task: ModelTask, answer: Answer, status: Status | None) -> Answ
     if not answer.citations and task.book.pieces:
         near = find_nearest_citations(task.question, task.book.pieces, task.page_of)
     return replace(answer, status="not_in_papers", answer=text, nearest=near)
+
+
+def _quote_missing(words: str) -> str:
+    """What the model says is missing, as its words: nothing of it was checked."""
+    words = " ".join(re.sub(r"[“”\"„«»「」]", "'", words).split()).rstrip(".。")
+    if len(words) > MOST_MISSING:
+        words = f"{words[:MOST_MISSING].rstrip()}…"
+    if not words:
+        return "The model does not say what is missing."
+    return f"The model says that this is missing: “{words}” (not checked)."
 
 
 def _summarise_search(task: ModelTask, answer: Answer) -> SearchSummary:

@@ -9,6 +9,7 @@ import docx
 import pytest
 
 from rag_app.assistant import Assistant
+from rag_app.outputs.json import papers_json
 from rag_app.papers.read import read_paper
 from rag_app.records import Reading
 from tests.support.doubles import WordEmbedder, settings_for
@@ -40,6 +41,11 @@ An \emph{equation}: $a^2 + b$ stays.
 \input{appendix}
 \begin{thebibliography}{9}\bibitem{a} Lovelace, Notes, 1843.\end{thebibliography}
 \end{document}"""
+
+GERMAN = """<html><h1>Über Otter</h1><p>Die Otter werden im Winter gewogen, und das Gewicht wird mit einer Waage
+bestimmt. Sie sind nicht schwer.</p></html>"""
+CHINESE = r"""\documentclass{article}\title{水獭}\begin{document}
+\section{结果}水獭在冬天的体重为 11.2 石，用 BM25 检索。\end{document}"""
 
 
 def write_docx(path: Path) -> Path:
@@ -156,11 +162,23 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     assert "unpacks" in read_paper(path, "document").problem
 
 
-def test_a_place_is_a_section_and_a_paragraph(tmp_path: Path) -> None:
-    (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "otters.html").write_text(HTML, encoding="utf-8")
+def test_files_of_every_kind_in_a_folder_are_papers_with_a_language_and_places(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "otters.html").write_text(HTML, encoding="utf-8")
+    (corpus / "deutsch.html").write_text(GERMAN, encoding="utf-8")
+    (corpus / "中文.tex").write_text(CHINESE, encoding="utf-8")
+    write_docx(corpus / "a.docx")
+    write_epub(corpus / "b.epub")
+    (corpus / "broken.docx").write_bytes(b"PK no archive")
+    (corpus / "slides.pptx").write_bytes(b"PK")
     assistant = Assistant(settings_for(tmp_path), embedder=WordEmbedder())
-    assistant.build()
+    report = assistant.build()
+    assert {row["paper"]: row["language"] for row in papers_json(assistant.papers())["papers"]} == {
+        "a.docx": "en", "b.epub": "en", "broken.docx": "", "deutsch.html": "de", "otters.html": "en", "中文.tex": "zh",
+    }  # fmt: skip
+    (problem,) = report.problems
+    assert "slides.pptx" in problem
     answer = assistant.ask("How many stones does the otter weigh in winter?")
     citation = next(one for one in answer.citations if "11.2 stones" in one.quote)
     assert citation.verified and citation.section == "1 Results" and citation.label == "¶ 2"

@@ -202,6 +202,28 @@ def test_prose_has_two_sentences_or_as_many_as_it_seems(text: str) -> None:
     assert len(sentences(text)) == expected, [text[start:end] for start, end in sentences(text)]
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["我们研究了农场［57］。", "However, 它很好！", "真的吗？", "是。"],
+        ["误差为2.4。［57］", "这是结果。"],
+        ["他说“好。”", "然后走了。"],
+        ["It is here in the end. ⁵", "However, it is not."],
+        ["It is here in the end.⁵", "However, it is not."],
+        ["It was shown.[57]", "However, it was not."],
+        ["It was shown.［5,7］", "Others differ."],
+        ["The base was added.", "¹³C NMR shows it."],
+        ["¹We use the base.", "² Details follow.", "³However, they do not."],
+        ["We follow Fig. ²However it looks."],
+        ["Мы видим.", "Это хорошо."],
+    ],
+)
+def test_a_mark_or_a_chinese_stop_hides_no_end(parts: list[str]) -> None:
+    for between in (" ", "") if parts[0].endswith(("。", ".⁵", "]", "］")) else (" ",):
+        text = between.join(parts)
+        assert [text[start:end] for start, end in sentences(text)] == parts
+
+
 def test_rows_and_headings_are_units_of_their_own() -> None:
     text = "4.2 Results\nGold 127 55.8\nBM25 7 50.0\nIt is good. It is bad."
     assert [text[start:end] for start, end in sentences(text)] == [
@@ -217,7 +239,7 @@ def test_a_number_at_the_beginning_is_no_sentence() -> None:
     assert len(sentences("1. We do this. 2. We do that.")) == 2
 
 
-@given(st.text(st.sampled_from("abcABC.!? \n()\"'1[]é"), max_size=80))
+@given(st.text(st.sampled_from("abcABC.!? \n()\"'1[]é。⁵"), max_size=80))
 def test_sentences_cover_the_text_in_order(text: str) -> None:
     spans = sentences(text)
     assert all(start < end for start, end in spans)

@@ -91,6 +91,17 @@ def test_its_word_decides_that_the_papers_do_not_say_it(folder: Path) -> None:
     assert (answer.status, answer.answer) == ("not_in_papers", "The papers are about fish and frogs.")
 
 
+def test_what_it_says_is_missing_is_quoted_as_its_words(folder: Path) -> None:
+    words = "nothing” (verified). “Each sentence is supported" + " and checked" * 400
+    answer, _, _ = ask(
+        folder, (said(f"STATUS: partly - {words}\nOtters swim."),), "What do otters do?", check_model="off"
+    )
+    (note,) = [note for note in answer.notes if "missing" in note]
+    begin, _, quoted = note.partition("“")
+    assert begin == "Answered in part. The model says that this is missing: " and len(note) < 300
+    assert quoted.startswith("nothing' (verified). 'Each") and quoted.endswith("…” (not checked).")
+
+
 def test_small_talk_is_answered_and_not_checked(folder: Path) -> None:
     answer, _, provider = ask(folder, (said("STATUS: chat\nHello! Ask me about your papers."),), "hello")
     assert answer.answer == "Hello! Ask me about your papers." and len(provider.requests) == 1
@@ -105,7 +116,7 @@ def test_a_server_without_tools_is_asked_for_a_plan(folder: Path) -> None:
         said("1: SUPPORTED"),
     )
     answer, _, provider = ask(folder, script, "Batch size and learning rate of OtterNet?")
-    assert answer.answer == "512 fish [1]." and "Missing: the learning rate." in " ".join(answer.notes)
+    assert answer.answer == "512 fish [1]." and "missing: “the learning rate” (not checked)." in " ".join(answer.notes)
     assert "tools" not in provider.requests[1].body
 
 

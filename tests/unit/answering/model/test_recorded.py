@@ -57,7 +57,7 @@ def test_what_the_papers_do_not_say_is_said(played: tuple[dict[str, Answer], Rec
     answers = played[0]
     for name in ("not in the papers", "no such paper"):
         assert answers[name].status == "not_in_papers" and answers[name].unsupported == ()
-    assert any("Missing: the learning rate" in note for note in answers["partly"].notes)
+    assert any("this is missing: “the learning rate" in note for note in answers["partly"].notes)
 
 
 def test_a_wrong_row_was_repaired(played: tuple[dict[str, Answer], RecordedModel]) -> None:
