@@ -1,4 +1,4 @@
-"""Takes the twelve pictures of the page: each state that a researcher meets, light, dark, in Chinese, on a phone, wide.
+"""Takes pictures of the page: each state that a researcher meets, light, dark, in Chinese, on a phone, wide.
 
     python tools/screenshots.py PAPERS INDEX OUT [NAME ...]
 
@@ -78,6 +78,11 @@ class Tab:
         self.page.locator("#paper-rows .about-paper").nth(2).click()
         self.page.wait_for_selector("dialog.paper-card .summary .cite")
 
+    def map(self) -> None:
+        self.ask(FACT)
+        self.page.click(".open-map")
+        self.page.wait_for_selector("#map g.point")
+
     def keep(self, button: str, note: int) -> None:
         """Keep something in the note of that place in the list: 0 is a new one."""
         self.page.locator(button).last.click()
@@ -111,6 +116,7 @@ PICTURES = {
     "reading": Picture(Tab.reading),
     "library": Picture(Tab.library),
     "note": Picture(Tab.note),
+    "map": Picture(Tab.map, {"color_scheme": "dark"}),
     "dark": Picture(Tab.reading, {"color_scheme": "dark"}),
     "chinese": Picture(Tab.reading, {"locale": "zh-CN"}),
     "phone": Picture(Tab.reading, PHONE | {"device_scale_factor": 2}),

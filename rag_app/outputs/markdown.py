@@ -153,46 +153,50 @@ def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -
 
 def _text(answer: Answer, prefix: str) -> str:
     known = {citation.number for citation in answer.citations}
+
+    def footnote(number: int) -> str:
+        return f"[^{prefix}{number}]"
+
+    if answer.table is not None or answer.reader == QUOTING:
+        return text_as_markdown(answer, footnote)
+    # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag.
+    marked = _MARK.sub(lambda mark: footnote(int(mark[1])) if int(mark[1]) in known else mark[0], answer.answer)
+    return _TAG.sub(r"\\<", marked)
+
+
+def text_as_markdown(answer: Answer, mark: Callable[[int], str] = lambda number: f" [{number}]") -> str:
+    """The answer's text without what stands around it; each row that is quoted from a table is a line of its own.
+
+    `mark` writes a citation's number. What a model wrote is Markdown already, and is returned as it is.
+    """
+    known = {citation.number for citation in answer.citations}
     if answer.table is not None:
         # The first block of the text is the same table.
-        rest = answer.answer.partition("\n\n")[2]
-        return "\n\n".join(
-            part
-            for part in (
-                table_markdown(answer.table, lambda number: f"[^{prefix}{number}]"),
-                _verbatim(rest, known, prefix),
-            )
-            if part
-        )
-    if answer.reader == QUOTING:
-        return _verbatim(answer.answer, known, prefix)
-    # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag.
-    return _TAG.sub(r"\\<", _MARK.sub(lambda mark: _mark(mark, known, prefix, mark[0]), answer.answer))
+        rest = _verbatim(answer.answer.partition("\n\n")[2], known, mark)
+        return "\n\n".join(part for part in (table_markdown(answer.table, mark), rest) if part)
+    return _verbatim(answer.answer, known, mark) if answer.reader == QUOTING else answer.answer
 
 
-def _mark(mark: re.Match[str], known: set[int], prefix: str, otherwise: str) -> str:
-    return f"[^{prefix}{mark[1]}]" if int(mark[1]) in known else otherwise
-
-
-def _verbatim(text: str, known: set[int], prefix: str) -> str:
+def _verbatim(text: str, known: set[int], mark: Callable[[int], str]) -> str:
     """Paragraphs of the papers' own words; only our marks and a line that is **a label** mean anything."""
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        lines = [_verbatim_line(line, known, prefix) for line in paragraph.split("\n") if line.strip()]
+        lines = [_verbatim_line(line, known, mark) for line in paragraph.split("\n") if line.strip()]
         paragraphs.append("\\\n".join(lines))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
-def _verbatim_line(line: str, known: set[int], prefix: str) -> str:
+def _verbatim_line(line: str, known: set[int], mark: Callable[[int], str]) -> str:
     label = _LABEL.fullmatch(line.strip())
     if label:
         return f"**{escape_markdown(label[1])}**"
-    pieces, done = [], 0
-    for mark in _MARK.finditer(line):
-        if int(mark[1]) in known:
-            pieces += [escape_markdown(line[done : mark.start()]), _mark(mark, known, prefix, "")]
-            done = mark.end()
-    whole = " ".join(piece for piece in (*pieces, escape_markdown(line[done:])) if piece).replace(" [^", "[^")
+    whole, done = "", 0
+    for found in _MARK.finditer(line):
+        if int(found[1]) in known:
+            words = escape_markdown(line[done : found.start()])
+            whole = f"{whole} {words}".rstrip() + mark(int(found[1]))
+            done = found.end()
+    whole = f"{whole} {escape_markdown(line[done:])}".strip()
     return re.sub(r"(?<=\]) (?=[,;.:](?:\s|$))", "", whole)
 
 

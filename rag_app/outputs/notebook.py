@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from rag_app.citations.marks import QUOTING
 from rag_app.errors import NoteConflict
 from rag_app.outputs.history_file import HistoryFile, like_pattern
-from rag_app.outputs.markdown import escape_markdown, table_markdown
+from rag_app.outputs.markdown import escape_markdown, table_markdown, text_as_markdown
 from rag_app.outputs.places import name_place
 from rag_app.records import Answer, Citation
 
@@ -130,7 +131,10 @@ class Notebook:
 
 def answer_as_note(answer: Answer) -> str:
     """Question, answer, what is doubtful, and the cited words with their pages."""
-    blocks = [f"## {escape_markdown(answer.question)}", _text_of(answer)]
+    text = text_as_markdown(answer)
+    if answer.reader == QUOTING:  # brackets with a backslash would be a formula
+        text = text.replace(r"\[", "&#91;").replace(r"\]", "&#93;")
+    blocks = [f"## {escape_markdown(answer.question)}", text]
     blocks += [f"*{escape_markdown(note)}*" for note in answer.notes]
     if answer.unsupported:
         doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in answer.unsupported)
@@ -159,13 +163,6 @@ def cited_place(line: str) -> tuple[str, int, str] | None:
     before = _QUOTE.search(line[: link.start()])
     words = re.sub(r"\\(.)", r"\1", before["quote"]) if before else ""
     return unquote(link["paper"]), int(link["page"]), words
-
-
-def _text_of(answer: Answer) -> str:
-    if answer.table is not None:
-        rest = answer.answer.partition("\n\n")[2]
-        return "\n\n".join(part for part in (table_markdown(answer.table), rest) if part)
-    return answer.answer
 
 
 def _quotes(citations: Sequence[Citation]) -> str:

@@ -51,6 +51,7 @@ def test_the_card_of_a_paper_tells_what_it_is_and_limits_the_question_to_it(tab,
     row.locator(".about-paper").click()
     card = tab.locator("dialog.paper-card")
     says(card, "Ours: A Method", "Ada Lovelace", "ours.pdf")
+    assert findings(tab) == set()
     card.get_by_role("button", name="Ask only this paper").click()
     expect(card).to_have_count(0)
     ask(tab, "How many parameters?")

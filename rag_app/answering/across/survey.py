@@ -268,7 +268,7 @@ def _compose_list(
         f"{quotes.quote_line(one.unit, found.question)}"
         for one in said[:LONGEST_LIST]
     ]
-    notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."]
+    notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."] if said else []
     passing = [names[one.paper] for one in findings if one.in_passing]
     if passing:
         notes.append(f"Mentioned only in passing, or in others' work, in: {', '.join(passing)}.")

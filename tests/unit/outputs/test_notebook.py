@@ -1,6 +1,7 @@
 """Notes on disk: Markdown that says where each quote stands, beside the conversations, never overwritten unseen."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from rag_app.outputs.notebook import (
     table_as_note,
 )
 from rag_app.records import Answer, Cell, Citation, Row, Table
+from rag_app.server.web.panels.notes import note_html
 
 QUOTE = "It has 220 million [parameters], as “they” say."
 CITED = Citation(1, "sub folder/a (1).pdf", "A: *Title*", 3, "iii", "2", QUOTE, True)
@@ -75,6 +77,14 @@ def test_each_quote_of_an_answer_leads_back_to_its_page(tmp_path):
     assert cited_place(second) == ("b.pdf", 1, "Nowhere.") and second.endswith("(not found on that page)")
     assert cited_place(quote_as_note(CITED)) == (paper, page, words)
     assert cited_place("See [a page](https://example.org/a.pdf) of mine.") is None
+
+
+def test_rows_quoted_from_a_table_are_lines_of_their_own():
+    rows = replace(ANSWER, answer="They differ [1].\n\nBase (a) 1 * 2 * 3 [1]\nLarge [9] 4 [2]")
+    assert "\n\nBase (a) 1 \\* 2 \\* 3 [1]\\\nLarge" in answer_as_note(rows)
+    shown = note_html(answer_as_note(rows))
+    assert "<p>Base (a) 1 * 2 * 3 [1]<br />\nLarge [9] 4" in shown and "formula" not in shown
+    assert "1 * 2 * 3" in answer_as_note(replace(rows, answer="1 * 2 * 3", reader="a-model")), "its own Markdown"
 
 
 def test_a_table_is_kept_with_its_quotes():

@@ -55,7 +55,10 @@
   function draw(said) {
     const picture = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": say("map.count", { n: said.points.length }) });
     points = said.points.map((point) => ({ ...point, at: place(point) })).sort((one, other) => one.at[0] - other.at[0]);
-    const taken = points.map(({ at: [x, y] }) => [x - SIZE, y - SIZE, x + SIZE, y + SIZE]);
+    const taken = points.map(({ at: [x, y], pages }) => {
+      const around = pages.length ? SIZE + 8 : SIZE; // with its ring
+      return [x - around, y - around, x + around, y + around];
+    });
     points.forEach((point, number) => {
       const [x, y] = point.at, group = said.groups.indexOf(point.group);
       const quoted = point.pages.reduce((sum, [, times]) => sum + times, 0);
@@ -75,7 +78,7 @@
 
   // A name stands right or left of its point, above or below it; where there is no room it is left to the list.
   function label(one, text, x, y, around, taken) {
-    const width = text.length * 7.4, height = 15;
+    const width = text.length * 7.8, height = 15;
     for (const [left, top, anchor] of [
       [x + around + 5, y - 8, "start"], [x - around - 5 - width, y - 8, "end"],
       [x - width / 2, y - around - 18, "middle"], [x - width / 2, y + around + 3, "middle"],
