@@ -14,6 +14,7 @@ from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import Aspect, SearchPlan, extract_aspects, parse_aspects
 
 MOST_PAPERS = 12  # rows
+MOST_COLUMNS = 12  # that may be asked for outright
 
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
 
@@ -50,7 +51,8 @@ def request_comparison(
 ) -> Comparison:
     """The comparison that a user asks for outright: of the papers in scope when it is limited, else of those named.
 
-    `aspects` have semicolons between; empty: as the question says. Raises QuestionError without a paper.
+    `aspects` have semicolons between; empty: as the question says. Raises QuestionError without a paper, and for more
+    than MOST_PAPERS or MOST_COLUMNS.
     """
     papers = list(scope.papers or plan.papers or plan.named)
     if not papers:
@@ -59,6 +61,9 @@ def request_comparison(
         )
     if len(papers) > MOST_PAPERS:
         raise QuestionError(f"{len(papers)} papers are too many for a table; compare at most {MOST_PAPERS}.")
+    columns = len(parse_aspects(aspects))
+    if columns > MOST_COLUMNS:
+        raise QuestionError(f"{columns} aspects are too many for a table; name at most {MOST_COLUMNS}.")
     return _build(question, plan, by_paper, papers, aspects)
 
 

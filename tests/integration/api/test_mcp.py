@@ -22,6 +22,7 @@ from tests.support.served_library import FACT, QUESTION, SECOND, ServedLibrary, 
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = {"search", "fetch", "ask", "compare", "read_page", "list_papers", "verify_quote"}
+MANY = "; ".join(map(str, range(50)))  # aspects in one
 MOST_TOKENS = 2_000  # of all tool descriptions; four characters are about one token
 
 
@@ -102,6 +103,11 @@ def test_what_is_wrong_is_said_and_the_session_goes_on(library: ServedLibrary) -
                 ("fetch", {"id": "../../etc/passwd"}, "not an id"),
                 ("ask", {"question": ""}, "empty"),
                 ("search", {}, "query"),
+                ("compare", {"question": "Compare", "aspects": [str(n) for n in range(200)]}, "at most 12 items"),
+                ("compare", {"question": "Compare", "aspects": ["x" * 4_000]}, "at most 300 characters"),
+                ("compare", {"question": "Compare", "papers": ["otter.pdf"], "aspects": [MANY]}, "too many"),
+                ("ask", {"question": "Which?", "papers": ["x.pdf"] * 2_001}, "at most 2000 items"),
+                ("verify_quote", {"text": "x" * 400_001}, "at most 400000 characters"),
             ):
                 result = await client.call_tool(tool, arguments)
                 assert result.is_error and words in str(result.content).casefold(), (tool, result.content)

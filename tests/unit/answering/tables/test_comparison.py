@@ -199,6 +199,12 @@ def test_a_comparison_of_nothing_is_an_error(assistant: Assistant) -> None:
     assert "--papers" in answer.answer
 
 
+def test_more_columns_than_fit_are_refused(assistant: Assistant) -> None:
+    answer = assistant.compare("training", papers=("heron.md",), aspects=";".join(f"part {n}" for n in range(500)))
+    assert (answer.status, answer.table) == ("error", None)
+    assert "500 aspects are too many" in answer.answer and "at most 12" in answer.answer
+
+
 def test_a_question_about_one_paper_stays_a_plain_answer(assistant: Assistant) -> None:
     assert assistant.ask("What is the batch size of OtterNet?").table is None
 
