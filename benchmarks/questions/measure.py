@@ -118,6 +118,8 @@ def main(arguments: Sequence[str]) -> int:
         scores = []
         for row in read_rows(path):
             answer = assistant.ask(row["question"], id=row["id"])
+            if answer.status == "error":  # figures of questions that were never asked would look like refusals
+                parser.exit(1, f"{row['id']}: {answer.answer}\n")
             found = measure_question(row, answer, raw_text)
             scores.append(found)
             kept.append({"file": path.name, "scores": found, **answer_json(answer)})

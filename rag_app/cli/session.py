@@ -9,6 +9,7 @@ from rag_app.index import generations
 from rag_app.index.inventory import refuse_other_folder
 from rag_app.index.paper_choice import choose_papers
 from rag_app.outputs.terminal import ProgressLine, print_note
+from rag_app.papers.read import READING_VERSION
 from rag_app.papers.starter import prepare_corpus
 from rag_app.settings import load_settings
 
@@ -21,24 +22,29 @@ def open_assistant(**overrides: object) -> Assistant:
 
 
 def ready_assistant() -> Assistant:
-    """An assistant with an index to ask: built first where there is none, with a note where the folder has changed.
+    """An assistant with an index to ask: built first where there is none or another version made it.
+
+    A note says where the folder has changed since.
 
     Raises IndexOfOtherFolder where the index holds the papers of another folder.
     """
     assistant = open_assistant()
     if not generations.current_name(assistant.settings.index_folder):
-        _build_first(assistant)
+        _build_first(assistant, "there is no index of this folder yet; building it first")
     elif assistant.is_stale():
         manifest = generations.open_current(assistant.settings.index_folder).manifest
         refuse_other_folder(manifest, assistant.settings.corpus)
-        print_note(
-            "the folder has changed since the index was built. Bring it up to date with: python -m rag_app build"
-        )
+        if manifest.reading != READING_VERSION:  # what it kept of the papers may have another form
+            _build_first(assistant, "the index was made by another version of this program; building it again first")
+        else:
+            print_note(
+                "the folder has changed since the index was built. Bring it up to date with: python -m rag_app build"
+            )
     return assistant
 
 
-def _build_first(assistant: Assistant) -> None:
-    print_note("there is no index of this folder yet; building it first")
+def _build_first(assistant: Assistant, reason: str) -> None:
+    print_note(reason)
     progress = ProgressLine()
     try:
         report = assistant.build(on_progress=progress.build)

@@ -33,7 +33,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag_app import files
-from rag_app.errors import IndexBusy, IndexFault, IndexMissing
+from rag_app.errors import IndexBusy, IndexFault, IndexMismatch, IndexMissing
 from rag_app.index import passage_store
 from rag_app.index.bm25 import WordIndex
 from rag_app.index.chroma import PassageStore
@@ -41,6 +41,7 @@ from rag_app.index.manifest import IndexedPaper, Manifest, read_manifest
 from rag_app.index.map import make_map, paper_vectors
 from rag_app.index.vector_search import VectorSearch
 from rag_app.papers import reading_store
+from rag_app.papers.read import READING_VERSION
 from rag_app.records import LibraryMap, Page, Passage, Reading, passage_id
 
 READINGS_KEPT = 128  # in memory, of one generation
@@ -178,12 +179,21 @@ class Generation:
             if entry.part in self._readings:
                 self._readings.move_to_end(entry.part)
                 return self._readings[entry.part]
-        reading = reading_store.load_reading(self._parts / entry.part)
+        reading = self._load_reading(self._parts / entry.part)
         with self._lock:
             self._readings[entry.part] = reading
             while len(self._readings) > READINGS_KEPT:
                 self._readings.popitem(last=False)
         return reading
+
+    def _load_reading(self, part: Path) -> Reading:
+        try:
+            return reading_store.load_reading(part)
+        except IndexFault as error:
+            if self.manifest.reading == READING_VERSION:
+                raise
+            message = f"{self.folder}: another version of this program read these papers. Build again."
+            raise IndexMismatch(message) from error
 
     def page(self, paper: str, number: int) -> Page:
         """One page by its physical number from 1. Raises KeyError when there is no such paper or page."""

@@ -38,11 +38,21 @@ def chromium_browser(chromium):
         browser.close()
 
 
-@pytest.fixture
-def tab(served, chromium_browser):
+@pytest.fixture(scope="module")
+def visitor_context(chromium_browser):
+    """One visitor's browser for a file of tests: what the page loads is fetched and compiled once."""
     context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(served, visitor_context):
+    """A new tab on the page; whatever an earlier one kept (cookies, stored values) is cleared before."""
+    page = visitor_context.new_page()
+    cleared = {"origin": served.url.rstrip("/"), "storageTypes": "cookies,local_storage,indexeddb,service_workers"}
+    visitor_context.new_cdp_session(page).send("Storage.clearDataForOrigin", cleared)
     page.requests, page.errors = [], []
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -54,4 +64,5 @@ def tab(served, chromium_browser):
     elsewhere = [url for url in page.requests if not url.startswith((served.url, "data:", "blob:"))]
     assert elsewhere == []
     assert page.errors == []
-    context.close()
+    for opened in visitor_context.pages:
+        opened.close()

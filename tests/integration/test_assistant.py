@@ -16,7 +16,9 @@ import pytest
 
 from rag_app import open_library
 from rag_app.assistant import Assistant
+from rag_app.cli import session
 from rag_app.errors import IndexFault, IndexMissing, ModelUnreachable, QuestionError
+from rag_app.files import read_json, write_json
 from rag_app.index import build as build_module
 from rag_app.index import embed, generations
 from rag_app.index.build import build
@@ -330,6 +332,26 @@ def test_an_index_deleted_under_a_running_assistant(library: Path) -> None:
     assert answer.status == "error" and "python -m rag_app build" in answer.answer and live.is_stale()
     build(settings_for(library), WordEmbedder())
     assert live.ask("otter trial").status == "answered"
+
+
+def test_an_index_of_another_version_is_built_again_before_a_command_asks_it(
+    library: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = generations.open_current(library / "index").folder / "manifest.json"
+    value = {**read_json(manifest), "reading": 1}
+    for entry in value["papers"]:  # as version 1 would have named and written it
+        part = library / "index" / "parts" / entry["part"]
+        entry["part"] = part.name.rpartition("-")[0] + "-r1"
+        kept = read_json(part / "reading.json")
+        del kept["pages"][0]["doubtful"]
+        write_json(part / "reading.json", kept)
+        part.rename(part.with_name(entry["part"]))
+    write_json(manifest, value)
+    answer = assistant(library, FirstSentenceReader()).ask("otter trial")
+    assert answer.status == "error" and "another version" in answer.answer and "damaged" not in answer.answer
+    monkeypatch.setattr(session, "open_assistant", lambda: assistant(library, FirstSentenceReader()))
+    assert session.ready_assistant().ask("otter trial").status == "answered"
+    assert "made by another version" in capsys.readouterr().err
 
 
 def test_an_index_can_be_moved(library: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
