@@ -104,8 +104,8 @@ def _list_lines(result: Any) -> Iterator[tuple[str, list[Piece]]]:
         pieces = []
         for word, _, corners in words:
             edges = np.array(corners, np.float64)
-            x0, y0, x1, y1 = *edges.min(axis=0).tolist(), *edges.max(axis=0).tolist()
-            pieces.append(Piece(str(word), (x0, y0, x1, y1)))
+            (left, top), (right, bottom) = edges.min(axis=0).tolist(), edges.max(axis=0).tolist()
+            pieces.append(Piece(str(word), (left, top, right, bottom)))
         if pieces:
             yield str(text), pieces
 
@@ -142,8 +142,8 @@ def _word_boxes(line: str, pieces: Sequence[Piece]) -> list[tuple[float, float, 
         own = [piece.box for piece, (first, last) in zip(pieces, spans, strict=True) if first < end and last > start]
         nearest = min(range(len(pieces)), key=lambda row: abs(spans[row][0] - start))
         edges = np.array(own or [pieces[nearest].box])
-        x0, y0, x1, y1 = *edges[:, :2].min(axis=0).tolist(), *edges[:, 2:].max(axis=0).tolist()
-        found.append((x0, y0, x1, y1))
+        (left, top), (right, bottom) = edges[:, :2].min(axis=0).tolist(), edges[:, 2:].max(axis=0).tolist()
+        found.append((left, top, right, bottom))
     return found
 
 
