@@ -77,6 +77,7 @@ class Page:
     blocks: tuple[Block, ...] = ()
     words: Words | None = None  # None where a page has no picture (Markdown, text)
     doubtful: tuple[int, ...] = ()  # offsets of signs that may be others on the page: its font does not say which
+    ocr: bool = False  # the page is a picture, and its text is what OCR has read
     cues: tuple[tuple[int, float], ...] = ()  # of a talk: where each begins in the text, and at which second
 
 
@@ -202,6 +203,7 @@ class Citation:
     caption: str = ""  # of the table that the quote is a row of; empty where it is none, or where that is not certain
     cells: tuple[TableCell, ...] = ()  # of that row
     doubtful_signs: bool = False  # a sign of the quote may be another on the page: it has to be looked at
+    read_by_ocr: bool = False  # the page is a picture: the quote was found in what OCR has read there
 
 
 @dataclass(frozen=True)

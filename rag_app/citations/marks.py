@@ -200,6 +200,7 @@ def citation_at(number: int, piece: Evidence, page: Page, start: int, end: int) 
         caption=caption,
         cells=cells,
         doubtful_signs=has_doubtful_signs(page, start, end),
+        read_by_ocr=page.ocr,
     )
 
 

@@ -15,6 +15,7 @@ from rag_app.index.generations import Generation
 from rag_app.index.manifest import IndexedPaper, Manifest
 from rag_app.papers.arxiv_ids import arxiv_id_of_file
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.pdf import ocr
 from rag_app.papers.read import READING_VERSION
 from rag_app.records import Paper
 
@@ -42,7 +43,7 @@ class CorpusFile:
 
 def reading_key(keep_hidden: bool) -> str:
     """How papers are read, as the end of a part's name."""
-    return f"r{READING_VERSION}" + ("-all" if keep_hidden else "")
+    return f"r{READING_VERSION}" + ("-all" if keep_hidden else "") + ("-ocr" if ocr.is_installed() else "")
 
 
 @dataclass(frozen=True)

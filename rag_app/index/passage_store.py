@@ -13,7 +13,7 @@ from rag_app.files import TEMPORARY_NAME, is_link, read_json, write_json
 from rag_app.records import Passage
 
 # The names that we give, and so may remove: of a part's folder (inventory.File.part), and of what is kept per title.
-PART_NAME = re.compile(r"(?:[0-9a-f]{24}|closed-[0-9a-f]{17})-[a-z]+-r\d+(?:-all)?")
+PART_NAME = re.compile(r"(?:[0-9a-f]{24}|closed-[0-9a-f]{17})-[a-z]+-r\d+(?:-all)?(?:-ocr)?")
 _KEPT_NAME = re.compile(r"(?:passages-(?P<passages>[0-9a-f]{16})\.json|vectors-(?P<vectors>[0-9a-f]{16})\.npy)")
 
 

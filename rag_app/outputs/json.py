@@ -199,6 +199,7 @@ def citation_json(citation: Citation) -> Json:
         "caption": citation.caption,
         "cells": [{"row": cell.row, "column": cell.column, "value": cell.value} for cell in citation.cells],
         "doubtful_signs": citation.doubtful_signs,
+        "read_by_ocr": citation.read_by_ocr,
         "second": find_second(citation.paper, citation.label),
     }
 

@@ -215,6 +215,7 @@ def _source(citation: Citation, sources: Mapping[str, Source]) -> str:
     kind = "" if citation.verified else " — **not found on that page**"
     kind += " — in our digest of the paper" if citation.digest else ""
     kind += " — signs uncertain: look at the page" if citation.doubtful_signs else ""
+    kind += " — read by OCR: compare with the page" if citation.read_by_ocr else ""
     cites = "".join(
         f" — {escape_markdown(reference.mark)} is {escape_markdown(reference.entry)}"
         for reference in citation.references

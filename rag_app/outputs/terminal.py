@@ -111,6 +111,8 @@ def _citation(citation: Citation) -> str:
         kind += ", in our digest of the paper"
     if citation.doubtful_signs:
         kind += "; signs uncertain: look at the page"
+    if citation.read_by_ocr:
+        kind += "; read by OCR: compare with the page"
     head = [
         _wrap_text(escape_controls(f"[{citation.number}] {citation.title}")),
         f"    {escape_controls(place)}  ({kind})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from rag_app.errors import PaperError
 from rag_app.papers.front_matter import front_matter, title_lines
 from rag_app.papers.office import read_office
-from rag_app.papers.pdf import file
+from rag_app.papers.pdf import file, ocr
 from rag_app.papers.pdf.bibliography import bibliography_entries, mark_entries, release_appendix_lines
 from rag_app.papers.pdf.line_numbers import without_line_numbers
 from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
@@ -31,11 +31,14 @@ READING_VERSION = 6
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
-_FEW = 10  # characters: a page with fewer is a picture, or blank
 
 
-def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
+def read_paper(
+    path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False, on_ocr: Callable[[], None] = lambda: None
+) -> Reading:
     """Read one paper. `title` is the manifest's, if it has one. A pure function of the file and READING_VERSION.
+
+    So it is of whether pages without text can be read by OCR; `on_ocr` is called after each of these.
 
     Text that nobody can see is named in Reading.hidden and left out, unless `keep_hidden`.
     Never raises for a bad file: an encrypted, broken, empty or scanned one comes back with its state and the remedy.
@@ -45,7 +48,7 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
             raise PaperError(f"{path.name}: no such file. Put it back or build again.")
         if path.stat().st_size == 0:
             raise PaperError(f"{path.name}: the file is empty. Fetch or export it again.")
-        return _shorten_names(_read(path, kind, title, keep_hidden))
+        return _shorten_names(_read(path, kind, title, keep_hidden, on_ocr))
     except (PaperError, OSError) as error:
         return Reading(title or path.stem, (), "unreadable", problem=str(error))
     except Exception as error:  # one odd file must not cost the others; what went wrong is said where papers are listed
@@ -53,14 +56,14 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
         return Reading(title or path.stem, (), "unreadable", problem=problem)
 
 
-def _read(path: Path, kind: Kind, title: str, keep_hidden: bool) -> Reading:
+def _read(path: Path, kind: Kind, title: str, keep_hidden: bool, on_ocr: Callable[[], None]) -> Reading:
     if kind == "document":
         return read_office(path, title, keep_hidden=keep_hidden)
     if kind == "talk":
         return read_talk(path, title)
     if kind != "pdf":
         return read_plain(path, kind, title, keep_hidden=keep_hidden)
-    return _read_pdf(path, title, keep_hidden)
+    return _read_pdf(path, title, keep_hidden, on_ocr)
 
 
 def _shorten_names(reading: Reading) -> Reading:
@@ -77,10 +80,11 @@ def _shorten_names(reading: Reading) -> Reading:
     return replace(reading, pages=tuple(pages))
 
 
-def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
+def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], None]) -> Reading:
     document = file.read_document(path)
     read = file.read_pages(path, keep_hidden=keep_hidden, undrawn=document.undrawn)
-    raw = [without_line_numbers(sort_reading_order(page)) for page in read]
+    scans = ocr.read_scans(path, read, on_ocr)
+    raw = [without_line_numbers(sort_reading_order(page)) for page in scans.pages]
     if not raw:
         raise PaperError(f"{path.name}: has no pages. Fetch or export it again.")
     lines = [visual_lines(page) for page in raw]
@@ -99,7 +103,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
         mark_breaks(on_page)
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
     pages = _without_cut_openings(pages)
-    empty = [page.number for page in raw if len(page.text.strip()) < _FEW]
+    empty = [page.number for page in raw if len(page.text.strip()) < ocr.FEW]
     front = front_matter(document, title_parts, lines[0], raw[0], pages, title, path)
     scanned = len(empty) == len(raw)
     return Reading(
@@ -107,7 +111,12 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool) -> Reading:
         pages=pages,
         state="no text" if scanned else "full text",
         problem=_no_text(path, document) if scanned else "",
-        warnings=document.warnings + _unmapped_pages(path, raw) + (() if scanned else _empty_pages(path, empty)),
+        warnings=(
+            document.warnings
+            + _unmapped_pages(path, raw)
+            + _tell_scans(path, scans)
+            + (() if scanned else _empty_pages(path, empty))
+        ),
         authors=front.authors,
         year=front.year,
         arxiv_id=front.arxiv_id,
@@ -124,7 +133,26 @@ def _no_text(path: Path, document: DocumentInfo) -> str:
             f"{path.name}: this PDF is a portfolio; its attachments are {listed}. Save them from a PDF viewer into the "
             "corpus, then build again."
         )
-    return f"{path.name}: no text layer on any page. Run OCR on the file (for instance ocrmypdf), then build again."
+    if ocr.is_installed():
+        return (
+            f"{path.name}: no text layer on any page, and OCR found no words. Save a sharper scan in its place, then "
+            "build again."
+        )
+    return f"{path.name}: no text layer on any page. To have them read by OCR, run: {ocr.INSTALL}; then build again."
+
+
+def _tell_scans(path: Path, scans: ocr.Scans) -> tuple[str, ...]:
+    """The pages that OCR has read, and those that it has not."""
+    told = []
+    if scans.by_ocr:
+        told.append(f"{path.name}: page {_list_numbers(scans.by_ocr)} read by OCR: compare quotes with the page.")
+    if scans.beyond:
+        told.append(
+            f"{path.name}: page {_list_numbers(scans.beyond)} not read: OCR reads {ocr.MOST_PAGES} pages of a paper. "
+            "Split the file, then build again."
+        )
+    told += [f"{path.name}: page {number} could not be read by OCR ({why})." for number, why in scans.failures]
+    return tuple(told)
 
 
 def _unmapped_pages(path: Path, raw: Sequence[RawPage]) -> tuple[str, ...]:
@@ -149,11 +177,16 @@ def _list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
+def _list_numbers(numbers: Sequence[int]) -> str:
+    return _list_names([str(number) for number in numbers])
+
+
 def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
     if not empty:
         return ()
-    named = _list_names([str(number) for number in empty])
-    return (f"{path.name}: no text on page {named}: blank or a picture. If words are missing, run OCR on the file.",)
+    said = f"{path.name}: no text on page {_list_numbers(empty)}: blank or a picture."
+    remedy = "" if ocr.is_installed() else f" If words are missing, have them read by OCR: {ocr.INSTALL}"
+    return (said + remedy,)
 
 
 def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
@@ -170,6 +203,7 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
         text=text,
         blocks=tuple(_blocks(lines, normalised)),
         words=_words(raw, normalised),
+        ocr=raw.ocr,
         doubtful=tuple(np.searchsorted(normalised.origin, raw.doubtful).tolist()) if raw.doubtful else (),
     )
 

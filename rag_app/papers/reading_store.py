@@ -29,6 +29,7 @@ def save_reading(folder: Path, reading: Reading) -> None:
             "blocks": [[block.start, block.end, block.kind, block.section] for block in page.blocks],
             "words": None if page.words is None else len(page.words.starts),
             "doubtful": page.doubtful,
+            **({"ocr": True} if page.ocr else {}),
             **({"cues": page.cues} if page.cues else {}),
         }
         for page in reading.pages

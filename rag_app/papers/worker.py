@@ -11,12 +11,14 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
 from rag_app import files
 from rag_app.papers import reading_store
 from rag_app.papers.read import read_paper
+from rag_app.records import Kind
 
 
 def main(memory: int) -> None:
@@ -27,7 +29,7 @@ def main(memory: int) -> None:
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     _reply(replies, {"ready": True})
     while True:
-        _reply(replies, _serve(json.loads(requests.get())))
+        _reply(replies, _serve(json.loads(requests.get()), lambda: _reply(replies, {"busy": True})))
 
 
 def _own_output() -> TextIO:
@@ -50,12 +52,13 @@ def _listen(requests: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def _serve(request: dict[str, str]) -> dict[str, object]:
+def _serve(request: dict[str, str], on_ocr: Callable[[], None]) -> dict[str, object]:
     path = Path(request["path"])
     reply: dict[str, object] = {"problem": "", "fault": "", "changed": False}
     try:
         keep = request.get("hidden") == "keep"
-        reading = read_paper(path, request["kind"], keep_hidden=keep)  # type: ignore[arg-type]  # the parent sends a Kind
+        kind: Kind = request["kind"]  # type: ignore[assignment]  # the parent sends one
+        reading = read_paper(path, kind, keep_hidden=keep, on_ocr=on_ocr)
         if _digest(path) != request["digest"]:
             return {**reply, "changed": True}
         reading_store.save_reading(Path(request["folder"]), reading)

@@ -137,9 +137,10 @@ class _Child:
         """Have one file read. The reply names the problem when the file could not be read or the child died of it."""
         if not (self._send(job) or self._send(job)):  # a child may have been ended by the system while it waited
             raise IndexFault("The process that reads papers ends at once. Run: python -m rag_app doctor")
-        line = self._receive(SECONDS_PER_PAPER)
-        if line:
+        while line := self._receive(SECONDS_PER_PAPER):
             reply: dict[str, Any] = json.loads(line)
+            if reply.get("busy"):  # a page was read by OCR: the limit begins anew
+                continue
             if reply["fault"]:
                 raise IndexFault(str(reply["fault"]))
             return reply

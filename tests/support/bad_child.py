@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rag_app.papers import worker
@@ -13,7 +14,7 @@ from rag_app.records import Kind, Reading
 real = worker.read_paper
 
 
-def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = False) -> Reading:
+def read_paper(path: Path, kind: Kind, *, keep_hidden: bool, on_ocr: Callable[[], None]) -> Reading:
     word = path.read_text(encoding="utf-8").split(maxsplit=1)[0]
     if word == "CRASH":
         os._exit(139)
@@ -26,13 +27,16 @@ def read_paper(path: Path, kind: Kind, title: str = "", *, keep_hidden: bool = F
     if word == "PRINT":
         print("a library that prints")
         os.write(1, b"also below Python\n")
+    if word == "SCAN":
+        on_ocr()
+        on_ocr()
     if word == "CHANGE":
         path.write_text("NOW it is another text. " * 20, encoding="utf-8")
     if word == "RAISE":
         raise RecursionError("nested too deep")
     if word == "FULL":
         raise OSError(28, "No space left on device")
-    return real(path, kind, title)
+    return real(path, kind)
 
 
 if __name__ == "__main__":

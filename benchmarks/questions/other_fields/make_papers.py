@@ -1,8 +1,8 @@
 """Make the papers of other fields as PDFs: python -m benchmarks.questions.other_fields.make_papers FOLDER
 
-Each file of text/ and text_third/ is one paper: a head of `name: value` lines, a line of three hyphens, headings (#, ##),
-paragraphs of one line each, tables and figures. Same text, same bytes: no date and no font of the machine goes into a
-file.
+Each file of text/ and text_third/ is one paper: a head of `name: value` lines, a line of three hyphens, then
+headings (#, ##), paragraphs of one line each, tables and figures. Same text, same bytes: no date and no font of the
+machine goes into a file.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ _LOCK = threading.RLock()
 
 _BOLD_NAME = re.compile(r"bold|medi|black|heavy|semib|demi|cmb|sfbx|ssbx|-b\b|,b", re.IGNORECASE)
 _BOLD_WEIGHT = 600
+_MOST_PIXELS = 3000  # along a side of a page that is drawn to be read
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
@@ -374,6 +375,17 @@ def raw_text(path: Path, number: int) -> str:
             return ""
         with _open_text(document, number - 1) as (_, textpage):
             return str(textpage.get_text_range()) if textpage.count_chars() else ""
+
+
+def draw_pixels(path: Path, number: int, scale: float) -> tuple[np.ndarray, float]:
+    """Page `number` (from 1) as uint8 (height, width, 3), and its pixels per point: `scale`, or fewer on a large page.
+
+    Raises PaperError for a file that cannot be opened and PdfiumError for a page that cannot be drawn.
+    """
+    with _open_document(path) as document, contextlib.closing(document[number - 1]) as page:
+        scale = min(scale, _MOST_PIXELS / max(*page.get_size(), 1.0))
+        with contextlib.closing(page.render(scale=scale, rev_byteorder=True)) as bitmap:
+            return np.array(bitmap.to_numpy()[:, :, :3]), scale
 
 
 def render_page(path: Path, number: int, scale: float = 1.5) -> tuple[bytes, int, int]:

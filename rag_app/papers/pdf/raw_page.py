@@ -37,6 +37,7 @@ class RawPage:
     why_hidden: str = ""  # "covered, outside the page"
     doubtful: tuple[int, ...] = ()  # raw offsets of characters that may be other signs than they were read as
     unmapped: float = 0.0  # share of the characters whose font does not say which letters they are
+    ocr: bool = False  # the file holds a picture, and its words are what OCR has read
 
     @property
     def shown_size(self) -> tuple[float, float]:

@@ -210,6 +210,7 @@ class OpaqueIds:
             verified=span is not None,
             boxes=quote_boxes(page, *span) if span else (),
             doubtful_signs=span is not None and has_doubtful_signs(page, *span),
+            read_by_ocr=page.ocr,
         )
         return self.describe_page(paper, number, citation)
 
@@ -309,6 +310,8 @@ def place_note(citation: Citation, marked: bool, problem: str = "") -> str:
         parts.append(row)
     if citation.doubtful_signs:
         parts.append(translate("reading.doubtful-signs"))
+    if citation.read_by_ocr:
+        parts.append(translate("reading.read-by-ocr"))
     return " ".join(parts)
 
 

@@ -120,6 +120,11 @@ def badge_html(citation: Citation) -> str:
             f' <span class="badge unverified" title="{translate("answer.why-doubtful")}">'
             f"! {translate('answer.doubtful-signs')}</span>"
         )
+    if citation.read_by_ocr:
+        signs += (
+            f' <span class="badge unverified" title="{translate("answer.why-ocr")}">'
+            f"! {translate('answer.read-by-ocr')}</span>"
+        )
     return f'<span class="badge {badge}" title="{why}">{_ICONS[citation.verified]} {words}{digest}</span>{signs}'
 
 

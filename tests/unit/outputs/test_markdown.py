@@ -76,10 +76,11 @@ def test_a_conversation_has_footnotes_of_its_own_for_each_answer():
 
 
 def test_what_is_doubtful_and_what_a_quote_cites_comes_along():
-    cited = replace(FIRST, references=(Reference("[5]", "Nobody. *A work*. 2019."),))
+    cited = replace(FIRST, read_by_ocr=True, references=(Reference("[5]", "Nobody. *A work*. 2019."),))
     answer = replace(MODEL, citations=(cited, SECOND), unsupported=("It needs 99 GB.",), notes=("From a digest.",))
     text = export_markdown(exported(replace(answer, nearest=(SECOND,))))
     assert "- It needs 99 GB." in text and "> From a digest." in text and "**The nearest passages:**" in text
+    assert text.count("read by OCR: compare with the page") == 1
     assert "\\[5\\] is Nobody. \\*A work\\*. 2019." in text
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.papers.pdf import ocr
 from rag_app.papers.read import read_paper
 from rag_app.records import LONGEST_SECTION, Page, Reading
 from rag_app.text.characters import AS_PLAIN
@@ -170,18 +171,22 @@ def test_the_names_that_a_paper_gives_its_method(tmp_path: Path, title: str, tex
 # --- files with faults -----------------------------------------------------------------------------------------------
 
 
-def test_a_scanned_paper_says_so_with_the_remedy(tmp_path: Path) -> None:
+def test_a_scanned_paper_says_so_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "is_installed", lambda: False)
     reading = read_paper(make_scanned(tmp_path / "scan.pdf"), "pdf")
     assert reading.state == "no text"
     assert len(reading.pages) == 2
-    assert reading.problem.startswith("scan.pdf: no text layer") and "OCR" in reading.problem
+    assert reading.problem.startswith("scan.pdf: no text layer") and ocr.INSTALL in reading.problem
 
 
-def test_a_scanned_page_among_others_is_a_warning_that_names_it(tmp_path: Path) -> None:
+def test_a_scanned_page_among_others_is_a_warning_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ocr, "is_installed", lambda: False)
     path = make_raw(tmp_path / "part.pdf", [[(72, 100, "A page with quite some words on it.")], []])
     reading = read_paper(path, "pdf")
     assert reading.state == "full text"
-    assert any("no text on page 2" in warning and "OCR" in warning for warning in reading.warnings)
+    assert any("no text on page 2" in warning and ocr.INSTALL in warning for warning in reading.warnings)
 
 
 @pytest.mark.parametrize("kind", ["encrypted", "broken", "empty", "cut", "gone", "folder"])

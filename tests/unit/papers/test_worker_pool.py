@@ -91,8 +91,8 @@ def test_an_error_of_the_parser_is_the_papers_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bad_child")
-def test_what_a_library_prints_does_not_break_the_protocol(tmp_path: Path) -> None:
-    jobs = [job(tmp_path, f"{number}.txt", "PRINT this") for number in range(3)]
+def test_what_a_library_prints_and_pages_of_a_scan_do_not_break_the_protocol(tmp_path: Path) -> None:
+    jobs = [job(tmp_path, f"{number}.txt", f"{word} this") for number, word in enumerate(("PRINT", "SCAN", "PRINT"))]
     read(*jobs, count=1)
     assert not any(problem(one) for one in jobs)
 
