@@ -52,6 +52,7 @@ def make_paper(
     authors: str = "Ada Lovelace, Alan Turing",
     abstract: str = "",
     references: Sequence[str] = (),
+    references_heading: str = "References",
     appendix: Sequence[Section] = (),
     running_head: str = "",
     row_by_row: bool = False,
@@ -63,7 +64,7 @@ def make_paper(
 
     `columns`: 1 or 2. `row_by_row`: draw two columns line by line across both, as some programs do (a broken order).
     `labels_from`: the printed label of the first page, in roman numerals for the first page and then in digits.
-    `outline`: bookmarks for the headings. `references`: entries, printed with a hanging indent under "References".
+    `outline`: bookmarks for the headings. `references`: entries, hanging, below `references_heading`.
     """
     setter = _Setter(columns, running_head, row_by_row)
     if metadata_title:
@@ -77,7 +78,8 @@ def make_paper(
     for heading, contents in sections:
         setter.section(heading, contents, outline)
     if references:
-        setter.heading("References", outline)
+        if references_heading:
+            setter.heading(references_heading, outline)
         for entry in references:
             setter.paragraph(entry, indent=0, hanging=12)
     for heading, contents in appendix:

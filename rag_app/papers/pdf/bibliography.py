@@ -11,6 +11,7 @@ from rag_app.records import Page
 
 _NUMBERED = re.compile(r"[\[［]\d{1,3}[\]］]|\[[A-Z][\w+]{1,9}\]")
 _POINTED = re.compile(r"\d{1,3}\.\s+[A-Z]")
+_RAISED = re.compile(r"[⁰¹²³⁴-⁹]{1,3}\s?[^\W\d_]")
 _AUTHOR = re.compile(r"(?:[A-ZÀ-Þ][\w’'-]+,? (?:[A-Z]\.|[A-Z][\w’'-]+)|[A-Z]\. ?[A-ZÀ-Þ]|[A-Z][A-Za-z]+\. )")
 _AUTHOR_YEAR = re.compile(r"[^\W\d_][\w’'-]+, (?:[A-ZÀ-Þ]\.[ -]?)+.{0,80}?\((?:19|20)\d\d[a-z]?\)")
 _ENTRY_END = re.compile(r"(?:\.|\d{4}[a-z]?|/|\d|\)|[a-z]{2,}/\S+)$")
@@ -53,11 +54,11 @@ def _is_like_reference(line: Line) -> bool:
 def mark_entries(lines: Sequence[Line], width: float) -> None:
     """Set `opens` of the lines of the bibliography on one page of `width` points.
 
-    By numbers in brackets, else by a hanging indent in each column, else by a line that ends an entry above one that
-    begins with a name.
+    By numbers in brackets, before a point or raised, else by a hanging indent in each column, else by a line that
+    ends an entry above one that begins with a name.
     """
     listed = [line for line in lines if line.kind == "bibliography"]
-    for style in (_NUMBERED, _POINTED):
+    for style in (_NUMBERED, _POINTED, _RAISED):
         marked = [line for line in listed if style.match(line.text)]
         if len(marked) >= 3 or (marked and len(marked) >= 0.2 * len(listed)):
             for line in listed:
@@ -102,6 +103,6 @@ def bibliography_entries(pages: Sequence[Page]) -> tuple[str, ...]:
 
 
 def _is_rest(entry: str, text: str) -> bool:
-    if _NUMBERED.match(text) or _POINTED.match(text):
+    if any(style.match(text) for style in (_NUMBERED, _POINTED, _RAISED)):
         return False
     return text[:1].islower() or not _ENTRY_END.search(entry)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rag_app.papers.pdf.lines import Line
 from rag_app.papers.pdf.raw_page import SOFT_HYPHEN, OutlineEntry
+from rag_app.papers.pdf.reference_shape import find_reference_lines
 
 _NUMBERED = re.compile(
     r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z](?:\.\d{1,2}){0,3}|[IVX]{1,5}(?=\.)|Appendix\s+[A-Z](?:\.\d{1,2}){0,3})"
@@ -71,6 +72,10 @@ def mark_headings(pages: Sequence[Sequence[Line]], body: float, outline: Sequenc
                 elif in_references and part.kind == "body":
                     part.kind = "bibliography"
             index = end
+    every = [line for lines in pages for line in lines]
+    if not any(line.kind == "bibliography" for line in every):
+        for line in find_reference_lines([line for line in every if line.kind == "body"]):
+            line.kind = "bibliography"
 
 
 def numbered_heading(line: Line) -> bool:

@@ -112,6 +112,34 @@ def test_a_paper_is_read_with_sections_tables_and_references(tmp_path: Path, col
     assert "answer questions" in body and "an-" not in body and "an swer" not in body
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("mark", ["[{}] ", "{}. ", "¹²³⁴", ""])
+def test_references_without_a_heading_are_known_by_their_look(tmp_path: Path, mark: str, columns: int) -> None:
+    entries = (*REFERENCES, "Wen-tau Yih, Mike Lewis, and Sebastian Riedel. 2022. Reading more pages. In ACL 2022.")
+    marks = list(mark) if mark == "¹²³⁴" else [mark.format(number) for number in range(1, 5)]
+    if mark == "¹²³⁴":  # the last is in no core font
+        marks, entries = marks[:3], entries[:3]
+    references = tuple(f"{one}{entry}" for one, entry in zip(marks, entries, strict=True))
+    path = make_paper(
+        tmp_path / "a.pdf",
+        sections=[("1 Introduction", [LONG] * 2), ("2 Results", [LONG, "As Lewis et al. (2020) say, it helps. " * 3])],
+        columns=columns,
+        references=references,
+        references_heading="",
+        appendix=[("A Training Details", ["Ada Lovelace trained it in 2020 for 37 epochs on eight machines. " * 3])],
+    )
+    reading = read_paper(path, "pdf")
+    assert reading.bibliography == references
+    body = _texts(reading, "body")
+    assert body.count(PLAIN[:40]) == 24 and body.count("37 epochs") == 3 and "it helps" in body
+
+
+def test_a_list_of_dated_items_is_no_list_of_references(tmp_path: Path) -> None:
+    items = [f"{number}. In {2015 + number} we measured the farms again." for number in range(1, 7)]
+    reading = read_paper(make_paper(tmp_path / "a.pdf", sections=[("1 History", [LONG, *items])]), "pdf")
+    assert reading.bibliography == () and "6. In 2021 we measured" in _texts(reading, "body")
+
+
 def test_two_columns_drawn_row_by_row_are_read_column_by_column(tmp_path: Path) -> None:
     path = make_paper(tmp_path / "a.pdf", sections=[("1 Introduction", [LONG] * 9)], columns=2, row_by_row=True)
     reading = read_paper(path, "pdf")
