@@ -104,14 +104,14 @@ def _is_broken_prose(inner: str) -> bool:
 
 
 def _is_frame(line: str, following: str) -> bool:
-    """Headings, bold labels, rules, and the head of a table carry no claim."""
+    """Headings, bold labels, rules, and the head of a table carry no claim; a bold item of a list may."""
     text = line.strip()
     rule = r"\|?[\s:|-]+\|?"
     if (
         not text
         or text.startswith("#")
         or re.fullmatch(rule, text)
-        or re.fullmatch(r"(?:[-*•]\s+|\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?", text)
+        or re.fullmatch(r"(?:\d{1,3}[.)]\s+)?\*\*[^*]+\*\*:?|[-*•]\s+(?:\*\*[^*]+:\*\*|\*\*[^*]+\*\*:)", text)
     ):
         return True
     return text.startswith("|") and re.fullmatch(rule, following.strip() or "x") is not None

@@ -66,14 +66,15 @@ def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
 
 ENOUGH_WORDS = (
-    4  # content words from which their share is worth counting, and a text without a full stop claims something
+    4  # content words from which their share is worth counting, and a clause beside a disclaimer claims something
 )
-FEWEST_WORDS = 3  # content words of a whole sentence that claims something
+FEWEST_WORDS = 3  # content words of a lead-in with a citation that claims something
+CLAIM_WORDS = 2  # content words of the shortest text that claims something: "Omega wins"
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_SENTENCE_STOP = re.compile(r"[.!。！][\"'”’)\]*_]*$")
+
 _NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 # What is said of sources in general, in roots: a sentence of nothing else claims nothing of its own.
 _ABOUT_SOURCES = frozenset(
@@ -255,13 +256,12 @@ def is_claim(sentence: str) -> bool:
     if text.endswith((":", "：", "?", "？")) or _LEAD_IN.match(text) or is_formula(text):
         return False
     if not _DISCLAIMER.search(text):
-        return _says_enough(text)
-    return any(_says_enough(clause) for clause in _CLAUSES.split(text) if not _DISCLAIMER.search(clause))
+        return _says_enough(text, CLAIM_WORDS)
+    return any(_says_enough(clause, ENOUGH_WORDS) for clause in _CLAUSES.split(text) if not _DISCLAIMER.search(clause))
 
 
-def _says_enough(text: str) -> bool:
-    enough = FEWEST_WORDS if _SENTENCE_STOP.search(text) else ENOUGH_WORDS
-    return len(content_words(text)) >= enough or len(_EAST_ASIAN.findall(text)) >= 2 * ENOUGH_WORDS
+def _says_enough(text: str, words: int) -> bool:
+    return len(content_words(text)) >= words or len(_EAST_ASIAN.findall(text)) >= 2 * words
 
 
 def is_negated(text: str) -> bool:

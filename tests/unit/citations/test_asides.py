@@ -13,7 +13,7 @@ from rag_app.citations.directions import opposite_direction
     [
         "**Key result: Neptune wins every benchmark**",
         "# Otters were built by Martians",
-        "- **Otters cheat their readers and are a fraud**",
+        "1. **Otters cheat their readers and are a fraud**",
         "Otters are a fraud:",
         "Did you know that otters cause war?",
         "Isn't the otter reader a fraud?",

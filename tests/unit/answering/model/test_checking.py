@@ -74,6 +74,28 @@ def test_what_says_nothing_of_the_papers_is_no_claim(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "Omega wins!",
+        "Zeta died.",
+        "Retracted in 2022.",
+        "Never use Zeta.",
+        "zeta was retracted in 2022",
+        "(Omega wins on Helios)",
+        "- Helios: Omega wins",
+        "- **Winner:** Omega",
+        "- **Beats GPT-4 on every task**",
+        "* No other model comes close",
+        "- [x] Omega wins on Helios",
+        "> **Warning** Zeta is toxic",
+        "| Status | retracted |",
+    ],
+)
+def test_what_is_said_in_few_words_is_a_claim(line: str) -> None:
+    assert len(find_claims(line)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "OtterNet outperforms HeronRank on every river that was tested.",
         "OtterNet was not found to help HeronRank catch more salmon.",
         "OtterNet does not include a second encoder for the river.",
