@@ -78,8 +78,7 @@ MOST = 12  # items at most, however many papers are asked for
 OF_NAMED = 2  # items of the only paper that a question names, before the others
 PER_PAPER = 3  # items of each paper that a question names besides others
 ROWS = 6  # of one table
-WORTH = 0.75  # of the best item's score: below, a further one is not worth reading
-PAPER_WORTH = 0.55  # the same of the best paper's, where papers are asked for
+WORTH = 0.55  # of the best item's score: below, a further one is not worth reading
 MOST_LACKING = 0.8  # of what is asked of one paper: beyond, the paper does not speak of it
 LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
 SAME = 0.8  # share of words that makes two sentences one
@@ -197,7 +196,7 @@ def select_quotes(asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[
         items = [item for paper in named for item in _pick(_units_of(paper, ranked), PER_PAPER)][:MOST]
     elif SEVERAL.search(asked.text):
         firsts = [_units_of(paper, ranked)[:1] for paper in dict.fromkeys(unit.evidence.paper for unit in ranked)]
-        items = [item for item in firsts if item[0].score >= PAPER_WORTH * firsts[0][0].score][:MOST]
+        items = [item for item in firsts if item[0].score >= WORTH * firsts[0][0].score][:MOST]
     else:
         items = _pick(ranked, USUAL)
         if named and items:

@@ -219,8 +219,8 @@ def test_rows_come_from_the_best_unit_s_paper_only_and_are_worth_reading() -> No
     ranked = [
         unit_of(own, "Lynx 66.3 79.4", 10.0, row=True),
         unit_of(other, "BM25 41.0 59.1", 9.9, row=True),
-        unit_of(own, "Ferret 60.2 70.8", 8.0, row=True),
-        unit_of(own, "BM25 41.0 59.1", 7.0, row=True),
+        unit_of(own, "Ferret 60.2 70.8", 6.0, row=True),
+        unit_of(own, "BM25 41.0 59.1", 1.0, row=True),
     ]
     asked = extract_question_terms("What accuracy does the Lynx retriever reach?", content_words, None, EVIDENCE)
     assert [(u.evidence.paper, u.text) for u in select_quotes(asked, ranked)] == [
