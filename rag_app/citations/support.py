@@ -75,7 +75,11 @@ FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence cou
 
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 
-_NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without)\b|n['’]t\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without|hardly|barely|scarcely|fail(?:s|ed)? to|"
+    r"(?:is|was|are|were) (?:false|untrue|wrong)|den(?:y|ies|ied)|retract(?:s|ed)?)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 # What is said of sources in general, in roots: a sentence of nothing else claims nothing of its own.
 _ABOUT_SOURCES = frozenset(
     content_words(
