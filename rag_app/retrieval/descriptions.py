@@ -105,7 +105,7 @@ class DescriptionMatcher:
         named = [(one.start, one.end) for one in taken]
         found = self._share_names(question, allowed)
         found += [one for one in self._by_author(question, allowed) if one.near or not _overlaps(one, named)]
-        spans = [(one.start, one.end) for one in (*taken, *found)]
+        spans = [*named, *((one.start, one.end) for one in found)]
         for match in _TIME.finditer(question):
             paper = self._at_time(match["which"].casefold() in _OLD, allowed)
             if paper and not any(start < match.end() and match.start() < end for start, end in spans):

@@ -13,12 +13,14 @@ from rag_app.retrieval.hybrid import Retriever
 from tests.support.doubles import WordEmbedder, settings_for
 
 PAPERS = {
-    "nap.md": "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap: sleeping after lunch with a pillow. "
-    "Sleeping after lunch with a pillow is common.\n",
+    "nap.md": (
+        "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap: sleeping after lunch with "
+        "a pillow. Sleeping after lunch with a pillow is common.\n"
+    ),
     "bus.md": "# Cheaper Bus Fares and Visits to the Market\n\n## Methods\n\nFares fell in 2012.\n",
     "owl.md": "# OwlNet: Hearing Mice in the Dark\n\n## Methods\n\nOwlNet hears. OwlNet listens.\n",
-    "vole.md": "# Gentle Vole Counting\n\n## Methods\n\nOur trial walked 40 meadows and fields. GVC counts voles in fields.\n",
-    "gvc.md": "# GVC: Guide to Vole Counting in Meadows\n\n## Methods\n\nGVC lists 12 burrows. GVC is long. GVC helps.\n",
+    "vole.md": "# Gentle Vole Counting\n\n## Methods\n\nGVC walked 40 meadows. GVC counts voles in fields.\n",
+    "gvc.md": "# GVC: Guide to Vole Counting in Meadows\n\n## Methods\n\nGVC lists 12 burrows.\n",
 }
 
 
