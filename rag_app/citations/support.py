@@ -283,7 +283,10 @@ def is_claim(sentence: str) -> bool:
 
 
 def _says_enough(text: str, words: int) -> bool:
-    return len(content_words(text)) >= words or len(_EAST_ASIAN.findall(text)) >= 2 * words
+    east_asian = len(_EAST_ASIAN.findall(text))
+    if east_asian:  # "Zeta不如Omega": a word in Latin letters says as much as two of its characters
+        east_asian += 2 * len(re.findall(r"[^\W\d_]+", _EAST_ASIAN.sub(" ", text)))
+    return len(content_words(text)) >= words or east_asian >= 2 * words
 
 
 def is_negated(text: str) -> bool:

@@ -45,6 +45,7 @@ def support(sentence: str) -> str:
         ("LongRAG groups related documents into units of 4K tokens.", "not"),
         ("The retriever was trained for several weeks by volunteers with colourful laptops [2].", "not"),
         ("Das System verkleinert die Sammlung auf 600K Einheiten [1].", "unchecked"),
+        ("Zeta不如Omega。", "not"),
         ("Das System verkleinert die Sammlung auf 700K Einheiten [1].", "not"),
     ],
 )
