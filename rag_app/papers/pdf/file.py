@@ -22,6 +22,7 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
+from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
 from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
@@ -272,6 +273,7 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
         _loose_box(handle, last, place + 16)
         place += 32
     high, wide = (np.abs(corners[:, :, one] - corners[:, :, one + 2].astype(np.float64)) for one in (1, 0))
+    corners = fit_boxes(textpage, characters, corners)
     known = np.any(
         corners, axis=2, keepdims=True
     )  # pdfium has no box for some odd characters: take that of the other end
@@ -322,7 +324,7 @@ def _line_types(
             font = name.value
             if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
                 sizes[row, side] = (
-                    _letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
+                    letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
                 )
             if font not in bold_names:
                 weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
@@ -332,21 +334,6 @@ def _line_types(
             a, b = -a, -b
         directions[row] = (90 if b > 0 else 270) if abs(b) > abs(a) else 0 if a >= 0 else 180
     return sizes, bold, directions
-
-
-_TALL = frozenset(map(ord, "bdhklABDEFGHIKLMNPRTUVWX"))
-_TALL_SHARE = 0.69  # of the type size
-
-
-def _letter_size(textpage: pypdfium2.PdfTextPage, first: int, last: int, sideways: bool) -> float:
-    """The type size in points by the height of tall letters; 0 where there is none."""
-    box, heights = np.zeros(4, np.float32), []
-    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    for index in range(first, min(last, first + 80) + 1):
-        if pdfium.FPDFText_GetUnicode(textpage.raw, index) in _TALL:
-            _loose_box(handle, index, box.ctypes.data)
-            heights.append(abs(box[2] - box[0]) if sideways else abs(box[1] - box[3]))
-    return round(float(np.median(heights)) / _TALL_SHARE * 2) / 2 if heights else 0.0
 
 
 def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:

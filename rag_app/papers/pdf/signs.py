@@ -17,6 +17,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.bitmap_fonts import decode_bitmap_fonts
 from rag_app.papers.pdf.sign_shapes import Drawing, draw_character, name_drawing
 
 LOST_SIGN = "\ufffd"
@@ -108,6 +109,7 @@ def _has_box(textpage: pypdfium2.PdfTextPage, index: int) -> bool:
 def with_drawn_signs(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, read: PageText) -> PageText:
     """The same text with the signs that are drawn in place of what the font calls them; every offset stays."""
     changed = dict(_by_encoding(textpage, read))
+    changed |= decode_bitmap_fonts(textpage, read.text, lambda at: _index_of(read, at))
     odd = [at for at in _odd_places(textpage, read) if at not in changed]
     doubtful: list[int] = []
     seen: dict[tuple[bytes, str], str | Literal[False]] = {}

@@ -17,7 +17,8 @@ _PAGE_NUMBER = re.compile(
     r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxlc]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?$", re.IGNORECASE
 )
 _CAPTION = re.compile(
-    r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?(?:[A-Z]\.?)?\d{0,3}(?:\.\d+)*"
+    r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?"
+    r"(?:[IVXL]{1,6}(?![A-Za-z])|[A-Z](?![A-Za-z.])|[A-Z]\.?(?=\d))?\d{0,3}(?:\.\d+)*"
     r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
