@@ -16,7 +16,17 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-_LIGATURES = {"\x0b": "ﬀ", "\x0c": "ﬁ", "\r": "ﬂ", "\x0e": "ﬃ", "\x0f": "ﬄ", "\x19": "ß", "\x1a": "æ", "\x1b": "œ", "\x1c": "ø"}
+_LIGATURES = {
+    "\x0b": "ﬀ",
+    "\x0c": "ﬁ",
+    "\r": "ﬂ",
+    "\x0e": "ﬃ",
+    "\x0f": "ﬄ",
+    "\x19": "ß",
+    "\x1a": "æ",
+    "\x1b": "œ",
+    "\x1c": "ø",
+}
 _FLAT = {"{": "–", "|": "—"}  # what is drawn where a box is twice as wide as high
 _TALL = {"=": "/"}  # where it is higher than wide
 _SQUAT = {":": ".", ";": ","}  # where it is not much higher than wide

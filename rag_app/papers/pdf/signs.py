@@ -35,7 +35,10 @@ _OMX = (
     "\u0302\u0303\u0303\u0303[]⌊⌋⌈⌉{}√√√√√"
 )
 _OML = {"?": "⋆", "`": "ℓ"}
-_TEX_FONT = re.compile(rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?))\d", re.IGNORECASE)
+_MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
+_TEX_FONT = re.compile(
+    rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?)|(?P<MSA>MSAM))\d", re.IGNORECASE
+)
 
 # Where a code without a known name may stand: alone or at the edge of a word, and no part of a number.
 _MAYBE_CODE = re.compile(
@@ -158,8 +161,8 @@ def _decode(font: bytes, code: str) -> str:
     found = _TEX_FONT.match(font)
     if found is None:
         return ""
-    if found.lastgroup == "OML":
-        return _OML.get(code, "")
+    if found.lastgroup in ("OML", "MSA"):
+        return (_OML if found.lastgroup == "OML" else _MSA).get(code, "")
     table = _OMS if found.lastgroup == "OMS" else _OMX
     return table[ord(code)] if ord(code) < len(table) else ""
 
