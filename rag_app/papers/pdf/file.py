@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ def read_document(path: Path) -> DocumentInfo:
                 title=str(metadata.title or "") if metadata else "",
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
-                outline=tuple(_outline(reader, reader.outline, 0)),
+                outline=_read_outline(path),
                 undrawn=None if _has_layers_off(reader) else find_undrawn(reader),
                 portfolio="/Collection" in reader.root_object,
                 attachments=tuple(sorted({str(one.name) for one in reader.attachment_list})),
@@ -87,7 +87,7 @@ def read_document(path: Path) -> DocumentInfo:
     except PaperError:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
-        told = f"metadata and outline could not be read: {type(error).__name__}: {error}"
+        told = f"metadata could not be read: {type(error).__name__}: {error}"
         return DocumentInfo(warnings=(told,), undrawn=None)
 
 
@@ -119,13 +119,16 @@ def _has_layers_off(reader: pypdf.PdfReader) -> bool:
     return bool(default.get("/OFF")) or default.get("/BaseState") == "/OFF" or bool(default.get("/AS"))
 
 
-def _outline(reader: pypdf.PdfReader, entries: Sequence[object], level: int) -> Iterator[OutlineEntry]:
-    for entry in entries:
-        if isinstance(entry, list):
-            yield from _outline(reader, entry, level + 1)
-        elif isinstance(entry, pypdf.generic.Destination):
-            number = reader.get_destination_page_number(entry)
-            yield OutlineEntry(str(entry.title or "").strip(), level, 0 if number is None else number + 1)
+def _read_outline(path: Path) -> tuple[OutlineEntry, ...]:
+    """pdfium's bookmarks: pypdf reads every named place of the file to find where they lead."""
+    with _open_document(path) as document:
+        return tuple(_outline_entry(mark) for mark in document.get_toc())
+
+
+def _outline_entry(mark: pypdfium2.PdfBookmark) -> OutlineEntry:
+    place = mark.get_dest()
+    number = place.get_index() if place is not None else None
+    return OutlineEntry(str(mark.get_title() or "").strip(), mark.level, 0 if number is None else number + 1)
 
 
 @contextlib.contextmanager
