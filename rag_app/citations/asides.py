@@ -1,8 +1,8 @@
 """What an answer asserts in passing: in headings, bold lines, lead-ins and questions. Pure.
 
-They cite nothing, and "The papers differ in three points:" asserts nothing. A line asserts where it has a verb with something
-to say, a heading or a question also where it has a word that neither the question nor the passages have: what it speaks of comes
-from the model. English only.
+They cite nothing, and "The papers differ in three points:" asserts nothing. A line asserts where it has a verb with
+something to say; a heading or a question, too, where it has a word that neither the question nor the passages have:
+what it speaks of comes from the model. English only.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _GENERIC = frozenset(  # what sections of papers and parts of answers are called
         "system systems data dataset datasets material setup training experiment experiments evaluation result results "
         "finding findings performance analysis ablation discussion limitation limitations conclusion conclusions "
         "future summary overview answer short key main point points takeaway takeaways detail details note notes "
-        "example examples step steps compare comparison difference differences similarity similarities common advantage "
-        "advantages disadvantage disadvantages strength strengths weakness weaknesses open question questions reported "
-        "paper papers source sources evidence used two three four five"
+        "example examples step steps compare comparison difference differences similarity similarities common "
+        "advantage advantages disadvantage disadvantages strength strengths weakness weaknesses open question "
+        "questions reported paper papers source sources evidence used two three four five"
     )
 )
 _WH = re.compile(r"(?:how|what|which|when|where|who|whose|whether)\b", re.IGNORECASE)
