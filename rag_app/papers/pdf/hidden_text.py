@@ -80,9 +80,10 @@ def hidden_words(
     outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
     why = {"outside the page": outside, "too small to read": _find_tiny(words)}
     objects = read_page_objects(page)
-    within = _within_some(own, objects.covers)
+    within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
-        why |= _by_object(page, textpage, words, objects, within)
+        judged, printed = _by_object(page, textpage, words, objects, within)
+        why |= judged
     doubts = {
         "under an annotation": _under_annotations(page, own),
         "in empty letters": _in_type_3(textpage, characters),
@@ -91,7 +92,7 @@ def hidden_words(
         doubts[NO_INK] = _of_objects(textpage, characters, objects.doubted)
     if undrawn:
         doubts[undrawn] = np.ones(len(texts), bool)
-    doubts["covered"] = find_veiled(page, own, objects.veils)
+    doubts["covered"] = find_veiled(page, own, objects.veils) & ~printed  # outlines of letters are thin areas, too
     for kind, rows in doubts.items():
         rows &= ~np.logical_or.reduce(list(why.values()))
         if _says_something(words, rows):
@@ -158,8 +159,11 @@ def _by_object(
     words: _PageWords,
     objects: PageObjects,
     within: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What is hidden by how it is drawn, by reason, and what is not, since it spells print: bool (n,) each.
+
+    `within`: words in some filled area.
+    """
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     crowded = len(objects.covers) >= MOST_COVERS
     asked = np.flatnonzero(within | (objects.suspicious or crowded))
@@ -185,8 +189,9 @@ def _by_object(
     doubtful = pale | covered | alike
     scan = bool(invisible.any()) and _fills_page(page, objects.covers)
     read = doubtful | invisible | clear
+    printed = np.zeros(len(within), bool)
     if not scan and not _says_something(words, read):
-        return found
+        return found, printed
     picture = draw_part(page, words.shown[read])
     if scan:
         found["drawn invisibly"] = invisible & ~find_inked(picture, words.shown)
@@ -209,7 +214,7 @@ def _by_object(
         printed = read_by_ocr(picture, words.shown, read & pictures, ON_PICTURE)
         printed |= read_by_ocr(picture, words.shown, read & ~pictures, ON_OUTLINES)
         found = {kind: mask & ~printed for kind, mask in found.items()}
-    return found
+    return found, printed
 
 
 def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
