@@ -238,7 +238,7 @@ def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
 
 
 def framed_share(asked: QuestionTerms, unit: Unit) -> float:
-    """The share of the question that a row holds together with its table's head and caption; "param" is "parameters"."""
+    """The share of the question that a row holds with its table's head and caption; "param" is "parameters"."""
     words = set(_fold_words(unit.framed_text))
     held = (
         weight
