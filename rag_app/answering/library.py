@@ -19,6 +19,7 @@ from rag_app.text.sentences import sentences, word_set
 
 MOST_LISTED = 60  # papers
 MOST_LINES = 14  # of a table, or sentences of a page or section
+HELLO = "Hello. Ask me about the papers of this library: each answer quotes them, page by page."
 
 _GREETS = re.compile(
     r"(?:hi+|hello|hey|hiya|yo|greetings|good (?:morning|afternoon|evening|day)|how are you(?: doing)?(?: today)?"
@@ -120,7 +121,7 @@ def parse_small_talk(text: str) -> str:
     """What a greeting or a thank-you is answered with; empty for a question."""
     bare = text.strip(" .!?,;:~")
     if _GREETS.fullmatch(bare):
-        return "Hello. Ask me about the papers of this library: each answer quotes them, page by page."
+        return HELLO
     if _THANKS.fullmatch(bare) and "?" not in text:
         return "You are welcome. Ask another question whenever you like."
     if _ABOUT_APP.fullmatch(bare):
@@ -130,6 +131,11 @@ def parse_small_talk(text: str) -> str:
             "whom, from when."
         )
     return ""
+
+
+def opens_with_greeting(text: str) -> bool:
+    """Whether a text begins like a letter: "good morning, are you there?"."""
+    return re.match(rf"\W*(?:{_GREETS.pattern})(?!\w)", text, re.IGNORECASE) is not None
 
 
 def parse_library_question(context: AnswerContext) -> LibraryQuestion | None:

@@ -106,6 +106,12 @@ def parse_survey_topic(question: str) -> SurveyTopic | None:
     return SurveyTopic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
 
 
+def mentioned_terms(question: str) -> list[str]:
+    """The terms of what the papers are asked to mention; none where more is asked than that."""
+    topic = parse_survey_topic(question)
+    return extract_terms(_MENTIONS.sub(" ", topic.text)) if topic is not None and topic.mentioned else []
+
+
 def _whole_names(text: str) -> tuple[str, ...]:
     """The names in a text; those that stand beside each other are one ("Natural Questions", "LLaMA 2")."""
     lead = "the "

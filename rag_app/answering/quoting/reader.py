@@ -19,7 +19,7 @@ from rag_app.answering.quoting.answerability import (
 )
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.citations.marks import citation_at, replace_marks
+from rag_app.citations.marks import NEAR_PASSAGES, citation_at, replace_marks
 from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
@@ -151,6 +151,16 @@ class QuotingReader:
         ]
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
+
+    def find_nearest(self, question: str, evidence: Sequence[Evidence]) -> list[Unit]:
+        """The sentences that come nearest to a question that none of them answers, best first; no rows of tables."""
+        if self._subject is not None and self._page_of is not None:
+            ranked = rank_about(
+                self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
+            )[1]
+        else:
+            ranked = self.weigh_evidence(question, evidence)[1]
+        return [unit for item in _pick([unit for unit in ranked if not unit.row], NEAR_PASSAGES) for unit in item]
 
     def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
         """How likely the evidence holds an answer, 0..1."""

@@ -96,6 +96,12 @@ def test_what_the_evidence_does_not_hold_is_refused(question: str) -> None:
     assert draft.refused and draft.text == text == NOT_IN_PAPERS
 
 
+def test_what_comes_nearest_is_a_sentence_that_would_have_been_quoted() -> None:
+    near = reader().find_nearest("What top-20 accuracy do questions with a batch size of 128 reach?", EVIDENCE)
+    assert [unit.row for unit in near] == [False, False]
+    assert near[0].text.startswith("We train the Lynx retriever with a batch size of 128")
+
+
 def test_without_evidence_there_is_no_answer() -> None:
     text, draft = answer("What is Lynx?", [])
     assert draft.refused and text == NOT_IN_PAPERS
