@@ -24,6 +24,7 @@ from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
+from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
@@ -191,8 +192,22 @@ class QuotingReader:
             return 0.0
         asked = extract_question_terms(subject.asked, self._terms, self._library, ())
         total = sum(asked.weights.values())
-        gone = (w for term, w in asked.weights.items() if not self._library.count_together(subject.paper, [term]))
+        told = self._told_otherwise(subject)
+        gone = (weight for term, weight in asked.weights.items() if term not in told and not self._has(subject, term))
         return sum(gone) / total if total else 0.0
+
+    def _told_otherwise(self, subject: Subject) -> set[str]:
+        """Terms of what is asked that the paper answers in other words: "hardware" by the names of GPUs."""
+        return {
+            term
+            for facet in facets_of(subject.asked)
+            if facet.alone and any(self._has(subject, word) for word in self._terms(facet.also))
+            for match in facet.asks.finditer(subject.asked)
+            for term in self._terms(match[0])
+        }
+
+    def _has(self, subject: Subject, term: str) -> bool:
+        return self._library is not None and self._library.count_together(subject.paper, [term]) > 0
 
     def _named_papers(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""
