@@ -82,5 +82,5 @@ def _undo_corrections(question: AnalysedQuestion) -> str:
     """The words that are searched, each as it was typed."""
     text = question.search
     for typed, searched in question.corrections:
-        text = re.sub(rf"(?<!\w){re.escape(searched)}(?!\w)", lambda _, word=typed: word, text)
+        text = re.sub(rf"(?<!\w){re.escape(searched)}(?!\w)", typed, text)  # letters alone: no escape in them
     return text
