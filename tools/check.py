@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,13 +28,21 @@ def main(arguments: list[str]) -> int:
         ["-m", "tools.settings_table", *(["--write"] if fix else [])],
         ["-m", "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "rag_app"],
     ]
-    failed = []
-    for step in steps:
-        print(f"$ {' '.join(step)}", flush=True)
-        if subprocess.run([sys.executable, *step], cwd=ROOT, check=False).returncode:
-            failed.append(step[1].partition(" import")[0])
+    with ThreadPoolExecutor(1 if fix else 2) as pool:  # a repair has to be over before the next step looks
+        ran = list(pool.map(_run, steps))
+    for words, _, output in ran:
+        print(f"$ {words}\n{output}", end="", flush=True)
+    failed = [words.removeprefix("-m ").removeprefix("-c ").partition(" ")[0] for words, code, _ in ran if code]
     print(f"failed: {', '.join(failed)}" if failed else "all checks passed")
     return int(bool(failed))
+
+
+def _run(step: list[str]) -> tuple[str, int, str]:
+    """A step's command, its exit code and what it printed."""
+    done = subprocess.run(
+        [sys.executable, *step], cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return " ".join(step), done.returncode, done.stdout
 
 
 if __name__ == "__main__":

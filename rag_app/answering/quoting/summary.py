@@ -48,15 +48,16 @@ def quote_summary(paper: str, title: str, pages: Sequence[Page], digest: bool = 
 
     `pages` is the whole paper. Empty where it says none of these in a sentence of its own.
     """
-    front = [one for one in _sentences(pages) if one.of_abstract]
-    closing = [one for one in _sentences(pages) if not one.of_abstract]
+    every = list(_sentences(pages))
+    front = [one for one in every if one.of_abstract]
+    closing = [one for one in every if not one.of_abstract]
     proposal = next((one for one in front if _PROPOSES.search(one.text)), None)
     after = front[front.index(proposal) + 1 :] if proposal else front
     finding = max(after, key=_finding_worth, default=None)
     conclusion = max(closing, key=_finding_worth, default=None)
-    wanted = [proposal, *(one for one in (finding, conclusion) if one and _finding_worth(one) > 0)]
+    candidates = [proposal, *(one for one in (finding, conclusion) if one and _finding_worth(one) > 0)]
     chosen: list[_Sentence] = []
-    for one in wanted:
+    for one in candidates:
         if one is not None and not any(_is_same(one.text, other.text) for other in chosen):
             chosen.append(one)
     return [_cite(number, paper, title, one, digest) for number, one in enumerate(chosen, start=1)]

@@ -6,8 +6,12 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 
-from rag_app.records import Event, Json
+from fastapi import Request
+
+from rag_app.records import Answer, Event, Json
+from rag_app.server.api.errors import ApiError
 
 SSE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -47,6 +51,34 @@ async def watch_events(start: Start, ended: Callable[[], None]) -> AsyncIterator
             yield event
     finally:
         stop.set()
+
+
+async def await_answer(events: AsyncIterator[Event]) -> Answer:
+    """The answer at the end of `watch_events`; whoever cancels the waiting ends the making."""
+    async with aclosing(events):  # type: ignore[type-var]
+        async for event in events:
+            if isinstance(event, Answer):
+                return event
+    raise ApiError(500, "internal", "No answer came. Ask again.")
+
+
+async def answer_unless_left(events: AsyncIterator[Event], request: Request) -> Answer:
+    """`await_answer`, ended when the client of a request, whose body was read, leaves. Raises ApiError 499 then."""
+    answer = asyncio.ensure_future(await_answer(events))
+    left = asyncio.ensure_future(_wait_until_left(request))
+    try:
+        await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ApiError(499, "client_left", "The client left before the answer was there.")  # nobody reads it
+    finally:
+        answer.cancel()
+        left.cancel()
+
+
+async def _wait_until_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def sse(value: Json, event: str = "") -> str:

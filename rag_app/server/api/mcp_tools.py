@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+from anyio import to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import ToolAnnotations
@@ -19,9 +22,11 @@ from typing_extensions import TypedDict
 from rag_app.errors import RagError
 from rag_app.outputs.places import name_place
 from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text_checks_json, verify_quoted
-from rag_app.records import Answer, Json
+from rag_app.records import Answer, Event, Json
 from rag_app.retrieval.comparison import MOST_COLUMNS
+from rag_app.retrieval.hybrid import Scope
 from rag_app.server.api.errors import ApiError
+from rag_app.server.api.events import await_answer, watch_events
 from rag_app.server.api.library import caller_of, describe_page, find_papers, linked_answer, refuse_error
 from rag_app.server.api.limits import Limits
 from rag_app.server.api.links import place_url
@@ -40,6 +45,7 @@ MOST_ASPECT = 300  # characters of a column
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 Result = TypeVar("Result")
+StartOnPapers = Callable[[Sequence[str], threading.Event], Iterator[Event]]
 Papers = Annotated[list[str] | None, Field(max_length=MOST_PAPERS, description="only these, by file name or arXiv id")]
 Aspects = Annotated[list[Annotated[str, Field(max_length=MOST_ASPECT)]] | None, Field(max_length=MOST_COLUMNS)]
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
@@ -179,10 +185,23 @@ def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> Non
 
 
 def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits: Limits | None) -> None:
-    def run_within_limits(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
+    def begin(context: Context[Any, Any]) -> Callable[[], None]:
         request = context.request_context.request  # none over standard input and output
-        with limits.hold(caller_of(request)) if limits and request is not None else nullcontext():
+        return limits.take(caller_of(request)) if limits and request is not None else lambda: None
+
+    def run_within_limits(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
+        with ExitStack() as stack:
+            stack.callback(begin(context))
             return work()
+
+    async def await_cited(context: Context[Any, Any], papers: Papers, start: StartOnPapers) -> CitedAnswer:
+        """The answer about these papers; an agent that cancels the call or leaves ends the making."""
+        try:
+            chosen = await to_thread.run_sync(find_papers, assistant, papers or ())
+            answer = await await_answer(watch_events(partial(start, chosen), begin(context)))
+        except (ApiError, RagError) as error:
+            raise ToolError(str(error)) from error
+        return await to_thread.run_sync(_guard, lambda: _cite(assistant, answer, base))
 
     @server.tool(annotations=READ_ONLY)
     def search(query: str, context: Context[Any, Any]) -> SearchResults:
@@ -190,25 +209,25 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
         return {"results": _guard(lambda: run_within_limits(context, lambda: _search(assistant, query, base)))}
 
     @server.tool(annotations=READ_ONLY)
-    def ask(question: str, context: Context[Any, Any], papers: Papers = None) -> CitedAnswer:
+    async def ask(question: str, context: Context[Any, Any], papers: Papers = None) -> CitedAnswer:
         """Answer from the papers; marks [n] in the answer name citations with verbatim quotes."""
 
-        def work() -> CitedAnswer:
-            return _cite(assistant, assistant.ask(question, papers=find_papers(assistant, papers or ())), base)
+        def start(chosen: Sequence[str], stop: threading.Event) -> Iterator[Event]:
+            return assistant.stream(question, papers=chosen, stop=stop)
 
-        return _guard(lambda: run_within_limits(context, work))
+        return await await_cited(context, papers, start)
 
     @server.tool(annotations=READ_ONLY)
-    def compare(
+    async def compare(
         question: str, context: Context[Any, Any], papers: Papers = None, aspects: Aspects = None
     ) -> CitedAnswer:
         """A table of papers (rows) and aspects (columns), each cell quoted from its page."""
 
-        def work() -> CitedAnswer:
-            chosen = find_papers(assistant, papers or ())
-            return _cite(assistant, assistant.compare(question, papers=chosen, aspects="; ".join(aspects or ())), base)
+        def start(chosen: Sequence[str], stop: threading.Event) -> Iterator[Event]:
+            columns = "; ".join(aspects or ())
+            return assistant.stream_comparison(question, scope=Scope(tuple(chosen)), aspects=columns, stop=stop)
 
-        return _guard(lambda: run_within_limits(context, work))
+        return await await_cited(context, papers, start)
 
     @server.tool(annotations=READ_ONLY)
     def verify_quote(text: Text, context: Context[Any, Any], paper: str = "", page: int = 0) -> QuoteChecks:

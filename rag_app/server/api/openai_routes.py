@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from rag_app.records import Answer, Event, Json, Piece, Progress
 from rag_app.server.api import openai_shapes as shapes
 from rag_app.server.api.errors import ApiError
-from rag_app.server.api.events import HEADERS, SSE, comment, sse, watch_events
+from rag_app.server.api.events import HEADERS, SSE, answer_unless_left, comment, sse, watch_events
 from rag_app.server.api.library import Interfaces, caller_of, refuse_error
 from rag_app.server.api.schema import ChatBody, ResponseBody
 
@@ -70,6 +70,7 @@ class _Exchange:
 
     def __init__(self, shared: Interfaces, memory: shapes.AnswerMemory, request: Request, model: str) -> None:
         self.shared = shared
+        self.request = request
         self.memory = memory
         self.model = model
         self.user = str(request.scope.get("user", ""))
@@ -86,10 +87,7 @@ class _Exchange:
 
     async def finish(self, events: AsyncIterator[Event]) -> Answer:
         """The answer, once it is there."""
-        async for event in events:
-            if isinstance(event, Answer):
-                return refuse_error(event)
-        raise ApiError(500, "internal", "No answer came. Ask again.")
+        return refuse_error(await answer_unless_left(events, self.request))
 
 
 class _Chat(_Exchange):

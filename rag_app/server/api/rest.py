@@ -18,7 +18,7 @@ from rag_app.outputs.verify_text import text_checks_json, verify_text
 from rag_app.records import Answer, Event, Json, Piece, Progress
 from rag_app.retrieval.hybrid import Scope
 from rag_app.server.api.errors import ApiError
-from rag_app.server.api.events import HEADERS, SSE, sse, watch_events
+from rag_app.server.api.events import HEADERS, SSE, answer_unless_left, sse, watch_events
 from rag_app.server.api.library import Interfaces, caller_of, describe_page, refuse_error
 from rag_app.server.api.links import place_url
 from rag_app.server.api.schema import (
@@ -145,10 +145,7 @@ async def _answer(
     events = watch_events(start, shared.limits.take(caller_of(request)))
     if stream:
         return StreamingResponse(_event_stream(shared, events, base), media_type=SSE, headers=HEADERS)
-    async for event in events:
-        if isinstance(event, Answer):
-            return _send(shared.link(refuse_error(event), base))
-    raise ApiError(500, "internal", "No answer came. Ask again.")
+    return _send(shared.link(refuse_error(await answer_unless_left(events, request)), base))
 
 
 async def _event_stream(shared: Interfaces, events: AsyncIterator[Event], base: str) -> AsyncIterator[str]:

@@ -385,7 +385,14 @@ def test_reading_is_a_pure_function_of_the_file() -> None:
     assert (one.title, one.bibliography, one.abbreviations) == (two.title, two.bibliography, two.abbreviations)
 
 
-@pytest.mark.parametrize(("name", "heading"), [("long.md", "{}\n---"), ("long.html", "<h1>On</h1><h2>{}</h2>")])
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("long.md", "{}\n---"),
+        ("long.html", "<h1>On</h1><h2>{}</h2>"),
+        ("nested.md", f"## {'heron ' * 60}\n\n### {{}}"),  # each name is short enough, their path is not
+    ],
+)
 def test_the_name_of_a_section_is_not_repeated_without_end(tmp_path: Path, name: str, heading: str) -> None:
     path = tmp_path / name
     long = "otter " * 5_000 + "end"

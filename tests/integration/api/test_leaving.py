@@ -1,0 +1,87 @@
+"""A client that leaves before its answer is there: whatever it asked and wherever, nobody goes on making it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import pytest
+from mcp import Client
+
+from rag_app.records import Event
+from rag_app.server.api.mcp_tools import make_mcp
+from tests.support.served_library import QUESTION, ServedLibrary
+
+
+def call_tool(tool: str) -> dict[str, Any]:
+    params = {"name": tool, "arguments": {"question": QUESTION}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+
+ASKED = {"question": QUESTION}
+MESSAGES = {"model": "rag-app", "messages": [{"role": "user", "content": QUESTION}]}
+REQUESTS = {
+    "rest ask": ("/api/v1/ask", ASKED),
+    "rest ask, streamed": ("/api/v1/ask", {**ASKED, "stream": True}),
+    "rest compare": ("/api/v1/compare", ASKED),
+    "chat": ("/v1/chat/completions", MESSAGES),
+    "chat, streamed": ("/v1/chat/completions", {**MESSAGES, "stream": True}),
+    "mcp ask": ("/mcp", call_tool("ask")),
+    "mcp compare": ("/mcp", call_tool("compare")),
+}
+
+
+class Making:
+    """In place of the assistant's: an answer that is never there. `began`, and `ended` once it was told to stop."""
+
+    def __init__(self, library: ServedLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began, self.ended = threading.Event(), threading.Event()
+        for name in ("stream", "stream_comparison"):
+            monkeypatch.setattr(library.assistant, name, self._make)
+
+    def _make(self, question: str, *, stop: threading.Event, **scope: object) -> Iterator[Event]:
+        self.began.set()
+        if stop.wait(30):
+            self.ended.set()
+        yield from ()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_is_made_for_a_client_that_leaves_is_stopped(
+    library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    making = Making(library, monkeypatch)
+    path, body = REQUESTS[name]
+    sent = json.dumps(body).encode()
+    address = urlsplit(library.url)
+    headers = {
+        **library.headers,
+        "Host": address.netloc,
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(sent)),
+    }
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall(head.encode() + b"\r\n" + sent)
+        assert making.began.wait(30)
+    assert making.ended.wait(20)
+
+
+@pytest.mark.parametrize("tool", ["ask", "compare"])
+def test_what_an_agent_cancels_is_stopped(library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
+    making = Making(library, monkeypatch)
+
+    async def work() -> None:
+        async with Client(make_mcp(library.assistant, library.url)) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, tool, ASKED)
+            assert await anyio.to_thread.run_sync(making.began.wait, 30)
+            tasks.cancel_scope.cancel()
+        assert await anyio.to_thread.run_sync(making.ended.wait, 20)
+
+    anyio.run(work)
