@@ -19,7 +19,8 @@ from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey
 from rag_app.answering.across.survey_topic import asks_for_list, parse_survey_topic
 from rag_app.answering.context import AnswerContext
-from rag_app.answering.library import library_answer, parse_library_question, parse_small_talk
+from rag_app.answering.library import parse_library_question, parse_small_talk
+from rag_app.answering.library_records import library_answer
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS
 from rag_app.answering.steps import (

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rag_app.answering.across.survey_topic import bare_topic
+from rag_app.answering.across.topic_names import forms_in, resolve_names
 from rag_app.answering.context import (
     TOKENS,
     AnswerContext,
@@ -25,8 +27,6 @@ from rag_app.answering.context import (
     short_name,
     summarise_search,
 )
-from rag_app.answering.across.survey_topic import bare_topic
-from rag_app.answering.across.topic_names import forms_in, resolve_names
 from rag_app.answering.quoting.ranking import Unit, score_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuoteBuilder
 from rag_app.answering.quoting.statements import section_kind, statement_features
@@ -64,9 +64,7 @@ def contains_topic(topic: SurveyTopic, text: str) -> bool:
     """Whether a text has the topic's names, in any spelling; true where the topic has none."""
     if not topic.names:
         return True
-    found = [
-        any(name_pattern(form).search(text) is not None for form in topic.spellings(name)) for name in topic.names
-    ]
+    found = [any(name_pattern(form).search(text) is not None for form in topic.spellings(name)) for name in topic.names]
     return any(found) if topic.either else all(found)
 
 

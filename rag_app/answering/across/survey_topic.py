@@ -24,6 +24,7 @@ _DOES = r"(?!(?:wrote|won|am)\b|(?:do|does|did|can|could|will)\s+(?:they|the|it|
 _VERB = rf"(?!(?:is|are|was|were)\b){_DOES}"
 _IN = r"(?:\b(?:in|by|from|for|of|with|on)\s+)?"
 _NEXT = r"(?: (?:that|which|who|do|does|did|have|has)\b)?"
+_ALL = "all|every|each|any|of|other"
 _ORDER = (
     r"^\W*(?:(?:please|can you|could you|would you|i want to|i would like to|i'd like to)\s+)*"
     r"(?:list|name|find|show|give|tell|see|enumerate)(?: me| us)?"
@@ -35,29 +36,32 @@ _SURE = tuple(
     for pattern in (
         rf"{_IN}\b(?:which|what)(?: \w+)?{_OF}(?: \w+)? {_PAPERS}\b{_HERE}{_NEXT}",
         rf"{_IN}\b(?:which|what) (?:ones|paper or papers|of (?:them|these|those))\b{_HERE}{_NEXT}",
-        rf"{_ORDER}(?: (?:all|every|each|any|the|those|these|of|other))*(?: \w+)? (?:{_PAPERS}|ones)\b(?! of\b){_HERE}{_NEXT}",
-        rf"{_ORDER}(?: (?:all|every|each|any|of|other))+ {_PAPER}\b{_HERE}{_NEXT}",
-        rf"{_ORDER} (?:all|those|everything|everyone|anyone)(?: of (?:them|these|those))?{_NEXT}(?<! me)(?<! us)(?<=that|hich|.who)",
+        rf"{_ORDER}(?: (?:{_ALL}|the|those|these))*(?: \w+)? (?:{_PAPERS}|ones)\b(?! of\b){_HERE}{_NEXT}",
+        rf"{_ORDER}(?: (?:{_ALL}))+ {_PAPER}\b{_HERE}{_NEXT}",
+        rf"{_ORDER} (?:all|those|everything|everyone|anyone)(?: of (?:them|these|those))? (?:that|which|who)\b",
         rf"^\W*who(?: else| all| here| in here)*(?= {_VERB}\w+)",
-        r"^\W*(?:does|do|has|have|did|is) any(?:one|body)?(?: else| here)*(?: of (?:them|these|those|the papers))?(?= )",
+        r"^\W*(?:does|do|has|have|did|is) any(?:one|body)?(?: else| here)*(?: of (?:them|these|the papers))?(?= )",
         rf"^\W*(?:do|does|did|has|have) (?:any|some)(?: of)?(?: the| these| those| other)* {_PAPER}\b{_HERE}",
-        rf"^\W*(?:every|any|some)(?:one|body|thing) (?:that|who|which|on|about)\b",
+        r"^\W*(?:every|any|some)(?:one|body|thing) (?:that|who|which|on|about)\b",
         rf"^\W*(?:is|are) there (?:a|an|any|some)(?: other| more)?(?: {_PAPER})?\b{_HERE}{_NEXT}",
         rf"^\W*(?:all|any|some|every|each)(?: of)?(?: the| these| other)* {_PAPER}\b(?! (?:of|by)\b){_HERE}{_NEXT}",
         r"^\W*(?:what|which) (?:have|do) (?:we|you|i) (?:got |have )?(?:here )?(?=on\b|about\b|that\b)",
-        rf"^\W*(?:the )?(?:papers|studies|works?|articles|publications|anything|something)\b(?! (?:of|by)\b),?(?: please,?)?{_HERE}{_NEXT}",
+        r"^\W*(?:the )?(?:papers|studies|works?|articles|publications|anything|something)\b(?! (?:of|by)\b)"
+        rf",?(?: please,?)?{_HERE}{_NEXT}",
         r"\bby (?:whom|who)(?= *\W*$)",
-        r"(?:^|[:;,–-])\s*(?:and )?(?:who|which|anyone|anybody)(?: else)? (?:does|uses?|has|have|reports?|tests?|tries|tried) "
-        r"(?:it|that|this|them|on it)(?= *\W*$)",
+        r"(?:^|[:;,–-])\s*(?:and )?(?:who|which|anyone|anybody)(?: else)? "
+        r"(?:does|uses?|has|have|reports?|tests?|tries|tried)(?: on)? (?:it|that|this|them)(?= *\W*$)",
     )
 )
 # These mean the papers only where the topic has a name and no paper is named: "which models were trained on V100s".
 _LIKELY = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_IN}\b(?:which|what)(?: of (?:the|these|those))? (?:models|systems|experiments|methods|approaches|trials)\b(?= {_DOES}\w+)",
+        rf"{_IN}\b(?:which|what)(?: of (?:the|these|those))? (?:models|systems|experiments|methods|approaches|trials)\b"
+        rf"(?= {_DOES}\w+)",
         rf"\bhow many{_OF} {_PAPERS}\b{_HERE}(?= {_VERB}\w+)",
-        r"^\W*where(?:['’]s| is| are| was| were)(?= .+ (?:used|evaluated|reported|tested|measured|trained|applied|run)\W*$)",
+        r"^\W*where(?:['’]s| is| are| was| were)"
+        r"(?= .+ (?:used|evaluated|reported|tested|measured|trained|applied|run)\W*$)",
     )
 )
 _SAY = re.compile(
@@ -79,7 +83,9 @@ _FRAME = re.compile(
 _BESIDES = re.compile(
     r"\b(?:besides|apart from|other than|except(?: for)?|aside from|not counting)\s+(?:the\s+)?", re.IGNORECASE
 )
-_POLITE = re.compile(r"^\W*(?:please|tell me|show me|do you know|i wonder|and|so)\b\W*|\W+(?:please|and which(?: ones)?)\W*$", re.I)
+_POLITE = re.compile(
+    r"^\W*(?:please|tell me|show me|do you know|i wonder|and|so)\b\W*|\W+(?:please|and which(?: ones)?)\W*$", re.I
+)
 _ENDS = " ,.?!:;–-"
 
 
@@ -129,9 +135,7 @@ def _without_besides(
 
 def _join(parts: tuple[str, str]) -> tuple[str, bool]:
     """The topic's text, and whether its first word opens the question, where any word has a capital."""
-    before, behind = (
-        re.sub(r"\([^()]*\)", " ", _POLITE.sub(" ", f" {part} ")).strip(_ENDS) for part in parts
-    )
+    before, behind = (re.sub(r"\([^()]*\)", " ", _POLITE.sub(" ", f" {part} ")).strip(_ENDS) for part in parts)
     return " ".join(f"{before} {behind}".split()), bool(before)
 
 

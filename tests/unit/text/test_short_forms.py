@@ -24,6 +24,8 @@ def test_a_text_defines_its_short_forms(name: str, text: str, forms: set[str]) -
     assert find_forms(name, re.compile(re.escape(name)), text) == forms
 
 
-@pytest.mark.parametrize(("short", "long", "fits"), [("NQ", "Natural Questions", True), ("QN", "Natural Questions", False)])
+@pytest.mark.parametrize(
+    ("short", "long", "fits"), [("NQ", "Natural Questions", True), ("QN", "Natural Questions", False)]
+)
 def test_the_letters_of_a_short_form_stand_in_the_long_one(short: str, long: str, fits: bool) -> None:
     assert is_short_form(short, long) is fits
