@@ -40,7 +40,9 @@ _ASKED = """() => new Promise((done) => { const began = performance.now(), seen 
   const look = () => { const all = document.querySelectorAll('#chat .answer'), last = all[all.length - 1];
     if (all.length > count) { const now = performance.now() - began;
       seen.shown ??= now;
-      if (last.querySelector('.answer-text, .verdict')) seen.text ??= now;
+      const text = last.querySelector('.answer-text, .verdict');  // of a table, a cell that was found
+      if (text && (!text.querySelector('.compared') || text.querySelector('.compared td:not(.none) .phrase')))
+        seen.text ??= now;
       if (!last.matches('.coming')) return done({ ...seen, whole: now }); }
     requestAnimationFrame(look); };
   look(); })"""

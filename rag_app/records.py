@@ -249,7 +249,8 @@ class SearchSummary:
 BETWEEN = " · "  # the statements of a cell
 
 
-CellState = Literal["found", "nothing found", "not searched", "stopped"]
+CellState = Literal["found", "nothing found", "not searched", "stopped", "searching"]
+"""Of a finished answer never "searching"."""
 
 
 @dataclass(frozen=True)
@@ -398,6 +399,7 @@ class Progress:
 
     stage: Literal["planning", "searching", "reading", "checking"]
     message: str
+    table: Table | None = field(default=None, compare=False)  # a comparison so far, with cells that are "searching"
 
 
 @dataclass(frozen=True)

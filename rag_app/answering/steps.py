@@ -201,20 +201,27 @@ def answer_as_table(
     reader: Reader | None = None,
     memory: CellMemory | None = None,
 ) -> Generator[Event, None, Answer]:
-    """The comparison as a table, also where no cell could be filled. Yields what happens, and no pieces.
+    """The comparison as a table, also where no cell could be filled. Yields the table so far, and no pieces.
 
     A model that is able to fills in what it can of a table of quotes. Without id and times, as answer_from.
     """
     comparison = found.comparison
     assert comparison is not None
     papers, aspects = len(comparison.papers), len(comparison.aspects)
-    yield Progress("reading", f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}")
+    doing = f"comparing {papers} papers on {aspects} aspect{'' if aspects == 1 else 's'}"
+    yield Progress("reading", doing)
     index = found.generation.folder.name
     library = IndexTermStatistics(found.generation)
     called = names_of_rows(comparison, found.names_of)
     rank = CellRanker(found.question, extract_terms, library, meaning, found.page_of, memory, index, called)
     cells = Tabulation(comparison, found.page_of)
-    table, text = cells.fill(found.cells, rank, stop)
+    filling = cells.fill(found.cells, rank, stop)
+    while True:
+        try:
+            yield Progress("reading", doing, next(filling))
+        except StopIteration as end:
+            table, text = end.value
+            break
     answer = Answer("", found.question, "answered", text, QUOTING, tuple(cells.citations), table=table)
     answer = replace(answer, plan=comparison.plan(len(comparison.papers)))
     if stop.is_set():

@@ -53,7 +53,7 @@ SENTENCES_REMEMBERED = 20_000  # sentences, 31 MB of MiniLM's vectors
 
 
 class SentenceVectors:
-    """An embedder that remembers sentences: many cells and questions look at the same ones. Thread-safe.
+    """An embedder that remembers sentences and questions: many cells and questions look at the same. Thread-safe.
 
     `embedder` gives the one that embeds, which is opened when it is first needed.
     """
@@ -61,6 +61,7 @@ class SentenceVectors:
     def __init__(self, embedder: Callable[[], SentenceEmbedder], remembered: int = SENTENCES_REMEMBERED) -> None:
         self._embedder = embedder
         self._most = remembered
+        self._questions = QuestionVectors(lambda text: self._embedder().embed_question(text), None)
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -78,7 +79,7 @@ class SentenceVectors:
 
     def embed_question(self, text: str) -> np.ndarray:
         """float32 (dimension,), unit length."""
-        return self._embedder().embed_question(text)
+        return self._questions(text)
 
     def _keep(self, new: Sequence[str], vectors: dict[str, np.ndarray]) -> None:
         with self._lock:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from rag_app.records import Answer, Event, Piece, Progress
+from rag_app.records import Answer, Event, Piece, Progress, Table
 from rag_app.server.conversations import Turn
 
 INTERVAL = 0.1  # seconds between two pictures: more often costs the browser and shows nothing more
@@ -30,6 +30,7 @@ class Snapshot:
 
     text: str
     doing: str = ""  # what happens now, in words
+    table: Table | None = None  # a comparison so far
     answer: Answer | None = None  # set in the last one
 
 
@@ -43,20 +44,22 @@ def stream_snapshots(
 ) -> Iterator[Snapshot]:
     """Run `start(stop)` in a thread of its own and yield what it has said, at most once per `interval` seconds.
 
+    The first words come at once.
     The last snapshot has an answer, also when the reader fails, or is stopped and does not answer within `patience`.
     Closing the generator sets `stop`.
     """
     said: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_pump_events, args=(start, stop, said), daemon=True, name="answer").start()
     text, doing, deadline = "", "", float("inf")
+    table: Table | None = None
     try:
         while True:
-            news = _collect_events(said, interval)
+            news = _collect_events(said, interval, bool(text or table))
             for event in news:
                 if isinstance(event, Piece):
                     text += event.text
                 elif isinstance(event, Progress):
-                    doing = event.message
+                    doing, table = event.message, event.table or table
                 else:
                     yield Snapshot(text, answer=_final_snapshot(event, question, text, stop.is_set()))
                     return
@@ -66,7 +69,7 @@ def stream_snapshots(
                 yield Snapshot(text, answer=_stopped_answer(question, text))
                 return
             if news:
-                yield Snapshot(text, "stopping" if stop.is_set() else doing)
+                yield Snapshot(text, "stopping" if stop.is_set() else doing, table)
     finally:
         stop.set()
 
@@ -86,9 +89,9 @@ def _pump_events(
 
 
 def _collect_events(
-    said: queue.SimpleQueue[Event | Exception | None], interval: float
+    said: queue.SimpleQueue[Event | Exception | None], interval: float, has_begun: bool
 ) -> list[Event | Exception | None]:
-    """What is said within `interval`; an end comes at once."""
+    """What is said within `interval`; an end comes at once, and so do the first words of an answer."""
     found: list[Event | Exception | None] = []
     until = time.monotonic() + interval
     while (left := until - time.monotonic()) > 0:
@@ -97,9 +100,13 @@ def _collect_events(
         except queue.Empty:
             break
         found.append(event)
-        if not isinstance(event, Piece | Progress):
+        if not isinstance(event, Piece | Progress) or (not has_begun and _has_words(event)):
             break
     return found
+
+
+def _has_words(event: Piece | Progress) -> bool:
+    return event.table is not None if isinstance(event, Progress) else bool(event.text.strip())
 
 
 def _final_snapshot(event: Answer | Exception | None, question: str, text: str, stopped: bool) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.one_paper import asks_overview, is_byline, overview_bonus
@@ -185,28 +185,39 @@ class Tabulation:
 
     def fill(
         self, evidence: Mapping[tuple[str, str], Sequence[Evidence]], rank: Rank, stop: threading.Event | None = None
-    ) -> tuple[Table, str]:
-        """The table, and the same as Markdown: the text of the answer.
+    ) -> Generator[Table, None, tuple[Table, str]]:
+        """Yields the table after each cell; returns the whole, and the same as Markdown: the text of the answer.
 
         `evidence` is per paper and aspect's label, `rank` orders the units of one cell's evidence. Once `stop` is set,
         the papers that are left get empty rows.
         """
-        rows = []
-        for paper, name in zip(self._comparison.papers, self._comparison.names, strict=True):
+        aspects = self._comparison.aspects
+        most = STATEMENTS[min(len(aspects), len(STATEMENTS)) - 1]
+        rows: list[tuple[Cell, ...]] = []
+        for paper in self._comparison.papers:
             if stop is not None and stop.is_set():
-                rows.append(Row(paper, name, (Cell(NOT_SEARCHED, (), "not searched"),) * len(self._comparison.aspects)))
+                rows.append((Cell(NOT_SEARCHED, (), "not searched"),) * len(aspects))
                 continue
-            ranked = []
-            for aspect in self._comparison.aspects:
+            cells: list[Cell] = []
+            taken: list[Unit] = []
+            for aspect in aspects:
                 if stop is not None and stop.is_set():
                     break
-                ranked.append(rank(aspect, evidence.get((paper, aspect.label), ())))
-            chosen = choose_units(ranked, STATEMENTS[min(len(self._comparison.aspects), len(STATEMENTS)) - 1])
-            cells = [*map(self._cell, ranked, chosen)]
-            cells += [Cell(STOPPED_CELL, (), "stopped")] * (len(self._comparison.aspects) - len(cells))
-            rows.append(Row(paper, name, tuple(cells)))
-        table = Table(tuple(aspect.label for aspect in self._comparison.aspects), tuple(rows))
+                ranked = rank(aspect, evidence.get((paper, aspect.label), ()))
+                units = choose_cell_units(ranked, taken, most)
+                taken += units
+                cells.append(self._cell(ranked, units))
+                yield self._table([*rows, tuple(cells)], Cell("", (), "searching"))
+            rows.append(tuple(cells) + (Cell(STOPPED_CELL, (), "stopped"),) * (len(aspects) - len(cells)))
+        table = self._table(rows)
         return table, table_to_markdown(table)
+
+    def _table(self, rows: Sequence[tuple[Cell, ...]], rest: Cell | None = None) -> Table:
+        """The table of these rows; `rest` stands in the cells that they do not have yet."""
+        papers, names, aspects = self._comparison.papers, self._comparison.names, self._comparison.aspects
+        cells = [row + (() if rest is None else (rest,) * (len(aspects) - len(row))) for row in rows]
+        cells += [] if rest is None else [(rest,) * len(aspects)] * (len(papers) - len(rows))
+        return Table(tuple(aspect.label for aspect in aspects), tuple(map(Row, papers, names, cells)))
 
     def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
@@ -222,27 +233,33 @@ class Tabulation:
 
 
 def choose_units(ranked: Sequence[RankedUnits], most: int = STATEMENTS[-1]) -> list[list[Unit]]:
-    """For each aspect the units to show, none where nothing speaks to it. Two cells differ where they well can."""
+    """For each aspect of one paper the units to show."""
     chosen: list[list[Unit]] = []
     for one in ranked:
-        # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
-        speaks = one.overview or any(is_reported(u) or is_facet_answer(one.facets, u.text) for u in one.units)
-        good = [u for u in one.units if not _TORN.search(u.text)] if speaks else []
-        taken = [unit for units in chosen for unit in units]
-        fresh = [unit for unit in good if not any(are_alike(unit, other) for other in taken)]
-        if not good:
-            chosen.append([])
-            continue
-        best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
-        units = [best]
-        for unit in fresh:
-            if len(units) == most or unit.score < NEAR * best.score:
-                break
-            if not any(are_alike(unit, other) for other in units):
-                units.append(unit)
-        # "X is highly effective" is no statement to begin a cell with.
-        chosen.append(sorted(units, key=lambda unit: statement_features(unit.text)["praise"]))
+        chosen.append(choose_cell_units(one, [unit for units in chosen for unit in units], most))
     return chosen
+
+
+def choose_cell_units(ranked: RankedUnits, taken: Sequence[Unit], most: int = STATEMENTS[-1]) -> list[Unit]:
+    """The units to show in one cell, none where nothing speaks to its aspect.
+
+    `taken` are those of the cells before it in its row: two cells differ where they well can.
+    """
+    # Where the paper speaks to the aspect at all, the score decides: "V100 GPUs" shares no word with "hardware".
+    speaks = ranked.overview or any(is_reported(u) or is_facet_answer(ranked.facets, u.text) for u in ranked.units)
+    good = [u for u in ranked.units if not _TORN.search(u.text)] if speaks else []
+    fresh = [unit for unit in good if not any(are_alike(unit, other) for other in taken)]
+    if not good:
+        return []
+    best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
+    units = [best]
+    for unit in fresh:
+        if len(units) == most or unit.score < NEAR * best.score:
+            break
+        if not any(are_alike(unit, other) for other in units):
+            units.append(unit)
+    # "X is highly effective" is no statement to begin a cell with.
+    return sorted(units, key=lambda unit: statement_features(unit.text)["praise"])
 
 
 def is_reported(unit: Unit) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.bitmap_fonts import decode_bitmap_fonts
 from rag_app.papers.pdf.sign_shapes import Drawing, draw_character, name_drawing
 
 LOST_SIGN = "\ufffd"
@@ -34,7 +35,10 @@ _OMX = (
     "\u0302\u0303\u0303\u0303[]⌊⌋⌈⌉{}√√√√√"
 )
 _OML = {"?": "⋆", "`": "ℓ"}
-_TEX_FONT = re.compile(rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?))\d", re.IGNORECASE)
+_MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
+_TEX_FONT = re.compile(
+    rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?)|(?P<MSA>MSAM))\d", re.IGNORECASE
+)
 
 # Where a code without a known name may stand: alone or at the edge of a word, and no part of a number.
 _MAYBE_CODE = re.compile(
@@ -108,6 +112,7 @@ def _has_box(textpage: pypdfium2.PdfTextPage, index: int) -> bool:
 def with_drawn_signs(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, read: PageText) -> PageText:
     """The same text with the signs that are drawn in place of what the font calls them; every offset stays."""
     changed = dict(_by_encoding(textpage, read))
+    changed |= decode_bitmap_fonts(textpage, read.text, lambda at: _index_of(read, at))
     odd = [at for at in _odd_places(textpage, read) if at not in changed]
     doubtful: list[int] = []
     seen: dict[tuple[bytes, str], str | Literal[False]] = {}
@@ -156,8 +161,8 @@ def _decode(font: bytes, code: str) -> str:
     found = _TEX_FONT.match(font)
     if found is None:
         return ""
-    if found.lastgroup == "OML":
-        return _OML.get(code, "")
+    if found.lastgroup in ("OML", "MSA"):
+        return (_OML if found.lastgroup == "OML" else _MSA).get(code, "")
     table = _OMS if found.lastgroup == "OMS" else _OMX
     return table[ord(code)] if ord(code) < len(table) else ""
 

@@ -23,6 +23,7 @@ _STATES = {
     "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
     "not searched": ("cell-unsearched", "answer.cell-unsearched", "answer.cell-unsearched-hint"),
     "stopped": ("cell-stopped", "answer.cell-stopped", "answer.cell-stopped-hint"),
+    "searching": ("cell-searching", "answer.cell-searching", "answer.cell-searching-hint"),
 }
 _PLAIN_STATES = ("", NOT_REPORTED, *_STATES)  # what the core writes into such a cell
 
@@ -104,16 +105,6 @@ def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") ->
 
     `name`: of the answer on the page, so that its table can be kept in a note.
     """
-    hint = translate("answer.sort")
-    head = "".join(
-        f'<th scope="col"><button type="button" class="sort-column" title="{hint}">'
-        f"{escape_html(translate_core(aspect))}</button></th>"
-        for aspect in table.aspects
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{escape_html(row.name)}</th>{"".join(_cell_html(cell, cite) for cell in row.cells)}</tr>'
-        for row in table.rows
-    )
     tools = "".join(
         f'<button type="button" class="text-button {kind}">{translate(key)}</button>'
         for kind, key in (
@@ -127,9 +118,24 @@ def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") ->
         words, hint = translate("notes.keep"), translate("notes.keep-hint")
         tools += f'<button type="button" class="keep-note" value="table/{name}" title="{hint}">{words}</button>'
     return (
-        f'<div class="comparison"><div class="table-tools">{tools}</div>'
+        f'<div class="comparison"><div class="table-tools">{tools}</div>{table_html(table, cite, sortable=True)}</div>'
+    )
+
+
+def table_html(table: Table, cite: Callable[[int], str], *, sortable: bool = False) -> str:
+    """The rows and columns of a comparison alone."""
+    before, after = "", ""
+    if sortable:
+        before, after = f'<button type="button" class="sort-column" title="{translate("answer.sort")}">', "</button>"
+    heads = (f"{before}{escape_html(translate_core(aspect))}{after}" for aspect in table.aspects)
+    head = "".join(f'<th scope="col">{words}</th>' for words in heads)
+    rows = "".join(
+        f'<tr><th scope="row">{escape_html(row.name)}</th>{"".join(_cell_html(cell, cite) for cell in row.cells)}</tr>'
+        for row in table.rows
+    )
+    return (
         f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

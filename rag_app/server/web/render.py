@@ -7,9 +7,16 @@ from dataclasses import replace
 
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
-from rag_app.records import Alternative, Answer, AnswerPlan, Verdict
+from rag_app.records import Alternative, Answer, AnswerPlan, Table, Verdict
 from rag_app.server.i18n import translate, translate_core
-from rag_app.server.web.answer_tables import Line, comparison_html, merge_rows, quoted_rows, quoted_table_html
+from rag_app.server.web.answer_tables import (
+    Line,
+    comparison_html,
+    merge_rows,
+    quoted_rows,
+    quoted_table_html,
+    table_html,
+)
 from rag_app.server.web.markdown import escape_html, markdown_html, plain_html
 from rag_app.server.web.sources import CitedPlace, NamePlace, citation_html, cite_html, sources_html
 
@@ -31,10 +38,12 @@ def question_html(question: str) -> str:
     return f'<p class="question">{escape_html(question)}</p>'.replace("\n", "<br>")
 
 
-def progress_html(text: str, doing: str, verbatim: bool = False) -> str:
-    """An answer that is still coming: what came so far, and in words what happens now."""
+def progress_html(text: str, doing: str, verbatim: bool = False, table: Table | None = None) -> str:
+    """An answer that is still coming: what came so far, the cells of a `table` too, and in words what happens now."""
     write = plain_html if verbatim else markdown_html
-    came = f'<div class="answer-text">{write(text, _waiting_mark, range(1, 1000))}</div>' if text.strip() else ""
+    came = table_html(table, _waiting_mark) if table is not None else ""
+    came += write(text, _waiting_mark, range(1, 1000)) if text.strip() else ""
+    came = f'<div class="answer-text">{came}</div>' if came else ""
     return f'<div class="answer coming">{came}<p class="doing">{escape_html(translate_core(doing))}</p></div>'
 
 

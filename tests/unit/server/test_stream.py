@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from rag_app.records import Answer, Piece, Progress
+from rag_app.records import Answer, Piece, Progress, Table
 from rag_app.server.runs import stream_snapshots
 
 ANSWER = Answer("", "q", "answered", "one two three", "r")
@@ -28,6 +28,14 @@ def test_many_pieces_make_few_snapshots():
     seen = run(lambda stop: iter([*pieces, ANSWER]), interval=5.0)
     assert len(seen) <= 2
     assert seen[-1].text == "x" * 5_000
+
+
+@pytest.mark.parametrize("first", [Piece("one "), Progress("reading", "comparing", Table(("size",), ()))])
+def test_the_first_words_are_not_held_back_for_those_that_follow(first):
+    shots = stream_snapshots("q", lambda stop: iter([first, Piece("two "), ANSWER]), threading.Event(), interval=5.0)
+    seen = next(shots)
+    assert seen.answer is None
+    assert (seen.text, seen.table) == (("one ", None) if isinstance(first, Piece) else ("", first.table))
 
 
 def test_what_happens_is_said():

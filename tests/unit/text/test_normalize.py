@@ -40,6 +40,11 @@ def test_a_word_broken_at_a_line_end_is_joined() -> None:
         ("out\ufffeof-domain", "", "out-of-domain"),
         ("a credibility\ufffeaware model", "", "a credibility-aware model"),
         ("the proper\ufffeties", "proper ties", "the properties"),
+        ("general\ufffeizing", "", "generalizing"),  # an ending of words
+        ("two state\ufffements", "statement", "two statements"),  # another form of it is known
+        ("to pre\ufffetrains", "pre-train", "to pre-trains"),
+        ("of 50–\r\n250 ms", "", "of 50–250 ms"),
+        ("Fusion–\r\nin the", "", "Fusion– in the"),
         ("some\ufffewhat", "some what", "somewhat"),  # "some" often begins a longer word
         ("LAN\ufffeGUAGE MODELS", "language", "LANGUAGE MODELS"),
     ],

@@ -166,6 +166,18 @@ def test_a_comparison_is_answered_by_a_table(assistant: Assistant) -> None:
     assert answer_json(answer)["table"]["rows"][1]["cells"][0]["citations"]
 
 
+def test_each_cell_is_shown_when_it_is_found_and_stays_as_it_is(assistant: Assistant) -> None:
+    *events, answer = assistant.stream("Compare OtterNet and HeronRank in batch size, corpus and optimizer.")
+    assert isinstance(answer, Answer) and answer.table is not None
+    whole = [cell for row in answer.table.rows for cell in row.cells]
+    tables = [event.table for event in events if isinstance(event, Progress) and event.table is not None]
+    assert len(tables) == len(whole) > 2
+    for count, table in enumerate(tables, start=1):
+        cells = [cell for row in table.rows for cell in row.cells]
+        assert cells[:count] == whole[:count]
+        assert {cell.state for cell in cells[count:]} <= {"searching"}
+
+
 def test_what_a_paper_does_not_say_is_not_reported(assistant: Assistant) -> None:
     answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size; zygomorphic quaternions")
     table = check(answer, assistant)

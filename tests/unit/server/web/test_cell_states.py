@@ -5,7 +5,12 @@ import pytest
 from rag_app.records import Cell, Row, Table
 from rag_app.server.web.answer_tables import comparison_html
 
-STATES = {"nothing found": "cell-nothing", "not searched": "cell-unsearched", "stopped": "cell-stopped"}
+STATES = {
+    "nothing found": "cell-nothing",
+    "not searched": "cell-unsearched",
+    "stopped": "cell-stopped",
+    "searching": "cell-searching",
+}
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -118,6 +118,10 @@ def test_while_it_comes_the_numbers_cannot_be_pressed_yet():
     rendered = progress_html("It is 42 [1]", "reading 3 passages")
     assert '<span class="cite waiting">1</span>' in rendered
     assert "<button" not in rendered and "reading 3 passages" in rendered
+    table = Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)), Row("b.pdf", "B", (Cell("", (), "searching"),))))
+    rendered = progress_html("", "comparing", table=table)
+    assert '<span class="phrase">220</span> <span class="cite waiting">1</span>' in rendered
+    assert "<button" not in rendered and "cell-searching" in rendered
 
 
 @pytest.mark.parametrize("level", ["high", "medium", "low"])
