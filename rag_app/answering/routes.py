@@ -16,15 +16,11 @@ from typing import Protocol
 
 from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
-from rag_app.answering.across.survey import answer_survey, asks_for_list, mentioned_terms, parse_survey_topic
+from rag_app.answering.across.survey import answer_survey
+from rag_app.answering.across.survey_topic import asks_for_list, mentioned_terms, parse_survey_topic
 from rag_app.answering.context import AnswerContext
-from rag_app.answering.library import (
-    HELLO,
-    library_answer,
-    opens_with_greeting,
-    parse_library_question,
-    parse_small_talk,
-)
+from rag_app.answering.library import HELLO, opens_with_greeting, parse_library_question, parse_small_talk
+from rag_app.answering.library_records import library_answer
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.outside import is_of_absent_subject, is_outside
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS
@@ -163,15 +159,19 @@ class Survey:
         question = context.question
         if not _is_free(context) or question.comparison is not None or len(question.named_papers) > 1:
             return False
-        return parse_survey_topic(question.search) is not None and (
-            not _writes(context) or asks_for_list(question.search)
-        )
+        topic = parse_survey_topic(question.search, question.plan.mentions)
+        if topic is None or (not topic.sure and (not topic.names or question.plan.named or question.plan.described)):
+            return False
+        return not _writes(context) or asks_for_list(question.search)
 
     def answer(self, context: AnswerContext) -> RouteEvents:
-        topic = parse_survey_topic(context.question.search)
+        topic = parse_survey_topic(context.question.search, context.question.plan.mentions)
         assert topic is not None
         yield Progress("reading", "searching every paper")
-        return _add_quoting_note(context, answer_survey(context, topic))
+        answer = answer_survey(context, topic)
+        if answer.status == "not_in_papers" and not topic.names and context.quotes:
+            return None  # in other words than the question's: the best passages of each paper are quoted
+        return _add_quoting_note(context, answer)
 
 
 class ComparisonTable:

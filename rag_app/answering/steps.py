@@ -8,13 +8,18 @@ from dataclasses import replace
 from functools import cache
 
 from rag_app.answering.confidence import rate_confidence, retrieval_clearness
-from rag_app.answering.context import IndexTermStatistics, RetrievedEvidence, papers_in
+from rag_app.answering.context import IndexTermStatistics, RetrievedEvidence, papers_in, short_name
 from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages
 from rag_app.answering.model.row_cells import fill_table, interleave_evidence
 from rag_app.answering.model.uncertainty import add_semantic_entropy
-from rag_app.answering.quoting.one_paper import add_front_hits, asks_overview, hits_about, subject_of
+from rag_app.answering.quoting.one_paper import (
+    add_front_hits,
+    asks_overview,
+    hits_about,
+    subject_of,
+)
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuoteBuilder, QuotingReader
 from rag_app.answering.refusal import NOT_ASKED, OUTSIDE, decide_status, explain_near_miss, is_likely
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation, names_of_rows
@@ -98,6 +103,7 @@ def quoting_reader(found: RetrievedEvidence, embedder: SentenceEmbedder | None) 
         one_paper=len(papers_in(found.generation, found.scope)) == 1,
         subject=found.subject,
         wide=found.wide,
+        called=lambda paper: short_name(by_paper[paper]),
     )
 
 

@@ -134,6 +134,17 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
     assert text.count("Lynx:") == text.count("Ferret:") == 1
 
 
+def test_each_paper_is_led_by_what_it_is_called() -> None:
+    text, _ = answer("How do the Lynx retriever and the Ferret retriever differ in training?", called=str.upper)
+    assert text.count("LYNX.PDF: ") == text.count("FERRET.PDF: ") == 1
+
+
+def test_a_prompt_of_an_appendix_does_not_lead() -> None:
+    prompt = "You are a Lynx retriever and you are trained with a batch size of 12 questions."
+    text, _ = answer("What batch size is the Lynx retriever trained with?", [_evidence(4, prompt, page=9), *EVIDENCE])
+    assert text.startswith("We train the Lynx retriever with a batch size of 128")
+
+
 def test_a_lone_word_above_a_table_is_not_quoted() -> None:
     text = "Method\nBM25 41.0 59.1\nLynx 66.3 79.4"
     unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((0, 6),))
@@ -218,9 +229,10 @@ def test_it_never_invents(texts: list[list[str]], question: str) -> None:
         mark = re.search(r" \[(\d+)\]$", line)
         plain = re.sub(r"［(.*?)］", r"[\1]", line[: mark.start()] if mark else line)
         if mark:
-            assert plain in held[int(mark.group(1))]
-        else:  # a caption, a table's head, or the name of a paper
-            assert plain in {f"{piece.title}:" for piece in evidence} or any(plain in whole for whole in held.values())
+            said = plain.removeprefix("Title 0: ").removeprefix("Title 1: ")  # what its paper is called
+            assert said in held[int(mark.group(1))]
+        else:  # a caption, or a table's head
+            assert any(plain in whole for whole in held.values())
 
 
 def test_the_same_sentence_is_not_said_twice() -> None:
