@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pypdfium2
@@ -20,7 +21,7 @@ import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, read_by_ocr, visible
+from rag_app.papers.pdf.ink import CONTRAST, Picture, changes, draw_part, find_inked, read_by_ocr, visible
 from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
@@ -183,7 +184,7 @@ def _by_object(
     seen = known & ~invisible & ~clear
     pale = (colours.min(axis=1) >= WHITE) & seen
     covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
-    pictured = alike & _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
+    pictured = alike & _on_pictures(words, objects)
     if crowded:
         covered |= seen
     found = {"transparent": clear, "drawn invisibly": invisible}
@@ -198,24 +199,45 @@ def _by_object(
         found["drawn invisibly"] = invisible & ~find_inked(picture, words.shown)
     looked = visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
-    if (covered & looked).sum() >= FEWEST and not crowded:
-        # Ink in its place may be another text's, drawn over what covers it.
-        texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
-        looked &= ~covered | changes(page, picture, words.shown, read, texts, activate)
-    if _says_something(words, pictured & ~looked):  # there may be letters around which no colour prevails
-        texts = {addresses[row] for row in np.flatnonzero(pictured & ~looked).tolist()}
-        looked |= changes(page, picture, words.shown, pictured & ~looked, texts, activate)
+    leave_ink = partial(_leave_ink, page, picture, words, read, addresses)
+    if (covered & looked).sum() >= FEWEST and not crowded:  # ink there may be of a text drawn over what covers it
+        looked &= ~covered | leave_ink(covered & looked)
+    if _says_something(words, pictured & ~looked):  # no colour may prevail around letters on a picture
+        looked |= pictured & leave_ink(pictured & ~looked)
     if _says_something(words, doubtful & ~looked):
         looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
     found["covered"] = covered & ~looked
     read &= np.logical_or.reduce(list(found.values()))
     if read.any():
-        pictures = _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
-        printed = read_by_ocr(picture, words.shown, read & pictures, ON_PICTURE)
-        printed |= read_by_ocr(picture, words.shown, read & ~pictures, ON_OUTLINES)
+        printed = _find_printed(picture, words, objects, read)
         found = {kind: mask & ~printed for kind, mask in found.items()}
     return found, printed
+
+
+def _leave_ink(
+    page: pypdfium2.PdfPage,
+    picture: Picture,
+    words: _PageWords,
+    drawn: np.ndarray,
+    addresses: dict[int, int],
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Where the page looks different without the texts of `rows`: bool (n,). `picture`: the words of `drawn`."""
+    texts = {addresses[row] for row in np.flatnonzero(rows).tolist()}
+    return changes(page, picture, words.shown, drawn, texts, activate)
+
+
+def _on_pictures(words: _PageWords, objects: PageObjects) -> np.ndarray:
+    return _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
+
+
+def _find_printed(picture: Picture, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
+    """Which of these words stand on print that they spell, bool (n,)."""
+    pictures = _on_pictures(words, objects)
+    found = read_by_ocr(picture, words.shown, rows & pictures, ON_PICTURE)
+    found |= read_by_ocr(picture, words.shown, rows & ~pictures, ON_OUTLINES)
+    return found
 
 
 def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
