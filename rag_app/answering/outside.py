@@ -21,7 +21,7 @@ FITTED_TO = "all-MiniLM-L6-v2"  # another embedder's cosines have another scale
 BIAS = -12.84
 WEIGHTS: dict[str, float] = {"likeness": 23.32, "together": 5.46}
 OUTSIDE = -1.08  # of the weighted sum: below lies 1 % of the questions that are inside
-ABSENT = -0.45  # below lie 2 %: then no paper is about what a plain question asks
+ABSENT = -0.52  # below lie 2 %: then no paper is about what a plain question asks
 
 
 def measure_relatedness(question: str, vector: np.ndarray, generation: Generation) -> dict[str, float]:
