@@ -53,7 +53,12 @@ def is_outside(context: AnswerContext) -> bool:
 
 
 def is_of_absent_subject(context: AnswerContext) -> bool:
-    """Whether no paper is about what the question asks, though it may be of the library's field."""
+    """Whether no paper is about what the question asks, though it may be of the library's field.
+
+    Never where it is limited to one paper, which is then what it is about.
+    """
+    if len(context.question.scope.papers) == 1:
+        return False
     score = rate_relatedness(context)
     return score is not None and score < ABSENT
 
