@@ -117,7 +117,9 @@ def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") ->
     if name:
         words, hint = translate("notes.keep"), translate("notes.keep-hint")
         tools += f'<button type="button" class="keep-note" value="table/{name}" title="{hint}">{words}</button>'
-    return f'<div class="comparison"><div class="table-tools">{tools}</div>{table_html(table, cite, sortable=True)}</div>'
+    return (
+        f'<div class="comparison"><div class="table-tools">{tools}</div>{table_html(table, cite, sortable=True)}</div>'
+    )
 
 
 def table_html(table: Table, cite: Callable[[int], str], *, sortable: bool = False) -> str:
