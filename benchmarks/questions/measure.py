@@ -66,13 +66,20 @@ def measure_question(row: dict[str, Any], answer: Answer, raw_text: Callable[[st
         text = " ".join(shown_text(answer).split()).casefold()
         wanted = [piece for fact in row["facts"] for piece in fact["must_contain"]] + row.get("answer_contains", [])
         found["library right"] = float(all(piece.casefold() in text for piece in wanted))
+    elif kind == "other":
+        found["no table where none is asked"] = float(answer.table is None)
     else:
         found["answerable refused"] = float(refused)
     if kind == "comparison":
         rows = {one.paper for one in answer.table.rows} if answer.table is not None else set()
         found["comparison: a table"] = float(bool(rows))
         found["comparison: right papers"] = float(rows == set(row["papers"]))
-        found["comparison: facts told"] = facts_told(row, answer)
+        if row.get("facts"):
+            found["comparison: facts told"] = facts_told(row, answer)
+        if answer.table is not None:
+            found["words in a cell"] = statistics.mean(
+                len(cell.text.split()) for one in answer.table.rows for cell in one.cells
+            )
     elif kind in ("spotlight", "chain"):
         found[f"{'single' if kind == 'spotlight' else 'chain'} facts told"] = facts_told(row, answer)
     elif kind == "clustering":

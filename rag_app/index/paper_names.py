@@ -232,6 +232,20 @@ def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
                 yield letters, first, place + 1
 
 
+def spelled_names(title: str) -> dict[str, str]:
+    """The acronyms that a title's words spell, each with these words: RAG for "Retrieval-Augmented Generation"."""
+    words = _BETWEEN_WORDS.sub(" ", title).split()
+    return {letters: " ".join(words[first:end]) for letters, first, end in _acronyms(title)}
+
+
+def spell_title(title: str) -> str:
+    """The acronym of all words of a title, or of its part before the colon; empty where there is none."""
+    head = re.split(r":|\s[–—-]\s", title)[0]
+    words = [word for word in _BETWEEN_WORDS.sub(" ", head).split() if word.casefold() not in _SMALL]
+    letters = "".join(word[0].upper() for word in words)
+    return letters if len(letters) >= 3 and letters.isalpha() else ""
+
+
 def name_papers(titles: Sequence[str], usages: Sequence[NameUsage], order: Sequence[str]) -> list[PaperNames]:
     """Name the papers of one library. `order` sorts them by time (an arXiv id, or a year)."""
     spelled = [{letters for letters, _, _ in _acronyms(title)} if title else set() for title in titles]
@@ -329,7 +343,7 @@ def find_mentions(
     A name must hold a capital letter or a digit in the question, or be several words long, or `is_written_small` tells
     that the word is no ordinary one ("lora"); the longest match wins.
     """
-    words = [(match.start(), match.end()) for match in re.finditer(r"[\w.]+(?:[-/][\w.]+)*", question)]
+    words = [(match.start(), match.end()) for match in re.finditer(r"[\w.]+(?:-[\w.]+)*", question)]
     found: list[Mention] = []
     at = 0
     while at < len(words):

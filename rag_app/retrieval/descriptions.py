@@ -9,9 +9,11 @@ absent.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from itertools import permutations
 from math import log
 
 import numpy as np
@@ -19,8 +21,17 @@ import numpy as np
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation
 from rag_app.index.manifest import IndexedPaper
-from rag_app.index.paper_names import Mention
-from rag_app.text.sentences import word_set
+from rag_app.index.paper_names import Mention, find_mentions, fold_name, spell_title, spelled_names
+from rag_app.retrieval.paper_phrases import (
+    BY_AUTHOR,
+    WORD,
+    Phrase,
+    asks_for_several,
+    find_counted_phrases,
+    find_kind_phrases,
+    find_respects,
+    find_sides,
+)
 
 FRONT = 5  # passages of a paper's beginning
 IN_FRONT, IN_TEXT = 0.75, 0.3  # what a word counts there, beside 1 in the title
@@ -30,46 +41,24 @@ MARGIN = 0.12  # over the next best paper
 LEAST_ALONE, CLEAR = 0.45, 0.25  # with so much more than the next best one, less is enough
 NEAR_MEANING, CLEAR_MEANING = 0.28, 0.14  # cosine with the beginning of a paper, and more than of the next best one
 ABSENT = 0.35  # below, with its rarest word in no title and no front: no such paper is here
-LONGEST_PHRASE = 6  # words
+LEAST_FREE, MARGIN_FREE = 0.7, 0.18  # where nothing says that a paper is meant
+MOST_HOLDING = 120  # passages that hold all words of a long name
+LEAST_AHEAD = 1.0  # nats, of what a question's words tell for one of several papers of a name
+OWNS = 2  # times as often as any other paper
+SPEAKS = 0.5  # of the share of passages in which another paper does
 SAME_FIT = 0.1  # readings of one description that fit about equally well
+SAME_FIT_BESIDE = 0.4  # of a side of "vs": a part of it that fits better leaves out what tells it from others
 
-KIND_WORD = (
-    r"(?:papers?|surveys?|stud(?:y|ies)|articles?|reviews?|trials?|experiments?|preprints?|benchmarks?|roadmaps?)"
-)
 _MAY_BE_ABSENT = ("paper", "survey", "article", "review", "roadmap", "preprint")  # a study may be a part of a paper
 IN_TITLE_ALONE = 0.5  # of the weight of words with no word for a paper: so much stands in the title
-_BOUNDARY = word_set(
-    "the a an that this these those of in on for from by with to at and or vs versus between both our is are was were "
-    "do does did what which who how when where why whether compare contrast than as per about into two three four"
-)
-# "another paper", "the same study": they mean no paper by what it is about.
-_EMPTY = word_set(
-    "another other others same earlier previous different new first second third last each many oldest newest any every"
-)
+WORD_PART = re.compile(r"[^\W_]+")
 _OVERVIEWS = ("survey", "review", "roadmap")
-_NUMBER = {"two": 2, "both": 2, "three": 3, "four": 4}
-_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
-_AFTER = re.compile(
-    r"\b(?:paper|survey|study|article|review|trial|work)\s+(?:on|about|of|that|which|where|for)\s+"
-    r"(?:(?:whether|how|why|what|the|a|an)\s+)*(?P<what>[^,;:?]+)",
-    re.IGNORECASE,
-)
-_AFTER_ENDS = re.compile(r"\b(?:and|vs\.?|versus|or|than)\b", re.IGNORECASE)
 _TIME = re.compile(
     r"\b(?:the\s+)?(?P<which>oldest|earliest|first|newest|latest|most recent|last)\s+(?:paper|study|article|one)\b"
     r"(?!\s+(?:that|to|which|on|about|in which)\b)",
     re.IGNORECASE,
 )
 _OLD = ("oldest", "earliest", "first")
-_JOINT = re.compile(
-    r"\s*(?:,\s*(?:and|or)?|\band\b|(?P<sure>\bor\b|\bvs\.?(?=\s)|\bversus\b|\bthan\b)|\bto\b|\bwith\b)\s*",
-    re.IGNORECASE,
-)
-_COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|contrast\w*)\b", re.IGNORECASE)
-_RESPECTS = re.compile(r"\b(?:in|on|by|regarding|concerning|with respect to|with regard to)\b", re.IGNORECASE)
-_SETS_SIDE_BY_SIDE = re.compile(
-    r"\b(?:compar\w*|differ\w*|versus|vs\.?|contrast\w*|both|between|or|than)\b|\band\b|,", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -86,18 +75,6 @@ class PaperDescription:
     @property
     def mentions(self) -> list[Mention]:
         return [Mention(paper, self.start, self.end) for paper in self.papers]
-
-
-@dataclass(frozen=True)
-class _Phrase:
-    """A candidate: text[start:end] of the question, the words that describe, how many papers, how sure its form is."""
-
-    start: int
-    end: int
-    words: str
-    count: int
-    kind: str  # the word for a paper; empty where there is none: then words alone tell
-    whole: bool = False  # without a word for a paper: one title has to hold all words
 
 
 class DescriptionMatcher:
@@ -125,14 +102,16 @@ class DescriptionMatcher:
 
     def find(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """The descriptions in the question, in order; `taken` are its names, `allowed` the papers that may be meant."""
-        found: list[PaperDescription] = []
-        spans = [(one.start, one.end) for one in taken]
+        named = [(one.start, one.end) for one in taken]
+        found = self._share_names(question, allowed)
+        found += [one for one in self._by_author(question, allowed) if one.near or not _overlaps(one, named)]
+        spans = [*named, *((one.start, one.end) for one in found)]
         for match in _TIME.finditer(question):
             paper = self._at_time(match["which"].casefold() in _OLD, allowed)
             if paper and not any(start < match.end() and match.start() < end for start, end in spans):
                 found.append(PaperDescription(match[0], match.start(), match.end(), (paper,)))
                 spans.append(match.span())
-        for readings in _with_kind(question):
+        for readings in [*find_kind_phrases(question), *find_counted_phrases(question)]:
             free = [one for one in readings if not _overlaps(one, spans)]
             told = self._best_reading(question, free, allowed)
             if told is not None:
@@ -141,8 +120,91 @@ class DescriptionMatcher:
         found += self._beside(question, [*taken, *(mention for one in found for mention in one.mentions)], allowed)
         return sorted(found, key=lambda one: one.start)
 
+    def _by_author(self, question: str, allowed: Collection[str]) -> list[PaperDescription]:
+        """ "Liu et al.", "Petrescu 2023": of several first authors of a name the one whose paper fits the rest best.
+
+        A year may be one off, since a preprint is older than its publication; where no year is known, any will do.
+        """
+        found = []
+        for match in BY_AUTHOR.finditer(question):
+            who = set(extract_terms(match["who"]))
+            by = [e for e, names in zip(self._papers, self._first_authors, strict=True) if names and names <= who]
+            own = [entry for entry in by if entry.paper in allowed]
+            if match["year"]:
+                year = int(match["year"])
+                exact = [entry for entry in own if entry.year == year]
+                own = exact or [entry for entry in own if not entry.year or abs(entry.year - year) == 1]
+            papers = [entry.paper for entry in own]
+            if len(papers) > 1:
+                fits = self._fit(question, [match.span()], 0, papers)
+                order = np.argsort(-fits, kind="stable").tolist()
+                if fits[order[0]] - fits[order[1]] < LEAST_AHEAD:
+                    continue  # nothing tells which of them is meant
+                papers = [papers[place] for place in order]
+            if papers:
+                found.append(PaperDescription(match[0], match.start(), match.end(), (papers[0],), tuple(papers[1:2])))
+        return found
+
+    @cached_property
+    def _shared(self) -> dict[str, tuple[str, ...]]:
+        """Folded names that mean one paper by right and that another one's title spells as well."""
+        named: dict[str, list[str]] = {}
+        for entry in self._papers:
+            for name in entry.short_names:
+                named.setdefault(fold_name(name), []).append(entry.paper)
+        spelled: dict[str, list[str]] = {}
+        for entry in self._papers:
+            name = fold_name(spell_title(entry.title))
+            if name in named and entry.paper not in named[name]:
+                spelled.setdefault(name, []).append(entry.paper)
+        return {name: (*named[name], *others) for name, others in spelled.items()}
+
+    def _share_names(self, question: str, allowed: Collection[str]) -> list[PaperDescription]:
+        """Names that several papers have: all of them where several are asked for, else the one that fits best."""
+        there = {
+            name: own for name, papers in self._shared.items() if len(own := [p for p in papers if p in allowed]) > 1
+        }
+        places: dict[str, list[tuple[int, int]]] = {}
+        for one in find_mentions(question, there):
+            name = fold_name(question[one.start : one.end])
+            places.setdefault(name if name in there else name.removesuffix("s"), []).append((one.start, one.end))
+        found = []
+        for name, spans in places.items():
+            papers = there[name]
+            spans = sorted(set(spans))
+            start, end = spans[0]
+            if len(spans) == 1 and asks_for_several(question, start, end):
+                found.append(PaperDescription(question[start:end], start, end, tuple(papers)))
+                continue
+            fits = [self._fit(question, spans, number, papers) for number in range(len(spans))]
+            if len(spans) > 1:  # each is another one
+                orders = list(permutations(range(len(papers)), min(len(spans), len(papers))))
+                best = max(orders, key=lambda order: sum(fits[at][paper] for at, paper in enumerate(order)))
+                for (start, end), paper in zip(spans, best, strict=False):
+                    found.append(PaperDescription(question[start:end], start, end, (papers[paper],)))
+                continue
+            order = np.argsort(-fits[0], kind="stable").tolist()
+            first, *others = (papers[place] for place in order)
+            found.append(PaperDescription(question[start:end], start, end, (first,), tuple(others[:1])))
+        return found
+
+    def _fit(self, question: str, spans: Sequence[tuple[int, int]], number: int, papers: Sequence[str]) -> np.ndarray:
+        """float (papers,): how well the words around one place of a shared name fit each paper that bears it."""
+        before = spans[number - 1][1] if number else 0
+        behind = spans[number + 1][0] if number + 1 < len(spans) else len(question)
+        around = f"{question[before : spans[number][0]]} {question[spans[number][1] : behind]}"
+        fits = np.zeros(len(papers), dtype=np.float64)
+        for term in dict.fromkeys(extract_terms(around)):
+            rows = self._generation.words.rows_with(term)
+            entries = [self._generation.by_paper[paper] for paper in papers]
+            shares = np.array(
+                [((e.first <= rows) & (rows < e.first + e.passages)).mean() if len(rows) else 0.0 for e in entries]
+            )
+            fits += log(self._generation.manifest.passages / max(len(rows), 1)) * shares / max(shares.sum(), 1e-9)
+        return fits
+
     def _best_reading(
-        self, question: str, readings: Sequence[_Phrase], allowed: Collection[str]
+        self, question: str, readings: Sequence[Phrase], allowed: Collection[str]
     ) -> PaperDescription | None:
         """Of several readings of one description the one that fits its paper best; of about equal ones the longest."""
         matched = [one for one in (self._match(question, phrase, allowed) for phrase in readings) if one is not None]
@@ -151,23 +213,28 @@ class DescriptionMatcher:
             return matched[0][1] if matched else None
         sure = [one for one in meant if one[1].sure] or meant
         best = max(score for score, _ in sure)
-        return max((one for score, one in sure if score >= best - SAME_FIT), key=lambda one: one.end - one.start)
+        same = SAME_FIT if readings[0].kind else SAME_FIT_BESIDE
+        return max((one for score, one in sure if score >= best - same), key=lambda one: one.end - one.start)
 
     def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
         found: dict[tuple[int, int], PaperDescription] = {}
         spans = [(one.start, one.end) for one in taken]
-        for left, right in _sides(question[: _start_of_respects(question, taken)]):
+        ends = sorted({one.paper: one.end for one in reversed(taken)}.values())
+        named = ends[1] if len(ends) > 1 else len(question)
+        for left, right in find_sides(question[: find_respects(question, taken)], named):
             sides: list[set[str]] = []
             told: list[PaperDescription] = []
             for readings in (left, right):
-                start, end = min(one.start for one in readings), max(one.end for one in readings)
+                near = [one for one in readings if not one.free] or readings
+                start, end = min(one.start for one in near), max(one.end for one in near)
                 here = {one.paper for one in taken if one.start < end and start < one.end}
                 one = None if here else self._best_reading(question, readings, allowed)
                 if one is not None and not _overlaps(one, spans):
                     told.append(one)
                 sides.append(here or set(one.papers if one else ()))
-            if all(sides) and not sides[0] & sides[1]:
+            apart = all(sides) and not sides[0] & sides[1]
+            if apart and not any(self._speaks_of(paper, one) for paper in sides[0] | sides[1] for one in told):
                 found |= {(one.start, one.end): one for one in told}
         kept: list[PaperDescription] = []
         for one in sorted(found.values(), key=lambda one: one.start - one.end):
@@ -175,10 +242,20 @@ class DescriptionMatcher:
                 kept.append(one)
         return kept
 
-    def _match(self, question: str, phrase: _Phrase, allowed: Collection[str]) -> tuple[float, PaperDescription] | None:
+    def _speaks_of(self, paper: str, one: PaperDescription) -> bool:
+        """Whether a paper itself speaks of what seems to describe another one: its "BM25" is its own baseline."""
+        if paper in one.papers:
+            return False
+        rows = reduce(np.intersect1d, [self._generation.words.rows_with(term) for term in extract_terms(one.text)])
+        own, other = (self._generation.by_paper[name] for name in (paper, one.papers[0]))
+        mine, its = (((e.first <= rows) & (rows < e.first + e.passages)).sum() / e.passages for e in (own, other))
+        titled = set(extract_terms(one.text)) <= set(extract_terms(other.title))
+        return not titled and bool(mine >= SPEAKS * its) and bool(mine)
+
+    def _match(self, question: str, phrase: Phrase, allowed: Collection[str]) -> tuple[float, PaperDescription] | None:
         """How well a phrase fits the paper that it means best, and what it describes; None where that is nothing."""
         terms = list(dict.fromkeys(extract_terms(phrase.words)))
-        if not terms:
+        if not terms or (phrase.whole and len(phrase.words.split()) < 2):  # one word beside "and" is no description
             return None
         scores, titled = self._score(terms, phrase)
         scores = np.where([entry.paper in allowed for entry in self._papers], scores, 0.0)
@@ -193,6 +270,15 @@ class DescriptionMatcher:
         ) -> tuple[float, PaperDescription]:
             return best[0], PaperDescription(text, phrase.start, phrase.end, tuple(papers), tuple(near), sure)
 
+        if phrase.free:
+            owner = self._owner_of(phrase.words, allowed)
+            if owner:
+                return max(best[0], 1.0) + SAME_FIT, PaperDescription(text, phrase.start, phrase.end, (owner,))
+            clear = last >= LEAST_FREE and ahead >= MARGIN_FREE
+            return describe(names[:1]) if clear else None
+        if phrase.count > 1 and not phrase.kind:
+            clear = last >= LEAST and ahead >= MARGIN and min(titled[order[: phrase.count]]) >= IN_TITLE_ALONE
+            return describe(names[: phrase.count]) if clear else None
         if not phrase.kind:  # nothing says that it is a paper: its words have to be those of one title
             whole = [paper for paper in allowed if _holds_words(self._generation.by_paper[paper].title, phrase.words)]
             if len(whole) == 1:
@@ -211,7 +297,32 @@ class DescriptionMatcher:
             return describe((), names[:1])
         return None
 
-    def _alone_in_kind(self, phrase: _Phrase, order: np.ndarray) -> list[str]:
+    def _owner_of(self, words: str, allowed: Collection[str]) -> str:
+        """The one paper that presents these words at its beginning and uses them by far most; empty where none does.
+
+        So a method is found by its long name: "hypothetical document embeddings".
+        """
+        spelled = fold_name(words)
+        for entry in self._papers:
+            names = spelled_names(entry.title)
+            if any(name in names and fold_name(names[name]) == spelled for name in entry.short_names):
+                return entry.paper if entry.paper in allowed else ""
+        holding = [self._generation.words.rows_with(term) for term in extract_terms(words)]
+        rows = reduce(np.intersect1d, holding)
+        if len(holding) < 2 or not 0 < len(rows) <= MOST_HOLDING:
+            return ""
+        pattern = re.compile(r"\W+".join(map(re.escape, WORD_PART.findall(words))), re.IGNORECASE)
+        uses: Counter[str] = Counter()
+        fronts = set()
+        for row, passage in zip(rows.tolist(), self._generation.passages(rows.tolist()), strict=True):
+            times = len(pattern.findall(passage.text))
+            uses[passage.paper] += times
+            if times and row - self._generation.by_paper[passage.paper].first < FRONT:
+                fronts.add(passage.paper)
+        (owner, most), (_, next_most) = [*uses.most_common(2), ("", 0), ("", 0)][:2]
+        return owner if owner in fronts and owner in allowed and most >= OWNS * max(next_most, 1) else ""
+
+    def _alone_in_kind(self, phrase: Phrase, order: np.ndarray) -> list[str]:
         """ "The two drug trials": as many papers as are asked for call themselves trials, whatever the other words."""
         kinds = set(extract_terms(phrase.kind))
         if phrase.count < 2 or phrase.kind in ("paper", "study", "article", "one"):
@@ -219,7 +330,7 @@ class DescriptionMatcher:
         found = [int(place) for place in order if kinds & self._titles[place]]
         return [self._papers[place].paper for place in found] if len(found) == phrase.count else []
 
-    def _alone_in_meaning(self, phrase: _Phrase, allowed: Collection[str]) -> list[str]:
+    def _alone_in_meaning(self, phrase: Phrase, allowed: Collection[str]) -> list[str]:
         """ "The two ecology studies": no title has the word; the beginnings of so many papers are far nearer to it."""
         if self._embed is None or not self._generation.manifest.has_meaning:
             return []
@@ -231,7 +342,7 @@ class DescriptionMatcher:
         clear = last >= NEAR_MEANING and last - following >= CLEAR_MEANING
         return [self._papers[place].paper for place in order[: phrase.count]] if clear else []
 
-    def _score(self, terms: Sequence[str], phrase: _Phrase) -> tuple[np.ndarray, np.ndarray]:
+    def _score(self, terms: Sequence[str], phrase: Phrase) -> tuple[np.ndarray, np.ndarray]:
         """For each paper how well it fits the terms, 0 to about 1.5, and their share by weight in its title."""
         count = len(self._papers)
         held = np.zeros((len(terms), count), dtype=np.float32)
@@ -249,7 +360,11 @@ class DescriptionMatcher:
         weights = np.maximum(weights, 0.05)
         scores = weights @ held / float(weights.sum())
         titled = weights @ (held == 1.0).astype(np.float32) / float(weights.sum())
-        if phrase.kind and self._embed is not None and self._generation.manifest.has_meaning:
+        if (
+            (phrase.kind or phrase.free or phrase.count > 1)
+            and self._embed is not None
+            and self._generation.manifest.has_meaning
+        ):
             scores = scores + LIKENESS * self._likeness(phrase.words)
             scores = scores - LIKENESS * 0.3  # what unlike texts usually reach
         if phrase.kind in _OVERVIEWS:  # another paper is none, whatever it is about
@@ -274,8 +389,8 @@ class DescriptionMatcher:
 
 def _holds_words(title: str, words: str) -> bool:
     """Whether a title holds all of the words as they stand; a plural is its singular."""
-    held = {word.casefold().removesuffix("s") for word in _WORD.findall(title)}
-    return all(word.casefold().removesuffix("s") in held for word in _WORD.findall(words))
+    held = {word.casefold().removesuffix("s") for word in WORD.findall(title)}
+    return all(word.casefold().removesuffix("s") in held for word in WORD.findall(words))
 
 
 def in_time_order(entries: Sequence[IndexedPaper], oldest: bool) -> list[str]:
@@ -292,176 +407,5 @@ def when_published(entry: IndexedPaper) -> tuple[int, int, str]:
     return entry.year, entry.month, ""
 
 
-def _overlaps(one: _Phrase | PaperDescription, spans: Sequence[tuple[int, int]]) -> bool:
+def _overlaps(one: Phrase | PaperDescription, spans: Sequence[tuple[int, int]]) -> bool:
     return any(start < one.end and one.start < end for start, end in spans)
-
-
-def _with_kind(question: str) -> list[list[_Phrase]]:
-    """Phrases with a word for a paper: "the nap study", "the two vision papers", "the paper on long-tail knowledge".
-
-    Of each its possible readings: where it begins or ends is not always plain.
-    """
-    found = [readings for match in _AFTER.finditer(question) if (readings := _after_kind(question, match))]
-    words = list(_WORD.finditer(question))
-    for place, word in enumerate(words):
-        if re.fullmatch(f"{KIND_WORD}|ones?", word[0], re.IGNORECASE):
-            found += _before_kind(question, words, place)
-    return found
-
-
-def _after_kind(question: str, match: re.Match[str]) -> list[_Phrase]:
-    """ "the paper on X ...": X may end behind each of its words."""
-    start = _start_of_article(question, match.start())
-    ends = _AFTER_ENDS.search(match["what"])
-    words = list(_WORD.finditer(match["what"][: ends.start()] if ends else match["what"]))[:LONGEST_PHRASE]
-    at = match.start("what")
-    return [
-        _Phrase(start, at + last.end(), match["what"][: last.end()], 1, "paper")
-        for last in words
-        if last[0].casefold() not in _BOUNDARY and extract_terms(match["what"][: last.end()])
-    ]
-
-
-def _before_kind(question: str, words: Sequence[re.Match[str]], place: int) -> list[list[_Phrase]]:
-    """ "the X study", "the X of Y study", "the two X studies"; of "the X and Y studies" each."""
-    word = words[place]
-    first = _first_of_run(question, words, place)
-    if first == place or any(one[0].casefold() in _EMPTY for one in words[first:place]):
-        return []
-    before = words[first - 1][0].casefold() if first else ""
-    many = word[0].casefold() != "study" and word[0].casefold().endswith("s")
-    kind = re.sub(r"ies$", "y", word[0].casefold())
-    kind = kind if kind == "study" else kind.removesuffix("s")
-    count = _NUMBER.get(before, 0) if many else 1
-    if kind == "one" and before not in ("the", "both"):
-        return []
-    if many and not count:
-        return _read_list_before_kind(question, words, place, kind)
-    begins = not first or re.search(r"[,;:.?!]\s*$", question[: words[first].start()]) is not None
-    if not begins and before not in (
-        "the",
-        "that",
-        "this",
-        "of",
-        "and",
-        "vs",
-        "versus",
-        "in",
-        "from",
-        "by",
-        "or",
-        *_NUMBER,
-    ):
-        return []
-    starts = [first]
-    if before == "of":  # "the chain of thought paper"
-        starts.append(_first_of_run(question, words, first - 1))
-    readings = []
-    for at in dict.fromkeys(starts):
-        text = question[words[at].start() : words[place - 1].end()]
-        edge = words[at - 1].start() if before in _NUMBER else words[at].start()
-        readings.append(_Phrase(_start_of_article(question, edge), word.end(), text, count, kind))
-    return [readings]
-
-
-def _read_list_before_kind(question: str, words: Sequence[re.Match[str]], place: int, kind: str) -> list[list[_Phrase]]:
-    """ "the nap and notification papers": one phrase of each, where there are several."""
-    runs: list[tuple[int, int]] = []  # words of each, the last one first
-    end = place
-    while True:
-        first = _first_of_run(question, words, end)
-        if first == end:
-            break
-        runs.append((first, end))
-        between = question[words[first - 2].end() : words[first].start()] if first > 1 else ""
-        if re.fullmatch(r"\s*,?\s*and\s+", between, re.IGNORECASE):
-            end = first - 1
-        elif first and re.fullmatch(r"\s*,\s*", question[words[first - 1].end() : words[first].start()]):
-            end = first
-        else:
-            break
-    if len(runs) < 2:
-        return []
-    return [
-        [
-            _Phrase(
-                words[a].start(),
-                words[place].end() if b == place else words[b - 1].end(),
-                question[words[a].start() : words[b - 1].end()],
-                1,
-                kind,
-            )
-        ]
-        for a, b in reversed(runs)
-    ]
-
-
-def _first_of_run(question: str, words: Sequence[re.Match[str]], end: int) -> int:
-    """Where the run of words that describe begins, which ends before word `end`."""
-    first = end
-    while (
-        first
-        and end - first < LONGEST_PHRASE
-        and words[first - 1][0].casefold() not in _BOUNDARY
-        and (first == end or re.fullmatch(r"[\s'’-]*", question[words[first - 1].end() : words[first].start()]))
-    ):
-        first -= 1
-    return first
-
-
-def _start_of_article(question: str, at: int) -> int:
-    match = re.search(r"\b(?:the|that|this)\s+$", question[:at], re.IGNORECASE)
-    return match.start() if match else at
-
-
-def _start_of_respects(question: str, taken: Sequence[Mention]) -> int:
-    """Where the list of what named papers are compared in begins, "in size, cost and speed": these are no papers."""
-    for match in _RESPECTS.finditer(question):
-        if len({one.paper for one in taken if one.end <= match.start()}) > 1:
-            return match.start()
-    return len(question)
-
-
-def _sides(question: str) -> list[tuple[list[_Phrase], list[_Phrase]]]:
-    """What stands on either side of "and", "vs", "or" or a comma, in its possible readings: "the tunnel gravimeter"."""
-    if not _SETS_SIDE_BY_SIDE.search(question):
-        return []
-    compares = _COMPARES.search(question) is not None
-    joints = list(_JOINT.finditer(question))
-    found = []
-    for number, joint in enumerate(joints):
-        start = joints[number - 1].end() if number else 0
-        end = joints[number + 1].start() if number + 1 < len(joints) else len(question)
-        whole = not (joint["sure"] or compares)
-        left = _runs(question, start, joint.start(), whole, last=True)
-        right = _runs(question, joint.end(), end, whole, last=False)
-        if left and right:
-            found.append((left, right))
-    return found
-
-
-def _runs(question: str, start: int, end: int, whole: bool, *, last: bool) -> list[_Phrase]:
-    """The readings of a side: its words next to the joint, up to a word that describes nothing."""
-    text = question[start:end]
-    parts = [part for part in re.finditer(r"[^:;?!.]+", text) if part[0].strip()]
-    if not parts:
-        return []
-    part = parts[-1 if last else 0]
-    words = list(_WORD.finditer(part[0]))
-    if not last and words and words[0][0].casefold() in ("the", "a", "an", "that", "in", "of", "for", "by", "on"):
-        words = [word for word in words if word.start() >= words[0].end()]
-    run: list[re.Match[str]] = []
-    for word in reversed(words) if last else words:
-        if word[0].casefold() in _BOUNDARY or (not run and not extract_terms(word[0])):
-            break
-        run.append(word)
-    run = sorted(run[:LONGEST_PHRASE], key=lambda word: word.start())
-    at = start + part.start()
-    readings = []
-    for number in range(len(run)):
-        kept = run[number:] if last else run[: len(run) - number]
-        if whole and len(kept) < 2:
-            continue  # a single word on both sides of "and" is no description
-        span = part[0][kept[0].start() : kept[-1].end()]
-        readings.append(_Phrase(at + kept[0].start(), at + kept[-1].end(), span, 1, "", whole))
-    return readings

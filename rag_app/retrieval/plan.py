@@ -15,8 +15,9 @@ from typing import Literal
 
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
-from rag_app.retrieval.descriptions import KIND_WORD, PaperDescription
+from rag_app.retrieval.descriptions import PaperDescription
 from rag_app.retrieval.facets import facets_of, related_words
+from rag_app.retrieval.paper_phrases import KIND_WORD
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
 
@@ -84,9 +85,13 @@ _NOTHING = frozenset(
         "describe explain main key"
     )
 )
-_JOINED = re.compile(r"\b(?:vs\.?|versus|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I)
+_JOINED = re.compile(
+    r"\b(?:vs\.?|versus|against|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I
+)
 _OWNER = re.compile(r"['’]s?$")
 _COMPARED = re.compile(r"\b(?:compar\w*|differ\w*|contrast\w*)\b", re.IGNORECASE)
+_CITED = re.compile(r"\s+(?:et\s+al\b|and\s+colleagues\b|\(?(?:19|20)\d\d\b)", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"\(\s*$")  # "the rotary one (RoFormer)": what is meant
 _MEASURED_ON = re.compile(r"\bon\s+(?:the\s+)?$", re.IGNORECASE)
 
 
@@ -239,7 +244,12 @@ _SURVEY = re.compile(
     r"(?:papers|studies|works|articles|authors|methods|approaches|systems|models|publications)\b",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"\s*(?:,|,?\s*(?:and|or|vs\.?|versus)\b|&|/)\s*(?:the\s+)?", re.IGNORECASE)  # between two of a list
+# Between two of a list.
+_LIST = re.compile(
+    r"\s*(?:,|,?\s*(?:and|or|vs\.?|versus|against|than)\b|&|/)\s*"
+    r"(?:(?:the|just|only|plain|simple|vanilla|standard|ordinary|regular|normal|usual|original)\s+)*",
+    re.IGNORECASE,
+)
 # One paper is named to find another: its second part is asked of a paper that is not named.
 _ANOTHER = re.compile(
     r"\b(?:another|other|earlier|previous|different) (?:\w+ ){0,3}(?:paper|work|article|study|\w+er)\b", re.I
@@ -297,7 +307,10 @@ class NameIndex:
             if any(other.start <= one.start for other in inside):
                 continue  # "BERT large" means BERT, also where another paper coined "BERT-Large"
             sure = [other for other in sure if other not in inside]  # "Jina BERT" means not BERT
-            every.append(one)
+            if one in sure or not _CITED.match(
+                question, one.end
+            ):  # "Radford et al." are authors, whoever speaks of them
+                every.append(one)
         for match in re.finditer(r"[^\W\d_]{4,}", question):
             word = match[0]
             papers = self.heads.get(fold_name(word), ())
@@ -336,7 +349,8 @@ def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
 
 def _certain_names(entry: IndexedPaper) -> Iterable[str]:
     yield from entry.short_names
-    yield from (entry.arxiv_id, entry.title, entry.title.split(":")[0], entry.paper)
+    head = entry.title.split(":")[0]
+    yield from (entry.arxiv_id, entry.title, head, re.sub(r"^(?:the|an?)\s", "", head, flags=re.I), entry.paper)
     yield entry.paper.rsplit(".", 1)[0]
     if entry.authors:
         first, *others = (author.split()[-1] for author in entry.authors if author.split())
@@ -467,6 +481,8 @@ def _compared_papers(
         if mention.paper in named and is_owned(mention.paper, text):
             return True
         if _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None:
+            return True
+        if _IN_BRACKETS.search(before) and question[mention.end :].lstrip().startswith(")"):
             return True
         return _OWNER.search(text) is not None and _COMPARED.search(question) is not None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation
 from rag_app.index.paper_names import fold_name
-from rag_app.retrieval.descriptions import KIND_WORD
+from rag_app.retrieval.paper_phrases import KIND_WORD
 from rag_app.text.terms import STOPWORDS
 
 SHORTEST = 5  # letters of a word that is corrected: shorter ones have too many neighbours

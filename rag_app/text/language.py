@@ -51,7 +51,7 @@ _TERMS = """
 _JOINING = """
 为什么 怎么样 怎么 怎样 如何 什么 哪些 哪个 哪篇 哪几 哪里 多久 几次 几 谁 是否 请问 请 吗 呢 吧 啊 的 地 得 了 着 过 是 为 在 于 上 下 中 里 内 时 之间 之后 之前 之 后 前 当 和 与 及 或
 以及 对 对于 关于 把 被 将 用 使用 利用 采用 通过 来 去 到 从 由 给 让 使 做 进行 有 没有 不 也 都 还 并 而 但 就 才 只 能 可以 会 要 应 该 这 那 其 它 他 她 我 你 们 每个 每 个 种 次 篇 一 二 两 三 些 等
-需要 得到 达到 具有 包括 不同 主要 第一 你好 您好
+需要 得到 达到 具有 包括 不同 主要 第一 你好 您好 分别 各自 各 相比 之处
 """  # noqa: E501
 JOINING = frozenset(_JOINING.split())
 
@@ -88,6 +88,7 @@ _COMMON = {
 _EAST_ASIAN = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _SEAM = re.compile(rf"(?<=[{_EAST_ASIAN}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%@+])(?=[{_EAST_ASIAN}])")
 _RUN = re.compile(rf"[{_EAST_ASIAN}]+")
+_BETWEEN_NAMES = re.compile(r"(?<=[A-Za-z\d)])\s*(?:以及|和|与|跟|及|或)\s*(?=[A-Za-z])")  # "and"
 _LONGEST_TERM = max(map(len, CHINESE))
 
 
@@ -116,7 +117,8 @@ def english_words(question: str) -> str:
 
     Empty where neither is in it.
     """
-    words = _RUN.sub(lambda run: f" {' '.join(_translate_run(run[0]))} ", separate_scripts(question))
+    listed = _BETWEEN_NAMES.sub(" and ", question).replace("、", ", ")
+    words = _RUN.sub(lambda run: f" {' '.join(_translate_run(run[0]))} ", separate_scripts(listed))
     return " ".join(re.sub(r"[^\w\s.,@%+/()'’-]", " ", words).split())
 
 

@@ -20,6 +20,7 @@ import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
 from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, read_by_ocr, visible
+from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
@@ -90,10 +91,11 @@ def hidden_words(
         doubts[NO_INK] = _of_objects(textpage, characters, objects.doubted)
     if undrawn:
         doubts[undrawn] = np.ones(len(texts), bool)
+    doubts["covered"] = find_veiled(page, own, objects.veils)
     for kind, rows in doubts.items():
         rows &= ~np.logical_or.reduce(list(why.values()))
         if _says_something(words, rows):
-            why[kind] = _without_ink(page, words, objects, rows)
+            why[kind] = why.get(kind, False) | _without_ink(page, words, objects, rows)
     every = np.logical_or.reduce(list(why.values()))
     if not every.any() or not _says_something(words, every):
         return None
@@ -176,6 +178,7 @@ def _by_object(
     seen = known & ~invisible & ~clear
     pale = (colours.min(axis=1) >= WHITE) & seen
     covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
+    pictured = alike & _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
     if crowded:
         covered |= seen
     found = {"transparent": clear, "drawn invisibly": invisible}
@@ -193,6 +196,9 @@ def _by_object(
         # Ink in its place may be another text's, drawn over what covers it.
         texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
         looked &= ~covered | changes(page, picture, words.shown, read, texts, activate)
+    if _says_something(words, pictured & ~looked):  # there may be letters around which no colour prevails
+        texts = {addresses[row] for row in np.flatnonzero(pictured & ~looked).tolist()}
+        looked |= changes(page, picture, words.shown, pictured & ~looked, texts, activate)
     if _says_something(words, doubtful & ~looked):
         looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
@@ -282,7 +288,10 @@ def _contain(areas: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def _find_doubtful(
     own: np.ndarray, orders: np.ndarray, colours: np.ndarray, rows: np.ndarray, covers: list[tuple[float, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the words something is drawn over, and which stand on an area of their own colour: bool (n,) each."""
+    """Which of the words something is drawn over, and which stand on an area of their own colour: bool (n,) each.
+
+    A picture or pattern may have any colour.
+    """
     covered, alike = np.zeros(len(own), bool), np.zeros(len(own), bool)
     some = np.flatnonzero(rows)
     areas = np.array(covers, np.float32).reshape(-1, 8)
@@ -291,6 +300,7 @@ def _find_doubtful(
         inside = _contain(part, own[some])
         later = part[:, 4, None] > orders[some]
         near = np.abs(part[:, None, 5:] - colours[some]).max(axis=2) < CONTRAST
+        near |= part[:, None, 5] < 0
         covered[some] |= (inside & later).any(axis=0)
         alike[some] |= (inside & ~later & near).any(axis=0)
     return covered, alike
@@ -306,7 +316,6 @@ def _fills_page(page: pypdfium2.PdfPage, covers: list[tuple[float, ...]]) -> boo
 WHITE = 255 - CONTRAST  # of 255: the least channel of a colour that white paper may swallow
 OPAQUE, CLEAR = 230, 40  # of 255: alpha of what covers, and of what is as good as not there
 DEEPEST = 6  # forms within forms
-COVERING = 4.0  # points: what is narrower hides no line of text
 MOST_COVERS = 3_000  # of a page; of a drawing with more only the picture can tell
 
 INVISIBLE = (3, 7)  # render modes: neither filled nor stroked; clip only
@@ -346,6 +355,8 @@ Text = tuple[int, int, list[int]]
 """Its place in the order of drawing, its render mode, and red, green, blue, alpha."""
 
 _BLACK = [0, 0, 0, 255]
+_NONE = [0, 0, 0, 0]
+_UNKNOWN = [-999, -999, -999, 255]  # the colour of a picture or a pattern
 _TILES = [191, 191, 191]  # what pdfium says is the colour of a pattern of coloured tiles
 
 
@@ -353,6 +364,7 @@ _TILES = [191, 191, 191]  # what pdfium says is the colour of a pattern of colou
 class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
+    veils: list[np.ndarray] = field(default_factory=list)  # thin and half transparent areas: see make_veils
     suspicious: bool = False  # some text is drawn as no ordinary one
     doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
     count: int = 0
@@ -381,6 +393,7 @@ def _gather(
     channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
     least = COVERING / _scale_factor(matrix)
     texts, read, order, clips = found.texts, colour.tolist, found.count, ClipPaths()
+    thin: list[tuple[float, ...]] = []
     for index in range(count):
         address = at(parent, index)
         kind = _type_of(address)
@@ -390,7 +403,8 @@ def _gather(
             known = (_stroke_of if mode in (1, 5) else _fill_of)(address, *channels)
             values = read() if known else _BLACK  # a pattern has no one colour
             texts[address] = order, mode, values
-            if doubted or not known or values[:3] == _TILES or _has_transparency(address) or _is_cut(address, clips):
+            unsure = doubted or not known or values[:3] == _TILES or _has_transparency(address)
+            if unsure or _is_outlined(address, mode, values, channels, read) or _is_cut(address, clips):
                 found.doubted.add(address)
             if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
                 box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
@@ -402,17 +416,14 @@ def _gather(
                 continue
             left, bottom, right, top, *_ = numbers.tolist()
             if right - left < least or top - bottom < least:
+                thin.append((left, bottom, right, top))
                 continue
-            picture = kind != _PATH
-            if picture or (_draw_mode(address, place, place + 4) and colour[0] and _fill_of(address, *channels)):
-                red, green, blue, alpha = (-999, -999, -999, 255) if picture else colour.tolist()
-            elif _draws_thick_lines(address, place, edge, least) and _stroke_of(address, *channels):
-                red, green, blue, alpha = colour.tolist()
-            else:
-                continue
+            red, green, blue, alpha = _paint_of(address, kind, min(right - left, top - bottom), least, colour, edge)
             if alpha >= OPAQUE:
                 box = _transform_box((left, bottom, right, top), matrix)
                 found.covers.append((*box, order, red, green, blue))
+            elif alpha >= CLEAR:
+                found.veils.append(make_veils([(left, bottom, right, top)], matrix, alpha))
         elif kind == _FORM and depth < DEEPEST:
             _matrix_of(address, edge)
             found.count = order
@@ -422,6 +433,17 @@ def _gather(
             _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
             order = found.count
     found.count = order
+    if thin:
+        found.veils.append(make_veils(thin, matrix))
+
+
+def _is_outlined(
+    address: int, mode: int, colour: list[int], channels: tuple[int, int, int, int], read: Callable[[], list[int]]
+) -> bool:
+    """Whether a text's lines may hide it: drawn alone, they may be dashes without a line; else, of another colour."""
+    if mode in (2, 6):
+        return not _stroke_of(address, *channels) or read() != colour
+    return mode in (1, 5)
 
 
 def _is_cut(address: int, clips: ClipPaths) -> bool:
@@ -439,11 +461,29 @@ def _is_cut(address: int, clips: ClipPaths) -> bool:
     return not (inside and bottom + along >= area[1] and top - along <= area[3])
 
 
-def _draws_thick_lines(address: int, place: int, edge: int, least: float) -> bool:
-    """Whether the path's line is as wide as what covers a word. Writes where `place` and `edge` point."""
-    if not (_draw_mode(address, place, place + 4) and ctypes.c_int.from_address(place + 4).value):
-        return False
-    return bool(_width_of(address, edge)) and ctypes.c_float.from_address(edge).value >= least
+def _paint_of(address: int, kind: int, side: float, least: float, colour: np.ndarray, edge: int) -> list[int]:
+    """The colour of a path or picture, whose shorter side is given; alpha 0 where it does not fill its box.
+
+    Writes to `colour` and where `edge` points.
+    """
+    place = colour.ctypes.data
+    channels = place, place + 4, place + 8, place + 12
+    if kind != _PATH:
+        return _UNKNOWN
+    if _draw_mode(address, place, place + 4) and colour[0]:
+        known = _fill_of(address, *channels) and colour[:3].tolist() != _TILES
+        return colour.tolist() if known else _UNKNOWN
+    wide = _line_width(address, place, edge)
+    curve = wide < least and side >= least + 2 * wide  # or a frame: most of its box is empty
+    if not wide or curve or not _stroke_of(address, *channels):
+        return _NONE
+    return [*colour[:3].tolist(), min(int(colour[3]), OPAQUE - 1)] if wide < least else colour.tolist()
+
+
+def _line_width(address: int, place: int, edge: int) -> float:
+    """How wide the path's line is, 0 where it draws none. Writes where `place` and `edge` point."""
+    drawn = _draw_mode(address, place, place + 4) and ctypes.c_int.from_address(place + 4).value
+    return ctypes.c_float.from_address(edge).value if drawn and _width_of(address, edge) else 0.0
 
 
 def _scale_factor(matrix: np.ndarray | None) -> float:

@@ -10,6 +10,7 @@ import pypdfium2
 
 CONTRAST = 40  # of 255 in one channel: less is no difference to the eye
 INK = 0.75  # of the way from background to the text's colour: some pixel of a visible word is nearer than that
+CHANGED = 0.04  # of the pixels in a word's place: fewer are dots at its rim
 SCALE = 1.5  # pixels per point where a page is drawn
 PRINTED = 0.8  # of a line's words have ink in their place where OCR has read it
 
@@ -93,7 +94,7 @@ def changes(
     found = np.zeros(len(shown), bool)
     for row in np.flatnonzero(rows).tolist():
         one, two = before.under(shown[row]), after.under(shown[row])
-        found[row] = bool(len(one)) and int(np.abs(one - two).max()) >= CONTRAST
+        found[row] = bool(len(one)) and bool((_distance(one, two) >= CONTRAST).mean() >= CHANGED)
     return found
 
 

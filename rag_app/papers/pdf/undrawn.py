@@ -1,6 +1,7 @@
 """Pages of a PDF whose text may be drawn as nothing, by what their resources hold. The picture of the page decides.
 
-A page that draws text may use: conditions on layers, tiles without a colour of their own, masks, ways of blending.
+A page that draws text may use: conditions on layers, gradients, tiles without a colour of their own, masks, ways of
+blending.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 MOST = 50_000  # resources of a file that are looked at: pages after that are all drawn
 _KINDS = ("/Properties", "/Pattern", "/ExtGState")
-_PAINTING = frozenset(b"f F f* S s B B* b b* sh Do Tj TJ ' EI".split())  # operators
+_SETS_PATTERN = (b"scn", b"SCN")  # operators
 _PLAIN = ("/Normal", "/Compatible", "/Multiply", "/Darken")  # blend modes that leave black on white as it is
 
 
@@ -19,11 +20,15 @@ def find_undrawn(reader: Any) -> frozenset[int]:
     left, found = MOST, set()
     for number, page in enumerate(reader.pages, start=1):
         try:
+            tiles = False
             for resources in _resources_of(page):
                 left -= 1
                 if left < 0 or any(map(_leaves_undrawn, _conditions(resources))):
                     found.add(number)
                     break
+                tiles = tiles or any(map(_is_colourless, _entries(resources, "/Pattern")))
+            if tiles and number not in found and _sets_pattern(page):  # LaTeX names its tiles on every page
+                found.add(number)
         except Exception:  # pypdf raises many kinds on damaged files
             found.add(number)
     return frozenset(found)
@@ -54,16 +59,29 @@ def _leaves_undrawn(entry: Any) -> bool:
     """Whether text can be drawn as nothing by this layer's condition, pattern or graphics state.
 
     ISO 32000-1: a membership dictionary with an expression, AllOff or AnyOff hides while its layers are on (8.11.2.2);
-    of tiles without a colour (8.7.3.3), which may hold nothing, pdfium tells as of a plain colour; 11.6.4 and 11.3.5.
+    of a gradient (8.7.4) pdfium tells as of white; 11.6.4 and 11.3.5.
     """
     if "/VE" in entry or _resolve(entry.get("/P")) in ("/AllOff", "/AnyOff"):
         return True
-    if _resolve(entry.get("/PaintType")) == 2 and not _PAINTING & set(entry.get_data().split()):
+    if _resolve(entry.get("/PatternType")) == 2:
         return True
     blend = _resolve(entry.get("/BM"))
     modes: list[Any] = blend if isinstance(blend, list) else [blend]
     masked: bool = isinstance(_resolve(entry.get("/SMask")), dict)
     return masked or not all(mode is None or _resolve(mode) in _PLAIN for mode in modes)
+
+
+def _is_colourless(entry: dict[Any, Any]) -> bool:
+    """Whether a pattern is one of tiles, which may hold nothing, and of which pdfium tells as of a plain colour."""
+    return bool(_resolve(entry.get("/PaintType")) == 2)  # ISO 32000-1, 8.7.3.3
+
+
+def _sets_pattern(page: Any) -> bool:
+    """Whether the content of a page or of a form that it may draw chooses a colour as patterns are chosen."""
+    contents = page.get_contents()
+    forms = [one for resources in _resources_of(page) for one in _entries(resources, "/XObject") if _is_form(one)]
+    streams = (one.get_data() for one in ([contents] if contents is not None else []) + forms)
+    return any(operator in data for data in streams for operator in _SETS_PATTERN)
 
 
 def _is_form(entry: dict[Any, Any]) -> bool:

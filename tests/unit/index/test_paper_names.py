@@ -56,6 +56,7 @@ def test_an_acronym_that_many_use_more_than_the_paper_whose_title_spells_it_mean
 def test_mentions_need_a_capital_or_several_words() -> None:
     names = {"otternet": ["one.md"], "heron": ["two.md"]}
     assert [mention.paper for mention in find_mentions("Does OtterNet eat more than a heron?", names)] == ["one.md"]
+    assert [mention.paper for mention in find_mentions("OtterNet/HERON speed", names)] == ["one.md", "two.md"]
 
 
 def test_dashes_of_any_kind_part_the_words_that_initials_are_made_of() -> None:

@@ -13,9 +13,14 @@ from rag_app.retrieval.hybrid import Retriever
 from tests.support.doubles import WordEmbedder, settings_for
 
 PAPERS = {
-    "nap.md": "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap.\n",
+    "nap.md": (
+        "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap: sleeping after lunch with "
+        "a pillow. Sleeping after lunch with a pillow is common.\n"
+    ),
     "bus.md": "# Cheaper Bus Fares and Visits to the Market\n\n## Methods\n\nFares fell in 2012.\n",
     "owl.md": "# OwlNet: Hearing Mice in the Dark\n\n## Methods\n\nOwlNet hears. OwlNet listens.\n",
+    "vole.md": "# Gentle Vole Counting\n\n## Methods\n\nGVC walked 40 meadows. GVC counts voles in fields.\n",
+    "gvc.md": "# GVC: Guide to Vole Counting in Meadows\n\n## Methods\n\nGVC lists 12 burrows.\n",
 }
 
 
@@ -45,6 +50,15 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
         ("is hearing or sleeping better in the dark", ()),
         ("visits to the bus vs the market", ()),
         ("how do OwlNet and the nap study differ in bus fares, hearing mice and people", ("owl.md", "nap.md")),
+        ("sleeping after lunch with a pillow vs OwlNet", ("nap.md", "owl.md")),  # what the text calls it
+        ("OwlNet vs hearing", ("owl.md",)),  # its own hearing, no other paper
+        ("OwlNet & bus fares: how many", ("owl.md", "bus.md")),
+        ("OwlNet's mice against bus fares", ("owl.md", "bus.md")),
+        ("both vole counting methods: which animals", ("gvc.md", "vole.md")),
+        ("two papers called GVC, what is each about", ("gvc.md", "vole.md")),
+        ("GVC (fields) vs GVC (burrows): methods", ("vole.md", "gvc.md")),
+        ("how many burrows does GVC list", ("gvc.md",)),
+        ("how many fields does GVC walk", ("vole.md",)),
     ],
 )
 def test_descriptions_name_papers(retriever: Retriever, question: str, papers: tuple[str, ...]) -> None:

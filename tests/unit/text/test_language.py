@@ -42,6 +42,7 @@ def test_names_and_numbers_come_apart_from_characters():
 
 def test_known_terms_become_english_and_the_longest_wins():
     assert english_words("检索增强生成在NQ上的准确率?") == "retrieval-augmented generation NQ accuracy"
+    assert english_words("RAG和FiD、DPR的准确率") == "RAG and FiD, DPR accuracy"
     assert english_words("图书馆里有谁啊") == ""
     assert english_words("如何？怎么样？为什么？") == ""  # nothing is searched for "how"
 

@@ -196,6 +196,44 @@ UNDRAWN: dict[str, tuple[bytes, bytes, bytes, bytes]] = {  # content, form, entr
 }  # fmt: skip
 
 
+PLACE = b"60 380 400 60"
+PICTURE = b"q 400 0 0 60 60 380 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \0 EI Q "
+DARK = b"<< /ShadingType 2 /ColorSpace /DeviceRGB /Coords [0 0 612 0] /Function << /FunctionType 2 /Domain [0 1] /N 1 "
+DARK += b"/C0 [0 0 0] /C1 [0.1 0 0] >> >>"
+HALF = b"/ExtGState << /A << /ca 0.7 >> >>"
+STRIPS = b"".join(b"%d 380 3 60 re f " % x for x in range(60, 460, 3))
+LINES = b"3 w 1 G " + b"".join(b"60 %d m 460 %d l S " % (y, y) for y in range(390, 420, 2))
+TILES = b"/PatternType 1 /PaintType 2 /TilingType 1 /BBox [0 0 5 5] /XStep 5 /YStep 5"
+COLOURED = b"/ColorSpace << /C [/Pattern /DeviceRGB] >> /Pattern << /P 6 0 R >>"
+WRITTEN = SAID.replace(b" Tf", b" Tf 1 Tr")
+UNDRAWN |= {
+    "tiles that paint beside their cell": (b"/C cs 0 0 0 /P scn " + SAID, b"20 20 5 5 re f", TILES, COLOURED),
+    "dashes without a line": (b"[0.001 100000] 50000 d " + WRITTEN, b"", WHOLE, b""),
+}  # fmt: skip
+BEHIND: dict[str, tuple[bytes, bytes]] = {  # content, resources
+    "covered, strips": (SAID + b"1 g " + STRIPS, b""),
+    "covered, lines": (SAID + LINES, b""),
+    "covered, half transparent areas": (SAID + b"/A gs 1 g " + (PLACE + b" re f ") * 8, HALF),
+    "in the colour of its background, thick lines": (b"9 w 1 G " + SAID.replace(b" Tf", b" Tf 2 Tr"), b""),
+    "in the colour of its background, a picture": (PICTURE + SAID, b""),
+    "in the colour of its background, a gradient": (
+        b"q " + PLACE + b" re W n /S sh Q " + SAID, b"/Shading << /S " + DARK + b" >>"
+    ),
+    "drawn without ink, an area of a gradient": (
+        b"q /Pattern cs /P scn " + PLACE + b" re f Q " + SAID,
+        b"/Pattern << /P << /PatternType 2 /Shading " + DARK + b" >> >>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BEHIND)
+def test_text_that_others_swallow_is_told_and_left_out(tmp_path: Path, how: str) -> None:
+    content, more = BEHIND[how]
+    reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + content, more=more), "pdf")
+    assert "walrus" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
+    assert reading.hidden[0].startswith(f"page 1 ({how.partition(',')[0]}") and "“Whoever reads" in reading.hidden[0]
+
+
 @pytest.mark.parametrize("how", UNDRAWN)
 def test_text_that_leaves_no_ink_is_told_and_left_out(tmp_path: Path, how: str) -> None:
     content, *others = UNDRAWN[how]
@@ -212,8 +250,21 @@ def test_text_that_leaves_no_ink_is_told_and_left_out(tmp_path: Path, how: str) 
         (b"q 0 0 m 600 0 l 600 700 l 0 700 l h W n /Fm Do Q", b" /Matrix [1 0 0 1 9 9]", b""),
         (b"q 0 0 m 800 0 l 400 900 l h W n " + SAID + b"Q", b"", b""),
         (b"/OC /L BDC " + SAID + b"EMC", b"", b"/Properties << /L << /Type /OCMD /VE [/Or 8 0 R] >> >>"),
+        (b"[2 1] 0 d " + WRITTEN, b"", b""),
+        (b"q /A gs 1 0.9 0.6 rg " + PLACE + b" re f Q " + SAID, b"", HALF),
+        (PICTURE + b"1 g " + SAID, b"", b""),
+        (SAID + b"".join(b"60 %d 400 3 re f " % y for y in (380, 396, 412, 428)), b"", b""),
     ],
-    ids=["half transparent", "within its clip path", "within a triangle", "a condition that holds"],
+    ids=[
+        "half transparent",
+        "within its clip path",
+        "within a triangle",
+        "a condition that holds",
+        "dashed letters",
+        "on a half transparent area",
+        "white on a dark picture",
+        "between the rules of a table",
+    ],
 )
 def test_text_that_leaves_ink_stays(tmp_path: Path, content: bytes, entries: bytes, more: bytes) -> None:
     reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + content, SAID, WHOLE + entries, more), "pdf")

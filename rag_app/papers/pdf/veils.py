@@ -1,0 +1,71 @@
+"""Words of a PDF page that many thin or half transparent areas may cover together. The picture of the page decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pypdfium2
+
+from rag_app.papers.pdf.ink import CONTRAST
+
+COVERING = 4.0  # points: one area that is narrower hides no line of text
+OPAQUE = 255  # alpha
+FEWEST = 4  # words: fewer are no sentence
+MANY = 200  # areas: of more it is quicker to add them up than to ask which word they touch
+VEILED = -float(np.log(CONTRAST / 255))  # in a cell: more leave black on white no contrast
+CELL = 2.0  # points: of the grid
+MOST_CELLS = 2_000  # along a side
+HALF = 0.5  # of the cells under a word
+
+
+def make_veils(boxes: list[tuple[float, ...]], matrix: np.ndarray | None, alpha: int = OPAQUE) -> np.ndarray:
+    """Areas of a form, which is drawn by `matrix`, on the page: left, bottom, right, top, alpha, float64 (n, 5)."""
+    found = np.full((len(boxes), 5), alpha, np.float64)
+    found[:, :4] = boxes
+    if matrix is not None:
+        a, b, c, d, e, f = matrix.tolist()
+        x, y = found[:, [0, 2, 0, 2]], found[:, [1, 1, 3, 3]]  # the corners
+        across, up = a * x + c * y + e, b * x + d * y + f
+        found[:, :4] = np.stack([across.min(1), up.min(1), across.max(1), up.max(1)], axis=1)
+    return found
+
+
+def find_veiled(page: pypdfium2.PdfPage, own: np.ndarray, veils: list[np.ndarray]) -> np.ndarray:
+    """Which words thin or half transparent areas may cover together, bool (n,). `own`: their boxes on the page.
+
+    Each area adds -log(1 - alpha) to the cells of a grid that it touches: so much layers of glass swallow together.
+    """
+    areas = np.concatenate([*veils, np.zeros((0, 5))])
+    return _add_up(page, own, areas) if _may_cover(areas, own) else np.zeros(len(own), bool)
+
+
+def _may_cover(areas: np.ndarray, own: np.ndarray) -> bool:
+    """Whether some words touch two thin areas or a half transparent one: those of a table touch one rule at most."""
+    if len(areas) > MANY:
+        return True
+    left, bottom, right, top = (areas[:, side, None] for side in range(4))
+    touches = (left < own[:, 2]) & (right > own[:, 0]) & (bottom < own[:, 3]) & (top > own[:, 1])
+    wide = (right - left >= COVERING) & (top - bottom >= COVERING)
+    return int(((touches * (1 + wide)).sum(axis=0) >= 2).sum()) >= FEWEST
+
+
+def _add_up(page: pypdfium2.PdfPage, own: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    corner = np.array(page.get_mediabox()[:2])
+    side = min(int(max(page.get_size()) / CELL) + 2, MOST_CELLS)  # of a square: a page may be turned
+
+    def cells_of(boxes: np.ndarray) -> tuple[np.ndarray, ...]:
+        near = np.floor((boxes[:, :2] - corner) / CELL)
+        far = np.maximum(np.ceil((boxes[:, 2:4] - corner) / CELL), near + 1)
+        x0, y0, x1, y1 = (np.clip(one, 0, side).astype(int) for one in (*near.T, *far.T))
+        return x0, y0, x1, y1
+
+    weights = -np.log(np.maximum(1 - areas[:, 4] / 255, 1e-3))
+    steps = np.zeros((side + 1, side + 1))
+    x0, y0, x1, y1 = cells_of(areas)
+    for row, column, sign in ((y0, x0, 1), (y1, x1, 1), (y0, x1, -1), (y1, x0, -1)):
+        np.add.at(steps, (row, column), sign * weights)
+    veiled = np.zeros((side + 1, side + 1))  # how many cells up to here
+    veiled[1:, 1:] = (steps.cumsum(0).cumsum(1)[:-1, :-1] > VEILED).cumsum(0).cumsum(1)
+    x0, y0, x1, y1 = cells_of(own)
+    inside = veiled[y1, x1] - veiled[y0, x1] - veiled[y1, x0] + veiled[y0, x0]
+    found: np.ndarray = inside >= HALF * np.maximum((x1 - x0) * (y1 - y0), 1)
+    return found
