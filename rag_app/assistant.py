@@ -309,8 +309,8 @@ class Assistant:
     def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] | None = None) -> list[str]:
         """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
 
-        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked, and whoever asks
-        meanwhile goes first. Raises IndexMissing.
+        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked, and questions
+        that somebody asks meanwhile go first. Raises IndexMissing.
         """
         with self._index.use_current() as generation:
             entries = generation.manifest.papers
@@ -320,8 +320,9 @@ class Assistant:
                 break
             answer: Event | None = None
             self.precedence.let_questions_pass()
-            for answer in self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True)):
+            for event in self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True)):
                 self.precedence.let_questions_pass()
+                answer = event
             if isinstance(answer, Answer) and answer.status == "answered" and answer.citations:
                 found.append(question)
         return found
