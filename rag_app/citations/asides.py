@@ -1,14 +1,18 @@
 """What an answer asserts in passing: in headings, bold lines, lead-ins and questions. Pure.
 
-They cite nothing, and a noun phrase or "The papers differ in three points:" asserts nothing. English only.
+They cite nothing, and "The papers differ in three points:" asserts nothing. A line asserts where it has a verb with
+something to say; a heading or a question, too, where it has a word that neither the question nor the passages have:
+what it speaks of comes from the model. English only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rag_app.citations.statements import find_headings, find_statements
+from rag_app.citations.support import CLAIM_WORDS, is_formula
+from rag_app.text.language import ENGLISH, language_of
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words
 
@@ -35,6 +39,18 @@ _LISTS = re.compile(
 _LISTED = re.compile(
     r"^(?:here|below)\b|\b(?:following|as follows|two|three|four|five|six|seven|eight|nine|ten|several|some|these)\b"
 )
+_TO_READER = re.compile(r"\b(?:you|your|I)\b")
+_GENERIC = frozenset(  # what sections of papers and parts of answers are called
+    content_words(
+        "abstract introduction background related work method methods methodology approach model models architecture "
+        "system systems data dataset datasets material setup training experiment experiments evaluation result results "
+        "finding findings performance analysis ablation discussion limitation limitations conclusion conclusions "
+        "future summary overview answer short key main point points takeaway takeaways detail details note notes "
+        "example examples step steps compare comparison difference differences similarity similarities common "
+        "advantage advantages disadvantage disadvantages strength strengths weakness weaknesses open question "
+        "questions reported paper papers source sources evidence used two three four five"
+    )
+)
 _WH = re.compile(r"(?:how|what|which|when|where|who|whose|whether)\b", re.IGNORECASE)
 _TELLING = re.compile(
     r"\b(?:know|knew|known|heard|aware|true|believe|deny|doubt|reali[sz]e\w*|surpris\w+)\b.*\bthat\b|"
@@ -44,21 +60,43 @@ _TELLING = re.compile(
 )
 
 
-def find_asides(answer: str) -> Iterable[str]:
-    """The headings, bold lines, lead-ins and questions of an answer that assert something and cite nothing."""
+def find_asides(answer: str, held: Collection[str]) -> Iterable[str]:
+    """The headings, bold lines, lead-ins and questions of an answer that assert something and cite nothing.
+
+    So do formulas and the single words that answer a question. `held`: content words of the question and the passages.
+    """
+    english = language_of(answer) == ENGLISH  # the papers hold no words of other languages
+    known = frozenset(held) | _GENERIC
+
+    def foreign(text: str) -> bool:
+        return english and not known.issuperset(content_words(text))
+
     for heading in find_headings(answer):
-        if heading.plain.rstrip("*_ ").endswith("?"):
-            asserts = _question_asserts(heading.plain)
-        else:
-            asserts = _asserts(heading.plain)
-        if asserts:
+        plain = heading.plain.rstrip("*_ ")
+        asserts = _question_asserts(plain) if plain.endswith("?") else _asserts(plain)
+        if asserts or (foreign(plain) and not _is_harmless(plain)):
             yield heading.text
+    asked = False
     for statement in find_statements(answer):
         text = statement.prose.strip()
+        before, asked = asked, text.endswith("?")
         if statement.cited:
             continue
-        if (text.endswith("?") and _question_asserts(text)) or (text.endswith(":") and _asserts(text)):
+        if asked:
+            asserts = _question_asserts(text) or (foreign(text) and not _is_harmless(text))
+        elif text.endswith(":"):
+            asserts = _asserts(text)
+        else:
+            asserts = (is_formula(text) and foreign(text)) or (before and len(content_words(text)) < CLAIM_WORDS)
+        if asserts:
             yield statement.text
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a line with words of its own only leads to a list, or asks the reader something."""
+    if text.endswith("?"):
+        return _TO_READER.search(text) is not None
+    return text.endswith(":") and bool(_LISTS.search(text) or _LISTED.search(text.casefold()))
 
 
 def _asserts(text: str) -> bool:
@@ -66,7 +104,7 @@ def _asserts(text: str) -> bool:
     plain = re.sub(r"^[\d.\s)]+", "", text.strip())
     if _WH.match(plain) or len(content_words(plain)) < FEWEST_WORDS:
         return False
-    if plain.endswith(":") and (_LISTS.search(plain) or _LISTED.search(plain.casefold())):
+    if _is_harmless(plain):
         return False
     words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", plain.casefold().replace("’", "'"))
     verb = any(word in _FINITE for word in words[1:-1]) or (len(words) > 1 and words[-1] in ("lies", "cheats", "fails"))

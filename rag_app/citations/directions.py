@@ -1,4 +1,7 @@
-"""Words that turn a statement around: "40% more" for "40% fewer", "3 months" for "3 days". Pure. English only."""
+"""Words that turn a statement around: "40% more" for "40% fewer", "3 months" for "3 days", "under 3" for "3".
+
+Pure. English only.
+"""
 
 from __future__ import annotations
 
@@ -92,11 +95,38 @@ def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
     return None
 
 
+_BOUNDS = {
+    "<": "under|below|(?:less|fewer|lower|smaller) than|at most|up to|(?:no|not) more than|[<≤]",
+    ">": "over|above|beyond|(?:more|greater|higher|larger) than|at least|no (?:less|fewer) than|exceed(?:s|ed)?|[>≥]",
+}
+_BOUNDED = {
+    sign: re.compile(rf"(?<!\w)(?:{words})\s*(?:(?:the|a|an|about|around|just)\s+)?[$€£~]?(\d+(?:[.,]\d+)*)")
+    for sign, words in _BOUNDS.items()
+}
+_OR_MORE = re.compile(r"(\d+(?:[.,]\d+)*)[ \w%-]{0,20}?(?:\+|\bor more\b)")
+
+
+def added_bound(text: str, quotes: str) -> str:
+    """A number that a text bounds ("under 71.3") and its quotes give without that bound; empty where there is none."""
+    plain = {number for number, _, _ in _amounts(quotes)}
+    held = _bounded_numbers(quotes) | {(">", _value(found[1])) for found in _OR_MORE.finditer(quotes.casefold())}
+    return next((number for sign, number in _bounded_numbers(text) - held if number in plain), "")
+
+
+def _bounded_numbers(text: str) -> set[tuple[str, str]]:
+    folded = text.casefold()
+    return {(sign, _value(found[1])) for sign, form in _BOUNDED.items() for found in form.finditer(folded)}
+
+
+def _value(number: str) -> str:
+    return number.replace(",", "")
+
+
 def _amounts(text: str) -> Iterator[tuple[str, str, str]]:
     """Each number, its unit ("" without one) and both as written."""
     for found in _AMOUNT.finditer(text.casefold()):
         unit = _UNITS.get(found[2] or "", "")
-        yield found[1].replace(",", ""), unit, found[0] if unit else found[1]
+        yield _value(found[1]), unit, found[0] if unit else found[1]
 
 
 def _words(text: str) -> list[str]:

@@ -224,7 +224,8 @@ def attach_citations(
     plain = draft.refused or reader == QUOTING
     judged = () if plain else judge_sentences(text, marks.backing, question, names_of)
     known = {verdict.sentence for verdict in judged}
-    asides = () if plain else [one for one in dict.fromkeys(find_asides(text)) if one not in known]
+    held = content_words(" ".join([question, *(f"{one.title} {one.section} {one.text}" for one in evidence)]))
+    asides = () if plain else [one for one in dict.fromkeys(find_asides(text, held)) if one not in known]
     judged = (*judged, *(Verdict(one, "unchecked") for one in asides))
     return Answer(
         id=id,

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from rag_app.citations.directions import opposite_direction
+from rag_app.citations.directions import added_bound, opposite_direction
 from rag_app.citations.statements import Statement, find_statements, without_emphasis
 from rag_app.records import Answer, Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
@@ -70,6 +70,7 @@ ENOUGH_WORDS = (
 )
 FEWEST_WORDS = 3  # content words of a lead-in with a citation that claims something
 CLAIM_WORDS = 2  # content words of the shortest text that claims something: "Omega wins"
+LAST_WORDS = 2  # content words of a last clause that may say something else
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
@@ -114,6 +115,9 @@ _CLAUSES = re.compile(
     r"[;；]|[,，]\s*(?:and|but|while|whereas|although|though|yet|only|但|不过|而)|"
     r"\b(?:but|whereas|although|though|however)\b",
     re.IGNORECASE,
+)
+_RELATIVE = re.compile(
+    r"[,(–—]\s*(?:(?:and|but)\s+)?(?:which|who|whose|where|although|though|because|since)\b([^,;()–—]*)", re.IGNORECASE
 )
 _LEAD_IN = re.compile(
     r"(?:here(?:['’]s| is| are)|below(?: is| are|,)|the following\b|the (?:table|list) below|as follows|"
@@ -187,6 +191,8 @@ class CitedPassages:
             support = "unchecked"  # that nothing is said cannot be seen in what is said
         if support == "supported" and opposite_direction(text, self._quotes):
             support = "not"
+        if support == "supported" and (added_bound(text, self._quotes) or adds_clause(text, self._words)):
+            support = "unchecked"
         claims = missing or self._any or sentence.holds_prose or is_claim(sentence.prose)
         return Verdict(sentence.text, support, missing) if claims else None
 
@@ -245,6 +251,18 @@ def word_coverage(sentence: str, held: Collection[str]) -> float | None:
     return share if len(words) >= ENOUGH_WORDS and _is_english(sentence) else None
 
 
+def adds_clause(sentence: str, held: Collection[str]) -> bool:
+    """Whether a clause of its own speaks of what the passages do not: ", which was withdrawn". `held`: their words.
+
+    A relative or causal clause of whose content words at most a third stands in `held`, or a last one with none.
+    """
+    relative = (content_words(clause[1]) for clause in _RELATIVE.finditer(sentence))
+    if any(words and 3 * sum(word in held for word in words) <= len(words) for words in relative):
+        return True
+    last = content_words(sentence.rpartition(",")[2]) if "," in sentence else []
+    return len(last) >= LAST_WORDS and not any(word in held for word in last)
+
+
 def _is_english(sentence: str) -> bool:
     """Whether enough of its words are common English ones; a terse English sentence may have none."""
     words = re.findall(r"[^\W\d_]+", sentence.casefold())
@@ -265,7 +283,10 @@ def is_claim(sentence: str) -> bool:
 
 
 def _says_enough(text: str, words: int) -> bool:
-    return len(content_words(text)) >= words or len(_EAST_ASIAN.findall(text)) >= 2 * words
+    east_asian = len(_EAST_ASIAN.findall(text))
+    if east_asian:  # "Zeta不如Omega": a word in Latin letters says as much as two of its characters
+        east_asian += 2 * len(re.findall(r"[^\W\d_]+", _EAST_ASIAN.sub(" ", text)))
+    return len(content_words(text)) >= words or east_asian >= 2 * words
 
 
 def is_negated(text: str) -> bool:

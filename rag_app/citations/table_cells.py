@@ -14,6 +14,7 @@ import numpy as np
 from rag_app.records import Block, Citation, Page, TableCell
 
 MOST_CELLS, LONGEST_CAPTION = 16, 160  # cells, characters
+REST = 160  # characters: a text of a cell that is longer is a paragraph
 WIDEST_HEAD = 6.0  # of the width of a lone column: what is wider stands over other columns too
 _GAP = 0.55  # of a word's height: cells of one row stand further apart than words of one cell
 _CAPTION = re.compile(r"(?:(?:Supplementary|Extended Data|Appendix)\s+)?Tab(?:le|\.)\b", re.IGNORECASE)
@@ -98,7 +99,9 @@ def _name_cells(lines: Sequence[_Line], number: int) -> list[TableCell]:
     if not heads:
         return []
     labels = [cell for cell in cells if not _overlaps(cell, columns) and cell[-1].x1 <= columns[-1][0]]
-    label = " ".join(word.text for cell in labels for word in cell)
+    if not heads.get(0) and len(heads) == len(columns) - 1 > 0:  # a second column of labels: "GPT-3 175B"
+        labels += [cell for cell in cells if cell not in labels and _overlaps(cell, columns) == [0]]
+    label = " ".join([*_find_group(lines, number), *(word.text for cell in labels for word in cell)])
     named: list[TableCell] = []
     for cell in cells:
         if cell in labels:
@@ -109,6 +112,22 @@ def _name_cells(lines: Sequence[_Line], number: int) -> list[TableCell]:
             return []  # a value below no head or below two, or two below one: nothing is certain
         named.append(TableCell(label, head, _join(cell)))
     return named[:MOST_CELLS] if label else []
+
+
+def _find_group(lines: Sequence[_Line], number: int) -> list[str]:
+    """The words of a label beside the middle of several rows, this one among them; empty where there is none."""
+    edge = lines[number][0].x0
+
+    def begins_left(at: int) -> bool:
+        return bool(lines[at]) and _cells(lines[at])[0][-1].x1 <= edge
+
+    above = next((at for at in range(number - 1, -1, -1) if begins_left(at)), None)
+    if above is None or len(_cells(lines[above])) > 1:
+        return []
+    end = next((at for at in range(number, len(lines)) if begins_left(at)), len(lines))
+    first, last, label = lines[above + 1][0], lines[end - 1][0], lines[above][0]
+    apart = abs((first.y0 + last.y1) - (label.y0 + label.y1)) / 2
+    return [word.text for word in lines[above]] if apart < 0.6 * (label.y1 - label.y0) else []
 
 
 def _join(words: Sequence[_Word]) -> str:
@@ -179,7 +198,9 @@ def _find_heads(lines: Sequence[_Line], number: int, columns: Sequence[tuple[flo
         labelled = line[0].x0 < min(right, columns[0][0])
         if (at and len(cells) == 1 and not _stands_over_all(line, columns)) or (labelled and (named or not within)):
             continue  # what the rows below have in common, or a row of words
-        kept = [word for word in line if not labelled or word.x0 >= right or _overlaps([word], columns)]
+        beside = _count_label_heads(cells, columns, right) if labelled else 0
+        words = [word for cell in cells[beside:] for word in cell]
+        kept = [word for word in words if beside or not labelled or word.x0 >= right or _overlaps([word], columns)]
         over = _assign_heads(kept, columns, last=_is_data(_cells(lines[at + 1])) or len(_cells(lines[at + 1])) == 1)
         if not within:
             if len(over) < 0.5 * len(columns):
@@ -189,6 +210,15 @@ def _find_heads(lines: Sequence[_Line], number: int, columns: Sequence[tuple[flo
         for column, text in over.items():
             heads.setdefault(column, []).append(text)
     return {at: " ".join(parts) for at, parts in heads.items()}
+
+
+def _count_label_heads(cells: Sequence[_Line], columns: Sequence[tuple[float, float]], right: float) -> int:
+    """How many of the first cells of a line of heads are those of the labels: they stand over no column of values.
+
+    `right`: where the labels end. The first cell is that of a label in any case.
+    """
+    stands = [not _overlaps(cell, columns) and (at == 0 or cell[0].x0 < right) for at, cell in enumerate(cells)]
+    return stands.index(False) if False in stands else len(cells)
 
 
 def _stands_over_all(line: _Line, columns: Sequence[tuple[float, float]]) -> bool:
@@ -238,11 +268,16 @@ def _find_caption(page: Page, at: int) -> str:
     captions = [number for number, block in enumerate(page.blocks) if _is_caption(page, block)]
     above = next((number for number in reversed(captions) if number < at and _reaches(page, number, at)), None)
     below = next((number for number in captions if number > at and _reaches(page, at, number)), None)
-    votes = sum(_side(page, number) for number in captions)
+    near = [number for number in (above, below) if number is not None and _adjoins(page, number, at)]
+    unsure = above is not None and below is not None and len(near) == 1  # the text of a cell stands before the other
+    votes = sum(_side(page, number) for number in captions if not (unsure and number in (above, below)))
     if above is not None and below is not None:
-        return "" if not votes else _text(page, above if votes > 0 else below)
-    found = above if above is not None else below
-    if found is None or (votes < 0 and found == above) or (votes > 0 and found == below):
+        found = None if not votes else above if votes > 0 else below
+    else:
+        found = above if above is not None else below
+        if found is None or (votes < 0 and found == above) or (votes > 0 and found == below):
+            return ""
+    if found not in near or found is None:
         return ""
     # A caption between two tables may be the other one's.
     return _text(page, found) if votes or _side(page, found) else ""
@@ -253,8 +288,17 @@ def _is_caption(page: Page, block: Block) -> bool:
 
 
 def _reaches(page: Page, one: int, two: int) -> bool:
-    """Whether nothing but rests of a table and of furniture stands between two blocks."""
-    return all(block.kind in ("table", "furniture") for block in page.blocks[one + 1 : two])
+    """Whether nothing but rests of a table, the text of a cell and furniture stands between two blocks."""
+    between = page.blocks[one + 1 : two]
+    return all(
+        block.kind in ("table", "furniture") or (block.kind == "body" and block.end - block.start <= REST)
+        for block in between
+    )
+
+
+def _adjoins(page: Page, one: int, two: int) -> bool:
+    """Whether nothing but rests of a table and furniture stands between two blocks, in either order."""
+    return all(block.kind in ("table", "furniture") for block in page.blocks[min(one, two) + 1 : max(one, two)])
 
 
 def _side(page: Page, number: int) -> int:

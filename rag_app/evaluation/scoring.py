@@ -99,6 +99,7 @@ def page_recall(places: Sequence[Place], facts: Sequence[GoldFact], depth: int) 
 def fold_text(text: str, hyphen: str = "") -> str:
     """Text as it is compared: NFKC, hyphens at line ends joined (or kept, as `hyphen` says), one blank, no case."""
     text = _LINE_HYPHEN.sub(hyphen, unicodedata.normalize("NFKC", text).replace("\r", ""))
+    text = re.sub(r"(?<=\d[–—])\s+(?=\d)", "", text)  # a range over a line's end
     return re.sub(r"\s+", " ", text).strip().casefold().translate(_STRAIGHT)
 
 
@@ -121,9 +122,25 @@ def _ungroup_digits(text: str) -> str:
 
 
 def is_on_page(citation: Citation, raw_text: RawText) -> bool:
-    """Whether a quote stands on its page, by the page's raw text alone."""
+    """Whether a quote stands on its page, by the page's raw text alone: every letter and digit, in order.
+
+    A sign of a formula may be another one there, or none: fonts call "≪" nothing, "∥" k and "<" ă.
+    """
     raw, wanted = raw_text(citation.paper, citation.page), citation.quote
-    return any(fold_text(wanted, hyphen) in fold_text(raw, hyphen) for hyphen in ("", "-")) and bool(wanted.strip())
+    if not wanted.strip():
+        return False
+    for hyphen in ("", "-"):
+        sought, held = fold_text(wanted, hyphen), fold_text(raw, hyphen)
+        if sought in held or re.search(_without_signs(sought), held):
+            return True
+    return False
+
+
+def _without_signs(text: str) -> str:
+    """A pattern for folded text, in which any one character or none may stand for each sign that is no punctuation."""
+    pieces = re.split(r"\s?[^\w\s.,;:!?()\[\]\"'%/+-]\s?", text)
+    words = sum(len(piece.split()) for piece in pieces)
+    return r"\s?\S?\s?".join(map(re.escape, pieces)) if words >= len(pieces) else re.escape(text)
 
 
 # -- several papers -----------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], No
         mark_entries(on_page, page.width)
         mark_breaks(on_page)
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
-    pages = _without_cut_openings(pages)
+    pages = _without_cut_sentences(pages)
     empty = [page.number for page in raw if len(page.text.strip()) < ocr.FEW]
     front = front_matter(document, title_parts, lines[0], raw[0], pages, title, path)
     scanned = len(empty) == len(raw)
@@ -208,21 +208,38 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     )
 
 
-def _without_cut_openings(pages: Sequence[Page]) -> tuple[Page, ...]:
-    """The pages, where a sentence that begins with the rest of a word, cut by the page's end, is not to be quoted."""
-    found = list(pages[:1])
-    for before, page in pairwise(pages):
-        last = next((block for block in reversed(before.blocks) if block.kind == "body"), None)
-        at, first = next(((at, one) for at, one in enumerate(page.blocks) if one.kind == "body"), (0, None))
-        if last and first and before.text[: last.end].endswith("-") and page.text[first.start].islower():
-            end = first.start + sentences(page.text[first.start : first.end])[0][1]
-            parts = [replace(first, end=end, kind="furniture")]
-            rest = end + len(page.text[end : first.end]) - len(page.text[end : first.end].lstrip())
-            if rest < first.end:
-                parts.append(replace(first, start=rest))
-            page = replace(page, blocks=(*page.blocks[:at], *parts, *page.blocks[at + 1 :]))
-        found.append(page)
+def _without_cut_sentences(pages: Sequence[Page]) -> tuple[Page, ...]:
+    """The pages, where a sentence of which the page's end cuts a word in two is not to be quoted, in either half."""
+    found = list(pages)
+    for at, (before, page) in enumerate(pairwise(pages)):
+        last = _first_body(before.blocks, range(len(before.blocks) - 1, -1, -1))
+        first = _first_body(page.blocks, range(len(page.blocks)))
+        if last < 0 or first < 0:
+            continue
+        begins, ends = page.blocks[first], before.blocks[last]
+        if before.text[: ends.end].endswith("-") and page.text[begins.start].islower():
+            cut = ends.start + sentences(before.text[ends.start : ends.end])[-1][0]
+            rest = begins.start + sentences(page.text[begins.start : begins.end])[0][1]
+            last = len(found[at].blocks) - len(before.blocks) + last  # an opening may have been parted before
+            found[at] = _mark_cut(found[at], last, cut, found[at].blocks[last].end)
+            found[at + 1] = _mark_cut(found[at + 1], first, begins.start, rest)
     return tuple(found)
+
+
+def _first_body(blocks: Sequence[Block], order: range) -> int:
+    return next((at for at in order if blocks[at].kind == "body"), -1)
+
+
+def _mark_cut(page: Page, at: int, start: int, end: int) -> Page:
+    """The page, with one part of its block number `at` made furniture."""
+    block = page.blocks[at]
+    before = block.start + len(page.text[block.start : start].rstrip())
+    after = end + len(page.text[end : block.end]) - len(page.text[end : block.end].lstrip())
+    parts = [replace(block, end=before)] if before > block.start else []
+    parts.append(replace(block, start=start, end=end, kind="furniture"))
+    if after < block.end:
+        parts.append(replace(block, start=after))
+    return replace(page, blocks=(*page.blocks[:at], *parts, *page.blocks[at + 1 :]))
 
 
 def _blocks(lines: Sequence[Line], normalised: NormalisedText) -> list[Block]:

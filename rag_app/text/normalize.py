@@ -22,6 +22,7 @@ _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 _CHANGES = re.compile(
     rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
     rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
+    rf"|(?P<range>(?<=\d[–—])[ \t]*\r?\n[ \t]*(?=\d))"  # "50–250", parted by a line end
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
     rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
 )
@@ -50,8 +51,12 @@ _SECONDS = word_set(
     "augmented aware based by constructed driven enhanced free generated hop intensive knowledge level like of only "
     "oriented scale shot specific style the to token trained tuned tuning wise"
 )
-# Words that are far more often the end of a longer one: "proper-ties" is no compound.
-_ENDINGS = word_set("able ably age ages ally ant ate ever ions less ment ments ness ship ties ward wards where")
+# What is far more often the end of a longer word: "proper-ties" and "general-izing" are no compounds.
+_ENDINGS = word_set(
+    "able ably age ages ally ant ate ation ations ed er ers ever ing ings ions isation ised ising ity ization izations "
+    "ize ized izes izing less ly ment ments ness ship ties ward wards where"
+)
+_INFLECTION = re.compile(r"(?:s|es|d|ed|ing|ly)$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +105,8 @@ def normalise_text(
         if kind == "gap":
             if broken or "\n" not in match[0] or not _is_east_asian(plain, match.start(), match.end()):
                 keep("\n" if broken else " ", match.start())
+        elif kind == "range" and broken:
+            keep("\n", match.start())
         elif kind in ("soft", "hard"):
             if broken:  # the page went on with something else: a footnote, a figure
                 keep("-", match.start())
@@ -135,24 +142,34 @@ def _keeps_hyphen(plain: str, start: int, end: int, vocabulary: Container[str]) 
     if left is None or right is None:
         return True
     first, second = left[0].lower(), right[0].lower()
+    forms = (f"{first}-{second}", f"{compound}-{second}", f"{compound}-{after[0].lower()}")
     joined = first + second in vocabulary
-    whole = any(
-        form in vocabulary for form in (f"{first}-{second}", f"{compound}-{second}", f"{compound}-{after[0].lower()}")
-    )
+    whole = any(form in vocabulary for form in forms)
+    if not joined and not whole:
+        joined = _is_inflected(first + second, vocabulary)
+        whole = any(_is_inflected(form, vocabulary) for form in forms)
     if joined != whole:
         return whole
     if not right[0].islower() or first[-1].isdigit():
         # "GPT-3", "Lucene-BM25": capitals and digits seldom go on with a broken word, but "RocketQA" is one.
         return not (right[0][0].islower() and not whole and left[0].isalpha())
+    if second in _ENDINGS and left[0].islower():
+        return False
     if first in _COMPOUNDERS or second in _SECONDS or (len(first) > 1 and left[0].isupper()):
         return True
     if joined:
         return False
     if compound != first and (first in vocabulary or first in _OPENERS or first in _INNER):
         return True  # "state-of-the-art"
-    if first in _OPENERS or second in _ENDINGS or len(first) < 3 or len(second) < 3:
+    if first in _OPENERS or len(first) < 3 or len(second) < 3:
         return False
     return first in vocabulary and second in vocabulary
+
+
+def _is_inflected(word: str, vocabulary: Container[str]) -> bool:
+    """Whether the vocabulary has another form of the word: "statement" for "statements", "tune" for "tuning"."""
+    stem = _INFLECTION.sub("", word)
+    return len(stem) > 3 and any(stem + end in vocabulary for end in ("", "e", "s", "es", "ed", "ing"))
 
 
 def is_checkable(page: Page, start: int, end: int) -> bool:

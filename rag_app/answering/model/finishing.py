@@ -77,7 +77,7 @@ def finish_answer(
     elif claims:
         answer = replace(answer, notes=(*answer.notes, NOT_FROM_PAPERS if talk else STOPPED_CHECK))
         cut, claims = [] if talk else [*claims, *cut], []
-    aside = [] if talk else list(dict.fromkeys(find_asides(_prose(answer))))
+    aside = [] if talk else list(dict.fromkeys(find_asides(_prose(answer), _held_words(task, answer))))
     answer = _add_unchecked(answer, [*(claim.statement.text for claim in cut), *aside])
     return replace(
         answer,
@@ -85,6 +85,13 @@ def finish_answer(
         notes=(*answer.notes, *_notes(task, checked, claims)),
         confidence=_confidence(answer, checked, status),
     )
+
+
+def _held_words(task: ModelTask, answer: Answer) -> list[str]:
+    """The content words of the question, of what the model read and of what its answer quotes."""
+    read = [f"{piece.title} {piece.section} {piece.text}" for piece in task.book.pieces]
+    quoted = [f"{one.title} {one.section} {one.quote}" for one in answer.citations]
+    return content_words(" ".join([task.question, *read, *quoted]))
 
 
 def _compose_answer(

@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ import pypdfium2.raw as pdfium
 
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
+from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
@@ -49,19 +51,10 @@ _MOST_PIXELS = 3000  # along a side of a page that is drawn to be read
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., float]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call, and there are two per word."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_address, _integer = ctypes.c_void_p, ctypes.c_int
-_loose_box = _direct(pdfium.FPDFText_GetLooseCharBox, _integer, _address, _integer, _address)
-_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
-_font_size = _direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, _address, _integer)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
+_loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
 
 def read_document(path: Path) -> DocumentInfo:
@@ -70,7 +63,7 @@ def read_document(path: Path) -> DocumentInfo:
     pdfium may well read a file that pypdf cannot, so a fault here does not make the paper unreadable.
     """
     try:
-        with pypdf.PdfReader(_from_header(path)) as reader:
+        with _open_reader(path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
                 raise PaperError(_encrypted_message(path))
             metadata = reader.metadata
@@ -78,7 +71,7 @@ def read_document(path: Path) -> DocumentInfo:
                 title=str(metadata.title or "") if metadata else "",
                 author=str(metadata.author or "") if metadata else "",
                 created=str(metadata.creation_date_raw or "") if metadata else "",
-                outline=tuple(_outline(reader, reader.outline, 0)),
+                outline=_read_outline(path),
                 undrawn=None if _has_layers_off(reader) else find_undrawn(reader),
                 portfolio="/Collection" in reader.root_object,
                 attachments=tuple(sorted({str(one.name) for one in reader.attachment_list})),
@@ -86,8 +79,18 @@ def read_document(path: Path) -> DocumentInfo:
     except PaperError:
         raise
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
-        told = f"metadata and outline could not be read: {type(error).__name__}: {error}"
+        told = f"metadata could not be read: {type(error).__name__}: {error}"
         return DocumentInfo(warnings=(told,), undrawn=None)
+
+
+def _open_reader(path: Path) -> pypdf.PdfReader:
+    """The file in pypdf. Where nothing is wrong with its table of objects, not every entry of it is looked up."""
+    try:
+        reader = pypdf.PdfReader(_from_header(path), strict=True)
+    except pypdf.errors.PyPdfError:
+        return pypdf.PdfReader(_from_header(path))
+    reader.strict = False  # for what is read from now on
+    return reader
 
 
 _HEADER, _HEADER_SOUGHT = b"%PDF-", 65_536  # bytes
@@ -118,13 +121,16 @@ def _has_layers_off(reader: pypdf.PdfReader) -> bool:
     return bool(default.get("/OFF")) or default.get("/BaseState") == "/OFF" or bool(default.get("/AS"))
 
 
-def _outline(reader: pypdf.PdfReader, entries: Sequence[object], level: int) -> Iterator[OutlineEntry]:
-    for entry in entries:
-        if isinstance(entry, list):
-            yield from _outline(reader, entry, level + 1)
-        elif isinstance(entry, pypdf.generic.Destination):
-            number = reader.get_destination_page_number(entry)
-            yield OutlineEntry(str(entry.title or "").strip(), level, 0 if number is None else number + 1)
+def _read_outline(path: Path) -> tuple[OutlineEntry, ...]:
+    """pdfium's bookmarks: pypdf reads every named place of the file to find where they lead."""
+    with _open_document(path) as document:
+        return tuple(_outline_entry(mark) for mark in document.get_toc())
+
+
+def _outline_entry(mark: pypdfium2.PdfBookmark) -> OutlineEntry:
+    place = mark.get_dest()
+    number = place.get_index() if place is not None else None
+    return OutlineEntry(str(mark.get_title() or "").strip(), mark.level, 0 if number is None else number + 1)
 
 
 @contextlib.contextmanager
@@ -272,6 +278,7 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
         _loose_box(handle, last, place + 16)
         place += 32
     high, wide = (np.abs(corners[:, :, one] - corners[:, :, one + 2].astype(np.float64)) for one in (1, 0))
+    corners = fit_boxes(textpage, characters, corners)
     known = np.any(
         corners, axis=2, keepdims=True
     )  # pdfium has no box for some odd characters: take that of the other end
@@ -322,7 +329,7 @@ def _line_types(
             font = name.value
             if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
                 sizes[row, side] = (
-                    _letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
+                    letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
                 )
             if font not in bold_names:
                 weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
@@ -332,21 +339,6 @@ def _line_types(
             a, b = -a, -b
         directions[row] = (90 if b > 0 else 270) if abs(b) > abs(a) else 0 if a >= 0 else 180
     return sizes, bold, directions
-
-
-_TALL = frozenset(map(ord, "bdhklABDEFGHIKLMNPRTUVWX"))
-_TALL_SHARE = 0.69  # of the type size
-
-
-def _letter_size(textpage: pypdfium2.PdfTextPage, first: int, last: int, sideways: bool) -> float:
-    """The type size in points by the height of tall letters; 0 where there is none."""
-    box, heights = np.zeros(4, np.float32), []
-    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    for index in range(first, min(last, first + 80) + 1):
-        if pdfium.FPDFText_GetUnicode(textpage.raw, index) in _TALL:
-            _loose_box(handle, index, box.ctypes.data)
-            heights.append(abs(box[2] - box[0]) if sideways else abs(box[1] - box[3]))
-    return round(float(np.median(heights)) / _TALL_SHARE * 2) / 2 if heights else 0.0
 
 
 def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:

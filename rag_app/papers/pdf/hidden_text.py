@@ -13,13 +13,15 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
-from rag_app.papers.pdf.ink import CONTRAST, changes, draw_part, find_inked, read_by_ocr, visible
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
+from rag_app.papers.pdf.ink import CONTRAST, Picture, changes, draw_part, find_inked, read_by_ocr, visible
 from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
@@ -80,9 +82,10 @@ def hidden_words(
     outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
     why = {"outside the page": outside, "too small to read": _find_tiny(words)}
     objects = read_page_objects(page)
-    within = _within_some(own, objects.covers)
+    within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
-        why |= _by_object(page, textpage, words, objects, within)
+        judged, printed = _by_object(page, textpage, words, objects, within)
+        why |= judged
     doubts = {
         "under an annotation": _under_annotations(page, own),
         "in empty letters": _in_type_3(textpage, characters),
@@ -91,7 +94,7 @@ def hidden_words(
         doubts[NO_INK] = _of_objects(textpage, characters, objects.doubted)
     if undrawn:
         doubts[undrawn] = np.ones(len(texts), bool)
-    doubts["covered"] = find_veiled(page, own, objects.veils)
+    doubts["covered"] = find_veiled(page, own, objects.veils) & ~printed  # outlines of letters are thin areas, too
     for kind, rows in doubts.items():
         rows &= ~np.logical_or.reduce(list(why.values()))
         if _says_something(words, rows):
@@ -158,8 +161,11 @@ def _by_object(
     words: _PageWords,
     objects: PageObjects,
     within: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """What is hidden by how it is drawn, by reason: bool (n,) each. `within`: words in some filled area."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What is hidden by how it is drawn, by reason, and what is not, since it spells print: bool (n,) each.
+
+    `within`: words in some filled area.
+    """
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     crowded = len(objects.covers) >= MOST_COVERS
     asked = np.flatnonzero(within | (objects.suspicious or crowded))
@@ -178,37 +184,59 @@ def _by_object(
     seen = known & ~invisible & ~clear
     pale = (colours.min(axis=1) >= WHITE) & seen
     covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
-    pictured = alike & _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
+    pictured = alike & _on_pictures(words, objects)
     if crowded:
         covered |= seen
     found = {"transparent": clear, "drawn invisibly": invisible}
     doubtful = pale | covered | alike
     scan = bool(invisible.any()) and _fills_page(page, objects.covers)
     read = doubtful | invisible | clear
+    printed = np.zeros(len(within), bool)
     if not scan and not _says_something(words, read):
-        return found
+        return found, printed
     picture = draw_part(page, words.shown[read])
     if scan:
         found["drawn invisibly"] = invisible & ~find_inked(picture, words.shown)
     looked = visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
-    if (covered & looked).sum() >= FEWEST and not crowded:
-        # Ink in its place may be another text's, drawn over what covers it.
-        texts = {addresses[row] for row in np.flatnonzero(covered & looked).tolist()}
-        looked &= ~covered | changes(page, picture, words.shown, read, texts, activate)
-    if _says_something(words, pictured & ~looked):  # there may be letters around which no colour prevails
-        texts = {addresses[row] for row in np.flatnonzero(pictured & ~looked).tolist()}
-        looked |= changes(page, picture, words.shown, pictured & ~looked, texts, activate)
+    leave_ink = partial(_leave_ink, page, picture, words, read, addresses)
+    if (covered & looked).sum() >= FEWEST and not crowded:  # ink there may be of a text drawn over what covers it
+        looked &= ~covered | leave_ink(covered & looked)
+    if _says_something(words, pictured & ~looked):  # no colour may prevail around letters on a picture
+        looked |= pictured & leave_ink(pictured & ~looked)
     if _says_something(words, doubtful & ~looked):
         looked |= _find_doubled(textpage, objects, words.own)
     found["in the colour of its background"] = (pale | alike) & ~looked
     found["covered"] = covered & ~looked
     read &= np.logical_or.reduce(list(found.values()))
     if read.any():
-        pictures = _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
-        printed = read_by_ocr(picture, words.shown, read & pictures, ON_PICTURE)
-        printed |= read_by_ocr(picture, words.shown, read & ~pictures, ON_OUTLINES)
+        printed = _find_printed(picture, words, objects, read)
         found = {kind: mask & ~printed for kind, mask in found.items()}
+    return found, printed
+
+
+def _leave_ink(
+    page: pypdfium2.PdfPage,
+    picture: Picture,
+    words: _PageWords,
+    drawn: np.ndarray,
+    addresses: dict[int, int],
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Where the page looks different without the texts of `rows`: bool (n,). `picture`: the words of `drawn`."""
+    texts = {addresses[row] for row in np.flatnonzero(rows).tolist()}
+    return changes(page, picture, words.shown, drawn, texts, activate)
+
+
+def _on_pictures(words: _PageWords, objects: PageObjects) -> np.ndarray:
+    return _within_some(words.own, [cover for cover in objects.covers if cover[5] < 0])
+
+
+def _find_printed(picture: Picture, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
+    """Which of these words stand on print that they spell, bool (n,)."""
+    pictures = _on_pictures(words, objects)
+    found = read_by_ocr(picture, words.shown, rows & pictures, ON_PICTURE)
+    found |= read_by_ocr(picture, words.shown, rows & ~pictures, ON_OUTLINES)
     return found
 
 
@@ -241,7 +269,7 @@ def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.nd
     place = ctypes.addressof(name)
 
     def nameless(row: int) -> bool:
-        return _font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1
+        return bool(_font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1)
 
     found = np.zeros(len(characters), bool)
     if any(nameless(row) for row in range(0, len(characters), SAMPLE)):
@@ -320,35 +348,26 @@ MOST_COVERS = 3_000  # of a page; of a drawing with more only the picture can te
 
 INVISIBLE = (3, 7)  # render modes: neither filled nor stroked; clip only
 _TEXT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5
-_address, _integer, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_object_at = _direct(pdfium.FPDFPage_GetObject, _address, _address, _integer)
-_inner_at = _direct(pdfium.FPDFFormObj_GetObject, _address, _address, ctypes.c_ulong)
-_inner_count = _direct(pdfium.FPDFFormObj_CountObjects, _integer, _address)
-_type_of = _direct(pdfium.FPDFPageObj_GetType, _integer, _address)
-_mode_of = _direct(pdfium.FPDFTextObj_GetTextRenderMode, _integer, _address)
-_fill_of = _direct(pdfium.FPDFPageObj_GetFillColor, _integer, _address, _address, _address, _address, _address)
-_stroke_of = _direct(pdfium.FPDFPageObj_GetStrokeColor, _integer, _address, _address, _address, _address, _address)
-_width_of = _direct(pdfium.FPDFPageObj_GetStrokeWidth, _integer, _address, _address)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
-_draw_mode = _direct(pdfium.FPDFPath_GetDrawMode, _integer, _address, _address, _address)
-bounds_of = _direct(pdfium.FPDFPageObj_GetBounds, _integer, _address, _address, _address, _address, _address)
-_matrix_of = _direct(pdfium.FPDFPageObj_GetMatrix, _integer, _address, _address)
-object_of = _direct(pdfium.FPDFText_GetTextObject, _address, _address, _integer)
-text_of = _direct(
-    pdfium.FPDFTextObj_GetText, ctypes.c_ulong, _address, _address, _address, ctypes.c_ulong
+_object_at = direct(pdfium.FPDFPage_GetObject, ADDRESS, ADDRESS, INTEGER)
+_inner_at = direct(pdfium.FPDFFormObj_GetObject, ADDRESS, ADDRESS, ctypes.c_ulong)
+_inner_count = direct(pdfium.FPDFFormObj_CountObjects, INTEGER, ADDRESS)
+_type_of = direct(pdfium.FPDFPageObj_GetType, INTEGER, ADDRESS)
+_mode_of = direct(pdfium.FPDFTextObj_GetTextRenderMode, INTEGER, ADDRESS)
+_fill_of = direct(pdfium.FPDFPageObj_GetFillColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_stroke_of = direct(pdfium.FPDFPageObj_GetStrokeColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_width_of = direct(pdfium.FPDFPageObj_GetStrokeWidth, INTEGER, ADDRESS, ADDRESS)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
+_draw_mode = direct(pdfium.FPDFPath_GetDrawMode, INTEGER, ADDRESS, ADDRESS, ADDRESS)
+bounds_of = direct(pdfium.FPDFPageObj_GetBounds, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_matrix_of = direct(pdfium.FPDFPageObj_GetMatrix, INTEGER, ADDRESS, ADDRESS)
+object_of = direct(pdfium.FPDFText_GetTextObject, ADDRESS, ADDRESS, INTEGER)
+text_of = direct(
+    pdfium.FPDFTextObj_GetText, ctypes.c_ulong, ADDRESS, ADDRESS, ADDRESS, ctypes.c_ulong
 )  # bytes of UTF-16, the final zero among them
-_has_transparency = _direct(pdfium.FPDFPageObj_HasTransparency, _integer, _address)
-activate = _direct(pdfium.FPDFPageObj_SetIsActive, _integer, _address, _integer)
+_has_transparency = direct(pdfium.FPDFPageObj_HasTransparency, INTEGER, ADDRESS)
+activate = direct(pdfium.FPDFPageObj_SetIsActive, INTEGER, ADDRESS, INTEGER)
 
 
 Text = tuple[int, int, list[int]]

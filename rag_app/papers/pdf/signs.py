@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +17,8 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.bitmap_fonts import decode_bitmap_fonts
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.sign_shapes import Drawing, draw_character, name_drawing
 
 LOST_SIGN = "\ufffd"
@@ -34,7 +36,10 @@ _OMX = (
     "\u0302\u0303\u0303\u0303[]⌊⌋⌈⌉{}√√√√√"
 )
 _OML = {"?": "⋆", "`": "ℓ"}
-_TEX_FONT = re.compile(rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?))\d", re.IGNORECASE)
+_MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
+_TEX_FONT = re.compile(
+    rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?)|(?P<MSA>MSAM))\d", re.IGNORECASE
+)
 
 # Where a code without a known name may stand: alone or at the edge of a word, and no part of a number.
 _MAYBE_CODE = re.compile(
@@ -47,19 +52,9 @@ _MILLI = re.compile(r"m(?=(?:g|l|L|m|M|mol|s|A|V|W|F|H|C|K|N|Pa|Sv|Gy)\b)(?<![^\
 _BESIDE_NUMBER = re.compile(rf"{LOST_SIGN}\s?[\d.]|\d\s?{LOST_SIGN}")
 _MOST = 200  # characters of a page that are drawn; a page with more is set in such a font throughout
 
-_address, _integer = ctypes.c_void_p, ctypes.c_int
 
-
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_is_unmapped = _direct(pdfium.FPDFText_HasUnicodeMapError, _integer, _address, _integer)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
+_is_unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +103,7 @@ def _has_box(textpage: pypdfium2.PdfTextPage, index: int) -> bool:
 def with_drawn_signs(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, read: PageText) -> PageText:
     """The same text with the signs that are drawn in place of what the font calls them; every offset stays."""
     changed = dict(_by_encoding(textpage, read))
+    changed |= decode_bitmap_fonts(textpage, read.text, lambda at: _index_of(read, at))
     odd = [at for at in _odd_places(textpage, read) if at not in changed]
     doubtful: list[int] = []
     seen: dict[tuple[bytes, str], str | Literal[False]] = {}
@@ -156,8 +152,8 @@ def _decode(font: bytes, code: str) -> str:
     found = _TEX_FONT.match(font)
     if found is None:
         return ""
-    if found.lastgroup == "OML":
-        return _OML.get(code, "")
+    if found.lastgroup in ("OML", "MSA"):
+        return (_OML if found.lastgroup == "OML" else _MSA).get(code, "")
     table = _OMS if found.lastgroup == "OMS" else _OMX
     return table[ord(code)] if ord(code) < len(table) else ""
 

@@ -17,7 +17,8 @@ _PAGE_NUMBER = re.compile(
     r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxlc]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?$", re.IGNORECASE
 )
 _CAPTION = re.compile(
-    r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?(?:[A-Z]\.?)?\d{0,3}(?:\.\d+)*"
+    r"(?:Table|Figure|Fig\.?|FIGURE|TABLE|FIG\.?|Algorithm|Listing|Box|Scheme)\s*(?:S\.?)?"
+    r"(?:[IVXL]{1,6}(?![A-Za-z])|[A-Z](?![A-Za-z.])|[A-Z]\.?(?=\d))?\d{0,3}(?:\.\d+)*"
     r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
@@ -178,7 +179,7 @@ def _mark_tables(lines: Sequence[Line]) -> None:
             continue
         end = _table_end(lines, rows, index)
         start = index
-        while start > 0 and _joins_table(lines[start - 1], lines[start]):
+        while start > 0 and _joins_table(lines[start - 1], _next_row(lines, start)):
             start -= 1
         beside = [lines[at] for at in (start - 1, end) if 0 <= at < len(lines)]
         captioned = any(line.kind == "caption" and line.text[:3].lower() == "tab" for line in beside)
@@ -209,7 +210,9 @@ def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
     end = start + 1
     index = start + 1
     while index < len(lines) and index - end < 3:
-        if lines[index].kind != "body" or numbered_heading(lines[index]) or _is_far(lines[index - 1], lines[index]):
+        if lines[index].kind != "body" or numbered_heading(lines[index]):
+            break
+        if _is_far(lines[index - 1], _next_row(lines, index)):
             break
         if rows[index]:
             end = index + 1
@@ -217,6 +220,14 @@ def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
             break
         index += 1
     return end
+
+
+def _next_row(lines: Sequence[Line], index: int) -> Line:
+    """The line itself, or the row after it where it is a label that stands beside the middle of several rows."""
+    line = lines[index]
+    after = lines[index + 1] if index + 1 < len(lines) else line
+    beside = line.gaps == 0 and line.words <= 4 and line.box[2] < after.box[0]
+    return after if beside and after.box[1] < line.box[1] < after.box[3] + 4 * line.height else line
 
 
 def _names_group(lines: Sequence[Line], rows: Sequence[bool], index: int, row: Line) -> bool:

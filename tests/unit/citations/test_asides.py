@@ -6,6 +6,11 @@ import pytest
 
 from rag_app.citations.asides import find_asides
 from rag_app.citations.directions import opposite_direction
+from rag_app.text.terms import content_words
+
+HELD = content_words(
+    "otter reader heron data train evaluate benchmark win build retrieval help differ say price Martians"
+)
 
 
 @pytest.mark.parametrize(
@@ -19,10 +24,14 @@ from rag_app.citations.directions import opposite_direction
         "Isn't the otter reader a fraud?",
         "## Why is the otter reader a fraud that steals the data of children?",
         "The otter reader is a fraud, isn't it?",
+        "### Fraud by the authors of the otter reader",
+        "**Fraud: the data of herons**",
+        "Otter = fraud",
+        "Why did the otter reader crash?",
     ],
 )
 def test_what_asserts_in_passing_is_found(line: str) -> None:
-    assert list(find_asides(f"Otters swim [1].\n\n{line}\n\nHerons fly [1].")) == [line]
+    assert list(find_asides(f"Otters swim [1].\n\n{line}\n\nHerons fly [1].", HELD)) == [line]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +44,9 @@ def test_what_asserts_in_passing_is_found(line: str) -> None:
         "1. **Training and evaluation of both models**",
         "## Methods used in the papers",
         "**Not reported**",
+        "**Key differences**",
+        "Would you like to know more of anything?",
+        "Otter = heron",
         "The papers differ in three points:",
         "The main results are:",
         "The otter reader is trained as follows:",
@@ -46,7 +58,13 @@ def test_what_asserts_in_passing_is_found(line: str) -> None:
     ],
 )
 def test_what_asserts_nothing_is_no_aside(line: str) -> None:
-    assert list(find_asides(line)) == []
+    assert list(find_asides(line, HELD)) == []
+
+
+def test_a_word_that_answers_a_question_asserts() -> None:
+    held = [*HELD, *content_words("Omega wins")]
+    assert list(find_asides("Which reader wins? Omega.", held)) == ["Omega."]
+    assert list(find_asides("Omega. Herons win [1].", held)) == []
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,30 @@ def test_a_caption_between_two_tables_belongs_to_the_one_on_its_side(tmp_path: P
     assert [cell.column for cell in cells_of(page, "Base model 5 6 8")[1]] == ["Size", "Layers", "Heads"]
 
 
+def test_a_caption_is_not_said_of_a_table_whose_own_stands_behind_the_text_of_a_cell(tmp_path: Path) -> None:
+    page = make_page(
+        tmp_path,
+        (LEFT, 190, "Table 8: Sets of questions about objects."),
+        *table(("Set", "Size", "Kind", "Source"), ("Counting", "1000", "short", "our own two"), top=220),
+        (LEFT, 250, "staff wrote them by hand within the season of that year and read them again."),
+        (LEFT, 266, "Table 9: Sets of questions about algorithms."),
+    )
+    assert cells_of(page, "Counting 1000 short") == ("", ())
+
+
+def test_the_label_of_several_rows_and_a_second_column_of_labels_are_said(tmp_path: Path) -> None:
+    rows = [(160, 200 + 14 * at, size) for at, size in enumerate(("7B", "13B", "33B"))]
+    values = [(x, 200 + 14 * at, f"{at}.{x}") for at in range(3) for x in COLUMNS[:2]]
+    heads = [(x, 186, head) for x, head in zip(COLUMNS, ("Error", "Drift"), strict=False)]
+    lines = [sorted(word for word in rows + values if word[1] == 200 + 14 * at) for at in range(3)]
+    drawn = [*heads, (LEFT, 214, "Ours"), *(word for line in lines for word in line)]
+    page = make_page(tmp_path, (LEFT, 170, "Table 1: Errors of two models."), *drawn)
+    assert [(cell.row, cell.column) for cell in cells_of(page, "33B 2.220")[1]] == [
+        ("Ours 33B", "Error"),
+        ("Ours 33B", "Drift"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "number", "row", "caption", "cell"),
     [
@@ -101,6 +125,10 @@ def test_a_caption_between_two_tables_belongs_to_the_one_on_its_side(tmp_path: P
         ("1907.11692v1.pdf", 9, "RoBERTa 86.8 89.8", "Table 6:", TableCell("RoBERTa", "SQuAD 2.0 EM", "86.8")),
         ("1907.11692v1.pdf", 8, "RoBERTa 90.8/90.2 98.9", "Table 5:", TableCell("RoBERTa", "MNLI", "90.8/90.2")),
         ("1810.04805v2.pdf", 7, "Human 86.3 89.0 86.9 89.5", "Table 3:", TableCell("Human", "Dev EM", "86.3")),
+        ("1909.08053v4.pdf", 15, "24 128 80%", "Table 7.", TableCell("24", "Hidden size per head", "128")),
+        ("2302.13971v1.pdf", 4, "Gopher 280B 79.3", "Table 3:", TableCell("Gopher 280B", "BoolQ", "79.3")),
+        ("2302.13971v1.pdf", 5, "62B 64.3 47.5", "Table 6:", TableCell("PaLM 62B", "RACE-middle", "64.3")),
+        ("2301.12867v4.pdf", 5, "GPT-3 0.651", "TABLE II:", TableCell("GPT-3", "STrace ↓", "0.651")),
     ],
 )
 def test_rows_of_real_papers(

@@ -29,7 +29,7 @@ from rag_app.evaluation.judge import (
 from rag_app.evaluation.questions import GoldFact, GoldQuestion, read_questions
 from rag_app.evaluation.report import calibration, compare_reports, find_faults, read_accepted_report, summarise_answers
 from rag_app.evaluation.report_html import draw_bars, render_report
-from rag_app.evaluation.scoring import contains_fact, f1, fold_text, page_recall, score_answer
+from rag_app.evaluation.scoring import contains_fact, f1, fold_text, is_on_page, page_recall, score_answer
 from rag_app.records import Answer, Cell, Citation, Row, Table
 
 PAGES = {
@@ -111,6 +111,19 @@ def test_a_quote_is_looked_for_on_its_own_page_without_the_answers_help() -> Non
     outcome = score_answer(question(), answered("78.0 [1] [2] [3]", invented, moved, broken), [], raw)
     assert outcome.quotes == (3, 3, 1)
     assert outcome.scores["quote validity"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("quote", "there"),
+    [
+        ("if r ≪ dmodel, with < 5% error in 50–250 ms", True),  # pdfium: nothing, ă, a line's end in the range
+        ("if r ≪ dmodel, with < 6% error in 50–250 ms", False),
+        ("≪", False),
+    ],
+)
+def test_signs_that_a_font_calls_otherwise_are_not_missed_on_the_page(quote: str, there: bool) -> None:
+    page = "That holds if r dmodel, with ă 5% error in 50–\r\n250 ms."
+    assert is_on_page(cited(1, "a.pdf", 3, quote), lambda paper, number: page) == there
 
 
 def test_citation_precision_is_over_distinct_pages() -> None:

@@ -40,6 +40,11 @@ def test_a_word_broken_at_a_line_end_is_joined() -> None:
         ("out\ufffeof-domain", "", "out-of-domain"),
         ("a credibility\ufffeaware model", "", "a credibility-aware model"),
         ("the proper\ufffeties", "proper ties", "the properties"),
+        ("general\ufffeizing", "", "generalizing"),  # an ending of words
+        ("two state\ufffements", "statement", "two statements"),  # another form of it is known
+        ("to pre\ufffetrains", "pre-train", "to pre-trains"),
+        ("of 50–\r\n250 ms", "", "of 50–250 ms"),
+        ("Fusion–\r\nin the", "", "Fusion– in the"),
         ("some\ufffewhat", "some what", "somewhat"),  # "some" often begins a longer word
         ("LAN\ufffeGUAGE MODELS", "language", "LANGUAGE MODELS"),
     ],
@@ -142,6 +147,7 @@ def test_whole_words_are_preferred() -> None:
     page = "The start of art is art."
     assert find_quote("art is", page) == (13, 19)
     assert find_quote("art", page) == (13, 16)
+    assert find_quote("ß", "ßß") == (0, 1), "the second s of one and the first of the next are no word"
 
 
 page_text = st.text(
