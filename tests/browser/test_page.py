@@ -24,7 +24,7 @@ from tests.support.browser_page import (
 def test_the_answer_streams_and_the_question_stands_at_the_top(tab, served):
     cut = []
     tab.on("requestfailed", lambda request: cut.append(request.url))
-    with served.assistant.held(), tab.expect_request_finished(lambda request: "/queue/data" in request.url):
+    with tab.expect_request_finished(lambda request: "/queue/data" in request.url), served.assistant.held():
         tab.fill("#question textarea", "How many parameters?")
         tab.press("#question textarea", "Enter")
         says(tab.locator("#chat .answer.coming .answer-text"), "220")
