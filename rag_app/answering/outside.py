@@ -21,7 +21,7 @@ FITTED_TO = "all-MiniLM-L6-v2"  # another embedder's cosines have another scale
 BIAS = -12.84
 WEIGHTS: dict[str, float] = {"likeness": 23.32, "together": 5.46}
 OUTSIDE = -1.08  # of the weighted sum: below lies 1 % of the questions that are inside
-ABSENT = -0.45  # below lie 2 %: then no paper is about what a plain question asks
+ABSENT = -0.52  # below lie 2 %: then no paper is about what a plain question asks
 
 
 def measure_relatedness(question: str, vector: np.ndarray, generation: Generation) -> dict[str, float]:
@@ -53,7 +53,12 @@ def is_outside(context: AnswerContext) -> bool:
 
 
 def is_of_absent_subject(context: AnswerContext) -> bool:
-    """Whether no paper is about what the question asks, though it may be of the library's field."""
+    """Whether no paper is about what the question asks, though it may be of the library's field.
+
+    Never where it is limited to one paper, which is then what it is about.
+    """
+    if len(context.question.scope.papers) == 1:
+        return False
     score = rate_relatedness(context)
     return score is not None and score < ABSENT
 

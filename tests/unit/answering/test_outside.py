@@ -73,6 +73,7 @@ def test_what_no_paper_treats_is_refused_with_what_comes_nearest(
     assert (answer.status, answer.answer) == ("not_in_papers", NOT_IN_PAPERS)
     assert "384 whiskers" in answer.nearest[0].quote
     assert assistant.ask("What is OtterNet?").status == "answered"
+    assert assistant.ask(question, papers=("otter.md",)).status == "answered"
 
 
 def test_a_greeting_in_front_of_it_is_returned(assistant: Assistant) -> None:
