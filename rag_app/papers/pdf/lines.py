@@ -146,7 +146,7 @@ def _is_break(above: Line, line: Line, below: Line | None, lines: Sequence[Line]
         return not (unfinished and line.text[:1].islower())
     if distance > 0.75 * line.height:
         return not (unfinished and line.text[:1].islower() and distance < 2.5 * line.height)
-    if _ITEM.match(line.text):
+    if _ITEM.match(line.text) and not above.text.endswith(("-", SOFT_HYPHEN)):  # "top-" and "1. Our code"
         return True
     return not unfinished and _is_indented(above, line, below)
 
