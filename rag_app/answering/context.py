@@ -83,6 +83,23 @@ class IndexTermStatistics:
         return len(reduce(np.intersect1d, holding)) if holding else 0
 
 
+@dataclass(frozen=True)
+class SurveyTopic:
+    """What is looked for in every paper."""
+
+    text: str
+    names: tuple[str, ...]  # of things that a paper must name
+    either: bool  # one of the names is enough
+    mentioned: bool  # being named is enough
+    sure: bool = True  # the question can mean nothing but papers
+    besides: tuple[str, ...] = ()  # papers that are not asked for
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # a name's other forms: "BPE"
+
+    def spellings(self, name: str) -> tuple[str, ...]:
+        """The name and its other forms."""
+        return (name, *self.forms.get(name, ()))
+
+
 NAMING, NEAR = 12, 6  # passages of one paper that are read: those that name the topic, or those nearest to it
 TOKENS = 3_000  # of one paper
 
@@ -144,7 +161,10 @@ def find_best_rows(context: AnswerContext, topic: SurveyTopic) -> Callable[[Inde
     generation = context.generation
     words = generation.words.scores(extract_terms(topic.text))
     if topic.names:
-        holding = [rows_with_name(generation, name) for name in topic.names]
+        holding = [
+            np.unique(np.concatenate([rows_with_name(generation, form) for form in topic.spellings(name)]))
+            for name in topic.names
+        ]
 
         def rows_naming_topic(entry: IndexedPaper) -> list[int]:
             own = [rows[(entry.first <= rows) & (rows < entry.first + entry.passages)] for rows in holding]
@@ -168,7 +188,7 @@ def find_best_rows(context: AnswerContext, topic: SurveyTopic) -> Callable[[Inde
 def rows_with_name(generation: Generation, name: str) -> np.ndarray:
     """The rows that may hold the name in one of its spellings: HotpotQA, Hotpot-QA, hotpot QA."""
     whole = squash(name)
-    spellings = [extract_terms(name), extract_terms(whole)]
+    spellings = [extract_terms(name), extract_terms(whole), extract_terms(f"{whole}s")]
     vocabulary = generation.words.vocabulary
     for at in range(2, len(whole) - 1):
         parts = [extract_terms(whole[:at]), extract_terms(whole[at:])]
@@ -183,13 +203,13 @@ def rows_with_name(generation: Generation, name: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=512)
-def name_pattern(name: str) -> re.Pattern[str]:
+def name_pattern(name: str, any_case: bool = False) -> re.Pattern[str]:
     """Matches the name in any spelling: case, blanks and hyphens between its letters do not count.
 
-    Of a short one in capitals ("ARES") case counts, since it may be a word or a part of one.
+    Of a short one in capitals ("ARES") case counts unless `any_case`, since it may be a word or a part of one.
     """
     whole = squash(name)
-    short = len(whole) <= 5 and name.isupper()
+    short = len(whole) <= 5 and name.isupper() and not any_case
     letters = [re.escape(letter) for letter in (whole.upper() if short else whole)]
     spelled = "".join(letters) if short else r"[\s_-]{0,2}".join(letters)
     return re.compile(rf"(?<![^\W_]){spelled}(?:['’]?s)?(?![^\W_])", 0 if short else re.IGNORECASE)
@@ -203,13 +223,3 @@ def summarise_search(entries: Sequence[IndexedPaper], read: int, answer: Answer)
     unreadable = tuple(entry.paper for entry in entries if entry.state in FAILED_STATES)
     quoted = len({citation.paper for citation in answer.citations})
     return SearchSummary(len(entries) - len(unreadable), read, quoted, unreadable)
-
-
-@dataclass(frozen=True)
-class SurveyTopic:
-    """What is looked for in every paper."""
-
-    text: str
-    names: tuple[str, ...]  # of things that a paper must name
-    either: bool  # one of the names is enough
-    mentioned: bool  # being named is enough

@@ -8,22 +8,28 @@ from dataclasses import replace
 from functools import cache
 
 from rag_app.answering.confidence import rate_confidence, retrieval_clearness
-from rag_app.answering.context import IndexTermStatistics, RetrievedEvidence, papers_in
+from rag_app.answering.context import IndexTermStatistics, RetrievedEvidence, papers_in, short_name
 from rag_app.answering.model.prompts import fit_evidence
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.refine import repair_draft, weigh_passages
 from rag_app.answering.model.row_cells import fill_table, interleave_evidence
 from rag_app.answering.model.uncertainty import add_semantic_entropy
-from rag_app.answering.quoting.one_paper import add_front_hits, asks_overview, hits_about, subject_of
-from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
-from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
+from rag_app.answering.quoting.one_paper import (
+    add_front_hits,
+    asks_overview,
+    hits_about,
+    subject_of,
+)
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuoteBuilder, QuotingReader
+from rag_app.answering.refusal import NOT_ASKED, OUTSIDE, decide_status, explain_near_miss, is_likely
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation, names_of_rows
 from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
+from rag_app.index.paper_names import spell_title
 from rag_app.models.embedder import SentenceEmbedder
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, SearchSummary
+from rag_app.records import Answer, Citation, Draft, Event, Evidence, Piece, Progress, SearchSummary
 from rag_app.retrieval.context import gather, interleave_hits
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.question import AnalysedQuestion
@@ -98,6 +104,7 @@ def quoting_reader(found: RetrievedEvidence, embedder: SentenceEmbedder | None) 
         one_paper=len(papers_in(found.generation, found.scope)) == 1,
         subject=found.subject,
         wide=found.wide,
+        called=lambda paper: short_name(by_paper[paper]),
     )
 
 
@@ -109,7 +116,7 @@ def answer_from_evidence(
     yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
-        return (yield from _refuse_unasked(found))
+        return (yield from _refuse_unasked(found, quoting))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
         shown, spent = yield from _weigh_evidence(found, reader, stop)
@@ -122,6 +129,8 @@ def answer_from_evidence(
         draft, found.question, found.evidence, found.page_of, reader=reader.name, names_of=found.names_of
     )
     chance = draft.chance
+    if draft.refused and isinstance(reader, QuotingReader):
+        answer = replace(answer, nearest=_quote_nearest(found, reader))
     if isinstance(reader, ModelReader):
         chance = estimate_chance(found, quoting)
         near = find_nearest_citations(found.question, found.evidence, found.page_of)
@@ -136,17 +145,32 @@ def answer_from_evidence(
     return _complete_answer(found, answer, chance)
 
 
-def _refuse_unasked(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
+def _refuse_unasked(found: RetrievedEvidence, reader: QuotingReader) -> Generator[Event, None, Answer]:
     """What is said in place of a model that is not believed where the passages do not look as if they answered."""
     yield Piece(NOT_IN_PAPERS)
-    return refuse_answer(found, NOT_ASKED)
+    return refuse_answer(found, reader, NOT_ASKED)
 
 
-def refuse_answer(found: RetrievedEvidence, *notes: str) -> Answer:
-    """The refusal, with the nearest passages."""
-    near = find_nearest_citations(found.question, found.wide, found.page_of)
+def refuse_answer(found: RetrievedEvidence, reader: QuotingReader, *notes: str) -> Answer:
+    """The refusal, with what the papers do say that comes nearest."""
+    near = _quote_nearest(found, reader)
     answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=notes, nearest=near)
     return _complete_answer(found, answer)
+
+
+def refuse_outside_question(found: RetrievedEvidence) -> Answer:
+    """One sentence for a question that has nothing to do with the library, with the passages that share its words."""
+    near = find_nearest_citations(found.question, found.wide, found.page_of)
+    answer = Answer("", found.question, "not_in_papers", OUTSIDE, QUOTING, nearest=near)
+    return replace(answer, searched=_summarise_search(found, answer))
+
+
+def _quote_nearest(found: RetrievedEvidence, reader: QuotingReader) -> tuple[Citation, ...]:
+    """The sentences that the reader without a model would have quoted first, each as a citation."""
+    quotes = QuoteBuilder(found.page_of)
+    for unit in reader.find_nearest(found.question, found.evidence):
+        quotes.quote(unit, found.question)
+    return tuple(quotes.citations)
 
 
 def _weigh_evidence(
@@ -206,7 +230,8 @@ def answer_as_table(
     yield Progress("reading", doing)
     index = found.generation.folder.name
     library = IndexTermStatistics(found.generation)
-    called = names_of_rows(comparison, found.names_of)
+    titles = {paper: found.generation.by_paper[paper].title for paper in comparison.papers}
+    called = names_of_rows(comparison, lambda paper: (*found.names_of(paper), spell_title(titles[paper])))
     rank = CellRanker(found.question, extract_terms, library, meaning, found.page_of, memory, index, called)
     cells = Tabulation(comparison, found.page_of)
     filling = cells.fill(found.cells, rank, stop)

@@ -146,7 +146,7 @@ class DescriptionMatcher:
         return found
 
     @cached_property
-    def _shared(self) -> dict[str, tuple[str, ...]]:
+    def _shared_names(self) -> dict[str, tuple[str, ...]]:
         """Folded names that mean one paper by right and that another one's title spells as well."""
         named: dict[str, list[str]] = {}
         for entry in self._papers:
@@ -162,7 +162,9 @@ class DescriptionMatcher:
     def _share_names(self, question: str, allowed: Collection[str]) -> list[PaperDescription]:
         """Names that several papers have: all of them where several are asked for, else the one that fits best."""
         there = {
-            name: own for name, papers in self._shared.items() if len(own := [p for p in papers if p in allowed]) > 1
+            name: own
+            for name, papers in self._shared_names.items()
+            if len(own := [p for p in papers if p in allowed]) > 1
         }
         places: dict[str, list[tuple[int, int]]] = {}
         for one in find_mentions(question, there):
@@ -212,9 +214,18 @@ class DescriptionMatcher:
         if not meant:
             return matched[0][1] if matched else None
         sure = [one for one in meant if one[1].sure] or meant
-        best = max(score for score, _ in sure)
-        same = SAME_FIT if readings[0].kind else SAME_FIT_BESIDE
-        return max((one for score, one in sure if score >= best - same), key=lambda one: one.end - one.start)
+        best, told = max(sure, key=lambda one: (one[0], one[1].end - one[1].start))
+        if not readings[0].kind:  # a longer one that means another paper leaves less out
+            longer = [
+                (score, one)
+                for score, one in sure
+                if one.papers != told.papers and one.start <= told.start and told.end <= one.end
+            ]
+            best, told = max(
+                [(best, told), *((s, one) for s, one in longer if s >= best - SAME_FIT_BESIDE)], key=_length
+            )
+        same = [one for score, one in sure if one.papers == told.papers and score >= best - SAME_FIT]
+        return max(same, key=lambda one: one.end - one.start)
 
     def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
@@ -405,6 +416,10 @@ def when_published(entry: IndexedPaper) -> tuple[int, int, str]:
     if match:
         return 2000 + int(match[1]), int(match[2]), entry.arxiv_id
     return entry.year, entry.month, ""
+
+
+def _length(scored: tuple[float, PaperDescription]) -> int:
+    return scored[1].end - scored[1].start
 
 
 def _overlaps(one: Phrase | PaperDescription, spans: Sequence[tuple[int, int]]) -> bool:

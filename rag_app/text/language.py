@@ -44,6 +44,7 @@ _TERMS = """
 特征=features|函数=function|目标=objective|约束=constraint|假说=hypothesis|证据=evidence|来源=source|质量=quality|用户=users|应用=application|场景=scenario|贝叶斯=Bayesian|优化器=optimizer|优化=optimization
 神经网络=neural network|网络=network|图神经网络=graph neural network|卷积=convolution|循环=recurrent|扩散=diffusion|采样=sampling|分布=distribution|聚类=clustering|排序=ranking|匹配=matching|相似度=similarity|距离=distance
 评分=rating|评审=review|错误率=error rate|错误=error|正确率=accuracy|正确=correct|覆盖率=coverage|稳健性=robustness|鲁棒性=robustness|泛化=generalization|可解释性=interpretability|公平性=fairness|学习=learning|信息=information|不正确=incorrect|可训练=trainable|今天=today
+哪些论文=which papers|哪些文章=which papers|哪些研究=which papers|哪些工作=which papers|哪几篇论文=which papers|有没有论文=is there any paper that|有论文=is there any paper that
 作者=authors|论文=paper|研究=study|发现=findings|结论=conclusion|限制=limitations|机制=mechanism|模拟=simulation|理论=theory|公式=formula|定义=definition|比较=compare|区别=difference
 """  # noqa: E501
 

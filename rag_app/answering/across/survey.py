@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rag_app.answering.across.survey_topic import bare_topic
+from rag_app.answering.across.topic_names import forms_in, resolve_names
 from rag_app.answering.context import (
     TOKENS,
     AnswerContext,
@@ -34,38 +36,7 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, AnswerPlan, Evidence, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
-from rag_app.text.terms import find_names, squash
 
-PAPERS = r"(?:papers|studies|works|articles|authors|publications)"
-_WHICH = re.compile(
-    rf"\b(?:which|what)(?: \w+)?(?: of)?(?: the| these| those| my| our)*(?: \w+)? {PAPERS}\b(?: here| of this set)?"
-    rf"|\b(?:list|name|find)(?: me)?(?: all)?(?: of)?(?: the| these)? {PAPERS}(?: that| which)?\b",
-    re.IGNORECASE,
-)
-# The same without the word: "who uses X", "does anyone use X", "what have we got on X", "are there any surveys".
-_WHO = re.compile(
-    r"^\W*(?:who(?= (?!is\b|are\b|was\b|were\b|wrote\b|won\b|else\b)\w+s?\b)"
-    r"|(?:does|do|has|have|did) any(?:one|body| of (?:them|these|the papers))(?= )"
-    r"|(?:what|which) (?:have|do) (?:we|you|i) (?:got |have )?(?:here )?(?=on\b|about\b|that\b)"
-    r"|(?:anything|something|works?|studies) (?=on\b|about\b|that\b)|papers (?=on\b|about\b|that\b|with\b)"
-    r"|(?:is|are) there (?:any|some|a) (?:papers? (?=on\b|about\b|that\b))?)",
-    re.IGNORECASE,
-)
-_SAY = re.compile(
-    rf"\bwhat (?:do|does|did) (?:(?:the|these|those|all|my|our|other|different) )*{PAPERS}\s+"
-    r"(?:say|write|report|find|tell us|claim|conclude|think|show)\s+(?:about|on|of|regarding|concerning)\s+",
-    re.IGNORECASE,
-)
-# "Which papers mention ...": being named is enough. Else the paper has to use the thing itself.
-_MENTIONS = re.compile(
-    r"\b(?:mention|cite|name|discuss|refer to|talk about|speak of|describe|list)\w*\b", re.IGNORECASE
-)
-_FRAME = re.compile(
-    r"\b(?:use[sd]?|using|report(?:s|ed)?|evaluate[sd]?|mention(?:s|ed)?|are|is|was|were|do|does|did|has|have|that|which|"
-    r"say|says|their|own|these|those|the|this|authors?['’]?s?|for|in|on|of|as|a|an|any|results?|test(?:ed|s)?|set|methods?|"
-    r"systems?|experiments?|datasets?|benchmarks?|train(?:ed|s)?|they|it|also|with|by|and|or|work)\b",
-    re.IGNORECASE,
-)
 _DOING = re.compile(
     r"\b(?:evaluat|report|result|experiment|train|fine-?tun|test|score|outperform|improv|achiev|measur|compar|gain|"
     r"accurac|sampl|collect|use[sd]?\b|using)\w*",
@@ -89,48 +60,11 @@ class PaperFinding:
     in_passing: bool
 
 
-def parse_survey_topic(question: str) -> SurveyTopic | None:
-    """The topic of a question about all papers; None when it is about something else."""
-    said = _SAY.search(question)
-    which = _WHICH.search(question) or _WHO.search(question)
-    if said is None and which is None:
-        return None
-    found = said or which
-    assert found is not None
-    text = re.sub(r"\([^()]*\)", " ", question[found.end() :]).strip(" ,.?!:;")
-    # "Which papers" opens the sentence: a name right after it is still a name.
-    held = _whole_names(text)
-    if not text or not (held or _FRAME.sub(" ", text).strip(" ,.-'’")):
-        return None
-    either = re.search(r"\bor\b", text) is not None
-    return SurveyTopic(text, held, either, said is not None or _MENTIONS.search(text) is not None)
-
-
-def _whole_names(text: str) -> tuple[str, ...]:
-    """The names in a text; those that stand beside each other are one ("Natural Questions", "LLaMA 2")."""
-    lead = "the "
-    named = set(find_names(lead + text))
-    found: list[tuple[int, int]] = []
-    for match in re.finditer(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*", text):
-        beside = bool(found) and text[found[-1][1] : match.start()] == " "
-        if match[0] in named or (beside and re.fullmatch(r"v?\d+(?:\.\d+)?", match[0])):
-            if beside:
-                found[-1] = (found[-1][0], match.end())
-            else:
-                found.append(match.span())
-    return tuple(dict.fromkeys(text[a:b] for a, b in found if len(squash(text[a:b])) > 1))
-
-
-def asks_for_list(question: str) -> bool:
-    """Whether the papers themselves are asked for: "which papers use X", and not what they say of it."""
-    return (_WHICH.search(question) or _WHO.search(question)) is not None and _SAY.search(question) is None
-
-
 def contains_topic(topic: SurveyTopic, text: str) -> bool:
     """Whether a text has the topic's names, in any spelling; true where the topic has none."""
     if not topic.names:
         return True
-    found = [name_pattern(name).search(text) is not None for name in topic.names]
+    found = [any(name_pattern(form).search(text) is not None for form in topic.spellings(name)) for name in topic.names]
     return any(found) if topic.either else all(found)
 
 
@@ -146,8 +80,7 @@ class Surveyor:
         page_of: PageOf,
     ) -> None:
         self.topic = topic
-        bare = _FRAME.sub(" ", topic.text)
-        self.asked: QuestionTerms = extract_question_terms(bare, terms, library, ())
+        self.asked: QuestionTerms = extract_question_terms(bare_topic(topic.text), terms, library, ())
         self._terms = terms
         self._meaning = meaning
         self._page_of = page_of
@@ -198,8 +131,17 @@ class Surveyor:
 
     def _add_terms(self, units: Sequence[Unit]) -> None:
         for unit in units:
-            unit.terms = frozenset(self._terms(unit.text))
+            unit.terms = frozenset(self._terms(unit.text)) | self._meant_terms(unit)
             unit.near = frozenset(self._terms(f"{unit.before} {unit.after} {unit.evidence.section}"))
+
+    def _meant_terms(self, unit: Unit) -> frozenset[str]:
+        """The terms of names that the unit has in another form."""
+        meant = (
+            name
+            for name, forms in self.topic.forms.items()
+            if any(name_pattern(form).search(unit.framed_text) for form in forms)
+        )
+        return frozenset(term for name in meant for term in self._terms(name))
 
     def _could_hold(self, piece: Evidence) -> bool:
         """Whether a unit of the piece can have LEAST_SHARE of the topic's words: the piece has them all together."""
@@ -239,7 +181,8 @@ def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
     """Without id and times; "not_in_papers" when no paper speaks of the topic."""
     found, generation = context.evidence, context.generation
     entries = papers_in(generation, found.scope)
-    readable = [entry for entry in entries if entry.passages]
+    readable = [entry for entry in entries if entry.passages and entry.paper not in topic.besides]
+    topic = resolve_names(generation, topic)
     surveyor = Surveyor(topic, extract_terms, IndexTermStatistics(generation), context.meaning, found.page_of)
     rows_of = find_best_rows(context, topic)
     findings = []
@@ -247,6 +190,7 @@ def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
         if context.stop.is_set():
             break
         rows = rows_of(entry)
+        surveyor.topic = forms_in(generation, topic, entry)
         finding = surveyor.survey_paper(entry.paper, entry.title, context.read_passages(rows, TOKENS)) if rows else None
         if finding is not None:
             findings.append(finding)

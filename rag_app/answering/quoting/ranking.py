@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rag_app.answering.quoting.statements import is_no_statement
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms
@@ -37,6 +38,7 @@ SENTENCE_WEIGHTS = {
     "short": -0.6,
     "open": -0.2,
     "formula": -0.5,
+    "no_statement": -1.5,
     "meaning": 2.0,
     "around": 1.0,
 }
@@ -221,6 +223,7 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "long": float(length > 50),
         "open": float(not unit.row and not unit.text.rstrip("\"'”’)]0123456789").endswith((".", "!", "?"))),
         "formula": float(_is_formula(unit)),
+        "no_statement": float(not unit.row and is_no_statement(unit.text)),
         "meaning": 0.0,
         "around": 0.0,
     }
@@ -235,6 +238,17 @@ def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
     }
     there = {term for term in asked.weights if any(word.startswith(term[:6]) for word in frame)} - here
     return sum(asked.weights[term] for term in here | there) / asked.total if here and there else 0.0
+
+
+def framed_share(asked: QuestionTerms, unit: Unit) -> float:
+    """The share of the question that a row holds with its table's head and caption; "param" is "parameters"."""
+    words = set(_fold_words(unit.framed_text))
+    held = (
+        weight
+        for term, weight in asked.weights.items()
+        if any(word[:5] == term[:5] or (len(word) > 3 and term.startswith(word)) for word in words)
+    )
+    return sum(held) / asked.total
 
 
 def is_same_size(one: str, other: str) -> bool:

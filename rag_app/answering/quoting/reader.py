@@ -19,11 +19,12 @@ from rag_app.answering.quoting.answerability import (
 )
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.citations.marks import citation_at, replace_marks
+from rag_app.citations.marks import NEAR_PASSAGES, citation_at, replace_marks
 from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
+from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
@@ -90,7 +91,8 @@ class QuotingReader:
     """Answers with the evidence's own words. The parts are optional: each makes the choice of sentences better.
 
     `terms` turns text into comparable terms (stems), `library` knows how rare a term is, `meaning` compares sentences
-    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper. With
+    with the question, `page_of` tells tables from prose, `names_of` tells what people call a paper, `called` what it is
+    called in an answer. With
     `one_paper` no other was searched. `subject` is the one paper that the question is about; whether there is an answer
     is then judged by `wide`, what was found without knowing that.
     """
@@ -108,6 +110,7 @@ class QuotingReader:
         one_paper: bool = False,
         subject: Subject | None = None,
         wide: Sequence[Evidence] = (),
+        called: Callable[[str], str] = lambda paper: "",
     ) -> None:
         self._terms = terms
         self._library = library
@@ -115,6 +118,7 @@ class QuotingReader:
         self._page_of = page_of
         self._names_of = names_of
         self._one_paper = one_paper
+        self._called = called
         self._subject = subject if page_of is not None else None
         self._wide = wide if self._subject is not None else ()  # else marks would name pieces of other evidence
 
@@ -145,12 +149,22 @@ class QuotingReader:
     def _compose(self, asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[str]) -> Iterator[str]:
         """The answer's text in pieces: as a list where one is asked for."""
         if self._subject is None or not self._subject.items:
-            return compose_answer(select_quotes(asked, ranked, named))
+            return compose_answer(select_quotes(asked, ranked, named), self._called)
         units = [
             unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item
         ]
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
+
+    def find_nearest(self, question: str, evidence: Sequence[Evidence]) -> list[Unit]:
+        """The sentences that come nearest to a question that none of them answers, best first; no rows of tables."""
+        if self._subject is not None and self._page_of is not None:
+            ranked = rank_about(
+                self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
+            )[1]
+        else:
+            ranked = self.weigh_evidence(question, evidence)[1]
+        return [unit for item in _pick([unit for unit in ranked if not unit.row], NEAR_PASSAGES) for unit in item]
 
     def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
         """How likely the evidence holds an answer, 0..1."""
@@ -181,8 +195,22 @@ class QuotingReader:
             return 0.0
         asked = extract_question_terms(subject.asked, self._terms, self._library, ())
         total = sum(asked.weights.values())
-        gone = (w for term, w in asked.weights.items() if not self._library.count_together(subject.paper, [term]))
+        told = self._told_otherwise(subject)
+        gone = (weight for term, weight in asked.weights.items() if term not in told and not self._has(subject, term))
         return sum(gone) / total if total else 0.0
+
+    def _told_otherwise(self, subject: Subject) -> set[str]:
+        """Terms of what is asked that the paper answers in other words: "hardware" by the names of GPUs."""
+        return {
+            term
+            for facet in facets_of(subject.asked)
+            if facet.alone and any(self._has(subject, word) for word in self._terms(facet.also))
+            for match in facet.asks.finditer(subject.asked)
+            for term in self._terms(match[0])
+        }
+
+    def _has(self, subject: Subject, term: str) -> bool:
+        return self._library is not None and self._library.count_together(subject.paper, [term]) > 0
 
     def _named_papers(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""
@@ -251,15 +279,17 @@ def _are_alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def compose_answer(chosen: Sequence[Unit]) -> Iterator[str]:
-    """The answer's text: a heading per paper when there are several, table rows below their caption, a mark a line."""
+def compose_answer(chosen: Sequence[Unit], called: Callable[[str], str] = lambda paper: "") -> Iterator[str]:
+    """The answer's text: a mark a line, table rows below their caption.
+
+    Of several papers each is led by what it is `called`, by its title where that is empty.
+    """
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
-        if len(papers) > 1:
-            yield f"{gap}{replace_marks(units[0].evidence.title or paper)}:"
-            gap = "\n\n"
+        name = called(paper) or units[0].evidence.title or paper
+        lead = f"{replace_marks(name)}: " if len(papers) > 1 else ""
         frame = ""
         for unit in _in_reading_order(units):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
@@ -267,13 +297,13 @@ def compose_answer(chosen: Sequence[Unit]) -> Iterator[str]:
             lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
             head = "\n".join(f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines)
             if head and head != frame:
-                yield f"{gap}{head}"
-                gap = "\n"
+                yield f"{gap}{lead}{head}"
+                gap, lead = "\n", ""
             elif head:
                 gap = "\n"  # rows of one table stay together
             frame = head
-            yield f"{gap}{replace_marks(unit.text)} [{unit.evidence.number}]"
-            gap = "\n\n"
+            yield f"{gap}{lead}{replace_marks(unit.text)} [{unit.evidence.number}]"
+            gap, lead = "\n\n", ""
 
 
 def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:

@@ -38,6 +38,18 @@ _PRAISE = re.compile(
     r"state-of-the-art|well-suited|great)\b",
     re.IGNORECASE,
 )
+# A prompt's words, a line of a table of contents, a reference: none of them is a statement of the authors.
+_PROMPT = re.compile(
+    r"^\W*(?:you are (?:an?|the|given)\b|your task\b|please\b"
+    r"|(?:question|answer|context|input|output|instructions?|user|assistant|human|passage|prompt|q|a)\s*\d*\s*:)"
+    r"|\[/?INST\]|<\|\w+\|>|\{\{?\w+\}?\}",
+    re.IGNORECASE,
+)
+_CONTENTS = re.compile(r"(?:\.\s?){5,}\s*\d+\s*$")
+_REFERENCE = re.compile(
+    r"\barXiv preprint\b|\bIn Proceedings of\b|\bCoRR,? abs/|\bpp\. ?\d+"
+    r"|^\W*(?:\[\d+\]\s*)?(?:[A-Z][\w'’-]+, (?:[A-Z]\. ?)+,? ?){2,}"
+)
 _TELLING_WORDS = 8  # a praise with so many other content words says something besides
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _SECTIONS = (
@@ -81,6 +93,11 @@ def without_citations(text: str) -> str:
 def _is_praise(bare: str) -> bool:
     """Whether a sentence praises and has few other words."""
     return _PRAISE.search(bare) is not None and len(content_words(_PRAISE.sub(" ", bare))) <= _TELLING_WORDS
+
+
+def is_no_statement(text: str) -> bool:
+    """Whether the words are a prompt's, a reference, or a line of a table of contents."""
+    return any(pattern.search(text) is not None for pattern in (_PROMPT, _CONTENTS, _REFERENCE))
 
 
 def section_kind(section: str) -> str:

@@ -37,6 +37,12 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         ("how many pages has OtterNet?", "1 page"),
         ("Section 7.2 of HeronRank", "has no Section 7.2"),
         ("papers by Nobody Known", "No paper here names"),
+        ("cool, thanks for the help", "welcome"),
+        ("what sort of questions can I ask?", "quote"),
+        ("how big is this collection?", "2 papers"),
+        ("what is the title of HeronRank", "Standing Still"),
+        ("is HeronRank in here?", "Yes: HeronRank"),
+        ("length of the OtterNet paper", "1 page"),
     ],
 )
 def test_the_library_answers_without_a_search(
@@ -48,7 +54,15 @@ def test_the_library_answers_without_a_search(
     assert said in answer.answer
 
 
-@pytest.mark.parametrize("question", ["How many fish an hour does OtterNet find?", "Which papers propose HeronRank?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many fish an hour does OtterNet find?",
+        "Which papers propose HeronRank?",
+        "is HeronRank patient",
+        "length of the input in OtterNet",
+    ],
+)
 def test_what_papers_say_is_searched_for(assistant: Assistant, question: str) -> None:
     assert assistant.ask(question).reader != LIBRARY
 

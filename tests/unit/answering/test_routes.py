@@ -17,7 +17,7 @@ from rag_app.answering.across.disagreement import (
     select_claims,
 )
 from rag_app.answering.across.multi_hop import parse_chain
-from rag_app.answering.across.survey import parse_survey_topic
+from rag_app.answering.across.survey_topic import parse_survey_topic
 from rag_app.answering.model.reader import ModelReader
 from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader
@@ -40,6 +40,13 @@ from tests.support.provider import Provider, Reply
         ("In which papers are accuracies on FishQA or PondQA reported?", ("FishQA", "PondQA"), False),
         ("What do the papers say about nest building?", (), True),
         ("List the papers that use FishQA.", ("FishQA",), False),
+        ("which ones use FishQA?", ("FishQA",), False),
+        ("name those that mention FishQA", ("FishQA",), True),
+        ("FishQA was the test set in which papers?", ("FishQA",), False),
+        ("who else tests on FishQA", ("FishQA",), False),
+        ("is there any paper that uses FishQA", ("FishQA",), False),
+        ("papers, please, with FishQA results", ("FishQA",), False),
+        ("FishQA: who uses it?", ("FishQA",), False),
     ],
 )
 def test_a_question_about_all_papers(question: str, names: tuple[str, ...], mentioned: bool) -> None:
@@ -49,7 +56,17 @@ def test_a_question_about_all_papers(question: str, names: tuple[str, ...], ment
     assert topic.mentioned == mentioned
 
 
-@pytest.mark.parametrize("question", ["What is FishQA?", "How do OtterNet and HeronRank differ?", "Which papers?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is FishQA?",
+        "How do OtterNet and HeronRank differ?",
+        "Which papers?",
+        "Who wrote the otter paper?",
+        "list the authors of OtterNet",
+        "which paper introduces FishQA",
+    ],
+)
 def test_other_questions_are_about_no_topic(question: str) -> None:
     assert parse_survey_topic(question) is None
 
@@ -155,7 +172,7 @@ def test_what_asks_for_disagreement() -> None:
 
 OTTER = """# OtterNet: Finding Fish in Rivers
 
-We present OtterNet, a swimmer of rivers. We test OtterNet on FishQA and report an accuracy of 71.5 there.
+We present OtterNet, a swimmer of rivers. We test OtterNet on FishQA (FQA) and report an accuracy of 71.5 there.
 
 ## 1 Method
 
@@ -216,6 +233,22 @@ def test_every_paper_is_looked_at(assistant: Assistant) -> None:
     assert (answer.plan.kind, answer.plan.searched) == ("survey", 3)
     assert any("in passing" in note and "LynxReader" in note for note in answer.notes)
     assert any("empty.md" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["which ones report FQA results?", "which models were tested on fish QA?", "where is FishQA used?"],
+)
+def test_other_forms_of_a_list_and_of_a_name(assistant: Assistant, question: str) -> None:
+    answer = assistant.ask(question)
+    check(answer, assistant)
+    assert answer.plan is not None
+    assert (answer.plan.kind, answer.plan.papers) == ("survey", ("otter.md",))
+
+
+def test_a_paper_that_is_excepted_is_not_listed(assistant: Assistant) -> None:
+    answer = assistant.ask("who else besides LynxReader mentions FishQA?")
+    assert {citation.paper for citation in answer.citations} == {"otter.md"}
 
 
 def test_a_mention_is_enough_where_it_is_asked_for(assistant: Assistant) -> None:

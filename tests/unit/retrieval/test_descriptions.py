@@ -14,8 +14,8 @@ from tests.support.doubles import WordEmbedder, settings_for
 
 PAPERS = {
     "nap.md": (
-        "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap: sleeping after lunch with "
-        "a pillow. Sleeping after lunch with a pillow is common.\n"
+        "# A Short Afternoon Nap and the Memory of Words\n\n## Methods\n\nWe let 96 adults nap: sleeping after lunch "
+        "with a pillow. Sleeping after lunch with a pillow is common.\n"
     ),
     "bus.md": "# Cheaper Bus Fares and Visits to the Market\n\n## Methods\n\nFares fell in 2012.\n",
     "owl.md": "# OwlNet: Hearing Mice in the Dark\n\n## Methods\n\nOwlNet hears. OwlNet listens.\n",

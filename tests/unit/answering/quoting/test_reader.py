@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.answering.quoting.answerability import USUAL_FOCUS, WEIGHTS, estimate_answer_chance, measure_signs
+from rag_app.answering.quoting.one_paper import Subject
 from rag_app.answering.quoting.ranking import Unit, is_row, rank_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, compose_answer, select_quotes
 from rag_app.index.paper_names import contains_name
@@ -96,6 +97,26 @@ def test_what_the_evidence_does_not_hold_is_refused(question: str) -> None:
     assert draft.refused and draft.text == text == NOT_IN_PAPERS
 
 
+def test_a_respect_that_a_paper_answers_in_other_words_is_not_lacking() -> None:
+    class Speaks(Shelf):
+        def count_together(self, paper: str, terms: Sequence[str]) -> int:
+            return sum(term in content_words("Lynx was trained on an NVIDIA GPU") for term in terms) // len(terms)
+
+    def chance(asked: str) -> float:
+        subject = Subject("lynx.pdf", asked, overview=False)
+        page_of = {1: Page(1, "1", 0, 0, LYNX), 2: Page(2, "2", 0, 0, TABLE)}
+        parts = {"subject": subject, "library": Speaks(), "page_of": lambda paper, number: page_of[number]}
+        return reader(**parts).chance(f"{asked} Lynx", EVIDENCE[:2])
+
+    assert chance("hardware of") > chance("kangaroos of") * 1.2
+
+
+def test_what_comes_nearest_is_a_sentence_that_would_have_been_quoted() -> None:
+    near = reader().find_nearest("What top-20 accuracy do questions with a batch size of 128 reach?", EVIDENCE)
+    assert [unit.row for unit in near] == [False, False]
+    assert near[0].text.startswith("We train the Lynx retriever with a batch size of 128")
+
+
 def test_without_evidence_there_is_no_answer() -> None:
     text, draft = answer("What is Lynx?", [])
     assert draft.refused and text == NOT_IN_PAPERS
@@ -111,6 +132,17 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
     marks = set(re.findall(r"\[(\d)\]", text))
     assert "3" in marks and marks & {"1", "2"}
     assert text.count("Lynx:") == text.count("Ferret:") == 1
+
+
+def test_each_paper_is_led_by_what_it_is_called() -> None:
+    text, _ = answer("How do the Lynx retriever and the Ferret retriever differ in training?", called=str.upper)
+    assert text.count("LYNX.PDF: ") == text.count("FERRET.PDF: ") == 1
+
+
+def test_a_prompt_of_an_appendix_does_not_lead() -> None:
+    prompt = "You are a Lynx retriever and you are trained with a batch size of 12 questions."
+    text, _ = answer("What batch size is the Lynx retriever trained with?", [_evidence(4, prompt, page=9), *EVIDENCE])
+    assert text.startswith("We train the Lynx retriever with a batch size of 128")
 
 
 def test_a_lone_word_above_a_table_is_not_quoted() -> None:
@@ -197,9 +229,10 @@ def test_it_never_invents(texts: list[list[str]], question: str) -> None:
         mark = re.search(r" \[(\d+)\]$", line)
         plain = re.sub(r"［(.*?)］", r"[\1]", line[: mark.start()] if mark else line)
         if mark:
-            assert plain in held[int(mark.group(1))]
-        else:  # a caption, a table's head, or the name of a paper
-            assert plain in {f"{piece.title}:" for piece in evidence} or any(plain in whole for whole in held.values())
+            said = plain.removeprefix("Title 0: ").removeprefix("Title 1: ")  # what its paper is called
+            assert said in held[int(mark.group(1))]
+        else:  # a caption, or a table's head
+            assert any(plain in whole for whole in held.values())
 
 
 def test_the_same_sentence_is_not_said_twice() -> None:
