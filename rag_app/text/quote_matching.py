@@ -60,7 +60,7 @@ def _fold_text(text: str) -> tuple[str, list[int]]:
 
 
 def find_quote(quote: str, page_text: str, begin: int = 0) -> tuple[int, int] | None:
-    """Where `quote` stands in `page_text` from `begin` on: offsets (start, end), or None. An empty quote stands nowhere.
+    """Where `quote` stands in `page_text` from `begin` on: offsets (start, end), or None. An empty one: nowhere.
 
     Compared in `matching_form`. A place where the quote begins and ends with whole words is preferred; a place that
     begins or ends inside a number is refused, since "5.8" does not stand in "55.8".

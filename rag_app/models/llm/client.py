@@ -153,7 +153,7 @@ class OpenAIModel:
         """Another model of the same server."""
         return OpenAIModel(replace(self.endpoint, model=name), self._settings, first_pause=self._first_pause)
 
-    # Not functools.cached_property: Python 3.11 has one lock there for all models, so a slow server would hold up others.
+    # Not functools.cached_property: Python 3.11 has one lock there for all models, and a slow server would hold up all.
 
     @property
     def window(self) -> int:
