@@ -2,10 +2,13 @@
 
     python -m benchmarks.calibrate_refusal [FOLDER]   # FOLDER keeps corpora, indexes and signs for the next run
 
-The questions are made by benchmarks/refusal_material.py from public sets. What to believe: "held out" is judged by
-weights and a threshold from other papers (two folds of the papers within each set), "left out" by those of the other
-sets altogether. The development questions take no part in fit or threshold: they are only measured. (The older signs
-were designed while looking at them, so that even this figure is somewhat optimistic.)
+The questions are made by benchmarks/refusal_material.py from public sets; whether a question belongs to the library at
+all is fitted apart, by benchmarks/calibrate_outside.py. Draws docs/experiments/plots/refusal.svg.
+
+What to believe: "held out" is judged by weights and a threshold from other papers (two folds of the papers within each
+set), "left out" by those of the other sets altogether. The development questions and QASPER's full set take no part in
+fit or threshold: they are only measured. (The older signs were designed while looking at the former, so that even this
+figure is somewhat optimistic.)
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.refusal_material import Asking, libraries
+from benchmarks import plots
+from benchmarks.common import ROOT
+from benchmarks.refusal_material import QASPER_FULL, Asking, libraries
 from rag_app.answering.confidence import CONFIDENCE_WEIGHTS, confidence_features, confidence_level
+from rag_app.answering.outside import ABSENT, measure_relatedness, score_relatedness
 from rag_app.answering.quoting import ranking
 from rag_app.answering.quoting.answerability import LOOKED_AT, WEIGHTS
 from rag_app.answering.quoting.reader import QuotingReader, select_quotes
@@ -38,6 +44,8 @@ from rag_app.retrieval.question import analyse_part
 FALSE_REFUSALS = 0.04  # of the answerable questions, averaged over their sets: the threshold's aim
 SHARES = (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)  # of false refusals, on the curve
 DEVELOPMENT = "development"
+MEASURED_ONLY = (DEVELOPMENT, QASPER_FULL, f"{QASPER_FULL} unanswerable")
+PLOT = ROOT / "docs" / "experiments" / "plots" / "refusal.svg"
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Seen:
     answerable: bool
     signs: dict[str, float]
     grounds: dict[str, float]  # what confidence looks at
+    absent: bool  # no paper is about it: refused whatever the signs say
     right: bool | None  # whether the quoted units hold the marked words; None where nobody marked any
 
 
@@ -84,9 +93,13 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
                 said = fold_text(" ".join(words for _, _, words in quotes))
                 right = any(fold_text(gold) in said for gold in asking.gold) if asking.gold else None
                 given = confidence_features(asking.text, quotes, found.clear, None)
-                result.append(
-                    Seen(asking.group, asking.answerable, signs, given, right if asking.answerable else False)
-                )
+                absent = False
+                if found.subject is None and not asking.papers:
+                    vector = assistant.embedder.embed_question(asking.text)
+                    related = measure_relatedness(asking.text, vector, generation)
+                    absent = bool(related) and score_relatedness(related) < ABSENT
+                right = right if asking.answerable else False
+                result.append(Seen(asking.group, asking.answerable, signs, given, absent, right))
     finally:
         generation.close()
     return result
@@ -97,16 +110,24 @@ def ask_all(assistant: Assistant, asked: Iterable[Asking]) -> list[Seen]:
 
 def report(seen: Sets) -> dict[str, Any]:
     """What was fitted, and how well it does on what it was not fitted to."""
-    public = {name: asked for name, asked in seen.items() if name != DEVELOPMENT}
+    public = {name: asked for name, asked in seen.items() if name not in MEASURED_ONLY}
     weights, bias = fit(public)
     chance = scored(weights, bias)
     threshold = threshold_of(public, chance)
     held = held_out(public)
+    draw(public, held)
     return {
         "WEIGHTS": weights,
         "BIAS": bias,
         "THRESHOLD": round(threshold, 3),
         "refused, held out": {name: round(float((scores < 0).mean()), 3) for name, scores in held.items()},
+        "the same, absent subjects too": {
+            name: round(float(((scores < 0) | [one.absent for one in order_by_fold(public[name])]).mean()), 3)
+            for name, scores in held.items()
+        },
+        "QASPER full, measured only": _measured(
+            [*seen[QASPER_FULL], *seen[f"{QASPER_FULL} unanswerable"]], chance, threshold
+        ),
         "curve, held out: falsely refused -> refused": curve(public, held),
         "refused, left out": {name: _left_out(name, public) for name in public},
         "development, measured only": _measured(seen[DEVELOPMENT], chance, threshold),
@@ -153,6 +174,26 @@ def held_out(sets: Sets) -> dict[str, np.ndarray]:
             if other:
                 result[name].append(chance(other) - threshold)
     return {name: np.concatenate(parts) for name, parts in result.items()}
+
+
+def order_by_fold(asked: Sequence[Seen]) -> list[Seen]:
+    """The questions in the order of `held_out`: fold after fold."""
+    return [one for fold in (0, 1) for one in asked if _fold(one) == fold]
+
+
+def draw(sets: Sets, held: Mapping[str, np.ndarray]) -> None:
+    """For each set without answers how much of it is refused, against the answerable questions refused."""
+    cuts = [
+        float(np.mean([np.quantile(held[name], share) for name, asked in sets.items() if _good(asked)]))
+        for share in SHARES
+    ]
+    series = {
+        name: [(share, float((held[name] < cut).mean())) for share, cut in zip(SHARES, cuts, strict=True)]
+        for name, asked in sets.items()
+        if not _good(asked)
+    }
+    title = "Near misses, by weights from other papers"
+    plots.lines(PLOT, title, "answerable questions refused", "unanswerable questions refused", series)
 
 
 def curve(sets: Sets, held: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def index_home(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+def put_models(models: Path) -> Callable[[Path], Path]:
+    """Puts the converted embedder into a folder, beside its indexes, which it gives: converting takes seconds."""
+
+    def put(home: Path) -> Path:
+        shutil.copytree(models, home / "models", copy_function=os.link)
+        return home
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def index_home(tmp_path_factory: pytest.TempPathFactory, put_models: Callable[[Path], Path]) -> Path:
     """A folder for indexes, one per test, with the converted embedder beside them."""
-    home = tmp_path_factory.mktemp("indexes")
-    shutil.copytree(models, home / "models", copy_function=os.link)
-    return home
+    return put_models(tmp_path_factory.mktemp("indexes"))
 
 
 @pytest.fixture

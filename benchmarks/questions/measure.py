@@ -60,6 +60,11 @@ def measure_question(row: dict[str, Any], answer: Answer, raw_text: Callable[[st
     if kind == "unanswerable":
         found["unanswerable refused"] = float(refused)
         found["near passages at most two"] = float(len(answer.nearest) <= 2)
+    elif kind == "outside":
+        found["outside refused"] = float(not answer.citations and answer.status != "error")
+        found["near passages at most two"] = float(len(answer.nearest) <= 2)
+    elif kind == "inside":
+        found["inside refused"] = float(refused)
     elif kind == "small_talk":
         found["small talk without a quote"] = float(answer.status == "answered" and not answer.citations)
     elif kind == "library":

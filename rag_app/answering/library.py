@@ -31,6 +31,8 @@ from rag_app.answering.library_records import (
 from rag_app.records import Answer
 from rag_app.text.sentences import word_set
 
+HELLO = "Hello. Ask me about the papers of this library: each answer quotes them, page by page."
+
 _GREETS = re.compile(
     r"(?:hi+|hello|hey|heya|hiya|howdy|yo|greetings|good (?:morning|afternoon|evening|day)"
     r"|how are you(?: doing)?(?: today)?|你好|您好|早上好|下午好|晚上好)"
@@ -163,7 +165,7 @@ def parse_small_talk(text: str) -> str:
     """What a greeting or a thank-you is answered with; empty for a question."""
     bare = text.strip(" .!?,;:~。！？，")
     if _GREETS.fullmatch(bare):
-        return "Hello. Ask me about the papers of this library: each answer quotes them, page by page."
+        return HELLO
     if _THANKS.fullmatch(bare) and "?" not in text:
         return "You are welcome. Ask another question whenever you like."
     if _ABOUT_APP.fullmatch(bare):
@@ -173,6 +175,11 @@ def parse_small_talk(text: str) -> str:
             "whom, from when."
         )
     return ""
+
+
+def opens_with_greeting(text: str) -> bool:
+    """Whether a text begins like a letter: "good morning, are you there?"."""
+    return re.match(rf"\W*(?:{_GREETS.pattern})(?!\w)", text, re.IGNORECASE) is not None
 
 
 def parse_library_question(context: AnswerContext) -> LibraryQuestion | None:

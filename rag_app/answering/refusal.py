@@ -89,6 +89,7 @@ def _join_words(things: Sequence[str]) -> str:
 Trust = Literal["none", "checked", "full"]
 
 NOT_BACKED = "The cited passages do not fully support any sentence of this answer. Read them before you use it."
+OUTSIDE = "Not in these papers: none of them seems to be about this."
 WITHHELD = "Not in these papers: what the model wrote is not shown, because the cited passages do not support it."
 NOT_ASKED = "The model was not asked: models of this size also answer when the papers do not."
 UNLIKELY = "A check without the model suggests that the passages found do not answer this question."

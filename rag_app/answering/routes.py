@@ -17,18 +17,21 @@ from typing import Protocol
 from rag_app.answering.across.disagreement import answer_disagreement, asks_for_disagreement
 from rag_app.answering.across.multi_hop import answer_chain, find_chain
 from rag_app.answering.across.survey import answer_survey
-from rag_app.answering.across.survey_topic import asks_for_list, parse_survey_topic
+from rag_app.answering.across.survey_topic import asks_for_list, mentioned_terms, parse_survey_topic
 from rag_app.answering.context import AnswerContext
-from rag_app.answering.library import parse_library_question, parse_small_talk
+from rag_app.answering.library import HELLO, opens_with_greeting, parse_library_question, parse_small_talk
 from rag_app.answering.library_records import library_answer
 from rag_app.answering.model.reader import ModelReader
+from rag_app.answering.outside import is_of_absent_subject, is_outside
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS
+from rag_app.answering.refusal import OUTSIDE
 from rag_app.answering.steps import (
     answer_as_table,
     answer_from_evidence,
     balance_evidence,
     quoting_reader,
     refuse_answer,
+    refuse_outside_question,
 )
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import LIBRARY, Alternative, Answer, Event, Piece, Progress
@@ -78,6 +81,28 @@ class LibraryRecords:
         answer = asked.answer(context)
         yield Piece(answer.answer)
         return answer
+
+
+class Outside:
+    """A question that has nothing to do with the library, whatever else it looks like; after a greeting, a greeting."""
+
+    searches = True
+
+    def matches(self, context: AnswerContext) -> bool:
+        ours = context.quotes or context.model is not None
+        return ours and is_outside(context) and not self._is_mentioned(context)
+
+    def _is_mentioned(self, context: AnswerContext) -> bool:
+        """Whether it asks who mentions what some paper has the words of."""
+        asked = mentioned_terms(context.question.search)
+        return bool(asked) and all(map(context.generation.words.frequency, asked))
+
+    def answer(self, context: AnswerContext) -> RouteEvents:
+        if opens_with_greeting(context.question.typed):
+            yield Piece(HELLO)
+            return library_answer(context, HELLO)
+        yield Piece(OUTSIDE)
+        return refuse_outside_question(context.evidence)
 
 
 class WholePapers:
@@ -163,18 +188,21 @@ class ComparisonTable:
         )
 
 
-class AbsentPaper:
-    """A question about a paper that is described, and that this library does not have."""
+class AbsentSubject:
+    """A question about a paper that is described and not in this library, or about what no paper treats."""
 
     searches = True
 
     def matches(self, context: AnswerContext) -> bool:
+        if context.question.demanded or not (context.quotes or (context.model is not None and not _writes(context))):
+            return False
         plan = context.question.plan
-        return context.quotes and not plan.named and any(not one.papers for one in plan.described)
+        absent = context.quotes and not plan.named and any(not one.papers for one in plan.described)
+        return absent or is_of_absent_subject(context)
 
     def answer(self, context: AnswerContext) -> RouteEvents:
         yield Piece(NOT_IN_PAPERS)
-        return refuse_answer(context.evidence)
+        return refuse_answer(context.evidence, quoting_reader(context.evidence, context.meaning))
 
 
 class Reading:
@@ -195,12 +223,13 @@ class Reading:
 ROUTES: tuple[Route, ...] = (
     SmallTalk(),
     LibraryRecords(),
+    Outside(),
     WholePapers(),
     Disagreement(),
     MultiHop(),
     Survey(),
     ComparisonTable(),
-    AbsentPaper(),
+    AbsentSubject(),
     Reading(),
 )
 

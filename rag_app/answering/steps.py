@@ -20,15 +20,15 @@ from rag_app.answering.quoting.one_paper import (
     hits_about,
     subject_of,
 )
-from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader
-from rag_app.answering.refusal import NOT_ASKED, decide_status, explain_near_miss, is_likely
+from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuoteBuilder, QuotingReader
+from rag_app.answering.refusal import NOT_ASKED, OUTSIDE, decide_status, explain_near_miss, is_likely
 from rag_app.answering.tables.comparison import CellMemory, CellRanker, Tabulation, names_of_rows
 from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_nearest_citations
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
 from rag_app.models.embedder import SentenceEmbedder
-from rag_app.records import Answer, Draft, Event, Evidence, Piece, Progress, SearchSummary
+from rag_app.records import Answer, Citation, Draft, Event, Evidence, Piece, Progress, SearchSummary
 from rag_app.retrieval.context import gather, interleave_hits
 from rag_app.retrieval.hybrid import Retriever
 from rag_app.retrieval.question import AnalysedQuestion
@@ -115,7 +115,7 @@ def answer_from_evidence(
     yield Progress("reading", f"reading {len(found.evidence)} passage{'s' if many else ''}")
     quoting = quoting_reader(found, meaning)
     if isinstance(reader, ModelReader) and reader.trust == "none" and not is_answered(found, quoting):
-        return (yield from _refuse_unasked(found))
+        return (yield from _refuse_unasked(found, quoting))
     shown, spent = found.evidence, 0
     if isinstance(reader, ModelReader) and reader.weighs:
         shown, spent = yield from _weigh_evidence(found, reader, stop)
@@ -128,6 +128,8 @@ def answer_from_evidence(
         draft, found.question, found.evidence, found.page_of, reader=reader.name, names_of=found.names_of
     )
     chance = draft.chance
+    if draft.refused and isinstance(reader, QuotingReader):
+        answer = replace(answer, nearest=_quote_nearest(found, reader))
     if isinstance(reader, ModelReader):
         chance = estimate_chance(found, quoting)
         near = find_nearest_citations(found.question, found.evidence, found.page_of)
@@ -142,17 +144,32 @@ def answer_from_evidence(
     return _complete_answer(found, answer, chance)
 
 
-def _refuse_unasked(found: RetrievedEvidence) -> Generator[Event, None, Answer]:
+def _refuse_unasked(found: RetrievedEvidence, reader: QuotingReader) -> Generator[Event, None, Answer]:
     """What is said in place of a model that is not believed where the passages do not look as if they answered."""
     yield Piece(NOT_IN_PAPERS)
-    return refuse_answer(found, NOT_ASKED)
+    return refuse_answer(found, reader, NOT_ASKED)
 
 
-def refuse_answer(found: RetrievedEvidence, *notes: str) -> Answer:
-    """The refusal, with the nearest passages."""
-    near = find_nearest_citations(found.question, found.wide, found.page_of)
+def refuse_answer(found: RetrievedEvidence, reader: QuotingReader, *notes: str) -> Answer:
+    """The refusal, with what the papers do say that comes nearest."""
+    near = _quote_nearest(found, reader)
     answer = Answer("", found.question, "not_in_papers", NOT_IN_PAPERS, QUOTING, notes=notes, nearest=near)
     return _complete_answer(found, answer)
+
+
+def refuse_outside_question(found: RetrievedEvidence) -> Answer:
+    """One sentence for a question that has nothing to do with the library, with the passages that share its words."""
+    near = find_nearest_citations(found.question, found.wide, found.page_of)
+    answer = Answer("", found.question, "not_in_papers", OUTSIDE, QUOTING, nearest=near)
+    return replace(answer, searched=_summarise_search(found, answer))
+
+
+def _quote_nearest(found: RetrievedEvidence, reader: QuotingReader) -> tuple[Citation, ...]:
+    """The sentences that the reader without a model would have quoted first, each as a citation."""
+    quotes = QuoteBuilder(found.page_of)
+    for unit in reader.find_nearest(found.question, found.evidence):
+        quotes.quote(unit, found.question)
+    return tuple(quotes.citations)
 
 
 def _weigh_evidence(

@@ -102,6 +102,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], No
         mark_entries(on_page, page.width)
         mark_breaks(on_page)
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
+    pages = tuple(_without_parted_sentences(page, vocabulary) for page in pages)
     pages = _without_cut_sentences(pages)
     empty = [page.number for page in raw if len(page.text.strip()) < ocr.FEW]
     front = front_matter(document, title_parts, lines[0], raw[0], pages, title, path)
@@ -224,6 +225,34 @@ def _without_cut_sentences(pages: Sequence[Page]) -> tuple[Page, ...]:
             found[at] = _mark_cut(found[at], last, cut, found[at].blocks[last].end)
             found[at + 1] = _mark_cut(found[at + 1], first, begins.start, rest)
     return tuple(found)
+
+
+def _without_parted_sentences(page: Page, vocabulary: set[str]) -> Page:
+    """The page, where a sentence of which a footnote or a figure parts a word in two is not to be quoted."""
+    units = [
+        (block.start + start, block.start + end)
+        for block in page.blocks
+        if block.kind == "body"
+        for start, end in sentences(page.text[block.start : block.end])
+    ]
+    cut: list[tuple[int, int]] = []
+    for at, (start, end) in enumerate(units):
+        half = re.search(r"[^\W\d_]+-$", page.text[start:end])
+        if not half:
+            continue
+        rests = [(one, two) for one, two in units[at + 1 :] if page.text[one].islower()]
+        rest = next((span for span in rests if _is_word(half[0], page.text[slice(*span)], vocabulary)), None)
+        cut += [(start, end), rest] if rest else []
+    for start, end in cut:
+        block = next(at for at, one in enumerate(page.blocks) if one.start <= start < one.end)
+        page = _mark_cut(page, block, start, end)
+    return page
+
+
+def _is_word(half: str, text: str, vocabulary: set[str]) -> bool:
+    """Whether the paper has the word that `half`, with its hyphen, and the beginning of a text make."""
+    rest = re.match(r"[^\W\d_]+", text)
+    return rest is not None and bool(vocabulary & {f"{half[:-1]}{rest[0]}".lower(), f"{half}{rest[0]}".lower()})
 
 
 def _first_body(blocks: Sequence[Block], order: range) -> int:

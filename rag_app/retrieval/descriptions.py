@@ -146,7 +146,7 @@ class DescriptionMatcher:
         return found
 
     @cached_property
-    def _shared(self) -> dict[str, tuple[str, ...]]:
+    def _shared_names(self) -> dict[str, tuple[str, ...]]:
         """Folded names that mean one paper by right and that another one's title spells as well."""
         named: dict[str, list[str]] = {}
         for entry in self._papers:
@@ -162,7 +162,9 @@ class DescriptionMatcher:
     def _share_names(self, question: str, allowed: Collection[str]) -> list[PaperDescription]:
         """Names that several papers have: all of them where several are asked for, else the one that fits best."""
         there = {
-            name: own for name, papers in self._shared.items() if len(own := [p for p in papers if p in allowed]) > 1
+            name: own
+            for name, papers in self._shared_names.items()
+            if len(own := [p for p in papers if p in allowed]) > 1
         }
         places: dict[str, list[tuple[int, int]]] = {}
         for one in find_mentions(question, there):

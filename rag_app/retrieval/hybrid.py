@@ -40,6 +40,8 @@ MOST_PASSAGES = 0.5  # of all: a word in more of them is no name
 SPELLED_AT_LEAST = 3  # times, of a name whose only capital is its first letter
 OWNED = 0.1  # of the passages with a name are its paper's: else the name speaks of a field
 
+_WITHIN = re.compile(r"[^\W_][,;)]?\s\Z")  # what stands in front of a word within a sentence
+
 RERANKED = 30  # hits that a reranker looks at again, where the settings name one
 RERANKER_WEIGHT = 0.5  # of its judgement beside the fused score
 
@@ -121,9 +123,12 @@ class Retriever:
         text = " ".join([*(passage.text for passage in passages), *titles])
         spelled = r"[-\s]?".join(map(re.escape, word.split("-")))
         pattern = re.compile(rf"(?<![\w-]){spelled}(?!\w|-[a-z])", re.IGNORECASE)
-        found = Counter(match[0] for match in pattern.finditer(text))
+        matches = list(pattern.finditer(text))
+        found = Counter(match[0] for match in matches)
         inner = sum(count for one, count in found.items() if any(letter.isupper() for letter in one[1:]))
-        first = sum(count for one, count in found.items() if one[:1].isupper())
+        # Where a sentence begins, any word has a capital ("Besides,").
+        capitals = [one.start() for one in matches if one[0][:1].isupper()]
+        first = sum(_WITHIN.search(text[max(0, start - 3) : start]) is not None for start in capitals)
         # A word that often stands within a sentence in lower case is an ordinary one.
         small = sum(count for one, count in found.items() if one == one.lower())
         if small * 4 > found.total() or not (inner or first >= SPELLED_AT_LEAST):

@@ -69,9 +69,11 @@ def find_quote(quote: str, page_text: str) -> tuple[int, int] | None:
         second_best: tuple[int, int] | None = None
         at = form.find(wanted)
         while at >= 0:
-            start, end = origin[at], origin[at + len(wanted) - 1] + 1
+            after = at + len(wanted)
+            start, end = origin[at], origin[after - 1] + 1
             if not signed or page_text[:start].endswith("-"):
-                if _is_whole_words(page_text, start, end):
+                is_split = start in origin[at - 1 : at] or end - 1 in origin[after : after + 1]  # in "ß", which is "ss"
+                if not is_split and _is_whole_words(page_text, start, end):
                     return start, end
                 if second_best is None and not _cuts_number(page_text, start, end):
                     second_best = start, end

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from rag_app.answering.context import SurveyTopic
+from rag_app.index.bm25 import extract_terms
 from rag_app.index.paper_names import Mention
 from rag_app.text.terms import find_names, squash
 
@@ -105,6 +106,12 @@ def parse_survey_topic(question: str, mentions: Sequence[Mention] = ()) -> Surve
     either = re.search(r"\bor\b", text) is not None
     mentioned = said is not None or _MENTIONS.search(text) is not None
     return SurveyTopic(text, held, either, mentioned, sure, besides)
+
+
+def mentioned_terms(question: str) -> list[str]:
+    """The terms of what the papers are asked to mention; none where more is asked than that."""
+    topic = parse_survey_topic(question)
+    return extract_terms(_MENTIONS.sub(" ", topic.text)) if topic is not None and topic.mentioned else []
 
 
 def asks_for_list(question: str) -> bool:

@@ -39,16 +39,10 @@ USUAL_MEANING = 0.6  # what the best sentences usually reach; stands in where no
 SEVERAL = re.compile(
     r"\b(?:which|what|how many|list|name)\b[^?]{0,20}\bpapers\b|\bpapers (?:that|which|here)\b", re.IGNORECASE
 )
-_COMPARES = re.compile(
-    r"(?:^|[.:;]\s+)(?:compare|contrast)\b|\bdiffers?\b|^both\b|\bhow do\b.*\bcompare\b", re.IGNORECASE
-)
 _MEASURE = re.compile(
     r"\b(?:how (?:many|much)|(?:what|which) (?:share|fraction|percentage|proportion|number|amount) of)\s+"
     r"(?P<what>(?:(?!(?:did|does|do|was|were|is|are|has|have|can|would|must|should)\b)[\w-]+[\s,]*){1,2})",
     re.IGNORECASE,
-)
-_CHAINED = re.compile(
-    r"\b(?:another|other|earlier) (?:paper|work)|\b(?:paper|work)s? (?:here|of th(?:is|e) set)\b", re.IGNORECASE
 )
 
 
@@ -84,7 +78,7 @@ def measure_signs(
     holds = _TermOccurrences(evidence, terms, library)
     names = {name: [term for part in _compound_parts(name) for term in terms(part)] for name in asked.names}
     subjects = _subjects(asked, evidence, holds, names_of, terms)
-    several = len(subjects) > 1 or any(p.search(asked.text) for p in (SEVERAL, _CHAINED, _COMPARES))
+    several = len(subjects) > 1 or SEVERAL.search(asked.text) is not None
     groups = _groups(top, subjects, several)
     missing = min(_missing_terms(asked, group, holds) for group in groups)
     missing_name = min(_missing_name(names, group, holds, names_of) for group in groups)

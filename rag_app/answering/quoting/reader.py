@@ -19,11 +19,12 @@ from rag_app.answering.quoting.answerability import (
 )
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.citations.marks import citation_at, replace_marks
+from rag_app.citations.marks import NEAR_PASSAGES, citation_at, replace_marks
 from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Citation, Draft, Evidence, PageOf
+from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import content_words
 
@@ -155,6 +156,16 @@ class QuotingReader:
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
 
+    def find_nearest(self, question: str, evidence: Sequence[Evidence]) -> list[Unit]:
+        """The sentences that come nearest to a question that none of them answers, best first; no rows of tables."""
+        if self._subject is not None and self._page_of is not None:
+            ranked = rank_about(
+                self._subject, question, evidence, self._terms, self._library, self._meaning, self._page_of
+            )[1]
+        else:
+            ranked = self.weigh_evidence(question, evidence)[1]
+        return [unit for item in _pick([unit for unit in ranked if not unit.row], NEAR_PASSAGES) for unit in item]
+
     def chance(self, question: str, evidence: Sequence[Evidence]) -> float:
         """How likely the evidence holds an answer, 0..1."""
         return self._chance(self.weigh_evidence(question, evidence)[2])
@@ -184,8 +195,22 @@ class QuotingReader:
             return 0.0
         asked = extract_question_terms(subject.asked, self._terms, self._library, ())
         total = sum(asked.weights.values())
-        gone = (w for term, w in asked.weights.items() if not self._library.count_together(subject.paper, [term]))
+        told = self._told_otherwise(subject)
+        gone = (weight for term, weight in asked.weights.items() if term not in told and not self._has(subject, term))
         return sum(gone) / total if total else 0.0
+
+    def _told_otherwise(self, subject: Subject) -> set[str]:
+        """Terms of what is asked that the paper answers in other words: "hardware" by the names of GPUs."""
+        return {
+            term
+            for facet in facets_of(subject.asked)
+            if facet.alone and any(self._has(subject, word) for word in self._terms(facet.also))
+            for match in facet.asks.finditer(subject.asked)
+            for term in self._terms(match[0])
+        }
+
+    def _has(self, subject: Subject, term: str) -> bool:
+        return self._library is not None and self._library.count_together(subject.paper, [term]) > 0
 
     def _named_papers(self, question: str, evidence: Sequence[Evidence]) -> list[str]:
         """Papers of the evidence that the question calls by name, in the evidence's order."""

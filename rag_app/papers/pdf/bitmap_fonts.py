@@ -16,6 +16,8 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
+
 _LIGATURES = {
     "\x0b": "ﬀ",
     "\x0c": "ﬁ",
@@ -34,23 +36,13 @@ _CODES = re.compile(r"[\x0b\x0c\x0e\x0f\x19-\x1c={|:;]|\r(?!\n)")
 _WORD = re.compile(r"[a-z]{4,}")
 _MOST_WORDS = 300  # of a page are asked for their font
 
-_address, _integer = ctypes.c_void_p, ctypes.c_int
 
-
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_is_unmapped = _direct(pdfium.FPDFText_HasUnicodeMapError, _integer, _address, _integer)
-_is_generated = _direct(pdfium.FPDFText_IsGenerated, _integer, _address, _integer)
-_object_of = _direct(pdfium.FPDFText_GetTextObject, _address, _address, _integer)
-_font_of = _direct(pdfium.FPDFTextObj_GetFont, _address, _address)
-_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
+_is_unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
+_is_generated = direct(pdfium.FPDFText_IsGenerated, INTEGER, ADDRESS, INTEGER)
+_object_of = direct(pdfium.FPDFText_GetTextObject, ADDRESS, ADDRESS, INTEGER)
+_font_of = direct(pdfium.FPDFTextObj_GetFont, ADDRESS, ADDRESS)
+_matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
 
 def decode_bitmap_fonts(
@@ -82,7 +74,7 @@ def decode_bitmap_fonts(
 
 
 def _is_nameless(handle: int | None, index: int) -> bool:
-    return _font_info(handle, index, None, 0, None) <= 1
+    return bool(_font_info(handle, index, None, 0, None) <= 1)
 
 
 def _font(handle: int | None, index: int) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable
-
 import numpy as np
 import pypdfium2.raw as pdfium
+
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
@@ -14,20 +13,13 @@ Box = tuple[float, float, float, float]
 NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)
 _RECTANGLE = 5  # points of a closed one
 _MOST_POINTS = 64  # of a clip path that is looked at: of a longer one only the picture can tell
-_address, _integer = ctypes.c_void_p, ctypes.c_int
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_clip_of = _direct(pdfium.FPDFPageObj_GetClipPath, _address, _address)
-_path_count = _direct(pdfium.FPDFClipPath_CountPaths, _integer, _address)
-_point_count = _direct(pdfium.FPDFClipPath_CountPathSegments, _integer, _address, _integer)
-_point_at = _direct(pdfium.FPDFClipPath_GetPathSegment, _address, _address, _integer, _integer)
-_place_of = _direct(pdfium.FPDFPathSegment_GetPoint, _integer, _address, _address, _address)
+_clip_of = direct(pdfium.FPDFPageObj_GetClipPath, ADDRESS, ADDRESS)
+_path_count = direct(pdfium.FPDFClipPath_CountPaths, INTEGER, ADDRESS)
+_point_count = direct(pdfium.FPDFClipPath_CountPathSegments, INTEGER, ADDRESS, INTEGER)
+_point_at = direct(pdfium.FPDFClipPath_GetPathSegment, ADDRESS, ADDRESS, INTEGER, INTEGER)
+_place_of = direct(pdfium.FPDFPathSegment_GetPoint, INTEGER, ADDRESS, ADDRESS, ADDRESS)
 
 
 class ClipPaths:

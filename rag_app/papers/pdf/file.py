@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import pypdfium2.raw as pdfium
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
 from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.raw_page import (
     DocumentInfo,
@@ -50,19 +51,10 @@ _MOST_PIXELS = 3000  # along a side of a page that is drawn to be read
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., float]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call, and there are two per word."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_address, _integer = ctypes.c_void_p, ctypes.c_int
-_loose_box = _direct(pdfium.FPDFText_GetLooseCharBox, _integer, _address, _integer, _address)
-_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
-_font_size = _direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, _address, _integer)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
+_loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
 
 def read_document(path: Path) -> DocumentInfo:
@@ -71,7 +63,7 @@ def read_document(path: Path) -> DocumentInfo:
     pdfium may well read a file that pypdf cannot, so a fault here does not make the paper unreadable.
     """
     try:
-        with pypdf.PdfReader(_from_header(path)) as reader:
+        with _open_reader(path) as reader:
             if reader.is_encrypted and not reader.decrypt(""):
                 raise PaperError(_encrypted_message(path))
             metadata = reader.metadata
@@ -89,6 +81,16 @@ def read_document(path: Path) -> DocumentInfo:
     except Exception as error:  # pypdf raises many kinds on damaged files; none may cost the paper
         told = f"metadata could not be read: {type(error).__name__}: {error}"
         return DocumentInfo(warnings=(told,), undrawn=None)
+
+
+def _open_reader(path: Path) -> pypdf.PdfReader:
+    """The file in pypdf. Where nothing is wrong with its table of objects, not every entry of it is looked up."""
+    try:
+        reader = pypdf.PdfReader(_from_header(path), strict=True)
+    except pypdf.errors.PyPdfError:
+        return pypdf.PdfReader(_from_header(path))
+    reader.strict = False  # for what is read from now on
+    return reader
 
 
 _HEADER, _HEADER_SOUGHT = b"%PDF-", 65_536  # bytes

@@ -20,6 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.ink import CONTRAST, Picture, changes, draw_part, find_inked, read_by_ocr, visible
 from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
@@ -268,7 +269,7 @@ def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.nd
     place = ctypes.addressof(name)
 
     def nameless(row: int) -> bool:
-        return _font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1
+        return bool(_font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1)
 
     found = np.zeros(len(characters), bool)
     if any(nameless(row) for row in range(0, len(characters), SAMPLE)):
@@ -347,35 +348,26 @@ MOST_COVERS = 3_000  # of a page; of a drawing with more only the picture can te
 
 INVISIBLE = (3, 7)  # render modes: neither filled nor stroked; clip only
 _TEXT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5
-_address, _integer, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_object_at = _direct(pdfium.FPDFPage_GetObject, _address, _address, _integer)
-_inner_at = _direct(pdfium.FPDFFormObj_GetObject, _address, _address, ctypes.c_ulong)
-_inner_count = _direct(pdfium.FPDFFormObj_CountObjects, _integer, _address)
-_type_of = _direct(pdfium.FPDFPageObj_GetType, _integer, _address)
-_mode_of = _direct(pdfium.FPDFTextObj_GetTextRenderMode, _integer, _address)
-_fill_of = _direct(pdfium.FPDFPageObj_GetFillColor, _integer, _address, _address, _address, _address, _address)
-_stroke_of = _direct(pdfium.FPDFPageObj_GetStrokeColor, _integer, _address, _address, _address, _address, _address)
-_width_of = _direct(pdfium.FPDFPageObj_GetStrokeWidth, _integer, _address, _address)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
-_draw_mode = _direct(pdfium.FPDFPath_GetDrawMode, _integer, _address, _address, _address)
-bounds_of = _direct(pdfium.FPDFPageObj_GetBounds, _integer, _address, _address, _address, _address, _address)
-_matrix_of = _direct(pdfium.FPDFPageObj_GetMatrix, _integer, _address, _address)
-object_of = _direct(pdfium.FPDFText_GetTextObject, _address, _address, _integer)
-text_of = _direct(
-    pdfium.FPDFTextObj_GetText, ctypes.c_ulong, _address, _address, _address, ctypes.c_ulong
+_object_at = direct(pdfium.FPDFPage_GetObject, ADDRESS, ADDRESS, INTEGER)
+_inner_at = direct(pdfium.FPDFFormObj_GetObject, ADDRESS, ADDRESS, ctypes.c_ulong)
+_inner_count = direct(pdfium.FPDFFormObj_CountObjects, INTEGER, ADDRESS)
+_type_of = direct(pdfium.FPDFPageObj_GetType, INTEGER, ADDRESS)
+_mode_of = direct(pdfium.FPDFTextObj_GetTextRenderMode, INTEGER, ADDRESS)
+_fill_of = direct(pdfium.FPDFPageObj_GetFillColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_stroke_of = direct(pdfium.FPDFPageObj_GetStrokeColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_width_of = direct(pdfium.FPDFPageObj_GetStrokeWidth, INTEGER, ADDRESS, ADDRESS)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
+_draw_mode = direct(pdfium.FPDFPath_GetDrawMode, INTEGER, ADDRESS, ADDRESS, ADDRESS)
+bounds_of = direct(pdfium.FPDFPageObj_GetBounds, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+_matrix_of = direct(pdfium.FPDFPageObj_GetMatrix, INTEGER, ADDRESS, ADDRESS)
+object_of = direct(pdfium.FPDFText_GetTextObject, ADDRESS, ADDRESS, INTEGER)
+text_of = direct(
+    pdfium.FPDFTextObj_GetText, ctypes.c_ulong, ADDRESS, ADDRESS, ADDRESS, ctypes.c_ulong
 )  # bytes of UTF-16, the final zero among them
-_has_transparency = _direct(pdfium.FPDFPageObj_HasTransparency, _integer, _address)
-activate = _direct(pdfium.FPDFPageObj_SetIsActive, _integer, _address, _integer)
+_has_transparency = direct(pdfium.FPDFPageObj_HasTransparency, INTEGER, ADDRESS)
+activate = direct(pdfium.FPDFPageObj_SetIsActive, INTEGER, ADDRESS, INTEGER)
 
 
 Text = tuple[int, int, list[int]]

@@ -91,21 +91,19 @@ def _line(page: RawPage, rows: list[int], lists: _LineParts) -> Line:
     places = lists.places
     first, last = lists.lines[rows[0]][0], lists.lines[rows[-1]][1]
     start, end = lists.words[first][0], lists.words[last - 1][1]
-    widest = max(rows, key=lambda row: places[row][2] - places[row][0]) if len(rows) > 1 else rows[0]
+    widest, box = rows[0], places[rows[0]]
+    if len(rows) > 1:
+        widest = max(rows, key=lambda row: places[row][2] - places[row][0])
+        left, top, right, bottom = zip(*(places[row] for row in rows), strict=True)
+        box = min(left), min(top), max(right), max(bottom)
     size = lists.sizes[widest]
-    parts = [places[row] for row in rows]
     wide = _GAP * size
     return Line(
         start=start,
         end=end,
         words=last - first,
         text=" ".join(page.text[start:end].split()) if len(rows) > 1 else page.text[start:end],
-        box=(
-            min(part[0] for part in parts),
-            min(part[1] for part in parts),
-            max(part[2] for part in parts),
-            max(part[3] for part in parts),
-        ),
+        box=box,
         size=size,
         bold=(bool(page.bold[rows[0], 0]), bool(page.bold[rows[-1], 1])),
         gaps=len([gap for gap in lists.gaps[first : last - 1] if gap > wide]),
@@ -148,7 +146,7 @@ def _is_break(above: Line, line: Line, below: Line | None, lines: Sequence[Line]
         return not (unfinished and line.text[:1].islower())
     if distance > 0.75 * line.height:
         return not (unfinished and line.text[:1].islower() and distance < 2.5 * line.height)
-    if _ITEM.match(line.text):
+    if _ITEM.match(line.text) and not above.text.endswith(("-", SOFT_HYPHEN)):  # "top-" and "1. Our code"
         return True
     return not unfinished and _is_indented(above, line, below)
 

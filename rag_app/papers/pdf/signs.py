@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +18,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.bitmap_fonts import decode_bitmap_fonts
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.sign_shapes import Drawing, draw_character, name_drawing
 
 LOST_SIGN = "\ufffd"
@@ -51,19 +52,9 @@ _MILLI = re.compile(r"m(?=(?:g|l|L|m|M|mol|s|A|V|W|F|H|C|K|N|Pa|Sv|Gy)\b)(?<![^\
 _BESIDE_NUMBER = re.compile(rf"{LOST_SIGN}\s?[\d.]|\d\s?{LOST_SIGN}")
 _MOST = 200  # characters of a page that are drawn; a page with more is set in such a font throughout
 
-_address, _integer = ctypes.c_void_p, ctypes.c_int
 
-
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., int]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_is_unmapped = _direct(pdfium.FPDFText_HasUnicodeMapError, _integer, _address, _integer)
-_font_info = _direct(
-    pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, _address, _integer, _address, ctypes.c_ulong, _address
-)
+_is_unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
+_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.text.characters import AS_RAISED, LETTERS_AS_RAISED
 
 SMALLER = 0.86  # of the size of the characters on the base line
@@ -26,19 +26,12 @@ LONGEST = 40  # characters: a longer word is an address or data
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"[\d+\-−–,*†‡]+")
 _NAME_AND_LETTER = re.compile(r"[^\W\d_][^\W\d_]")
-_address, _integer = ctypes.c_void_p, ctypes.c_int
 
 
-def _direct(function: object, result: type, *arguments: type) -> Callable[..., float]:
-    """A pdfium function that takes addresses as numbers: a third of the time per call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_loose_box = _direct(pdfium.FPDFText_GetLooseCharBox, _integer, _address, _integer, _address)
-_matrix = _direct(pdfium.FPDFText_GetMatrix, _integer, _address, _integer, _address)
-_font_size = _direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, _address, _integer)
-_origin = _direct(pdfium.FPDFText_GetCharOrigin, _integer, _address, _integer, _address, _address)
+_loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
+_font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
+_origin = direct(pdfium.FPDFText_GetCharOrigin, INTEGER, ADDRESS, INTEGER, ADDRESS, ADDRESS)
 
 
 @dataclass(frozen=True)

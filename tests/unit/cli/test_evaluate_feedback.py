@@ -70,18 +70,16 @@ def test_the_kind_is_told_by_the_answer_and_only_verified_quotes_are_facts():
 
 
 @pytest.fixture
-def library(tmp_path, index_home, monkeypatch, capsys):
+def library(tmp_path, put_models, monkeypatch, capsys):
     """A small library that the settings name, as an assistant."""
     (tmp_path / "corpus").mkdir()
     for name, text in PAPERS.items():
         (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("RAG_CORPUS", str(tmp_path / "corpus"))
-    monkeypatch.setenv("RAG_INDEX", str(index_home / "rated" / "index"))
+    monkeypatch.setenv("RAG_INDEX", str(put_models(tmp_path) / "index"))
     monkeypatch.setenv("RAG_LLM", "none")
     assert main(["build"]) == 0
     capsys.readouterr()
-    for kept in (index_home / "rated" / "history").rglob("*.sqlite*"):
-        kept.unlink()
     return Assistant(load_settings())
 
 

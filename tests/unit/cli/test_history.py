@@ -30,13 +30,14 @@ def library(asked, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory, index_home):
+def asked(tmp_path_factory, put_models):
     """Two papers, their index, a conversation of two answers and one that failed, and one that failed wholly."""
     corpus = tmp_path_factory.mktemp("corpus")
+    index = put_models(tmp_path_factory.mktemp("remembered")) / "index"
     make_paper(corpus / "quokka.pdf", "Quokka: Reading Passages", [("1 Method", [QUOKKA])])
     make_paper(corpus / "numbat.pdf", "Numbat: Reading Fewer Passages", [("1 Method", [NUMBAT])])
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("CORPUS", corpus), ("INDEX", index_home / "remembered" / "index"), ("LLM", "none")):
+        for name, value in (("CORPUS", corpus), ("INDEX", index), ("LLM", "none")):
             patch.setenv(f"RAG_{name}", str(value))
         made = Assistant(load_settings())
         made.build()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,11 +35,11 @@ def url(zotero: ZoteroLibrary) -> Iterator[str]:
 
 
 @pytest.fixture
-def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def corpus(tmp_path: Path, put_models: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "corpus").mkdir()
     for name, value in {
         "CORPUS": tmp_path / "corpus",
-        "INDEX": tmp_path / "index",
+        "INDEX": put_models(tmp_path) / "index",
         "LLM": "none",
         "WORKERS": 1,
     }.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,16 +78,18 @@ def test_text_of_papers_never_becomes_markup(text: str) -> None:
     assert html.count("<a ") == 2 and "<script" not in html and "<img" not in html and "<h3" not in html
 
 
-def test_the_command_writes_what_the_page_has_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_what_the_page_has_kept(
+    tmp_path: Path, put_models: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rag_app.cli.main import main  # noqa: PLC0415
 
-    values = {"CORPUS": tmp_path / "corpus", "INDEX": tmp_path / "index" / "one", "WORKERS": 1, "LLM": "none"}
+    values = {"CORPUS": tmp_path / "corpus", "INDEX": put_models(tmp_path) / "index", "WORKERS": 1, "LLM": "none"}
     for name, value in values.items():
         monkeypatch.setenv(f"RAG_{name}", str(value))
     paper = write_paper(tmp_path / "corpus", "lynx.md", "lynx", secret="The lynx of Harz weighs 21.7 stones.")
     cited = Citation(1, paper.name, "The Lynx", 1, "1", "Discussion", "The lynx of Harz weighs 21.7 stones.", True)
     answer = Answer("", "How heavy is it?", "answered", "21.7 [1].", "quoting", (cited,))
-    History(history_file(tmp_path / "index" / "one")).save_turn("a", answer)
+    History(history_file(tmp_path / "index")).save_turn("a", answer)
     (tmp_path / "vault").mkdir()
     assert main(["notes", str(tmp_path / "vault"), "--page", "http://127.0.0.1:7860"]) == 0
     (note,) = (tmp_path / "vault").glob("*.md")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -92,12 +92,15 @@ def test_any_text_is_read_and_offsets_are_within_it(text: str) -> None:
 
 
 def test_the_command_reads_a_text(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    put_models: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from rag_app.cli.main import main  # noqa: PLC0415
 
     monkeypatch.setenv("RAG_CORPUS", str(tmp_path / "corpus"))
-    monkeypatch.setenv("RAG_INDEX", str(tmp_path / "index"))
+    monkeypatch.setenv("RAG_INDEX", str(put_models(tmp_path) / "index"))
     monkeypatch.setenv("RAG_WORKERS", "1")
     write_paper(tmp_path / "corpus", "lynx.md", "lynx", secret="The lynx of Harz weighs 21.7 stones.")
     draft = tmp_path / "draft.txt"

@@ -11,6 +11,7 @@ from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.pdf.file import render_page
 from rag_app.papers.read import read_paper
 from rag_app.records import Reading
+from tests.support.pdfs import make_raw
 
 
 def fault(shared: Path, name: str) -> Reading:
@@ -210,6 +211,23 @@ def test_a_word_that_the_pages_end_cuts_is_in_no_quote(shared: Path) -> None:
     before, page, _ = fault(shared, "hyphen_pages").pages
     kinds = {one.text[block.start : block.end][:4]: block.kind for one in (before, page) for block in one.blocks}
     assert (kinds["Mari"], kinds["Ever"], kinds["ule "], kinds["The "]) == ("body", "furniture", "furniture", "body")
+
+
+def test_a_word_that_a_footnote_parts_is_in_no_quote(tmp_path: Path) -> None:
+    lines = [
+        (72, 100, "The attention of the decoder is wide. Finally, the decoder performs atten-"),
+        (72, 160, "Twelve farms were part of it."),
+        (72, 220, "tion over the results of all passages. The rest of the season was dry."),
+        (72, 280, "It is used by the model GPT-"),
+        (72, 292, "3) which is the largest of them."),
+    ]
+    first = [(72, 100, "We measured the drift of each probe every week.")]
+    page = read_paper(make_raw(tmp_path / "parted.pdf", [first, lines]), "pdf").pages[1]
+    kinds = {page.text[block.start : block.end]: block.kind for block in page.blocks}
+    assert kinds["Finally, the decoder performs atten-"] == "furniture"
+    assert kinds["tion over the results of all passages."] == "furniture"
+    assert any(kind == "body" and text.endswith("decoder is wide.") for text, kind in kinds.items())
+    assert "by the model GPT-3) which is" in page.text
 
 
 def test_references_are_found_one_by_one_and_by_other_headings(shared: Path) -> None:

@@ -222,6 +222,21 @@ def test_a_name_that_a_paper_only_coined_is_compared_where_it_stands_in_a_list(q
     assert plan_search(question, names, ["a.pdf", "b.pdf"]).kind == kind
 
 
+def test_a_word_that_only_begins_sentences_is_no_name(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    for topic in ("heron", "lynx"):
+        write_paper(corpus, f"{topic}.md", topic, 2, f"Only the {topic} eats at dawn.")
+    text = "\n\n".join(f"Besides, otter {n} uses Meadow, and Meadow is fine for otter {n}." for n in range(5))
+    (corpus / "fur.md").write_text(f"# Fur\n\n{text}\n", encoding="utf-8")
+    build(settings_for(tmp_path), WordEmbedder())
+    opened = generations.open_current(tmp_path / "index")
+    try:
+        names = Retriever(opened, None)
+        assert (names.spelling_of("meadow"), names.spelling_of("besides")) == ("Meadow", "")
+    finally:
+        opened.close()
+
+
 def test_ranks_say_where_a_hit_stood_in_each_list(retriever: Retriever, by_words: Retriever) -> None:
     hits = retriever.find_passages("Who eats at dawn?", 8)
     assert {1} <= {hit.by_words for hit in hits} and {1} <= {hit.by_meaning for hit in hits}

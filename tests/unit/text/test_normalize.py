@@ -147,6 +147,7 @@ def test_whole_words_are_preferred() -> None:
     page = "The start of art is art."
     assert find_quote("art is", page) == (13, 19)
     assert find_quote("art", page) == (13, 16)
+    assert find_quote("ß", "ßß") == (0, 1), "the second s of one and the first of the next are no word"
 
 
 page_text = st.text(

@@ -27,11 +27,17 @@ def test_fine():
 """
 
 
+@pytest.fixture(autouse=True)
+def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer to load than these tests to run."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(folder: Path, trouble: str, number: int = 1, processes: int = 0) -> int:
     """The exit code for tests that have trouble the first time only."""
     if processes:  # who writes down that one died
         shutil.copy(ROOT / "tests" / "conftest.py", folder / "conftest.py")
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = -q\n", encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -q -p xdist.plugin\n", encoding="utf-8")
     (folder / "test_it.py").write_text(ONCE.format(trouble=trouble, number=number), encoding="utf-8")
     return suite.main(["-n", str(processes)], folder)
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.answering.quoting.answerability import USUAL_FOCUS, WEIGHTS, estimate_answer_chance, measure_signs
+from rag_app.answering.quoting.one_paper import Subject
 from rag_app.answering.quoting.ranking import Unit, is_row, rank_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, STOPPED, QuotingReader, compose_answer, select_quotes
 from rag_app.index.paper_names import contains_name
@@ -94,6 +95,26 @@ def test_a_table_row_comes_with_caption_and_head() -> None:
 def test_what_the_evidence_does_not_hold_is_refused(question: str) -> None:
     text, draft = answer(question)
     assert draft.refused and draft.text == text == NOT_IN_PAPERS
+
+
+def test_a_respect_that_a_paper_answers_in_other_words_is_not_lacking() -> None:
+    class Speaks(Shelf):
+        def count_together(self, paper: str, terms: Sequence[str]) -> int:
+            return sum(term in content_words("Lynx was trained on an NVIDIA GPU") for term in terms) // len(terms)
+
+    def chance(asked: str) -> float:
+        subject = Subject("lynx.pdf", asked, overview=False)
+        page_of = {1: Page(1, "1", 0, 0, LYNX), 2: Page(2, "2", 0, 0, TABLE)}
+        parts = {"subject": subject, "library": Speaks(), "page_of": lambda paper, number: page_of[number]}
+        return reader(**parts).chance(f"{asked} Lynx", EVIDENCE[:2])
+
+    assert chance("hardware of") > chance("kangaroos of") * 1.2
+
+
+def test_what_comes_nearest_is_a_sentence_that_would_have_been_quoted() -> None:
+    near = reader().find_nearest("What top-20 accuracy do questions with a batch size of 128 reach?", EVIDENCE)
+    assert [unit.row for unit in near] == [False, False]
+    assert near[0].text.startswith("We train the Lynx retriever with a batch size of 128")
 
 
 def test_without_evidence_there_is_no_answer() -> None:
