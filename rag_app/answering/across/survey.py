@@ -47,7 +47,7 @@ _OVERVIEW = re.compile(r"\b(?:survey|review|roadmap|overview|tutorial)\b", re.IG
 LONGEST_LIST = 40  # papers
 LEAST = 1.0  # of a paper's best unit, by _worth: below, the paper only mentions the thing
 # Where the topic holds no name: the share of its words in or around a sentence, the sentence's cosine with it, both.
-LEAST_SHARE, LEAST_MEANING, LEAST_TOGETHER = 0.25, 0.33, 0.85
+LEAST_SHARE, LEAST_MEANING, LEAST_TOGETHER = 0.25, 0.33, 0.7
 OF_BEST = 0.7  # of the nearest paper's: below, a paper does not speak of a topic without names
 COMPARED = 10  # units of a paper, by meaning
 SHARE_ALONE = 0.6  # of the words, where there is no meaning to compare
@@ -124,9 +124,9 @@ class Surveyor:
             and unit.features["meaning"] >= LEAST_MEANING
             and _nearness(unit) >= LEAST_TOGETHER
         ]
-        best = max(near, key=self._likeness, default=None)
-        if best is None:
+        if not near:
             return None
+        best = max(near, key=self._likeness)
         says = statement_features(best.text, best.evidence.section)
         others = says["others"] or (says["cites"] and not says["own_voice"]) or _OVERVIEW.search(title) is not None
         return PaperFinding(paper, best, _nearness(best), in_passing=bool(others) and not self.topic.mentioned)
