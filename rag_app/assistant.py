@@ -15,6 +15,7 @@ from rag_app.answering.context import AnswerContext, RetrievedEvidence, papers_i
 from rag_app.answering.model.lead import answer_by_model, compare_by_model
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.task import ModelTask
+from rag_app.answering.precedence import Precedence
 from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.routes import answer_question, needs_search
 from rag_app.answering.steps import clean_question, elapsed_milliseconds, find_evidence
@@ -81,6 +82,7 @@ class Assistant:
         self._reader_lock = threading.Lock()
         self._builds = 0  # running now
         self._cells = CellMemory()
+        self.precedence = Precedence()
         self._sentences = SentenceVectors(lambda: self.embedder)
 
     # -- parts --------------------------------------------------------------------------------------------------
@@ -307,8 +309,8 @@ class Assistant:
     def suggest_questions(self, most: int = 3, tried: int = 12, candidates: Iterable[str] | None = None) -> list[str]:
         """Questions about this library, at most `most`, each tried on the index: it is answered with quotes.
 
-        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked. Raises
-        IndexMissing.
+        `candidates`: these and no others, best first; at most `tried` are looked at. No model is asked, and questions
+        that somebody asks meanwhile go first. Raises IndexMissing.
         """
         with self._index.use_current() as generation:
             entries = generation.manifest.papers
@@ -316,7 +318,11 @@ class Assistant:
         for question in islice(candidate_questions(entries) if candidates is None else candidates, tried):
             if len(found) == most:
                 break
-            *_, answer = self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True))
+            answer: Event | None = None
+            self.precedence.let_questions_pass()
+            for event in self._stream_safely(_Request(question, "", Scope(), threading.Event(), quoting=True)):
+                self.precedence.let_questions_pass()
+                answer = event
             if isinstance(answer, Answer) and answer.status == "answered" and answer.citations:
                 found.append(question)
         return found
@@ -345,7 +351,8 @@ class Assistant:
         self, question: str, *, id: str = "", scope: Scope, aspects: str = "", stop: threading.Event | None = None
     ) -> Iterator[Event]:
         """As `compare`, as it comes into being. A column or row that was asked for before costs nothing again."""
-        yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), aspects))
+        with self.precedence.question():
+            yield from self._stream_safely(_Request(question, id, scope, stop or threading.Event(), aspects))
 
     def resolve_papers(self, text: str) -> list[str]:
         """The papers that a list with commas between means. Raises QuestionError for one that is not there."""
@@ -371,9 +378,10 @@ class Assistant:
         """
         whole = self.settings.whole_papers if whole_papers is None else whole_papers
         scope = Scope(tuple(papers), years, section)
-        yield from self._stream_safely(
-            _Request(question, id, scope, stop or threading.Event(), None, history, whole=whole)
-        )
+        with self.precedence.question():
+            yield from self._stream_safely(
+                _Request(question, id, scope, stop or threading.Event(), None, history, whole=whole)
+            )
 
     def estimate_whole_papers(
         self, question: str, *, papers: Sequence[str] = (), years: tuple[int, int] | None = None

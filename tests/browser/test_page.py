@@ -22,7 +22,9 @@ from tests.support.browser_page import (
 
 
 def test_the_answer_streams_and_the_question_stands_at_the_top(tab, served):
-    with served.assistant.held():
+    cut = []
+    tab.on("requestfailed", lambda request: cut.append(request.url))
+    with tab.expect_request_finished(lambda request: "/queue/data" in request.url), served.assistant.held():
         tab.fill("#question textarea", "How many parameters?")
         tab.press("#question textarea", "Enter")
         says(tab.locator("#chat .answer.coming .answer-text"), "220")
@@ -33,6 +35,7 @@ def test_the_answer_streams_and_the_question_stands_at_the_top(tab, served):
     whole = tab.inner_text("#chat .answer-text")
     assert 0 < len(early) < len(whole)
     assert "220 million" in whole
+    assert cut == []
 
 
 def test_a_citation_opens_its_page_with_the_quoted_words_marked(tab, served):

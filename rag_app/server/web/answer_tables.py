@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rag_app.answering.tables.comparison import NOT_REPORTED
 from rag_app.records import BETWEEN, Cell, Citation, Table
@@ -17,6 +17,8 @@ FEWEST_ROWS = 2  # lines in a row, of one page, that are taken for rows of one t
 _CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
 _SENTENCE_END = (".", "!", "?", ":", ";", ".”", ")")
 _FIGURE = re.compile(r"[-−+±~<>≈]?\d[\d.,/%±×xkKMB–-]*|[-–—✓✗]")
+_WITH_UNIT = re.compile(r"(?=.*\d)[\w.,/%±×–-]+")  # 400W, A100-80GB, v1.5
+LONGEST_UNIT = 4  # letters of a word behind a figure: MWh
 
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
@@ -70,31 +72,50 @@ def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlac
 
 def quoted_table_html(rows: Sequence[str], mark: str) -> str:
     """Rows of a paper's table under each other, figures in columns where every row has as many; and one mark."""
-    split = [_split_figures(row) for row in rows]
-    counts = [len(figures) for _, figures in split if figures]
-    width = min(counts, default=0)
+    units = _units(rows)
+    split = [_split_figures(row, units) for row in rows]
+    # A row is called something, be it "GPT-3".
+    width = min((min(len(figures), len(words + figures) - 1) for words, figures in split if figures), default=0)
     if width < 2:
         body = "".join(f"<tr><td>{escape_html(row)}</td></tr>" for row in rows)
     else:
-        body = "".join(_table_row(row, width) for row in rows)
+        body = "".join(_table_row(row, width, units) for row in rows)
     return f'<div class="quoted-table"><div class="table"><table><tbody>{body}</tbody></table></div>{mark}</div>'
 
 
-def _split_figures(row: str) -> tuple[list[str], list[str]]:
-    """A row's words, and the figures at its end."""
-    words = row.split()
+def _units(rows: Sequence[str]) -> set[str]:
+    """Short words that stand behind a figure in every row that has figures: "356 MWh"."""
+    behind = []
+    for words in map(str.split, rows):
+        if any(map(_FIGURE.fullmatch, words)):
+            pairs = pairwise(words)
+            short = {word for one, word in pairs if _FIGURE.fullmatch(one) and word.isalpha()}
+            behind.append({word for word in short if len(word) <= LONGEST_UNIT})
+    return set.intersection(*behind) if behind else set()
+
+
+def _split_figures(row: str, units: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """A row's words, and the figures at its end, those of `units` with them."""
+    words: list[str] = []
+    for word in row.split():
+        if words and word in units and _FIGURE.fullmatch(words[-1]):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
     at = len(words)
-    while at and _FIGURE.fullmatch(words[at - 1]):
+    while at and any(form.fullmatch(words[at - 1].split()[0]) for form in (_FIGURE, _WITH_UNIT)):
         at -= 1
+    if not any(_FIGURE.fullmatch(word.split()[0]) for word in words[at:]):  # the head of a table: "Top-1 Top-5"
+        return words, []
     return words[:at], words[at:]
 
 
-def _table_row(row: str, width: int) -> str:
-    words, figures = _split_figures(row)
+def _table_row(row: str, width: int, units: Collection[str]) -> str:
+    words, figures = _split_figures(row, units)
     tag = "td" if figures else "th"
     whole = words + figures
     label, last = whole[:-width], whole[-width:]
-    if len(last) < width:
+    if len(last) < width or (not figures and len(whole) > width + 1):  # which words name a column, is not known
         return f'<tr><{tag} colspan="{width + 1}">{escape_html(row)}</{tag}></tr>'
     cells = "".join(f"<{tag}>{escape_html(cell)}</{tag}>" for cell in last)
     return f"<tr><th>{escape_html(' '.join(label))}</th>{cells}</tr>"

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
+from rag_app.text.terms import content_words
 
 if TYPE_CHECKING:
     from rag_app.index.build_report import BuildProgress
     from rag_app.records import Answer, PaperRow, Status
 from rag_app.server.build_job import BuildJob, duration_words
 
+MOST_TOPICS = 5
 SHORT_NAME = 24  # characters: a title's beginning before its colon that is no longer is what people call the paper
 READABLE = ("full text", "digest only")
 _STATES = {"digest only": "library.digest-only", "no text": "library.no-text", "unreadable": "library.unreadable"}
@@ -69,7 +74,9 @@ def paper_list_html(rows: Sequence[PaperRow], name: Callable[[str], str]) -> str
     """The list of papers: tick to limit questions to them, press the title to read."""
     if not rows:
         return f'<p class="empty">{translate("library.none")}</p>'
-    return '<ul class="papers">' + "".join(_row(row, name(row.paper)) for row in _sort_rows(rows)) + "</ul>"
+    topics = json.dumps([f"{topic} ({count})" for topic, count in common_topics(rows)])
+    listed = "".join(_row(row, name(row.paper)) for row in _sort_rows(rows))
+    return f'<ul class="papers" data-topics="{html.escape(topics, quote=True)}">{listed}</ul>'
 
 
 def _sort_rows(rows: Sequence[PaperRow]) -> list[PaperRow]:
@@ -137,6 +144,47 @@ def short_title(title: str) -> str:
     return head.strip() if colon and fits else ""
 
 
+def common_topics(rows: Sequence[PaperRow]) -> list[tuple[str, int]]:
+    """What the library is about, the commonest first, with the number of papers: at most `MOST_TOPICS`.
+
+    The topics that the papers were given; where they have none, the phrases of two or three words that most of their
+    titles share.
+    """
+    given = Counter(row.topic for row in rows if row.topic)
+    if given:
+        return given.most_common(MOST_TOPICS)
+    phrases: dict[str, Counter[str]] = {}  # by their roots, as they are written
+    for row in rows:
+        for key, phrase in _title_phrases(row.title).items():
+            phrases.setdefault(key, Counter())[phrase] += 1
+    fewest = max(2, math.ceil(len(rows) / 20))
+    shared = {key: written.total() for key, written in phrases.items() if written.total() >= fewest}
+    chosen: list[str] = []
+    for key in sorted(shared, key=lambda key: (-shared[key] * len(key.split()), key)):
+        if len(chosen) < MOST_TOPICS and not any(set(key.split()) & set(other.split()) for other in chosen):
+            chosen.append(key)
+    found = [(phrases[key].most_common(1)[0][0], shared[key]) for key in chosen]
+    return sorted(found, key=lambda topic: -topic[1])
+
+
+def _title_phrases(title: str) -> dict[str, str]:
+    """Runs of two and three content words of a title: by their roots, in small letters."""
+    found: dict[str, str] = {}
+    for part in re.split(r"[:;,.?!()–—]", title.casefold()):
+        run: list[tuple[str, str]] = []
+        for word in [*re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", part), ""]:
+            roots = content_words(word.replace("-", " "))
+            if len(word) > 2 and roots:
+                run.append((" ".join(roots), word))
+                continue
+            for size in (2, 3):
+                for at in range(len(run) - size + 1):
+                    words = run[at : at + size]
+                    found[" ".join(one for one, _ in words)] = " ".join(one for _, one in words)
+            run = []
+    return found
+
+
 def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[list[str]]:
     """For a fact, a comparison and a survey: questions about papers that are really in.
 
@@ -148,15 +196,22 @@ def example_questions(rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> li
     names = list(dict.fromkeys([*pair, *named])) or [f"“{row.title[:80]}”" for row in there[:2]]
     if not names:
         return []
-    facts = [translate("question.datasets", name=name) for name in names]
+    # Of several papers: what is compared is not asked about as well.
+    facts = [translate("question.datasets", name=name) for name in names[2:] + names[:2]]
     others = [(names[0], name) for name in names[1:]] + list(pairwise(names[1:]))
     comparisons = [translate("question.differ", one=one, other=other) for one, other in others]
     return [facts, comparisons, [translate("question.mention", name=name) for name in names]]
 
 
-def next_questions(answer: Answer, rows: Sequence[PaperRow], alike: Sequence[str] = ()) -> list[list[str]]:
-    """What one may ask after an answer, about the papers that it cites: of each kind several, best first."""
-    known = {row.paper: short_title(row.title) for row in rows if row.state in READABLE}
+def next_questions(
+    answer: Answer, rows: Sequence[PaperRow], alike: Sequence[str] = (), called: Mapping[str, str] | None = None
+) -> list[list[str]]:
+    """What one may ask after an answer, about the papers that it cites: of each kind several, best first.
+
+    `called`: what papers are called, where more than their titles tells.
+    """
+    called = called or {}
+    known = {row.paper: called.get(row.paper) or short_title(row.title) for row in rows if row.state in READABLE}
     cited = dict.fromkeys(citation.paper for citation in answer.citations or answer.nearest)
     names = [known[paper] for paper in cited if known.get(paper)]
     others = [name for name in (*names[1:], *alike) if name not in names[:1]]

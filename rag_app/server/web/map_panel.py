@@ -67,6 +67,14 @@ def find_alike_papers(library: MapSource) -> list[str]:
     return [point.name for point in found.points if point.paper in found.alike]
 
 
+def find_paper_names(library: MapSource) -> dict[str, str]:
+    """What papers are called, of those that give themselves a name; empty while that is not known."""
+    try:
+        return {point.paper: point.name for point in library.map().points if point.name}
+    except RagError:
+        return {}
+
+
 def _most_cited(pages: dict[int, int]) -> list[list[int]]:
     most = sorted(pages, key=lambda page: -pages[page])[:MOST_PAGES]
     return [[page, pages[page]] for page in sorted(most)]

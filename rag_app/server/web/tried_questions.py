@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from rag_app.errors import RagError
 from rag_app.server.i18n import current_language
 from rag_app.server.web.library_panel import next_questions
-from rag_app.server.web.map_panel import find_alike_papers
+from rag_app.server.web.map_panel import find_alike_papers, find_paper_names
 from rag_app.server.web.reading_panel import NOT_KEPT, PREFIX, OpaqueIds, find_or_404
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class TriedQuestions:
             return self._next.get(key, [])
         try:
             if key not in self._next:
-                places = next_questions(answer, rows, find_alike_papers(self._assistant))
+                called = find_paper_names(self._assistant)
+                places = next_questions(answer, rows, find_alike_papers(self._assistant), called)
                 found: list[str] = []
                 for place in places:
                     if len(found) < MOST_NEXT:

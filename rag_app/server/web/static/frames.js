@@ -17,3 +17,22 @@
     return 0; // cannot be cancelled
   };
 })();
+// Gradio cuts off the stream of an answer that has come, though the server is about to end it: browsers list a request
+// that is cut as failed. Here it is read to its end.
+(() => {
+  "use strict";
+  const load = window.fetch.bind(window);
+  const isStream = (what) => new URL(what.url || what, location.href).pathname.endsWith("/queue/data");
+
+  async function readToEnd(response) {
+    const reader = response.body.getReader();
+    try { while (!(await reader.read()).done); } catch { /* the connection was lost: who waits for the answer is told */ }
+  }
+
+  window.fetch = async (what, how) => {
+    if (!isStream(what)) return load(what, how);
+    const response = await load(what, { ...how, signal: null });
+    readToEnd(response.clone()); // of two readers one that stops cuts nothing off
+    return response;
+  };
+})();

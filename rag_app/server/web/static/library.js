@@ -140,9 +140,7 @@
     if (!place || !all.length) return;
     const years = all.map((row) => number(row, "year")).filter(Boolean);
     const pages = all.reduce((sum, row) => sum + number(row, "pages"), 0);
-    const counts = new Map();
-    for (const row of all) if (row.dataset.topic) counts.set(row.dataset.topic, (counts.get(row.dataset.topic) || 0) + 1);
-    const topics = [...counts].sort((one, other) => other[1] - one[1]).slice(0, 5).map(([topic, times]) => `${topic} (${times})`);
+    const topics = JSON.parse(all[0].parentElement.dataset.topics || "[]");
     const bad = all.filter((row) => ["unreadable", "no-text"].includes(row.dataset.state)).length;
     const first = [say("page.facts-papers", { n: all.length, pages: pages.toLocaleString() })];
     if (years.length) first.push(say("page.facts-years", { first: Math.min(...years), last: Math.max(...years) }));

@@ -197,6 +197,7 @@
     else if (button.matches(".open-conversation, .new-conversation") && open) close();
   });
   document.addEventListener("input", (event) => {
+    if (event.target.id === "note-title" && event.target.value.includes("\n")) event.target.value = event.target.value.replace(/\s*\n\s*/g, " ");
     if (["note-title", "note-text"].includes(event.target.id)) typed();
     else if (event.target.id === "notes-search") drawList();
   });

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.errors import IndexBusy
+from rag_app.records import Answer, Citation
 from rag_app.server.build_job import BuildJob, duration_words
 from rag_app.server.web.library_panel import (
+    common_topics,
     example_questions,
+    next_questions,
     paper_list_html,
     searchable_words,
     short_title,
@@ -166,10 +169,31 @@ def test_examples_are_made_from_papers_that_are_in():
         Row("d", "Delta: four", 0, 0, "unreadable", "broken"),
     ]
     fact, comparison, survey = (place[0] for place in example_questions(rows))
-    assert "Alpha" in fact and "Alpha" in comparison and "Gamma" in comparison and "Alpha" in survey
+    assert "Beta" in fact and "Alpha" in comparison and "Gamma" in comparison and "Alpha" in survey
     assert example_questions(rows[3:]) == []
-    assert "Which datasets is DPR" in example_questions(rows, ["DPR", "FiD"])[0][0]
+    assert "How do DPR and FiD differ" in example_questions(rows, ["DPR", "FiD"])[1][0]
     assert [len(place) for place in example_questions([Row("e", "A title without a colon", 3)])] == [1, 0, 1]
+
+
+def test_a_paper_whose_title_does_not_name_it_is_asked_about_by_the_name_that_it_gives_itself():
+    rows = [Row("a.pdf", "Dense Retrieval of Rivers", 3)]
+    cited = Citation(1, "a.pdf", rows[0].title, 1, "", "", "words", True)
+    answer = Answer("", "?", "answered", "x", "quoting", (cited,))
+    assert next_questions(answer, rows)[0] == []
+    assert "DRR" in next_questions(answer, rows, (), {"a.pdf": "DRR"})[0][0]
+
+
+TITLES = ("Otters: A Survey of River Otters", "Why River Otters Swim", "RIVER OTTER DIETS", "Herons")
+
+
+@pytest.mark.parametrize(
+    ("topics", "found"),
+    [(["", "", "", ""], [("river otters", 3)]), (["birds", "", "", "birds"], [("birds", 2)])],
+)
+def test_the_library_is_about_what_it_was_told_else_what_its_titles_share(topics, found):
+    rows = [Row(title, title, 3, topic=topic) for title, topic in zip(TITLES, topics, strict=True)]
+    assert common_topics(rows) == found
+    assert f"{found[0][0]} ({found[0][1]})" in paper_list_html(rows, str)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (41, "41 s"), (200, "3 min"), (4800, "1 h 20 min")])

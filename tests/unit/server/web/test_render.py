@@ -5,6 +5,7 @@ import re
 import pytest
 
 from rag_app.records import Answer, Cell, Citation, Row, SearchSummary, Table, Verdict
+from rag_app.server.web.answer_tables import quoted_table_html
 from rag_app.server.web.render import answer_html, progress_html, question_html
 from rag_app.server.web.sources import citation_html, place_words
 
@@ -175,6 +176,30 @@ def test_rows_of_one_table_come_as_one_block_with_one_mark():
     assert "<tr><th>Gold</th><td>44.9</td><td>66.8</td></tr>" in shown
     assert given[2].quote == "\n".join(lines) and len(given[2].boxes) == 3
     assert "✓ 4 quotes found on the page" in rendered
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (
+            (
+                "GPU type GPU power Hours Total",
+                "GPT-3 A100-80GB 400W 36 MWh 14",
+                "Large GPT A100-80GB 400W 449 MWh 173",
+            ),
+            (
+                '<tr><th colspan="5">GPU type GPU power Hours Total</th></tr>',
+                "<tr><th>GPT-3</th><td>A100-80GB</td><td>400W</td><td>36 MWh</td><td>14</td></tr>",
+                "<tr><th>Large GPT</th><td>A100-80GB</td><td>400W</td><td>449 MWh</td><td>173</td></tr>",
+            ),
+        ),
+        (("Model S1 S2", "GPT-3 1.5 2", "T5 v1 3 4"), ("<tr><th>T5 v1</th><td>3</td><td>4</td></tr>",)),
+        (("One is 3 km away", "Two is 5 mi away"), ("<tr><td>One is 3 km away</td></tr>",)),
+    ],
+)
+def test_figures_with_units_stand_in_columns(lines, shown):
+    html = quoted_table_html(lines, "")
+    assert all(row in html for row in shown), html
 
 
 def test_lines_of_several_pages_or_that_are_sentences_stay_apart():
