@@ -9,7 +9,8 @@ from rag_app.citations.directions import opposite_direction
 from rag_app.text.terms import content_words
 
 HELD = content_words(
-    "otter reader heron data train evaluate benchmark win build retrieval help differ say price Martians"
+    "otter reader heron data train evaluate benchmark win build retrieval help differ say price Martians two models "
+    "method result used evaluation"
 )
 
 
