@@ -40,11 +40,15 @@ _LISTED = re.compile(
     r"^(?:here|below)\b|\b(?:following|as follows|two|three|four|five|six|seven|eight|nine|ten|several|some|these)\b"
 )
 _TO_READER = re.compile(r"\b(?:you|your|I)\b")
-_GENERIC = frozenset(  # what parts of answers are called; the passages of papers have words enough for the rest
+_GENERIC = frozenset(  # what sections of papers and parts of answers are called
     content_words(
-        "overview summary short answer key main points takeaways details notes examples evidence sources papers "
-        "reported steps comparison differences similarities advantages disadvantages strengths weaknesses limitations "
-        "findings conclusion ablation discussion questions"
+        "abstract introduction background related work method methods methodology approach model models architecture "
+        "system systems data dataset datasets material setup training experiment experiments evaluation result results "
+        "finding findings performance analysis ablation discussion limitation limitations conclusion conclusions "
+        "future summary overview answer short key main point points takeaway takeaways detail details note notes "
+        "example examples step steps compare comparison difference differences similarity similarities common "
+        "advantage advantages disadvantage disadvantages strength strengths weakness weaknesses open question "
+        "questions reported paper papers source sources evidence used two three four five"
     )
 )
 _WH = re.compile(r"(?:how|what|which|when|where|who|whose|whether)\b", re.IGNORECASE)
