@@ -27,6 +27,7 @@ from rag_app.citations.marks import QUOTING, MarkStream, attach_citations, find_
 from rag_app.errors import QuestionError, RagError
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.build_report import FAILED_STATES
+from rag_app.index.paper_names import spell_title
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Answer, Citation, Draft, Event, Evidence, Piece, Progress, SearchSummary
 from rag_app.retrieval.context import gather, interleave_hits
@@ -229,7 +230,8 @@ def answer_as_table(
     yield Progress("reading", doing)
     index = found.generation.folder.name
     library = IndexTermStatistics(found.generation)
-    called = names_of_rows(comparison, found.names_of)
+    titles = {paper: found.generation.by_paper[paper].title for paper in comparison.papers}
+    called = names_of_rows(comparison, lambda paper: (*found.names_of(paper), spell_title(titles[paper])))
     rank = CellRanker(found.question, extract_terms, library, meaning, found.page_of, memory, index, called)
     cells = Tabulation(comparison, found.page_of)
     filling = cells.fill(found.cells, rank, stop)

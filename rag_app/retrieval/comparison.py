@@ -98,10 +98,14 @@ def _build(
         for mention in reversed(mentions)
         if (mention.start, mention.end) not in shared
     }
+    described = {paper for one in plan.described for paper in one.papers}
     names = []
     for paper in papers:
         entry = by_paper[paper]
-        name = called.get(paper) or next(iter(entry.short_names), "") or title_head(entry.title) or entry.title or paper
+        short = next(iter(entry.short_names), "") or title_head(entry.title)
+        said = called.get(paper, "")
+        name = (short or said) if paper in described else (said or short)
+        name = name or entry.title or paper
         names.append(re.sub(r"['’]s?$", "", name))
     spans = [(mention.start, mention.end) for mention in mentions]
     return Comparison(question, tuple(papers), tuple(names), parse_aspects(aspects) or extract_aspects(question, spans))

@@ -214,9 +214,18 @@ class DescriptionMatcher:
         if not meant:
             return matched[0][1] if matched else None
         sure = [one for one in meant if one[1].sure] or meant
-        best = max(score for score, _ in sure)
-        same = SAME_FIT if readings[0].kind else SAME_FIT_BESIDE
-        return max((one for score, one in sure if score >= best - same), key=lambda one: one.end - one.start)
+        best, told = max(sure, key=lambda one: (one[0], one[1].end - one[1].start))
+        if not readings[0].kind:  # a longer one that means another paper leaves less out
+            longer = [
+                (score, one)
+                for score, one in sure
+                if one.papers != told.papers and one.start <= told.start and told.end <= one.end
+            ]
+            best, told = max(
+                [(best, told), *((s, one) for s, one in longer if s >= best - SAME_FIT_BESIDE)], key=_length
+            )
+        same = [one for score, one in sure if one.papers == told.papers and score >= best - SAME_FIT]
+        return max(same, key=lambda one: one.end - one.start)
 
     def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
@@ -407,6 +416,10 @@ def when_published(entry: IndexedPaper) -> tuple[int, int, str]:
     if match:
         return 2000 + int(match[1]), int(match[2]), entry.arxiv_id
     return entry.year, entry.month, ""
+
+
+def _length(scored: tuple[float, PaperDescription]) -> int:
+    return scored[1].end - scored[1].start
 
 
 def _overlaps(one: Phrase | PaperDescription, spans: Sequence[tuple[int, int]]) -> bool:

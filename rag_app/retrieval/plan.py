@@ -56,13 +56,25 @@ _ORDER = re.compile(
 # "How does the retriever differ": it is the retriever that is asked for.
 _SUBJECT = re.compile(r"^how (?:do|does|did) (?:the )?(?P<what>.+?)\s+(?:differ|compare)$", re.IGNORECASE)
 _LEAD = re.compile(
-    r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did)\s+"
+    r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did|whats)\s+"
     r"|(?:how|what)\s+(?:do|does|did)\s+(?:they|it|each)\s+"
     r"|(?:what|which)\s+(?:is|are|was|were)\s+(?:the\s+|their\s+|its\s+)?"
     r"|how\s+(?:do|does|did)\s+(?=\w+\s+(?:to|in|on|for|with|when|instructions)\b))+",
     re.IGNORECASE,
 )
-_TAIL = re.compile(r"(?:\s+(?:and|or|in|of|for|from|by|with|to|the|as|each|respectively))+$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(?:\s+(?:and|or|in|on|at|of|for|from|by|with|to|the|as|each|respectively|that|those|vs\.?|versus"
+    r"|compared|comparison|differences?|used))+$",
+    re.IGNORECASE,
+)
+# "What do they say about X": X is the respect.
+_SAYS_ABOUT = re.compile(
+    r"^.*\b(?:say|tell|find|found|conclude|think|claim|learn)s?\s+(?:about|on|for|regarding)\s+"
+    r"(?P<what>.+)$",
+    re.IGNORECASE,
+)
+# "The WikiEval set", "the FLARE authors": the noun belongs to the name.
+_BELONGS = rf"{_NAME}(?:\s+(?:authors?|(?:data)?sets?|models?|systems?|methods?|frameworks?|one))?(?!\w)"
 _BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:the|its|their)\s", re.IGNORECASE)
 # A question that needs nothing more: "where X comes from", "how X is trained", "how many X each uses", "what is the X".
@@ -82,7 +94,7 @@ _NOTHING = frozenset(
     content_words(
         "compare compared comparison differ differs different difference differences similar similarity contrast "
         "versus both paper papers unlike approach approaches method methods way ways work works respect respects "
-        "describe explain main key"
+        "describe explain main key better best worse about there called named two three plain whats say says library"
     )
 )
 _JOINED = re.compile(
@@ -148,10 +160,7 @@ def _pieces(sentence: str) -> list[str]:
     sentence = re.sub(
         rf"^(?:as|for|in|unlike)\b[^,]*,\s*(?={_QUESTION_WORD}\b)", "", sentence.strip(), flags=re.IGNORECASE
     )
-    # "Compare A and B: the loss, ...": before the colon stands what is compared.
-    _, colon, after = sentence.partition(": ")
-    if colon and _ORDER.match(sentence)[0] and _has_content(_without_names(after)):  # type: ignore[index]
-        sentence = after
+    sentence = _respects_of(sentence)
     found: list[str] = []
     for clause in _CLAUSE.split(sentence.rstrip(" .?!")):
         if found and _BARE.match(clause.strip()):  # "how much was collected, by whom"
@@ -160,6 +169,19 @@ def _pieces(sentence: str) -> list[str]:
         text = _ORDER.sub("", _RESPECT.sub("", clause.strip()))
         found += _split_clause(text) if _BEGINS_ASKING.match(text) else re.split(r"\band\b", text)
     return [_without_names(piece) for piece in found]
+
+
+def _respects_of(sentence: str) -> str:
+    """The side of a colon that has the respects: "Compare A and B: the loss, ...", "batch size: A vs B"."""
+    before, colon, after = sentence.partition(": ")
+    if not colon:
+        return sentence
+    ordered = _ORDER.match(sentence)[0]  # type: ignore[index]
+    if _has_content(_without_names(after)) and (ordered or (_NAME in before and _NAME not in after)):
+        return after
+    if _has_content(_without_names(before)) and _NAME in after and _NAME not in before and not _ASKING.match(after):
+        return before
+    return sentence
 
 
 def _split_clause(clause: str) -> list[str]:
@@ -177,7 +199,7 @@ def _split_clause(clause: str) -> list[str]:
 
 def _without_names(piece: str) -> str:
     text = re.sub(rf"\b(?:(?:according )?to|in|of|for|from|by|with|at|between|behind)\s+{_NAME}(?=\W|$)", " ", piece)
-    text = re.sub(r"\(\s*\)", " ", text.replace(_NAME, " "))
+    text = re.sub(r"\(\s*\)", " ", re.sub(_BELONGS, " ", text).replace(_NAME, " "))
     return " ".join(text.split()).strip(" ,;:.?!'’-–")
 
 
@@ -190,8 +212,10 @@ def _aspect(piece: str, ground: str) -> Aspect:
     piece = subject["what"] if subject else piece
     asking = _BEGINS_ASKING.match(piece) is not None
     label = _LEAD.sub("", piece) or piece
-    label = label if asking else _TAIL.sub("", label) or piece
-    asked = piece if asking else f"What is the {label}"
+    says = _SAYS_ABOUT.match(label) if asking else None
+    label = says["what"] if says and content_words(says["what"]) else label
+    label = _TAIL.sub("", label) or piece
+    asked = f"What is found about {label}" if says else piece if asking else f"What is the {label}"
     search = label
     if ground and _BACK.search(label):  # "that advice" means nothing without the sentence that it points back to
         asked, search = f"{asked} ({ground})", f"{label} {ground}"

@@ -14,12 +14,17 @@ from rag_app.text.terms import content_words, find_names
 Terms = Callable[[str], list[str]]
 Kind = Literal["number", "name", "definition", "reason", "description"]
 
+_MEASURE = (
+    r"(?:scores?|accurac(?:y|ies)|recall|precision|f1|em|ndcg\S*|mrr|auroc|auc|bleu|rouge|perplexity|percent(?:age)?|share"
+    r"|fraction|proportion|number|size|rates?|thresholds?|weights?|ratio|latency|probability|steps|correlation|tau"
+    r"|temperature|exact match|values?|cost|win rate|gain|improvement|speedup|length|dimension)"
+)
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|large|big|long|far|often|high|low|well|fast|small|deep|old|accurate|strong)\b"
-    r"|\b(?:what|which)\b[^,;?]{0,60}\b(?:scores?|accurac(?:y|ies)|recall|precision|f1|em|ndcg\S*|mrr|bleu|rouge"
-    r"|perplexity|percent(?:age)?|share|fraction|proportion|number|size|rates?|thresholds?|weights?|ratio|latency"
-    r"|probability|steps|correlation|tau|temperature|exact match|values?|cost|win rate|gain|improvement|speedup"
-    r"|length|dimension)\b",
+    rf"|\b(?:what|which)\b[^,;?]{{0,60}}\b{_MEASURE}\b"
+    # typed without a question word: "hidden size of X", "X learning rate?", "smallest rank that works"
+    rf"|^(?!.*\b(?:what|which|how|who|why|where|when|is|are|does|do|did|was|were)\b).*"
+    rf"\b(?:{_MEASURE}|(?:small|larg|bigg|high|low|few|long|short|old)est)\b",
     re.IGNORECASE,
 )
 _ASKS_NAME = re.compile(

@@ -9,7 +9,7 @@ The answer to a question about all papers: every readable one is looked at, each
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag_app.answering.across.survey_topic import bare_topic
@@ -29,7 +29,7 @@ from rag_app.answering.context import (
 )
 from rag_app.answering.quoting.ranking import Unit, score_units, units_of
 from rag_app.answering.quoting.reader import NOT_IN_PAPERS, QuoteBuilder
-from rag_app.answering.quoting.statements import section_kind, statement_features
+from rag_app.answering.quoting.statements import is_no_statement, section_kind, statement_features
 from rag_app.citations.marks import QUOTING, replace_marks
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.manifest import IndexedPaper
@@ -46,8 +46,11 @@ _OVERVIEW = re.compile(r"\b(?:survey|review|roadmap|overview|tutorial)\b", re.IG
 
 LONGEST_LIST = 40  # papers
 LEAST = 1.0  # of a paper's best unit, by _worth: below, the paper only mentions the thing
-LEAST_SHARE = 0.6  # of the topic's words, by rarity, in or around a sentence, where the topic holds no name
-LEAST_MEANING = 0.33  # cosine of such a sentence with the topic
+# Where the topic holds no name: the share of its words in or around a sentence, the sentence's cosine with it, both.
+LEAST_SHARE, LEAST_MEANING, LEAST_TOGETHER = 0.25, 0.33, 0.7
+OF_BEST = 0.7  # of the nearest paper's: below, a paper does not speak of a topic without names
+COMPARED = 10  # units of a paper, by meaning
+SHARE_ALONE = 0.6  # of the words, where there is no meaning to compare
 
 
 @dataclass(frozen=True)
@@ -98,28 +101,35 @@ class Surveyor:
             return None
         self._add_terms(units)
         score_units(self.asked, units)
-        if not self.topic.names and not _has_topic_words(units):
-            return None
-        worth: Callable[[Unit], float] = self._worth if self.topic.names else self._likeness
-        units = sorted(units, key=lambda unit: -worth(unit))[: 8 if not self.topic.names else 1]
-        if not self.topic.names and not _has_topic_words(units):
-            return None
-        if not self.topic.names and self._meaning is not None and self._vector is not None:
-            vectors = self._meaning.embed_passages([unit.text for unit in units])
-            for unit, vector in zip(units, vectors, strict=True):
-                unit.features["meaning"] = float(vector @ self._vector)
-            units.sort(key=lambda unit: -worth(unit))
-        best = units[0]
-        found = worth(best)
         if not self.topic.names:
-            if _topic_share(best) < LEAST_SHARE or (
-                self._meaning is not None and best.features["meaning"] < LEAST_MEANING
-            ):
-                return None
-            return PaperFinding(paper, best, found, in_passing=False)
+            return self._find_nearest(paper, title, units) if _has_topic_words(units) else None
+        best = max(units, key=self._worth)
+        found = self._worth(best)
         if _OVERVIEW.search(title):
             found -= 1.6  # an overview lists what others do
         return PaperFinding(paper, best, found, in_passing=not self.topic.mentioned and found < LEAST)
+
+    def _find_nearest(self, paper: str, title: str, units: Sequence[Unit]) -> PaperFinding | None:
+        """The unit of a topic without names that is nearest to it by words and meaning; None where none is near."""
+        close = sorted(units, key=lambda unit: -self._likeness(unit))[:COMPARED]
+        if self._meaning is None or self._vector is None:
+            best = close[0]
+            return PaperFinding(paper, best, _nearness(best), False) if _topic_share(best) >= SHARE_ALONE else None
+        for unit, vector in zip(close, self._meaning.embed_passages([unit.text for unit in close]), strict=True):
+            unit.features["meaning"] = float(vector @ self._vector)
+        near = [
+            unit
+            for unit in close
+            if _topic_share(unit) >= LEAST_SHARE
+            and unit.features["meaning"] >= LEAST_MEANING
+            and _nearness(unit) >= LEAST_TOGETHER
+        ]
+        if not near:
+            return None
+        best = max(near, key=self._likeness)
+        says = statement_features(best.text, best.evidence.section)
+        others = says["others"] or (says["cites"] and not says["own_voice"]) or _OVERVIEW.search(title) is not None
+        return PaperFinding(paper, best, _nearness(best), in_passing=bool(others) and not self.topic.mentioned)
 
     def _units(self, evidence: Sequence[Evidence]) -> list[Unit]:
         found = []
@@ -160,6 +170,7 @@ class Surveyor:
         worth += 0.8 * says["own_voice"] + 0.3 * says["values"] + 0.7 * (kind == "doing") + 0.4 * (kind == "abstract")
         worth += 0.5 * bool(_DOING.search(unit.text)) + 0.7 * (unit.row or unit.caption)
         worth -= 1.0 * says["others"] + 0.8 * (kind == "related") + 0.3 * (kind == "opening") + 0.3 * says["cites"]
+        worth -= 0.7 * is_no_statement(unit.text) * (not unit.row)
         return worth - 0.3 * says["lost"] * (not unit.row) - 0.5 * unit.features["short"]
 
     def _likeness(self, unit: Unit) -> float:
@@ -171,6 +182,11 @@ class Surveyor:
 def _topic_share(unit: Unit) -> float:
     """How much of the topic's words, by rarity, stand in the unit or, for half, around it."""
     return unit.features["own"] + 0.5 * unit.features["near"]
+
+
+def _nearness(unit: Unit) -> float:
+    """How near a unit is to a topic without names, by words and by meaning: 0 to 2."""
+    return _topic_share(unit) + unit.features["meaning"]
 
 
 def _has_topic_words(units: Sequence[Unit]) -> bool:
@@ -194,6 +210,9 @@ def answer_survey(context: AnswerContext, topic: SurveyTopic) -> Answer:
         finding = surveyor.survey_paper(entry.paper, entry.title, context.read_passages(rows, TOKENS)) if rows else None
         if finding is not None:
             findings.append(finding)
+    if not topic.names:  # what one paper says outright, others only touch
+        best = max((one.worth for one in findings), default=0.0)
+        findings = [one for one in findings if one.worth >= OF_BEST * best]
     return _compose_list(found, topic, entries, len(readable), findings)
 
 
@@ -208,8 +227,7 @@ def _compose_list(
     quotes = QuoteBuilder(found.page_of)
     names = {entry.paper: short_name(entry) for entry in entries}
     blocks = [
-        f"{replace_marks(found.generation.by_paper[one.paper].title or one.paper)}:\n"
-        f"{quotes.quote_line(one.unit, found.question)}"
+        f"{replace_marks(names[one.paper])}: {quotes.quote_line(one.unit, found.question)}"
         for one in said[:LONGEST_LIST]
     ]
     notes = [f"Looked at {count_papers(looked)}, one by one; listed: {len(said)}."] if said else []

@@ -240,6 +240,17 @@ def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
     return sum(asked.weights[term] for term in here | there) / asked.total if here and there else 0.0
 
 
+def framed_share(asked: QuestionTerms, unit: Unit) -> float:
+    """The share of the question that a row holds with its table's head and caption; "param" is "parameters"."""
+    words = set(_fold_words(unit.framed_text))
+    held = (
+        weight
+        for term, weight in asked.weights.items()
+        if any(word[:5] == term[:5] or (len(word) > 3 and term.startswith(word)) for word in words)
+    )
+    return sum(held) / asked.total
+
+
 def is_same_size(one: str, other: str) -> bool:
     """Whether two sizes of a model are one, rounded: "65b" and "65.2B"."""
     sizes = [re.fullmatch(r"(\d+(?:\.\d+)?)([bm])", size.casefold()) for size in (one, other)]

@@ -242,7 +242,7 @@ def _of_named_paper(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
     worth = [unit for unit in ranked if unit.score >= WORTH * items[0][0].score]
     own = _pick(worth, OF_NAMED)
     shown = {id(unit) for item in own for unit in item}
-    return own + [item for item in items if not any(id(unit) in shown for unit in item)]
+    return (own + [item for item in items if not any(id(unit) in shown for unit in item)])[:USUAL]
 
 
 def _units_of(paper: str, ranked: Sequence[Unit]) -> list[Unit]:

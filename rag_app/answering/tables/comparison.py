@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Generator, Hashable, Mapping, 
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.one_paper import asks_overview, is_byline, overview_bonus
-from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, rank_units, score_units
+from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, framed_share, rank_units, score_units
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
 from rag_app.models.embedder import SentenceEmbedder
@@ -42,7 +42,7 @@ SAME = 0.8  # share of words that makes two sentences one
 CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
-    "own_row": 1.5,  # but for the row of the paper itself, where a figure is asked for
+    "own_row": 4.0,  # but for the row of the paper itself in a table of what is asked for, by the share that it holds
     "looks": 1.0,
     **STATEMENT_WEIGHTS,
 }
@@ -131,12 +131,11 @@ class CellRanker:
         overview = asks_overview(aspect.asked)
         whole = extract_question_terms(self._question, self._terms, self._library, evidence)
         units = rank_units(asked, evidence, self._terms, None, self._page_of)
-        wants_figure = "number" in asked.kinds or any(facet.name == "score" for facet in facets)
         if overview:
             units = [unit for unit in units if not unit.row and not is_byline(unit.text)]
             added = {id(unit): overview_bonus(unit, self._page_of, self._names) for unit in units}
         else:
-            added = {id(unit): self._bonus_score(unit, whole, facets, wants_figure) for unit in units}
+            added = {id(unit): self._bonus_score(unit, asked, whole, facets) for unit in units}
         units.sort(key=lambda unit: -(unit.score + added[id(unit)]))
         if self._meaning is not None and units:
             units = units[:CLOSE_LOOKS]
@@ -148,12 +147,12 @@ class CellRanker:
             unit.score += added[id(unit)] - SENTENCE_WEIGHTS["around"] * unit.features.get("around", 0.0)
         return RankedUnits(asked, sorted(units, key=lambda unit: -unit.score), facets, overview)
 
-    def _bonus_score(self, unit: Unit, whole: QuestionTerms, facets: tuple[Facet, ...], wants_figure: bool) -> float:
+    def _bonus_score(self, unit: Unit, asked: QuestionTerms, whole: QuestionTerms, facets: tuple[Facet, ...]) -> float:
         page = self._page_of(unit.evidence.paper, unit.evidence.page)
         found = page_statement_features(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
-        found["own_row"] = float(wants_figure and unit.row and self._is_own_row(unit))
+        found["own_row"] = framed_share(asked, unit) if unit.row and self._is_own_row(unit) else 0.0
         found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
 

@@ -26,6 +26,7 @@ from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.raw_page import (
+    SOFT_HYPHEN,
     DocumentInfo,
     OutlineEntry,
     RawPage,
@@ -205,7 +206,11 @@ def _read_text(
     text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, texts, characters, boxes, shown, undrawn)
-    told = "" if hidden is None else " ".join(texts[row] for row in np.flatnonzero(hidden.told).tolist())
+    told = (
+        ""
+        if hidden is None
+        else " ".join(texts[row].strip(SOFT_HYPHEN) for row in np.flatnonzero(hidden.told).tolist())
+    )
     if hidden is not None and not keep_hidden:
         text = blank_words(text, words[hidden.words])
         words, characters, shown, quarters = (part[~hidden.words] for part in (words, characters, shown, quarters))

@@ -53,9 +53,9 @@ def is_installed() -> bool:
 
 
 def read_scans(path: Path, pages: Sequence[RawPage], on_page: Callable[[], None]) -> Scans:
-    """The pages, those without text read by OCR where they show something. `on_page` is called after each of these.
+    """The pages, those without text read by OCR where they show something; the same where the extra is not installed.
 
-    Does nothing where the extra is not installed.
+    `on_page` is called once the engine is loaded and after each of these pages.
     """
     empty = [page for page in pages if len(page.text.strip()) < FEW and page.width and page.height]
     if not empty or not is_installed():
@@ -72,8 +72,11 @@ def read_scans(path: Path, pages: Sequence[RawPage], on_page: Callable[[], None]
             if count == MOST_PAGES:
                 beyond.append(page.number)
                 continue
+            engine = load_engine()
+            if not count:
+                on_page()  # on a busy machine loading takes as long as a page
             count += 1
-            read = make_page(page, load_engine()(pixels), scale)
+            read = make_page(page, engine(pixels), scale)
             if len(read.text.strip()) >= FEW:
                 found[page.number] = read
         except MemoryError:

@@ -246,6 +246,13 @@ def test_other_forms_of_a_list_and_of_a_name(assistant: Assistant, question: str
     assert (answer.plan.kind, answer.plan.papers) == ("survey", ("otter.md",))
 
 
+def test_of_a_topic_without_names_the_papers_that_say_it_outright_are_listed(assistant: Assistant) -> None:
+    answer = assistant.ask("which ones read tracks in fresh snow or mud")
+    check(answer, assistant)
+    assert answer.plan is not None and answer.plan.papers == ("lynx.md",)
+    assert answer.answer.startswith("LynxReader: ")
+
+
 def test_a_paper_that_is_excepted_is_not_listed(assistant: Assistant) -> None:
     answer = assistant.ask("who else besides LynxReader mentions FishQA?")
     assert {citation.paper for citation in answer.citations} == {"otter.md"}

@@ -9,7 +9,8 @@ import pytest
 
 from rag_app.assistant import Assistant
 from rag_app.index.generations import open_current
-from rag_app.retrieval.hybrid import Retriever
+from rag_app.retrieval.comparison import recognise_comparison
+from rag_app.retrieval.hybrid import EVERYTHING, Retriever
 from tests.support.doubles import WordEmbedder, settings_for
 
 PAPERS = {
@@ -69,3 +70,10 @@ def test_a_paper_that_is_not_here_is_told_with_the_nearest(retriever: Retriever)
     plan = retriever.plan("what does the volcano survey say about ash")
     assert plan.named == ()
     assert [(one.text, one.papers, len(one.near)) for one in plan.described] == [("the volcano survey", (), 1)]
+
+
+def test_a_row_has_the_papers_short_name_where_the_question_only_describes_it(retriever: Retriever) -> None:
+    question = "how many people: hearing mice in the dark vs the nap study"
+    found = recognise_comparison(question, retriever.plan(question), retriever.generation.by_paper, EVERYTHING)
+    assert found is not None
+    assert found.names == ("OwlNet", "the nap study")

@@ -134,6 +134,21 @@ def test_every_paper_that_the_question_names_is_quoted() -> None:
     assert text.count("Lynx:") == text.count("Ferret:") == 1
 
 
+@pytest.mark.parametrize(
+    ("question", "number"),
+    [
+        ("lynx batch size", True),
+        ("smallest rank that still works", True),
+        ("how large is the index?", True),
+        ("what is a batch size", True),
+        ("why does the index size matter", False),
+        ("limitations of Lynx", False),
+    ],
+)
+def test_a_number_is_asked_for_also_without_a_question_word(question: str, number: bool) -> None:
+    assert ("number" in extract_question_terms(question, content_words, None, ()).kinds) is number
+
+
 def test_each_paper_is_led_by_what_it_is_called() -> None:
     text, _ = answer("How do the Lynx retriever and the Ferret retriever differ in training?", called=str.upper)
     assert text.count("LYNX.PDF: ") == text.count("FERRET.PDF: ") == 1

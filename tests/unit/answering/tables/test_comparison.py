@@ -16,6 +16,7 @@ from rag_app.answering.quoting.reader import QuotingReader, remove_marks
 from rag_app.answering.tables.comparison import (
     LONGEST_CELL,
     NOT_REPORTED,
+    CellRanker,
     RankedUnits,
     choose_units,
     clip_text,
@@ -25,9 +26,9 @@ from rag_app.answering.tables.comparison import (
 from rag_app.assistant import Assistant
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
-from rag_app.records import Answer, Cell, Evidence, Progress, Row, Table
+from rag_app.records import Answer, Cell, Evidence, Page, Progress, Row, Table
 from rag_app.retrieval.facets import facets_of
-from rag_app.retrieval.plan import MOST_ASPECTS, extract_aspects, parse_aspects
+from rag_app.retrieval.plan import MOST_ASPECTS, Aspect, extract_aspects, parse_aspects
 from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
@@ -74,6 +75,11 @@ def labels(question: str) -> list[str]:
         ),
         ("What is the difference between OtterNet and HeronRank?", ["main idea", "data", "main result"]),
         ("Compare OtterNet with HeronRank.", ["main idea", "data", "main result"]),
+        ("is OtterNet better than HeronRank", ["main idea", "data", "main result"]),
+        ("whats the batch size of OtterNet compared with that of HeronRank", ["batch size"]),
+        ("number of fish: OtterNet vs HeronRank in the river", ["number of fish"]),
+        ("fins (OtterNet) versus wings (HeronRank): when do they moult?", ["moult"]),
+        ("what do the OtterNet authors and HeronRank say about cold rivers", ["cold rivers"]),
     ],
 )
 def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) -> None:
@@ -253,6 +259,23 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
     asked = extract_question_terms("training", content_words, None, [praise.evidence])
     assert choose_units([RankedUnits(asked, [praise, fact])]) == [[fact, praise]]
     assert choose_units([RankedUnits(asked, [praise])]) == [[praise]], "better than nothing"
+
+
+def test_the_papers_own_row_is_shown_of_the_table_that_is_asked_for() -> None:
+    text = (
+        "Table 1: Speed in rivers.\nModel | Swims | Dives\nOtterNet | 41.5 | 70.2\nOtterNet's rival | 50.0 | 60.0\n\n"
+        "Table 2: Accuracy on FishQA.\nModel | Small | Large\nHeron | 12.5 | 33.1\nOtterNet | 66.1 | 81.0\n\n"
+        "Accuracy on FishQA is hard to reach."
+    )
+    piece = Evidence(1, "otter.md", "Otter", 1, "1", "Results", 0, len(text), text)
+    page = Page(1, "1", 0.0, 0.0, text, ())
+    called = {"otter.md": ["otternet"]}
+    rank = CellRanker(
+        "FishQA accuracy of OtterNet?", content_words, None, None, lambda paper, number: page, called=called
+    )
+    first = rank(Aspect("accuracy", "What is the FishQA accuracy?", "accuracy"), [piece]).units[0]
+    assert first.text.startswith("OtterNet")
+    assert "66.1" in first.text
 
 
 def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:

@@ -54,7 +54,7 @@ def test_a_scan_is_read_and_says_so_down_to_the_citation(tmp_path: Path) -> None
         tmp_path / "part", read_paper(make_scanned(tmp_path / "scan.pdf"), "pdf", on_ocr=lambda: calls.append(1))
     )
     reading = load_reading(tmp_path / "part")
-    assert (reading.state, reading.problem, len(calls)) == ("full text", "", 2)
+    assert (reading.state, reading.problem, len(calls)) == ("full text", "", 3)  # the engine and two pages
     assert reading.warnings == ("scan.pdf: page 1, 2 read by OCR: compare quotes with the page.",)
     page = reading.pages[0]
     assert page.text == WORDS and page.ocr
