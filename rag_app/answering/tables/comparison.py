@@ -35,6 +35,7 @@ NEAR = 0.75  # of the best unit's score: so near, a further statement is worth i
 ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
 ALONE = 0.5  # meaning, of a sentence that shares no word
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
+TELLS = 0.1  # what a number or a name counts where a statement is cut, beside a word that is asked for
 SAME = 0.8  # share of words that makes two sentences one
 
 # Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
@@ -60,6 +61,8 @@ class RankedUnits:
 
 Rank = Callable[[Aspect, Sequence[Evidence]], RankedUnits]
 
+_TELLING = re.compile(r"\d|[A-Z]\S*[A-Z]")
+_CITING = re.compile(r"\([^()]*\b(?:19|20)\d\d[a-z]?\)|\[[\d, –-]+\]")
 # "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
 _TORN = re.compile(r"\b\w \d{1,2} [,.;]")
 
@@ -278,7 +281,11 @@ def are_alike(one: Unit, other: Unit) -> bool:
 
 
 def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()) -> str:
-    """The run of whole words, at most `longest` characters, that holds most of what is asked; … where it was cut."""
+    """The run of whole words, at most `longest` characters, that tells most; … where it was cut.
+
+    That is the run with most of what is asked, and of names and numbers; of equal ones the last, since what is new
+    stands at the end of a sentence (docs/experiments/answers.md, "Comparisons").
+    """
     if len(text) <= longest:
         return text
     words = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
@@ -286,7 +293,7 @@ def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, face
     for first, (start, _) in enumerate(words):
         last = max((end for _, end in words[first:] if end - start <= longest), default=start + longest)
         score = _score_text(text[start:last], asked) + facet_likeness(facets, text[start:last])
-        if score > best_score + 1e-9:
+        if score >= best_score - 1e-9:
             best, best_score = (start, last), score
         if last == len(text):
             break
@@ -297,7 +304,8 @@ def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, face
 def _score_text(text: str, asked: QuestionTerms) -> float:
     folded = text.casefold()
     words = sum(weight for term, weight in asked.weights.items() if term.casefold()[:6] in folded)
-    return words + (0.5 if "number" in asked.kinds and re.search(r"\d", text) else 0.0)
+    telling = {word for word in _CITING.sub("", text).split() if _TELLING.search(word)}
+    return words + TELLS * len(telling) + (0.5 if "number" in asked.kinds and re.search(r"\d", text) else 0.0)
 
 
 def table_to_markdown(table: Table) -> str:

@@ -126,6 +126,18 @@ def test_the_clipped_part_holds_what_is_asked() -> None:
     assert "temperature 0.7" in clip_text(text, asked)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("For training the corpus we use is the BooksCorpus (800M words) (Zhu et al., 2015) and text.", "800M words"),
+        ("For training the corpus is that of old books, which were read and counted by two people.", "by two people."),
+    ],
+)
+def test_what_is_new_is_not_cut_away(text: str, told: str) -> None:
+    asked = QuestionTerms("Which corpus?", {"missing": 1.0}, (), frozenset())
+    assert told in clip_text(text, asked, 60)
+
+
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_a_cell_stays_in_its_cell(first: str, second: str) -> None:
     table = Table(("a", "b"), (Row("p.md", "P", (Cell(first, (1,)), Cell(second))),))
