@@ -23,6 +23,7 @@ from rag_app.text.sentences import sentences
 
 State = Literal["on the page", "other page", "other paper", "found", "not found", "no such page", "not a quote"]
 MOST_QUOTES = 500
+MOST_PARTS = 1_000  # of all quotes, between their ellipses
 MOST_PLACES = 5
 NEAR = 1_000  # characters around a quote, or of a sentence, in which its source is looked for
 MOST_FOOTNOTES = 8  # of one quote that are looked up
@@ -31,7 +32,7 @@ SHORTEST_TITLE = 12  # characters: a shorter title is found in any text
 
 _MARKED = re.compile(r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|(?<!\w)\"([^\"]+)\"(?!\w)|「([^「」]+)」")
 _BLOCK = re.compile(r"(?:^[ \t]*>[^\n]*\n?)+", re.MULTILINE)
-_GAP = re.compile(r"\s*(?:\[\s*(?:…|\.{3})\s*\]|\(\s*(?:…|\.{3})\s*\)|…|\.{3,})\s*")
+_GAP = re.compile(r"\[\s*(?:…|\.{3})\s*\]|\(\s*(?:…|\.{3})\s*\)|…|\.{3,}")
 _PAGE = re.compile(
     r"(?<!\w)(?:pp?\.|pages?|pg\.|S\.|Seite)\s*(\d{1,4})(?:\s*[-–—]\s*(\d{1,4}))?|第\s*(\d{1,4})\s*页", re.I
 )
@@ -129,7 +130,7 @@ def verify_text(text: str, library: Library, papers: Sequence[str] = ()) -> list
 
 
 def verify_quoted(quoted: Sequence[QuotedText], library: Library, papers: Sequence[str] = ()) -> list[TextCheck]:
-    """Look for these quotes in all papers, or in those of `papers`."""
+    """Look for these quotes in all papers, or in those of `papers`. Raises EvidenceError for more than MOST_PARTS."""
     rows = [row for row in library.papers() if not papers or row.paper in papers]
     places = _find_places([one.text for one in quoted if one.is_quote], library, rows) if quoted else {}
     return [_judge(one, places.get(one.text, []), library, rows) for one in quoted]
@@ -264,7 +265,9 @@ def _named_papers(words: str, rows: Sequence[PaperRow]) -> tuple[str, ...]:
 
 def _find_places(quotes: Sequence[str], library: Library, rows: Sequence[PaperRow]) -> dict[str, list[Place]]:
     """For each quote the pages that hold it. Page by page, so that each is brought into its form once."""
-    parts = {quote: [part for part in _GAP.split(quote.strip()) if part.strip(" .,;:")] for quote in quotes}
+    parts = {quote: _parts(quote) for quote in quotes}
+    if sum(map(len, parts.values())) > MOST_PARTS:
+        raise EvidenceError(f"The quotes have more than {MOST_PARTS:,} parts between their ellipses. Split the text.")
     forms = {quote: [_letters(part) for part in parts[quote]] for quote in parts}
     found: dict[str, list[Place]] = {quote: [] for quote in parts}
     for row in rows:
@@ -277,6 +280,13 @@ def _find_places(quotes: Sequence[str], library: Library, rows: Sequence[PaperRo
     return found
 
 
+def _parts(quote: str) -> list[str]:
+    """What stands between the ellipses of a quote; nothing of one that is too short to prove something."""
+    parts = [part.strip().strip(" .,;:") for part in _GAP.split(quote)]
+    joined = " ".join(filter(None, parts))
+    return [part for part in parts if part] if is_verified(joined, joined) else []
+
+
 def _letters(text: str) -> str:
     """Letters and digits alone: where those of a quote are not, the quote is not, and this is quicker to see."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
@@ -286,11 +296,11 @@ def _words_there(parts: Sequence[str], text: str) -> str:
     """The parts of a quote as the page has them, in their order; empty when it has not all of them."""
     words, at = [], 0
     for part in parts:
-        span = find_quote(part.strip(" .,;:"), text[at:])
-        if span is None or not is_verified(" ".join(parts), " ".join(parts)):
+        span = find_quote(part, text, at)
+        if span is None:
             return ""
-        words.append(text[at + span[0] : at + span[1]])
-        at += span[1]
+        words.append(text[span[0] : span[1]])
+        at = span[1]
     return " … ".join(words)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.errors import EvidenceError
-from rag_app.outputs.verify_text import MOST_QUOTES, TextCheck, find_quoted, text_checks_json, verify_text
+from rag_app.outputs.verify_text import MOST_PARTS, MOST_QUOTES, TextCheck, find_quoted, text_checks_json, verify_text
 from rag_app.records import Page, PaperRow
 from tests.support.doubles import write_paper
 
@@ -83,6 +83,17 @@ def test_terms_in_quotation_marks_and_plain_text_are_left_alone() -> None:
 def test_a_text_of_too_many_quotes_is_refused() -> None:
     with pytest.raises(EvidenceError, match="Split it"):
         find_quoted('"one two three four" and ' * (MOST_QUOTES + 1), [])
+
+
+def test_a_quote_of_too_many_parts_is_refused() -> None:
+    with pytest.raises(EvidenceError, match="Split the text"):
+        check('"We … freeze ' + "… the " * MOST_PARTS + '"')
+
+
+def test_a_long_gap_in_a_quote_is_read_once() -> None:
+    """Each blank was once taken for the beginning of an ellipsis: this took ten minutes."""
+    (found,) = check('"We freeze the' + " " * 300_000 + 'pretrained" (LoRA, p. 1)')
+    assert found.state == "on the page"
 
 
 @given(st.text(alphabet='ab c".“”>[]()1p\n…', max_size=200))
