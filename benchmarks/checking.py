@@ -28,12 +28,14 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.common import SHARED as MATERIAL
 from rag_app.citations.support import SHARED, BackingTexts, CitedPassages, word_coverage
 from rag_app.models.embedder import Embedder, open_embedder
+from rag_app.records import Support
 from rag_app.settings import load_settings
 from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_names, find_numbers
 
 DATASETS = MATERIAL / "datasets"
 CLASSES = {"supported": 2, "partially_supported": 1, "not_supported": 0, "attributable": 2, "not attributable": 0}
+VERDICTS: dict[Support, int] = {"supported": 2, "partly": 1, "unchecked": 1, "not": 0}  # in doubt: neither end
 CLOSE = 3  # sentences that are compared by meaning: those that share most words
 LONGEST = 300  # characters of each
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -83,7 +85,7 @@ def main() -> dict[str, Any]:
     """Balanced accuracy of the check as it is, of its parts, and of a learned one."""
     sets = claims()
     measured: dict[str, Any] = {"claims": {name: len(rows) for name, rows in sets.items()}, "threshold": SHARED}
-    judged = {name: [_judged(row) for row in rows] for name, rows in sets.items()}
+    judged = {name: [judge_claim(row) for row in rows] for name, rows in sets.items()}
     labels = {name: np.array([row.label for row in rows]) for name, rows in sets.items()}
     binary = {name: values == 2 for name, values in labels.items()}
     measured["numbers and names"] = {n: balanced(binary[n], [not missing for missing, *_ in judged[n]]) for n in sets}
@@ -110,12 +112,12 @@ def balanced(labels: Sequence[int] | np.ndarray, said: Sequence[int] | np.ndarra
     return round(float(np.mean([np.mean(guess[true == kind] == kind) for kind in np.unique(true)])), 3)
 
 
-def _judged(claim: Claimed) -> tuple[int, float, int]:
-    """How many numbers and names are missing, the share of words that is held, and the check's class."""
+def judge_claim(claim: Claimed) -> tuple[int, float, int]:
+    """How many numbers and names are missing, the share of words that is held (0 where it tells nothing), the class."""
     cited = CitedPassages([claim.cited], [claim.asked])
     kind, missing = cited.support(claim.text)
     held = frozenset(content_words(f"{claim.cited} {claim.asked}"))
-    return len(missing), word_coverage(claim.text, held), {"supported": 2, "partly": 1, "not": 0}[kind]
+    return len(missing), word_coverage(claim.text, held) or 0.0, VERDICTS[kind]
 
 
 def _above(judged: Sequence[tuple[int, float, int]], threshold: float) -> list[bool]:

@@ -55,6 +55,7 @@ def kept_reader_file() -> Path | None:
         return None
 
 
+CHROMA_KEYS = "CHROMA_CLIENT_AUTH_"  # variables that Chroma's own client sends to any server
 SECRETS = {"llm_api_key", "password"}  # a file that holds one of them must be its owner's alone
 
 
@@ -259,7 +260,7 @@ class _KeyGuard(PydanticBaseSettingsSource):
                 file = values
             elif name != _KeptReader.__name__:
                 own = {**values, **own}
-        problem = _key_problem(own, file)
+        problem = _key_problem(own, file) or _chroma_key_problem(own, file)
         if problem:
             raise SettingsError(problem)
         return {}
@@ -285,6 +286,19 @@ def _key_problem(own: dict[str, object], file: dict[str, object]) -> str:
             "Set RAG_LLM_API_KEY for that server, or unset RAG_LLM and RAG_LLM_BASE_URL."
         )
     return ""
+
+
+def _chroma_key_problem(own: dict[str, object], file: dict[str, object]) -> str:
+    """The same of what Chroma's client would send from its own variables, whoever named the server."""
+    if "chroma_url" in own or not file.get("chroma_url"):
+        return ""
+    held = sorted(name for name, value in os.environ.items() if value and name.upper().startswith(CHROMA_KEYS))
+    if not held:
+        return ""
+    return (
+        f"{SETTINGS_FILE} sets chroma_url, and {held[0]} was not given for that server. "
+        f"Set RAG_CHROMA_URL in the environment too, or unset {held[0]}."
+    )
 
 
 def _server_address(values: dict[str, object]) -> str:

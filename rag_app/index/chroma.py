@@ -105,6 +105,7 @@ def _close(client: Any) -> None:
 
 
 _REBUILD = "Build again with --fresh."
+LONGEST_MESSAGE = 300  # characters of what Chroma or its server says
 
 
 @contextmanager
@@ -115,7 +116,8 @@ def _translate_errors(folder: Path | str, what: str, remedy: str = _REBUILD) -> 
     except IndexFault:
         raise
     except Exception as error:
-        raise IndexFault(f"{folder}: {what} ({type(error).__name__}: {error}). {remedy}") from error
+        message = " ".join(str(error).split())[:LONGEST_MESSAGE]
+        raise IndexFault(f"{folder}: {what} ({type(error).__name__}: {message}). {remedy}") from error
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,18 @@ from rag_app.records import Json, Page, PaperRow
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 
-State = Literal["on the page", "other page", "other paper", "found", "not found", "no such page", "not a quote"]
+State = Literal[
+    "on the page",
+    "other page",
+    "other paper",
+    "found",
+    "not found",
+    "pieces of different sentences",
+    "no such page",
+    "not a quote",
+]
 MOST_QUOTES = 500
+MOST_PARTS = 1_000  # of all quotes, between their ellipses
 MOST_PLACES = 5
 NEAR = 1_000  # characters around a quote, or of a sentence, in which its source is looked for
 MOST_FOOTNOTES = 8  # of one quote that are looked up
@@ -31,7 +41,7 @@ SHORTEST_TITLE = 12  # characters: a shorter title is found in any text
 
 _MARKED = re.compile(r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|(?<!\w)\"([^\"]+)\"(?!\w)|「([^「」]+)」")
 _BLOCK = re.compile(r"(?:^[ \t]*>[^\n]*\n?)+", re.MULTILINE)
-_GAP = re.compile(r"\s*(?:\[\s*(?:…|\.{3})\s*\]|\(\s*(?:…|\.{3})\s*\)|…|\.{3,})\s*")
+_GAP = re.compile(r"\[\s*(?:…|\.{3})\s*\]|\(\s*(?:…|\.{3})\s*\)|…|\.{3,}")
 _PAGE = re.compile(
     r"(?<!\w)(?:pp?\.|pages?|pg\.|S\.|Seite)\s*(\d{1,4})(?:\s*[-–—]\s*(\d{1,4}))?|第\s*(\d{1,4})\s*页", re.I
 )
@@ -56,6 +66,7 @@ class Place:
     page: int
     label: str
     words: str  # as the page has them
+    whole: bool = True  # False: short pieces that sentences apart from each other hold
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,7 @@ class TextCheck:
             "other page": f"not on {named}, but on {there}",
             "other paper": f"not in {named}, but on {there}",
             "not found": "found in none of the papers" + (f", nor on {named}" if named else ""),
+            "pieces of different sentences": f"only pieces of different sentences, on {there}",
             "no such page": f"there is no {named}" + (f"; the words are on {there}" if there else ""),
             "not a quote": f"no words are quoted from {named}; {missing}",
         }[self.state]
@@ -129,7 +141,7 @@ def verify_text(text: str, library: Library, papers: Sequence[str] = ()) -> list
 
 
 def verify_quoted(quoted: Sequence[QuotedText], library: Library, papers: Sequence[str] = ()) -> list[TextCheck]:
-    """Look for these quotes in all papers, or in those of `papers`."""
+    """Look for these quotes in all papers, or in those of `papers`. Raises EvidenceError for more than MOST_PARTS."""
     rows = [row for row in library.papers() if not papers or row.paper in papers]
     places = _find_places([one.text for one in quoted if one.is_quote], library, rows) if quoted else {}
     return [_judge(one, places.get(one.text, []), library, rows) for one in quoted]
@@ -264,7 +276,9 @@ def _named_papers(words: str, rows: Sequence[PaperRow]) -> tuple[str, ...]:
 
 def _find_places(quotes: Sequence[str], library: Library, rows: Sequence[PaperRow]) -> dict[str, list[Place]]:
     """For each quote the pages that hold it. Page by page, so that each is brought into its form once."""
-    parts = {quote: [part for part in _GAP.split(quote.strip()) if part.strip(" .,;:")] for quote in quotes}
+    parts = {quote: _parts(quote) for quote in quotes}
+    if sum(map(len, parts.values())) > MOST_PARTS:
+        raise EvidenceError(f"The quotes have more than {MOST_PARTS:,} parts between their ellipses. Split the text.")
     forms = {quote: [_letters(part) for part in parts[quote]] for quote in parts}
     found: dict[str, list[Place]] = {quote: [] for quote in parts}
     for row in rows:
@@ -273,8 +287,17 @@ def _find_places(quotes: Sequence[str], library: Library, rows: Sequence[PaperRo
             letters = _letters(page.text)
             for quote in parts:
                 if all(part in letters for part in forms[quote]) and (words := _words_there(parts[quote], page.text)):
-                    found[quote].append(Place(row.paper, row.title, page.number, page.label, words))
+                    near = _words_near(parts[quote], forms[quote], page.text)
+                    place = Place(row.paper, row.title, page.number, page.label, near or words, bool(near))
+                    found[quote].append(place)
     return found
+
+
+def _parts(quote: str) -> list[str]:
+    """What stands between the ellipses of a quote; nothing of one that is too short to prove something."""
+    parts = [part.strip().strip(" .,;:") for part in _GAP.split(quote)]
+    joined = " ".join(filter(None, parts))
+    return [part for part in parts if part] if is_verified(joined, joined) else []
 
 
 def _letters(text: str) -> str:
@@ -286,17 +309,35 @@ def _words_there(parts: Sequence[str], text: str) -> str:
     """The parts of a quote as the page has them, in their order; empty when it has not all of them."""
     words, at = [], 0
     for part in parts:
-        span = find_quote(part.strip(" .,;:"), text[at:])
-        if span is None or not is_verified(" ".join(parts), " ".join(parts)):
+        span = find_quote(part, text, at)
+        if span is None:
             return ""
-        words.append(text[at + span[0] : at + span[1]])
-        at += span[1]
+        words.append(text[span[0] : span[1]])
+        at = span[1]
     return " … ".join(words)
+
+
+def _words_near(parts: Sequence[str], forms: Sequence[str], text: str) -> str:
+    """The parts of a quote as a page that holds them has them: short ones in two neighbouring sentences; else empty.
+
+    Single words of sentences apart from each other say whatever one likes.
+    """
+    if all(_long_enough(part) for part in parts):
+        return _words_there(parts, text)
+    spans = sentences(text)
+    for (start, _), (_, end) in zip(spans, spans[1:] or spans, strict=False):
+        letters = _letters(text[start:end])
+        if all(form in letters for form in forms) and (words := _words_there(parts, text[start:end])):
+            return words
+    return ""
 
 
 def _judge(quoted: QuotedText, places: Sequence[Place], library: Library, rows: Sequence[PaperRow]) -> TextCheck:
     if not quoted.is_quote:
         return _judge_sentence(quoted, library, rows)
+    if places and not any(place.whole for place in places):
+        return TextCheck(quoted, "pieces of different sentences", tuple(places[:MOST_PLACES]))
+    places = [place for place in places if place.whole]
     of_paper = [place for place in places if not quoted.papers or place.paper in quoted.papers]
     on_page = [place for place in of_paper if _is_named(place.page, place.label, quoted.pages)]
     first = [*on_page, *(place for place in of_paper if place not in on_page)]

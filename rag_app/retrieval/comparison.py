@@ -10,8 +10,9 @@ from rag_app.errors import QuestionError
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, title_head
 from rag_app.records import AnswerPlan
+from rag_app.retrieval.aspects import Aspect, extract_aspects, parse_aspects
 from rag_app.retrieval.hybrid import Retriever, Scope
-from rag_app.retrieval.plan import Aspect, SearchPlan, extract_aspects, parse_aspects
+from rag_app.retrieval.plan import SearchPlan
 
 MOST_PAPERS = 12  # rows
 MOST_COLUMNS = 12  # that may be asked for outright

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -58,8 +59,8 @@ def _fold_text(text: str) -> tuple[str, list[int]]:
     return "".join(parts), [int(origin[index]) for index, part in enumerate(parts) for _ in part]
 
 
-def find_quote(quote: str, page_text: str) -> tuple[int, int] | None:
-    """Where `quote` stands in `page_text`: offsets (start, end), or None. An empty quote stands nowhere.
+def find_quote(quote: str, page_text: str, begin: int = 0) -> tuple[int, int] | None:
+    """Where `quote` stands in `page_text` from `begin` on: offsets (start, end), or None. An empty one: nowhere.
 
     Compared in `matching_form`. A place where the quote begins and ends with whole words is preferred; a place that
     begins or ends inside a number is refused, since "5.8" does not stand in "55.8".
@@ -67,7 +68,7 @@ def find_quote(quote: str, page_text: str) -> tuple[int, int] | None:
     form, origin = matching_form(page_text)
     for wanted, signed in _quote_forms(quote):
         second_best: tuple[int, int] | None = None
-        at = form.find(wanted)
+        at = form.find(wanted, bisect_left(origin, begin))
         while at >= 0:
             after = at + len(wanted)
             start, end = origin[at], origin[after - 1] + 1

@@ -62,6 +62,9 @@ def test_the_map(tab):
 
 def test_the_plan_of_a_comparison(tab):
     ask(tab, "compare them")
+    tab.click(".fill-screen")
+    assert findings(tab) == set()
+    tab.keyboard.press("Escape")
     tab.click(".change-plan")
     tab.wait_for_selector("#plan input, #plan textarea")
     assert findings(tab) == set()
@@ -75,6 +78,14 @@ def test_a_small_screen(served, chromium_browser):
     assert findings(page) == set()
     page.click(".open-library")
     assert findings(page) == set()
+    page.locator("#paper-rows li:has-text('Ours') .about-paper").tap()
+    card = page.locator("dialog[open]")
+    card.wait_for()
+    assert findings(page) == set()
+    box = card.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    page.keyboard.press("Escape")
+    card.wait_for(state="detached")
     page.click(".close-library")
     page.click(".open-map")
     page.wait_for_selector("#map g.point")

@@ -10,6 +10,7 @@ import pytest
 
 from rag_app.cli.main import main
 from rag_app.errors import ModelError, RagError
+from rag_app.index.chroma import ServedCopy, copy_to_server
 from rag_app.models.llm.bounded_reply import LARGEST_REPLY
 from rag_app.models.llm.client import CHARACTERS_PER_TOKEN, open_language_model
 from rag_app.outputs.terminal import answer_text, hits_text
@@ -61,6 +62,12 @@ def test_an_error_of_a_foreign_server_is_not_quoted_in_full() -> None:
             with pytest.raises(ModelError) as caught:
                 list(model.stream("s", "q", threading.Event()))
         assert str(caught.value).count("SECRET") <= (12 if "message" in body else 0)
+
+
+def test_an_error_of_a_chroma_server_is_not_quoted_in_full() -> None:
+    with Provider(get={"/api/v2/auth/identity": {"SECRET " * 3000: 1}}) as server, pytest.raises(RagError) as caught:
+        copy_to_server(ServedCopy(f"http://127.0.0.1:{server.port}", "rag-app-papers", "index", "generation"), [])
+    assert 0 < str(caught.value).count("SECRET") <= 43
 
 
 def answer_from(*replies: Reply) -> tuple[str, str]:

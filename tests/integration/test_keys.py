@@ -116,6 +116,20 @@ def test_a_key_of_one_place_and_an_address_of_another_are_refused(
     assert problems and settings.llm_base_url != "http://127.0.0.1:9/v1"
 
 
+def test_chromas_own_key_is_not_for_a_server_that_a_file_of_the_folder_names(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_settings(folder, 'chroma_url = "http://127.0.0.1:9"')
+    assert load_settings().chroma_url == "http://127.0.0.1:9"
+    monkeypatch.setenv("CHROMA_CLIENT_AUTH_CREDENTIALS", KEY)
+    with pytest.raises(SettingsError, match=f"{SETTINGS_FILE} sets chroma_url.* RAG_CHROMA_URL") as caught:
+        load_settings()
+    assert KEY not in str(caught.value) and examine_settings()[0].chroma_url == ""
+    for given in ("http://127.0.0.1:8", ""):
+        monkeypatch.setenv("RAG_CHROMA_URL", given)
+        assert load_settings().chroma_url == given
+
+
 @pytest.mark.parametrize(
     "other", ["https://congress.example/v1", "https://congreß.example:444/v1", "http://congreß.example/v1"]
 )

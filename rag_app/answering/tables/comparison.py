@@ -18,9 +18,9 @@ from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_hea
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Table
+from rag_app.retrieval.aspects import Aspect
 from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.facets import Facet, facet_likeness, facets_of, is_facet_answer
-from rag_app.retrieval.plan import Aspect
 from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import inf
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -139,28 +138,40 @@ class OpenAIModel:
         self._first_pause = first_pause  # seconds before the first retry; doubled each time
         self._completes = settings.llm_completion  # a base model: it continues a text and knows no turns
         self._refused: set[str] = set()  # parameters that this model does not take, learned from its refusals
+        self._asking = threading.Lock()
+        self._window: int | None = None
+        self._size: float | None = None
 
     def at_temperature(self, temperature: float) -> OpenAIModel:
         """The same model, which does not always say the same; what was learned about the server is kept."""
         warm = OpenAIModel(self.endpoint, self._settings, first_pause=self._first_pause, temperature=temperature)
         warm._refused, warm._completes = self._refused, self._completes
-        warm.__dict__["window"], warm.__dict__["parameters"] = self.window, self.parameters
+        warm._window, warm._size = self.window, self.parameters
         return warm
 
     def with_name(self, name: str) -> OpenAIModel:
         """Another model of the same server."""
         return OpenAIModel(replace(self.endpoint, model=name), self._settings, first_pause=self._first_pause)
 
-    @cached_property
+    # Not functools.cached_property: Python 3.11 has one lock there for all models, and a slow server would hold up all.
+
+    @property
     def window(self) -> int:
         """Tokens of prompt and answer together. Asks the server once."""
-        return window_of(self.endpoint)
+        with self._asking:
+            if self._window is None:
+                self._window = window_of(self.endpoint)
+            return self._window
 
-    @cached_property
+    @property
     def parameters(self) -> float:
         """How many parameters it has, by its name or else by its server, asked once; infinity where neither tells."""
-        known = parameters_from_name(self.name)
-        return known if known < inf or self.endpoint.key_variable else fetch_parameter_count(self.endpoint)
+        with self._asking:
+            if self._size is None:
+                known = parameters_from_name(self.name)
+                asked = known == inf and not self.endpoint.key_variable
+                self._size = fetch_parameter_count(self.endpoint) if asked else known
+            return self._size
 
     @property
     def chats(self) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from rag_app.papers.pdf.file import draw_pixels
 from rag_app.papers.pdf.ink import CONTRAST
 from rag_app.papers.pdf.raw_page import RawPage, physical_lines, word_spans
+from rag_app.papers.pdf.reading_order import sort_two_columns
 
 INSTALL = 'pip install -e ".[ocr]"'
 FEW = 10  # characters: a page with fewer is a picture, or blank
@@ -124,12 +125,13 @@ def make_page(page: RawPage, lines: Sequence[tuple[str, Sequence[Piece]]], scale
     upright = np.ones(len(words), bool)
     rows = physical_lines(text, words, places, upright)
     sizes = _line_sizes(places, rows)
-    return replace(
+    read = replace(
         page,
         text=text, words=words, boxes=places, lines=rows, sizes=np.stack([sizes, sizes], axis=1),
         bold=np.zeros((len(rows), 2), bool), upright=np.ones(len(rows), bool), turn=0, doubtful=(), unmapped=0.0,
         ocr=True,
     )  # fmt: skip
+    return sort_two_columns(read)
 
 
 def _word_boxes(line: str, pieces: Sequence[Piece]) -> list[tuple[float, float, float, float]]:

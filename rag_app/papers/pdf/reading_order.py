@@ -17,6 +17,7 @@ from rag_app.papers.pdf.raw_page import RawPage
 
 _FEWEST = 8  # rows that jump the gutter before the order counts as broken
 _FEWEST_WORDS = 3.5  # of a line in one of several columns, on average: cells of tables hold fewer
+_PROSE = 0.3  # of the page's width: what is wider is a line of a column and no cell of a table
 _WIDEST_LABEL = 0.22  # of the page's width: a side of a row narrower than that may be a cell of a table
 
 
@@ -49,6 +50,25 @@ def sort_reading_order(page: RawPage) -> RawPage:
     for one in gutters:
         rows = _split_rows(page, rows, one)
     return _rebuild_page(page, _sort_rows(rows, gutters))
+
+
+def sort_two_columns(page: RawPage) -> RawPage:
+    """The same page, where it has two columns of prose, with one after the other: for lines listed from top to bottom.
+
+    What stands above and below the columns keeps its order: cells of a table stand on both sides as well.
+    """
+    rows = _rows(page)
+    prose = [row for row in rows if row.x1 - row.x0 > _PROSE * page.width]
+    steps = np.arange(0.38, 0.62, 0.004) * page.width
+    crossed = [sum(row.x0 < step < row.x1 for row in prose) for step in steps]
+    gutter = float(steps[int(np.argmin(crossed))])
+    left, right = [row for row in prose if row.x1 <= gutter], [row for row in prose if row.x0 >= gutter]
+    if min(len(left), len(right)) < _FEWEST or min(crossed) > 0.5 * min(len(left), len(right)):
+        return page
+    top = max(min(row.top for row in side) for side in (left, right)) - rows[0].size[0]
+    above = [row for row in rows if row.bottom <= top]
+    within = [row for row in rows if row.bottom > top]
+    return _rebuild_page(page, above + _sort_rows(within, [gutter]))
 
 
 def _runs_upward(page: RawPage) -> bool:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from rag_app.outputs.history import new_conversation
+from rag_app.outputs.history import History, new_conversation
 from rag_app.outputs.json import build_json, hits_json, papers_json
 from rag_app.outputs.verify_text import text_checks_json, verify_text
 from rag_app.records import Answer, Event, Json, Piece, Progress
@@ -38,6 +38,7 @@ from rag_app.server.api.schema import (
 from rag_app.server.build_job import BuildJob, BuildRecord
 
 PREFIX = "/api/v1"
+MOST_BEGUN = 10_000  # conversations without a turn whose ids are remembered
 _SAYS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorShape, "description": meaning}
     for status, meaning in {400: "a wrong request", 401: "no valid token", 404: "not there", 429: "too many"}.items()
@@ -51,10 +52,11 @@ def rest_routes(shared: Interfaces) -> APIRouter:
         shared.limits.count(caller_of(request))
 
     routes = APIRouter(prefix=PREFIX, dependencies=[Depends(count)], responses=_SAYS)
+    conversations = _Conversations(shared.open_history)
     _add_library(routes, shared)
-    _add_questions(routes, shared)
+    _add_questions(routes, shared, conversations)
     _add_builds(routes, shared.job)
-    _add_conversations(routes, shared)
+    _add_conversations(routes, shared, conversations)
     return routes
 
 
@@ -97,7 +99,7 @@ def _add_library(routes: APIRouter, shared: Interfaces) -> None:
         return _send(value)
 
 
-def _add_questions(routes: APIRouter, shared: Interfaces) -> None:
+def _add_questions(routes: APIRouter, shared: Interfaces, conversations: _Conversations) -> None:
     streams: dict[int | str, dict[str, Any]] = {
         200: {"model": AnswerShape, "content": {SSE: {"schema": {"type": "string"}}}}
     }
@@ -105,8 +107,8 @@ def _add_questions(routes: APIRouter, shared: Interfaces) -> None:
     @routes.post("/ask", summary="Answer a question, each claim with its page", responses=streams)
     async def ask(body: AskBody, request: Request) -> Response:
         chosen = await _in_thread(lambda: shared.choose(body.papers))
-        history = shared.open_history(request.scope.get("user", ""))
-        before = await _in_thread(lambda: _turns(history, body.conversation)) if body.conversation else []
+        user = request.scope.get("user", "")
+        before = await _in_thread(lambda: conversations.turns(user, body.conversation)) if body.conversation else []
 
         def start(stop: threading.Event) -> Iterator[Event]:
             for event in shared.assistant.stream(
@@ -118,8 +120,10 @@ def _add_questions(routes: APIRouter, shared: Interfaces) -> None:
                 history=before,
                 stop=stop,
             ):
-                if isinstance(event, Answer) and event.status != "error" and body.conversation:
-                    history.save_turn(body.conversation, event)
+                # What was stopped because the client left is not kept: it may be a part that looks whole.
+                kept = body.conversation and not stop.is_set()
+                if kept and isinstance(event, Answer) and event.status != "error":
+                    shared.open_history(user).save_turn(body.conversation, event)
                 yield event
 
         return await _answer(shared, request, start, body.stream)
@@ -212,39 +216,64 @@ def _describe_build(record: BuildRecord, job: BuildJob) -> Json:
     }
 
 
-def _add_conversations(routes: APIRouter, shared: Interfaces) -> None:
-    def history(request: Request) -> Any:
-        return shared.open_history(request.scope.get("user", ""))
+def _add_conversations(routes: APIRouter, shared: Interfaces, kept: _Conversations) -> None:
+    def user_of(request: Request) -> str:
+        return str(request.scope.get("user", ""))
 
     @routes.get("/conversations", summary="The conversations, the newest first; `find` looks in them")
     def conversations(request: Request, find: str = "") -> JSONResponse:
-        return _send({"conversations": [asdict(saved) for saved in history(request).search(find)]})
+        return _send({"conversations": [asdict(saved) for saved in shared.open_history(user_of(request)).search(find)]})
 
     @routes.post("/conversations", summary="An id for a new conversation", status_code=201)
-    def begin() -> JSONResponse:
-        return _send({"id": new_conversation(), "turns": []}, 201)
+    def begin(request: Request) -> JSONResponse:
+        return _send({"id": kept.begin(user_of(request)), "turns": []}, 201)
 
     @routes.get("/conversations/{id}", summary="A conversation with its answers")
     def conversation(id: str, request: Request) -> JSONResponse:
         base = shared.base(request)
-        turns = _turns(history(request), id, required=True)
+        turns = kept.turns(user_of(request), id)
         return _send({"id": id, "turns": [shared.link(answer, base) for answer in turns]})
 
     @routes.delete("/conversations/{id}", summary="Forget a conversation", status_code=204)
     def forget(id: str, request: Request) -> Response:
-        _turns(history(request), id, required=True)
-        history(request).delete(id)
+        kept.forget(user_of(request), id)
         return Response(status_code=204)
 
 
-def _turns(history: Any, conversation: str, *, required: bool = False) -> list[Answer]:
-    """The answers of a conversation, oldest first; one that holds nothing yet is new."""
-    try:
-        return [turn.answer for turn in history.load(conversation)]
-    except KeyError as error:
-        if required:
-            raise ApiError(404, "unknown_conversation", "There is no such conversation.") from error
-        return []
+class _Conversations:
+    """The conversations of all users, with those that were begun since the server started and hold nothing yet."""
+
+    def __init__(self, open_history: Callable[[str], History]) -> None:
+        self._open = open_history
+        self._begun: dict[tuple[str, str], None] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, user: str) -> str:
+        """The id of a new one."""
+        id = new_conversation()
+        with self._lock:
+            self._begun[user, id] = None
+            if len(self._begun) > MOST_BEGUN:
+                del self._begun[next(iter(self._begun))]
+        return id
+
+    def turns(self, user: str, id: str) -> list[Answer]:
+        """Its answers, oldest first. Raises ApiError 404 for one that was never begun."""
+        try:
+            return [turn.answer for turn in self._open(user).load(id)]
+        except KeyError as error:
+            if (user, id) in self._begun:
+                return []
+            raise ApiError(
+                404, "unknown_conversation", f"There is no such conversation. Begin one: POST {PREFIX}/conversations."
+            ) from error
+
+    def forget(self, user: str, id: str) -> None:
+        """Delete it. Raises ApiError 404 for one that was never begun."""
+        self.turns(user, id)
+        with self._lock:
+            self._begun.pop((user, id), None)
+        self._open(user).delete(id)
 
 
 async def _in_thread(work: Callable[[], Any]) -> Any:

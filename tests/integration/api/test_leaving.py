@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import httpx
 import pytest
 from mcp import Client
 
-from rag_app.records import Event
+from rag_app.records import Answer, Event
 from rag_app.server.api.mcp_tools import make_mcp
 from tests.support.served_library import QUESTION, ServedLibrary
 
@@ -37,7 +38,7 @@ REQUESTS = {
 
 
 class Making:
-    """In place of the assistant's: an answer that is never there. `began`, and `ended` once it was told to stop."""
+    """In place of the assistant's: an answer that comes once it was told to stop. `began`, and `ended` after that."""
 
     def __init__(self, library: ServedLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began, self.ended = threading.Event(), threading.Event()
@@ -47,8 +48,8 @@ class Making:
     def _make(self, question: str, *, stop: threading.Event, **scope: object) -> Iterator[Event]:
         self.began.set()
         if stop.wait(30):
+            yield Answer("", question, "answered", "Half of an ans", "model")
             self.ended.set()
-        yield from ()
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -56,7 +57,24 @@ def test_what_is_made_for_a_client_that_leaves_is_stopped(
     library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     making = Making(library, monkeypatch)
-    path, body = REQUESTS[name]
+    leave(library, making, *REQUESTS[name])
+    assert making.ended.wait(20)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_stopped_is_not_kept_as_a_whole_answer(
+    library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    making = Making(library, monkeypatch)
+    with httpx.Client(base_url=library.url, headers=library.headers, trust_env=False) as client:
+        id = client.post("/api/v1/conversations").json()["id"]
+        leave(library, making, "/api/v1/ask", {**ASKED, "stream": stream, "conversation": id})
+        assert making.ended.wait(20)
+        assert client.get(f"/api/v1/conversations/{id}").json()["turns"] == []
+
+
+def leave(library: ServedLibrary, making: Making, path: str, body: dict[str, Any]) -> None:
+    """Ask, and disconnect as soon as the answer is in the making."""
     sent = json.dumps(body).encode()
     address = urlsplit(library.url)
     headers = {
@@ -70,7 +88,6 @@ def test_what_is_made_for_a_client_that_leaves_is_stopped(
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(head.encode() + b"\r\n" + sent)
         assert making.began.wait(30)
-    assert making.ended.wait(20)
 
 
 @pytest.mark.parametrize("tool", ["ask", "compare"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.errors import EvidenceError
-from rag_app.outputs.verify_text import MOST_QUOTES, TextCheck, find_quoted, text_checks_json, verify_text
+from rag_app.outputs.verify_text import MOST_PARTS, MOST_QUOTES, TextCheck, find_quoted, text_checks_json, verify_text
 from rag_app.records import Page, PaperRow
 from tests.support.doubles import write_paper
 
@@ -69,6 +69,25 @@ def test_parts_of_a_quote_must_stand_in_their_order() -> None:
     assert found.state == "not found"
 
 
+@pytest.mark.parametrize(
+    ("quote", "state"),
+    [
+        ("LoRA … less … than fine-tuning", "pieces of different sentences"),
+        ("LoRA … than fine-tuning … in quality", "on the page"),
+        ("LoRA performs on par … adds no less … It has adapters", "on the page"),
+        ("It … adapters … not … slow", "on the page"),
+    ],
+)
+def test_single_words_between_ellipses_stand_in_neighbouring_sentences(quote: str, state: str) -> None:
+    page = (
+        "LoRA performs on par or better than fine-tuning in quality. Nobody knew. It adds no less to the theory. "
+        "A longer run costs more than fine-tuning. It has adapters. They are not slow."
+    )
+    (found,) = verify_text(f'"{quote}" (lora.pdf, p. 1)', PaperPages({"lora.pdf": ("A long enough title", [page])}))
+    assert (found.state, found.holds) == (state, state == "on the page")
+    assert state in found.message or found.holds
+
+
 def test_a_sentence_with_a_page_and_no_quote_is_judged_by_its_numbers() -> None:
     right, wrong = check("BERT has 340M parameters (BERT, p. 1). It has 110M parameters (BERT, p. 1).")
     assert (right.state, right.holds) == ("not a quote", True)
@@ -83,6 +102,17 @@ def test_terms_in_quotation_marks_and_plain_text_are_left_alone() -> None:
 def test_a_text_of_too_many_quotes_is_refused() -> None:
     with pytest.raises(EvidenceError, match="Split it"):
         find_quoted('"one two three four" and ' * (MOST_QUOTES + 1), [])
+
+
+def test_a_quote_of_too_many_parts_is_refused() -> None:
+    with pytest.raises(EvidenceError, match="Split the text"):
+        check('"We … freeze ' + "… the " * MOST_PARTS + '"')
+
+
+def test_a_long_gap_in_a_quote_is_read_once() -> None:
+    """Each blank was once taken for the beginning of an ellipsis: this took ten minutes."""
+    (found,) = check('"We freeze the' + " " * 300_000 + 'pretrained" (LoRA, p. 1)')
+    assert found.state == "on the page"
 
 
 @given(st.text(alphabet='ab c".“”>[]()1p\n…', max_size=200))

@@ -38,7 +38,7 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") toggle("library-open", false);
+    if (event.key === "Escape" && !document.querySelector("dialog[open]")) toggle("library-open", false);
   });
 
   // -- lists and answers change while a button is pressed: what is meant is what stood there when it went down ---------

@@ -27,8 +27,8 @@ from rag_app.assistant import Assistant
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
 from rag_app.records import Answer, Cell, Evidence, Page, Progress, Row, Table
+from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, extract_aspects, parse_aspects
 from rag_app.retrieval.facets import facets_of
-from rag_app.retrieval.plan import MOST_ASPECTS, Aspect, extract_aspects, parse_aspects
 from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words

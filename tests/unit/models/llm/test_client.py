@@ -355,3 +355,29 @@ def test_check_of_wrong_settings_and_of_no_model() -> None:
 )
 def test_the_answer_never_takes_more_than_half_the_window(longest: int, window: int) -> None:
     assert 0 < answer_tokens(longest, window) <= window // 2
+
+
+@pytest.mark.parametrize("what", ["window", "parameters"])
+def test_a_slow_server_holds_up_no_other_model(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    asked, told = threading.Event(), threading.Event()
+
+    def tell(endpoint: Endpoint) -> int:
+        if endpoint.model == "slow":
+            asked.set()
+            told.wait(PATIENCE)
+        return 4096
+
+    for name in ("window_of", "fetch_parameter_count"):
+        monkeypatch.setattr(f"rag_app.models.llm.client.{name}", tell)
+    slow, quick = (OpenAIModel(Endpoint("X", "http://127.0.0.1:1/v1", name), Settings()) for name in ("slow", "quick"))
+    said: list[float] = []
+    waiting = threading.Thread(target=lambda: said.append(getattr(slow, what)))
+    other = threading.Thread(target=lambda: said.append(getattr(quick, what)), daemon=True)
+    waiting.start()
+    assert asked.wait(PATIENCE)
+    other.start()
+    other.join(5)
+    held_up = not said
+    told.set()
+    waiting.join(PATIENCE)
+    assert not held_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,29 @@ def test_a_word_has_the_box_of_its_pieces() -> None:
     pieces = [Piece(text, box) for text, box in zip(("检", "索", "(RAG)"), boxes, strict=True)]
     page = ocr.make_page(empty_page(1, "1"), [("检索 (RAG)", pieces)], 2.0)
     assert page.boxes.tolist() == [[0.0, 0.0, 9.5, 5.5], [15.0, 0.0, 19.5, 5.0]]
+
+
+def test_two_columns_are_read_one_by_one_and_a_table_above_them_row_by_row() -> None:
+    """The engine gives its lines from top to bottom, over both columns; on a page that lay askew they are not level."""
+
+    def line(text: str, left: float, top: float) -> tuple[str, list[Piece]]:
+        starts = [left + 26.0 * number for number in range(len(text.split()))]
+        pieces = [
+            Piece(word, (x, top - 0.02 * x, x + 24.0, top - 0.02 * x + 10.0))
+            for word, x in zip(text.split(), starts, strict=True)
+        ]
+        return text, pieces
+
+    cells = [line(f"{side} {row}", left, 40.0 + 12 * row) for row in range(3) for side, left in (("a", 60), ("b", 400))]
+    words = "we measured the drift of each probe"
+    columns = (("left", 60.0, 0.0), ("right", 330.0, 5.0))
+    prose = [
+        line(f"{side} {row} {words}", left, 100.0 + 12 * row + down)
+        for row in range(12)
+        for side, left, down in columns
+    ]
+    page = ocr.make_page(replace(empty_page(1, "1"), width=620, height=800), [*cells, *prose], 1.0)
+    read = [text.split()[:2] for text in page.text.split("\r\n")]
+    assert read[:6] == [[side, str(row)] for row in range(3) for side in ("a", "b")]
+    assert read[6:] == [[side, str(row)] for side in ("left", "right") for row in range(12)]
+    assert page.boxes[-1].tolist() == pytest.approx(prose[-1][1][-1].box, abs=0.01)
