@@ -21,14 +21,26 @@ import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.ink import CONTRAST, TINT, Picture, changes, draw_part, find_inked, is_tint, read_by_ocr, visible
+from rag_app.papers.pdf.ink import (
+    CONTRAST,
+    TINT,
+    Picture,
+    changes,
+    draw_part,
+    find_inked,
+    is_tint,
+    read_by_ocr,
+    visible,
+)
 from rag_app.papers.pdf.stacked_text import TextBoxes, find_touched, text_of
 from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
-OF_PAGE = 1 / 280  # of the shorter side of a page larger than A3, drawn to fit: 8 points on A0, where print begins at 12
+OF_PAGE = (
+    1 / 280
+)  # of the shorter side of a page larger than A3, drawn to fit: 8 points on A0, where print begins at 12
 A3 = 842.0  # points: its shorter side. The longer one says nothing: a web page may be one page of 5 metres
 SQUEEZED = 0.8  # points: a word that is so high, or so wide per letter, is a smear
 SHORT = 3  # letters: a word of fewer may be as narrow

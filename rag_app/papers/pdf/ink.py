@@ -9,7 +9,9 @@ import numpy as np
 import pypdfium2
 
 CONTRAST = 40  # of 255 in one channel: less is no difference to the eye
-LEAST_CONTRAST = 1.3  # to 1, of two light colours by luminance: a pale yellow is far from white in one channel, and unread
+LEAST_CONTRAST = (
+    1.3  # to 1, of two light colours by luminance: a pale yellow is far from white in one channel, and unread
+)
 TINT = 102  # of 255: the least channel of a light colour; stronger ones are seen by their hue
 INK = 0.75  # of the way from background to the text's colour: some pixel of a visible word is nearer than that
 CHANGED = 0.04  # of the pixels in a word's place: fewer are dots at its rim

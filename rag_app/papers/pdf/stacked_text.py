@@ -1,4 +1,4 @@
-"""Words of a PDF page that lie under or on other letters: a letter may be a white box. The picture of the page decides."""
+"""Words of a PDF page that lie under or on other letters: a letter may be a white box. The page's picture decides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ text_of = direct(
 
 @dataclass(frozen=True, eq=False)
 class TextBoxes:
-    """The texts of a page in the order of drawing: their addresses, and boxes float64 (n, 4), left, bottom, right, top."""
+    """The texts of a page in the order of drawing: addresses, and boxes float64 (n, 4): left, bottom, right, top."""
 
     addresses: list[int]
     boxes: np.ndarray

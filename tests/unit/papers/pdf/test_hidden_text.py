@@ -160,8 +160,8 @@ def write_raw(
 ) -> Path:
     """A page of Helvetica whose content is given; `form`, with its own `entries`, is drawn by /Fm Do.
 
-    `more`: further resources, which may name object 7: an empty pattern, or object 8: a layer that is on. /Z is a font of
-    squares (n), /B one whose only letter, a space, is a white box of 500 by 60 points at a size of 10.
+    `more`: further resources, which may name object 7: an empty pattern, or object 8: a layer that is on. /Z is a font
+    of squares (n), /B one whose only letter, a space, is a white box of 500 by 60 points at a size of 10.
     """
     resources = b"/Resources << /Font << /F 4 0 R /Z 9 0 R /B 10 0 R >> /XObject << /Fm 6 0 R >> " + more + b" >>"
     bodies = [
