@@ -342,7 +342,7 @@ def _paragraph_text(paragraph: Any, outline: Outline, keep_hidden: bool, *, in_t
     """What a paragraph shows; the rest is noted as hidden."""
     if keep_hidden:
         return str(paragraph.text)
-    shown = []
+    shown: list[str] = []
     for part in paragraph.iter_inner_content():
         for run in getattr(part, "runs", [part]):  # a link holds several
             unseen = is_unseen_run(run, paragraph, in_table=in_table) and run.text.strip()
