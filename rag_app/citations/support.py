@@ -72,6 +72,7 @@ FEWEST_WORDS = 3  # content words of a lead-in with a citation that claims somet
 CLAIM_WORDS = 2  # content words of the shortest text that claims something: "Omega wins"
 LAST_WORDS = 2  # content words of a last clause that may say something else
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
+NEARLY_ALL = 0.9  # of the content words of what a sentence plainly denies; at 0.8 twice as many are wrong
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
@@ -292,6 +293,16 @@ def _says_enough(text: str, words: int) -> bool:
 def is_negated(text: str) -> bool:
     """Whether an English text holds a word of denial."""
     return _NEGATION.search(text) is not None
+
+
+def is_denied(text: str, there: Iterable[str], free: Collection[str] = ()) -> bool:
+    """Whether a text says of a sentence's words what that sentence denies, or the other way round.
+
+    Of sentences that hold nearly all of its content words, but for those in `free`, each is negated where it is not.
+    """
+    words = set(content_words(_NEGATION.sub(" ", text))).difference(free)
+    near = [one for one in there if len(words.intersection(content_words(one))) >= NEARLY_ALL * len(words)]
+    return len(words) >= FEWEST_WORDS and bool(near) and all(is_negated(one) != is_negated(text) for one in near)
 
 
 def says_nothing(sentence: str) -> bool:

@@ -21,7 +21,16 @@ from rag_app.records import Json, Page, PaperRow
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
 
-State = Literal["on the page", "other page", "other paper", "found", "not found", "no such page", "not a quote"]
+State = Literal[
+    "on the page",
+    "other page",
+    "other paper",
+    "found",
+    "not found",
+    "pieces of different sentences",
+    "no such page",
+    "not a quote",
+]
 MOST_QUOTES = 500
 MOST_PARTS = 1_000  # of all quotes, between their ellipses
 MOST_PLACES = 5
@@ -57,6 +66,7 @@ class Place:
     page: int
     label: str
     words: str  # as the page has them
+    whole: bool = True  # False: short pieces that sentences apart from each other hold
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,7 @@ class TextCheck:
             "other page": f"not on {named}, but on {there}",
             "other paper": f"not in {named}, but on {there}",
             "not found": "found in none of the papers" + (f", nor on {named}" if named else ""),
+            "pieces of different sentences": f"only pieces of different sentences, on {there}",
             "no such page": f"there is no {named}" + (f"; the words are on {there}" if there else ""),
             "not a quote": f"no words are quoted from {named}; {missing}",
         }[self.state]
@@ -276,7 +287,9 @@ def _find_places(quotes: Sequence[str], library: Library, rows: Sequence[PaperRo
             letters = _letters(page.text)
             for quote in parts:
                 if all(part in letters for part in forms[quote]) and (words := _words_there(parts[quote], page.text)):
-                    found[quote].append(Place(row.paper, row.title, page.number, page.label, words))
+                    near = _words_near(parts[quote], forms[quote], page.text)
+                    place = Place(row.paper, row.title, page.number, page.label, near or words, bool(near))
+                    found[quote].append(place)
     return found
 
 
@@ -304,9 +317,27 @@ def _words_there(parts: Sequence[str], text: str) -> str:
     return " … ".join(words)
 
 
+def _words_near(parts: Sequence[str], forms: Sequence[str], text: str) -> str:
+    """The parts of a quote as a page that holds them has them: short ones in two neighbouring sentences; else empty.
+
+    Single words of sentences apart from each other say whatever one likes.
+    """
+    if all(_long_enough(part) for part in parts):
+        return _words_there(parts, text)
+    spans = sentences(text)
+    for (start, _), (_, end) in zip(spans, spans[1:] or spans, strict=False):
+        letters = _letters(text[start:end])
+        if all(form in letters for form in forms) and (words := _words_there(parts, text[start:end])):
+            return words
+    return ""
+
+
 def _judge(quoted: QuotedText, places: Sequence[Place], library: Library, rows: Sequence[PaperRow]) -> TextCheck:
     if not quoted.is_quote:
         return _judge_sentence(quoted, library, rows)
+    if places and not any(place.whole for place in places):
+        return TextCheck(quoted, "pieces of different sentences", tuple(places[:MOST_PLACES]))
+    places = [place for place in places if place.whole]
     of_paper = [place for place in places if not quoted.papers or place.paper in quoted.papers]
     on_page = [place for place in of_paper if _is_named(place.page, place.label, quoted.pages)]
     first = [*on_page, *(place for place in of_paper if place not in on_page)]

@@ -6,17 +6,19 @@ browser or word processor does not show (hidden elements, hidden runs) is hidden
 
 from __future__ import annotations
 
+import posixpath
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from rag_app.errors import PaperError
 from rag_app.papers.plain_text import decode_file, hidden_line
+from rag_app.papers.unseen import StyleRules, find_sheets, is_unseen_run, part_switched_off
 from rag_app.records import LONGEST_SECTION, PARAGRAPH, Block, BlockKind, Page, Reading
 from rag_app.text.characters import LOST, without_invisible
 
@@ -94,9 +96,6 @@ def read_office(path: Path, title: str = "", *, keep_hidden: bool = False) -> Re
 
 _SKIPPED = {"script", "style", "head", "noscript", "template", "nav", "svg", "math", "annotation"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-_UNSEEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])", re.I
-)
 
 
 class _Markup(HTMLParser):
@@ -107,8 +106,9 @@ class _Markup(HTMLParser):
         "section": "body", "article": "body", "figcaption": "caption", "caption": "caption", "td": "table",
     }  # fmt: skip
 
-    def __init__(self, outline: Outline, keep_hidden: bool) -> None:
+    def __init__(self, outline: Outline, keep_hidden: bool, rules: StyleRules | None = None) -> None:
         super().__init__(convert_charrefs=True)
+        self._rules = rules or StyleRules()
         self.outline = outline
         self._keep_hidden = keep_hidden
         self._text: list[str] = []
@@ -121,9 +121,8 @@ class _Markup(HTMLParser):
         if tag in _VOID:
             self._text.append(" " if tag == "br" else "")
             return
-        given = dict(attrs)
-        unseen = "hidden" in given or _UNSEEN.search(given.get("style") or "") is not None
-        self._open.append((tag, tag in _SKIPPED or (unseen and not self._keep_hidden)))
+        unseen = not self._keep_hidden and self._rules.hide(tag, dict(attrs))
+        self._open.append((tag, tag in _SKIPPED or unseen))
         if self._is_heading(tag) or tag in self.kinds or tag in ("tr", "table", "th"):
             self._flush()
         if tag == "tr":
@@ -185,8 +184,17 @@ class _Markup(HTMLParser):
 
 def _read_html(path: Path, keep_hidden: bool) -> Outline:
     outline = Outline()
-    _feed(_Markup(outline, keep_hidden), decode_file(path))
+    text = decode_file(path)
+    _feed(_Markup(outline, keep_hidden, _rules_of(text)), text)
     return outline
+
+
+def _rules_of(markup: str, linked: Sequence[str] = ()) -> StyleRules:
+    """The rules of a page's style sheets, the linked ones first."""
+    rules = StyleRules()
+    for sheet in (*linked, *find_sheets(markup)):
+        rules.add(sheet)
+    return rules
 
 
 def _feed(parser: HTMLParser, text: str) -> None:
@@ -252,10 +260,22 @@ def _read_epub(path: Path, keep_hidden: bool) -> Outline:
             outline.title = _element(opf, "dc:title")
             outline.authors = [_element(opf, "dc:creator")] if _element(opf, "dc:creator") else []
             for name in _spine(opf, PurePosixPath(package).parent):
-                _feed(_Markup(outline, keep_hidden), archive.read(name).decode("utf-8", "replace"))
+                chapter = archive.read(name).decode("utf-8", "replace")
+                rules = _rules_of(chapter, _linked_sheets(chapter, PurePosixPath(name).parent, archive))
+                _feed(_Markup(outline, keep_hidden, rules), chapter)
     except (zipfile.BadZipFile, KeyError, StopIteration, OSError, RuntimeError, NotImplementedError) as error:
         raise PaperError(f"{path.name}: not a readable EPUB ({error}). Export it again.") from error
     return outline
+
+
+def _linked_sheets(chapter: str, folder: PurePosixPath, archive: zipfile.ZipFile) -> list[str]:
+    """The style sheets of the archive that a chapter links."""
+    links = [
+        tag for tag in _tags(chapter, "link") if "stylesheet" in tag.get("rel", "") and tag.get("media") != "print"
+    ]
+    names = [posixpath.normpath(str(folder / unquote(tag.get("href", "")))) for tag in links]
+    held = set(archive.namelist())
+    return [archive.read(name).decode("utf-8", "replace") for name in dict.fromkeys(names) if name in held]
 
 
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
@@ -302,12 +322,10 @@ def _read_docx(path: Path, keep_hidden: bool) -> Outline:
     outline.authors = [author] if author and author != "python-docx" else []
     for part in document.iter_inner_content():
         if hasattr(part, "rows"):
-            rows = ([" ".join(cell.text.split()) for cell in row.cells] for row in part.rows)
+            rows = [[_cell_text(cell, outline, keep_hidden) for cell in row.cells] for row in part.rows]
             outline.add("\n".join(f"| {' | '.join(row)} |" for row in rows if any(row)), "table")
             continue
-        hidden = [run.text for run in part.runs if run.font.hidden]
-        outline.hidden += [] if keep_hidden else [text for text in hidden if text.strip()]
-        text = "".join(run.text for run in part.runs if keep_hidden or not run.font.hidden) if hidden else part.text
+        text = _paragraph_text(part, outline, keep_hidden)
         style = (part.style.name if part.style is not None else "") or ""
         level = re.fullmatch(r"Heading (\d)", style)
         if style == "Title":
@@ -318,6 +336,23 @@ def _read_docx(path: Path, keep_hidden: bool) -> Outline:
         else:
             outline.add(text.replace("\n", " "), "caption" if style == "Caption" else "body")
     return outline
+
+
+def _paragraph_text(paragraph: Any, outline: Outline, keep_hidden: bool, *, in_table: bool = False) -> str:
+    """What a paragraph shows; the rest is noted as hidden."""
+    if keep_hidden:
+        return str(paragraph.text)
+    shown: list[str] = []
+    for part in paragraph.iter_inner_content():
+        for run in getattr(part, "runs", [part]):  # a link holds several
+            unseen = is_unseen_run(run, paragraph, in_table=in_table) and run.text.strip()
+            (outline.hidden if unseen else shown).append(run.text)
+    return "".join(shown)
+
+
+def _cell_text(cell: Any, outline: Outline, keep_hidden: bool) -> str:
+    texts = (_paragraph_text(one, outline, keep_hidden, in_table=True) for one in cell.paragraphs)
+    return " ".join(" ".join(texts).split())
 
 
 # -- LaTeX --------------------------------------------------------------------------------------------------------
@@ -334,8 +369,10 @@ def _read_latex(path: Path, keep_hidden: bool) -> Outline:
     from pylatexenc.latex2text import LatexNodes2Text  # noqa: PLC0415
 
     source = re.sub(r"(?<!\\)%.*", "", decode_file(path))
+    source, switched_off = (source, []) if keep_hidden else part_switched_off(source)
     convert = LatexNodes2Text(math_mode="verbatim", keep_comments=False, strict_latex_spaces=False).latex_to_text
     outline = Outline(title=_plain(convert, _argument(source, "title")))
+    outline.hidden += [_plain(convert, one) for one in switched_off]
     authors = re.split(r"\\and\b|\\And\b|\\AND\b", _argument(source, "author"))
     outline.authors = [name for one in authors if (name := _plain(convert, re.split(r"\\\\|\\thanks", one)[0]))]
     for name in re.findall(r"\\(?:input|include)\{([^}]*)\}", source):

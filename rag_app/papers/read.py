@@ -27,7 +27,7 @@ from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
 
-READING_VERSION = 7
+READING_VERSION = 8
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at

@@ -21,6 +21,7 @@ from rag_app.citations.support import (
     BackingTexts,
     CitedPassages,
     is_claim,
+    is_denied,
     missing_items,
 )
 from rag_app.index.paper_names import contains_name
@@ -30,6 +31,7 @@ from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
 from rag_app.records import Citation, Page, PageOf, Verdict
 from rag_app.text.arithmetic import follows, share_values
 from rag_app.text.formula_text import read_spans
+from rag_app.text.sentences import sentences
 from rag_app.text.terms import content_words, find_numbers, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
@@ -102,6 +104,7 @@ class Material:
     records: Mapping[str, PaperRecord] = field(default_factory=dict)  # by paper
     nearest: Callable[[str], Sequence[Citation]] = lambda text: ()  # what was read that comes nearest to a text
     counts: frozenset[Decimal] = frozenset()  # how many papers there are, were looked at, have something to say
+    refused: bool = False  # the answer says that the papers do not answer
 
     def quotes_for(self, claim: AnswerClaim) -> list[Citation]:
         """What a claim cites; of one that cites nothing, the quotes of the answer and what comes nearest to it."""
@@ -296,8 +299,37 @@ def _judge(
     said, reason = outcome
     if said == "SUPPORTED":
         figures = _unheld_figures(claim, quotes, material, missing)
-        return Verdict(text, "partly", figures) if figures else Verdict(text, "supported")
+        if figures:
+            return Verdict(text, "partly", figures)
+        reason = _why_not_believed(claim, cited, material)
+        return Verdict(text, "unchecked" if reason else "supported", reason=reason)
     return Verdict(text, "contradicted" if said == "CONTRADICTED" else "not", missing, reason)
+
+
+def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> str:
+    """Why a model's word alone, often that of the model that wrote the claim, does not make it supported; else empty.
+
+    Only for what anybody sees: no citation, or words that plainly say the opposite of the quotes' sentences.
+    """
+    if not cited:
+        return "it cites nothing"
+    if material.refused and not _stands_in_words(claim, cited, material):
+        return "the answer itself says that the papers do not answer"
+    text, _ = claim.compared_text
+    there = [sentence for one in cited for sentence in _sentences_with(one, material.page_of)]
+    turned = opposite_direction(text, " ".join(there))
+    if turned is not None:
+        return f'the quotes say "{turned[1]}", not "{turned[0]}": look'
+    names = [name for record in material.records_for(claim, cited) for name in record.names]
+    free = content_words(" ".join([*names, *(one.title for one in cited)]))  # the sentence may say "we", or "it"
+    return "by their words the quotes say the opposite: look" if is_denied(text, there, free) else ""
+
+
+def _sentences_with(citation: Citation, page_of: PageOf) -> list[str]:
+    """The sentences of the page in which a quote stands; for words that are not there, the quote."""
+    text, quote = context_of(citation, page_of), " ".join(citation.quote.split())
+    at = text.find(quote)
+    return [text[start:end] for start, end in sentences(text) if start < at + len(quote) and at < end] or [quote]
 
 
 def _stands_in_words(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> bool:

@@ -33,6 +33,7 @@ from rag_app.text.terms import content_words, number_values
 WORDS_ONLY = (
     "Words checked, meaning not: numbers, names and quotes were compared with the pages; no model judged the meaning."
 )
+SELF_JUDGED = "The model that answered also judged whether its quotes support it."
 UNJUDGED = "The check of the meaning failed, so only words were checked: "
 REPAIRED = (
     "Repaired: statements that contradicted their quotes, or had a wrong number or name, went back to the model once."
@@ -209,7 +210,8 @@ def _check(task: ModelTask, answer: Answer, claims: Sequence[AnswerClaim]) -> tu
     records = _records(task, {citation.paper for citation in answer.citations})
     papers = {Decimal(len(task.entries) - less) for less in range(len({one.paper for one in answer.citations}) + 1)}
     counts = frozenset(papers | number_values(" ".join(answer.notes)))  # the notes of a survey count its papers
-    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task), counts)
+    refused = answer.status == "not_in_papers"
+    material = Material(answer.question, answer.citations, task.page_of, records, _find_nearest(task), counts, refused)
     try:
         checked = check_claims(claims, material, model, task.stop)
     except ModelError as error:
@@ -341,6 +343,8 @@ def _notes(task: ModelTask, checked: ClaimCheck, claims: Sequence[AnswerClaim]) 
     notes = list(dict.fromkeys(task.notes))
     if claims and not checked.meaning and not task.stop.is_set():
         notes.append(WORDS_ONLY)
+    elif checked.meaning and (judge := check_model(task)) and judge.name == task.model.name:
+        notes.append(SELF_JUDGED)
     spent = task.spending
     if spent.calls:
         cached = f", {spent.cached:,} of them cached" if spent.cached else ""

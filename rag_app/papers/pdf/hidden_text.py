@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pypdfium2
@@ -21,12 +21,27 @@ import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.clip_paths import ClipPaths
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.ink import CONTRAST, Picture, changes, draw_part, find_inked, read_by_ocr, visible
+from rag_app.papers.pdf.ink import (
+    CONTRAST,
+    TINT,
+    Picture,
+    changes,
+    draw_part,
+    find_inked,
+    is_tint,
+    read_by_ocr,
+    visible,
+)
+from rag_app.papers.pdf.stacked_text import TextBoxes, find_touched, text_of
 from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
+OF_PAGE = (
+    1 / 280
+)  # of the shorter side of a page larger than A3, drawn to fit: 8 points on A0, where print begins at 12
+A3 = 842.0  # points: its shorter side. The longer one says nothing: a web page may be one page of 5 metres
 SQUEEZED = 0.8  # points: a word that is so high, or so wide per letter, is a smear
 SHORT = 3  # letters: a word of fewer may be as narrow
 SAMPLE = 5  # one word of so many tells whether a font with drawings for letters is used
@@ -80,7 +95,7 @@ def hidden_words(
     words = _PageWords(texts, characters, own, shown)
     width, height = page.get_size()
     outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
-    why = {"outside the page": outside, "too small to read": _find_tiny(words)}
+    why = {"outside the page": outside, "too small to read": _find_tiny(words, min(width, height))}
     objects = read_page_objects(page)
     within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
@@ -99,6 +114,9 @@ def hidden_words(
         rows &= ~np.logical_or.reduce(list(why.values()))
         if _says_something(words, rows):
             why[kind] = why.get(kind, False) | _without_ink(page, words, objects, rows)
+    judged_otherwise = np.logical_or.reduce([printed, *why.values()])
+    for kind, rows in _among_letters(page, textpage, words, objects, judged_otherwise).items():
+        why[kind] = why.get(kind, False) | rows
     every = np.logical_or.reduce(list(why.values()))
     if not every.any() or not _says_something(words, every):
         return None
@@ -112,11 +130,15 @@ def hidden_words(
     return HiddenWords(every, told, ", ".join(kind for kind, mask in why.items() if (mask & told).any()))
 
 
-def _find_tiny(words: _PageWords) -> np.ndarray:
-    """Which words are small both ways (a dash or a dot is flat at any size of type), or have letters squeezed flat."""
+def _find_tiny(words: _PageWords, side: float) -> np.ndarray:
+    """Which words are small both ways (a dash or a dot is flat at any size of type), or have letters squeezed flat.
+
+    `side`: the page's shorter side, in its own units.
+    """
+    tiny = OF_PAGE * side if side > A3 else TINY
     wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
     letters = words.characters[:, 1] - words.characters[:, 0] + 1
-    small: np.ndarray = (np.minimum(wide, high) < TINY) & (np.maximum(wide, high) < letters * TINY)
+    small: np.ndarray = (np.minimum(wide, high) < tiny) & (np.maximum(wide, high) < letters * tiny)
     flat = (np.minimum(wide, high) < SQUEEZED) | (np.maximum(wide, high) < SQUEEZED * letters)
     for row in np.flatnonzero(flat & ~small & (letters >= SHORT)).tolist():
         small[row] = words.texts[row].isalpha()
@@ -182,7 +204,7 @@ def _by_object(
     invisible = np.isin(rows[:, 1], INVISIBLE)
     clear = (rows[:, 5] < CLEAR) & ~invisible
     seen = known & ~invisible & ~clear
-    pale = (colours.min(axis=1) >= WHITE) & seen
+    pale = ((colours.min(axis=1) >= WHITE) | is_tint(colours)) & seen
     covered, alike = _find_doubtful(words.own, orders, colours, seen & within, objects.covers)
     pictured = alike & _on_pictures(words, objects)
     if crowded:
@@ -247,6 +269,44 @@ def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObject
     return found
 
 
+def _among_letters(
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    done: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Which words leave no ink beside the letters drawn over them, or before them in their place: by reason, bool (n,).
+
+    Not looked at: the words of `done`, and those that are meant to leave none (what OCR has read).
+    """
+    texts = objects.in_order()
+    pairs = texts.find_pairs()
+    if pairs is None:
+        rows = ~done
+        return {NO_INK: _without_ink(page, words, objects, rows)} if _says_something(words, rows) else {}
+    if not len(pairs):
+        return {}
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0
+    places = {address: place for place, address in enumerate(texts.addresses)}
+    ends = np.full((len(words.texts), 2), -1)  # the texts of each word's first and last letter
+    for row in np.flatnonzero(_touch_some(words.own, texts.boxes[np.unique(pairs[:, 1])])).tolist():
+        for end, character in enumerate(words.characters[row].tolist()):
+            address = object_of(handle, character) or 0
+            ends[row, end] = places[address] if objects.paints(address) else -1
+    found = {}
+    for kind, own, some in (  # a square in front of a word counts as its first letter
+        ("covered", ends.min(axis=1), pairs[pairs[:, 0] < pairs[:, 1]]),
+        ("in the colour of its background", ends.max(axis=1), pairs[pairs[:, 0] > pairs[:, 1]]),
+    ):
+        rows = find_touched(words.own, own, some, texts.boxes) & ~done
+        if _says_something(words, rows):
+            off = {texts.addresses[place] for place in own[rows].tolist()} | texts.find_copies(some, handle)
+            before = draw_part(page, words.shown[rows])
+            found[kind] = rows & ~changes(page, before, words.shown, rows, off, activate)
+    return found
+
+
 def _under_annotations(page: pypdfium2.PdfPage, own: np.ndarray) -> np.ndarray:
     """Which words lie under an annotation that is drawn, bool (n,): links and pop-ups are not."""
     areas: list[tuple[float, ...]] = []
@@ -288,7 +348,7 @@ def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np
     numbers = np.zeros(4, np.float32)
     edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
     for address, (_, mode, colour) in objects.texts.items():
-        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and min(colour[:3]) < WHITE
+        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and not _is_pale(colour)
         if ordinary and text_of(address, ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0, None, 0) <= 2:
             bounds_of(address, edge, edge + 4, edge + 8, edge + 12)
             found |= _contain(numbers[None] + DOUBLED, own)[0]
@@ -301,6 +361,16 @@ def _within_some(own: np.ndarray, covers: list[tuple[float, ...]]) -> np.ndarray
     areas = np.array(covers, np.float32).reshape(-1, 8)
     for start in range(0, len(areas), 256):
         found |= _contain(areas[start : start + 256], own).any(axis=0)
+    return found
+
+
+def _touch_some(own: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Which words touch one of the areas at least: bool (n,)."""
+    found = np.zeros(len(own), bool)
+    for start in range(0, len(areas), 256):
+        left, bottom, right, top = (areas[start : start + 256, column, None] for column in range(4))
+        touches = (own[:, 0] < right) & (own[:, 2] > left) & (own[:, 1] < top) & (own[:, 3] > bottom)
+        found |= touches.any(axis=0)
     return found
 
 
@@ -363,9 +433,6 @@ _draw_mode = direct(pdfium.FPDFPath_GetDrawMode, INTEGER, ADDRESS, ADDRESS, ADDR
 bounds_of = direct(pdfium.FPDFPageObj_GetBounds, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 _matrix_of = direct(pdfium.FPDFPageObj_GetMatrix, INTEGER, ADDRESS, ADDRESS)
 object_of = direct(pdfium.FPDFText_GetTextObject, ADDRESS, ADDRESS, INTEGER)
-text_of = direct(
-    pdfium.FPDFTextObj_GetText, ctypes.c_ulong, ADDRESS, ADDRESS, ADDRESS, ctypes.c_ulong
-)  # bytes of UTF-16, the final zero among them
 _has_transparency = direct(pdfium.FPDFPageObj_HasTransparency, INTEGER, ADDRESS)
 activate = direct(pdfium.FPDFPageObj_SetIsActive, INTEGER, ADDRESS, INTEGER)
 
@@ -384,9 +451,24 @@ class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
     veils: list[np.ndarray] = field(default_factory=list)  # thin and half transparent areas: see make_veils
+    boxes: list[tuple[list[int], np.ndarray]] = field(default_factory=list)  # of texts: addresses, left, bottom, ...
     suspicious: bool = False  # some text is drawn as no ordinary one
     doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
     count: int = 0
+
+    def paints(self, address: int) -> bool:
+        """Whether the text is drawn with some ink, of whatever colour."""
+        text = self.texts.get(address)
+        return text is not None and text[1] not in INVISIBLE and text[2][3] >= CLEAR
+
+    def in_order(self) -> TextBoxes:
+        """The texts in the order of drawing, with their boxes on the page."""
+        if len(self.boxes) == 1:
+            return TextBoxes(*self.boxes[0])
+        addresses = [address for own, _ in self.boxes for address in own]
+        boxes = np.concatenate([*(boxes for _, boxes in self.boxes), np.zeros((0, 4))])
+        order = sorted(range(len(addresses)), key=lambda place: self.texts[addresses[place]][0])
+        return TextBoxes([addresses[place] for place in order], boxes[order])
 
 
 def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
@@ -413,6 +495,8 @@ def _gather(
     least = COVERING / _scale_factor(matrix)
     texts, read, order, clips = found.texts, colour.tolist, found.count, ClipPaths()
     thin: list[tuple[float, ...]] = []
+    bounds = np.zeros((count, 4), np.float32)  # of the texts
+    corner, own = bounds.ctypes.data, list[int]()
     for index in range(count):
         address = at(parent, index)
         kind = _type_of(address)
@@ -425,10 +509,13 @@ def _gather(
             unsure = doubted or not known or values[:3] == _TILES or _has_transparency(address)
             if unsure or _is_outlined(address, mode, values, channels, read) or _is_cut(address, clips):
                 found.doubted.add(address)
+            bounds_of(address, corner, corner + 4, corner + 8, corner + 12)
+            corner += 16
+            own.append(address)
             if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
                 box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
                 found.covers.append((*box, order, *values[:3]))
-            if mode in INVISIBLE or values[3] < CLEAR or (values[0] >= WHITE <= values[1] and values[2] >= WHITE):
+            if mode in INVISIBLE or values[3] < CLEAR or _is_pale(values):
                 found.suspicious = True
         elif kind in (_PATH, _IMAGE, _SHADING):
             if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
@@ -452,8 +539,21 @@ def _gather(
             _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
             order = found.count
     found.count = order
+    if own:
+        found.boxes.append((own, make_veils(bounds[: len(own)], matrix)[:, :4]))
     if thin:
         found.veils.append(make_veils(thin, matrix))
+
+
+def _is_pale(colour: list[int]) -> bool:
+    """Whether white paper may swallow the colour."""
+    red, green, blue, _ = colour
+    return red >= TINT <= green and blue >= TINT and (min(red, green, blue) >= WHITE or _is_tint(red, green, blue))
+
+
+@lru_cache(maxsize=256)
+def _is_tint(red: int, green: int, blue: int) -> bool:
+    return bool(is_tint([red, green, blue]))
 
 
 def _is_outlined(

@@ -9,6 +9,10 @@ import numpy as np
 import pypdfium2
 
 CONTRAST = 40  # of 255 in one channel: less is no difference to the eye
+LEAST_CONTRAST = (
+    1.3  # to 1, of two light colours by luminance: a pale yellow is far from white in one channel, and unread
+)
+TINT = 102  # of 255: the least channel of a light colour; stronger ones are seen by their hue
 INK = 0.75  # of the way from background to the text's colour: some pixel of a visible word is nearer than that
 CHANGED = 0.04  # of the pixels in a word's place: fewer are dots at its rim
 SCALE = 1.5  # pixels per point where a page is drawn
@@ -58,7 +62,31 @@ def visible(picture: Picture, shown: np.ndarray, colours: np.ndarray, rows: np.n
         background = (ordered[half] + ordered[(len(under) - 1) // 2]) // 2  # median: letters cover less than half
         apart = int(_distance(background, colours[row]))
         nearest = int(_distance(under, colours[row]).min())
-        found[row] = apart >= CONTRAST and nearest < INK * apart
+        found[row] = apart >= CONTRAST and nearest < INK * apart and not _both_pale(background, colours[row])
+    return found
+
+
+def is_tint(colours: np.ndarray | list[int]) -> np.ndarray:
+    """Which light colours hardly differ from white paper by luminance, bool (...) of 0 to 255 (..., 3)."""
+    found: np.ndarray = (np.min(colours, axis=-1) >= TINT) & (contrast(colours, [255, 255, 255]) < LEAST_CONTRAST)
+    return found
+
+
+def _both_pale(one: np.ndarray, two: np.ndarray) -> bool:
+    return bool(min(one.min(), two.min()) >= TINT and contrast(one, two) < LEAST_CONTRAST)
+
+
+def contrast(one: np.ndarray | list[int], two: np.ndarray | list[int]) -> np.ndarray:
+    """The contrast of colours, 0 to 255 (..., 3), as WCAG 2.2 counts it: 1 for equal ones, 21 for black on white."""
+
+    def luminance(colours: np.ndarray | list[int]) -> np.ndarray:
+        share = np.clip(np.asarray(colours) / 255, 0, 1)
+        linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+        bright: np.ndarray = linear @ np.array([0.2126, 0.7152, 0.0722])
+        return bright
+
+    first, second = luminance(one), luminance(two)
+    found: np.ndarray = (np.maximum(first, second) + 0.05) / (np.minimum(first, second) + 0.05)
     return found
 
 
@@ -145,8 +173,11 @@ def _judge(picture: Picture, boxes: np.ndarray) -> tuple[float, int, int, bool]:
 
 
 def _ink(pixels: np.ndarray) -> int:
-    """By how much the darkest and the lightest pixel differ."""
-    return int((pixels.max(axis=0) - pixels.min(axis=0)).max()) if len(pixels) else 0
+    """By how much the darkest and the lightest pixel differ; 0 where both are pale."""
+    if not len(pixels):
+        return 0
+    light, dark = pixels.max(axis=0), pixels.min(axis=0)
+    return 0 if _both_pale(light, dark) else int((light - dark).max())
 
 
 def _distance(colours: np.ndarray, other: np.ndarray) -> np.ndarray:

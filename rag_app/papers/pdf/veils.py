@@ -17,7 +17,9 @@ MOST_CELLS = 2_000  # along a side
 HALF = 0.5  # of the cells under a word
 
 
-def make_veils(boxes: list[tuple[float, ...]], matrix: np.ndarray | None, alpha: int = OPAQUE) -> np.ndarray:
+def make_veils(
+    boxes: list[tuple[float, ...]] | np.ndarray, matrix: np.ndarray | None, alpha: int = OPAQUE
+) -> np.ndarray:
     """Areas of a form, which is drawn by `matrix`, on the page: left, bottom, right, top, alpha, float64 (n, 5)."""
     found = np.full((len(boxes), 5), alpha, np.float64)
     found[:, :4] = boxes

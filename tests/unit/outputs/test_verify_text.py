@@ -69,6 +69,25 @@ def test_parts_of_a_quote_must_stand_in_their_order() -> None:
     assert found.state == "not found"
 
 
+@pytest.mark.parametrize(
+    ("quote", "state"),
+    [
+        ("LoRA … less … than fine-tuning", "pieces of different sentences"),
+        ("LoRA … than fine-tuning … in quality", "on the page"),
+        ("LoRA performs on par … adds no less … It has adapters", "on the page"),
+        ("It … adapters … not … slow", "on the page"),
+    ],
+)
+def test_single_words_between_ellipses_stand_in_neighbouring_sentences(quote: str, state: str) -> None:
+    page = (
+        "LoRA performs on par or better than fine-tuning in quality. Nobody knew. It adds no less to the theory. "
+        "A longer run costs more than fine-tuning. It has adapters. They are not slow."
+    )
+    (found,) = verify_text(f'"{quote}" (lora.pdf, p. 1)', PaperPages({"lora.pdf": ("A long enough title", [page])}))
+    assert (found.state, found.holds) == (state, state == "on the page")
+    assert state in found.message or found.holds
+
+
 def test_a_sentence_with_a_page_and_no_quote_is_judged_by_its_numbers() -> None:
     right, wrong = check("BERT has 340M parameters (BERT, p. 1). It has 110M parameters (BERT, p. 1).")
     assert (right.state, right.holds) == ("not a quote", True)

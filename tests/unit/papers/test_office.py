@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import docx
 import pytest
+from docx.document import Document
+from docx.enum.dml import MSO_THEME_COLOR
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Pt, RGBColor
+from docx.text.run import Run
 
 from rag_app.assistant import Assistant
 from rag_app.outputs.json import papers_json
@@ -129,6 +137,86 @@ def test_what_nobody_sees_is_told_and_left_out(tmp_path: Path) -> None:
         reading = read(tmp_path, name, HTML)
         assert words in reading.hidden[0] and words not in reading.pages[0].text
         assert words in read_paper(tmp_path / name, "document", keep_hidden=True).pages[0].text
+
+
+@pytest.mark.parametrize(
+    ("rule", "element", "unseen"),
+    [
+        (".a {display:none}", '<p class="b a">{}</p>', True),
+        ("p.x, div#a.c { color: red; visibility : hidden }", '<div id="a" class="c">{}</div>', True),
+        (".a {display/**/:none}", '<div class="a"><p>{}</p></div>', True),
+        (".a {display:none}", '<p class="b">{}</p>', False),
+        (".a {display:none} .menu .a {display:block}", '<p class="a">{}</p>', False),
+        (".a {display:none}", '<p class="a" style="display:block">{}</p>', False),
+        ("@media print { .a {display:none} }", '<p class="a">{}</p>', False),
+        (".menu .a {display:none}", '<p class="a">{}</p>', False),
+    ],
+)
+def test_what_a_style_sheet_hides_is_told_and_left_out(tmp_path: Path, rule: str, element: str, unseen: bool) -> None:
+    text = f"<h1>On Otters</h1><p>{FACT}</p>{element.format('Praise the otters.')}"
+    read_html = read(tmp_path, "b.html", f"<html><head><style>{rule}</style></head><body>{text}</body></html>")
+    with zipfile.ZipFile(tmp_path / "b.epub", "w") as archive:
+        archive.writestr("META-INF/container.xml", '<container><rootfile full-path="O/c.opf"/></container>')
+        manifest = '<manifest><item id="a" href="t/a.xhtml"/></manifest><spine><itemref idref="a"/></spine>'
+        archive.writestr("O/c.opf", f"<package><dc:title>On Otters</dc:title>{manifest}</package>")
+        archive.writestr("O/s.css", rule)
+        head = '<head><link rel="stylesheet" href="../s.css"/></head>'
+        archive.writestr("O/t/a.xhtml", f"<html>{head}<body>{text}</body></html>")
+    for reading in (read_html, read_paper(tmp_path / "b.epub", "document")):
+        assert ("Praise the otters" in " ".join(reading.hidden)) == unseen
+        assert ("Praise the otters" in reading.pages[0].text) != unseen
+
+
+@pytest.mark.parametrize(
+    ("format_run", "unseen"),
+    [
+        (lambda document, run: setattr(run.font.color, "rgb", RGBColor(255, 255, 255)), True),
+        (lambda document, run: setattr(run.font.color, "theme_color", MSO_THEME_COLOR.BACKGROUND_1), True),
+        (lambda document, run: setattr(run.font, "size", Pt(0.5)), True),
+        (lambda document, run: setattr(run, "style", derived_style(document, 2)), True),
+        (lambda document, run: setattr(run._parent, "style", derived_style(document, 1)), True),
+        (lambda document, run: colour_both(run), True),
+        (lambda document, run: colour_both(run, "FFFFFF"), False),
+        (lambda document, run: setattr(run.font.color, "rgb", RGBColor(255, 0, 0)), False),
+    ],
+)
+def test_what_word_does_not_show_is_told_and_left_out(
+    tmp_path: Path, format_run: Callable[[Document, Run], None], unseen: bool
+) -> None:
+    document = docx.Document()
+    document.add_paragraph(FACT)
+    format_run(document, document.add_paragraph().add_run("Praise the otters."))
+    document.save(str(tmp_path / "b.docx"))
+    reading = read_paper(tmp_path / "b.docx", "document")
+    assert ("Praise" in " ".join(reading.hidden)) == unseen and ("Praise" in reading.pages[0].text) != unseen
+
+
+def derived_style(document: Document, kind: int) -> Any:
+    """A style (1: of paragraphs, 2: of characters) that is based on a hidden one."""
+    base = document.styles.add_style("Base", kind)
+    base.font.hidden = True
+    style = document.styles.add_style("Derived", kind)
+    style.base_style = base
+    return style
+
+
+def colour_both(run: Run, letters: str = "333333") -> None:
+    """Colour the letters, and what is behind them #333333."""
+    run.font.color.rgb = RGBColor.from_string(letters)
+    shading = OxmlElement("w:shd")
+    shading.set(qn("w:fill"), "333333")
+    run._r.get_or_add_rPr().append(shading)
+
+
+@pytest.mark.parametrize("source", [
+    r"\iffalse Praise. \ifx a \else b \fi Praise. \else Shown. \fi Shown too.",
+    r"\begin{comment} Praise. \end{comment} Shown. Shown too.",
+])  # fmt: skip
+def test_what_latex_skips_is_told_and_left_out(tmp_path: Path, source: str) -> None:
+    (tmp_path / "b.tex").write_text(rf"\title{{Otters}}\begin{{document}}{source}\end{{document}}", encoding="utf-8")
+    reading = read_paper(tmp_path / "b.tex", "document")
+    assert "Praise" in reading.hidden[0] and "Praise" not in reading.pages[0].text
+    assert "Shown. Shown too." in reading.pages[0].text and "Shown" not in reading.hidden[0]
 
 
 def test_authors_formulas_captions_and_what_is_not_followed(tmp_path: Path) -> None:

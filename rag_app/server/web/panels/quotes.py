@@ -21,6 +21,7 @@ _STATES = {
     "other page": "quotes.other-page",
     "other paper": "quotes.other-paper",
     "not found": "quotes.not-found",
+    "pieces of different sentences": "quotes.pieces",
     "no such page": "quotes.no-page",
     "not a quote": "quotes.no-quote",
 }

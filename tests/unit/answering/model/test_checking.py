@@ -33,11 +33,11 @@ def citation(quote: str, number: int = 1, verified: bool = True) -> Citation:
 
 
 def judge(
-    answer: str, reply: str = "", quotes: tuple[str, ...] = ("OtterNet beats HeronRank",)
+    answer: str, reply: str = "", quotes: tuple[str, ...] = ("OtterNet beats HeronRank",), text: str = PAGE
 ) -> tuple[list[Verdict], str]:
     """The verdicts, and what the model was asked; without a reply it is not asked."""
     citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
-    page = Page(1, "1", 1, 1, PAGE)
+    page = Page(1, "1", 1, 1, text)
     material = Material("Which net is better?", citations, lambda paper, number: page, {"otter.md": RECORD})
     claims = find_claims(answer)
     if not reply:
@@ -144,6 +144,28 @@ def test_what_the_library_knows_of_a_paper_needs_no_quote(statement: str) -> Non
 )
 def test_a_number_is_wrong_only_where_the_cited_page_has_it_nowhere(statement: str, support: str) -> None:
     assert [verdict.support for verdict in judge(statement, "1: SUPPORTED")[0]] == [support]
+
+
+@pytest.mark.parametrize(
+    ("statement", "support", "told"),
+    [
+        ("OtterNet reduces the number of nets tenfold [1].", "supported", ""),
+        (
+            "OtterNet increases the number of nets tenfold [1].",
+            "unchecked",
+            'the quotes say "reduces", not "increases"',
+        ),
+        ("OtterNet was tested on salmon and trout [2].", "supported", ""),
+        ("OtterNet was never tested on salmon and trout [2].", "unchecked", "the quotes say the opposite"),
+        ("OtterNet does not harm the trout [3].", "supported", ""),
+        ("OtterNet was withdrawn after a fraud.", "unchecked", "it cites nothing"),
+    ],
+)
+def test_a_model_alone_supports_no_plain_opposite_and_nothing_uncited(statement: str, support: str, told: str) -> None:
+    quotes = ("the number of nets tenfold", "tested on salmon and trout", "harm the trout")
+    page = "OtterNet reduces the number of nets tenfold. It was tested on salmon and trout. It does not harm the trout."
+    (verdict,), _ = judge(statement, "1: SUPPORTED", quotes, page)
+    assert verdict.support == support and told in verdict.reason
 
 
 def test_a_ratio_of_figures_of_the_same_statement_holds() -> None:

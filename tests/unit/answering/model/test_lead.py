@@ -13,6 +13,7 @@ import pytest
 
 from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.conversation import earlier_turns
+from rag_app.answering.model.finishing import SELF_JUDGED
 from rag_app.answering.model.reader import ModelReader
 from rag_app.assistant import Assistant
 from rag_app.citations.statements import Statement
@@ -72,6 +73,21 @@ def test_it_reads_and_answers_with_words_on_the_page(folder: Path) -> None:
     assert (answer.status, answer.unsupported, answer.confidence) == ("answered", (), "high")
     assert any(step.startswith("reading OtterNet") for step in steps)
     assert "batch size of 512 fish" in str(provider.requests[1].body["messages"])
+    assert answer.notes.count(SELF_JUDGED) == 1
+
+
+def test_another_model_that_judges_is_not_the_one_that_answered(folder: Path) -> None:
+    script = (said('STATUS: answered\n512 fish [1 "batch size of 512 fish"].'), said("1: SUPPORTED"))
+    answer, _, provider = ask(folder, script, "What is the batch size of OtterNet?", check_model="other")
+    assert provider.requests[-1].body["model"] == "other" and SELF_JUDGED not in answer.notes
+
+
+@pytest.mark.parametrize(("status", "support"), [("answered", "supported"), ("not in the papers", "unchecked")])
+def test_where_the_papers_do_not_answer_the_words_have_to_say_it_too(folder: Path, status: str, support: str) -> None:
+    text = f'STATUS: {status}\nThe fish were invented by rivals [1 "batch size of 512 fish"].'
+    script = (call(("read", {"paper": "OtterNet"})), said(text), said("1: SUPPORTED"))
+    answer, _, _ = ask(folder, script, "What is the batch size of OtterNet?")
+    assert [one.support for one in answer.verdicts] == [support]
 
 
 @pytest.mark.parametrize("check", ["1: NOT STATED - nobody says so", "1: CONTRADICTED - it is by others", "no line"])

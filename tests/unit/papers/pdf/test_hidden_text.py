@@ -29,6 +29,7 @@ HIDING: dict[str, list[Mark]] = {
     "in the colour of its background, a bar": [
         Area(60, 380, 480, 40, (0.2, 0.3, 0.6)), *lines(COMMAND, 400, colour=(0.21, 0.3, 0.6)),
     ],
+    "in the colour of its background, pale yellow": list(lines(COMMAND, 400, colour=(1, 1, 0.7))),
     "drawn invisibly": list(lines(COMMAND, 400, mode=3)),
     "drawn invisibly, clip only": list(lines(COMMAND, 400, mode=7)),
     "transparent": list(lines(COMMAND, 400, alpha=0.02)),
@@ -67,6 +68,7 @@ VISIBLE: dict[str, list[Mark]] = {
     "grey": list(lines(COMMAND, 400, colour=(0.6, 0.6, 0.6))),
     "on a pale box": [Area(60, 380, 480, 40, (0.95, 0.95, 0.9)), *lines(COMMAND, 400)],
     "beside an area that comes later": [*lines(COMMAND, 400), Area(60, 440, 480, 40)],
+    "in cyan": list(lines(COMMAND, 400, colour=(0, 1, 1))),
     "small": list(lines(COMMAND, 400, size=5)),
     "an outline below its letters": [*lines(COMMAND, 400.3, colour=WHITE), *lines(COMMAND, 400)],
     "a shadow that is covered": [
@@ -149,17 +151,23 @@ def test_the_real_papers_raise_no_false_alarm(papers_folder: Path) -> None:
 
 
 def write_raw(
-    path: Path, content: bytes, form: bytes = b"", entries: bytes = b"/BBox [0 0 612 792]", more: bytes = b""
+    path: Path,
+    content: bytes,
+    form: bytes = b"",
+    entries: bytes = b"/BBox [0 0 612 792]",
+    more: bytes = b"",
+    page: bytes = b"/MediaBox [0 0 612 792]",
 ) -> Path:
     """A page of Helvetica whose content is given; `form`, with its own `entries`, is drawn by /Fm Do.
 
-    `more`: further resources, which may name object 7: an empty pattern, or object 8: a layer that is on.
+    `more`: further resources, which may name object 7: an empty pattern, or object 8: a layer that is on. /Z is a font
+    of squares (n), /B one whose only letter, a space, is a white box of 500 by 60 points at a size of 10.
     """
-    resources = b"/Resources << /Font << /F 4 0 R >> /XObject << /Fm 6 0 R >> " + more + b" >>"
+    resources = b"/Resources << /Font << /F 4 0 R /Z 9 0 R /B 10 0 R >> /XObject << /Fm 6 0 R >> " + more + b" >>"
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R " + resources + b" >>",
+        b"<< /Type /Page /Parent 2 0 R " + page + b" /Contents 5 0 R " + resources + b" >>",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
         b"<< /Type /XObject /Subtype /Form %s %s /Length %d >>\nstream\n%s\nendstream"
@@ -167,6 +175,10 @@ def write_raw(
         b"<< /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 5 5] /XStep 5 /YStep 5 /Length 0 >>\n"
         b"stream\n\nendstream",
         b"<< /Type /OCG /Name (a) >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >>",
+        b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 50000 6000] /FontMatrix [0.001 0 0 0.001 0 0] /FirstChar 32 "
+        b"/LastChar 32 /Widths [50000] /Encoding << /Differences [32 /space] >> /CharProcs << /space 11 0 R >> >>",
+        b"<< /Length 34 >>\nstream\n50000 0 d0 1 g 0 0 50000 6000 re f \nendstream",
     ]
     data, places = b"%PDF-1.4\n", []
     for number, body in enumerate(bodies, start=1):
@@ -210,10 +222,18 @@ UNDRAWN |= {
     "tiles that paint beside their cell": (b"/C cs 0 0 0 /P scn " + SAID, b"20 20 5 5 re f", TILES, COLOURED),
     "dashes without a line": (b"[0.001 100000] 50000 d " + WRITTEN, b"", WHOLE, b""),
 }  # fmt: skip
+SQUARES = b"BT /Z 40 Tf -4 Tc 66 384 Td (nnnnnnnnnnnnnn) Tj ET"
 BEHIND: dict[str, tuple[bytes, bytes]] = {  # content, resources
     "covered, strips": (SAID + b"1 g " + STRIPS, b""),
     "covered, lines": (SAID + LINES, b""),
     "covered, half transparent areas": (SAID + b"/A gs 1 g " + (PLACE + b" re f ") * 8, HALF),
+    "covered, a letter that is a white box": (SAID + b"BT /B 10 Tf 60 380 Td ( ) Tj ET", b""),
+    "covered, white squares of a font": (SAID + b"1 g " + SQUARES, b""),
+    "covered, white squares one by one": (
+        SAID + b"1 g BT /Z 24 Tf 66 392 Td " + b"(n) Tj 12 0 Td " * 30 + b"ET", b""
+    ),
+    "covered, black squares of a font": (SAID + SQUARES, b""),
+    "in the colour of its background, a letter": (b"BT /Z 500 Tf 60 300 Td (n) Tj ET " + SAID, b""),
     "in the colour of its background, thick lines": (b"9 w 1 G " + SAID.replace(b" Tf", b" Tf 2 Tr"), b""),
     "in the colour of its background, a picture": (PICTURE + SAID, b""),
     "in the colour of its background, a gradient": (
@@ -231,7 +251,7 @@ def test_text_that_others_swallow_is_told_and_left_out(tmp_path: Path, how: str)
     content, more = BEHIND[how]
     reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + content, more=more), "pdf")
     assert "walrus" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
-    assert reading.hidden[0].startswith(f"page 1 ({how.partition(',')[0]}") and "“Whoever reads" in reading.hidden[0]
+    assert reading.hidden[0].startswith(f"page 1 ({how.partition(',')[0]}") and "Whoever reads" in reading.hidden[0]
 
 
 @pytest.mark.parametrize("how", UNDRAWN)
@@ -254,6 +274,10 @@ def test_text_that_leaves_no_ink_is_told_and_left_out(tmp_path: Path, how: str) 
         (b"q /A gs 1 0.9 0.6 rg " + PLACE + b" re f Q " + SAID, b"", HALF),
         (PICTURE + b"1 g " + SAID, b"", b""),
         (SAID + b"".join(b"60 %d 400 3 re f " % y for y in (380, 396, 412, 428)), b"", b""),
+        (SAID + b"0.9 g " + SAID.replace(b"72 400", b"72.3 400") + b"0 g", b"", b""),
+        (b"0.8 g BT /Z 500 Tf 40 300 Td (n) Tj ET 0 g " + SAID, b"", b""),
+        (SAID + SAID.replace(b"72 400", b"72.3 400"), b"", b""),
+        (SAID + b"BT /F 40 Tf 72 390 Td (o o o o o o) Tj ET ", b"", b""),
     ],
     ids=[
         "half transparent",
@@ -264,6 +288,10 @@ def test_text_that_leaves_no_ink_is_told_and_left_out(tmp_path: Path, how: str) 
         "on a half transparent area",
         "white on a dark picture",
         "between the rules of a table",
+        "under its own pale copy",
+        "on a pale letter",
+        "set twice for a bold face",
+        "under large letters",
     ],
 )
 def test_text_that_leaves_ink_stays(tmp_path: Path, content: bytes, entries: bytes, more: bytes) -> None:
@@ -276,6 +304,24 @@ def test_letters_that_are_squeezed_flat_are_too_small_to_read(tmp_path: Path, ma
     content = SHOWN + SAID.replace(b"72 400 Td", matrix + b" 72 400 Tm")
     reading = read_paper(write_raw(tmp_path / "a.pdf", content), "pdf")
     assert "walrus" not in reading.pages[0].text and reading.hidden[0].startswith("page 1 (too small to read")
+
+
+@pytest.mark.parametrize(
+    ("page", "size", "seen"),
+    [
+        (b"/MediaBox [0 0 3672 4752]", 11, False),
+        (b"/MediaBox [0 0 6120 7920] /UserUnit 0.1", 11, False),
+        (b"/MediaBox [0 0 2384 3370]", 12, True),
+        (b"/MediaBox [0 0 612 14000]", 8, True),
+        (b"/MediaBox [0 0 842 1191]", 4, True),
+    ],
+    ids=["a huge page", "a page of small units", "a poster's small print", "a web page in one", "A3"],
+)
+def test_text_is_tiny_by_the_size_of_the_page(tmp_path: Path, page: bytes, size: int, seen: bool) -> None:
+    content = (SHOWN if seen else SHOWN.replace(b"/F 12", b"/F 60")) + SAID.replace(b"/F 12", b"/F %d" % size)
+    reading = read_paper(write_raw(tmp_path / "a.pdf", content, page=page), "pdf")
+    assert ("walrus" in reading.pages[0].text) == seen and (reading.hidden == ()) == seen
+    assert seen or reading.hidden[0].startswith("page 1 (too small to read")
 
 
 # -- text that stands in place of what is drawn -----------------------------------------------------------------------
