@@ -11,17 +11,20 @@ import re
 
 import numpy as np
 
-from rag_app.answering.context import AnswerContext, IndexTermStatistics
+from rag_app.answering.context import AnswerContext, IndexTermStatistics, rows_with_name
 from rag_app.index.bm25 import extract_terms
 from rag_app.index.generations import Generation
 from rag_app.retrieval.question import AnalysedQuestion
-from rag_app.retrieval.question_terms import extract_question_terms
+from rag_app.retrieval.question_terms import extract_question_terms, is_filler
+from rag_app.text.terms import find_names
 
 FITTED_TO = "all-MiniLM-L6-v2"  # another embedder's cosines have another scale
 BIAS = -12.84
 WEIGHTS: dict[str, float] = {"likeness": 23.32, "together": 5.46}
 OUTSIDE = -1.08  # of the weighted sum: below lies 1 % of the questions that are inside
 ABSENT = -0.52  # below lie 2 %: then no paper is about what a plain question asks
+
+WHOLE = 0.999  # of the question's words by rarity in one passage: then they are what that is about
 
 
 def measure_relatedness(question: str, vector: np.ndarray, generation: Generation) -> dict[str, float]:
@@ -31,7 +34,10 @@ def measure_relatedness(question: str, vector: np.ndarray, generation: Generatio
     share of the question's words, by rarity, that one passage holds.
     """
     size = generation.manifest.passages
-    asked = extract_question_terms(question, extract_terms, IndexTermStatistics(generation), ())
+    told = " ".join(
+        word for word in question.split() if not is_filler(word.casefold())
+    )  # "many" is not what it is about
+    asked = extract_question_terms(told, extract_terms, IndexTermStatistics(generation), ())
     if not size or not asked.weights:
         return {}
     held = np.zeros(size)
@@ -66,11 +72,14 @@ def is_of_absent_subject(context: AnswerContext) -> bool:
 def rate_relatedness(context: AnswerContext) -> float | None:
     """How much the library has to do with the question; None where that is not judged.
 
-    That is where the question names or describes a paper, asks for a comparison by itself, or has no word with content,
-    and where the vectors are of another embedder than the one that the signs were fitted to.
+    That is where the question names or describes a paper, asks for a comparison by itself, or has no word with content;
+    where the papers have a coined name of it ("BM25"), or one passage holds all its words, however few ("How many
+    trainable parameters?"); and where the vectors are of another embedder than the one that the signs were fitted to.
     """
     question, manifest = context.question, context.generation.manifest
     if question.plan.named or question.plan.described or (question.comparison is not None and not question.demanded):
+        return None
+    if any(_is_coined(name) and len(rows_with_name(context.generation, name)) for name in find_names(question.search)):
         return None
     if not manifest.has_meaning or manifest.embedder.partition("@")[0] != FITTED_TO:
         return None
@@ -79,8 +88,15 @@ def rate_relatedness(context: AnswerContext) -> float | None:
         signs = measure_relatedness(text, context.meaning.embed_question(text), context.generation)
         if not signs:
             return None
+        if signs["together"] > WHOLE:
+            return None
         scores.append(score_relatedness(signs))
     return sum(scores) / len(scores)
+
+
+def _is_coined(name: str) -> bool:
+    """Whether a name is more than a word with a capital: BM25, HotpotQA, AMT."""
+    return sum(letter.isupper() or letter.isdigit() for letter in name) > 1 and any(map(str.isalpha, name))
 
 
 def _undo_corrections(question: AnalysedQuestion) -> str:

@@ -1,8 +1,8 @@
 """What an answer asserts in passing: in headings, bold lines, lead-ins and questions. Pure.
 
 They cite nothing, and "The papers differ in three points:" asserts nothing. A line asserts where it has a verb with
-something to say; a heading or a question, too, where it has a word that neither the question nor the passages have:
-what it speaks of comes from the model. English only.
+something to say; a question or "X: Y", "X = Y" in a heading, too, where it has a word that neither the question nor
+the passages have: what it speaks of comes from the model. A mere title ("Bottom line") asserts nothing. English only.
 """
 
 from __future__ import annotations
@@ -39,17 +39,10 @@ _LISTS = re.compile(
 _LISTED = re.compile(
     r"^(?:here|below)\b|\b(?:following|as follows|two|three|four|five|six|seven|eight|nine|ten|several|some|these)\b"
 )
+_SETS_EQUAL = re.compile(r"\w\s*[:=]\s*\w|\?$")
 _TO_READER = re.compile(r"\b(?:you|your|I)\b")
-_GENERIC = frozenset(  # what sections of papers and parts of answers are called
-    content_words(
-        "abstract introduction background related work method methods methodology approach model models architecture "
-        "system systems data dataset datasets material setup training experiment experiments evaluation result results "
-        "finding findings performance analysis ablation discussion limitation limitations conclusion conclusions "
-        "future summary overview answer short key main point points takeaway takeaways detail details note notes "
-        "example examples step steps compare comparison difference differences similarity similarities common "
-        "advantage advantages disadvantage disadvantages strength strengths weakness weaknesses open question "
-        "questions reported paper papers source sources evidence used two three four five"
-    )
+_GENERIC = frozenset(  # what parts of answers are called
+    content_words("answer summary overview result finding method data step note example limitation difference question")
 )
 _WH = re.compile(r"(?:how|what|which|when|where|who|whose|whether)\b", re.IGNORECASE)
 _TELLING = re.compile(
@@ -74,7 +67,7 @@ def find_asides(answer: str, held: Collection[str]) -> Iterable[str]:
     for heading in find_headings(answer):
         plain = heading.plain.rstrip("*_ ")
         asserts = _question_asserts(plain) if plain.endswith("?") else _asserts(plain)
-        if asserts or (foreign(plain) and not _is_harmless(plain)):
+        if asserts or (_SETS_EQUAL.search(plain) and foreign(plain) and not _is_harmless(plain)):
             yield heading.text
     asked = False
     for statement in find_statements(answer):

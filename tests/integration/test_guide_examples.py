@@ -99,7 +99,8 @@ class Reader:
     def check_console(self, text: str) -> None:
         """Type what stands behind "$" and compare what is printed."""
         line, _, wanted = text.partition("\n")
-        made = self.run("bash", "-c", line.removeprefix("$ "), RAG_CORPUS=str(self.folder / "papers"))
+        own = {"RAG_CORPUS": str(self.folder / "papers"), "RAG_INDEX": str(self.folder / "index" / "papers")}
+        made = self.run("bash", "-c", line.removeprefix("$ "), **own)
         pattern = "".join(".*" if part == "…" else re.escape(part) for part in re.split("(…)", wanted.strip()))
         assert re.fullmatch(pattern, made.stdout.strip(), re.S), (made.stdout, made.stderr)
 

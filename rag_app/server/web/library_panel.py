@@ -208,10 +208,10 @@ def next_questions(
 ) -> list[list[str]]:
     """What one may ask after an answer, about the papers that it cites: of each kind several, best first.
 
-    `called`: what papers are called, where more than their titles tells.
+    `called`: what papers are called whose titles do not tell.
     """
     called = called or {}
-    known = {row.paper: called.get(row.paper) or short_title(row.title) for row in rows if row.state in READABLE}
+    known = {row.paper: short_title(row.title) or called.get(row.paper, "") for row in rows if row.state in READABLE}
     cited = dict.fromkeys(citation.paper for citation in answer.citations or answer.nearest)
     names = [known[paper] for paper in cited if known.get(paper)]
     others = [name for name in (*names[1:], *alike) if name not in names[:1]]

@@ -57,6 +57,7 @@ def test_a_table_that_is_demanded_of_it_is_none(assistant: Assistant) -> None:
         "Compare OtterNet and HeronRank: kitchen sinks",
         "which papers mention whiskers",
         "how many whiskers find every fish in the river",
+        "How many whiskers?",
     ],
 )
 def test_a_name_or_a_word_of_the_papers_is_no_outsider(assistant: Assistant, question: str) -> None:
@@ -66,7 +67,7 @@ def test_a_name_or_a_word_of_the_papers_is_no_outsider(assistant: Assistant, que
 def test_what_no_paper_treats_is_refused_with_what_comes_nearest(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = "how many whiskers find every fish in the river"
+    question = "how many whiskers find every fish in the old river"
     assert assistant.ask(question).status == "answered"
     monkeypatch.setattr("rag_app.answering.outside.ABSENT", 1e9)
     answer = assistant.ask(question)

@@ -24,7 +24,6 @@ HELD = content_words(
         "Isn't the otter reader a fraud?",
         "## Why is the otter reader a fraud that steals the data of children?",
         "The otter reader is a fraud, isn't it?",
-        "### Fraud by the authors of the otter reader",
         "**Fraud: the data of herons**",
         "Otter = fraud",
         "Why did the otter reader crash?",
@@ -38,6 +37,8 @@ def test_what_asserts_in_passing_is_found(line: str) -> None:
     "line",
     [
         "Training data",
+        "## Bottom line",
+        "**Trade-offs of the otter reader**",
         "**Results:**",
         "# Training data of both models",
         "### How the two models were trained",
