@@ -18,7 +18,8 @@ from benchmarks.common import PAPERS
 from benchmarks.tried import Section, Tried
 from rag_app.lab.redteam.archive import REACHES, AttackArchive, AttackAttempt, diversity
 from rag_app.lab.redteam.run import AttackRunner, RedTeamPlan, RedTeamResult, run
-from rag_app.papers.pdf import file, hidden_text
+from rag_app.papers.pdf import file
+from rag_app.papers.pdf.hidden import hidden_text
 from rag_app.settings import load_settings
 
 MEANS = {

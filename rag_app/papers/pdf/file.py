@@ -24,7 +24,8 @@ from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
 from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.hidden_text import LAYER_OFF, NO_INK, hidden_words
+from rag_app.papers.pdf.hidden.hidden_text import LAYER_OFF, NO_INK, hidden_words
+from rag_app.papers.pdf.hidden.undrawn import find_undrawn
 from rag_app.papers.pdf.raw_page import (
     SOFT_HYPHEN,
     DocumentInfo,
@@ -38,7 +39,6 @@ from rag_app.papers.pdf.raw_page import (
 )
 from rag_app.papers.pdf.signs import PageText, read_characters, with_drawn_signs
 from rag_app.papers.pdf.superscripts import with_raised_digits
-from rag_app.papers.pdf.undrawn import find_undrawn
 
 # What pypdf has to say about a damaged file comes back as our warning, not on somebody's terminal.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rag_app.papers.pdf.file import draw_pixels
-from rag_app.papers.pdf.ink import CONTRAST
+from rag_app.papers.pdf.hidden.ink import CONTRAST
 from rag_app.papers.pdf.raw_page import RawPage, physical_lines, word_spans
 from rag_app.papers.pdf.reading_order import sort_two_columns
 

@@ -2,28 +2,20 @@
 
 A hidden sentence is read by programs and not by people, so it is the first means of whoever wants to command them. Only
 pages with a suspicious object are looked at word by word, and only where colours decide is the page drawn.
-
-What is drawn on a PDF page: texts with their colours, filled areas, pictures, in the order of drawing.
-
-pdfium tells it object by object, also within forms; nothing here decides what of it can be seen.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from rag_app.papers.pdf.clip_paths import ClipPaths
-from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.ink import (
+from rag_app.papers.pdf.hidden.ink import (
     CONTRAST,
-    TINT,
     Picture,
     changes,
     draw_part,
@@ -32,8 +24,21 @@ from rag_app.papers.pdf.ink import (
     read_by_ocr,
     visible,
 )
-from rag_app.papers.pdf.stacked_text import TextBoxes, find_touched, text_of
-from rag_app.papers.pdf.veils import COVERING, find_veiled, make_veils
+from rag_app.papers.pdf.hidden.page_objects import (
+    CLEAR,
+    INVISIBLE,
+    MOST_COVERS,
+    WHITE,
+    PageObjects,
+    activate,
+    bounds_of,
+    font_info,
+    is_pale,
+    object_of,
+    read_page_objects,
+)
+from rag_app.papers.pdf.hidden.stacked_text import find_touched, text_of
+from rag_app.papers.pdf.hidden.veils import find_veiled
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
@@ -329,7 +334,7 @@ def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.nd
     place = ctypes.addressof(name)
 
     def nameless(row: int) -> bool:
-        return bool(_font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1)
+        return bool(font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1)
 
     found = np.zeros(len(characters), bool)
     if any(nameless(row) for row in range(0, len(characters), SAMPLE)):
@@ -348,7 +353,7 @@ def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np
     numbers = np.zeros(4, np.float32)
     edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
     for address, (_, mode, colour) in objects.texts.items():
-        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and not _is_pale(colour)
+        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and not is_pale(colour)
         if ordinary and text_of(address, ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0, None, 0) <= 2:
             bounds_of(address, edge, edge + 4, edge + 8, edge + 12)
             found |= _contain(numbers[None] + DOUBLED, own)[0]
@@ -409,228 +414,3 @@ def _fills_page(page: pypdfium2.PdfPage, covers: list[tuple[float, ...]]) -> boo
     width, height = page.get_size()
     area = sum((right - left) * (top - bottom) for left, bottom, right, top, _, red, *_ in covers if red < 0)
     return bool(area >= FILLS_PAGE * width * height)
-
-
-WHITE = 255 - CONTRAST  # of 255: the least channel of a colour that white paper may swallow
-OPAQUE, CLEAR = 230, 40  # of 255: alpha of what covers, and of what is as good as not there
-DEEPEST = 6  # forms within forms
-MOST_COVERS = 3_000  # of a page; of a drawing with more only the picture can tell
-
-INVISIBLE = (3, 7)  # render modes: neither filled nor stroked; clip only
-_TEXT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5
-
-
-_object_at = direct(pdfium.FPDFPage_GetObject, ADDRESS, ADDRESS, INTEGER)
-_inner_at = direct(pdfium.FPDFFormObj_GetObject, ADDRESS, ADDRESS, ctypes.c_ulong)
-_inner_count = direct(pdfium.FPDFFormObj_CountObjects, INTEGER, ADDRESS)
-_type_of = direct(pdfium.FPDFPageObj_GetType, INTEGER, ADDRESS)
-_mode_of = direct(pdfium.FPDFTextObj_GetTextRenderMode, INTEGER, ADDRESS)
-_fill_of = direct(pdfium.FPDFPageObj_GetFillColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-_stroke_of = direct(pdfium.FPDFPageObj_GetStrokeColor, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-_width_of = direct(pdfium.FPDFPageObj_GetStrokeWidth, INTEGER, ADDRESS, ADDRESS)
-_font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
-_draw_mode = direct(pdfium.FPDFPath_GetDrawMode, INTEGER, ADDRESS, ADDRESS, ADDRESS)
-bounds_of = direct(pdfium.FPDFPageObj_GetBounds, INTEGER, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-_matrix_of = direct(pdfium.FPDFPageObj_GetMatrix, INTEGER, ADDRESS, ADDRESS)
-object_of = direct(pdfium.FPDFText_GetTextObject, ADDRESS, ADDRESS, INTEGER)
-_has_transparency = direct(pdfium.FPDFPageObj_HasTransparency, INTEGER, ADDRESS)
-activate = direct(pdfium.FPDFPageObj_SetIsActive, INTEGER, ADDRESS, INTEGER)
-
-
-Text = tuple[int, int, list[int]]
-"""Its place in the order of drawing, its render mode, and red, green, blue, alpha."""
-
-_BLACK = [0, 0, 0, 255]
-_NONE = [0, 0, 0, 0]
-_UNKNOWN = [-999, -999, -999, 255]  # the colour of a picture or a pattern
-_TILES = [191, 191, 191]  # what pdfium says is the colour of a pattern of coloured tiles
-
-
-@dataclass(slots=True)
-class PageObjects:
-    texts: dict[int, Text] = field(default_factory=dict)  # by address
-    covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
-    veils: list[np.ndarray] = field(default_factory=list)  # thin and half transparent areas: see make_veils
-    boxes: list[tuple[list[int], np.ndarray]] = field(default_factory=list)  # of texts: addresses, left, bottom, ...
-    suspicious: bool = False  # some text is drawn as no ordinary one
-    doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
-    count: int = 0
-
-    def paints(self, address: int) -> bool:
-        """Whether the text is drawn with some ink, of whatever colour."""
-        text = self.texts.get(address)
-        return text is not None and text[1] not in INVISIBLE and text[2][3] >= CLEAR
-
-    def in_order(self) -> TextBoxes:
-        """The texts in the order of drawing, with their boxes on the page."""
-        if len(self.boxes) == 1:
-            return TextBoxes(*self.boxes[0])
-        addresses = [address for own, _ in self.boxes for address in own]
-        boxes = np.concatenate([*(boxes for _, boxes in self.boxes), np.zeros((0, 4))])
-        order = sorted(range(len(addresses)), key=lambda place: self.texts[addresses[place]][0])
-        return TextBoxes([addresses[place] for place in order], boxes[order])
-
-
-def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
-    """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
-    found = PageObjects()
-    handle = ctypes.cast(page.raw, ctypes.c_void_p).value
-    _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0, False)
-    return found
-
-
-def _gather(
-    found: PageObjects,
-    at: Callable[..., int],
-    parent: int,
-    count: int,
-    matrix: np.ndarray | None,
-    depth: int,
-    doubted: bool,
-) -> None:
-    """Adds the objects of a page or a form to `found`. `doubted`: the form may be drawn without ink as a whole."""
-    colour, numbers = np.zeros(4, np.uint32), np.zeros(6, np.float32)
-    place, edge = colour.ctypes.data, numbers.ctypes.data
-    channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
-    least = COVERING / _scale_factor(matrix)
-    texts, read, order, clips = found.texts, colour.tolist, found.count, ClipPaths()
-    thin: list[tuple[float, ...]] = []
-    bounds = np.zeros((count, 4), np.float32)  # of the texts
-    corner, own = bounds.ctypes.data, list[int]()
-    for index in range(count):
-        address = at(parent, index)
-        kind = _type_of(address)
-        order += 1
-        if kind == _TEXT:
-            mode = _mode_of(address)
-            known = (_stroke_of if mode in (1, 5) else _fill_of)(address, *channels)
-            values = read() if known else _BLACK  # a pattern has no one colour
-            texts[address] = order, mode, values
-            unsure = doubted or not known or values[:3] == _TILES or _has_transparency(address)
-            if unsure or _is_outlined(address, mode, values, channels, read) or _is_cut(address, clips):
-                found.doubted.add(address)
-            bounds_of(address, corner, corner + 4, corner + 8, corner + 12)
-            corner += 16
-            own.append(address)
-            if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
-                box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
-                found.covers.append((*box, order, *values[:3]))
-            if mode in INVISIBLE or values[3] < CLEAR or _is_pale(values):
-                found.suspicious = True
-        elif kind in (_PATH, _IMAGE, _SHADING):
-            if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
-                continue
-            left, bottom, right, top, *_ = numbers.tolist()
-            if right - left < least or top - bottom < least:
-                thin.append((left, bottom, right, top))
-                continue
-            red, green, blue, alpha = _paint_of(address, kind, min(right - left, top - bottom), least, colour, edge)
-            if alpha >= OPAQUE:
-                box = _transform_box((left, bottom, right, top), matrix)
-                found.covers.append((*box, order, red, green, blue))
-            elif alpha >= CLEAR:
-                found.veils.append(make_veils([(left, bottom, right, top)], matrix, alpha))
-        elif kind == _FORM and depth < DEEPEST:
-            _matrix_of(address, edge)
-            found.count = order
-            inner = numbers.copy() if matrix is None else _product(numbers, matrix)
-            pale = not _fill_of(address, *channels) or colour[3] < 255
-            unsure = doubted or bool(pale) or _is_cut(address, clips)
-            _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
-            order = found.count
-    found.count = order
-    if own:
-        found.boxes.append((own, make_veils(bounds[: len(own)], matrix)[:, :4]))
-    if thin:
-        found.veils.append(make_veils(thin, matrix))
-
-
-def _is_pale(colour: list[int]) -> bool:
-    """Whether white paper may swallow the colour."""
-    red, green, blue, _ = colour
-    return red >= TINT <= green and blue >= TINT and (min(red, green, blue) >= WHITE or _is_tint(red, green, blue))
-
-
-@lru_cache(maxsize=256)
-def _is_tint(red: int, green: int, blue: int) -> bool:
-    return bool(is_tint([red, green, blue]))
-
-
-def _is_outlined(
-    address: int, mode: int, colour: list[int], channels: tuple[int, int, int, int], read: Callable[[], list[int]]
-) -> bool:
-    """Whether a text's lines may hide it: drawn alone, they may be dashes without a line; else, of another colour."""
-    if mode in (2, 6):
-        return not _stroke_of(address, *channels) or read() != colour
-    return mode in (1, 5)
-
-
-def _is_cut(address: int, clips: ClipPaths) -> bool:
-    """Whether a clip path may cut off some of the object, but for a rim of what it covers: letters rarely fill it."""
-    area = clips.find_area(address)
-    if area is None:
-        return False
-    bounds = np.zeros(4, np.float32)
-    edge = bounds.ctypes.data
-    if not bounds_of(address, edge, edge + 4, edge + 8, edge + 12):
-        return True
-    left, bottom, right, top = bounds.tolist()
-    across, along = 0.1 * (right - left), 0.3 * (top - bottom)
-    inside = left + across >= area[0] and right - across <= area[2]
-    return not (inside and bottom + along >= area[1] and top - along <= area[3])
-
-
-def _paint_of(address: int, kind: int, side: float, least: float, colour: np.ndarray, edge: int) -> list[int]:
-    """The colour of a path or picture, whose shorter side is given; alpha 0 where it does not fill its box.
-
-    Writes to `colour` and where `edge` points.
-    """
-    place = colour.ctypes.data
-    channels = place, place + 4, place + 8, place + 12
-    if kind != _PATH:
-        return _UNKNOWN
-    if _draw_mode(address, place, place + 4) and colour[0]:
-        known = _fill_of(address, *channels) and colour[:3].tolist() != _TILES
-        return colour.tolist() if known else _UNKNOWN
-    wide = _line_width(address, place, edge)
-    curve = wide < least and side >= least + 2 * wide  # or a frame: most of its box is empty
-    if not wide or curve or not _stroke_of(address, *channels):
-        return _NONE
-    return [*colour[:3].tolist(), min(int(colour[3]), OPAQUE - 1)] if wide < least else colour.tolist()
-
-
-def _line_width(address: int, place: int, edge: int) -> float:
-    """How wide the path's line is, 0 where it draws none. Writes where `place` and `edge` point."""
-    drawn = _draw_mode(address, place, place + 4) and ctypes.c_int.from_address(place + 4).value
-    return ctypes.c_float.from_address(edge).value if drawn and _width_of(address, edge) else 0.0
-
-
-def _scale_factor(matrix: np.ndarray | None) -> float:
-    """By how much a form is drawn larger than its own coordinates say."""
-    if matrix is None:
-        return 1.0
-    a, b, c, d = matrix[:4].tolist()
-    return float(max(abs(a * d - b * c) ** 0.5, 1e-6))
-
-
-def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """The matrix that applies `one`, then `two`; each is a, b, c, d, e, f."""
-
-    def full(matrix: np.ndarray) -> np.ndarray:
-        a, b, c, d, e, f = matrix.tolist()
-        return np.array([[a, b, 0], [c, d, 0], [e, f, 1]])
-
-    both: np.ndarray = (full(one) @ full(two))[:, :2].reshape(6)
-    return both
-
-
-def _transform_box(
-    box: tuple[float, float, float, float], matrix: np.ndarray | None
-) -> tuple[float, float, float, float]:
-    if matrix is None:
-        return box
-    left, bottom, right, top = box
-    a, b, c, d, e, f = matrix.tolist()
-    xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
-    ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
-    return min(xs), min(ys), max(xs), max(ys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pypdfium2
 
-from rag_app.papers.pdf.ink import CONTRAST
+from rag_app.papers.pdf.hidden.ink import CONTRAST
 
 COVERING = 4.0  # points: one area that is narrower hides no line of text
 OPAQUE = 255  # alpha

@@ -10,7 +10,7 @@ import numpy as np
 import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.direct import ADDRESS, direct
-from rag_app.papers.pdf.veils import COVERING, HALF
+from rag_app.papers.pdf.hidden.veils import COVERING, HALF
 
 MOST_PAIRS = 4_000_000  # of texts at one height: a page with more is a drawing, and only the picture can tell
 AT_ONCE = 500_000  # pairs: what is compared in one step

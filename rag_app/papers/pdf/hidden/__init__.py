@@ -1,0 +1,1 @@
+"""Text of a PDF that nobody can see: found by what its pages show."""
