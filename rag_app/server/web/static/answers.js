@@ -203,10 +203,11 @@
     const questions = offered.get(name) || [], shown = questions.join("\n");
     if (place.dataset.shown === shown) return;
     place.dataset.shown = shown;
-    // They take room from the answer: who has its end in view keeps it.
+    // They take room from the answer: who has its end in view keeps it, but for what the pointer or the keyboard rests on.
     const pane = document.querySelector("#chat .bubble-wrap");
     const atEnd = pane && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 8;
-    if (atEnd) requestAnimationFrame(() => { pane.scrollTop = pane.scrollHeight; });
+    const busy = document.querySelector("#chat button:hover, #chat :focus-visible");
+    if (atEnd && !busy) requestAnimationFrame(() => { pane.scrollTop = pane.scrollHeight; });
     place.hidden = !questions.length;
     place.replaceChildren(...questions.map((question) => {
       const button = document.createElement("button");
