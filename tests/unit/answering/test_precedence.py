@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from rag_app.answering.precedence import Precedence
@@ -13,15 +11,9 @@ from rag_app.assistant import Assistant
 from rag_app.records import Answer
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.two_papers import HERON, OTTER
+from tests.support.waiting import eventually
 
 PATIENCE = 30  # seconds
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + PATIENCE
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.01)
-    return holds()
 
 
 def test_examples_wait_until_a_question_is_answered(tmp_path: Path) -> None:
