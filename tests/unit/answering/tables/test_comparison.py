@@ -130,6 +130,7 @@ def test_the_clipped_part_holds_what_is_asked() -> None:
     ("text", "told"),
     [
         ("For training the corpus we use is the BooksCorpus (800M words) (Zhu et al., 2015) and text.", "800M words"),
+        ("We use 800M words of text, and then the corpus was read by many people over a very long time.", "800M words"),
         ("For training the corpus is that of old books, which were read and counted by two people.", "by two people."),
     ],
 )
