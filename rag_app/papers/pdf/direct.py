@@ -9,7 +9,7 @@ from typing import Any
 ADDRESS, INTEGER, FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 
 
-def direct(function: object, result: type, *arguments: type) -> Callable[..., Any]:
+def direct(function: object, result: type | None, *arguments: type) -> Callable[..., Any]:
     """A function of pypdfium2.raw that takes and gives plain numbers, its addresses among them."""
     address = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)  # each returns at once, so the interpreter's lock stays

@@ -280,8 +280,11 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
     handle, place = ctypes.cast(textpage.raw, ctypes.c_void_p).value, corners.ctypes.data
     for first, last in characters.tolist():
         _loose_box(handle, first, place)
-        _loose_box(handle, last, place + 16)
+        if last != first:
+            _loose_box(handle, last, place + 16)
         place += 32
+    alone = characters[:, 0] == characters[:, 1]
+    corners[alone, 1] = corners[alone, 0]
     high, wide = (np.abs(corners[:, :, one] - corners[:, :, one + 2].astype(np.float64)) for one in (1, 0))
     corners = fit_boxes(textpage, characters, corners)
     known = np.any(
@@ -316,8 +319,8 @@ def _line_types(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Size (m, 2) and boldness (m, 2) of each line's first and last character, and where it runs: degrees, (m,)."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    matrix, name, flags = np.zeros(6, np.float32), ctypes.create_string_buffer(96), ctypes.c_int()
-    matrix_place, name_place, flags_place = matrix.ctypes.data, ctypes.addressof(name), ctypes.addressof(flags)
+    matrix, name = (ctypes.c_float * 6)(), ctypes.create_string_buffer(96)
+    matrix_place, name_place = ctypes.addressof(matrix), ctypes.addressof(name)
     sizes = np.zeros((len(lines), 2), np.float32)
     bold = np.zeros((len(lines), 2), bool)
     directions = np.zeros(len(lines), np.int32)
@@ -327,10 +330,10 @@ def _line_types(
     for row, sides in enumerate(ends):
         for side, character in enumerate(sides):
             _matrix(handle, character, matrix_place)
-            a, b, c, d = matrix[:4].tolist()
+            a, b, c, d, _, _ = matrix
             size = _font_size(handle, character)
             sizes[row, side] = abs(size) * ((c**2 + d**2) ** 0.5 or 1.0)
-            _font_info(handle, character, name_place, len(name), flags_place)
+            _font_info(handle, character, name_place, 96, None)
             font = name.value
             if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
                 sizes[row, side] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 SOFT_HYPHEN = "\ufffe"
 """What pdfium writes for a hyphen that it takes for a line-break hyphen; the line break after it is left out."""
 
-_WORD = re.compile(f"[^\\s{SOFT_HYPHEN}]+{SOFT_HYPHEN}?|{SOFT_HYPHEN}")
-_LINE_END = re.compile(f"[\r\n]+|(?<={SOFT_HYPHEN})")
+_SPACES = np.zeros(sys.maxunicode + 1, bool)  # white space by code
+_SPACES[[code for code in range(0x3001) if chr(code).isspace()]] = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,18 @@ def blank_words(text: str, words: np.ndarray) -> str:
 
 def word_spans(text: str) -> np.ndarray:
     """Raw offsets of the words, int32 (n, 2); a word that a soft hyphen splits is two."""
-    return np.array([match.span() for match in _WORD.finditer(text)], np.int32).reshape(-1, 2)
+    units = _code_points(text)
+    hyphen = units == ord(SOFT_HYPHEN)
+    inside = ~_SPACES[units]
+    after_hyphen = np.append(False, hyphen)  # of all places, the end among them
+    inside = np.concatenate([[False], inside, [False]])
+    starts = inside[1:] & (~inside[:-1] | after_hyphen)
+    ends = inside[:-1] & (~inside[1:] | after_hyphen)
+    return np.stack([np.flatnonzero(starts), np.flatnonzero(ends)], axis=1).astype(np.int32)
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray, upright: np.ndarray) -> np.ndarray:
@@ -113,8 +124,9 @@ def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray, upright: np.
     """
     if not len(words):
         return np.zeros((0, 2), np.int32)
-    ends = np.array([match.end() for match in _LINE_END.finditer(text)], np.int32)
-    of_word = np.searchsorted(ends, words[:, 0], side="right")
+    units = _code_points(text)
+    break_before = np.append(False, (units == ord("\r")) | (units == ord("\n")) | (units == ord(SOFT_HYPHEN)))
+    of_word = np.cumsum(break_before)[words[:, 0]]  # how many stand before it
     apart = np.where(upright[1:], _apart(boxes[:, 1], boxes[:, 3]), _apart(boxes[:, 0], boxes[:, 2]))
     apart |= upright[1:] != upright[:-1]
     firsts = np.flatnonzero(np.append(True, (np.diff(of_word) > 0) | apart))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections import deque
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import pypdfium2
@@ -49,12 +51,10 @@ class _Characters:
     def __init__(self, textpage: pypdfium2.PdfTextPage, ends: list[list[float]]) -> None:
         self.ends = ends  # heights of each word's first and last character
         self.handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-        self.boxes, self.matrix, self.place = (
-            np.zeros((LONGEST + 1, 4), np.float32),
-            np.zeros(6, np.float32),
-            np.zeros(2, np.float64),
-        )
-        self.place_of_boxes = self.boxes.ctypes.data
+        self.boxes, self.matrix = np.zeros((LONGEST + 1, 4), np.float32), (ctypes.c_float * 6)()
+        self.place_of_boxes, self.place_of_matrix = self.boxes.ctypes.data, ctypes.addressof(self.matrix)
+        self.origin = (ctypes.c_double * 2)()
+        self.place_of_origin = ctypes.addressof(self.origin)
 
     def heights(self, first: int, last: int) -> list[float]:
         """Height or width of each character's box, the larger one: all alike where no character is raised."""
@@ -64,14 +64,22 @@ class _Characters:
             place += 16
         return [abs(top - bottom) or abs(right - left) for left, top, right, bottom in self.boxes[:count].tolist()]
 
+    def measure(self, indices: list[int]) -> np.ndarray:
+        """The same of many characters, float64 (n,)."""
+        boxes = np.zeros((len(indices), 4), np.float32)
+        place, size = boxes.ctypes.data, boxes.nbytes
+        deque(map(_loose_box, repeat(self.handle), indices, range(place, place + size, 16)), maxlen=0)
+        wide, high = np.abs(boxes[:, :2] - boxes[:, 2:].astype(np.float64)).T
+        return np.where(high, high, wide)
+
     def set_of(self, index: int) -> _Placement:
-        _matrix(self.handle, index, self.matrix.ctypes.data)
-        _origin(self.handle, index, self.place.ctypes.data, self.place.ctypes.data + 8)
-        a, b, c, d = self.matrix[:4].tolist()
+        _matrix(self.handle, index, self.place_of_matrix)
+        _origin(self.handle, index, self.place_of_origin, self.place_of_origin + 8)
+        a, b, c, d, _, _ = self.matrix
         size = float(_font_size(self.handle, index))
         sign = -1.0 if size < 0 else 1.0
         up, right = (c * c + d * d) ** 0.5 or 1.0, sign * (a * a + b * b) ** 0.5 or 1.0
-        x, y = self.place.tolist()
+        x, y = self.origin
         if abs(size) * up < TYPE_3:
             size = (-1.0 if size < 0 else 1.0) * self.heights(index, index)[0] / up
         return _Placement(abs(size) * up, (y * a - x * b) / right, (x * a + y * b) / right)
@@ -94,7 +102,7 @@ def with_raised_digits(
     page = _Characters(textpage, heights.tolist())
     spans, ends = words.tolist(), characters.tolist()
     changed: list[str] | None = None
-    for row in _rows_to_look_at(text, words, letters):
+    for row in range(len(words)) if letters else _rows_to_look_at(page, text, words, characters, heights):
         (start, end), (first, last) = spans[row], ends[row]
         if end - start > LONGEST or last - first != end - start - 1:
             continue
@@ -110,13 +118,25 @@ def with_raised_digits(
     return text if changed is None else "".join(changed)
 
 
-def _rows_to_look_at(text: str, words: np.ndarray, letters: bool) -> list[int]:
-    """The words that hold a digit; all words where letters count as well."""
-    if letters or not len(words):
-        return list(range(len(words)))
+def _rows_to_look_at(
+    page: _Characters, text: str, words: np.ndarray, characters: np.ndarray, heights: np.ndarray
+) -> list[int]:
+    """The words with a digit whose characters differ in height, or that stand beside a character that may be taller."""
     digits = np.array([match.start() for match in _DIGIT.finditer(text)], np.int32)
     rows = np.unique(np.searchsorted(words[:, 0], digits, side="right") - 1)
-    return [row for row in rows.tolist() if row >= 0]
+    rows = rows[rows >= 0]
+    lengths = characters[rows, 1] - characters[rows, 0] + 1
+    rows = rows[(lengths <= LONGEST) & (lengths == words[rows, 1] - words[rows, 0])]
+    if not len(rows):
+        return []
+    first, end = characters[rows, 0].tolist(), (characters[rows, 1] + 1).tolist()
+    measured = page.measure([index for one, two in zip(first, end, strict=True) for index in range(one, two)])
+    starts = np.cumsum([0, *(characters[rows[:-1], 1] - characters[rows[:-1], 0] + 1)])
+    tallest, least = np.maximum.reduceat(measured, starts), np.minimum.reduceat(measured, starts)
+    beside = SMALLER * np.concatenate([[0.0], heights.ravel(), [0.0]])  # of all ends: a word's are 2 row + 1 and + 2
+    taller = np.maximum(beside[2 * rows], beside[2 * rows + 3]) >= tallest
+    found: list[int] = rows[(least <= 0.94 * tallest) | taller].tolist()
+    return found
 
 
 def _raised_letters(page: _Characters, text: str, start: int, first: int, last: int) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden.ink import (
     CONTRAST,
     Picture,
@@ -53,6 +54,12 @@ SAMPLE = 5  # one word of so many tells whether a font with drawings for letters
 ON_PICTURE, ON_OUTLINES = 0.5, 0.7  # of the gaps between words that OCR has read hold no ink: on pictures, else
 FILLS_PAGE = 0.6  # of the page's area: a scan. Text below it is what OCR has read there
 DOUBLED = np.array([-3, -3, 3, 3], np.float32)  # points: how far apart two copies of a text may stand as one
+
+
+_annotation_at = direct(pdfium.FPDFPage_GetAnnot, ADDRESS, ADDRESS, INTEGER)
+_subtype_of = direct(pdfium.FPDFAnnot_GetSubtype, INTEGER, ADDRESS)
+_area_of = direct(pdfium.FPDFAnnot_GetRect, INTEGER, ADDRESS, ADDRESS)
+_close = direct(pdfium.FPDFPage_CloseAnnot, None, ADDRESS)
 
 
 NO_INK, LAYER_OFF = "drawn without ink", "in a layer that is switched off"
@@ -315,31 +322,31 @@ def _among_letters(
 def _under_annotations(page: pypdfium2.PdfPage, own: np.ndarray) -> np.ndarray:
     """Which words lie under an annotation that is drawn, bool (n,): links and pop-ups are not."""
     areas: list[tuple[float, ...]] = []
+    handle = ctypes.cast(page.raw, ctypes.c_void_p).value
     for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
-        annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+        annotation = _annotation_at(handle, index)
         if not annotation:
             continue
-        if pdfium.FPDFAnnot_GetSubtype(annotation) not in (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP):
+        if _subtype_of(annotation) not in (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP):
             edges = pdfium.FS_RECTF()
-            if pdfium.FPDFAnnot_GetRect(annotation, edges):
+            if _area_of(annotation, ctypes.addressof(edges)):
                 low, high = sorted((edges.bottom, edges.top))
                 areas.append((edges.left, low, edges.right, high, 0, 0, 0, 0))
-        pdfium.FPDFPage_CloseAnnot(annotation)
+        _close(annotation)
     return _within_some(own, areas)
 
 
 def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.ndarray:
     """Which words are set in a font whose letters are drawings, bool (n,): they may be empty ones."""
-    handle, name = ctypes.cast(textpage.raw, ctypes.c_void_p).value, ctypes.create_string_buffer(8)
-    place = ctypes.addressof(name)
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
 
-    def nameless(row: int) -> bool:
-        return bool(font_info(handle, int(characters[row, 0]), place, len(name), None) <= 1)
+    def nameless(first: int) -> bool:
+        return bool(font_info(handle, first, None, 0, None) <= 1)
 
-    found = np.zeros(len(characters), bool)
-    if any(nameless(row) for row in range(0, len(characters), SAMPLE)):
-        found[:] = [nameless(row) for row in range(len(characters))]
-    return found
+    firsts = characters[:, 0]
+    if any(map(nameless, firsts[::SAMPLE].tolist())):
+        return np.array(list(map(nameless, firsts.tolist())), bool)
+    return np.zeros(len(characters), bool)
 
 
 def _of_objects(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, addresses: set[int]) -> np.ndarray:

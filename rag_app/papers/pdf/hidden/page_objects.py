@@ -15,10 +15,10 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
-from rag_app.papers.pdf.hidden.clip_paths import ClipPaths
+from rag_app.papers.pdf.hidden.clip_paths import NOWHERE, ClipPaths
 from rag_app.papers.pdf.hidden.ink import CONTRAST, TINT, is_tint
 from rag_app.papers.pdf.hidden.stacked_text import TextBoxes
-from rag_app.papers.pdf.hidden.veils import COVERING, make_veils
+from rag_app.papers.pdf.hidden.veils import COVERING, Matrix, make_veils, transform_box
 
 WHITE = 255 - CONTRAST  # of 255: the least channel of a colour that white paper may swallow
 OPAQUE, CLEAR = 230, 40  # of 255: alpha of what covers, and of what is as good as not there
@@ -84,27 +84,38 @@ def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
     """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
     found = PageObjects()
     handle = ctypes.cast(page.raw, ctypes.c_void_p).value
-    _gather(found, _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0, False)
+    _gather(found, _Room(), _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0, False)
     return found
+
+
+class _Room:
+    """Where pdfium writes a colour and numbers, made once for a page: of some drawings each letter is a form."""
+
+    def __init__(self) -> None:
+        self.colour, self.numbers = (ctypes.c_uint32 * 4)(), (ctypes.c_float * 6)()
+        place, edge = ctypes.addressof(self.colour), ctypes.addressof(self.numbers)
+        self.place, self.edge = place, edge
+        self.channels, self.edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
+
+    def read_colour(self) -> list[int]:
+        return self.colour[:]
 
 
 def _gather(
     found: PageObjects,
+    room: _Room,
     at: Callable[..., int],
     parent: int,
     count: int,
-    matrix: np.ndarray | None,
+    matrix: Matrix | None,
     depth: int,
     doubted: bool,
 ) -> None:
     """Adds the objects of a page or a form to `found`. `doubted`: the form may be drawn without ink as a whole."""
-    colour, numbers = np.zeros(4, np.uint32), np.zeros(6, np.float32)
-    place, edge = colour.ctypes.data, numbers.ctypes.data
-    channels, edges = (place, place + 4, place + 8, place + 12), (edge, edge + 4, edge + 8, edge + 12)
+    numbers, edge, channels, edges = room.numbers, room.edge, room.channels, room.edges
     least = COVERING / _scale_factor(matrix)
-    texts, read, order, clips = found.texts, colour.tolist, found.count, ClipPaths()
-    bounds = np.zeros((count, 4), np.float32)  # of the texts
-    corner, own, thin = bounds.ctypes.data, list[int](), list[tuple[float, ...]]()
+    texts, read, order, clips = found.texts, room.read_colour, found.count, ClipPaths()
+    own, bounds, thin = list[int](), list[tuple[float, ...]](), list[tuple[float, ...]]()  # of the texts
     for index in range(count):
         address = at(parent, index)
         kind = _type_of(address)
@@ -115,36 +126,35 @@ def _gather(
             values = read() if known else _BLACK  # a pattern has no one colour
             texts[address] = order, mode, values
             unsure = doubted or not known or values[:3] == _TILES or _has_transparency(address)
-            if unsure or _is_outlined(address, mode, values, channels, read) or _is_cut(address, clips):
+            if unsure or _is_outlined(address, mode, values, room) or _is_cut(address, clips, room):
                 found.doubted.add(address)
-            bounds_of(address, corner, corner + 4, corner + 8, corner + 12)
-            corner += 16
+            box = tuple(numbers[:4]) if bounds_of(address, *edges) else NOWHERE
             own.append(address)
-            if mode in (1, 2, 5, 6) and _width_of(address, edge) and numbers[0] >= least and bounds_of(address, *edges):
-                box = _transform_box((numbers[0].item(), *numbers[1:4].tolist()), matrix)
-                found.covers.append((*box, order, *values[:3]))
+            bounds.append(box)
+            if mode in (1, 2, 5, 6) and box != NOWHERE and _width_of(address, edge) and numbers[0] >= least:
+                found.covers.append((*transform_box(box, matrix), order, *values[:3]))
             if mode in INVISIBLE or values[3] < CLEAR or is_pale(values):
                 found.suspicious = True
         elif kind in (_PATH, _IMAGE, _SHADING):
             if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
                 continue
-            left, bottom, right, top, *_ = numbers.tolist()
+            left, bottom, right, top, *_ = numbers
             if right - left < least or top - bottom < least:
                 thin.append((left, bottom, right, top))
                 continue
-            red, green, blue, alpha = _paint_of(address, kind, min(right - left, top - bottom), least, colour, edge)
+            red, green, blue, alpha = _paint_of(address, kind, min(right - left, top - bottom), least, room)
             if alpha >= OPAQUE:
-                box = _transform_box((left, bottom, right, top), matrix)
+                box = transform_box((left, bottom, right, top), matrix)
                 found.covers.append((*box, order, red, green, blue))
             elif alpha >= CLEAR:
                 found.veils.append(make_veils([(left, bottom, right, top)], matrix, alpha))
         elif kind == _FORM and depth < DEEPEST:
             _matrix_of(address, edge)
             found.count = order
-            inner = numbers.copy() if matrix is None else _product(numbers, matrix)
-            pale = not _fill_of(address, *channels) or colour[3] < 255
-            unsure = doubted or bool(pale) or _is_cut(address, clips)
-            _gather(found, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
+            inner = tuple(numbers) if matrix is None else _product(tuple(numbers), matrix)
+            pale = not _fill_of(address, *channels) or room.colour[3] < 255
+            unsure = doubted or pale or _is_cut(address, clips, room)
+            _gather(found, room, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
             order = found.count
     found.count = order
     _add_areas(found, own, bounds, thin, matrix)
@@ -153,13 +163,13 @@ def _gather(
 def _add_areas(
     found: PageObjects,
     own: list[int],
-    bounds: np.ndarray,
+    bounds: list[tuple[float, ...]],
     thin: list[tuple[float, ...]],
-    matrix: np.ndarray | None,
+    matrix: Matrix | None,
 ) -> None:
     """Adds the boxes of a page's or a form's texts, and what is too thin to cover by itself."""
     if own:
-        found.boxes.append((own, make_veils(bounds[: len(own)], matrix)[:, :4]))
+        found.boxes.append((own, make_veils(bounds, matrix)[:, :4]))
     if thin:
         found.veils.append(make_veils(thin, matrix))
 
@@ -175,81 +185,53 @@ def _is_tint(red: int, green: int, blue: int) -> bool:
     return bool(is_tint([red, green, blue]))
 
 
-def _is_outlined(
-    address: int, mode: int, colour: list[int], channels: tuple[int, int, int, int], read: Callable[[], list[int]]
-) -> bool:
+def _is_outlined(address: int, mode: int, colour: list[int], room: _Room) -> bool:
     """Whether a text's lines may hide it: drawn alone, they may be dashes without a line; else, of another colour."""
     if mode in (2, 6):
-        return not _stroke_of(address, *channels) or read() != colour
+        return not _stroke_of(address, *room.channels) or room.read_colour() != colour
     return mode in (1, 5)
 
 
-def _is_cut(address: int, clips: ClipPaths) -> bool:
+def _is_cut(address: int, clips: ClipPaths, room: _Room) -> bool:
     """Whether a clip path may cut off some of the object, but for a rim of what it covers: letters rarely fill it."""
     area = clips.find_area(address)
     if area is None:
         return False
-    bounds = np.zeros(4, np.float32)
-    edge = bounds.ctypes.data
-    if not bounds_of(address, edge, edge + 4, edge + 8, edge + 12):
+    if not bounds_of(address, *room.edges):
         return True
-    left, bottom, right, top = bounds.tolist()
+    left, bottom, right, top, *_ = room.numbers
     across, along = 0.1 * (right - left), 0.3 * (top - bottom)
     inside = left + across >= area[0] and right - across <= area[2]
     return not (inside and bottom + along >= area[1] and top - along <= area[3])
 
 
-def _paint_of(address: int, kind: int, side: float, least: float, colour: np.ndarray, edge: int) -> list[int]:
-    """The colour of a path or picture, whose shorter side is given; alpha 0 where it does not fill its box.
-
-    Writes to `colour` and where `edge` points.
-    """
-    place = colour.ctypes.data
-    channels = place, place + 4, place + 8, place + 12
+def _paint_of(address: int, kind: int, side: float, least: float, room: _Room) -> list[int]:
+    """The colour of a path or picture, whose shorter side is given; alpha 0 where it does not fill its box."""
     if kind != _PATH:
         return _UNKNOWN
-    if _draw_mode(address, place, place + 4) and colour[0]:
-        known = _fill_of(address, *channels) and colour[:3].tolist() != _TILES
-        return colour.tolist() if known else _UNKNOWN
-    wide = _line_width(address, place, edge)
+    colour, place = room.colour, room.place
+    drawn = _draw_mode(address, place, place + 4)
+    if drawn and colour[0]:
+        known = _fill_of(address, *room.channels) and colour[:3] != _TILES
+        return colour[:] if known else _UNKNOWN
+    lined = drawn and colour[1] and _width_of(address, room.edge)
+    wide = room.numbers[0] if lined else 0.0
     curve = wide < least and side >= least + 2 * wide  # or a frame: most of its box is empty
-    if not wide or curve or not _stroke_of(address, *channels):
+    if not wide or curve or not _stroke_of(address, *room.channels):
         return _NONE
-    return [*colour[:3].tolist(), min(int(colour[3]), OPAQUE - 1)] if wide < least else colour.tolist()
+    return [*colour[:3], min(colour[3], OPAQUE - 1)] if wide < least else colour[:]
 
 
-def _line_width(address: int, place: int, edge: int) -> float:
-    """How wide the path's line is, 0 where it draws none. Writes where `place` and `edge` point."""
-    drawn = _draw_mode(address, place, place + 4) and ctypes.c_int.from_address(place + 4).value
-    return ctypes.c_float.from_address(edge).value if drawn and _width_of(address, edge) else 0.0
-
-
-def _scale_factor(matrix: np.ndarray | None) -> float:
+def _scale_factor(matrix: Matrix | None) -> float:
     """By how much a form is drawn larger than its own coordinates say."""
     if matrix is None:
         return 1.0
-    a, b, c, d = matrix[:4].tolist()
-    return float(max(abs(a * d - b * c) ** 0.5, 1e-6))
+    a, b, c, d, _, _ = matrix
+    return max(abs(a * d - b * c) ** 0.5, 1e-6)
 
 
-def _product(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """The matrix that applies `one`, then `two`; each is a, b, c, d, e, f."""
-
-    def full(matrix: np.ndarray) -> np.ndarray:
-        a, b, c, d, e, f = matrix.tolist()
-        return np.array([[a, b, 0], [c, d, 0], [e, f, 1]])
-
-    both: np.ndarray = (full(one) @ full(two))[:, :2].reshape(6)
-    return both
-
-
-def _transform_box(
-    box: tuple[float, float, float, float], matrix: np.ndarray | None
-) -> tuple[float, float, float, float]:
-    if matrix is None:
-        return box
-    left, bottom, right, top = box
-    a, b, c, d, e, f = matrix.tolist()
-    xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
-    ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
-    return min(xs), min(ys), max(xs), max(ys)
+def _product(one: Matrix, two: Matrix) -> Matrix:
+    """The matrix that applies `one`, then `two`."""
+    a, b, c, d, e, f = one
+    g, h, i, j, k, m = two
+    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m

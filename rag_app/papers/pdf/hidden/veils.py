@@ -14,17 +14,33 @@ MANY = 200  # areas: of more it is quicker to add them up than to ask which word
 VEILED = -float(np.log(CONTRAST / 255))  # in a cell: more leave black on white no contrast
 CELL = 2.0  # points: of the grid
 MOST_CELLS = 2_000  # along a side
+FEW = 8  # boxes: fewer are moved sooner one by one
 HALF = 0.5  # of the cells under a word
 
 
-def make_veils(
-    boxes: list[tuple[float, ...]] | np.ndarray, matrix: np.ndarray | None, alpha: int = OPAQUE
-) -> np.ndarray:
+Matrix = tuple[float, ...]
+"""a, b, c, d, e, f of ISO 32000-1, 8.3.3."""
+
+
+def transform_box(box: tuple[float, ...], matrix: Matrix | None) -> tuple[float, ...]:
+    """The box around what `matrix` makes of a box: left, bottom, right, top."""
+    if matrix is None:
+        return box
+    left, bottom, right, top = box
+    a, b, c, d, e, f = matrix
+    xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
+    ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def make_veils(boxes: list[tuple[float, ...]], matrix: Matrix | None, alpha: int = OPAQUE) -> np.ndarray:
     """Areas of a form, which is drawn by `matrix`, on the page: left, bottom, right, top, alpha, float64 (n, 5)."""
+    if matrix is not None and len(boxes) < FEW:
+        boxes, matrix = [transform_box(box, matrix) for box in boxes], None
     found = np.full((len(boxes), 5), alpha, np.float64)
     found[:, :4] = boxes
     if matrix is not None:
-        a, b, c, d, e, f = matrix.tolist()
+        a, b, c, d, e, f = matrix
         x, y = found[:, [0, 2, 0, 2]], found[:, [1, 1, 3, 3]]  # the corners
         across, up = a * x + c * y + e, b * x + d * y + f
         found[:, :4] = np.stack([across.min(1), up.min(1), across.max(1), up.max(1)], axis=1)
@@ -61,10 +77,10 @@ def _add_up(page: pypdfium2.PdfPage, own: np.ndarray, areas: np.ndarray) -> np.n
         return x0, y0, x1, y1
 
     weights = -np.log(np.maximum(1 - areas[:, 4] / 255, 1e-3))
-    steps = np.zeros((side + 1, side + 1))
     x0, y0, x1, y1 = cells_of(areas)
-    for row, column, sign in ((y0, x0, 1), (y1, x1, 1), (y0, x1, -1), (y1, x0, -1)):
-        np.add.at(steps, (row, column), sign * weights)
+    corners = np.concatenate([(side + 1) * row + column for row, column in ((y0, x0), (y1, x1), (y0, x1), (y1, x0))])
+    signed = np.concatenate([weights, weights, -weights, -weights])
+    steps = np.bincount(corners, signed, (side + 1) ** 2).reshape(side + 1, side + 1)
     veiled = np.zeros((side + 1, side + 1))  # how many cells up to here
     veiled[1:, 1:] = (steps.cumsum(0).cumsum(1)[:-1, :-1] > VEILED).cumsum(0).cumsum(1)
     x0, y0, x1, y1 = cells_of(own)
