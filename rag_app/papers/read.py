@@ -30,6 +30,7 @@ from rag_app.text.sentences import sentences
 READING_VERSION = 8
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
+_HALF_WORD = re.compile(r"[^\W\d_]-\s*(?:\n|\Z)")  # sentences end there or at a stop
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
 
 
@@ -229,6 +230,8 @@ def _without_cut_sentences(pages: Sequence[Page]) -> tuple[Page, ...]:
 
 def _without_parted_sentences(page: Page, vocabulary: set[str]) -> Page:
     """The page, where a sentence of which a footnote or a figure parts a word in two is not to be quoted."""
+    if not any(_HALF_WORD.search(page.text, block.start, block.end) for block in page.blocks if block.kind == "body"):
+        return page
     units = [
         (block.start + start, block.start + end)
         for block in page.blocks

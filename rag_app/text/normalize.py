@@ -20,18 +20,19 @@ _HYPHENS = "\u2010\u2011-"  # the plain one last: it stands in character classes
 
 # What changes between raw and readable text, in one pass: line-break hyphens, white space, unreadable glyphs.
 _CHANGES = re.compile(
-    rf"(?P<soft>[{BREAK_HYPHENS}]\s*)"
+    r"(?![A-Za-z0-9.,;:()])(?! [A-Za-z0-9(\[])"  # most places are told at once
+    rf"(?:(?P<soft>[{BREAK_HYPHENS}]\s*)"
     rf"|(?P<hard>(?<=\w)-[ \t]*\r?\n\s*)"
     rf"|(?P<range>(?<=\d[–—])[ \t]*\r?\n[ \t]*(?=\d))"  # "50–250", parted by a line end
     rf"|(?P<gap>[^\S ][\s{PRIVATE}{CONTROLS}]*| [\s{PRIVATE}{CONTROLS}]+)"  # a single space stays as it is
-    rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS})"
+    rf"|(?P<lost>[{PRIVATE}{CONTROLS}]+|{JOINERS}))"
 )
 _EAST_ASIAN = re.compile(f"[{EAST_ASIAN}]")
 _LAST_PART = re.compile(r"[^\W_]+$")
 _FIRST_PART = re.compile(r"[^\W_]+")
 _LAST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+$")
 _FIRST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+")
-_BROKEN = re.compile(rf"[{BREAK_HYPHENS}]\s*|(?<=\w)-[ \t]*\r?\n\s*")
+_BROKEN = re.compile(rf"(?![A-Za-z0-9 \r\n.,])(?:[{BREAK_HYPHENS}]\s*|(?<=\w)-[ \t]*\r?\n\s*)")
 _WHOLE_WORD = re.compile(rf"(?<![\x02\w{_HYPHENS}])[^\W_]+(?:[{_HYPHENS}][^\W_]+)*(?![\x02\w])")
 
 # Halves that stand alone as words and yet often begin a longer one, so they are no evidence for a compound.

@@ -52,6 +52,8 @@ _MOST_PIXELS = 3000  # along a side of a page that is drawn to be read
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
+_character_index = direct(pdfium.FPDFText_GetCharIndexFromTextIndex, INTEGER, ADDRESS, INTEGER)
+_unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
 _loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
@@ -247,7 +249,8 @@ _SAMPLE = 7  # one character of so many words tells whether a font maps its char
 def _measure_unmapped_share(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> float:
     """Share of the characters whose font does not say which letters they are; what they spell is then a guess."""
     asked = characters[::_SAMPLE, 0].tolist()
-    failed = sum(pdfium.FPDFText_HasUnicodeMapError(textpage.raw, index) == 1 for index in asked)
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    failed = sum(_unmapped(handle, index) == 1 for index in asked)
     return failed / len(asked) if asked else 0.0
 
 
@@ -266,8 +269,8 @@ def _character_indices(textpage: pypdfium2.PdfTextPage, read: PageText, words: n
         length = len(text)
     if textpage.count_chars() == length:
         return spans
-    index = pdfium.FPDFText_GetCharIndexFromTextIndex
-    return np.array([[index(textpage.raw, int(i)) for i in row] for row in spans], np.int32).reshape(-1, 2)
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    return np.array([_character_index(handle, at) for at in spans.ravel().tolist()], np.int32).reshape(-1, 2)
 
 
 def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

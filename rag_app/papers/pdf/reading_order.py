@@ -92,11 +92,13 @@ def _may_jump(page: RawPage) -> tuple[bool, bool]:
 
 
 def _rows(page: RawPage) -> list[_Row]:
+    firsts = page.lines[:, 0]  # lines follow each other without a gap
+    low = np.minimum.reduceat(page.boxes[:, :2], firsts, axis=0).tolist()
+    high = np.maximum.reduceat(page.boxes[:, 2:], firsts, axis=0).tolist()
+    columns = page.lines.tolist(), low, high, page.sizes.tolist(), page.bold.tolist(), page.upright.tolist()
     return [
-        _row(page, int(first), int(end), tuple(size), tuple(bold), bool(upright))
-        for (first, end), size, bold, upright in zip(
-            page.lines, page.sizes.tolist(), page.bold.tolist(), page.upright, strict=True
-        )
+        _Row(first, end, x0, top, x1, bottom, tuple(size), tuple(bold), upright)
+        for (first, end), (x0, top), (x1, bottom), size, bold, upright in zip(*columns, strict=True)
     ]
 
 
@@ -168,13 +170,15 @@ def _gutters(page: RawPage, rows: list[_Row]) -> list[float]:
 def _level_lines(page: RawPage, rows: list[_Row]) -> list[list[tuple[float, float, int]]]:
     """The pieces of each line between wide gaps: left, right edge, and how many words; rows beside each other join."""
     lines: list[list[tuple[float, float, int]]] = []
+    left, right = page.boxes[:, 0].tolist(), page.boxes[:, 2].tolist()
+    gaps = (page.boxes[1:, 0] - page.boxes[:-1, 2]).tolist()  # after each word but the last
     above: _Row | None = None
     for row in rows:
-        boxes = page.boxes[row.first : row.end]
-        cuts = np.flatnonzero(boxes[1:, 0] - boxes[:-1, 2] > 0.9 * max(row.size)) + 1
+        wide = 0.9 * max(row.size)
+        cuts = [after + 1 for after in range(row.first, row.end - 1) if gaps[after] > wide]
         pieces = [
-            (float(boxes[first, 0]), float(boxes[end - 1, 2]), int(end - first))
-            for first, end in zip([0, *cuts], [*cuts, len(boxes)], strict=True)
+            (left[first], right[end - 1], end - first)
+            for first, end in zip([row.first, *cuts], [*cuts, row.end], strict=True)
         ]
         level = above is not None and min(above.bottom, row.bottom) - max(above.top, row.top) > 0.5 * (
             min(above.bottom - above.top, row.bottom - row.top)

@@ -53,6 +53,7 @@ _BESIDE_NUMBER = re.compile(rf"{LOST_SIGN}\s?[\d.]|\d\s?{LOST_SIGN}")
 _MOST = 200  # characters of a page that are drawn; a page with more is set in such a font throughout
 
 
+_text_index = direct(pdfium.FPDFText_GetTextIndexFromCharIndex, INTEGER, ADDRESS, INTEGER)
 _is_unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
 _font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
 
@@ -76,16 +77,16 @@ def read_characters(textpage: pypdfium2.PdfTextPage) -> PageText:
     units = len(text.encode("utf-16-le", "surrogatepass")) // 2 if wide else len(text)
     if units == count:
         return PageText(text, wide=wide)
-    place = pdfium.FPDFText_GetTextIndexFromCharIndex
-    left_out = [index for index in range(count) if place(textpage.raw, index) < 0]
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    places = [_text_index(handle, index) for index in range(count)]
+    left_out = [index for index, place in enumerate(places) if place < 0]
     drawn = [index for index in left_out if _has_box(textpage, index)]
     if not drawn or wide:
         return PageText(text, wide=wide)
     pieces: list[str] = []
     indices: list[int] = []
     skipped = set(left_out) - set(drawn)
-    for index in range(count):
-        at = place(textpage.raw, index)
+    for index, at in enumerate(places):
         if at >= 0:
             pieces.append(text[at])
             indices.append(index)

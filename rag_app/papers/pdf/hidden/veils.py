@@ -78,12 +78,17 @@ def _add_up(page: pypdfium2.PdfPage, own: np.ndarray, areas: np.ndarray) -> np.n
 
     weights = -np.log(np.maximum(1 - areas[:, 4] / 255, 1e-3))
     x0, y0, x1, y1 = cells_of(areas)
-    corners = np.concatenate([(side + 1) * row + column for row, column in ((y0, x0), (y1, x1), (y0, x1), (y1, x0))])
+    left, low = int(x0.min()), int(y0.min())  # the grid reaches as far as the areas do
+    wide, high = int(x1.max()) - left + 1, int(y1.max()) - low + 1
+    places = [wide * (row - low) + column - left for row, column in ((y0, x0), (y1, x1), (y0, x1), (y1, x0))]
     signed = np.concatenate([weights, weights, -weights, -weights])
-    steps = np.bincount(corners, signed, (side + 1) ** 2).reshape(side + 1, side + 1)
-    veiled = np.zeros((side + 1, side + 1))  # how many cells up to here
+    steps = np.bincount(np.concatenate(places), signed, wide * high).reshape(high, wide)
+    veiled = np.zeros((high, wide), np.int32)  # how many cells up to here
     veiled[1:, 1:] = (steps.cumsum(0).cumsum(1)[:-1, :-1] > VEILED).cumsum(0).cumsum(1)
     x0, y0, x1, y1 = cells_of(own)
+    cells = np.maximum((x1 - x0) * (y1 - y0), 1)
+    x0, x1 = (np.clip(one - left, 0, wide - 1) for one in (x0, x1))
+    y0, y1 = (np.clip(one - low, 0, high - 1) for one in (y0, y1))
     inside = veiled[y1, x1] - veiled[y0, x1] - veiled[y1, x0] + veiled[y0, x0]
-    found: np.ndarray = inside >= HALF * np.maximum((x1 - x0) * (y1 - y0), 1)
+    found: np.ndarray = inside >= HALF * cells
     return found
