@@ -70,7 +70,8 @@ class _Characters:
         place, size = boxes.ctypes.data, boxes.nbytes
         deque(map(_loose_box, repeat(self.handle), indices, range(place, place + size, 16)), maxlen=0)
         wide, high = np.abs(boxes[:, :2] - boxes[:, 2:].astype(np.float64)).T
-        return np.where(high, high, wide)
+        found: np.ndarray = np.where(high, high, wide)
+        return found
 
     def set_of(self, index: int) -> _Placement:
         _matrix(self.handle, index, self.place_of_matrix)

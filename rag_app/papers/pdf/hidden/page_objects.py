@@ -227,7 +227,7 @@ def _scale_factor(matrix: Matrix | None) -> float:
     if matrix is None:
         return 1.0
     a, b, c, d, _, _ = matrix
-    return max(abs(a * d - b * c) ** 0.5, 1e-6)
+    return float(max(abs(a * d - b * c) ** 0.5, 1e-6))
 
 
 def _product(one: Matrix, two: Matrix) -> Matrix:
