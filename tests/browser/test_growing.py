@@ -219,7 +219,9 @@ def test_other_kinds_of_files_are_dropped_like_pdfs_answer_and_open(tab, served)
     word.save(str(served.folder / "wombat.docx"))
     page = "<html><head><title>Quokka: A Web Page</title></head><body><h1>Quokka: A Web Page</h1><p>It is small.</p>"
     (served.folder / "quokka.html").write_text(f"{page}<p>The quokka set has 5,512 smiles.</p></body></html>")
-    source = r"\documentclass{article}\title{Bilby: A Source}\begin{document}\section{Data}It is \emph{soft}.\end{document}"
+    source = (
+        r"\documentclass{article}\title{Bilby: A Source}\begin{document}\section{Data}It is \emph{soft}.\end{document}"
+    )
     (served.folder / "bilby.tex").write_text(source)
     add(tab, *(served.folder / name for name in ("wombat.docx", "quokka.html", "bilby.tex")))
     for title in ("Wombat: A Word File", "Quokka: A Web Page", "Bilby: A Source"):
