@@ -313,17 +313,17 @@ def compose_answer(
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         name = called(paper) or units[0].evidence.title or paper
         lead = f"{replace_marks(name)}: " if len(papers) > 1 else ""
-        frame = ""
+        frame: list[str] = []
         for unit in _in_reading_order(units):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
             # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
             lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
-            head = "\n".join(f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines)
-            if head and head != frame:
-                yield f"{gap}{lead}{head}"
-                gap, lead = "\n", ""
-            elif head:
+            head = [f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines]
+            if head and head[0] in frame:
                 gap = "\n"  # rows of one table stay together
+            if new := [line for line in head if line not in frame]:
+                yield f"{gap}{lead}{chr(10).join(new)}"
+                gap, lead = "\n", ""
             frame = head
             yield f"{gap}{lead}{replace_marks(unit.text)} [{unit.evidence.number}]"
             gap, lead = "\n\n", ""

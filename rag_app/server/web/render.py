@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
+from rag_app.outputs.quoted_tables import Line, find_rows
 from rag_app.records import Alternative, Answer, AnswerPlan, Table, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import (
-    Line,
     comparison_html,
     merge_rows,
-    quoted_rows,
     quoted_table_html,
     table_html,
 )
@@ -180,14 +179,14 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     by_number = {number: place.citation for number, place in alone.items()}
     html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
     for paragraph in answer.answer.split("\n\n"):
-        for part in _join_lines(quoted_rows(paragraph, by_number)):
+        for part in _join_lines(find_rows(paragraph, by_number)):
             if isinstance(part, str):
                 html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer))
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
             in_blocks |= {citation.number for _, citation in part}
-            html += quoted_table_html([row for row, _ in part], cite_html(block, name))
+            html += quoted_table_html(part, cite_html(block, name))
     places = [place for number, place in alone.items() if number not in in_blocks] + blocks
     return html, sorted(places, key=lambda place: place.citation.number)
 
