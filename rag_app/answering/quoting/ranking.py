@@ -25,6 +25,9 @@ CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
+_SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
+_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+\s*)*")
+_MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$|$")
 SENTENCE_WEIGHTS = {
     "own": 2.0,
     "near": 1.5,
@@ -93,7 +96,8 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
     kinds = [_kind(piece, page, span, text) for span, text in zip(spans, texts, strict=True)]
     captions = _Captions(piece, page, spans)
     units = []
-    for number, (start, end) in enumerate(spans):
+    for number, span in enumerate(spans):
+        start, end = _trim_marks(piece.text, *span) if kinds[number] != "table" else span
         if kinds[number] in ("heading", "bibliography", "furniture") or len(texts[number].split()) < 2:
             continue  # a lone cell of a table proves nothing
         row = kinds[number] == "table" and any(c.isdigit() for c in texts[number])
@@ -110,6 +114,12 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
             )
         )
     return units
+
+
+def _trim_marks(text: str, start: int, end: int) -> tuple[int, int]:
+    """text[start:end] without a bullet or a footnote's mark at its head, and without a footnote's mark at its tail."""
+    start += len(_MARKS_BEFORE.match(text, start, end)[0])  # type: ignore[index]
+    return start, end - len(_MARKS_BEHIND.search(text[start:end])[0])  # type: ignore[index]
 
 
 def _kind(piece: Evidence, page: Page | None, span: tuple[int, int], text: str) -> BlockKind:
