@@ -160,9 +160,7 @@ class QuotingReader:
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
 
-    def _find_value(
-        self, asked: QuestionTerms, chosen: Sequence[Unit], ranked: Sequence[Unit]
-    ) -> TableValue | None:
+    def _find_value(self, asked: QuestionTerms, chosen: Sequence[Unit], ranked: Sequence[Unit]) -> TableValue | None:
         """The value that is asked for, where the answer begins with the rows of a table."""
         if self._page_of is None or not chosen or not chosen[0].row:
             return None

@@ -39,12 +39,12 @@ def find_table_value(asked: QuestionTerms, rows: Sequence[Unit], page_of: PageOf
         caption, cells = find_row_cells(page, start + unit.start, start + unit.end)
         if cells:
             found.append((unit, caption, cells))
-    row = _find_most([_held(asked, cells[0].row) for _, _, cells in found])
+    row = _find_most([_weigh_shared(asked, cells[0].row) for _, _, cells in found])
     if row is None:
         return None
     unit, caption, cells = found[row]
     label = _terms_of(asked, cells[0].row)
-    column = _find_most([_held(asked, cell.column, label) for cell in cells])
+    column = _find_most([_weigh_shared(asked, cell.column, label) for cell in cells])
     if column is None:
         return None
     told = _terms_of(asked, " ".join([cells[column].row, cells[column].column, caption]))
@@ -58,7 +58,7 @@ def _find_most(weights: Sequence[float]) -> int | None:
     return weights.index(most) if most > 0 and sum(weight > most - 1e-9 for weight in weights) == 1 else None
 
 
-def _held(asked: QuestionTerms, text: str, but: frozenset[str] = frozenset()) -> float:
+def _weigh_shared(asked: QuestionTerms, text: str, but: frozenset[str] = frozenset()) -> float:
     """The weight of the question's terms that a label or a head holds, less a little for each other word of it."""
     terms = _terms_of(asked, text) - but
     others = max(0, len(fold_words(text)) - len(terms))

@@ -10,10 +10,10 @@ from rag_app.answering.quoting.key_words import find_key_words
 from rag_app.answering.quoting.ranking import Unit, units_of
 from rag_app.answering.quoting.reader import compose_answer
 from rag_app.answering.quoting.table_value import find_table_value
+from rag_app.index.bm25 import extract_terms
 from rag_app.papers.read import read_paper
 from rag_app.records import Evidence, Page, TableCell
 from rag_app.retrieval.question_terms import extract_question_terms
-from rag_app.index.bm25 import extract_terms
 from tests.support.pdfs import make_raw
 
 LEFT, COLUMNS = 72, (220, 300, 380)
@@ -38,7 +38,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
         *[(LEFT, 100 + 14 * number, SENTENCE) for number in range(3)],
         *table(170, "Table 1: Errors of the otter models.", *ROWS),
         *[(LEFT, 270 + 14 * number, SENTENCE) for number in range(3)],
-        *table(340, "Table 2: Costs of badger models.", ("Model", "Price", "Hours", "Staff"), ("Badger", "7", "8", "5")),
+        *table(
+            340, "Table 2: Costs of badger models.", ("Model", "Price", "Hours", "Staff"), ("Badger", "7", "8", "5")
+        ),
     ]
     return read_paper(make_raw(folder / "tables.pdf", [words]), "pdf").pages[0]
 
