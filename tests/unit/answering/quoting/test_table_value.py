@@ -85,9 +85,9 @@ def test_the_value_leads_and_its_paper_is_named(page: Page) -> None:
 
 def test_the_caption_of_a_row_is_that_of_its_own_table(page: Page) -> None:
     badger = next(unit for unit in rows_of(page) if unit.text.startswith("Badger"))
-    assert [page.text[a:b] for a, b in badger.frame][0] == "Table 2: Costs of badger models."
+    assert next(page.text[a:b] for a, b in badger.frame) == "Table 2: Costs of badger models."
     otter = rows_of(page)[0]
-    assert [page.text[a:b] for a, b in otter.frame][0] == "Table 1: Errors of the otter models."
+    assert next(page.text[a:b] for a, b in otter.frame) == "Table 1: Errors of the otter models."
 
 
 def test_a_bullet_and_a_footnotes_mark_are_no_part_of_a_sentence() -> None:
