@@ -168,12 +168,13 @@ def _show_progress(outcomes: Iterator[ScoredAnswer], total: int) -> Iterator[Sco
 
 
 def _write(path: Path, text: str, option: str) -> None:
-    """Write to the file that `option` named. Where it is new, nobody but its owner reads it: users said what it holds."""
+    """Write to the file that `option` named. Where it is new, only its owner reads it: users said what it holds."""
     try:
         with open(path, "w", encoding="utf-8", opener=_open_private) as stream:
             stream.write(text)
     except OSError as error:
-        raise QuestionError(f"{path}: cannot be written ({error.strerror}). Correct the path after {option}.") from error
+        why = f"{path}: cannot be written ({error.strerror})"
+        raise QuestionError(f"{why}. Correct the path after {option}.") from error
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -60,7 +60,8 @@ class Outline:
             self.pieces.append((text, "heading", ""))
             self._path = []
             return
-        self._path = [one for one in self._path if one[0] < level][-DEEPEST:] + [(level, text[:LONGEST_SECTION])]
+        around = [one for one in self._path if one[0] < level][-DEEPEST:]
+        self._path = [*around, (level, text[:LONGEST_SECTION])]
         self._keep(text, "heading")
 
     def add(self, text: str, kind: BlockKind = "body") -> None:
@@ -92,8 +93,8 @@ def read_office(path: Path, title: str = "", *, keep_hidden: bool = False) -> Re
         readers.get(path.suffix.lower(), _read_html)(path, keep_hidden, outline)
     except OutlineFull:
         outline.warnings.append(
-            f"page 1 not read after paragraph {len(outline.pieces)}: more than {most:,} characters come out of a file of "
-            "this size. Split it, or save it again with another program."
+            f"page 1 not read after paragraph {len(outline.pieces)}: more than {most:,} characters come out of a file "
+            "of this size. Split it, or save it again with another program."
         )
     pieces = [(LOST.sub("", without_invisible(text)), kind, section) for text, kind, section in outline.pieces]
     if not any(text for text, kind, _ in pieces if kind != "heading"):
@@ -142,7 +143,7 @@ class _Markup(HTMLParser):
         self._unseen: list[str] = []
         self._title: list[str] = []
 
-    def parse_comment(self, i: int, report: int = 1) -> int:
+    def parse_comment(self, i: int, report: bool = True) -> int:
         """As the base class does; a comment without an end goes to the end of the page, as in browsers."""
         end = super().parse_comment(i, report)
         return end if end >= 0 else len(self.rawdata)
@@ -341,7 +342,7 @@ def _read_docx(path: Path, keep_hidden: bool, outline: Outline) -> None:
             _check_size(archive, path)
         document = docx.Document(str(path))
         # python-docx looks through all styles for each paragraph and run: three milliseconds each time.
-        document.part.get_style = cache(document.part.get_style)  # type: ignore[method-assign]
+        document.part.get_style = cache(document.part.get_style)
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise PaperError(f"{path.name}: not a readable Word file ({error}). Save it again as .docx.") from error
     outline.title = document.core_properties.title or ""

@@ -13,7 +13,7 @@ from rag_app.text.characters import INVISIBLE, LOST, without_invisible
 
 _LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
 MOST_ON_PAGE = 300_000  # characters: twenty times as many as on the fullest page of 62 papers
-PER_BYTE = 8  # characters of a file: print is packed to a third at best. Forms within forms make a million of a kilobyte
+PER_BYTE = 8  # characters of a packed file: text is packed to a third, and forms within forms to a thousandth
 EXCERPT = 80  # characters of hidden text that are told
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
 _HEADING = re.compile(r"(#{1,6})\s+(.+)$")

@@ -1,4 +1,4 @@
-"""What a browser, a word processor, LaTeX or Markdown does not show of a file, as far as its own rules say so plainly. Pure.
+"""What a browser, a word processor, LaTeX or Markdown does not show of a file, by its own plain rules. Pure.
 
 Of style sheets only rules for an element, a class or an id are read, and of them only whether something is shown.
 """
@@ -77,7 +77,8 @@ def find_sheets(markup: str) -> list[str]:
 
 _CODE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)|(`+)[^`\n]+\2", re.DOTALL | re.MULTILINE)
 _DEFINED_COMMENT = re.compile(
-    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:\#|<\#?>)[ \t]+(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""", re.MULTILINE | re.VERBOSE
+    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:\#|<\#?>)[ \t]+(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
+    re.MULTILINE | re.VERBOSE,
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\s[^<>]{0,2000})?)>")
 _ATTRIBUTE = re.compile(r"""([\w:-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")

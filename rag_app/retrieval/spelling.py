@@ -43,7 +43,8 @@ def correct_spelling(
         word = match[0]
         if any(start <= match.start() < end for start, end in kept):
             return word
-        if not SHORTEST <= len(word) <= LONGEST or not word.isascii() or not word[1:].islower() or fold_name(word) in names:
+        usual = SHORTEST <= len(word) <= LONGEST and word.isascii() and word[1:].islower()
+        if not usual or fold_name(word) in names:
             return word
         better = _nearest(word.casefold(), generation, names)
         if not better:

@@ -281,7 +281,8 @@ def make_nested(path: Path, depth: int, text: str = "Otters sleep at night.") ->
         "<</Type/Catalog/Pages 2 0 R>>",
         "<</Type/Pages/Kids[4 0 R]/Count 1>>",
         _FONT,
-        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {WIDTH} {HEIGHT}]/Resources<</XObject<</X {forms[0]}>>>>/Contents 5 0 R>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {WIDTH} {HEIGHT}]/Resources<</XObject<</X {forms[0]}>>>>"
+        "/Contents 5 0 R>>",
         "<</Length 5>>stream\n/X Do\nendstream",
     ]
     for level in range(depth + 1):

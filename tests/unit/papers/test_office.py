@@ -300,7 +300,8 @@ def test_a_figure_of_latex_that_does_not_end_hides_nothing(tmp_path: Path) -> No
     text = "\\begin{table} Rows.\n\n\\begin{figure}\\caption{A heron.}\\end{figure}\n\nThe otter swims."
     reading = read(tmp_path, "a.tex", text)
     assert "The otter swims." in reading.pages[0].text
-    assert [reading.pages[0].text[b.start : b.end] for b in reading.pages[0].blocks if b.kind == "caption"] == ["A heron."]
+    captions = [block for block in reading.pages[0].blocks if block.kind == "caption"]
+    assert [reading.pages[0].text[one.start : one.end] for one in captions] == ["A heron."]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,16 @@ from rag_app.text.characters import AS_PLAIN
 from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
-from tests.support.pdfs import NewPage, Table, make_broken, make_encrypted, make_nested, make_paper, make_raw, make_scanned
+from tests.support.pdfs import (
+    NewPage,
+    Table,
+    make_broken,
+    make_encrypted,
+    make_nested,
+    make_paper,
+    make_raw,
+    make_scanned,
+)
 
 pytestmark = pytest.mark.slow
 
