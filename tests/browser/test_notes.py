@@ -22,7 +22,7 @@ def test_an_answer_and_its_table_are_kept_and_open_their_page(tab):
     keep(tab, "#chat .table-tools .keep-note", "How many parameters?")
     tab.click("#tab-notes")
     tab.click("#note-rows .open-note:has-text('How many parameters?')")
-    expect(tab.locator("#note-read h2")).to_have_text(["How many parameters?", "Please compare."])
+    expect(tab.locator("#note-read h2")).to_have_text(["Please compare."])  # its title says the first question
     expect(tab.locator("#note-read table td")).to_have_text(["Ours", "=2+2 [1]"])
     tab.locator("#note-read .note-place").first.click()
     tab.wait_for_selector("#reading-pages .mark.chosen")
