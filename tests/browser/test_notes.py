@@ -58,7 +58,7 @@ def test_a_note_is_written_saved_by_itself_exported_and_deleted(tab, tmp_path):
     tab.click("[data-note=delete]")
     tab.click("[data-note=delete]")
     expect(tab.locator("#note")).to_be_hidden()
-    expect(tab.locator("#note-rows .empty")).to_have_text("No note holds these words.")
+    expect(tab.locator("#note-rows .empty")).to_have_text("No note contains these words.")
 
 
 def test_an_earlier_question_is_changed_in_a_branch_of_its_own(tab, served):

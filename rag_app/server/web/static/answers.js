@@ -215,7 +215,7 @@
     if (place.dataset.shown === shown) return;
     place.dataset.shown = shown;
     // They take room from the answer: who has its end in view keeps it, but for what the pointer or the keyboard rests on.
-    const pane = document.querySelector("#chat .bubble-wrap");
+    const pane = document.querySelector("#chat .panel-wrap");
     const atEnd = pane && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 8;
     const busy = document.querySelector("#chat button:hover, #chat :focus-visible");
     if (atEnd && !busy) requestAnimationFrame(() => { pane.scrollTop = pane.scrollHeight; });
