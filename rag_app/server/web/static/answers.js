@@ -214,11 +214,12 @@
     const questions = offered.get(name) || [], shown = questions.join("\n");
     if (place.dataset.shown === shown) return;
     place.dataset.shown = shown;
-    // They take room from the answer: who has its end in view keeps it, but for what the pointer or the keyboard rests on.
-    const pane = document.querySelector("#chat .panel-wrap");
-    const atEnd = pane && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 8;
+    // They take room from the answer. Who has its end in view keeps it, but for what the pointer or the keyboard rests on;
+    // no more moves than what they would cover.
+    const pane = document.querySelector("#chat .panel-wrap"), end = last && last.querySelector(".footer");
+    const below = () => end.getBoundingClientRect().bottom - pane.getBoundingClientRect().bottom;
     const busy = document.querySelector("#chat button:hover, #chat :focus-visible");
-    if (atEnd && !busy) requestAnimationFrame(() => { pane.scrollTop = pane.scrollHeight; });
+    if (pane && end && !busy && below() <= 0) requestAnimationFrame(() => { if (below() > 0) pane.scrollTop += below() + 6; });
     place.hidden = !questions.length;
     place.replaceChildren(...questions.map((question) => {
       const button = document.createElement("button");
