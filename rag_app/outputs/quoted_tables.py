@@ -16,7 +16,7 @@ from rag_app.records import Citation
 FEWEST_ROWS = 2  # lines in a row, of one page, that are taken for rows of one table
 LONGEST_UNIT = 4  # letters of a word behind a figure: MWh
 _NAMED = 0.5  # of the rows that are no heads: fewer with certain cells, and the heads may be wrong for the others
-_CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
+CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
 _SENTENCE_END = (".", "!", "?", ":", ";", ".”", ")")
 _FIGURE = re.compile(r"[-−+±~<>≈]?\d[\d.,/%±×xkKMB–-]*|[-–—✓✗]")
 _WITH_UNIT = re.compile(r"(?=.*\d)[\w.,/%±×–-]+")  # 400W, A100-80GB, v1.5
@@ -57,7 +57,7 @@ def find_rows(paragraph: str, citations: Mapping[int, Citation]) -> list[list[Li
 
 
 def _row_of(line: str, citations: Mapping[int, Citation]) -> Line | None:
-    match = _CITED_LINE.fullmatch(line.strip())
+    match = CITED_LINE.fullmatch(line.strip())
     if match is None or int(match["number"]) not in citations or match["text"].endswith(_SENTENCE_END):
         return None
     return match["text"], citations[int(match["number"])]
