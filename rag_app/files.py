@@ -93,12 +93,19 @@ def read_regular(path: Path, *, follow_link: bool = True) -> bytes:
         return stream.read()
 
 
+PRIVATE = 0o600  # mode of files that hold what users said
+
+
 @contextmanager
-def _open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content takes the place of `path` at the end: absent, the old file or the whole new one."""
+def _open_atomic(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A stream whose content takes the place of `path` at the end: absent, the old file or the whole new one.
+
+    `mode`: the file's, less what the process's umask takes away.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with temporary.open("wb") as stream:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -120,9 +127,9 @@ def _move(source: Path, target: Path) -> None:
     os.replace(source, target)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write so that `path` is either absent, the old file or the whole new one, even through a power cut."""
-    with _open_atomic(path) as stream:
+    with _open_atomic(path, mode) as stream:
         stream.write(content)
 
 

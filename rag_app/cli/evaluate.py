@@ -6,6 +6,7 @@ The questions come from a file, or from the thumbs on the page.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ from rag_app.evaluation.report import (
 )
 from rag_app.evaluation.report_html import render_report
 from rag_app.evaluation.scoring import RawText, ScoredAnswer, score_answer
+from rag_app.files import PRIVATE
 from rag_app.models.llm.client import OpenAIModel, open_language_model
 from rag_app.outputs.feedback import is_usable, keep_latest
 from rag_app.outputs.history import History
@@ -59,12 +61,7 @@ def feedback_file(index_folder: Path, keep: str | None = None) -> Iterator[Path]
     )
     text = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in asked)
     if keep:
-        try:
-            Path(keep).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise QuestionError(
-                f"{keep}: cannot be written ({error.strerror}). Correct the path after --keep."
-            ) from error
+        _write(Path(keep), text, "--keep")
         yield Path(keep)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +102,7 @@ def run_eval(options: Namespace) -> int:
     changed = compare_reports(report, accepted) if accepted else []
     wrong = find_faults(report, changed) if accepted else []
     if options.html:
-        _write(Path(options.html), render_report(report, changed, wrong))
+        _write(Path(options.html), render_report(report, changed, wrong), "--html")
     if options.json:
         print_json({**report, "faults": wrong} if accepted else report)
     else:
@@ -170,11 +167,18 @@ def _show_progress(outcomes: Iterator[ScoredAnswer], total: int) -> Iterator[Sco
         progress.close()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, option: str) -> None:
+    """Write to the file that `option` named. Where it is new, only its owner reads it: users said what it holds."""
     try:
-        path.write_text(text, encoding="utf-8")
+        with open(path, "w", encoding="utf-8", opener=_open_private) as stream:
+            stream.write(text)
     except OSError as error:
-        raise QuestionError(f"{path}: cannot be written ({error.strerror}). Correct the path after --html.") from error
+        why = f"{path}: cannot be written ({error.strerror})"
+        raise QuestionError(f"{why}. Correct the path after {option}.") from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)
 
 
 # -- the judge ----------------------------------------------------------------------------------------------------

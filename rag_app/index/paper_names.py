@@ -232,7 +232,8 @@ def _acronyms(title: str) -> Iterator[tuple[str, int, int]]:
                 yield letters, first, place + 1
 
 
-def spelled_names(title: str) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def spelled_names(title: str) -> Mapping[str, str]:
     """The acronyms that a title's words spell, each with these words: RAG for "Retrieval-Augmented Generation"."""
     words = _BETWEEN_WORDS.sub(" ", title).split()
     return {letters: " ".join(words[first:end]) for letters, first, end in _acronyms(title)}
@@ -344,13 +345,15 @@ def find_mentions(
     that the word is no ordinary one ("lora"); the longest match wins.
     """
     words = [(match.start(), match.end()) for match in re.finditer(r"[\w.]+(?:-[\w.]+)*", question)]
+    folded = [fold_name(question[start:end]) for start, end in words]
     found: list[Mention] = []
     at = 0
     while at < len(words):
         for length in range(min(LONGEST_NAME, len(words) - at), 0, -1):
+            name = "".join(folded[at : at + length])  # what stands between words does not count
             start, end = words[at][0], words[at + length - 1][1]
             text = question[start:end].rstrip(".")
-            papers = names.get(fold_name(text)) or names.get(fold_name(text.removesuffix("s")))
+            papers = names.get(name) or (names.get(name[:-1]) if text.endswith("s") else None)
             if papers and (
                 length > 1
                 or any(mark in text for mark in "-._")

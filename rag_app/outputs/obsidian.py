@@ -62,7 +62,7 @@ def write_notes(
             if whole == before:
                 unchanged += 1
                 continue
-            files.write_bytes(path, whole.encode("utf-8", "replace"))
+            files.write_bytes(path, whole.encode("utf-8", "replace"), files.PRIVATE)
             written.append(path)
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{path.name}: cannot be read or written ({error}). It was left alone.")

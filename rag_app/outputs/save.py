@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rag_app.errors import ExportError
-from rag_app.files import write_bytes
+from rag_app.files import PRIVATE, write_bytes
 from rag_app.outputs.markdown import FORMS, ExportContent
 from rag_app.records import Answer, Source
 
@@ -75,8 +75,8 @@ def collect_export(library: SourceLookup, answers: Sequence[Answer]) -> ExportCo
 def save_answers(library: SourceLookup, answers: Answer | Sequence[Answer], *files: PathLike) -> list[Path]:
     """Write the answers to each file: .md, .bib, .csv, .tex, .json, or .zip with all of them. Returns the paths.
 
-    A file that was there is replaced. Raises ExportError when an answer is an error, has nothing of the form, or a file
-    cannot be written.
+    A file that was there is replaced; nobody but its owner may read the new one. Raises ExportError when an answer is
+    an error, has nothing of the form, or a file cannot be written.
     """
     listed = [answers] if isinstance(answers, Answer) else list(answers)
     if not listed or any(answer.status == "error" for answer in listed):
@@ -86,7 +86,7 @@ def save_answers(library: SourceLookup, answers: Answer | Sequence[Answer], *fil
     made = [_make_content(content, path) for path in paths]
     for path, data in zip(paths, made, strict=True):
         try:
-            write_bytes(path, data)
+            write_bytes(path, data, PRIVATE)
         except OSError as error:
             raise ExportError(f"{path}: cannot be written ({error.strerror}). Name another file.") from error
     return paths

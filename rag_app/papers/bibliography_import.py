@@ -22,6 +22,7 @@ from rag_app.records import Json, Paper
 
 SUFFIXES = (".bib", ".ris", ".json")
 LARGEST = 64 * 1024 * 1024  # bytes
+MOST_AUTHORS = 10_000  # of one work
 _FIELDS = {  # CSL variable: fields of BibTeX
     "container-title": ("journal", "journaltitle", "booktitle"),
     "publisher": ("publisher", "school", "institution"),
@@ -98,14 +99,27 @@ def _read_bibtex(text: str, name: str) -> tuple[list[BibliographyEntry], tuple[s
     logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
     plain = bibtexparser.parse_string(text)
     files = {entry.key: str(entry.get("file").value) for entry in plain.entries if entry.get("file")}
-    steps = [middlewares.LatexDecodingMiddleware(), middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
-    library = bibtexparser.parse_string(text, append_middleware=steps)
+    cut = [f"{name}: {key} has more than {MOST_AUTHORS:,} authors; the first are kept." for key in _cut_authors(plain)]
+    library = plain
+    for step in (middlewares.LatexDecodingMiddleware(), middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()):
+        library = step.transform(library)
     entries = [
         _from_bibtex(entry.key, entry.entry_type, {field.key.lower(): field.value for field in entry.fields}, files)
         for entry in library.entries
     ]
     problems = [f"{name}, line {block.start_line + 1}: not read ({_reason(block)})." for block in library.failed_blocks]
-    return entries, tuple(problems)
+    return entries, (*problems, *cut)
+
+
+def _cut_authors(library: Any) -> Iterator[str]:
+    """Shorten lists of authors without end, which take seconds to part; the keys of their entries."""
+    for entry in library.entries:
+        for field in entry.fields:
+            if field.key.lower() in ("author", "editor", "translator"):
+                names = re.split(r"\s+and\s+", str(field.value), maxsplit=MOST_AUTHORS)
+                if len(names) > MOST_AUTHORS:
+                    field.value = " and ".join(names[:MOST_AUTHORS])
+                    yield entry.key
 
 
 def _reason(block: Any) -> str:

@@ -9,24 +9,32 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from rag_app.errors import PaperError
-from rag_app.papers.plain_text import decode_file, hidden_line
+from rag_app.papers.plain_text import decode_file, hidden_line, most_characters
 from rag_app.papers.unseen import StyleRules, find_sheets, is_unseen_run, part_switched_off
 from rag_app.records import LONGEST_SECTION, PARAGRAPH, Block, BlockKind, Page, Reading
 from rag_app.text.characters import LOST, without_invisible
 
 SUFFIXES = (".html", ".htm", ".xhtml", ".epub", ".docx", ".tex", ".xml", ".nxml")
+MOST_NAMED = 50  # files that a source includes
+DEEPEST = 75  # sections within sections: the name of more is longer than what is kept of one
 LARGEST = 64 * 1024 * 1024  # bytes of all that an archive holds
 _REFERENCES = re.compile(
     r"(?:\d+\.?\s*)?(?:references|bibliography|works cited|literatur(?:verzeichnis)?|参考文献)$", re.I
 )
+
+
+class OutlineFull(Exception):
+    """More text than a file of this size holds: what was gathered so far is kept."""
 
 
 @dataclass
@@ -38,6 +46,7 @@ class Outline:
     pieces: list[tuple[str, BlockKind, str]] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    room: int = LARGEST  # characters that may still be added
     _path: list[tuple[int, str]] = field(default_factory=list)
 
     def add_heading(self, text: str, level: int) -> None:
@@ -51,15 +60,22 @@ class Outline:
             self.pieces.append((text, "heading", ""))
             self._path = []
             return
-        self._path = [one for one in self._path if one[0] < level] + [(level, text[:LONGEST_SECTION])]
-        self.pieces.append((text, "heading", self.section))
+        around = [one for one in self._path if one[0] < level][-DEEPEST:]
+        self._path = [*around, (level, text[:LONGEST_SECTION])]
+        self._keep(text, "heading")
 
     def add(self, text: str, kind: BlockKind = "body") -> None:
         """A paragraph, or the rows of a table with line ends between."""
         text = "\n".join(line for line in (" ".join(part.split()) for part in text.split("\n")) if line)
         if text:
             in_references = bool(self._path) and _REFERENCES.match(self._path[-1][1]) is not None
-            self.pieces.append((text, "bibliography" if in_references else kind, self.section))
+            self._keep(text, "bibliography" if in_references else kind)
+
+    def _keep(self, text: str, kind: BlockKind) -> None:
+        self.pieces.append((text[: self.room], kind, self.section))
+        self.room -= len(text) + 1
+        if self.room <= 0:
+            raise OutlineFull
 
     @property
     def section(self) -> str:
@@ -68,10 +84,18 @@ class Outline:
 
 def read_office(path: Path, title: str = "", *, keep_hidden: bool = False) -> Reading:
     """Read a file of one of SUFFIXES. Raises PaperError when it is broken, too large, or holds no text."""
-    readers: dict[str, Callable[[Path, bool], Outline]] = {
+    readers: dict[str, Callable[[Path, bool, Outline], None]] = {
         ".epub": _read_epub, ".docx": _read_docx, ".tex": _read_latex, ".xml": _read_jats, ".nxml": _read_jats,
     }  # fmt: skip
-    outline = readers.get(path.suffix.lower(), _read_html)(path, keep_hidden)
+    most = most_characters(path)
+    outline = Outline(room=most)
+    try:
+        readers.get(path.suffix.lower(), _read_html)(path, keep_hidden, outline)
+    except OutlineFull:
+        outline.warnings.append(
+            f"page 1 not read after paragraph {len(outline.pieces)}: more than {most:,} characters come out of a file "
+            "of this size. Split it, or save it again with another program."
+        )
     pieces = [(LOST.sub("", without_invisible(text)), kind, section) for text, kind, section in outline.pieces]
     if not any(text for text, kind, _ in pieces if kind != "heading"):
         raise PaperError(f"{path.name}: contains no text. Export it again, or remove it.")
@@ -114,8 +138,15 @@ class _Markup(HTMLParser):
         self._text: list[str] = []
         self._rows: list[list[str]] = []
         self._open: list[tuple[str, bool]] = []  # elements, and whether what they hold is left out
+        self._names = Counter[str]()  # of the open elements: pages may nest a hundred thousand
+        self._left_out = 0  # of the open elements
         self._unseen: list[str] = []
         self._title: list[str] = []
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """As the base class does; a comment without an end goes to the end of the page, as in browsers."""
+        end = super().parse_comment(i, report)
+        return end if end >= 0 else len(self.rawdata)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _VOID:
@@ -123,6 +154,8 @@ class _Markup(HTMLParser):
             return
         unseen = not self._keep_hidden and self._rules.hide(tag, dict(attrs))
         self._open.append((tag, tag in _SKIPPED or unseen))
+        self._names[tag] += 1
+        self._left_out += self._open[-1][1]
         if self._is_heading(tag) or tag in self.kinds or tag in ("tr", "table", "th"):
             self._flush()
         if tag == "tr":
@@ -134,7 +167,7 @@ class _Markup(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if not any(one == tag for one, _ in self._open):
+        if not self._names[tag]:
             return
         if self._is_heading(tag):
             level = self.level(tag)
@@ -149,17 +182,18 @@ class _Markup(HTMLParser):
             self._rows = []
         elif tag in self.kinds:
             self._flush(self.kinds[tag])
-        while self._open:
-            if self._open.pop()[0] == tag:
-                return
+        closed = ""
+        while closed != tag:
+            closed, left_out = self._open.pop()
+            self._names[closed] -= 1
+            self._left_out -= left_out
 
     def handle_data(self, data: str) -> None:
-        names = [tag for tag, _ in self._open]
-        if "title" in names and "head" in names:
+        if self._names["title"] and self._names["head"]:
             self._title.append(data)
-        elif not any(left_out for _, left_out in self._open):
+        elif not self._left_out:
             self._text.append(data)
-        elif data.strip() and not any(tag in _SKIPPED for tag in names):
+        elif data.strip() and not any(self._names[tag] for tag in _SKIPPED):
             self.outline.hidden.append(data.strip())
 
     def close(self) -> None:
@@ -182,11 +216,9 @@ class _Markup(HTMLParser):
         self.outline.add(text.replace("\n", " "), kind)
 
 
-def _read_html(path: Path, keep_hidden: bool) -> Outline:
-    outline = Outline()
+def _read_html(path: Path, keep_hidden: bool, outline: Outline) -> None:
     text = decode_file(path)
     _feed(_Markup(outline, keep_hidden, _rules_of(text)), text)
-    return outline
 
 
 def _rules_of(markup: str, linked: Sequence[str] = ()) -> StyleRules:
@@ -216,40 +248,35 @@ class _Jats(_Markup):
         return (
             1
             if tag == "article-title"
-            else 1 + max(1, sum(one in ("sec", "abstract", "ref-list", "app") for one, _ in self._open))
+            else 1 + max(1, sum(self._names[one] for one in ("sec", "abstract", "ref-list", "app")))
         )
 
     def _is_heading(self, tag: str) -> bool:
-        names = [one for one, _ in self._open]
-        if "ref" in names or "journal-meta" in names or "caption" in names:
+        if any(self._names[one] for one in ("ref", "journal-meta", "caption")):
             return False
-        return (tag == "article-title" and "title-group" in names) or tag == "title"
+        return (tag == "article-title" and self._names["title-group"] > 0) or tag == "title"
 
     def handle_data(self, data: str) -> None:
-        names = {tag for tag, _ in self._open}
-        if "article-meta" in names and "contrib" in names:
-            if "surname" in names:
+        if self._names["article-meta"] and self._names["contrib"]:
+            if self._names["surname"]:
                 self.outline.authors.append(data.strip())
-            elif "given-names" in names and self.outline.authors:
-                self.outline.authors[-1] = f"{data.strip()} {self.outline.authors[-1]}"
-        elif names & {"title-group", "abstract", "body", "back", "ref-list"}:
+            elif self._names["given-names"] and self.outline.authors:
+                self.outline.authors[-1] = f"{data.strip()} {self.outline.authors[-1]}"[:LONGEST_SECTION]
+        elif any(self._names[one] for one in ("title-group", "abstract", "body", "back", "ref-list")):
             super().handle_data(data)
 
 
-def _read_jats(path: Path, keep_hidden: bool) -> Outline:
+def _read_jats(path: Path, keep_hidden: bool, outline: Outline) -> None:
     text = decode_file(path)
     if "<article" not in text[:20_000]:
         raise PaperError(f"{path.name}: XML, but not a journal article (JATS). Convert it, or remove it.")
-    outline = Outline()
     _feed(_Jats(outline, keep_hidden), text)
-    return outline
 
 
 # -- EPUB ---------------------------------------------------------------------------------------------------------
 
 
-def _read_epub(path: Path, keep_hidden: bool) -> Outline:
-    outline = Outline()
+def _read_epub(path: Path, keep_hidden: bool, outline: Outline) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
@@ -265,7 +292,6 @@ def _read_epub(path: Path, keep_hidden: bool) -> Outline:
                 _feed(_Markup(outline, keep_hidden, rules), chapter)
     except (zipfile.BadZipFile, KeyError, StopIteration, OSError, RuntimeError, NotImplementedError) as error:
         raise PaperError(f"{path.name}: not a readable EPUB ({error}). Export it again.") from error
-    return outline
 
 
 def _linked_sheets(chapter: str, folder: PurePosixPath, archive: zipfile.ZipFile) -> list[str]:
@@ -307,7 +333,7 @@ def _spine(opf: str, folder: PurePosixPath) -> list[str]:
 # -- DOCX ---------------------------------------------------------------------------------------------------------
 
 
-def _read_docx(path: Path, keep_hidden: bool) -> Outline:
+def _read_docx(path: Path, keep_hidden: bool, outline: Outline) -> None:
     import docx  # noqa: PLC0415  # with lxml, a fifth of a second
     from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415
 
@@ -315,9 +341,11 @@ def _read_docx(path: Path, keep_hidden: bool) -> Outline:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive, path)
         document = docx.Document(str(path))
+        # python-docx looks through all styles for each paragraph and run: three milliseconds each time.
+        document.part.get_style = cache(document.part.get_style)
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise PaperError(f"{path.name}: not a readable Word file ({error}). Save it again as .docx.") from error
-    outline = Outline(title=document.core_properties.title or "")
+    outline.title = document.core_properties.title or ""
     author = document.core_properties.author or ""
     outline.authors = [author] if author and author != "python-docx" else []
     for part in document.iter_inner_content():
@@ -335,7 +363,6 @@ def _read_docx(path: Path, keep_hidden: bool) -> Outline:
             outline.add_heading(text, int(level[1]) + 1)
         else:
             outline.add(text.replace("\n", " "), "caption" if style == "Caption" else "body")
-    return outline
 
 
 def _paragraph_text(paragraph: Any, outline: Outline, keep_hidden: bool, *, in_table: bool = False) -> str:
@@ -359,23 +386,23 @@ def _cell_text(cell: Any, outline: Outline, keep_hidden: bool) -> str:
 
 _SECTION = re.compile(r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _LEVELS = {"part": 2, "chapter": 2, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
-_FLOAT = re.compile(r"\\begin\{(figure|table|algorithm|tikzpicture)\*?\}(.*?)\\end\{\1\*?\}", re.DOTALL)
+_FLOAT = re.compile(r"\\(begin|end)\{(figure|table|algorithm|tikzpicture)\*?\}")
 _CAPTION = re.compile(r"\\caption\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
-_ENTRY = re.compile(r"\\bibitem(?:\[[^\]]*\])?\{[^}]*\}")
+_ENTRY = re.compile(r"\\bibitem(?:\[[^\]]{0,500}\])?\{[^}]{0,200}\}")
 
 
-def _read_latex(path: Path, keep_hidden: bool) -> Outline:
+def _read_latex(path: Path, keep_hidden: bool, outline: Outline) -> None:
     """The text of LaTeX source; formulas stay as they are written. Comments are no text of the paper."""
     from pylatexenc.latex2text import LatexNodes2Text  # noqa: PLC0415
 
     source = re.sub(r"(?<!\\)%.*", "", decode_file(path))
     source, switched_off = (source, []) if keep_hidden else part_switched_off(source)
     convert = LatexNodes2Text(math_mode="verbatim", keep_comments=False, strict_latex_spaces=False).latex_to_text
-    outline = Outline(title=_plain(convert, _argument(source, "title")))
+    outline.title = _plain(convert, _argument(source, "title"))
     outline.hidden += [_plain(convert, one) for one in switched_off]
     authors = re.split(r"\\and\b|\\And\b|\\AND\b", _argument(source, "author"))
     outline.authors = [name for one in authors if (name := _plain(convert, re.split(r"\\\\|\\thanks", one)[0]))]
-    for name in re.findall(r"\\(?:input|include)\{([^}]*)\}", source):
+    for name in list(dict.fromkeys(re.findall(r"\\(?:input|include)\{([^}]{0,200})\}", source)))[:MOST_NAMED]:
         outline.warnings.append(
             f"\\input{{{name}}} is not followed. Put {name} into the folder, or flatten the source."
         )
@@ -387,7 +414,7 @@ def _read_latex(path: Path, keep_hidden: bool) -> Outline:
     body = re.sub(r"\\begin\{thebibliography\}(?:\{[^}]*\})?", "\n\n\\\\section{References}\n\n", body)
     body = _ENTRY.sub("\n\n", body.replace(r"\end{thebibliography}", ""))
     captions: list[str] = []
-    body = _FLOAT.sub(lambda match: captions.append(_captions(match[2])) or "\n\n", body)  # type: ignore[func-returns-value]
+    body = _without_floats(body, captions)
     at = 0
     for match in _SECTION.finditer(body):
         _add_paragraphs(outline, convert, body[at : match.start()])
@@ -397,7 +424,21 @@ def _read_latex(path: Path, keep_hidden: bool) -> Outline:
     for caption in captions:
         outline.pieces.append((_plain(convert, caption), "caption", ""))
     outline.pieces = [piece for piece in outline.pieces if piece[0]]
-    return outline
+
+
+def _without_floats(body: str, captions: list[str]) -> str:
+    """The text without figures and tables, whose captions are added. One that does not end is none."""
+    kept, at = [], 0
+    begun: re.Match[str] | None = None
+    ends = {mark[2]: mark.start() for mark in _FLOAT.finditer(body) if mark[1] == "end"}  # the last of each kind
+    for mark in _FLOAT.finditer(body):
+        if mark[1] == "begin":
+            begun = begun or (mark if mark.start() < ends.get(mark[2], 0) else None)
+        elif begun is not None and mark[2] == begun[2]:
+            kept.append(body[at : begun.start()])
+            captions.append(_captions(body[begun.end() : mark.start()]))
+            at, begun = mark.end(), None
+    return "\n\n".join([*kept, body[at:]])
 
 
 def _captions(text: str) -> str:

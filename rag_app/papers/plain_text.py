@@ -7,13 +7,16 @@ from pathlib import Path
 
 from rag_app.errors import PaperError
 from rag_app.files import read_regular
+from rag_app.papers.unseen import part_hidden_markup
 from rag_app.records import LONGEST_SECTION, Block, BlockKind, Kind, Page, Reading
 from rag_app.text.characters import INVISIBLE, LOST, without_invisible
 
 _LARGEST = 20 * 1024 * 1024  # bytes: a text file beyond that is data, not a paper
+MOST_ON_PAGE = 300_000  # characters: twenty times as many as on the fullest page of 62 papers
+PER_BYTE = 8  # characters of a packed file: text is packed to a third, and forms within forms to a thousandth
 EXCERPT = 80  # characters of hidden text that are told
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
-_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
+_HEADING = re.compile(r"(#{1,6})\s+(.+)$")
 _UNDERLINE = re.compile(r"(=+|-{3,})\s*$")
 _ROW = re.compile(r"\s*\|.*\|\s*$")
 _REFERENCES = re.compile(r"(?:\d+\.?\s*)?(?:references|bibliography)$", re.IGNORECASE)
@@ -25,16 +28,20 @@ def hidden_line(page: int, why: str, text: str) -> str:
     return f"page {page} ({why}): “{words[:EXCERPT]}{'…' if len(words) > EXCERPT else ''}”"
 
 
+def most_characters(path: Path) -> int:
+    """How many characters of a packed file (PDF, EPUB, Word) are read, at most; of a page, MOST_ON_PAGE."""
+    return MOST_ON_PAGE + PER_BYTE * path.stat().st_size
+
+
 def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False) -> Reading:
     """Read a UTF-8 text or Markdown file. Raises PaperError when it is too large, binary or blank.
 
-    Comments of Markdown are hidden text: no renderer shows them. They are left out unless `keep_hidden`.
+    Comments and hidden HTML of Markdown are hidden text: no renderer shows them. Left out unless `keep_hidden`.
     """
     text = LOST.sub("", without_invisible(decode_file(path)))  # private characters stand for nothing in a text
     markdown = kind in ("markdown", "digest") or path.suffix.lower() in (".md", ".markdown")
-    comments = " ".join(match[1].strip() for match in _COMMENT.finditer(text)) if markdown else ""
-    if comments and not keep_hidden:
-        text = _COMMENT.sub(" ", text)
+    shown, unseen, why = _part_unseen(text) if markdown else (text, "", "")
+    text = text if keep_hidden else shown
     found, pieces = _pieces(text, markdown)
     if not pieces:
         raise PaperError(f"{path.name}: contains no text. Add some or remove the file.")
@@ -53,8 +60,16 @@ def read_plain(path: Path, kind: Kind, title: str, *, keep_hidden: bool = False)
         (page,),
         "digest only" if kind == "digest" else "full text",
         bibliography=tuple(bibliography),
-        hidden=(hidden_line(1, "in a comment", comments),) if comments else (),
+        hidden=(hidden_line(1, why, unseen),) if unseen else (),
     )
+
+
+def _part_unseen(text: str) -> tuple[str, str, str]:
+    """Markdown without what no renderer shows, that, and why: comments, and elements of HTML that are hidden."""
+    comments = [match[1].strip() for match in _COMMENT.finditer(text)]
+    shown, elements = part_hidden_markup(_COMMENT.sub(" ", text) if comments else text)
+    parts = [" ".join(part.split()) for part in (*comments, *elements)]
+    return shown, " ".join(filter(None, parts)), "not shown" if any(parts[len(comments) :]) else "in a comment"
 
 
 def decode_file(path: Path) -> str:
@@ -82,7 +97,7 @@ def _pieces(text: str, markdown: bool) -> tuple[str, list[tuple[str, BlockKind, 
         heading = _HEADING.match(paragraph) if markdown else None
         section = " > ".join(name for _, name in path)
         if heading:
-            level, name = len(heading[1]), _strip_markup(heading[2])
+            level, name = len(heading[1]), _strip_markup(heading[2].rstrip("#") or "#")
             if not title:
                 title = name
                 pieces.append((name, "heading", ""))
@@ -105,7 +120,7 @@ def _strip_markup(heading: str) -> str:
 
 def _paragraphs(text: str, markdown: bool) -> list[str]:
     """Paragraphs, headings, rows of a table (together) and items, in order, white space collapsed."""
-    found: list[list[str]] = [[]]
+    found: list[list[list[str]]] = [[]]  # lines, each of parts that are joined once
     fenced = False
     for raw in text.split("\n"):
         line = " ".join(raw.split())
@@ -116,20 +131,20 @@ def _paragraphs(text: str, markdown: bool) -> list[str]:
         if not line:
             found.append([])
             continue
-        above = found[-1][-1] if found[-1] else ""
-        lone = len(found[-1]) == 1 and above[:1] not in "|#"
+        above = found[-1][-1] if found[-1] else [""]
+        lone = len(found[-1]) == 1 and above[0][:1] not in "|#"
         if markdown and not fenced and lone and _UNDERLINE.fullmatch(line):
-            found[-1][-1] = ("# " if line[0] == "=" else "## ") + above
+            above[0] = ("# " if line[0] == "=" else "## ") + above[0]
             found.append([])
             continue
-        rows = fenced or (_ROW.match(line) and _ROW.match(above))
+        rows = fenced or (_ROW.match(line) and _ROW.match(" ".join(above)))
         starts = markdown and (_HEADING.match(line) or re.match(r"(?:[-*+]|\d+[.)])\s", line) or _ROW.match(line))
         if starts and not rows:
             found.append([])
         if found[-1] and not rows:
-            found[-1][-1] += " " + line
+            above.append(line)
         else:
-            found[-1].append(line)
+            found[-1].append([line])
         if markdown and not fenced and _HEADING.match(line):
             found.append([])
-    return ["\n".join(lines) for lines in found if lines]
+    return ["\n".join(" ".join(parts) for parts in lines) for lines in found if lines]

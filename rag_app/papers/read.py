@@ -20,7 +20,7 @@ from rag_app.papers.pdf.lines import Line, body_size, mark_breaks, visual_lines
 from rag_app.papers.pdf.raw_page import DocumentInfo, RawPage
 from rag_app.papers.pdf.reading_order import sort_reading_order
 from rag_app.papers.pdf.structure import mark_furniture, mark_kinds
-from rag_app.papers.plain_text import hidden_line, read_plain
+from rag_app.papers.plain_text import MOST_ON_PAGE, hidden_line, most_characters, read_plain
 from rag_app.papers.talks import read_talk
 from rag_app.records import LONGEST_SECTION, Block, Kind, Page, Reading, Words
 from rag_app.text.characters import LOST
@@ -30,6 +30,7 @@ from rag_app.text.sentences import sentences
 READING_VERSION = 8
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
+LONGEST_TITLE, MOST_AUTHORS = 1_000, 10_000  # characters; collaborations at accelerators have three thousand authors
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
 
 
@@ -67,10 +68,12 @@ def _read(path: Path, kind: Kind, title: str, keep_hidden: bool, on_ocr: Callabl
 
 
 def _shorten_names(reading: Reading) -> Reading:
-    """The reading, with the end of each section's name where that is long; the text of the heading stays whole.
+    """The reading, with the end of each section's name and the beginning of its title where these are long.
 
-    The name goes with each block and each passage below it: a heading of a million letters would be written as often.
+    They go with each passage: a heading of a million letters would be written as often. Its text stays whole.
     """
+    if len(reading.title) > LONGEST_TITLE or len(reading.authors) > MOST_AUTHORS:
+        reading = replace(reading, title=reading.title[:LONGEST_TITLE], authors=reading.authors[:MOST_AUTHORS])
     if all(len(block.section) <= LONGEST_SECTION for page in reading.pages for block in page.blocks):
         return reading
     pages = [
@@ -82,7 +85,8 @@ def _shorten_names(reading: Reading) -> Reading:
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], None]) -> Reading:
     document = file.read_document(path)
-    read = file.read_pages(path, keep_hidden=keep_hidden, undrawn=document.undrawn)
+    reach = file.Reach(keep_hidden, MOST_ON_PAGE, most_characters(path))
+    read = file.read_pages(path, reach, document.undrawn)
     scans = ocr.read_scans(path, read, on_ocr)
     raw = [without_line_numbers(sort_reading_order(page)) for page in scans.pages]
     if not raw:
@@ -104,7 +108,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], No
     pages = tuple(_page(page, on_page, vocabulary) for page, on_page in zip(raw, lines, strict=True))
     pages = tuple(_without_parted_sentences(page, vocabulary) for page in pages)
     pages = _without_cut_sentences(pages)
-    empty = [page.number for page in raw if len(page.text.strip()) < ocr.FEW]
+    empty = [page.number for page in raw if len(page.text.strip()) < ocr.FEW and not page.cut]
     front = front_matter(document, title_parts, lines[0], raw[0], pages, title, path)
     scanned = len(empty) == len(raw)
     return Reading(
@@ -115,6 +119,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], No
         warnings=(
             document.warnings
             + _unmapped_pages(path, raw)
+            + _cut_pages(path, raw)
             + _tell_scans(path, scans)
             + (() if scanned else _empty_pages(path, empty))
         ),
@@ -154,6 +159,17 @@ def _tell_scans(path: Path, scans: ocr.Scans) -> tuple[str, ...]:
         )
     told += [f"{path.name}: page {number} could not be read by OCR ({why})." for number, why in scans.failures]
     return tuple(told)
+
+
+def _cut_pages(path: Path, raw: Sequence[RawPage]) -> tuple[str, ...]:
+    """Pages from which more text comes out than can be meant: forms within forms draw one text a thousand times."""
+    pages = [page.number for page in raw if page.cut]
+    if not pages:
+        return ()
+    return (
+        f"{path.name}: page {_list_numbers(pages)} not read to the end: more than {MOST_ON_PAGE:,} characters come out "
+        f"of one page, or {most_characters(path):,} of the file. Print it to a new PDF and see what it shows.",
+    )
 
 
 def _unmapped_pages(path: Path, raw: Sequence[RawPage]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a browser, a word processor or LaTeX does not show of a file, as far as its own rules say so plainly. Pure.
+"""What a browser, a word processor, LaTeX or Markdown does not show of a file, by its own plain rules. Pure.
 
 Of style sheets only rules for an element, a class or an id are read, and of them only whether something is shown.
 """
@@ -6,6 +6,7 @@ Of style sheets only rules for an element, a class or an id are read, and of the
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,6 +71,64 @@ def find_sheets(markup: str) -> list[str]:
     """What the style elements of a page hold, but for those made for print."""
     found = re.findall(r"<style\b([^<>]*)>(.*?)(?:</style|\Z)", markup, re.DOTALL | re.IGNORECASE)
     return [sheet for attributes, sheet in found if "print" not in attributes]
+
+
+# -- Markdown -----------------------------------------------------------------------------------------------------
+
+_CODE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)|(`+)[^`\n]+\2", re.DOTALL | re.MULTILINE)
+_DEFINED_COMMENT = re.compile(
+    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:\#|<\#?>)[ \t]+(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
+    re.MULTILINE | re.VERBOSE,
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\s[^<>]{0,2000})?)>")
+_ATTRIBUTE = re.compile(r"""([\w:-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
+_NEVER_SHOWN = ("script", "style", "template")
+
+
+def part_hidden_markup(text: str) -> tuple[str, list[str]]:
+    """Markdown without comments in the form "[//]: # (...)" and HTML elements that are not shown, and those texts.
+
+    What stands in code is shown as it is. An element that hides by its own words hides the rest where it is not closed,
+    as in a browser; a mere "<template>" in prose does not.
+    """
+    code = [match.span() for match in _CODE.finditer(text)]
+    starts = [start for start, _ in code]
+
+    def is_code(at: int) -> bool:
+        place = bisect_right(starts, at) - 1
+        return place >= 0 and at < code[place][1]
+
+    folded = text.casefold()
+    closed = {one: folded.rfind(f"</{one}") for one in _NEVER_SHOWN}
+    kept, left_out, at, depth, name = [], [], 0, 0, ""
+    begin = 0
+    for tag in _TAG.finditer(text):
+        if is_code(tag.start()):
+            continue
+        own = tag[2].casefold()
+        if depth:
+            depth += own == name and not tag[3].endswith("/") and (-1 if tag[1] else 1)
+            if not depth:
+                left_out.append(text[begin : tag.start()])
+                at = tag.end()
+        elif not tag[1] and not tag[3].endswith("/") and (tag.start() < closed.get(own, 0) or _hides(own, tag[3])):
+            kept.append(text[at : tag.start()])
+            begin, depth, name = tag.end(), 1, own
+    if depth:
+        left_out.append(text[begin:])
+    else:
+        kept.append(text[at:])
+
+    def leave_out(match: re.Match[str]) -> str:
+        left_out.append(next(filter(None, match.groups()), ""))
+        return ""
+
+    return _DEFINED_COMMENT.sub(leave_out, " ".join(kept)), left_out
+
+
+def _hides(tag: str, attributes: str) -> bool:
+    found = {name.casefold(): one or two or three for name, one, two, three in _ATTRIBUTE.findall(attributes)}
+    return StyleRules().hide(tag, dict(found))
 
 
 # -- Word ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The process that reads papers for worker_pool.py: one JSON request per line in, one JSON reply per line out.
 
-It needs only the file and writes only the file's part, within the memory that it was given.
+It needs only the file and writes only the file's part, within the memory and processor time that it was given.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rag_app import files
 from rag_app.papers import reading_store
@@ -29,7 +30,16 @@ def main(memory: int) -> None:
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     _reply(replies, {"ready": True})
     while True:
-        _reply(replies, _serve(json.loads(requests.get()), lambda: _reply(replies, {"busy": True})))
+        _answer(json.loads(requests.get()), replies)
+
+
+def _answer(request: dict[str, Any], replies: TextIO) -> None:
+    def on_ocr() -> None:  # the limits begin anew with each page
+        _reply(replies, {"busy": True})
+        _limit_processor_time(request["seconds"])
+
+    _limit_processor_time(request["seconds"])
+    _reply(replies, _serve(request, on_ocr))
 
 
 def _own_output() -> TextIO:
@@ -52,12 +62,12 @@ def _listen(requests: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def _serve(request: dict[str, str], on_ocr: Callable[[], None]) -> dict[str, object]:
+def _serve(request: dict[str, Any], on_ocr: Callable[[], None]) -> dict[str, object]:
     path = Path(request["path"])
     reply: dict[str, object] = {"problem": "", "fault": "", "changed": False}
     try:
         keep = request.get("hidden") == "keep"
-        kind: Kind = request["kind"]  # type: ignore[assignment]  # the parent sends one
+        kind: Kind = request["kind"]
         reading = read_paper(path, kind, keep_hidden=keep, on_ocr=on_ocr)
         if _digest(path) != request["digest"]:
             return {**reply, "changed": True}
@@ -87,6 +97,18 @@ def _limit_memory(limit: int) -> None:
         return
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _limit_processor_time(seconds: float) -> None:
+    """End this process (SIGXCPU) once it has computed for so long from now on; the soft limit can be set anew."""
+    try:
+        import resource  # noqa: PLC0415  # not on Windows
+    except ImportError:
+        return
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = int(time.process_time() + seconds) + 1
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (limit if most < 0 else min(limit, most), most))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ from rag_app.errors import IndexFault
 from rag_app.papers import reading_store
 from rag_app.records import Kind, Reading
 
-SECONDS_PER_PAPER = 120.0
+SECONDS_PER_PAPER = 120.0  # by the clock
+PROCESSOR_SECONDS, PER_MEGABYTE = 20.0, 20.0  # of a paper, up to SECONDS_PER_PAPER. Honest ones need a tenth of that
 SECONDS_TO_START = 60.0
 MEMORY_BYTES = 3 * 1024**3
 CHILD = ("-P", "-m", "rag_app.papers.worker")  # -P: a file in the current folder must not pass for a module
@@ -144,12 +146,7 @@ class _Child:
             if reply["fault"]:
                 raise IndexFault(str(reply["fault"]))
             return reply
-        self.end()
-        why = (
-            f"took longer than {SECONDS_PER_PAPER:.0f} s and was ended"
-            if line is None
-            else f"crashed or needed more than {MEMORY_BYTES / 1024**3:.1f} GiB of memory"
-        )
+        why = _explain_end(self.end(), job, hung=line is None)
         problem = (
             f"{job.path.name}: reading it {why}. Save it again with another program (print to PDF), then build again; "
             "build --fresh tries the same file once more."
@@ -161,7 +158,8 @@ class _Child:
             self._start()
         if self._process is None or self._process.stdin is None:
             return self._halt.is_set()
-        request = {"path": str(job.path), "kind": job.kind, "digest": job.digest, "folder": str(job.folder)}
+        request: dict[str, Any] = {"path": str(job.path), "kind": job.kind, "digest": job.digest}
+        request |= {"folder": str(job.folder), "seconds": _processor_seconds(job)}
         if job.keep_hidden:
             request["hidden"] = "keep"
         try:
@@ -207,17 +205,32 @@ class _Child:
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
-    def end(self) -> None:
-        """End the child, if there is one."""
+    def end(self) -> int:
+        """End the child, if there is one. Returns its exit status."""
         process, self._process = self._process, None
         if process is None:
-            return
-        process.kill()
-        process.wait()
+            return 0
+        process.kill()  # which changes nothing for one that is ending already
+        status = process.wait()
         for stream in (process.stdin, process.stdout, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+        return status
+
+
+def _processor_seconds(job: Job) -> float:
+    """How much processor time reading a file may take: what spins is then ended, also where many are read at once."""
+    return min(PROCESSOR_SECONDS + PER_MEGABYTE * _size(job.path) / 1e6, SECONDS_PER_PAPER)
+
+
+def _explain_end(status: int, job: Job, *, hung: bool) -> str:
+    """Why a child was ended, or has ended, while it read a file: "reading it ..."."""
+    if hung:
+        return f"took longer than {SECONDS_PER_PAPER:.0f} s and was ended"
+    if status == -getattr(signal, "SIGXCPU", 0) and status:
+        return f"needed more than {_processor_seconds(job):.0f} s of processor time and was ended"
+    return f"crashed or needed more than {MEMORY_BYTES / 1024**3:.1f} GiB of memory"
 
 
 def _is_unchanged(job: Job) -> bool:

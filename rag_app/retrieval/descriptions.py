@@ -24,6 +24,7 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name, spell_title, spelled_names
 from rag_app.retrieval.paper_phrases import (
     BY_AUTHOR,
+    MOST_DESCRIBED,
     WORD,
     Phrase,
     asks_for_several,
@@ -111,7 +112,7 @@ class DescriptionMatcher:
             if paper and not any(start < match.end() and match.start() < end for start, end in spans):
                 found.append(PaperDescription(match[0], match.start(), match.end(), (paper,)))
                 spans.append(match.span())
-        for readings in [*find_kind_phrases(question), *find_counted_phrases(question)]:
+        for readings in [*find_kind_phrases(question), *find_counted_phrases(question)][:MOST_DESCRIBED]:
             free = [one for one in readings if not _overlaps(one, spans)]
             told = self._best_reading(question, free, allowed)
             if told is not None:

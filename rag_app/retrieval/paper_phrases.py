@@ -14,6 +14,7 @@ from rag_app.index.paper_names import Mention
 from rag_app.text.sentences import word_set
 
 LONGEST_PHRASE = 6  # words
+MOST_DESCRIBED = 24  # descriptions of a question that are looked up, and pairs of sides; a page of "or"s has a thousand
 KIND_WORD = (
     r"(?:papers?|surveys?|stud(?:y|ies)|articles?|reviews?|trials?|experiments?|preprints?|benchmarks?|roadmaps?)"
 )
@@ -239,7 +240,7 @@ def find_sides(question: str, named: int) -> list[tuple[list[Phrase], list[Phras
     listed = question.find(":") + 1 or len(question)  # "two benchmarks: X, Y"
     joints = list(_JOINT.finditer(question))
     found = []
-    for number, joint in enumerate(joints):
+    for number, joint in enumerate(joints[:MOST_DESCRIBED]):
         start = joints[number - 1].end() if number else 0
         end = joints[number + 1].start() if number + 1 < len(joints) else len(question)
         sets_apart = joint["sure"] is not None or compares

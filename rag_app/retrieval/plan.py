@@ -60,6 +60,7 @@ _WHICH_OF = re.compile(
     r"\b(?:the\s+)?(?:first|second|third|original|new|newer|older|biggest|bigger|largest|larger|smallest|smaller|full)\s+$",
     re.IGNORECASE,
 )
+LEADS_UP = 60  # characters before a name: a question may hold a thousand names
 _IS_KIND = re.compile(KIND_WORD, re.IGNORECASE)
 _VERSION = re.compile(r"[\s-]?(?P<version>v\d+(?:\.\d+)?)\b", re.IGNORECASE)
 
@@ -206,9 +207,14 @@ def plan_search(
     return SearchPlan("single", named, mentions=mentions, described=tuple(described))
 
 
+def _just_before(mention: Mention) -> tuple[int, int]:
+    """Where the few words stand that may lead up to a name."""
+    return max(0, mention.start - LEADS_UP), mention.start
+
+
 def _with_size(question: str, mention: Mention) -> Mention:
     """The mention with what only says which of its kind, or that it is a paper: "BERT large", "the second ColBERT"."""
-    behind, before = _SIZE.match(question, mention.end), _WHICH_OF.search(question[: mention.start])
+    behind, before = _SIZE.match(question, mention.end), _WHICH_OF.search(question, *_just_before(mention))
     return replace(
         mention, start=before.start() if before else mention.start, end=behind.end() if behind else mention.end
     )
@@ -224,7 +230,7 @@ def _join_compounds(question: str, found: Sequence[Mention], certain: Sequence[M
             last is not None
             and coined
             and question[last.end : one.start] == " "
-            and not _OWNER.search(question[: last.end])
+            and not _OWNER.search(question[max(0, last.end - 2) : last.end])
         )
         if last is not None and last.paper != one.paper and joined:
             kept[-1] = replace(last, end=one.end)
@@ -259,7 +265,7 @@ def _compared_papers(
     """
 
     def stands(mention: Mention) -> bool:
-        before, text = question[: mention.start], question[mention.start : mention.end]
+        before, text = question[slice(*_just_before(mention))], question[mention.start : mention.end]
         if (
             _MEASURED_ON.search(before)
             and len(rows - {mention.paper}) > 1

@@ -17,6 +17,7 @@ from rag_app.text.terms import STOPWORDS
 SHORTEST = 5  # letters of a word that is corrected: shorter ones have too many neighbours
 LEAST_PASSAGES = 3  # that hold a word which is taken for right
 OFTENER = 20  # times as many passages as the word as typed, which a paper may have misspelt too
+LONGEST = 40  # letters of a word: each has fifty neighbours, and a chain of letters is no misspelt word
 LOOKED_AT = 40  # passages at most, to see how a stem is written
 
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?![\w-])")
@@ -42,7 +43,8 @@ def correct_spelling(
         word = match[0]
         if any(start <= match.start() < end for start, end in kept):
             return word
-        if len(word) < SHORTEST or not word.isascii() or not word[1:].islower() or fold_name(word) in names:
+        usual = SHORTEST <= len(word) <= LONGEST and word.isascii() and word[1:].islower()
+        if not usual or fold_name(word) in names:
             return word
         better = _nearest(word.casefold(), generation, names)
         if not better:

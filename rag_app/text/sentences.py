@@ -19,7 +19,7 @@ _CHINESE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # that the page sets before the next sentence, and a possible beginning; or a raised mark alone before a capital. A
 # Chinese stop needs no white space.
 _STOP = re.compile(
-    rf"""(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?:
+    rf"""(?<![.!?…])(?P<stop>[.!?…]+)(?P<closing>["'”’)\]]*)(?:
         (?P<mark>(?<=[^\W\d]\.)\d{{1,2}}|{_RAISED}|{_CITED})?\s+
         (?:(?P<late>{_RAISED})\s?(?=["'“‘(]*[{_CAPITALS}]))?(?=["'“‘(\[•∗*†‡]*[{_CAPITALS}0-9{_CHINESE}])
         |(?P<between>{_RAISED}|(?<=[^\W\d]\.){_CITED})(?=[{_CAPITALS}])
@@ -106,17 +106,18 @@ def _following_word(line: str, at: int) -> str:
 
 def _is_end(line: str, start: int, match: re.Match[str]) -> bool:
     stop = match["stop"]
-    before = line[start : match.start()]
+    whole = match.start() - start <= LONGEST_WORD  # a list's mark is short, and a long line is not to be read each time
+    before = line[start if whole else match.start() - LONGEST_WORD : match.start()]
     if stop != ".":
-        return bool(before.strip())
+        return bool(before.strip()) or not whole
     begins = _following_word(line, match.end()).lower() in _BEGINNERS
     if match["closing"] or match["mark"] or match["between"]:
-        return not _LIST_MARK.fullmatch(before.strip() + stop + match["closing"])
+        return not (whole and _LIST_MARK.fullmatch(before.strip() + stop + match["closing"]))
     word = _LAST_WORD.search(before[-LONGEST_WORD:])
     if word is None:
-        return bool(before.strip())
+        return bool(before.strip()) or not whole
     last = word[0].lower().lstrip("'’-")
-    if _LIST_MARK.fullmatch(before.strip() + stop):
+    if whole and _LIST_MARK.fullmatch(before.strip() + stop):
         return False
     if last in _ABBREVIATIONS or last.endswith((".e.g", ".i.e")):
         return False

@@ -20,6 +20,8 @@ def read_paper(path: Path, kind: Kind, *, keep_hidden: bool, on_ocr: Callable[[]
         os._exit(139)
     if word == "HANG":
         time.sleep(600)
+    while word == "SPIN":
+        pass
     if word == "SWELL":
         held = [bytes(2**20)]
         while True:

@@ -274,6 +274,27 @@ def make_raw(
     return path
 
 
+def make_nested(path: Path, depth: int, text: str = "Otters sleep at night.") -> Path:
+    """A page whose form draws another one twice, and so on: two to the power of `depth` times the text."""
+    forms = [f"{number} 0 R" for number in range(6, 7 + depth)]
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[4 0 R]/Count 1>>",
+        _FONT,
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {WIDTH} {HEIGHT}]/Resources<</XObject<</X {forms[0]}>>>>"
+        "/Contents 5 0 R>>",
+        "<</Length 5>>stream\n/X Do\nendstream",
+    ]
+    for level in range(depth + 1):
+        last = level == depth
+        inner = f"BT /F1 10 Tf 50 500 Td ({_escaped(text)}) Tj ET" if last else "/X Do /X Do"
+        holds = "/Font<</F1 3 0 R>>" if last else f"/XObject<</X {forms[level + 1]}>>"
+        head = f"/Type/XObject/Subtype/Form/BBox[0 0 {WIDTH} {HEIGHT}]/Resources<<{holds}>>"
+        objects.append(f"<</Length {len(inner)}{head}>>stream\n{inner}\nendstream")
+    path.write_bytes(_file(objects))
+    return path
+
+
 SIGN_CODES = {"=": (188, "¼"), "+": (254, "þ"), "−": (2, ""), "µ": (109, "m"), "≤": (15, "ď")}
 """Signs as a journal's font of signs has them: the code, and what the font says it is (nothing: U+0002)."""
 _GLYPHS = {"=": "equal", "+": "plus", "−": "minus", "µ": "mu", "≤": "lessequal"}

@@ -11,8 +11,10 @@ import ctypes
 import io
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -152,27 +154,40 @@ def _open_document(path: Path) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def read_pages(path: Path, *, keep_hidden: bool = False, undrawn: frozenset[int] | None = frozenset()) -> list[RawPage]:
+@dataclass(frozen=True)
+class Reach:
+    """What of a file is read: see read_pages. `on_page` and `in_file` are characters."""
+
+    keep_hidden: bool = False
+    on_page: int = sys.maxsize
+    in_file: int = sys.maxsize
+
+
+def read_pages(path: Path, reach: Reach = Reach(), undrawn: frozenset[int] | None = frozenset()) -> list[RawPage]:
     """Every page's characters, words, lines and label. Raises PaperError for an encrypted or broken file.
 
-    Words that nobody can see are told in RawPage.hidden, and left out unless `keep_hidden`.
+    Words that nobody can see are told in RawPage.hidden, and left out unless they are to be kept. Of a page with more
+    characters than `reach` names the first are read, and of one behind the last of the file none: RawPage.cut.
 
     `undrawn`: see DocumentInfo.
     """
+    pages: list[RawPage] = []
+    left = reach.in_file
     with _open_document(path) as document:
-        return [
-            _read_page(
-                document, index, keep_hidden, LAYER_OFF if undrawn is None else NO_INK if index + 1 in undrawn else ""
-            )
-            for index in range(len(document))
-        ]
+        for index in range(len(document)):
+            drawn = LAYER_OFF if undrawn is None else NO_INK if index + 1 in undrawn else ""
+            pages.append(_read_page(document, index, replace(reach, on_page=min(reach.on_page, left)), drawn))
+            left -= len(pages[-1].text)
+    return pages
 
 
-def _read_page(document: pypdfium2.PdfDocument, index: int, keep_hidden: bool, undrawn: str) -> RawPage:
+def _read_page(document: pypdfium2.PdfDocument, index: int, reach: Reach, undrawn: str) -> RawPage:
     label = document.get_page_label(index) or str(index + 1)
+    if reach.on_page <= 0:
+        return empty_page(index + 1, label, cut=True)
     try:
         with _open_text(document, index) as (page, textpage):
-            return _read_text(page, textpage, index + 1, label, keep_hidden, undrawn)
+            return _read_text(page, textpage, index + 1, label, reach, undrawn)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
 
@@ -193,10 +208,12 @@ def _read_text(
     textpage: pypdfium2.PdfTextPage,
     number: int,
     label: str,
-    keep_hidden: bool,
+    reach: Reach,
     undrawn: str,
 ) -> RawPage:
-    read = with_drawn_signs(page, textpage, read_characters(textpage))
+    every = read_characters(textpage)
+    cut = len(every.text) > reach.on_page
+    read = with_drawn_signs(page, textpage, every.cut_off(reach.on_page) if cut else every)
     text = read.text
     words = word_spans(text)
     characters = _character_indices(textpage, read, words)
@@ -211,7 +228,7 @@ def _read_text(
         if hidden is None
         else " ".join(texts[row].strip(SOFT_HYPHEN) for row in np.flatnonzero(hidden.told).tolist())
     )
-    if hidden is not None and not keep_hidden:
+    if hidden is not None and not reach.keep_hidden:
         text = blank_words(text, words[hidden.words])
         words, characters, shown, quarters = (part[~hidden.words] for part in (words, characters, shown, quarters))
     turn = _turn(quarters, characters, page.get_rotation())
@@ -228,6 +245,7 @@ def _read_text(
         why_hidden=hidden.why if hidden is not None and told else "",
         unmapped=_measure_unmapped_share(textpage, characters),
         doubtful=read.doubtful,
+        cut=cut,
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ class RawPage:
     why_hidden: str = ""  # "covered, outside the page"
     doubtful: tuple[int, ...] = ()  # raw offsets of characters that may be other signs than they were read as
     unmapped: float = 0.0  # share of the characters whose font does not say which letters they are
+    cut: bool = False  # more text comes out of it, or of the pages before, than a page or a file of its size holds
     ocr: bool = False  # the file holds a picture, and its words are what OCR has read
 
     @property
@@ -85,11 +86,12 @@ def turn_boxes(boxes: np.ndarray, width: float, height: float, degrees: int) -> 
     return boxes
 
 
-def empty_page(number: int, label: str) -> RawPage:
-    """A page without text."""
+def empty_page(number: int, label: str, *, cut: bool = False) -> RawPage:
+    """A page without text, or one whose text is not read."""
     pairs = np.zeros((0, 2), np.int32)
     boxes = np.zeros((0, 4), np.float32)
-    return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), np.zeros(0, bool))
+    upright = np.zeros(0, bool)
+    return RawPage(number, label, 0, 0, "", pairs, boxes, pairs, boxes[:, :2], pairs.astype(bool), upright, cut=cut)
 
 
 def blank_words(text: str, words: np.ndarray) -> str:

@@ -67,6 +67,10 @@ class PageText:
     doubtful: tuple[int, ...] = ()
     wide: bool = False  # some character counts as two for pdfium
 
+    def cut_off(self, length: int) -> PageText:
+        """The first characters, before signs are looked at."""
+        return replace(self, text=self.text[:length], indices=None if self.indices is None else self.indices[:length])
+
 
 def read_characters(textpage: pypdfium2.PdfTextPage) -> PageText:
     """The page's text; LOST_SIGN stands for each character that is drawn and that pdfium leaves out of it."""

@@ -12,6 +12,7 @@ from rag_app.papers.pdf.headings import mark_headings, numbered_heading
 from rag_app.papers.pdf.lines import Line
 from rag_app.papers.pdf.raw_page import OutlineEntry, RawPage
 
+_LONGEST_KEY = 300  # characters of a line that may repeat: the search for numbers at its ends costs their square
 _STAMP = re.compile(r"arXiv:\d{4}\.\d{4,5}v\d+\s+\[")
 _PAGE_NUMBER = re.compile(
     r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxlc]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?$", re.IGNORECASE
@@ -88,7 +89,7 @@ def _table_heads(lines: Sequence[Line]) -> list[Line]:
 
 def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:
     """Where a line stands, and its words without a number at either end."""
-    words = re.sub(r"^\W*(?:\d+|[ivxlc]+)\W+|\W+(?:\d+|[ivxlc]+)\W*$", "", line.text.lower().strip())
+    words = re.sub(r"^\W*(?:\d+|[ivxlc]+)\W+|\W+(?:\d+|[ivxlc]+)\W*$", "", line.text.lower().strip()[:_LONGEST_KEY])
     if line.box[1] < _MARGIN * page.height or line is ends[0]:
         return f"top {words}"
     if line.box[3] > (1 - _MARGIN) * page.height or line is ends[1]:
@@ -264,8 +265,8 @@ def _mark_labels(lines: Sequence[Line]) -> None:
 def _mark_axes(lines: Sequence[Line]) -> None:
     """Long runs of lone numbers and short words, wherever they stand: the axes of a chart."""
     run: list[Line] = []
-    for line in [*lines, *lines[-1:]]:
-        if line.kind in ("body", "furniture") and line not in run and not numbered_heading(line) and _is_label(line):
+    for line in [*lines, None]:
+        if line and line.kind in ("body", "furniture") and not numbered_heading(line) and _is_label(line):
             run.append(line)
             continue
         numbers = sum(1 for one in run if all(_is_numeric(token) for token in one.text.split()))

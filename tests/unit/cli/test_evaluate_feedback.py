@@ -1,6 +1,7 @@
 """From a thumb on the page to a report: conversation -> questions with known answers -> `eval --from-feedback`."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -111,6 +112,7 @@ def test_a_conversation_with_thumbs_becomes_questions_and_a_report(library, tmp_
     assert (again["reason"], again["same answer"], again["answer"]) == (
         "not what I <b>asked</b>", True, disliked.answer,
     )  # fmt: skip
+    assert os.name != "posix" or {file.stat().st_mode & 0o777 for file in (keep, page)} == {0o600}
     shown = page.read_text(encoding="utf-8")
     assert "not what I &lt;b&gt;asked" in shown and "Asked again after a thumb down" in shown
     up, down = read_questions(keep)

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import re
+import stat
 from dataclasses import replace
 
 import pytest
@@ -254,6 +256,15 @@ def test_the_suffix_says_the_form(tmp_path):
     assert value["program"].startswith("rag-app ") and re.match(r"\d{4}-\d\d-\d\dT[\d:]+\+00:00", value["created"])
     assert [paper["paper"] for paper in value["papers"]] == ["dpr.pdf"]
     assert rag_app.save_answers is save_answers
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are not Windows'")
+def test_nobody_but_its_owner_reads_an_export(tmp_path):
+    files = [tmp_path / f"a.{suffix}" for suffix in ("md", "json", "zip")]
+    files[0].write_text("as an earlier version wrote it", encoding="utf-8")
+    files[0].chmod(0o644)
+    save_answers(Shelf(), TABLE, *files)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_a_file_that_cannot_be_is_refused_before_anything_is_written(tmp_path):

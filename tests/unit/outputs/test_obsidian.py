@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,12 @@ def test_what_stands_below_the_marker_stays(tmp_path: Path) -> None:
     assert text.endswith("\nMy own thoughts.\n") and "11.2" in text
     report = write_notes(tmp_path, [ROW], {"otter.pdf": SOURCE}, [ANSWER], link)
     assert report.written == () and report.unchanged == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are not Windows'")
+def test_nobody_but_its_owner_reads_a_note(tmp_path: Path) -> None:
+    write(tmp_path).chmod(0o644)  # as an earlier version wrote it, and unchanged since
+    assert stat.S_IMODE(write(tmp_path, ANSWER).stat().st_mode) == 0o600
 
 
 def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rag_app.assistant import Assistant
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.citation_styles import format_references
-from rag_app.papers.bibliography_import import read_bibliography
+from rag_app.papers.bibliography_import import MOST_AUTHORS, read_bibliography
 from rag_app.papers.corpus import list_papers
 from rag_app.records import Paper, Source
 from tests.support.doubles import WordEmbedder, settings_for
@@ -147,3 +147,11 @@ def test_a_field_of_another_form_stops_no_export(tmp_path: Path, field: dict) ->
     source = Source("a.pdf", entry.title, citation_key=entry.key, bibliography=json.dumps(entry.csl))
     assert "On Otters" in to_bibtex([source]) and "On Otters" in format_references([source], "apa")[0]
     assert entry.year in (0, 2020) and entry.authors == ()
+
+
+def test_authors_without_end_are_cut_and_named(tmp_path: Path) -> None:
+    names = " and ".join(f"Otter{at}, A." for at in range(MOST_AUTHORS + 500))
+    (tmp_path / "a.bib").write_text(f"@article{{many, title={{T}}, author={{{names}}}}}\n", encoding="utf-8")
+    (entry,), problems = read_bibliography(tmp_path / "a.bib")
+    assert len(entry.authors) == MOST_AUTHORS and entry.authors[1] == "A. Otter1"
+    assert problems == ("a.bib: many has more than 10,000 authors; the first are kept.",)

@@ -16,14 +16,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.papers import plain_text
 from rag_app.papers.pdf import ocr
-from rag_app.papers.read import read_paper
+from rag_app.papers.plain_text import MOST_ON_PAGE
+from rag_app.papers.read import LONGEST_TITLE, read_paper
 from rag_app.records import LONGEST_SECTION, Page, Reading
 from rag_app.text.characters import AS_PLAIN
 from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
 from rag_app.text.sentences import sentences
-from tests.support.pdfs import NewPage, Table, make_broken, make_encrypted, make_paper, make_raw, make_scanned
+from tests.support.pdfs import (
+    NewPage,
+    Table,
+    make_broken,
+    make_encrypted,
+    make_nested,
+    make_paper,
+    make_raw,
+    make_scanned,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -400,3 +411,29 @@ def test_the_name_of_a_section_is_not_repeated_without_end(tmp_path: Path, name:
     (page,) = read_paper(path, "document" if path.suffix == ".html" else "markdown").pages
     assert long in page.text, "the heading itself stays whole"
     assert 0 < max(len(block.section) for block in page.blocks) <= LONGEST_SECTION
+
+
+def test_of_a_page_no_more_is_read_than_a_page_holds(tmp_path: Path) -> None:
+    """A small file may draw one text a million times: forms within forms."""
+    path = make_nested(tmp_path / "nested.pdf", 13, "Otters sleep at night and hunt by day near the mill.")
+    reading = read_paper(path, "pdf")
+    assert path.stat().st_size < 6_000 and reading.state == "full text"
+    assert len(reading.pages[0].text) <= MOST_ON_PAGE and "Otters sleep at night" in reading.pages[0].text
+    assert "nested.pdf: page 1 not read to the end: more than 300,000 characters" in reading.warnings[0]
+
+
+def test_of_the_pages_of_a_file_no_more_is_read_than_a_file_of_its_size_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_text, "PER_BYTE", 0)
+    content = [(50, 40 + 7 * (at % 100), "Otters sleep at night. " * 400) for at in range(30)]
+    path = make_raw(tmp_path / "many.pdf", [content] * 3, size=0.2)
+    reading = read_paper(path, "pdf", keep_hidden=True)
+    assert [bool(page.text) for page in reading.pages] == [True, True, False]
+    assert "many.pdf: page 2, 3 not read to the end" in reading.warnings[0] and "no text" not in str(reading.warnings)
+
+
+def test_a_title_of_a_thousand_letters_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "long.md").write_text(f"# {'otter ' * 5_000}\n\nThey sleep.\n", encoding="utf-8")
+    reading = read_paper(tmp_path / "long.md", "markdown")
+    assert len(reading.title) == LONGEST_TITLE and len(reading.pages[0].text) > 29_000

@@ -74,6 +74,17 @@ def test_a_hang_is_ended_and_costs_that_file_alone(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("bad_child")
+def test_a_paper_that_spins_is_ended_by_its_processor_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes as long by the clock as other work leaves it: nothing waits for that."""
+    pytest.importorskip("resource", reason="Windows has no limit on a process's time to test")
+    monkeypatch.setattr(worker_pool, "PROCESSOR_SECONDS", 1.0)
+    bad, good = job(tmp_path, "bad.txt", "SPIN " * 40), job(tmp_path, "good.txt", "All is well.")
+    read(bad, good, count=1)
+    assert "bad.txt: reading it needed more than 1 s of processor time and was ended" in problem(bad)
+    assert not problem(good)
+
+
+@pytest.mark.usefixtures("bad_child")
 def test_a_paper_that_swells_costs_that_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("resource", reason="Windows has no limit on a process's memory to test")
     monkeypatch.setattr(worker_pool, "MEMORY_BYTES", 2**30)

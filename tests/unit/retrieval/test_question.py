@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from rag_app.answering.steps import LONGEST_QUESTION
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
+from rag_app.index.bm25 import WordIndex
 from rag_app.index.generations import open_current
 from rag_app.retrieval import hybrid
+from rag_app.retrieval.descriptions import DescriptionMatcher
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import NameIndex, SearchPlan, plan_search
 from rag_app.retrieval.question import analyse, analyse_part
@@ -82,3 +85,23 @@ def test_what_the_analysis_tells(assistant: Assistant) -> None:
     with pytest.raises(QuestionError):
         analyse("typed", UnderstoodQuestion("", "Compare them"), retriever, Scope(), "")
     generation.close()
+
+
+def test_a_long_question_is_looked_up_in_bounded_steps(assistant: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word of 8,000 letters has 400,000 neighbours, and a page of "or"s a thousand sides: each was looked up."""
+    counts: Counter[str] = Counter()
+    frequency, match = WordIndex.frequency, DescriptionMatcher._match
+
+    def counted_frequency(self: WordIndex, term: str) -> int:
+        counts["words"] += 1
+        return frequency(self, term)
+
+    def counted_match(self: DescriptionMatcher, *given: Any) -> object:
+        counts["descriptions"] += 1
+        return match(self, *given)
+
+    monkeypatch.setattr(WordIndex, "frequency", counted_frequency)
+    monkeypatch.setattr(DescriptionMatcher, "_match", counted_match)
+    assert assistant.ask("o" * LONGEST_QUESTION).status == "not_in_papers" and counts["words"] < 1_000
+    assert assistant.ask(("Is OtterNet better than the river heron or " * 200)[:LONGEST_QUESTION]).status
+    assert 0 < counts["descriptions"] < 1_500

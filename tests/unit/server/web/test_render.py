@@ -198,7 +198,7 @@ def test_rows_of_one_table_come_as_one_block_with_one_mark():
     ],
 )
 def test_figures_with_units_stand_in_columns(lines, shown):
-    html = quoted_table_html(lines, "")
+    html = quoted_table_html([(line, citation(number)) for number, line in enumerate(lines, start=1)], "")
     assert all(row in html for row in shown), html
 
 
