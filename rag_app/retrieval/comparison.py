@@ -96,8 +96,8 @@ def resolve_papers(text: str, retriever: Retriever) -> list[str]:
 def find_absent_names(question: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
     """Where a list of papers names one that is not here: "XLNet" in "BERT, XLNet and RoBERTa".
 
-    `mentions` are all places of known names. A name behind a bare comma counts only where the list goes on to a known one:
-    in "A and B, NQ and TriviaQA" what is compared by stands there.
+    `mentions` are all places of known names. A name behind a bare comma counts only where the list goes on to a
+    known one: in "A and B, NQ and TriviaQA" what is compared by stands there.
     """
     known = sorted({(one.start, one.end) for one in mentions})
     found: list[tuple[int, int]] = []

@@ -236,7 +236,7 @@ class Tabulation:
         return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
     def _empty_cell(self, ranked: RankedUnits) -> Cell:
-        """Nothing was found, which is not that the paper is silent: with the best sentence that shares a word, if any."""
+        """Nothing was found, which is not that the paper is silent; the best sentence that shares a word, if any."""
         whole = (unit for unit in ranked.units if not unit.row and not _TORN.search(unit.text))
         near = next((unit for unit in whole if unit.features["own"] > 0), None)
         if near is None:
