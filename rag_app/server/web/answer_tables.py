@@ -12,6 +12,7 @@ from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
 from rag_app.server.web.sources import CitedPlace
 
+SHORT_LABEL = 24  # characters of a row's label that is kept on one line
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
     "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
@@ -41,8 +42,11 @@ def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlac
 def quoted_table_html(lines: Sequence[Line], mark: str) -> str:
     """Rows of a paper's table under each other, in columns where these are known; and one mark."""
     table = arrange_rows(lines)
-    body = "".join(_quoted_row_html(row, table.width) for row in table.rows)
-    return f'<div class="quoted-table"><div class="table"><table><tbody>{body}</tbody></table></div>{mark}</div>'
+    rows = [_quoted_row_html(row, table.width) for row in table.rows]
+    heads = next((at for at, row in enumerate(table.rows) if not row.head), len(rows))
+    head = f"<thead>{''.join(rows[:heads])}</thead>" if heads else ""
+    shown = f"<table>{head}<tbody>{''.join(rows[heads:])}</tbody></table>"
+    return f'<div class="quoted-table"><div class="table">{shown}</div>{mark}</div>'
 
 
 def _quoted_row_html(row: QuotedRow, width: int) -> str:
@@ -51,7 +55,8 @@ def _quoted_row_html(row: QuotedRow, width: int) -> str:
         span = f' colspan="{width}"' if width > 1 else ""
         return f"<tr><{tag}{span}>{escape_html(row.cells[0])}</{tag}></tr>"
     first, *others = map(escape_html, row.cells)
-    return f"<tr><th>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
+    short = ' class="short"' if 0 < len(row.cells[0]) <= SHORT_LABEL else ""
+    return f"<tr><th{short}>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
 
 
 def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") -> str:
