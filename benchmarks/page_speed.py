@@ -150,12 +150,19 @@ def measure(page: Any, url: str, long: str) -> dict[str, float]:
     """All measures on one tab that has loaded nothing yet."""
     found, complaints, ended = Measures(), [], []
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("requestfailed", lambda request: ended.append(request.url))  # Gradio ends its streams so
+    # Loading a page again cuts off what the last one still had open: Gradio's endless heartbeat, and its first look.
+    page.on("requestfailed", lambda request: ended.append(request.url))
     measure_load(page, url, found)
+    cut, ended[:] = list(ended), []
     measure_answers(page, found)
     measure_scrolling(page, long, found)
     measure_idle(page, found)
-    return {**found.summary(), "errors and warnings in the console": len(complaints), "aborted requests": len(ended)}
+    return {
+        **found.summary(),
+        "errors and warnings in the console": len(complaints),
+        "requests cut off by loading again": len(cut),
+        "aborted requests": len(ended),
+    }
 
 
 def main(papers: Path, index: Path, long: str = "") -> None:

@@ -27,6 +27,7 @@ PATIENCE = 180_000  # milliseconds
 COLOURS = 128  # of a picture: small enough for a page that shows it, and the marks keep their colour
 FACT = "How long did pre-training the largest LLaMA model take, and on how many GPUs?"
 TABLE = "How do LLaMA and Megatron-LM differ in optimizer, activation function and hardware?"
+CHINESE = "LLaMA 最大的模型预训练用了多长时间？用了多少 GPU？"
 ABSENT = "What do these papers say about the price of coffee?"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
 
@@ -69,6 +70,10 @@ class Tab:
 
     def reading(self) -> None:
         self.ask(FACT)
+        self.cite()
+
+    def chinese(self) -> None:
+        self.ask(CHINESE)
         self.cite()
 
     def library(self) -> None:
@@ -118,7 +123,7 @@ PICTURES = {
     "note": Picture(Tab.note),
     "map": Picture(Tab.map, {"color_scheme": "dark"}),
     "dark": Picture(Tab.reading, {"color_scheme": "dark"}),
-    "chinese": Picture(Tab.reading, {"locale": "zh-CN"}),
+    "chinese": Picture(Tab.chinese, {"locale": "zh-CN"}),
     "phone": Picture(Tab.reading, PHONE | {"device_scale_factor": 2}),
     "wide": Picture(Tab.reading, {"viewport": {"width": 2560, "height": 1300}}),
 }

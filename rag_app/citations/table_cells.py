@@ -50,8 +50,17 @@ def find_row_cells(page: Page, start: int, end: int) -> tuple[str, tuple[TableCe
     number = page.text.count("\n", block.start, start)
     if number >= len(lines) or not lines[number]:
         return "", ()
-    caption = _find_caption(page, at)
-    return caption, tuple(_name_cells(lines, number)) if caption else ()
+    found = _find_caption(page, at)
+    return (_text(page, found), tuple(_name_cells(lines, number))) if found is not None else ("", ())
+
+
+def find_caption_span(page: Page, offset: int) -> tuple[int, int] | None:
+    """Where the caption of the table at page.text[offset] stands, as offsets into page.text; None where not certain."""
+    at = next((at for at, block in enumerate(page.blocks) if block.start <= offset < block.end), None)
+    if at is None or page.blocks[at].kind != "table":
+        return None
+    found = _find_caption(page, at)
+    return (page.blocks[found].start, page.blocks[found].end) if found is not None else None
 
 
 def describe_cells(citation: Citation) -> str:
@@ -263,8 +272,11 @@ def _nearest(word: _Word, columns: Sequence[tuple[float, float]]) -> int:
     return min(range(len(columns)), key=lambda at: abs((columns[at][0] + columns[at][1]) / 2 - middle))
 
 
-def _find_caption(page: Page, at: int) -> str:
-    """The caption beside the table, on the side where the tables of this page have theirs; empty where both may be."""
+def _find_caption(page: Page, at: int) -> int | None:
+    """The caption beside the table, on the side where the tables of this page have theirs; None where both may be.
+
+    As the number of its block.
+    """
     captions = [number for number, block in enumerate(page.blocks) if _is_caption(page, block)]
     above = next((number for number in reversed(captions) if number < at and _reaches(page, number, at)), None)
     below = next((number for number in captions if number > at and _reaches(page, at, number)), None)
@@ -276,11 +288,11 @@ def _find_caption(page: Page, at: int) -> str:
     else:
         found = above if above is not None else below
         if found is None or (votes < 0 and found == above) or (votes > 0 and found == below):
-            return ""
+            return None
     if found not in near or found is None:
-        return ""
+        return None
     # A caption between two tables may be the other one's.
-    return _text(page, found) if votes or _side(page, found) else ""
+    return found if votes or _side(page, found) else None
 
 
 def _is_caption(page: Page, block: Block) -> bool:

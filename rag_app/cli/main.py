@@ -220,7 +220,12 @@ def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
 
 def _add_library_commands(commands: Any) -> None:
     add = _command(commands, "add", "put papers into the folder, and build")
-    add.add_argument("things", nargs="+", metavar="FILE|ID", help="PDF, Markdown or text files; arXiv ids or links")
+    add.add_argument(
+        "things",
+        nargs="+",
+        metavar="FILE|ID",
+        help="files of papers, PDF or others; arXiv ids or links",
+    )
     remove = _command(commands, "remove", "take papers out of the folder; their files are kept in .removed")
     remove.add_argument("names", nargs="*", metavar="NAME", help="as listed by papers; default: list what was removed")
     remove.add_argument("--restore", action="store_true", help="put removed files back")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.citations.marks import QUOTING
@@ -17,6 +17,7 @@ from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.evidence_file import evidence_value
 from rag_app.outputs.places import name_place, recording_link
+from rag_app.outputs.quoted_tables import QuotedRow, QuotedTable, arrange_rows, find_rows
 from rag_app.outputs.tables import as_csv, as_latex
 from rag_app.records import Answer, Citation, Source, Table
 
@@ -165,28 +166,51 @@ def _text(answer: Answer, prefix: str) -> str:
 
 
 def text_as_markdown(answer: Answer, mark: Callable[[int], str] = lambda number: f" [{number}]") -> str:
-    """The answer's text without what stands around it; each row that is quoted from a table is a line of its own.
+    """The answer's text without what stands around it; rows that are quoted from a table are a table, or lines.
 
     `mark` writes a citation's number. What a model wrote is Markdown already, and is returned as it is.
     """
-    known = {citation.number for citation in answer.citations}
+    cited = {citation.number: citation for citation in answer.citations}
     if answer.table is not None:
         # The first block of the text is the same table.
-        rest = _verbatim(answer.answer.partition("\n\n")[2], known, mark)
+        rest = _verbatim(answer.answer.partition("\n\n")[2], cited, mark)
         return "\n\n".join(part for part in (table_markdown(answer.table, mark), rest) if part)
-    return _verbatim(answer.answer, known, mark) if answer.reader == QUOTING else answer.answer
+    return _verbatim(answer.answer, cited, mark) if answer.reader == QUOTING else answer.answer
 
 
-def _verbatim(text: str, known: set[int], mark: Callable[[int], str]) -> str:
-    """Paragraphs of the papers' own words; only our marks and a line that is **a label** mean anything."""
-    paragraphs = []
+def _verbatim(text: str, cited: Mapping[int, Citation], mark: Callable[[int], str]) -> str:
+    """Paragraphs of the papers' own words; only our marks, rows of tables and a line that is **a label** count."""
+    blocks: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
-        lines = [_verbatim_line(line, known, mark) for line in paragraph.split("\n") if line.strip()]
-        paragraphs.append("\\\n".join(lines))
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+        lines: list[str] = []
+        for part in find_rows(paragraph, cited):
+            table = arrange_rows(part) if not isinstance(part, str) else None
+            if table is not None and table.width > 1:
+                blocks += ["\\\n".join(lines), _quoted_table(table, mark)]
+                lines = []
+            else:
+                texts = [part] if isinstance(part, str) else [f"{row} [{citation.number}]" for row, citation in part]
+                lines += [_verbatim_line(line, cited, mark) for line in texts if line.strip()]
+        blocks.append("\\\n".join(lines))
+    return "\n\n".join(block for block in blocks if block)
 
 
-def _verbatim_line(line: str, known: set[int], mark: Callable[[int], str]) -> str:
+def _quoted_table(table: QuotedTable, mark: Callable[[int], str]) -> str:
+    """Rows of a paper's table as a table, each with its marks behind its last value."""
+    rows = [_quoted_row(row, table.width, mark) for row in table.rows]
+    if not table.rows[0].head:
+        rows.insert(0, [""] * table.width)
+    rows.insert(1, ["---"] * table.width)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _quoted_row(row: QuotedRow, width: int, mark: Callable[[int], str]) -> list[str]:
+    cells = list(map(escape_markdown, row.cells))
+    cells[-1] += "".join(mark(citation.number) for citation in row.citations)
+    return cells + [""] * (width - len(cells))
+
+
+def _verbatim_line(line: str, known: Container[int], mark: Callable[[int], str]) -> str:
     label = _LABEL.fullmatch(line.strip())
     if label:
         return f"**{escape_markdown(label[1])}**"

@@ -20,6 +20,7 @@ from rag_app.errors import NoteConflict
 from rag_app.outputs.history_file import HistoryFile, like_pattern
 from rag_app.outputs.markdown import escape_markdown, table_markdown, text_as_markdown
 from rag_app.outputs.places import name_place
+from rag_app.outputs.quoted_tables import find_rows
 from rag_app.records import Answer, Citation
 
 LONGEST_TITLE = 120  # characters
@@ -129,25 +130,24 @@ class Notebook:
 # -- what is kept, as Markdown ----------------------------------------------------------------------------------
 
 
-def answer_as_note(answer: Answer) -> str:
-    """Question, answer, what is doubtful, and the cited words with their pages."""
+def answer_as_note(answer: Answer, *, headed: bool = True) -> str:
+    """The question if `headed`, the answer, what is doubtful, and the cited words with their pages."""
     text = text_as_markdown(answer)
     if answer.reader == QUOTING:  # brackets with a backslash would be a formula
         text = text.replace(r"\[", "&#91;").replace(r"\]", "&#93;")
-    blocks = [f"## {escape_markdown(answer.question)}", text]
+    blocks = [*_heading(answer, headed), text]
     blocks += [f"*{escape_markdown(note)}*" for note in answer.notes]
     if answer.unsupported:
         doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in answer.unsupported)
         blocks.append(f"**Not supported by the cited passages:**\n\n{doubts}")
-    return "\n\n".join(part for part in [*blocks, _quotes(answer.citations)] if part)
+    return "\n\n".join(part for part in [*blocks, _quotes(answer)] if part)
 
 
-def table_as_note(answer: Answer) -> str:
+def table_as_note(answer: Answer, *, headed: bool = True) -> str:
     """The comparison and the cited words. Raises KeyError for an answer without a table."""
     if answer.table is None:
         raise KeyError(answer.id)
-    quotes = _quotes(answer.citations)
-    return "\n\n".join([f"## {escape_markdown(answer.question)}", table_markdown(answer.table), quotes]).rstrip()
+    return "\n\n".join([*_heading(answer, headed), table_markdown(answer.table), _quotes(answer)]).rstrip()
 
 
 def quote_as_note(citation: Citation) -> str:
@@ -165,8 +165,26 @@ def cited_place(line: str) -> tuple[str, int, str] | None:
     return unquote(link["paper"]), int(link["page"]), words
 
 
-def _quotes(citations: Sequence[Citation]) -> str:
-    return "\n".join(f"- [{citation.number}] {_quote_line(citation)}" for citation in citations)
+def _heading(answer: Answer, headed: bool) -> list[str]:
+    return [f"## {escape_markdown(answer.question)}"] if headed else []
+
+
+def _quotes(answer: Answer) -> str:
+    """A line for each citation; rows of one table that the answer shows as a table share one."""
+    cited = {citation.number: citation for citation in answer.citations}
+    shared: dict[int, int] = {}  # a row's number -> that of the table's first row
+    if answer.reader == QUOTING and answer.table is None:
+        for part in find_rows(answer.answer, cited):
+            if not isinstance(part, str):
+                numbers = [citation.number for _, citation in part]
+                shared |= {number: min(numbers) for number in numbers}
+    lines = []
+    for number, citation in cited.items():
+        if shared.get(number, number) == number:
+            last = max((row for row, first in shared.items() if first == number), default=number)
+            label = f"[{number}]" if last == number else f"[{number}]–[{last}]"
+            lines.append(f"- {label} {_quote_line(citation)}")
+    return "\n".join(lines)
 
 
 def _quote_line(citation: Citation) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 from rag_app.errors import CorpusError, PaperError
 from rag_app.files import file_digest, refuse_link, refuse_links
 from rag_app.papers.corpus import list_papers
+from rag_app.papers.talks import is_transcript
 from rag_app.records import Paper
 
 LARGEST_PDF = 200 * 1024 * 1024  # bytes, as for fetching
@@ -26,7 +27,12 @@ MOST_AT_ONCE = 200  # files or ids in one go
 LONGEST_NAME = 120  # characters of a stored file's name without its suffix
 TEMPORARY = ".adding-"  # hidden, so that half a file never counts as a paper
 REMOVED = ".removed"  # in the corpus folder: on the same disk, and hidden from the listing of papers
-TEXTS = frozenset({".md", ".markdown", ".txt", ".text"})
+TEXTS = frozenset({
+    ".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml", ".tex", ".xml", ".nxml", ".srt", ".vtt", ".json",
+})  # fmt: skip
+ARCHIVES = frozenset({".docx", ".epub"})  # opened only where papers are read: in a process with limits of its own
+_ARCHIVE = b"PK\x03\x04"  # how they begin
+_PRINT = "Open it in its own program and save or print it as PDF."
 _LINK_REMEDY = "Remove it, and put the files themselves there."
 _LEFTOVER_AGE = 24 * 3600.0  # seconds after which half a file belongs to nobody
 _START = 1024  # bytes within which a PDF says that it is one
@@ -117,15 +123,26 @@ class IncomingFile:
             raise PaperError(f"{self.name}: is empty. Choose the file again once it is complete.")
         if b"%PDF-" in self._start:
             return ".pdf"
-        if given not in TEXTS:
-            what = "does not begin like a PDF (%PDF)" if given == ".pdf" else "is not a PDF, Markdown or text file"
-            raise PaperError(f"{self.name}: {what}. Open it in its own program and save or print it as PDF.")
+        if given in TEXTS and (given != ".json" or is_transcript(self._path)):
+            self._check_text()
+        elif given in ARCHIVES and not self._start.startswith(_ARCHIVE):
+            raise PaperError(f"{self.name}: is damaged or no {given[1:].upper()} file. {_PRINT}")
+        elif given == ".pdf":
+            raise PaperError(f"{self.name}: does not begin like a PDF (%PDF). {_PRINT}")
+        elif given not in ARCHIVES:
+            raise PaperError(
+                f"{self.name}: is not a PDF, Word (.docx), EPUB, HTML, LaTeX, JATS, Markdown or text file, or a "
+                f"transcript. {_PRINT}"
+            )
+        return given
+
+    def _check_text(self) -> None:
+        """Raises PaperError when it is too large, or no text."""
         if self.size > LARGEST_TEXT:
             limit = f"{LARGEST_TEXT / 2**20:g} MB"
             raise PaperError(f"{self.name}: larger than {limit}, too large for a text file. Split it.")
         if not _is_text(self._path):
             raise PaperError(f"{self.name}: contains binary data, not text. Save it as UTF-8 text or print it as PDF.")
-        return given
 
 
 def add_file(corpus: Path, source: Path) -> AddResult:

@@ -95,17 +95,13 @@ def extract_question_terms(
         size = len(pieces) + 1
         counts = {term: sum(term in piece for piece in pieces) for term in wanted}
     weights = {term: log((size + 1) / (counts[term] + 0.5)) / log(2 * size + 2) for term in wanted}
-    kinds: set[Kind] = set()
-    for kind, pattern in _PATTERNS:
-        if pattern.search(question):
-            kinds.add(kind)
     values = frozenset(re.findall(r"\d+(?:\.\d+)?", question))
     defined = _ASKS_DEFINITION.search(question)
     return QuestionTerms(
         question,
         weights,
         tuple(find_names(question)),
-        frozenset(kinds or {"description"}),
+        find_answer_kinds(question),
         values,
         defined["what"] if defined else "",
     )
@@ -117,6 +113,13 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("definition", _ASKS_DEFINITION),
     ("reason", _ASKS_REASON),
 )
+
+
+def find_answer_kinds(question: str) -> frozenset[Kind]:
+    """The kinds of answer that a question wants, by its own words; a description where nothing else is said."""
+    return frozenset(kind for kind, pattern in _PATTERNS if pattern.search(question)) or frozenset({"description"})
+
+
 _FILLERS = frozenset(
     word
     for text in ("much many compare compared differ paper papers set author authors study work reach reaches reported",)

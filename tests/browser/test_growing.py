@@ -6,6 +6,7 @@ import re
 import threading
 from types import SimpleNamespace
 
+import docx
 import pytest
 
 from rag_app.assistant import Assistant
@@ -91,16 +92,16 @@ def other_word_file(path):
 
 def test_a_broken_pdf_and_something_else_cost_only_themselves(tab, served):
     make_broken(served.folder / "bad.pdf")
-    (served.folder / "letter.docx").write_bytes(b"PK\x03\x04 words")
-    add(tab, served.folder / "bad.pdf", served.folder / "letter.docx", served.numbat)
+    (served.folder / "letter.pages").write_bytes(b"PK\x03\x04 words")
+    add(tab, served.folder / "bad.pdf", served.folder / "letter.pages", served.numbat)
     says(arrival(tab, "in", "Numbat"), re.compile("numbat", re.IGNORECASE))
     bad = arrival(tab, "failed", "bad.pdf")
     says(bad.locator(".words"), "bad.pdf:")
-    says(arrival(tab, "failed", "letter.docx"), "print it as PDF")
-    assert not (served.corpus / "letter.docx").exists()
+    says(arrival(tab, "failed", "letter.pages"), "print it as PDF")
+    assert not (served.corpus / "letter.pages").exists()
     for number in range(20):
-        add(tab, other_word_file(served.folder / f"letter-{number}.docx"))
-    arrival(tab, "failed", "letter-19.docx")
+        add(tab, other_word_file(served.folder / f"letter-{number}.pages"))
+    arrival(tab, "failed", "letter-19.pages")
     panes = "[...document.querySelectorAll('#library, #panes')]"  # what is below the panel stays in sight
     tab.wait_for_function(f"{panes}.length === 2 && {panes}.every((pane) => pane.scrollHeight === pane.clientHeight)")
     tab.again()
@@ -208,6 +209,27 @@ def test_files_are_dropped_anywhere_on_the_page(tab, served):
     assert tab.evaluate(drop) is False
     arrival(tab, "in", "Dropped: A Note")
     assert (served.corpus / "dropped.md").is_file()
+
+
+def test_other_kinds_of_files_are_dropped_like_pdfs_answer_and_open(tab, served):
+    word = docx.Document()
+    word.add_heading("Wombat: A Word File", 0)
+    word.add_heading("1 Results", 1)
+    word.add_paragraph("The wombat index stores 71,305 burrows in one file.")
+    word.save(str(served.folder / "wombat.docx"))
+    page = "<html><head><title>Quokka: A Web Page</title></head><body><h1>Quokka: A Web Page</h1><p>It is small.</p>"
+    (served.folder / "quokka.html").write_text(f"{page}<p>The quokka set has 5,512 smiles.</p></body></html>")
+    source = (
+        r"\documentclass{article}\title{Bilby: A Source}\begin{document}\section{Data}It is \emph{soft}.\end{document}"
+    )
+    (served.folder / "bilby.tex").write_text(source)
+    add(tab, *(served.folder / name for name in ("wombat.docx", "quokka.html", "bilby.tex")))
+    for title in ("Wombat: A Word File", "Quokka: A Web Page", "Bilby: A Source"):
+        arrival(tab, "in", title)
+    says(ask(tab, "How many burrows does the wombat index store?"), "71,305")
+    tab.locator("#chat .answer button.cite").last.click()
+    expect(tab.locator("#reading-pages .sheet.text mark").first).to_contain_text("71,305 burrows")
+    expect(tab.locator("#reading-title")).to_have_text("Wombat: A Word File")
 
 
 def test_the_examples_follow_the_papers_that_come_and_go(tab, served):

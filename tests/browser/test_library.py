@@ -1,9 +1,12 @@
 """The library's two tabs, its order and choice, chips, a paper's card; the question box by keyboard; and quiet."""
 
+import re
+
 import pytest
 
+from rag_app.records import Answer, AnswerPlan, Cell, Row, Table
 from tests.support.accessibility import findings
-from tests.support.browser_page import ask, expect, says
+from tests.support.browser_page import QUOTE, ask, expect, says
 
 
 def test_two_tabs_share_the_pane(tab):
@@ -110,8 +113,37 @@ def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
     expect(answer.locator(".copy-table")).to_have_text("Copied")
     copied = tab.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[0] == "|  | size |" and "| Ours | =2+2 [1] |" in copied
-    kinds = tab.evaluate("navigator.clipboard.read().then((items) => items[0].types)")
-    assert "text/html" in kinds
+    html = "navigator.clipboard.read().then((all) => all[0].getType('text/html')).then((one) => one.text())"
+    copied = tab.evaluate(html)  # what a spreadsheet takes: a cell in one piece, and nothing that it would compute
+    assert re.search(r"<tr[^>]*><th[^>]*>Ours</th><td>'=2\+2 \[1\]</td></tr>", copied) and "class" not in copied
+
+
+def test_a_column_is_sorted_by_its_figures_and_back(tab, served):
+    rows = ("Heron", "9 GB"), ("Otter", "1,024 GB"), ("Newt", ""), ("Lynx", "80 GB")
+    cells = [
+        Row(f"{name}.pdf", name, (Cell(size, (1,)) if size else Cell("", (), "nothing found"),)) for name, size in rows
+    ]
+    plan = AnswerPlan("comparison", ("ours.pdf",), ("Ours",), ("memory",), 1)
+    text = "| | memory |\n| --- | --- |"
+    served.assistant.answers["memory"] = Answer(
+        "",
+        "q",
+        "answered",
+        text,
+        "small-model",
+        (served.assistant.cite(1, "ours.pdf", 1, QUOTE),),
+        table=Table(("memory",), tuple(cells)),
+        plan=plan,
+    )
+    answer = ask(tab, "Whose memory?")
+    names, button = answer.locator("tbody th"), answer.locator(".sort-column")
+    button.click()
+    expect(names).to_have_text(["Heron", "Lynx", "Otter", "Newt"])
+    button.click()
+    expect(names).to_have_text(["Otter", "Lynx", "Heron", "Newt"])
+    expect(answer.locator("th[aria-sort=descending]")).to_have_count(1)
+    button.click()
+    expect(names).to_have_text(["Heron", "Otter", "Newt", "Lynx"])
 
 
 def test_a_row_and_a_column_are_added_to_a_comparison_in_place_and_kept(tab, served):

@@ -22,7 +22,7 @@ def test_an_answer_and_its_table_are_kept_and_open_their_page(tab):
     keep(tab, "#chat .table-tools .keep-note", "How many parameters?")
     tab.click("#tab-notes")
     tab.click("#note-rows .open-note:has-text('How many parameters?')")
-    expect(tab.locator("#note-read h2")).to_have_text(["How many parameters?", "Please compare."])
+    expect(tab.locator("#note-read h2")).to_have_text(["Please compare."])  # its title says the first question
     expect(tab.locator("#note-read table td")).to_have_text(["Ours", "=2+2 [1]"])
     tab.locator("#note-read .note-place").first.click()
     tab.wait_for_selector("#reading-pages .mark.chosen")
@@ -58,7 +58,7 @@ def test_a_note_is_written_saved_by_itself_exported_and_deleted(tab, tmp_path):
     tab.click("[data-note=delete]")
     tab.click("[data-note=delete]")
     expect(tab.locator("#note")).to_be_hidden()
-    expect(tab.locator("#note-rows .empty")).to_have_text("No note holds these words.")
+    expect(tab.locator("#note-rows .empty")).to_have_text("No note contains these words.")
 
 
 def test_an_earlier_question_is_changed_in_a_branch_of_its_own(tab, served):

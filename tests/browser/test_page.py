@@ -255,6 +255,29 @@ def test_a_phone_gets_one_pane_at_a_time(served, chromium_browser):
     context.close()
 
 
+def test_a_tap_on_an_answer_that_is_drawn_anew_meanwhile_opens_once(served, chromium_browser):
+    context = chromium_browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    ask(page, "How many parameters?")
+    page.evaluate(
+        "document.addEventListener('click', (one) => { window.clicks = (window.clicks || 0) + one.isTrusted; })"
+    )
+    finger = context.new_cdp_session(page)
+    box = page.locator("#chat button.cite").first.bounding_box()
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [place]})
+    page.evaluate("{ const old = document.querySelector('#chat .answer'); old.replaceWith(old.cloneNode(true)); }")
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_selector("#reading-pages .mark.chosen")
+    # The finger's own click came up on the pane that had opened: it must choose and close nothing there.
+    page.locator("#reading-quote summary").tap()
+    expect(page.locator("#reading-quote blockquote")).to_have_text(QUOTE)
+    assert page.evaluate("window.clicks") == 1
+    context.close()
+
+
 def saved(tab, answer, form):
     """Presses one entry of the answer's menu; the file's name and bytes."""
     answer.locator(".export-menu summary").click()

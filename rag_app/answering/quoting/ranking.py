@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rag_app.answering.quoting.statements import is_no_statement
+from rag_app.citations.table_cells import find_caption_span
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms
@@ -24,6 +25,9 @@ CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
+_SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
+_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+\s*)*")
+_MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$|$")
 SENTENCE_WEIGHTS = {
     "own": 2.0,
     "near": 1.5,
@@ -90,8 +94,10 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
     spans = [(a, b) for a, b in sentences(piece.text) if any(c.isalnum() for c in piece.text[a:b])]
     texts = [piece.text[a:b] for a, b in spans]
     kinds = [_kind(piece, page, span, text) for span, text in zip(spans, texts, strict=True)]
+    captions = _Captions(piece, page, spans)
     units = []
-    for number, (start, end) in enumerate(spans):
+    for number, span in enumerate(spans):
+        start, end = _trim_marks(piece.text, *span) if kinds[number] != "table" else span
         if kinds[number] in ("heading", "bibliography", "furniture") or len(texts[number].split()) < 2:
             continue  # a lone cell of a table proves nothing
         row = kinds[number] == "table" and any(c.isdigit() for c in texts[number])
@@ -102,12 +108,18 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
                 end,
                 row,
                 caption=kinds[number] == "caption",
-                frame=_frame(spans, texts, kinds, number) if row else (),
+                frame=_frame(spans, texts, kinds, number, captions) if row else (),
                 before=" ".join(texts[max(0, number - REACH) : number]),
                 after=" ".join(texts[number + 1 : number + 1 + REACH]),
             )
         )
     return units
+
+
+def _trim_marks(text: str, start: int, end: int) -> tuple[int, int]:
+    """text[start:end] without a bullet or a footnote's mark at its head, and without a footnote's mark at its tail."""
+    start += len(_MARKS_BEFORE.match(text, start, end)[0])  # type: ignore[index]
+    return start, end - len(_MARKS_BEHIND.search(text[start:end])[0])  # type: ignore[index]
 
 
 def _kind(piece: Evidence, page: Page | None, span: tuple[int, int], text: str) -> BlockKind:
@@ -128,10 +140,48 @@ def is_row(text: str) -> bool:
     return figures >= 2 and any(c.isdigit() for c in text) and figures * 3 >= len(words)
 
 
+class _Captions:
+    """The captions of the tables of one piece of evidence, by where they stand on the page."""
+
+    def __init__(self, piece: Evidence, page: Page | None, spans: Sequence[tuple[int, int]]) -> None:
+        self._piece, self._page, self._spans = piece, page, spans
+        self._found: dict[int, tuple[int, int] | None] = {}  # by the block in which the table stands
+
+    def find(self, start: int) -> tuple[int, int] | None:
+        """The caption's first sentence, with what names the table in front: offsets into the evidence's text.
+
+        None where no page is at hand, and where the page does not make it certain.
+        """
+        if self._page is None:
+            return None
+        offset = self._piece.start + start
+        block = next((block.start for block in self._page.blocks if block.start <= offset < block.end), -1)
+        if block not in self._found:
+            self._found[block] = self._read(find_caption_span(self._page, offset))
+        return self._found[block]
+
+    def _read(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
+        if span is None:
+            return None
+        start, end = span[0] - self._piece.start, span[1] - self._piece.start
+        inside = [(a, b) for a, b in self._spans if start <= a and b <= end]
+        if not inside or inside[0][0] != start:
+            return None  # the evidence begins within it, or does not hold it
+        lone = _CAPTION.fullmatch(self._piece.text[slice(*inside[0])].rstrip(".:"))
+        return start, inside[min(1, len(inside) - 1) if lone else 0][1]
+
+
 def _frame(
-    spans: Sequence[tuple[int, int]], texts: Sequence[str], kinds: Sequence[BlockKind], number: int
+    spans: Sequence[tuple[int, int]],
+    texts: Sequence[str],
+    kinds: Sequence[BlockKind],
+    number: int,
+    captions: _Captions,
 ) -> tuple[tuple[int, int], ...]:
-    """Caption and head of the table that row `number` stands in, as far as the evidence holds them."""
+    """Caption and head of the table that row `number` stands in, as far as the evidence holds them.
+
+    The page says which caption is the table's; where it does not, the only one that is near.
+    """
     first, last = number, number
     while first and kinds[first - 1] == "table":
         first -= 1
@@ -139,10 +189,11 @@ def _frame(
         last += 1
     # The caption's own sentence opens with "Table 3"; what follows it in the caption is commentary.
     nearby = (*range(first - 1, max(-1, first - 5), -1), *range(last + 1, min(len(texts), last + 5)))
-    captions = [place for place in nearby if _CAPTION.match(texts[place])]
-    frame = [spans[place] for place in captions[:1]]
+    near = [place for place in nearby if _CAPTION.match(texts[place])]
+    caption = captions.find(spans[number][0]) or (spans[near[0]] if len(near) == 1 else None)
+    frame = [caption] if caption is not None else []
     heads = [place for place in range(first, min(number, first + 3)) if _is_head(texts[place])]
-    if not heads and first and first - 1 not in captions and _is_head(texts[first - 1], 80):
+    if not heads and first and first - 1 not in near and _is_head(texts[first - 1], 80):
         heads = [first - 1]  # a head without figures, where no page says that it belongs to the table
     head = heads[0] if heads else None
     if head is not None:
@@ -231,8 +282,8 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
 
 def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
     """The share of the question that a row's label and its table's head or caption hold, where both hold some of it."""
-    label = _fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
-    frame = _fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
+    label = fold_words(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
+    frame = fold_words(" ".join(unit.evidence.text[a:b] for a, b in unit.frame))
     here = {
         term for term in asked.weights if any(word.startswith(term[:6]) or is_same_size(term, word) for word in label)
     }
@@ -242,7 +293,7 @@ def _crossing_share(asked: QuestionTerms, unit: Unit) -> float:
 
 def framed_share(asked: QuestionTerms, unit: Unit) -> float:
     """The share of the question that a row holds with its table's head and caption; "param" is "parameters"."""
-    words = set(_fold_words(unit.framed_text))
+    words = set(fold_words(unit.framed_text))
     held = (
         weight
         for term, weight in asked.weights.items()
@@ -257,7 +308,7 @@ def is_same_size(one: str, other: str) -> bool:
     return all(sizes) and len({(round(float(size[1])), size[2]) for size in sizes if size}) == 1
 
 
-def _fold_words(text: str) -> list[str]:
+def fold_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:\.\d+[^\W_]*)?", text.casefold())
 
 

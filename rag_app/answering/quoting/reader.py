@@ -19,6 +19,7 @@ from rag_app.answering.quoting.answerability import (
 )
 from rag_app.answering.quoting.one_paper import Subject, rank_about
 from rag_app.answering.quoting.ranking import Unit, rank_units
+from rag_app.answering.quoting.table_value import TableValue, find_table_value
 from rag_app.citations.marks import NEAR_PASSAGES, citation_at, replace_marks
 from rag_app.citations.quotes import Claim, best_quote
 from rag_app.index.paper_names import contains_name
@@ -149,12 +150,23 @@ class QuotingReader:
     def _compose(self, asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[str]) -> Iterator[str]:
         """The answer's text in pieces: as a list where one is asked for."""
         if self._subject is None or not self._subject.items:
-            return compose_answer(select_quotes(asked, ranked, named), self._called)
+            chosen = select_quotes(asked, ranked, named)
+            value = self._find_value(asked, chosen, ranked)
+            chosen += [value.unit] if value is not None and value.unit not in chosen else []
+            return compose_answer(chosen, self._called, value)
         units = [
             unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item
         ]
         lines = [f"- {replace_marks(unit.text)} [{unit.evidence.number}]" for unit in _in_reading_order(units)]
         return iter([lines[0], *(f"\n{line}" for line in lines[1:])] if lines else [])
+
+    def _find_value(self, asked: QuestionTerms, chosen: Sequence[Unit], ranked: Sequence[Unit]) -> TableValue | None:
+        """The value that is asked for, where the answer begins with the rows of a table."""
+        if self._page_of is None or not chosen or not chosen[0].row:
+            return None
+        first = chosen[0].evidence.number, chosen[0].frame
+        rows = [unit for unit in ranked if unit.row and (unit.evidence.number, unit.frame) == first]
+        return find_table_value(asked, rows, self._page_of)
 
     def find_nearest(self, question: str, evidence: Sequence[Evidence]) -> list[Unit]:
         """The sentences that come nearest to a question that none of them answers, best first; no rows of tables."""
@@ -230,8 +242,12 @@ def select_quotes(asked: QuestionTerms, ranked: Sequence[Unit], named: Sequence[
         if named and items:
             items = _of_named_paper(_units_of(named[0], ranked), items)
     units = [unit for item in items for unit in item]
-    framed = {(unit.evidence.number, span) for unit in units for span in unit.frame}  # shown above the rows anyway
-    return [unit for unit in units if (unit.evidence.number, (unit.start, unit.end)) not in framed]
+    framed = {(unit.evidence.number, *span) for unit in units for span in unit.frame}  # shown above the rows anyway
+    return [
+        unit
+        for unit in units
+        if not any(unit.evidence.number == n and a <= unit.start and unit.end <= b for n, a, b in framed)
+    ]
 
 
 def _of_named_paper(ranked: Sequence[Unit], items: list[Item]) -> list[Item]:
@@ -279,31 +295,42 @@ def _are_alike(one: Unit, other: Unit) -> bool:
     return not one.row and not other.row and fewest > 3 and both >= SAME * fewest
 
 
-def compose_answer(chosen: Sequence[Unit], called: Callable[[str], str] = lambda paper: "") -> Iterator[str]:
-    """The answer's text: a mark a line, table rows below their caption.
+def compose_answer(
+    chosen: Sequence[Unit], called: Callable[[str], str] = lambda paper: "", value: TableValue | None = None
+) -> Iterator[str]:
+    """The answer's text: the `value` that is asked for, then a mark a line, table rows below their caption.
 
     Of several papers each is led by what it is `called`, by its title where that is empty.
     """
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
+    if value is not None:
+        yield f"{_lead_of(value, called)}{replace_marks(value.words)} [{value.unit.evidence.number}]"
+        gap = "\n\n"
     for paper in papers:
         units = [unit for unit in chosen if unit.evidence.paper == paper]
         name = called(paper) or units[0].evidence.title or paper
         lead = f"{replace_marks(name)}: " if len(papers) > 1 else ""
-        frame = ""
+        frame: list[str] = []
         for unit in _in_reading_order(units):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
             # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
             lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
-            head = "\n".join(f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines)
-            if head and head != frame:
-                yield f"{gap}{lead}{head}"
-                gap, lead = "\n", ""
-            elif head:
+            head = [f"{replace_marks(line)} [{unit.evidence.number}]" for line in lines]
+            if head and head[0] in frame:
                 gap = "\n"  # rows of one table stay together
+            if new := [line for line in head if line not in frame]:
+                yield f"{gap}{lead}{chr(10).join(new)}"
+                gap, lead = "\n", ""
             frame = head
             yield f"{gap}{lead}{replace_marks(unit.text)} [{unit.evidence.number}]"
             gap, lead = "\n\n", ""
+
+
+def _lead_of(value: TableValue, called: Callable[[str], str]) -> str:
+    """The paper's name before a value, where the row's label does not say it: "LLaMA: 65.2B · learning rate"."""
+    name = called(value.unit.evidence.paper)
+    return f"{replace_marks(name)}: " if name and not contains_name(value.cell.row, name) else ""
 
 
 def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:

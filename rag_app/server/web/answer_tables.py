@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
 
-from rag_app.answering.tables.comparison import NOT_REPORTED
-from rag_app.records import BETWEEN, Cell, Citation, Table
+from rag_app.answering.tables.comparison import NEAREST, NOT_REPORTED
+from rag_app.outputs.quoted_tables import Line, QuotedRow, arrange_rows
+from rag_app.records import BETWEEN, Cell, Table
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
 from rag_app.server.web.sources import CitedPlace
 
-FEWEST_ROWS = 2  # lines in a row, of one page, that are taken for rows of one table
-_CITED_LINE = re.compile(r"(?P<text>.*\S)\s*\[(?P<number>\d{1,4})\]")
-_SENTENCE_END = (".", "!", "?", ":", ";", ".”", ")")
-_FIGURE = re.compile(r"[-−+±~<>≈]?\d[\d.,/%±×xkKMB–-]*|[-–—✓✗]")
-_WITH_UNIT = re.compile(r"(?=.*\d)[\w.,/%±×–-]+")  # 400W, A100-80GB, v1.5
-LONGEST_UNIT = 4  # letters of a word behind a figure: MWh
-
+SHORT_LABEL = 24  # characters of a row's label that is kept on one line
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
     "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
@@ -28,30 +21,6 @@ _STATES = {
     "searching": ("cell-searching", "answer.cell-searching", "answer.cell-searching-hint"),
 }
 _PLAIN_STATES = ("", NOT_REPORTED, *_STATES)  # what the core writes into such a cell
-
-Line = tuple[str, Citation]
-"""A quoted row without its mark, and what it cites."""
-
-
-def quoted_rows(paragraph: str, citations: Mapping[int, Citation]) -> list[list[Line] | str]:
-    """The lines of a quoted paragraph; those that are rows of one table come together as a list."""
-    parts: list[list[Line] | str] = []
-    lines = [(line, _row_of(line, citations)) for line in paragraph.split("\n")]
-    for page, group in groupby(lines, key=lambda one: one[1] and (one[1][1].paper, one[1][1].page)):
-        found = list(group)
-        rows = [row for _, row in found if row is not None]
-        if page is not None and len(rows) >= FEWEST_ROWS:
-            parts.append(rows)
-        else:
-            parts += [line for line, _ in found]
-    return parts
-
-
-def _row_of(line: str, citations: Mapping[int, Citation]) -> Line | None:
-    match = _CITED_LINE.fullmatch(line.strip())
-    if match is None or int(match["number"]) not in citations or match["text"].endswith(_SENTENCE_END):
-        return None
-    return match["text"], citations[int(match["number"])]
 
 
 def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlace:
@@ -70,55 +39,24 @@ def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlac
     return CitedPlace(whole, label, len(set(numbers) - set(counted)))
 
 
-def quoted_table_html(rows: Sequence[str], mark: str) -> str:
-    """Rows of a paper's table under each other, figures in columns where every row has as many; and one mark."""
-    units = _units(rows)
-    split = [_split_figures(row, units) for row in rows]
-    # A row is called something, be it "GPT-3".
-    width = min((min(len(figures), len(words + figures) - 1) for words, figures in split if figures), default=0)
-    if width < 2:
-        body = "".join(f"<tr><td>{escape_html(row)}</td></tr>" for row in rows)
-    else:
-        body = "".join(_table_row(row, width, units) for row in rows)
-    return f'<div class="quoted-table"><div class="table"><table><tbody>{body}</tbody></table></div>{mark}</div>'
+def quoted_table_html(lines: Sequence[Line], mark: str) -> str:
+    """Rows of a paper's table under each other, in columns where these are known; and one mark."""
+    table = arrange_rows(lines)
+    rows = [_quoted_row_html(row, table.width) for row in table.rows]
+    heads = next((at for at, row in enumerate(table.rows) if not row.head), len(rows))
+    head = f"<thead>{''.join(rows[:heads])}</thead>" if heads else ""
+    shown = f"<table>{head}<tbody>{''.join(rows[heads:])}</tbody></table>"
+    return f'<div class="quoted-table"><div class="table">{shown}</div>{mark}</div>'
 
 
-def _units(rows: Sequence[str]) -> set[str]:
-    """Short words that stand behind a figure in every row that has figures: "356 MWh"."""
-    behind = []
-    for words in map(str.split, rows):
-        if any(map(_FIGURE.fullmatch, words)):
-            pairs = pairwise(words)
-            short = {word for one, word in pairs if _FIGURE.fullmatch(one) and word.isalpha()}
-            behind.append({word for word in short if len(word) <= LONGEST_UNIT})
-    return set.intersection(*behind) if behind else set()
-
-
-def _split_figures(row: str, units: Collection[str] = ()) -> tuple[list[str], list[str]]:
-    """A row's words, and the figures at its end, those of `units` with them."""
-    words: list[str] = []
-    for word in row.split():
-        if words and word in units and _FIGURE.fullmatch(words[-1]):
-            words[-1] += f" {word}"
-        else:
-            words.append(word)
-    at = len(words)
-    while at and any(form.fullmatch(words[at - 1].split()[0]) for form in (_FIGURE, _WITH_UNIT)):
-        at -= 1
-    if not any(_FIGURE.fullmatch(word.split()[0]) for word in words[at:]):  # the head of a table: "Top-1 Top-5"
-        return words, []
-    return words[:at], words[at:]
-
-
-def _table_row(row: str, width: int, units: Collection[str]) -> str:
-    words, figures = _split_figures(row, units)
-    tag = "td" if figures else "th"
-    whole = words + figures
-    label, last = whole[:-width], whole[-width:]
-    if len(last) < width or (not figures and len(whole) > width + 1):  # which words name a column, is not known
-        return f'<tr><{tag} colspan="{width + 1}">{escape_html(row)}</{tag}></tr>'
-    cells = "".join(f"<{tag}>{escape_html(cell)}</{tag}>" for cell in last)
-    return f"<tr><th>{escape_html(' '.join(label))}</th>{cells}</tr>"
+def _quoted_row_html(row: QuotedRow, width: int) -> str:
+    tag = "th" if row.head else "td"
+    if len(row.cells) == 1:
+        span = f' colspan="{width}"' if width > 1 else ""
+        return f"<tr><{tag}{span}>{escape_html(row.cells[0])}</{tag}></tr>"
+    first, *others = map(escape_html, row.cells)
+    short = ' class="short"' if 0 < len(row.cells[0]) <= SHORT_LABEL else ""
+    return f"<tr><th{short}>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
 
 
 def comparison_html(table: Table, cite: Callable[[int], str], name: str = "") -> str:
@@ -165,11 +103,21 @@ def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
     if cell.state in _STATES:
         kind, words, hint = _STATES[cell.state]
         shown = f'<span class="cell-state" title="{translate(hint)}">{translate(words)}</span>'
-        said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
+        if cell.text.startswith(NEAREST):
+            said = _nearest_passage(cell, cite)
+        else:
+            said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
         return f'<td class="none {kind}">{shown}{said}</td>'
     if not cell.citations:
         return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
     return f"<td>{_statements(cell, cite)}</td>"
+
+
+def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
+    """What comes nearest to what was not found, folded away."""
+    text, marks = escape_html(cell.text.removeprefix(NEAREST)), "".join(map(cite, cell.citations))
+    words = translate("answer.cell-nearest")
+    return f'<details><summary>{words}</summary><span class="phrase">{text}</span> {marks}</details>'
 
 
 def _statements(cell: Cell, cite: Callable[[int], str]) -> str:

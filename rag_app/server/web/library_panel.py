@@ -34,7 +34,10 @@ _STAGES = {
 
 def status_html(status: Status, job: BuildJob, known: int) -> str:
     """What can be searched now, and how far a build is. `known` is the number of papers in the folder."""
-    parts = [f'<p class="searchable">{escape_html(searchable_words(status, job.running, known))}</p>']
+    words, hint = searchable_words(status, job.running, known)
+    kind = "building" if job.running else "failed" if job.failed else "partly" if status.papers < known else "whole"
+    title = f' title="{escape_html(hint)}"' if hint else ""
+    parts = [f'<p class="searchable {kind}"{title}>{escape_html(words)}</p>']
     progress = job.progress
     if job.running:
         value = f' value="{progress.done}" max="{progress.total}"' if progress and progress.total else ""
@@ -57,17 +60,16 @@ def progress_words(progress: BuildProgress) -> str:
     return f"{count} · {translate_core(progress.message)}" if progress.message else count
 
 
-def searchable_words(status: Status, building: bool, known: int) -> str:
-    """One sentence: what a question would be answered from at this moment."""
+def searchable_words(status: Status, building: bool, known: int) -> tuple[str, str]:
+    """What a question would be answered from at this moment: in a few words, and how."""
     if not known:
-        return translate("library.empty")
+        return translate("library.empty"), ""
     if not status.by_words:
-        return translate("library.wait") if building else translate("library.press-rebuild")
+        return translate("library.wait") if building else translate("library.press-rebuild"), ""
     counts = {"papers": status.papers, "known": known, "passages": status.by_words}
-    if status.papers < known:
-        whole = status.by_meaning >= status.by_words
-        return translate("library.some-by-meaning", **counts) if whole else translate("library.some-by-words", **counts)
-    return translate("library.by-meaning" if status.by_meaning >= status.by_words else "library.by-words", **counts)
+    short = translate("library.some-searchable" if status.papers < known else "library.searchable", **counts)
+    by_meaning = status.by_meaning >= status.by_words
+    return short, translate("library.by-meaning" if by_meaning else "library.by-words", **counts)
 
 
 def paper_list_html(rows: Sequence[PaperRow], name: Callable[[str], str]) -> str:

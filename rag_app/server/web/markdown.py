@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -53,9 +53,16 @@ def escape_html(text: str) -> str:
 
 
 def plain_html(
-    text: str, cite: Cite, numbers: Iterable[int], doubts: Mapping[str, Support] = MappingProxyType({})
+    text: str,
+    cite: Cite,
+    numbers: Iterable[int],
+    doubts: Mapping[str, Support] = MappingProxyType({}),
+    key_words: Sequence[str] = (),
 ) -> str:
-    """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted."""
+    """Verbatim text: paragraphs, marks, and a line that is **a label** as a whole; nothing else is interpreted.
+
+    `key_words` are set in bold wherever they stand as words of their own.
+    """
     known = set(numbers)
     source = _with_sentinels(text.translate(_SENTINELS), doubts)
     paragraphs = []
@@ -67,11 +74,22 @@ def plain_html(
         pieces, end = [], 0
         for mark in _MARK.finditer(paragraph):
             if int(mark[1]) in known:
-                pieces += [escape_html(paragraph[end : mark.start()]), cite(int(mark[1]))]
+                pieces += [_with_key_words(paragraph[end : mark.start()], key_words), cite(int(mark[1]))]
                 end = mark.end()
-        pieces.append(escape_html(paragraph[end:]))
+        pieces.append(_with_key_words(paragraph[end:], key_words))
         paragraphs.append("<p>" + "".join(pieces).replace("\n", "<br>") + "</p>")
     return _spans("\n".join(paragraphs))
+
+
+def _with_key_words(text: str, key_words: Sequence[str]) -> str:
+    """The text, escaped, with its key words in bold."""
+    if not key_words:
+        return escape_html(text)
+    longest_first = "|".join(re.escape(word) for word in sorted(key_words, key=len, reverse=True))
+    parts = re.split(rf"(?<![\w.,])({longest_first})(?!\w)", text)
+    return "".join(
+        f"<strong>{escape_html(part)}</strong>" if at % 2 else escape_html(part) for at, part in enumerate(parts)
+    )
 
 
 def markdown_html(

@@ -14,7 +14,7 @@ from rag_app.server.i18n import current_language, fill_markup, page_texts
 from rag_app.server.web.reading_panel import PREFIX
 
 FOLDER = "page"
-STYLES = ("page.css", "reader.css", "answers.css", "library.css", "notes.css", "details.css", "grow.css")
+STYLES = ("icons.css", "page.css", "reader.css", "answers.css", "library.css", "notes.css", "details.css", "grow.css")
 SCRIPTS = (
     "reader.js", "library.js", "page.js", "answers.js", "question.js", "talk.js", "live.js", "card.js", "map.js",
     "notes.js", "details.js", "quotes.js", "adding.js", "settings.js", "take.js",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from rag_app.answering.quoting.key_words import find_key_words
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
+from rag_app.outputs.quoted_tables import CITED_LINE, Line, find_rows
 from rag_app.records import Alternative, Answer, AnswerPlan, Table, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import (
-    Line,
     comparison_html,
     merge_rows,
-    quoted_rows,
     quoted_table_html,
     table_html,
 )
@@ -179,17 +179,28 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     """Sentences of the papers; rows of one table stand in one block with one mark."""
     by_number = {number: place.citation for number, place in alone.items()}
     html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
+    key_words = _lead_words(answer)
     for paragraph in answer.answer.split("\n\n"):
-        for part in _join_lines(quoted_rows(paragraph, by_number)):
+        for part in _join_lines(find_rows(paragraph, by_number)):
             if isinstance(part, str):
-                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer))
+                bold = () if html else key_words
+                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer), bold)
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
             in_blocks |= {citation.number for _, citation in part}
-            html += quoted_table_html([row for row, _ in part], cite_html(block, name))
+            html += quoted_table_html(part, cite_html(block, name))
     places = [place for number, place in alone.items() if number not in in_blocks] + blocks
     return html, sorted(places, key=lambda place: place.citation.number)
+
+
+def _lead_words(answer: Answer) -> list[str]:
+    """What is set in bold in the first line of an answer that quotes."""
+    match = CITED_LINE.fullmatch(answer.answer.strip().partition("\n\n")[0])
+    if match is None:
+        return []
+    cells = next((one.cells for one in answer.citations if one.number == int(match["number"])), ())
+    return find_key_words(answer.asked or answer.question, match["text"], cells)
 
 
 def _join_lines(parts: list[list[Line] | str]) -> list[list[Line] | str]:

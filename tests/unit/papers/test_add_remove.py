@@ -72,8 +72,13 @@ def test_the_same_name_with_other_bytes_gets_another_name(corpus: Path) -> None:
     ("name", "data", "words"),
     [
         ("a.pdf", b"<html>no</html>", "does not begin like a PDF"),
-        ("a.docx", b"PK\x03\x04", "not a PDF, Markdown or text"),
-        ("a", b"words", "not a PDF, Markdown or text"),
+        ("a.docx", b"<html>no</html>", "is damaged or no DOCX file"),
+        ("a.epub", b"PK", "is damaged or no EPUB file"),
+        ("a.doc", b"\xd0\xcf\x11\xe0", "is not a PDF, Word (.docx)"),
+        ("a.zip", b"PK\x03\x04", "is not a PDF, Word (.docx)"),
+        ("a", b"words", "is not a PDF, Word (.docx)"),
+        ("a.json", b'{"name": "settings"}', "is not a PDF, Word (.docx)"),
+        ("a.html", b"<p>ab\x00cd\x01\x02</p>", "binary"),
         ("a.txt", b"ab\x00cd\x01\x02", "binary"),
         ("a.md", bytes(range(256)) * 9, "binary"),
         ("a.pdf", b"", "is empty"),
@@ -83,6 +88,23 @@ def test_what_is_no_paper_is_refused_by_its_bytes(corpus: Path, name: str, data:
     added = given_as(corpus, name, data)
     assert added.state == "refused" and words in added.problem and name in added.problem
     assert names(corpus) == [] and not left_behind(corpus)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.docx", b"PK\x03\x04..."),
+        ("a.epub", b"PK\x03\x04..."),
+        ("a.html", b"<p>Words.</p>"),
+        ("a.tex", b"\\section{Words}"),
+        ("a.nxml", b"<article/>"),
+        ("a.vtt", b"WEBVTT\n"),
+        ("a.json", b'{"text": "Words.", "segments": []}'),
+    ],
+)
+def test_every_kind_that_a_build_reads_is_taken(corpus: Path, name: str, data: bytes) -> None:
+    assert given_as(corpus, name, data).paper == name
+    assert names(corpus) == [name] and list_papers(corpus).problems == ()
 
 
 @pytest.mark.parametrize("data", ["Größe".encode(), "Größe".encode("cp1252"), "Größe".encode("utf-16")])

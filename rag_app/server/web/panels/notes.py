@@ -83,7 +83,8 @@ class NotesPanel:
             title, text = citation.title, quote_as_note(citation)
         else:
             answer = self._ids.answer(name)
-            title, text = answer.question, (table_as_note if kind == "table" else answer_as_note)(answer)
+            write = table_as_note if kind == "table" else answer_as_note
+            title, text = answer.question, write(answer, headed=bool(value.get("id")))
         if value.get("id"):
             return _row(self._notebook.append(str(value["id"]), text))
         return _row(self._notebook.create(title, f"{text}\n"))

@@ -20,6 +20,8 @@
   // A copy without buttons: marks as [n], formulas as they were written.
   function clean(part) {
     const words = part.cloneNode(true);
+    words.removeAttribute("class");
+    words.querySelectorAll("td > p + p").forEach((statement) => statement.prepend(" · ")); // as in the exports
     words.querySelectorAll("button.cite").forEach((mark) => mark.replaceWith(`[${mark.textContent}]`));
     words.querySelectorAll(".katex").forEach((formula) => {
       const source = formula.querySelector(".katex-mathml annotation");
@@ -31,6 +33,15 @@
       for (const name of ["class", "tabindex", "title", "role", "aria-label"]) one.removeAttribute(name);
     });
     return words;
+  }
+
+  // A cell in one piece: a spreadsheet makes a row of each paragraph, and computes what begins like a formula.
+  function asCells(part) {
+    for (const cell of part.querySelectorAll("th, td")) {
+      const words = flat(cell);
+      cell.textContent = /^(?:[=@]|[+-](?![\d.\s]|$))/.test(words) ? `'${words}` : words;
+    }
+    return part;
   }
 
   const flat = (node) => node.textContent.replace(/\s+/g, " ").trim();
@@ -67,7 +78,7 @@
     });
     const list = document.createElement("div");
     sources.forEach((source) => { const line = document.createElement("p"); line.textContent = source; list.append(line); });
-    return { text: `${markdown(words)}\n\n${sources.join("\n")}\n`, html: words.innerHTML + list.innerHTML };
+    return { text: `${markdown(words)}\n\n${sources.join("\n")}\n`, html: asCells(words).innerHTML + list.innerHTML };
   }
 
   function copyAnswer(button) {
@@ -77,7 +88,7 @@
 
   function copyTable(button) {
     const table = clean(button.closest(".comparison").querySelector("table"));
-    copy(button, tableText(table) + "\n", table.outerHTML);
+    copy(button, tableText(table) + "\n", asCells(table).outerHTML);
   }
 
   // -- comparisons ---------------------------------------------------------------------------------------------
@@ -203,11 +214,12 @@
     const questions = offered.get(name) || [], shown = questions.join("\n");
     if (place.dataset.shown === shown) return;
     place.dataset.shown = shown;
-    // They take room from the answer: who has its end in view keeps it, but for what the pointer or the keyboard rests on.
-    const pane = document.querySelector("#chat .bubble-wrap");
-    const atEnd = pane && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 8;
+    // They take room from the answer. Who has its end in view keeps it, but for what the pointer or the keyboard rests on;
+    // no more moves than what they would cover.
+    const pane = document.querySelector("#chat .panel-wrap"), end = last && last.querySelector(".footer");
+    const below = () => end.getBoundingClientRect().bottom - pane.getBoundingClientRect().bottom;
     const busy = document.querySelector("#chat button:hover, #chat :focus-visible");
-    if (atEnd && !busy) requestAnimationFrame(() => { pane.scrollTop = pane.scrollHeight; });
+    if (pane && end && !busy && below() <= 0) requestAnimationFrame(() => { if (below() > 0) pane.scrollTop += below() + 6; });
     place.hidden = !questions.length;
     place.replaceChildren(...questions.map((question) => {
       const button = document.createElement("button");

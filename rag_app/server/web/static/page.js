@@ -45,10 +45,12 @@
   const nameOf = (button) => [button.classList[0], button.value || button.textContent].join(" ");
   const LISTS = "#chat, #history-rows, #paper-rows";
   let down = null; // the button, and its name then
+  let answered = false; // this press has been acted for: its own click, which falls on whatever came up, is nobody's
 
   const buttonOf = (event) => event.target.closest && event.target.closest(`:is(${LISTS}) button`);
   document.addEventListener("pointerdown", (event) => {
     const button = buttonOf(event);
+    answered = false;
     down = button && { button, name: nameOf(button), list: button.closest(LISTS) };
   }, true);
   function pressMeant(meant) {
@@ -58,11 +60,19 @@
     if (!down || down.button.isConnected) return; // what is gone gets no click
     const meant = down, on = buttonOf(event);
     down = null;
-    if (on && nameOf(on) === meant.name) pressMeant(meant);
+    if (!on || nameOf(on) !== meant.name) return;
+    pressMeant(meant);
+    answered = true;
   }, true);
   document.addEventListener("click", (event) => {
     const meant = down;
     down = null;
+    if (event.isTrusted && answered) {
+      answered = false;
+      event.stopPropagation();
+      event.preventDefault();
+      return;
+    }
     if (!event.isTrusted || !meant || buttonOf(event) !== meant.button || nameOf(meant.button) === meant.name) return;
     event.stopPropagation(); // the button has become another's
     event.preventDefault();

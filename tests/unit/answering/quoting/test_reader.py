@@ -160,6 +160,13 @@ def test_a_prompt_of_an_appendix_does_not_lead() -> None:
     assert text.startswith("We train the Lynx retriever with a batch size of 128")
 
 
+def test_a_caption_is_said_once_for_rows_under_two_lines_of_heads() -> None:
+    text = "Table 1: Both.\nModel Dev Test\nFerret 1.5 2.5\nEM F1 EM F1\nLynx 66.3 79.4"
+    rows = [Unit(_evidence(1, text), 30, 44, row=True, frame=((0, 14), (15, 29)))]
+    rows.append(Unit(_evidence(1, text), 57, len(text), row=True, frame=((0, 14), (45, 56))))
+    assert "".join(compose_answer(rows)) == "\n".join(f"{line} [1]" for line in text.split("\n"))
+
+
 def test_a_lone_word_above_a_table_is_not_quoted() -> None:
     text = "Method\nBM25 41.0 59.1\nLynx 66.3 79.4"
     unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((0, 6),))

@@ -47,7 +47,8 @@ def test_a_build_tells_how_far_it_is_and_how_it_ended():
     assert (
         'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
     )
-    assert "12 of 47 papers can be searched by words so far; search by meaning follows" in shown
+    assert "12 of 47 papers can be searched</p>" in shown and "building" in shown
+    assert 'title="By words so far: 300 passages. Search by meaning follows."' in shown
     hold.set()
     assert "2 papers, 1,200 passages" in str(waited(job).outcome)
 
@@ -127,14 +128,13 @@ def test_after_a_cancel_nothing_begins_by_itself():
         ((0, 0, 0), True, 0, "No papers yet"),
         ((0, 0, 0), True, 9, "being built"),
         ((0, 0, 0), False, 9, "Press Rebuild"),
-        ((9, 50, 50), False, 9, "9 papers can be searched by words and meaning"),
+        ((9, 50, 50), False, 9, "9 papers can be searched. By words and meaning: 50"),
     ],
 )
 def test_what_can_be_searched_is_said(status, building, known, words):
     papers, by_words, by_meaning = status
-    assert words in searchable_words(
-        SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning), building, known
-    )
+    found = SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning)
+    assert words in ". ".join(searchable_words(found, building, known))
 
 
 def test_rows_name_what_is_wrong_and_escape_everything():

@@ -25,7 +25,7 @@ def test_what_stands_there_and_what_does_not_is_told_apart(check):
         "paper": "otter.md", "title": "On Otters and Rivers", "page": 1, "words": "Otters swim by day in rivers",
     }  # fmt: skip
     assert bad["places"] == [] and bad["words"] in (
-        "stands in none of the papers",
+        "is in none of the papers",
         "the page that is named does not exist",
     )
 

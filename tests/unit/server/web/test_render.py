@@ -173,7 +173,8 @@ def test_rows_of_one_table_come_as_one_block_with_one_mark():
     rendered = answer_html(answer(reader="quoting", answer=text, citations=(citation(), *cited)), named)
     shown = rendered[: rendered.index('<div class="sources">')]
     assert re.findall(r'class="cite"[^>]*>([^<]*)</button>', shown) == ["1", "2–4"]
-    assert "<tr><th>Gold</th><td>44.9</td><td>66.8</td></tr>" in shown
+    assert "<thead><tr><th></th><th>Top-1</th><th>Top-5</th></tr></thead>" in shown
+    assert '<tr><th class="short">Gold</th><td>44.9</td><td>66.8</td></tr>' in shown
     assert given[2].quote == "\n".join(lines) and len(given[2].boxes) == 3
     assert "✓ 4 quotes found on the page" in rendered
 
@@ -189,16 +190,16 @@ def test_rows_of_one_table_come_as_one_block_with_one_mark():
             ),
             (
                 '<tr><th colspan="5">GPU type GPU power Hours Total</th></tr>',
-                "<tr><th>GPT-3</th><td>A100-80GB</td><td>400W</td><td>36 MWh</td><td>14</td></tr>",
-                "<tr><th>Large GPT</th><td>A100-80GB</td><td>400W</td><td>449 MWh</td><td>173</td></tr>",
+                '<tr><th class="short">GPT-3</th><td>A100-80GB</td><td>400W</td><td>36 MWh</td><td>14</td></tr>',
+                '<tr><th class="short">Large GPT</th><td>A100-80GB</td><td>400W</td><td>449 MWh</td><td>173</td></tr>',
             ),
         ),
-        (("Model S1 S2", "GPT-3 1.5 2", "T5 v1 3 4"), ("<tr><th>T5 v1</th><td>3</td><td>4</td></tr>",)),
+        (("Model S1 S2", "GPT-3 1.5 2", "T5 v1 3 4"), ('<tr><th class="short">T5 v1</th><td>3</td><td>4</td></tr>',)),
         (("One is 3 km away", "Two is 5 mi away"), ("<tr><td>One is 3 km away</td></tr>",)),
     ],
 )
 def test_figures_with_units_stand_in_columns(lines, shown):
-    html = quoted_table_html(lines, "")
+    html = quoted_table_html([(line, citation(number)) for number, line in enumerate(lines, start=1)], "")
     assert all(row in html for row in shown), html
 
 
