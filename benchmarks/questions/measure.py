@@ -21,7 +21,7 @@ from rag_app.assistant import Assistant
 from rag_app.evaluation.questions import GoldFact
 from rag_app.evaluation.scoring import contains_fact, is_on_page
 from rag_app.outputs.json import answer_json
-from rag_app.records import Answer
+from rag_app.records import BETWEEN, Answer
 from rag_app.settings import load_settings
 
 REFUSED = "not_in_papers"
@@ -40,6 +40,18 @@ def facts_told(row: dict[str, Any], answer: Answer) -> float:
     text = shown_text(answer)
     facts = [GoldFact(f["paper"], f["page"], f["quote"], tuple(f["must_contain"])) for f in row["facts"]]
     return statistics.mean(contains_fact(text, fact) for fact in facts)
+
+
+def first_facts_told(row: dict[str, Any], answer: Answer) -> float:
+    """The share of the gold facts that a reader meets first: told by the first statement of a cell of their paper.
+
+    Only the words shown count, not the quotes behind them.
+    """
+    firsts: dict[str, list[str]] = {}
+    for one in answer.table.rows if answer.table is not None else ():
+        firsts[one.paper] = [cell.text.split(BETWEEN)[0] for cell in one.cells if cell.state == "found"]
+    facts = [GoldFact(f["paper"], f["page"], f["quote"], tuple(f["must_contain"])) for f in row["facts"]]
+    return statistics.mean(any(contains_fact(text, fact) for text in firsts.get(fact.paper, ())) for fact in facts)
 
 
 def listed_papers(answer: Answer) -> set[str]:
@@ -81,6 +93,7 @@ def measure_question(row: dict[str, Any], answer: Answer, raw_text: Callable[[st
         found["comparison: right papers"] = float(rows == set(row["papers"]))
         if row.get("facts"):
             found["comparison: facts told"] = facts_told(row, answer)
+            found["comparison: first statements"] = first_facts_told(row, answer)
         if answer.table is not None:
             found["words in a cell"] = statistics.mean(
                 len(cell.text.split()) for one in answer.table.rows for cell in one.cells

@@ -78,7 +78,7 @@ def rate_confidence(answer: Answer, clear: float, chance: float | None = None) -
     doubtful = verified < 1 or bool(answer.unsupported)
     if answer.table is not None:
         cells = [cell for row in answer.table.rows for cell in row.cells]
-        filled = sum(bool(cell.citations) for cell in cells) / len(cells)
+        filled = sum(bool(cell.citations) and cell.state == "found" for cell in cells) / len(cells)
         return "medium" if filled >= FILLED and not doubtful else "low"
     quotes = [(citation.paper, citation.page, citation.quote) for citation in answer.citations]
     said = confidence_level(estimate_correctness(confidence_features(answer.question, quotes, clear, chance)))

@@ -265,6 +265,11 @@ def explain_references(context: AnswerContext) -> Iterator[str]:
             yield f"“{one.text}” is not in this library; the nearest is {near}."
         elif any(paper in context.question.plan.named for paper in one.papers):
             yield f"“{one.text}” was taken to mean {taken}{f'; {near} is also near' if near else ''}."
+    comparison = context.question.comparison
+    absent = comparison.absent if comparison is not None else ()
+    if absent:
+        names = " and ".join(f"“{name}”" for name in dict.fromkeys(absent))
+        yield f"No paper of this library is called {names}: not in the table."
 
 
 def list_alternatives(context: AnswerContext) -> Iterator[Alternative]:

@@ -245,7 +245,7 @@ def answer_as_table(
     answer = replace(answer, plan=comparison.plan(len(comparison.papers)))
     if stop.is_set():
         answer = replace(answer, notes=(STOPPED,))
-    elif not cells.citations:
+    elif not any(cell.state == "found" for row in table.rows for cell in row.cells):
         answer = replace(answer, notes=(NOTHING_COMPARED,))
     if isinstance(reader, ModelReader) and answer.status == "answered" and not stop.is_set():
         answer = yield from _fill_table(found, answer, reader, stop)

@@ -163,7 +163,8 @@ def _text_about(paper: str, answer: Answer) -> str:
         return ""
     quotes = {citation.number: citation.quote for citation in answer.citations if citation.paper == paper}
     if answer.table is not None:
-        cells = [cell for row in answer.table.rows if row.paper == paper for cell in row.cells if cell.citations]
+        own = [cell for row in answer.table.rows if row.paper == paper for cell in row.cells]
+        cells = [cell for cell in own if cell.citations and cell.state == "found"]
         return " ".join(text for cell in cells for text in (cell.text, *(quotes.get(n, "") for n in cell.citations)))
     parts = []
     for sentence in re.split(r"\n|(?<=\])(?!\[)\s", answer.answer):

@@ -11,12 +11,23 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, title_head
 from rag_app.records import AnswerPlan
 from rag_app.retrieval.aspects import Aspect, extract_aspects, parse_aspects
+from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import SearchPlan
+from rag_app.text.terms import is_name
 
 MOST_PAPERS = 12  # rows
 MOST_COLUMNS = 12  # that may be asked for outright
 
+# Between two papers of a list: "A, B and C", "A vs B"; and what may stand before the second one.
+_JOINT = r"\s*(?:,\s*(?:(?:and|or)\b)?|\b(?:and|or|vs\.?|versus|against)(?!\w)|&)\s*(?:(?:of|in|for|with|to|the)\s+)*"
+_CALLED = r"[^\W_][\w.+’'-]*"
+_NEXT = re.compile(rf"(?:['’]s)?(?P<joint>{_JOINT})(?P<name>{_CALLED})")
+_BEFORE = re.compile(rf"(?:^|(?<!\w))(?P<name>{_CALLED})(?P<joint>{_JOINT})$")
+_GOES_ON = re.compile(
+    rf"(?P<listed>{_JOINT})|\s*(?:$|[?!.:;)(]|['’]s\b|(?:in|on|for|by|with|at|from|differ|compare|use)\b)"
+)
+_ELSEWHERE = re.compile(r"\b(?:on|in|for|at|using|with|from)\s+(?:the\s+)?$", re.IGNORECASE)  # "On NQ, A and B"
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
 
 
@@ -28,6 +39,7 @@ class Comparison:
     papers: tuple[str, ...]
     names: tuple[str, ...]
     aspects: tuple[Aspect, ...]
+    absent: tuple[str, ...] = ()  # listed among the papers, and the name of none
 
     def plan(self, searched: int) -> AnswerPlan:
         """What the user sees, and may correct."""
@@ -81,6 +93,43 @@ def resolve_papers(text: str, retriever: Retriever) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def find_absent_names(question: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
+    """Where a list of papers names one that is not here: "XLNet" in "BERT, XLNet and RoBERTa".
+
+    `mentions` are all places of known names. A name behind a bare comma counts only where the list goes on to a
+    known one: in "A and B, NQ and TriviaQA" what is compared by stands there.
+    """
+    known = sorted({(one.start, one.end) for one in mentions})
+    found: list[tuple[int, int]] = []
+    for start, end in known:
+        after = _NEXT.match(question, end)
+        while after is not None and _is_new_name(question, after.span("name"), known):
+            goes_on = _GOES_ON.match(question, after.end())
+            ends = {first for first, _ in known}
+            listed = goes_on is not None and goes_on["listed"] and goes_on.end() in ends
+            if not listed and (after["joint"].strip() == "," or (goes_on is None and "v" not in after["joint"])):
+                break
+            found.append(after.span("name"))
+            after = _NEXT.match(question, after.end())
+        before = _BEFORE.search(question[:start])
+        if (
+            before is not None
+            and _is_new_name(question, before.span("name"), known)
+            and not _ELSEWHERE.search(question[: before.start("name")])
+        ):
+            found.append(before.span("name"))
+    return sorted(set(found))
+
+
+def _is_new_name(question: str, place: tuple[int, int], known: Sequence[tuple[int, int]]) -> bool:
+    """Whether a word looks like a name, is none of the known ones, and asks for nothing that papers are compared by."""
+    start, end = place
+    word = question[start:end]
+    if any(start < last and first < end for first, last in known) or facets_of(word):
+        return False
+    return is_name(word.rstrip("+.-"), starts=not question[:start].strip(" \"'“‘"))
+
+
 def _papers_at(mentions: Sequence[Mention]) -> dict[tuple[int, int], set[str]]:
     """The papers that each place of a question means."""
     found: dict[tuple[int, int], set[str]] = {}
@@ -109,4 +158,6 @@ def _build(
         name = name or entry.title or paper
         names.append(re.sub(r"['’]s?$", "", name))
     spans = [(mention.start, mention.end) for mention in mentions]
-    return Comparison(question, tuple(papers), tuple(names), parse_aspects(aspects) or extract_aspects(question, spans))
+    absent = find_absent_names(question, plan.mentions) if spans else []
+    asked = parse_aspects(aspects) or extract_aspects(question, [*spans, *absent])
+    return Comparison(question, tuple(papers), tuple(names), asked, tuple(question[a:b] for a, b in absent))

@@ -204,7 +204,7 @@ class FakeAssistant:
         ]
         yield Progress("reading", f"comparing {len(scope.papers)} papers on {len(asked)} aspects")
         self.may_end.wait(240)
-        nothing = Cell("not reported", (), "nothing found")
+        nothing = Cell("nothing found", (), "nothing found")
         rows = tuple(
             TableRow(
                 one.paper, one.title.split(":")[0], (Cell(one.quote, (one.number,)), *[nothing] * (len(asked) - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag_app.answering.tables.comparison import NOT_REPORTED
+from rag_app.answering.tables.comparison import NOTHING_FOUND
 from rag_app.assistant import Assistant
 from rag_app.records import Answer, Table
 
@@ -46,7 +46,7 @@ def check(answer: Answer, assistant: Assistant) -> Table:
     for row in answer.table.rows:
         assert len(row.cells) == len(answer.table.aspects)
         for cell in row.cells:
-            assert bool(cell.citations) == (cell.text != NOT_REPORTED)
+            assert bool(cell.citations) == (cell.text != NOTHING_FOUND)
             assert all(cited[number] == row.paper for number in cell.citations)
     marks = [int(number) for number in re.findall(r"\[(\d+)\]", answer.answer)]
     assert list(dict.fromkeys(marks)) == list(cited), "numbered by first use, and nothing else is a mark"

@@ -20,6 +20,7 @@ from rag_app.citations.support import (
     FEWEST_WORDS,
     BackingTexts,
     CitedPassages,
+    find_foreign_clause,
     is_claim,
     is_denied,
     missing_items,
@@ -309,20 +310,31 @@ def _judge(
 def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> str:
     """Why a model's word alone, often that of the model that wrote the claim, does not make it supported; else empty.
 
-    Only for what anybody sees: no citation, or words that plainly say the opposite of the quotes' sentences.
+    Only for what anybody sees: no citation, words that plainly say the opposite of the quotes' sentences, or a clause
+    about something else.
     """
     if not cited:
         return "it cites nothing"
     if material.refused and not _stands_in_words(claim, cited, material):
         return "the answer itself says that the papers do not answer"
-    text, _ = claim.compared_text
+    text, is_comparable = claim.compared_text
     there = [sentence for one in cited for sentence in _sentences_with(one, material.page_of)]
     turned = opposite_direction(text, " ".join(there))
     if turned is not None:
         return f'the quotes say "{turned[1]}", not "{turned[0]}": look'
     names = [name for record in material.records_for(claim, cited) for name in record.names]
     free = content_words(" ".join([*names, *(one.title for one in cited)]))  # the sentence may say "we", or "it"
-    return "by their words the quotes say the opposite: look" if is_denied(text, there, free) else ""
+    if is_denied(text, there, free):
+        return "by their words the quotes say the opposite: look"
+    added = find_foreign_clause(text, _text_around(claim, cited, material)) if is_comparable else ""
+    return f'nothing that it cites speaks of "{added[:80]}": look' if added else ""
+
+
+def _text_around(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> str:
+    """What a claim cites, the text around it, and what is known of these papers."""
+    known = [piece for record in material.records_for(claim, cited) for piece in (record.text, *record.names)]
+    around = [piece for one in cited for piece in (one.quote, one.title, context_of(one, material.page_of))]
+    return " ".join([material.question, *known, *around])
 
 
 def _sentences_with(citation: Citation, page_of: PageOf) -> list[str]:

@@ -25,10 +25,12 @@ from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistic
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
-NOT_REPORTED = "not reported"
+NOT_REPORTED = "not reported"  # only where the whole paper was read
+NOTHING_FOUND = "nothing found"
+NEAREST = f"{NOTHING_FOUND}; nearest passage: "
 NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
 STATEMENTS = (5, 4, 3)  # in a cell, at most: of a table of one column, of two, of more
-LONGEST_CELL = 160  # characters of the first statement in a cell
+LONGEST_CELL = 240  # characters of the first statement in a cell: most sentences whole, with their subject
 LONGEST_FURTHER = 80  # characters of each further one
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 NEAR = 0.75  # of the best unit's score: so near, a further statement is worth its room in the cell
@@ -223,7 +225,7 @@ class Tabulation:
 
     def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
         if not units:
-            return Cell(NOT_REPORTED, (), "nothing found")
+            return self._empty_cell(ranked)
         texts: list[str] = []
         numbers: list[int] = []
         for unit in units:
@@ -232,6 +234,15 @@ class Tabulation:
             texts.append(f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}")
             numbers.append(number)
         return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
+
+    def _empty_cell(self, ranked: RankedUnits) -> Cell:
+        """Nothing was found, which is not that the paper is silent; the best sentence that shares a word, if any."""
+        whole = (unit for unit in ranked.units if not unit.row and not _TORN.search(unit.text))
+        near = next((unit for unit in whole if unit.features["own"] > 0), None)
+        if near is None:
+            return Cell(NOTHING_FOUND, (), "nothing found")
+        text, number = self._quotes.quote(near, ranked.asked.text)
+        return Cell(f"{NEAREST}{clip_text(text, ranked.asked)}", (number,), "nothing found")
 
 
 def choose_units(ranked: Sequence[RankedUnits], most: int = STATEMENTS[-1]) -> list[list[Unit]]:

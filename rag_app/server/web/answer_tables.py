@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from rag_app.answering.tables.comparison import NOT_REPORTED
+from rag_app.answering.tables.comparison import NEAREST, NOT_REPORTED
 from rag_app.outputs.quoted_tables import Line, QuotedRow, arrange_rows
 from rag_app.records import BETWEEN, Cell, Table
 from rag_app.server.i18n import translate, translate_core
@@ -103,11 +103,21 @@ def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
     if cell.state in _STATES:
         kind, words, hint = _STATES[cell.state]
         shown = f'<span class="cell-state" title="{translate(hint)}">{translate(words)}</span>'
-        said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
+        if cell.text.startswith(NEAREST):
+            said = _nearest_passage(cell, cite)
+        else:
+            said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
         return f'<td class="none {kind}">{shown}{said}</td>'
     if not cell.citations:
         return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
     return f"<td>{_statements(cell, cite)}</td>"
+
+
+def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
+    """What comes nearest to what was not found, folded away."""
+    text, marks = escape_html(cell.text.removeprefix(NEAREST)), "".join(map(cite, cell.citations))
+    words = translate("answer.cell-nearest")
+    return f'<details><summary>{words}</summary><span class="phrase">{text}</span> {marks}</details>'
 
 
 def _statements(cell: Cell, cite: Callable[[int], str]) -> str:

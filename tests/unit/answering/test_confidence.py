@@ -65,7 +65,9 @@ def test_a_refusal_has_none_and_an_answer_without_a_source_is_low() -> None:
 
 @pytest.mark.parametrize(("empty", "level"), [(0, "medium"), (1, "medium"), (2, "low")])
 def test_a_table_is_as_sure_as_it_is_full(empty: int, level: str) -> None:
-    cells = [Cell("not reported")] * empty + [Cell("78.0", (1,))] * (4 - empty)
+    cells = [Cell("nothing found; nearest passage: x", (1,), "nothing found")] * empty + [Cell("78.0", (1,))] * (
+        4 - empty
+    )
     table = Table(("x", "y"), (Row("a", "A", tuple(cells[:2])), Row("b", "B", tuple(cells[2:]))))
     assert rate_confidence(replace(CLEAR, table=table), 1.0, 0.9) == level
 

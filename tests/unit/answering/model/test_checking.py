@@ -159,6 +159,18 @@ def test_a_number_is_wrong_only_where_the_cited_page_has_it_nowhere(statement: s
         ("OtterNet was never tested on salmon and trout [2].", "unchecked", "the quotes say the opposite"),
         ("OtterNet does not harm the trout [3].", "supported", ""),
         ("OtterNet was withdrawn after a fraud.", "unchecked", "it cites nothing"),
+        (
+            "OtterNet was tested on salmon and trout, which embarrassed its fraudulent inventors [2].",
+            "unchecked",
+            'nothing that it cites speaks of "embarrassed its fraudulent inventors"',
+        ),
+        (
+            "OtterNet was tested on salmon and trout, and the police arrested three authors [2].",
+            "unchecked",
+            'nothing that it cites speaks of "and the police arrested three authors"',
+        ),
+        ("OtterNet was tested on salmon, which is a fish, and on trout, which it does not harm [2].", "supported", ""),
+        ("OtterNet wurde an Lachs und Forelle getestet, was die Polizei mit Betrug verband [2].", "supported", ""),
     ],
 )
 def test_a_model_alone_supports_no_plain_opposite_and_nothing_uncited(statement: str, support: str, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from rag_app.answering.quoting.ranking import Unit
 from rag_app.answering.quoting.reader import QuotingReader, remove_marks
 from rag_app.answering.tables.comparison import (
     LONGEST_CELL,
-    NOT_REPORTED,
+    NEAREST,
+    NOTHING_FOUND,
     CellRanker,
     RankedUnits,
+    Tabulation,
     choose_units,
     clip_text,
     escape_cell,
@@ -26,10 +29,12 @@ from rag_app.answering.tables.comparison import (
 from rag_app.assistant import Assistant
 from rag_app.index.paper_names import find_mentions
 from rag_app.outputs.json import answer_json
-from rag_app.records import Answer, Cell, Evidence, Page, Progress, Row, Table
+from rag_app.records import BETWEEN, Answer, Cell, Evidence, Page, Progress, Row, Table
 from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, extract_aspects, parse_aspects
+from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.question_terms import QuestionTerms, extract_question_terms
+from rag_app.server.web.answer_tables import comparison_html
 from rag_app.server.web.render import answer_html
 from rag_app.text.terms import content_words
 from tests.support.doubles import WordEmbedder, settings_for
@@ -197,10 +202,67 @@ def test_each_cell_is_shown_when_it_is_found_and_stays_as_it_is(assistant: Assis
         assert {cell.state for cell in cells[count:]} <= {"searching"}
 
 
-def test_what_a_paper_does_not_say_is_not_reported(assistant: Assistant) -> None:
+def test_where_nothing_is_found_the_paper_is_not_said_to_be_silent(assistant: Assistant) -> None:
     answer = assistant.compare("Compare OtterNet and HeronRank", aspects="batch size; zygomorphic quaternions")
     table = check(answer, assistant)
-    assert [[cell.text == NOT_REPORTED for cell in row.cells] for row in table.rows] == [[False, True], [False, True]]
+    assert [[cell.text == NOTHING_FOUND for cell in row.cells] for row in table.rows] == [[False, True], [False, True]]
+
+
+def test_the_nearest_passage_stands_where_nothing_is_found_and_is_folded() -> None:
+    text = "HeronRank prefers frogs of the shallow water."
+    piece = Evidence(1, "heron.md", "HeronRank", 1, "1", "Food", 0, len(text), text)
+    unit = Unit(piece, 0, len(text), features={"own": 0.1, "near": 0.0, "meaning": 0.1}, score=0.3)
+    asked = extract_question_terms("What is the optimizer for frogs?", content_words, None, [piece])
+    aspect = Aspect("optimizer", asked.text, "optimizer")
+    cells = Tabulation(
+        Comparison("", ("heron.md",), ("HeronRank",), (aspect,)), lambda paper, number: Page(1, "1", 0.0, 0.0, text, ())
+    )
+    *_, table = cells.fill({}, lambda aspect, evidence: RankedUnits(asked, [unit]))
+    (cell,) = table.rows[0].cells
+    assert (cell.text, cell.state, cell.citations) == (f"{NEAREST}{text}", "nothing found", (1,))
+    html = comparison_html(table, lambda number: f"<i>{number}</i>")
+    assert f'<summary>nearest passage</summary><span class="phrase">{text}</span> <i>1</i></details>' in html
+    unrelated = replace(unit, features={"own": 0.0, "near": 0.0, "meaning": 0.1})
+    cells = Tabulation(Comparison("", ("heron.md",), ("HeronRank",), (aspect,)), lambda paper, number: None)
+    *_, table = cells.fill({}, lambda aspect, evidence: RankedUnits(asked, [unrelated]))
+    assert table.rows[0].cells == (Cell(NOTHING_FOUND, (), "nothing found"),)
+
+
+def test_a_sentence_of_usual_length_begins_its_cell_whole(assistant: Assistant, tmp_path: Path) -> None:
+    told = (
+        "For the pre-training of the wide rivers that run through Scotland in winter, we let all of the swimmers that "
+        "were at hand on that day take the very same batch size of 2048 fish."
+    )
+    assert 160 < len(told) <= LONGEST_CELL
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "heron.md").write_text(HERON, encoding="utf-8")
+    (tmp_path / "corpus" / "newt.md").write_text(f"# NewtNet: Small Swimmers\n\n## 1 Training\n\n{told}\n")
+    other = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    other.build()
+    table = check(other.ask("Compare NewtNet and HeronRank: the batch size."), other)
+    assert table.rows[0].cells[0].text.split(BETWEEN)[0] == told
+
+
+@pytest.mark.parametrize(
+    ("question", "columns", "absent"),
+    [
+        ("Compare OtterNet, EelNet and HeronRank in batch size", ("batch size",), ("EelNet",)),
+        ("OtterNet vs EelNet vs HeronRank: batch size", ("batch size",), ("EelNet",)),
+        ("What batch size do OtterNet, HeronRank and EelNet use?", ("batch size",), ("EelNet",)),
+        ("Compare OtterNet and HeronRank: batch size, GPUs", ("batch size", "GPUs"), ()),
+        ("On FishQA, OtterNet and HeronRank: batch size", ("batch size",), ()),
+        ("OtterNet and HeronRank, FishQA and RiverQA scores", None, ()),
+    ],
+)
+def test_a_listed_name_of_no_paper_is_said_and_is_no_column(
+    assistant: Assistant, question: str, columns: tuple[str, ...] | None, absent: tuple[str, ...]
+) -> None:
+    answer = assistant.ask(question)
+    assert answer.table is not None and {row.paper for row in answer.table.rows} == {"otter.md", "heron.md"}
+    if columns is not None:
+        assert answer.table.aspects == columns
+    said = " ".join(note for note in answer.notes if "No paper of this library is called" in note)
+    assert [name for name in ("EelNet", "FishQA", "RiverQA", "GPUs") if f"“{name}”" in said] == list(absent)
 
 
 def test_a_table_of_nothing_says_so_in_each_cell(assistant: Assistant) -> None:
