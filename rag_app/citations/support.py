@@ -323,9 +323,15 @@ def is_denied(text: str, there: Iterable[str], free: Collection[str] = ()) -> bo
 
     Of sentences that hold nearly all of its content words, but for those in `free`, each is negated where it is not.
     """
-    words = set(content_words(_NEGATION.sub(" ", text))).difference(free)
+    every = set(content_words(_NEGATION.sub(" ", text)))
+    words = every.difference(free)
     near = [one for one in there if len(words.intersection(content_words(one))) >= NEARLY_ALL * len(words)]
-    return len(words) >= FEWEST_WORDS and bool(near) and all(is_negated(one) != is_negated(text) for one in near)
+    return (
+        len(every) >= FEWEST_WORDS
+        and len(words) > 1
+        and bool(near)
+        and all(is_negated(one) != is_negated(text) for one in near)
+    )
 
 
 def says_nothing(sentence: str) -> bool:

@@ -17,9 +17,14 @@ _CONDITIONAL = re.compile(r"@[\w-]{1,40}[^{};@]{0,400}\{(?:[^{}]*\{[^{}]*\})*[^{
 _SHOWING = re.compile(r"(?<![\w-])(?:display|visibility)\s*:\s*([\w-]+)", re.IGNORECASE)
 _NAME = re.compile(r"[.#][\w-]+")
 _SIMPLE = re.compile(r"([a-z][\w-]*)?((?:[.#][\w-]+)*)", re.IGNORECASE)
+_ZERO = r"0+(?:\.0*)?(?![.\d])"
 _UNSEEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])", re.IGNORECASE
+    rf"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*{_ZERO}"
+    rf"|font-size\s*:\s*(?:{_ZERO}|0*\.\d+p[xt])|(?<![\w-])font\s*:\s*(?:\w+\s+)?{_ZERO}",
+    re.IGNORECASE,
 )
+_NO_SIZE = re.compile(rf"(?<![\w-])(?:max-)?(?:width|height)\s*:\s*{_ZERO}(?:[a-z]+|%)?\s*(?:!|;|$)", re.IGNORECASE)
+_CUT = re.compile(r"(?<![\w-])overflow(?:-[xy])?\s*:\s*(?:hidden|clip)", re.IGNORECASE)
 
 
 # -- style sheets -------------------------------------------------------------------------------------------------
@@ -54,7 +59,7 @@ class StyleRules:
     def hide(self, tag: str, attributes: dict[str, str | None]) -> bool:
         """Whether an element is not shown, by its own attributes or by these rules."""
         style = _COMMENT.sub("", attributes.get("style") or "")
-        if "hidden" in attributes or _UNSEEN.search(style):
+        if "hidden" in attributes or _UNSEEN.search(style) or (_CUT.search(style) and _NO_SIZE.search(style)):
             return True
         if not self._hiding or _SHOWING.search(style):
             return False

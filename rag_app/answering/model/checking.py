@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from rag_app.citations.directions import opposite_direction
+from rag_app.citations.directions import added_bound, opposite_direction
 from rag_app.citations.statements import Statement, find_statements
 from rag_app.citations.support import (
     FEWEST_WORDS,
@@ -291,12 +291,10 @@ def _judge(
         turned = opposite_direction(claim.compared_text[0], " ".join(one.quote for one in cited))
         if turned is not None:
             return Verdict(text, "not", reason=f'the quotes say "{turned[1]}", not "{turned[0]}"')
-        return Verdict(
-            text,
-            "supported"
-            if cited and claim.compared_text[1] and _stands_in_words(claim, cited, material)
-            else "unchecked",
-        )
+        if not (cited and claim.compared_text[1] and _stands_in_words(claim, cited, material)):
+            return Verdict(text, "unchecked")
+        reason = _why_not_believed(claim, cited, material)  # a quote may leave out the word that says the opposite
+        return Verdict(text, "unchecked" if reason else "supported", reason=reason)
     said, reason = outcome
     if said == "SUPPORTED":
         figures = _unheld_figures(claim, quotes, material, missing)
@@ -308,10 +306,10 @@ def _judge(
 
 
 def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: Material) -> str:
-    """Why a model's word alone, often that of the model that wrote the claim, does not make it supported; else empty.
+    """Why neither shared words nor a model's word, often that of the claim's writer, make it supported; else empty.
 
-    Only for what anybody sees: no citation, words that plainly say the opposite of the quotes' sentences, or a clause
-    about something else.
+    Only for what anybody sees: no citation, words that plainly say the opposite of the quotes' sentences, a bound that
+    these lack, or a clause about something else.
     """
     if not cited:
         return "it cites nothing"
@@ -326,6 +324,8 @@ def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: M
     free = content_words(" ".join([*names, *(one.title for one in cited)]))  # the sentence may say "we", or "it"
     if is_denied(text, there, free):
         return "by their words the quotes say the opposite: look"
+    if added_bound(text, " ".join(there)):
+        return "it bounds a number that what it cites does not bound: look"
     added = find_foreign_clause(text, _text_around(claim, cited, material)) if is_comparable else ""
     return f'nothing that it cites speaks of "{added[:80]}": look' if added else ""
 

@@ -151,6 +151,13 @@ def test_what_nobody_sees_is_told_and_left_out(tmp_path: Path) -> None:
         (".a {display:none}", '<p class="a" style="display:block">{}</p>', False),
         ("@media print { .a {display:none} }", '<p class="a">{}</p>', False),
         (".menu .a {display:none}", '<p class="a">{}</p>', False),
+        ("", '<p style="opacity: 0.0">{}</p>', True),
+        ("", '<p style="font:0/0 serif">{}</p>', True),
+        ("", '<p style="font-size:0.5px">{}</p>', True),
+        ("", '<p style="font-size:.9em; opacity:.8; font:9px/1.2 serif">{}</p>', False),
+        ("", '<p style="max-height:0; overflow:hidden">{}</p>', True),
+        ("", '<p style="min-height:0; border-width:0; overflow:hidden">{}</p>', False),
+        ("", '<p style="visibility:collapse">{}</p>', True),
     ],
 )
 def test_what_a_style_sheet_hides_is_told_and_left_out(tmp_path: Path, rule: str, element: str, unseen: bool) -> None:

@@ -180,6 +180,26 @@ def test_a_model_alone_supports_no_plain_opposite_and_nothing_uncited(statement:
     assert verdict.support == support and told in verdict.reason
 
 
+@pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
+@pytest.mark.parametrize(
+    ("statement", "support"),
+    [
+        ("OtterNet increases the number of nets by 40 percent [1].", "unchecked"),
+        ("The baseline did outperform OtterNet [2].", "unchecked"),
+        ("OtterNet reduces the number of nets by at most 40 percent [3].", "unchecked"),
+        ("OtterNet reduces the number of nets by 40 percent [1].", "supported"),
+        ("The baseline did not outperform OtterNet [2].", "supported"),
+    ],
+)
+def test_a_quote_that_leaves_out_the_word_that_matters_supports_no_opposite(
+    statement: str, support: str, reply: str
+) -> None:
+    quotes = ("the number of nets by 40 percent", "outperform OtterNet", "reduces the number of nets by 40 percent")
+    page = "OtterNet reduces the number of nets by 40 percent. The baseline did not outperform OtterNet."
+    (verdict,), _ = judge(statement, reply, quotes, page)
+    assert verdict.support == support
+
+
 def test_a_ratio_of_figures_of_the_same_statement_holds() -> None:
     quotes = ("8 GPUs for approximately 90 hours", "1024 GPUs for 24 hours")
     page = Page(1, "1", 1, 1, " and ".join(quotes))
