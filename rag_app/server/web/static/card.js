@@ -7,7 +7,8 @@
   card.id = "cite-card";
   card.hidden = true;
   card.setAttribute("aria-hidden", "true"); // the button's own label says the same
-  let waiting = 0, of = null, dismissed = null;
+  const RESTING = "#chat button.cite:hover, #chat button.cite:focus-visible";
+  let waiting = 0, of = null, dismissed = null, focused = null;
 
   function line(name, text) {
     const part = document.createElement("p");
@@ -41,6 +42,7 @@
 
   function hide() {
     clearTimeout(waiting);
+    waiting = 0;
     card.hidden = true;
     of = null;
   }
@@ -49,13 +51,30 @@
   function showAgain() {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      const button = document.querySelector("#chat button.cite:hover, #chat button.cite:focus-visible");
-      if (button && button !== dismissed) put(button);
+      waiting = 0;
+      const button = document.querySelector(RESTING);
+      if (button && !isDismissed(button)) put(button);
     }, DELAY);
   }
 
+  function isDismissed(button) {
+    return dismissed !== null && (button === dismissed || (!dismissed.isConnected && button.value === dismissed.value));
+  }
+
+  // An answer that is drawn anew has new numbers: the keyboard goes on where it was, and the card comes back.
+  function follow() {
+    if (focused && !focused.isConnected) {
+      const same = document.activeElement === document.body ? Array.from(document.querySelectorAll("#chat button.cite")).filter((button) => button.value === focused.value).pop() : null;
+      focused = null;
+      if (same) same.focus({ preventScroll: true, focusVisible: true });
+    }
+    if (of && !of.isConnected) hide();
+    const button = card.hidden && !waiting ? document.querySelector(RESTING) : null;
+    if (button && !isDismissed(button)) showAgain();
+  }
+
   function dismiss() {
-    dismissed = of || document.querySelector("#chat button.cite:hover, #chat button.cite:focus-visible");
+    dismissed = of || document.querySelector(RESTING);
     hide();
   }
 
@@ -68,6 +87,7 @@
   }
   document.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") rest(event); });
   document.addEventListener("focusin", (event) => {
+    focused = event.target.matches && event.target.matches("#chat button.cite:focus-visible") ? event.target : null;
     if (event.target.matches && event.target.matches(":focus-visible")) rest(event); else hide();
   });
   document.addEventListener("pointerout", (event) => {
@@ -75,7 +95,7 @@
   });
   document.addEventListener("focusout", hide);
   document.addEventListener("scroll", () => { hide(); showAgain(); }, true);
-  document.addEventListener("click", dismiss);
+  document.addEventListener("click", (event) => { if (event.isTrusted) dismiss(); }); // not the page's own presses of hidden buttons
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") dismiss(); });
 
   // -- what is told -----------------------------------------------------------------------------------------------
@@ -119,6 +139,6 @@
   new MutationObserver(() => {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => { due = false; told(); });
+    requestAnimationFrame(() => { due = false; told(); follow(); });
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 })();
