@@ -228,3 +228,33 @@ def test_the_edge_behind_which_more_stands_fades(tab):
     expect(table).to_have_class(re.compile("more-right"))
     tab.evaluate("document.querySelector('#chat .compared').scrollLeft = 5000")
     expect(table).not_to_have_class(re.compile("more-right"))
+
+
+def test_what_the_page_presses_itself_closes_nothing(tab):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    tab.click("#chat .export-menu summary")
+    tab.wait_for_selector("#chat .export-menu[open]")
+    tab.evaluate("document.querySelector('#reading details.menu').open = true")
+    tab.evaluate("document.querySelector('#news').click()")  # as at each news of a build
+    assert tab.locator("#chat .export-menu[open]").count() == 1
+    assert tab.locator("#reading details.menu[open]").count() == 1
+    tab.click("#chat p.question")
+    tab.wait_for_selector("#chat .export-menu[open]", state="detached")
+    tab.wait_for_selector("#reading details.menu[open]", state="detached")
+
+
+def test_the_keyboard_stays_on_a_number_of_an_answer_that_is_drawn_anew(tab):
+    ask(tab, "How many parameters?")
+    ask(tab, "How many parameters?")  # the same places stand twice on the page
+    tab.focus("#question textarea")
+    tab.evaluate("document.querySelector('.new-conversation').focus()")
+    tabbed_to(tab, "#chat button.cite")
+    tab.wait_for_selector("#cite-card:visible")
+    tab.evaluate("""() => {
+      window.at = Array.from(document.querySelectorAll('#chat button.cite')).indexOf(document.activeElement);
+      for (const answer of document.querySelectorAll('#chat .answer')) answer.replaceWith(answer.cloneNode(true));
+    }""")
+    tab.wait_for_function("document.activeElement === document.querySelectorAll('#chat button.cite')[window.at]")
+    assert tab.evaluate("window.at") == 0
+    tab.wait_for_selector("#cite-card:visible")

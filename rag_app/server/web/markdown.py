@@ -32,6 +32,7 @@ MATH_DELIMITERS: tuple[dict[str, str | bool], ...] = (
 LONGEST_WORD = 24  # characters of a cell that is kept on one line
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
+_OWN_NUMBER = re.compile(r"［([^［］]*)］")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*")
 _END = "\ue001"  # private use: it can stand for nothing in a text, nor can the four that begin a doubt
 _BEGINS: dict[str, Support] = {"\ue000": "not", "\ue002": "partly", "\ue003": "unchecked", "\ue004": "contradicted"}
@@ -51,6 +52,11 @@ _FORMULA_STARTS = ((r"\(", r"\)", False), (r"\[", r"\]", True), ("$$", "$$", Tru
 def escape_html(text: str) -> str:
     """`text` as HTML that shows exactly its visible characters: escaped, and never taken for a formula."""
     return _DELIMITER.sub(r"\\<wbr>\1", html.escape(without_invisible(text), quote=True))
+
+
+def quote_html(text: str) -> str:
+    """A paper's own words, where no mark of ours can stand: its own numbers ("［38］" until here) as it prints them."""
+    return escape_html(_OWN_NUMBER.sub(r"[\1]", text))
 
 
 def plain_html(

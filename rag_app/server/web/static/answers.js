@@ -182,7 +182,7 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("#chat button, #next-questions button");
-    document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+    if (event.isTrusted) document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (!button) return;
     if (button.matches(".copy-answer")) copyAnswer(button);
     else if (button.matches(".copy-table")) copyTable(button);

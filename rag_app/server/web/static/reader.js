@@ -723,7 +723,8 @@
   document.addEventListener("click", (event) => {
     const target = event.target.closest ? event.target : null;
     const button = target && target.closest("button");
-    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
+    // Only a reader's own press closes a menu: the page itself presses hidden buttons at each news of a build.
+    if (event.isTrusted) document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
     if (button && button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button && button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
     else if (button && button.matches(".open-paper")) show(`paper/${button.value}/1`, button);
