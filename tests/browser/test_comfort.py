@@ -216,3 +216,45 @@ def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, s
     pressed(answer.locator(".copy-answer"), "Copied")
     copied = tab.evaluate("navigator.clipboard.readText()")
     assert "a_1" in copied and "for x in y: pass" in copied and "costs $5 or $7." in copied
+
+
+def test_the_edge_behind_which_more_stands_fades(tab):
+    tab.set_viewport_size({"width": 500, "height": 800})
+    ask(tab, "compare them " + "and say why " * 80)
+    expect(tab.locator("#chat p.question.more-below")).to_have_count(1)
+    table = tab.locator("#chat .compared")
+    expect(table).not_to_have_class(re.compile("more-right"))
+    tab.evaluate("document.querySelector('#chat .compared td').style.minWidth = '900px'")
+    expect(table).to_have_class(re.compile("more-right"))
+    tab.evaluate("document.querySelector('#chat .compared').scrollLeft = 5000")
+    expect(table).not_to_have_class(re.compile("more-right"))
+
+
+def test_what_the_page_presses_itself_closes_nothing(tab):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    tab.click("#chat .export-menu summary")
+    tab.wait_for_selector("#chat .export-menu[open]")
+    tab.evaluate("document.querySelector('#reading details.menu').open = true")
+    tab.evaluate("document.querySelector('#news').click()")  # as at each news of a build
+    assert tab.locator("#chat .export-menu[open]").count() == 1
+    assert tab.locator("#reading details.menu[open]").count() == 1
+    tab.click("#chat p.question")
+    tab.wait_for_selector("#chat .export-menu[open]", state="detached")
+    tab.wait_for_selector("#reading details.menu[open]", state="detached")
+
+
+def test_the_keyboard_stays_on_a_number_of_an_answer_that_is_drawn_anew(tab):
+    ask(tab, "How many parameters?")
+    ask(tab, "How many parameters?")  # the same places stand twice on the page
+    tab.focus("#question textarea")
+    tab.evaluate("document.querySelector('.new-conversation').focus()")
+    tabbed_to(tab, "#chat button.cite")
+    tab.wait_for_selector("#cite-card:visible")
+    tab.evaluate("""() => {
+      window.at = Array.from(document.querySelectorAll('#chat button.cite')).indexOf(document.activeElement);
+      for (const answer of document.querySelectorAll('#chat .answer')) answer.replaceWith(answer.cloneNode(true));
+    }""")
+    tab.wait_for_function("document.activeElement === document.querySelectorAll('#chat button.cite')[window.at]")
+    assert tab.evaluate("window.at") == 0
+    tab.wait_for_selector("#cite-card:visible")

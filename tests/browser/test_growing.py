@@ -61,6 +61,15 @@ def arrival(tab, state, name=""):
     return row
 
 
+COVERED = """() => {
+  const shown = Array.from(document.querySelectorAll('#build button')).filter((one) => one.checkVisibility());
+  const boxes = shown.map((one) => [one.className, one.getBoundingClientRect()]);
+  return boxes.flatMap(([name, a], at) => boxes.slice(at + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+    .map(([other]) => [name, other]));
+}"""
+
+
 def listed(tab, count):
     tab.wait_for_function(f"document.querySelectorAll('#paper-rows li').length === {count}")
 
@@ -159,6 +168,8 @@ def test_rebuilding_all_asks_first_and_can_be_cancelled(tab, served):
     tab.click(".rebuild-all")
     tab.click("dialog .danger")
     tab.wait_for_selector("#build-status:has-text('Embedding')")
+    expect(tab.locator(".cancel-build").first).to_be_visible()
+    assert tab.evaluate(COVERED) == []
     tab.click(".cancel-build")
     served.held.set()
     tab.wait_for_selector("#build-status:has-text('Stopped')")

@@ -26,8 +26,9 @@ CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
 _SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
-_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+\s*)*")
-_MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$|$")
+# A bullet, or a footnote's mark and white space: "¹⁴C dating" begins with no mark.
+_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+\s+)+")
+_MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$")
 SENTENCE_WEIGHTS = {
     "own": 2.0,
     "near": 1.5,
@@ -118,8 +119,8 @@ def units_of(piece: Evidence, page: Page | None = None) -> list[Unit]:
 
 def _trim_marks(text: str, start: int, end: int) -> tuple[int, int]:
     """text[start:end] without a bullet or a footnote's mark at its head, and without a footnote's mark at its tail."""
-    start += len(_MARKS_BEFORE.match(text, start, end)[0])  # type: ignore[index]
-    return start, end - len(_MARKS_BEHIND.search(text[start:end])[0])  # type: ignore[index]
+    before, behind = _MARKS_BEFORE.match(text, start, end), _MARKS_BEHIND.search(text[start:end])
+    return before.end() if before else start, start + behind.start() if behind else end
 
 
 def _kind(piece: Evidence, page: Page | None, span: tuple[int, int], text: str) -> BlockKind:

@@ -320,7 +320,7 @@ def compose_answer(
             if head and head[0] in frame:
                 gap = "\n"  # rows of one table stay together
             if new := [line for line in head if line not in frame]:
-                yield f"{gap}{lead}{chr(10).join(new)}"
+                yield gap + lead + "\n".join(new)
                 gap, lead = "\n", ""
             frame = head
             yield f"{gap}{lead}{replace_marks(unit.text)} [{unit.evidence.number}]"

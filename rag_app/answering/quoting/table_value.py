@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from rag_app.records import PageOf, TableCell
 from rag_app.retrieval.question_terms import QuestionTerms
 
 LEAST = 0.4  # of the weight of what is asked, that label, head and caption hold together
+_SAYING = ("Sm", "So")  # kinds of signs that are a value ("✓", "×")
 _STEM = 6  # letters by which a word of a table and a term of a question are one
 
 
@@ -49,7 +51,12 @@ def find_table_value(asked: QuestionTerms, rows: Sequence[Unit], page_of: PageOf
         return None
     told = _terms_of(asked, " ".join([cells[column].row, cells[column].column, caption]))
     enough = sum(asked.weights[term] for term in told) >= LEAST * asked.total
-    return TableValue(unit, cells[column]) if enough else None
+    return TableValue(unit, cells[column]) if enough and not is_blank(cells[column].value) else None
+
+
+def is_blank(value: str) -> bool:
+    """Whether a value of a table says nothing: empty, or dashes and points alone."""
+    return not any(letter.isalnum() or unicodedata.category(letter) in _SAYING for letter in value)
 
 
 def _find_most(weights: Sequence[float]) -> int | None:

@@ -9,7 +9,7 @@ from rag_app.answering.tables.comparison import NEAREST, NOT_REPORTED
 from rag_app.outputs.quoted_tables import Line, QuotedRow, arrange_rows
 from rag_app.records import BETWEEN, Cell, Table
 from rag_app.server.i18n import translate, translate_core
-from rag_app.server.web.markdown import escape_html
+from rag_app.server.web.markdown import escape_html, quote_html
 from rag_app.server.web.sources import CitedPlace
 
 SHORT_LABEL = 24  # characters of a row's label that is kept on one line
@@ -53,8 +53,8 @@ def _quoted_row_html(row: QuotedRow, width: int) -> str:
     tag = "th" if row.head else "td"
     if len(row.cells) == 1:
         span = f' colspan="{width}"' if width > 1 else ""
-        return f"<tr><{tag}{span}>{escape_html(row.cells[0])}</{tag}></tr>"
-    first, *others = map(escape_html, row.cells)
+        return f"<tr><{tag}{span}>{quote_html(row.cells[0])}</{tag}></tr>"
+    first, *others = map(quote_html, row.cells)
     short = ' class="short"' if 0 < len(row.cells[0]) <= SHORT_LABEL else ""
     return f"<tr><th{short}>{first}</th>{''.join(f'<{tag}>{cell}</{tag}>' for cell in others)}</tr>"
 
@@ -115,7 +115,7 @@ def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
 
 def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
     """What comes nearest to what was not found, folded away."""
-    text, marks = escape_html(cell.text.removeprefix(NEAREST)), "".join(map(cite, cell.citations))
+    text, marks = quote_html(cell.text.removeprefix(NEAREST)), "".join(map(cite, cell.citations))
     words = translate("answer.cell-nearest")
     return f'<details><summary>{words}</summary><span class="phrase">{text}</span> {marks}</details>'
 
@@ -125,8 +125,8 @@ def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
     texts = cell.text.split(BETWEEN)
     if len(texts) != len(cell.citations):
         marks = "".join(map(cite, cell.citations))
-        return f'<span class="phrase">{escape_html(cell.text)}</span> {marks}'
+        return f'<span class="phrase">{quote_html(cell.text)}</span> {marks}'
     return "".join(
-        f'<p><span class="phrase">{escape_html(text)}</span> {cite(number)}</p>'
+        f'<p><span class="phrase">{quote_html(text)}</span> {cite(number)}</p>'
         for text, number in zip(texts, cell.citations, strict=True)
     )

@@ -30,6 +30,7 @@ _DOUBTS = (  # each with its head, its explanation and what it holds
     ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
     ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
 )
+LONGEST_NAME = 120  # characters of what a line calls its paper
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
 
@@ -76,10 +77,11 @@ def answer_html(
 
 
 def _text_class(answer: Answer) -> str:
-    """The first paragraph is set larger where it is short enough to be the answer in one line."""
+    """The first paragraph is set larger where it is the answer in one line: short enough, and no item of a list."""
     first = answer.answer.strip().partition("\n")[0]
     is_sentence = not first.startswith(("#", "-", "*", "|", "1.")) and not first.endswith(":")
-    leads = answer.table is None and is_sentence and len(first) <= LONGEST_LEAD
+    is_list = answer.plan is not None and answer.plan.kind == "survey"
+    leads = answer.table is None and is_sentence and not is_list and len(first) <= LONGEST_LEAD
     return "answer-text leads" if leads else "answer-text"
 
 
@@ -190,8 +192,21 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
             blocks.append(block)
             in_blocks |= {citation.number for _, citation in part}
             html += quoted_table_html(part, cite_html(block, name))
+    html = _with_paper_names(html, answer)
     places = [place for number, place in alone.items() if number not in in_blocks] + blocks
     return html, sorted(places, key=lambda place: place.citation.number)
+
+
+def _with_paper_names(html: str, answer: Answer) -> str:
+    """What a line calls its paper is ours and no quote: it stands out, so that papers are found at a glance."""
+    quotes = {citation.number: citation.quote for citation in answer.citations}
+    for line in filter(None, map(CITED_LINE.fullmatch, answer.answer.splitlines())):
+        name, colon, words = line["text"].partition(": ")
+        if colon and len(name) <= LONGEST_NAME and words.endswith(quotes.get(int(line["number"]), "\0")):
+            begins = escape_html(f"{name}: ")
+            for start in ("<p>", "<br>"):
+                html = html.replace(f"{start}{begins}", f'{start}<strong class="of-paper">{begins.strip()}</strong> ')
+    return html
 
 
 def _lead_words(answer: Answer) -> list[str]:

@@ -182,7 +182,7 @@
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("#chat button, #next-questions button");
-    document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+    if (event.isTrusted) document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (!button) return;
     if (button.matches(".copy-answer")) copyAnswer(button);
     else if (button.matches(".copy-table")) copyTable(button);
@@ -240,11 +240,30 @@
     drawNext();
   }
 
+  // -- where more stands than is seen: the edge of a comparison and of a long question fades ---------------------------
+  const EDGED = "#chat .compared, #chat p.question", watched = new WeakSet();
+
+  function showEdges(one) {
+    one.classList.toggle("more-right", one.scrollLeft + one.clientWidth < one.scrollWidth - 4);
+    one.classList.toggle("more-below", one.scrollTop + one.clientHeight < one.scrollHeight - 4);
+  }
+
+  const sizes = new ResizeObserver((changed) => changed.forEach(({ target }) => showEdges(target.closest(EDGED) || target)));
+
+  function watchEdges() {
+    for (const one of document.querySelectorAll(EDGED)) for (const part of [one, one.querySelector("table")]) {
+      if (!part || watched.has(part)) continue;
+      watched.add(part);
+      sizes.observe(part);
+    }
+  }
+  document.addEventListener("scroll", (event) => { if (event.target.matches && event.target.matches(EDGED)) showEdges(event.target); }, { capture: true, passive: true });
+
   let due = false;
   new MutationObserver(() => {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => { due = false; drawNext(); });
+    requestAnimationFrame(() => { due = false; drawNext(); watchEdges(); });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   window.answers = { copy, ask, wanted: () => wanted };

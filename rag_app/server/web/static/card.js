@@ -61,12 +61,15 @@
     return dismissed !== null && (button === dismissed || (!dismissed.isConnected && button.value === dismissed.value));
   }
 
+  const cites = () => Array.from(document.querySelectorAll("#chat button.cite"));
+
   // An answer that is drawn anew has new numbers: the keyboard goes on where it was, and the card comes back.
   function follow() {
-    if (focused && !focused.isConnected) {
-      const same = document.activeElement === document.body ? Array.from(document.querySelectorAll("#chat button.cite")).filter((button) => button.value === focused.value).pop() : null;
+    if (focused && !focused.button.isConnected) {
+      const { button, at } = focused, now = cites();
+      const same = now[at] && now[at].value === button.value ? now[at] : now.filter((one) => one.value === button.value).pop();
       focused = null;
-      if (same) same.focus({ preventScroll: true, focusVisible: true });
+      if (same && document.activeElement === document.body) same.focus({ preventScroll: true, focusVisible: true });
     }
     if (of && !of.isConnected) hide();
     const button = card.hidden && !waiting ? document.querySelector(RESTING) : null;
@@ -87,7 +90,8 @@
   }
   document.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") rest(event); });
   document.addEventListener("focusin", (event) => {
-    focused = event.target.matches && event.target.matches("#chat button.cite:focus-visible") ? event.target : null;
+    const button = event.target.matches && event.target.matches("#chat button.cite:focus-visible") ? event.target : null;
+    focused = button && { button, at: cites().indexOf(button) };
     if (event.target.matches && event.target.matches(":focus-visible")) rest(event); else hide();
   });
   document.addEventListener("pointerout", (event) => {

@@ -330,13 +330,17 @@
     try { lines = await linesOf(Number(sheet.dataset.page)); } catch { layer.remove(); return; }
     if (!layer.isConnected) return;
     const rows = document.createDocumentFragment();
+    let before = null, bottom = 0; // the line before: what stands beside it is copied with a blank between, else with a line's end
     for (const [text, left, top, width, height] of lines) {
+      if (before && Math.abs(top + height - bottom) < height / 2) before.textContent += " ";
+      else if (before) rows.append(document.createElement("br"));
       const line = document.createElement("span");
       line.textContent = text;
       pen.font = `${height}px ${FONT}`;
       const natural = pen.measureText(text).width || 1;
       line.style.cssText = `left:${left}px;top:${top}px;font-size:${height}px;transform:scaleX(${(width / natural).toFixed(4)})`;
-      rows.append(line, document.createElement("br"));
+      rows.append(line);
+      [before, bottom] = [line, top + height];
     }
     layer.append(rows);
   }
@@ -719,7 +723,8 @@
   document.addEventListener("click", (event) => {
     const target = event.target.closest ? event.target : null;
     const button = target && target.closest("button");
-    document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
+    // Only a reader's own press closes a menu: the page itself presses hidden buttons at each news of a build.
+    if (event.isTrusted) document.querySelectorAll("#reading details.menu[open]").forEach((menu) => { if (!target || !menu.contains(target) || (button && button.dataset.do === "text")) menu.open = false; });
     if (button && button.dataset.do in actions) actions[button.dataset.do](button);
     else if (button && button.matches("#chat button.cite, #chat button.place")) show("place/" + button.value, button);
     else if (button && button.matches(".open-paper")) show(`paper/${button.value}/1`, button);

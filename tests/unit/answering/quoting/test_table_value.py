@@ -9,7 +9,7 @@ import pytest
 from rag_app.answering.quoting.key_words import find_key_words
 from rag_app.answering.quoting.ranking import Unit, units_of
 from rag_app.answering.quoting.reader import compose_answer
-from rag_app.answering.quoting.table_value import find_table_value
+from rag_app.answering.quoting.table_value import find_table_value, is_blank
 from rag_app.index.bm25 import extract_terms
 from rag_app.papers.read import read_paper
 from rag_app.records import Evidence, Page, TableCell
@@ -99,6 +99,13 @@ def test_a_bullet_and_a_footnotes_mark_are_no_part_of_a_sentence() -> None:
     ]
 
 
+def test_an_isotope_at_the_head_of_a_sentence_is_a_part_of_it() -> None:
+    text = "¹⁴C dating of the lodge gave 3 000 years."
+    assert [unit.text for unit in units_of(Evidence(1, "otters.pdf", "Otters", 1, "1", "", 0, len(text), text))] == [
+        text
+    ]
+
+
 @pytest.mark.parametrize(
     ("question", "line", "bold"),
     [
@@ -116,3 +123,29 @@ def test_the_words_that_answer_are_told(question: str, line: str, bold: list[str
 def test_of_a_row_the_value_is_the_answer() -> None:
     cells = (TableCell("Otter 65B", "Drift", "1.8"), TableCell("Otter 65B", "Cost", "9"))
     assert find_key_words("otter 65b drift", "Otter 65B · Drift: 1.8", cells) == ["1.8"]
+
+
+def test_a_caption_between_two_tables_belongs_to_the_one_that_it_stands_above(tmp_path: Path) -> None:
+    words = [
+        *table(100, "Table 1: Errors of the otter models.", *ROWS),
+        *table(
+            190, "Table 2: Costs of badger models.", ("Model", "Price", "Hours", "Staff"), ("Badger", "7", "8", "5")
+        ),
+        *[(LEFT, 270 + 14 * number, SENTENCE) for number in range(3)],
+    ]
+    page = read_paper(make_raw(tmp_path / "two.pdf", [words]), "pdf").pages[0]
+    captions = {unit.text.split()[0]: next(page.text[a:b] for a, b in unit.frame) for unit in rows_of(page)}
+    assert captions["Otter-7B"] == captions["Otter-65B"] == "Table 1: Errors of the otter models."
+    assert captions["Badger"] == "Table 2: Costs of badger models."
+
+
+@pytest.mark.parametrize("value", ["-", "...", "n.a."])
+def test_a_blank_value_leads_nothing(tmp_path: Path, value: str) -> None:
+    words = table(170, "Table 1: Errors.", ROWS[0], ROWS[1], ("Otter-65B", "9.7", value, "9"))
+    page = read_paper(make_raw(tmp_path / "blank.pdf", [words]), "pdf").pages[0]
+    told = value_of(page, "otter 65b drift")
+    assert told is None if is_blank(value) else told == f"Otter-65B · Drift: {value}"
+
+
+def test_which_values_are_blank() -> None:
+    assert [is_blank(value) for value in ("", "-", "—", "…", "0", "n/a", "✓", "×")] == [True] * 4 + [False] * 4

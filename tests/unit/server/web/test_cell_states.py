@@ -28,3 +28,9 @@ def test_what_a_model_says_of_the_gap_stays_and_is_escaped():
 def test_a_cell_with_words_has_its_mark():
     html = comparison_html(Table(("size",), (Row("a.pdf", "A", (Cell("220", (1,)),)),)), lambda n: f"<i>{n}</i>")
     assert '<span class="phrase">220</span> <i>1</i>' in html and "cell-state" not in html
+
+
+def test_a_papers_own_number_is_shown_as_the_paper_prints_it() -> None:
+    cell = Cell("220, as by others ［38］", (1,))
+    html = comparison_html(Table(("size",), (Row("a.pdf", "A", (cell,)),)), lambda n: f"<i>{n}</i>")
+    assert "220, as by others [38]" in html

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, Cell, Citation, Row, SearchSummary, Table, Verdict
+from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, SearchSummary, Table, Verdict
 from rag_app.server.web.answer_tables import quoted_table_html
 from rag_app.server.web.render import answer_html, progress_html, question_html
 from rag_app.server.web.sources import citation_html, place_words
@@ -217,3 +217,24 @@ def test_all_warnings_stand_in_one_place():
     assert rendered.count('class="warnings"') == 1
     block = rendered[rendered.index('class="warnings"') : rendered.index('class="sources"')]
     assert "Stopped." in block and "1 sentence not supported" in block
+
+
+def test_the_name_of_each_paper_stands_out_from_what_it_says():
+    cited = (citation(1, quote="it is 42: so much"), citation(2, quote="it is 7"))
+    shown = answer_html(
+        answer(reader="quoting", answer="A & B: it is 42: so much [1]\n\nC: it is 8 [2]", citations=cited), name
+    )
+    assert '<p><strong class="of-paper">A &amp; B:</strong> it is 42: so much' in shown
+    assert "<p>C: it is 8" in shown, "what is not quoted there may be the paper's own colon"
+
+
+@pytest.mark.parametrize(("kind", "leads"), [("survey", False), ("comparison", True)])
+def test_the_first_of_a_list_is_not_set_larger_than_the_others(kind, leads):
+    plan = AnswerPlan(kind, ("a.pdf",), ("A",), ("x",), 1)
+    assert ("leads" in answer_html(answer(reader="quoting", plan=plan), name)) == leads
+
+
+def test_a_table_that_stands_above_is_not_quoted_again_below():
+    cited = (citation(1, quote="BERT 1 2"), citation(2, quote="T5 3 4"))
+    shown = answer_html(answer(reader="quoting", answer="BERT 1 2 [1]\nT5 3 4 [2]", citations=cited), name)
+    assert 'class="quote repeated"' in shown
