@@ -258,3 +258,15 @@ def test_the_keyboard_stays_on_a_number_of_an_answer_that_is_drawn_anew(tab):
     tab.wait_for_function("document.activeElement === document.querySelectorAll('#chat button.cite')[window.at]")
     assert tab.evaluate("window.at") == 0
     tab.wait_for_selector("#cite-card:visible")
+
+
+def test_no_word_of_a_cell_is_cut_into_two_lines(tab, served):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    ask(tab, "compare them")
+    lines = tab.evaluate(
+        """() => { const words = document.querySelector('#chat .compared td .phrase');
+        words.textContent = 'On NaturalQuestionsOfTrivia'; const range = document.createRange();
+        range.setStart(words.firstChild, 3); range.setEnd(words.firstChild, words.textContent.length);
+        return range.getClientRects().length; }"""
+    )
+    assert lines == 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rag_app.answering.quoting.key_words import find_key_words
+from rag_app.citations.marks import replace_marks
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
 from rag_app.outputs.quoted_tables import CITED_LINE, Line, find_rows
@@ -208,7 +209,7 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
 
 def _with_paper_names(html: str, answer: Answer) -> str:
     """What a line calls its paper is ours and no quote: it stands out, so that papers are found at a glance."""
-    quotes = {citation.number: citation.quote for citation in answer.citations}
+    quotes = {citation.number: replace_marks(citation.quote) for citation in answer.citations}
     for line in filter(None, map(CITED_LINE.fullmatch, answer.answer.splitlines())):
         name, colon, words = line["text"].partition(": ")
         if colon and len(name) <= LONGEST_NAME and words.endswith(quotes.get(int(line["number"]), "\0")):

@@ -220,9 +220,9 @@ def test_all_warnings_stand_in_one_place():
 
 
 def test_the_name_of_each_paper_stands_out_from_what_it_says():
-    cited = (citation(1, quote="it is 42: so much"), citation(2, quote="it is 7"))
+    cited = (citation(1, quote="it is 42: so much [9]"), citation(2, quote="it is 7"))
     shown = answer_html(
-        answer(reader="quoting", answer="A & B: it is 42: so much [1]\n\nC: it is 8 [2]", citations=cited), name
+        answer(reader="quoting", answer="A & B: it is 42: so much ［9］ [1]\n\nC: it is 8 [2]", citations=cited), name
     )
     assert '<p><strong class="of-paper">A &amp; B:</strong> it is 42: so much' in shown
     assert "<p>C: it is 8" in shown, "what is not quoted there may be the paper's own colon"
