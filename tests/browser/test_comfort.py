@@ -265,7 +265,8 @@ def test_no_word_of_a_cell_is_cut_into_two_lines(tab, served):
     ask(tab, "compare them")
     lines = tab.evaluate(
         """() => { const words = document.querySelector('#chat .compared td .phrase');
-        words.textContent = 'On NaturalQuestionsOfTrivia'; const range = document.createRange();
+        words.textContent = 'On NaturalQuestionsOfTriviaOfHotpot'; const range = document.createRange();
+        document.querySelector('#chat .compared table').style.width = '200px';
         range.setStart(words.firstChild, 3); range.setEnd(words.firstChild, words.textContent.length);
         return range.getClientRects().length; }"""
     )
