@@ -256,6 +256,11 @@ class _Jats(_Markup):
             return False
         return (tag == "article-title" and self._names["title-group"] > 0) or tag == "title"
 
+    def unknown_decl(self, data: str) -> None:
+        """What stands in CDATA is text in XML; in HTML it is a comment."""
+        if data.startswith("CDATA["):
+            self.handle_data(data.removeprefix("CDATA["))
+
     def handle_data(self, data: str) -> None:
         if self._names["article-meta"] and self._names["contrib"]:
             if self._names["surname"]:

@@ -253,3 +253,20 @@ def test_a_paper_is_corrected_and_tagged_and_found_by_its_tag(tab, served):
     dialog.locator("[type=submit]").click()
     expect(tab.locator("#paper-rows li:has-text('Theirs: A Note')")).to_have_count(1)
     assert not served.assistant.details("note.md").title
+
+
+def test_papers_are_chosen_at_the_question_box(tab, served):
+    expect(tab.locator("#papers-chip")).to_have_text("All papers")
+    tab.click("#papers-chip")
+    tab.keyboard.type("ours")
+    tab.locator(".choose-papers li:visible input").check()
+    assert findings(tab) == set()
+    tab.click(".choose-papers .strong")
+    expect(tab.locator("#papers-chip")).to_have_text("1 paper")
+    expect(tab.locator("#scope-note .chip")).to_have_count(1)
+    expect(tab.locator("#question textarea")).to_be_focused()
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ("ours.pdf",)
+    tab.click("#papers-chip")
+    tab.get_by_role("dialog").get_by_role("button", name="Ask all").click()
+    expect(tab.locator("#papers-chip")).to_have_text("All papers")

@@ -44,6 +44,7 @@ MADE_UP = [
     "# Vaccines cause autism [1]",
     "**Vaccines cause autism [1]**",
     "Otters do not say it, they cause autism [1].",
+    "Trained for nine days, the otter reader has -220 million parameters [1].",
 ]
 IN_CODE = [
     "`Vaccines cause autism in all children`",

@@ -28,7 +28,7 @@ from rag_app.text.terms import squash
 NOT_REPORTED = "not reported"  # only where the whole paper was read
 NOTHING_FOUND = "nothing found"
 NEAREST = f"{NOTHING_FOUND}; nearest passage: "
-NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
+STOPPED_CELL = "stopped"
 STATEMENTS = (5, 4, 3)  # in a cell's text, at most: of a table of one column, of two, of more
 FURTHER = 2  # times as many, with those that are folded away
 LONGEST_CELL = 240  # characters of the first statement in a cell: most sentences whole, with their subject
@@ -194,14 +194,14 @@ class Tabulation:
         """Yields the table after each cell; returns the whole, and the same as Markdown: the text of the answer.
 
         `evidence` is per paper and aspect's label, `rank` orders the units of one cell's evidence. Once `stop` is set,
-        the papers that are left get empty rows.
+        the cells that are left say so.
         """
         aspects = self._comparison.aspects
         most = STATEMENTS[min(len(aspects), len(STATEMENTS)) - 1]
         rows: list[tuple[Cell, ...]] = []
         for paper in self._comparison.papers:
             if stop is not None and stop.is_set():
-                rows.append((Cell(NOT_SEARCHED, (), "not searched"),) * len(aspects))
+                rows.append((Cell(STOPPED_CELL, (), "stopped"),) * len(aspects))
                 continue
             cells: list[Cell] = []
             taken: list[Unit] = []

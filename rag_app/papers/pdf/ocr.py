@@ -18,6 +18,7 @@ from rag_app.papers.pdf.file import draw_pixels
 from rag_app.papers.pdf.hidden.ink import CONTRAST
 from rag_app.papers.pdf.raw_page import RawPage, physical_lines, word_spans
 from rag_app.papers.pdf.reading_order import sort_two_columns
+from rag_app.papers.pdf.word_gaps import move_to_gaps
 
 INSTALL = 'pip install -e ".[ocr]"'
 FEW = 10  # characters: a page with fewer is a picture, or blank
@@ -77,7 +78,7 @@ def read_scans(path: Path, pages: Sequence[RawPage], on_page: Callable[[], None]
             if not count:
                 on_page()  # on a busy machine loading takes as long as a page
             count += 1
-            read = make_page(page, engine(pixels), scale)
+            read = make_page(page, engine(pixels), scale, pixels)
             if len(read.text.strip()) >= FEW:
                 found[page.number] = read
         except MemoryError:
@@ -114,14 +115,22 @@ def _list_lines(result: Any) -> Iterator[tuple[str, list[Piece]]]:
             yield str(text), pieces
 
 
-def make_page(page: RawPage, lines: Sequence[tuple[str, Sequence[Piece]]], scale: float) -> RawPage:
-    """The page with these lines as its text; their boxes are in pixels, `scale` for each point."""
+def make_page(
+    page: RawPage,
+    lines: Sequence[tuple[str, Sequence[Piece]]],
+    scale: float,
+    pixels: np.ndarray | None = None,
+) -> RawPage:
+    """The page with these lines as its text; their boxes are in pixels, `scale` for each point.
+
+    With the `pixels` that were read, a word's box ends where its ink does.
+    """
     text = "\r\n".join(line for line, _ in lines)
     words = word_spans(text)
-    boxes: list[tuple[float, float, float, float]] = []
-    for line, pieces in lines:
-        boxes += _word_boxes(line, pieces)
-    places = np.array(boxes, np.float32).reshape(-1, 4) / scale
+    boxes = [np.array(_word_boxes(line, pieces), np.float64).reshape(-1, 4) for line, pieces in lines]
+    if pixels is not None:
+        boxes = [move_to_gaps(found, pixels) if len(found) else found for found in boxes]
+    places = np.concatenate([np.zeros((0, 4)), *boxes]).astype(np.float32) / scale
     upright = np.ones(len(words), bool)
     rows = physical_lines(text, words, places, upright)
     sizes = _line_sizes(places, rows)

@@ -23,7 +23,7 @@ SMALLER = 0.86  # of the size of the characters on the base line
 LEAST_RISE, MOST_RISE = 0.14, 0.8  # of that size
 ATTACHED = 0.35  # of that size: how far a mark may stand from its word
 TYPE_3 = 1.5  # points: fonts of such a size have a scale of their own, and the letters' boxes tell how large they are
-LONGEST = 40  # characters: a longer word is an address or data
+LONGEST = 40  # characters of a word that are looked at: a longer one is an address or data, with its mark before it
 
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"[\d+\-−–,*†‡]+")
@@ -105,9 +105,9 @@ def with_raised_digits(
     changed: list[str] | None = None
     for row in range(len(words)) if letters else _rows_to_look_at(page, text, words, characters, heights):
         (start, end), (first, last) = spans[row], ends[row]
-        if end - start > LONGEST or last - first != end - start - 1:
+        if last - first != end - start - 1:
             continue
-        if letters and end - start >= 3 and _NAME_AND_LETTER.match(text, start, end):
+        if letters and 3 <= end - start <= LONGEST and _NAME_AND_LETTER.match(text, start, end):
             for left, right in _raised_letters(page, text, start, first, last):
                 changed = changed or list(text)
                 changed[left:right] = text[left:right].translate(LETTERS_AS_RAISED)
@@ -127,12 +127,13 @@ def _rows_to_look_at(
     rows = np.unique(np.searchsorted(words[:, 0], digits, side="right") - 1)
     rows = rows[rows >= 0]
     lengths = characters[rows, 1] - characters[rows, 0] + 1
-    rows = rows[(lengths <= LONGEST) & (lengths == words[rows, 1] - words[rows, 0])]
+    whole = lengths == words[rows, 1] - words[rows, 0]
+    rows, lengths = rows[whole], np.minimum(lengths[whole], LONGEST)
     if not len(rows):
         return []
-    first, end = characters[rows, 0].tolist(), (characters[rows, 1] + 1).tolist()
+    first, end = characters[rows, 0].tolist(), (characters[rows, 0] + lengths).tolist()
     measured = page.measure([index for one, two in zip(first, end, strict=True) for index in range(one, two)])
-    starts = np.cumsum([0, *(characters[rows[:-1], 1] - characters[rows[:-1], 0] + 1)])
+    starts = np.cumsum([0, *lengths[:-1]])
     tallest, least = np.maximum.reduceat(measured, starts), np.minimum.reduceat(measured, starts)
     beside = SMALLER * np.concatenate([[0.0], heights.ravel(), [0.0]])  # of all ends: a word's are 2 row + 1 and + 2
     taller = np.maximum(beside[2 * rows], beside[2 * rows + 3]) >= tallest
@@ -160,6 +161,7 @@ def _raised_runs(
 ) -> list[tuple[int, int]]:
     """Offsets of the runs of raised digits within one word."""
     (start, end), (first, last) = spans[row], ends[row]
+    end, last = min(end, start + LONGEST), min(last, first + LONGEST - 1)
     heights = page.heights(first, last) if end - start > 2 else page.ends[row]
     tallest = max(heights)
     if min(heights) > 0.94 * tallest:

@@ -114,6 +114,8 @@ def test_what_was_read_from_a_picture_stays_and_the_rest_is_told(shared: Path, n
     assert wanted.get(name, "farms rarely recalibrate them.") in text
     if name == "ocr_under_picture":  # half of its words lie where nothing is printed
         assert "The calibrated probes" not in text and "The calibr" in reading.hidden[0]
+    if not name.startswith("real"):  # OCR has put this line half a letter off
+        assert reading.authors == ("Maria Keller", "Tomas Lindqvist", "Aiko Hayashi")
 
 
 def test_raised_marks_are_no_digits_of_a_number(shared: Path) -> None:

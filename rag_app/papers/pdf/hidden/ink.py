@@ -17,6 +17,7 @@ INK = 0.75  # of the way from background to the text's colour: some pixel of a v
 CHANGED = 0.04  # of the pixels in a word's place: fewer are dots at its rim
 SCALE = 1.5  # pixels per point where a page is drawn
 PRINTED = 0.8  # of a line's words have ink in their place where OCR has read it
+MOVED, MOVED_GAPS = 0.8, 4  # of so many gaps at least hold no ink once all words are moved by the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +141,19 @@ def read_by_ocr(picture: Picture, shown: np.ndarray, rows: np.ndarray, aligned: 
         return found
     for line, inked, own_blank, own_gaps, edges in judged:
         share = own_blank / own_gaps if own_gaps else blank / gaps
-        found[line] = inked >= PRINTED and (share >= 0.5 or (edges and share >= 0.2))
+        stands = share >= 0.5 or (edges and share >= 0.2) or _is_moved(picture, shown[line])
+        found[line] = inked >= PRINTED and stands
     return found
+
+
+def _is_moved(picture: Picture, boxes: np.ndarray) -> bool:
+    """Whether the words of a line spell print that begins a little before or after them: other letters are wider."""
+    height = float((boxes[:, 3] - boxes[:, 1]).max())
+    for step in (-0.4, -0.3, -0.2, 0.2, 0.3, 0.4):
+        _, blank, gaps, edges = _judge(picture, boxes + np.array([step, 0, step, 0]) * height)
+        if edges and gaps >= MOVED_GAPS and blank >= MOVED * gaps:
+            return True
+    return False
 
 
 def _lines_of(shown: np.ndarray, listed: np.ndarray) -> list[np.ndarray]:

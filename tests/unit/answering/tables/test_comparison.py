@@ -265,6 +265,15 @@ def test_a_listed_name_of_no_paper_is_said_and_is_no_column(
     assert [name for name in ("EelNet", "FishQA", "RiverQA", "GPUs") if f"“{name}”" in said] == list(absent)
 
 
+def test_what_has_no_room_in_the_table_is_named(assistant: Assistant) -> None:
+    six = "batch size, optimizer, training data, learning rate, metrics and limitations"
+    answer = assistant.ask(f"Compare OtterNet and HeronRank by {six}")
+    assert answer.table is not None and len(answer.table.aspects) == MOST_ASPECTS
+    assert [note for note in answer.notes if "left out" in note and note.endswith("“limitations”.")]
+    answer = assistant.ask("Compare OtterNet and HeronRank by batch size and optimizer")
+    assert not [note for note in answer.notes if "left out" in note]
+
+
 def test_a_table_of_nothing_says_so_in_each_cell(assistant: Assistant) -> None:
     answer = assistant.compare("OtterNet or HeronRank", aspects="zygomorphic quaternions")
     assert answer.status == "answered"
@@ -310,6 +319,8 @@ def test_stopping_leaves_what_there_is(assistant: Assistant) -> None:
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert answer.notes
+    assert answer.table is not None
+    assert {cell.state for row in answer.table.rows for cell in row.cells} == {"stopped"}
 
 
 def test_the_page_shows_a_table_with_numbers_to_press(assistant: Assistant) -> None:

@@ -1,0 +1,78 @@
+"""A sign, a step and a verb of direction that a claim changes are seen; what says the same in other words is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_app.citations.directions import opposite_direction
+from rag_app.citations.statements import find_statements
+from rag_app.citations.support import CitedPassages
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes", "found"),
+    [
+        ("The shift is -40 points.", "a shift of 40 points", ("-40", "40")),
+        ("The shift is minus 40 points.", "a shift of 40 points", ("-40", "40")),
+        ("The shift is 40 points.", "a shift of −40 points", ("40", "-40")),
+        ("The score falls by 40 points.", "a change of −40 points", None),
+        ("Between 30-40 otters, or 30 -40.", "from 30 to 40 otters", None),
+        ("GPT-4 has 40 layers.", "the model of version 4 has 40 layers", None),
+        ("The gap is -0.3 (p < 0.05).", "a gap of –0.3 with p < 0.05", None),
+    ],
+)
+def test_the_sign_of_a_number_belongs_to_it(text: str, quotes: str, found: tuple[str, str] | None) -> None:
+    assert opposite_direction(text, quotes) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes", "found"),
+    [
+        ("Recall rises by 93.5 %.", "recall rises to 93.5 %", ("by 93.5", "to 93.5")),
+        ("Recall rises to about 12 %.", "recall rises by 12 %", ("to 12", "by 12")),
+        ("Recall goes from 10 % to 5 %.", "recall goes from 5 % to 10 %", ("from 10", "to 10")),
+        ("Recall rises by 93.5 %.", "recall rises to 93.5 %, by 93.5 % of all", None),
+        ("Recall rises by 93.5 %.", "recall is 93.5 %", None),
+        ("Recall rises by 5 %.", "recall rises by 3 % to 5 %", None),
+        ("It served from 2020.", "it served to 2020", None),
+        ("It takes 3 to 5 days.", "it takes from 3 to 5 days", None),
+    ],
+)
+def test_a_step_is_not_an_end(text: str, quotes: str, found: tuple[str, str] | None) -> None:
+    assert opposite_direction(text, quotes) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes", "found"),
+    [
+        ("It worsens hallucinations.", "it reduces hallucinations", ("worsens", "reduces")),
+        ("It reduces robustness.", "it enhances the robustness of otters", ("reduces", "enhances")),
+        ("It raises cost and lowers accuracy.", "it raises accuracy and lowers cost", ("raises", "lowers")),
+        (
+            "It boosts the number of herons.",
+            "the river boosts otters and cuts the number of herons",
+            ("boosts", "cuts"),
+        ),
+        ("The reader worsens the gait of otters.", "The reader reduces the gait of otters.", ("worsens", "reduces")),
+        ("It improves latency.", "it reduces latency", None),
+        ("It improves accuracy.", "it increases accuracy", None),
+        ("It degrades quality.", "it lowers quality", None),
+        ("It raises accuracy.", "it raises accuracy and lowers cost", None),
+    ],
+)
+def test_what_rises_does_not_fall(text: str, quotes: str, found: tuple[str, str] | None) -> None:
+    assert opposite_direction(text, quotes) == found
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Retrieval reduces hallucination of otters by -40 percent.",
+        "Retrieval worsens hallucination of otters by 40 percent.",
+        "Retrieval reduces hallucination of otters to 40 percent.",
+    ],
+)
+def test_such_a_claim_is_not_supported(claim: str) -> None:
+    cited = CitedPassages(["Retrieval reduces hallucination of otters by 40 percent."], [])
+    verdicts = [cited.judge(statement) for statement in find_statements(claim)]
+    assert [verdict.support for verdict in verdicts if verdict] == ["not"]
