@@ -292,11 +292,11 @@ class AnswerPlan:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a question that leads from paper to paper: what was asked of which paper, and what came of it."""
+    """One step to an answer: what was asked of which paper and what came of it, or alone what a model looked at."""
 
     question: str
-    paper: str
-    found: str  # the words that lead on, or that answer
+    paper: str = ""
+    found: str = ""  # the words that lead on, or that answer
     citations: tuple[int, ...] = ()
 
 
@@ -338,7 +338,7 @@ class Answer:
     asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
     confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
     plan: AnswerPlan | None = None  # where a question was taken apart without a model
-    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
+    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper, or of a model's work
     alternatives: tuple[Alternative, ...] = ()  # how the question may be meant otherwise
 
 
@@ -400,6 +400,7 @@ class Progress:
     stage: Literal["planning", "searching", "reading", "checking"]
     message: str
     table: Table | None = field(default=None, compare=False)  # a comparison so far, with cells that are "searching"
+    step: bool = field(default=False, compare=False)  # of a model's work: worth knowing when the answer is there
 
 
 @dataclass(frozen=True)

@@ -259,11 +259,25 @@
   }
   document.addEventListener("scroll", (event) => { if (event.target.matches && event.target.matches(EDGED)) showEdges(event.target); }, { capture: true, passive: true });
 
+  // -- the steps of an answer that is coming stay open though it is drawn anew ---------------------------------------
+  let opened = 0; // how many answers there were when those of the last were opened
+
+  document.addEventListener("click", (event) => {
+    const steps = event.target.closest && event.target.closest("#chat .steps summary")?.parentElement;
+    const answers = document.querySelectorAll("#chat .answer");
+    if (steps && answers[answers.length - 1].contains(steps)) opened = steps.open ? 0 : answers.length;
+  });
+
+  function keepOpen() {
+    const answers = document.querySelectorAll("#chat .answer"), steps = opened && opened === answers.length ? answers[opened - 1].querySelector(".steps") : null;
+    if (steps && !steps.open) steps.open = true;
+  }
+
   let due = false;
   new MutationObserver(() => {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => { due = false; drawNext(); watchEdges(); });
+    requestAnimationFrame(() => { due = false; drawNext(); watchEdges(); keepOpen(); });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   window.answers = { copy, ask, wanted: () => wanted };

@@ -146,7 +146,8 @@
     const topics = JSON.parse(all[0].parentElement.dataset.topics || "[]");
     const bad = all.filter((row) => ["unreadable", "no-text"].includes(row.dataset.state)).length;
     const first = [say("page.facts-papers", { n: all.length, pages: pages.toLocaleString() })];
-    if (years.length) first.push(say("page.facts-years", { first: Math.min(...years), last: Math.max(...years) }));
+    const [oldest, newest] = [Math.min(...years), Math.max(...years)];
+    if (years.length) first.push(oldest === newest ? say("page.facts-year", { year: oldest }) : say("page.facts-years", { first: oldest, last: newest }));
     const lines = [first.join(" · "), topics.length ? say("page.facts-topics", { topics: topics.join(", ") }) : "",
       bad ? say("page.facts-unread", { n: bad }) : say("page.facts-all-read")].filter(Boolean);
     if (place.dataset.shown === lines.join("\n")) return;
