@@ -6,7 +6,7 @@ Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Dr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -254,12 +254,34 @@ CellState = Literal["found", "nothing found", "not searched", "stopped", "search
 
 
 @dataclass(frozen=True)
+class Statement:
+    """Words from a page, perhaps cut, and the number of the citation that has them whole."""
+
+    text: str
+    citation: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """What one paper says about one aspect: words from its page, or what its state says, with no citation."""
 
     text: str  # of several statements, with BETWEEN them
     citations: tuple[int, ...] = ()  # numbers of the answer's citations
     state: CellState = "found"
+    further: tuple[Statement, ...] = ()  # likely less; folded away where they are shown
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of all its citations."""
+        return (*self.citations, *(one.citation for one in self.further))
+
+    def renumber(self, number_of: Callable[[int], int]) -> Cell:
+        """The cell with other numbers for its citations."""
+        return replace(
+            self,
+            citations=tuple(dict.fromkeys(map(number_of, self.citations))),
+            further=tuple(replace(one, citation=number_of(one.citation)) for one in self.further),
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+DEEPEST_STYLE = 20  # styles based on each other; Word allows eleven
 TINY = 1.0  # points: letters of that size are lines
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CONDITIONAL = re.compile(r"@[\w-]{1,40}[^{};@]{0,400}\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
@@ -191,9 +192,9 @@ def is_unseen_run(run: Any, paragraph: Any, *, in_table: bool) -> bool:
 
 
 def _with_bases(style: Any) -> list[Any]:
-    """A style and those that it is based on; a file may base one on itself."""
+    """A style and those that it is based on; a file may base one on itself, or many on each other."""
     found: list[Any] = []
-    while style is not None and all(style.style_id != one.style_id for one in found):
+    while style is not None and len(found) < DEEPEST_STYLE and all(style.style_id != one.style_id for one in found):
         found.append(style)
         style = style.base_style
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from docx.text.run import Run
 
 from rag_app.assistant import Assistant
 from rag_app.outputs.json import papers_json
+from rag_app.papers import office
 from rag_app.papers.plain_text import MOST_ON_PAGE, PER_BYTE
 from rag_app.papers.read import read_paper
+from rag_app.papers.unseen import DEEPEST_STYLE, StyleRules, _with_bases
 from rag_app.records import Reading
 from tests.support.doubles import WordEmbedder, settings_for
 
@@ -394,3 +397,53 @@ def test_what_markdown_shows_stays(tmp_path: Path, seen: str) -> None:
     (tmp_path / "a.md").write_text(f"# On Otters\n\n{seen}\n\n{FACT}\n", encoding="utf-8")
     reading = read_paper(tmp_path / "a.md", "markdown")
     assert FACT in reading.pages[0].text and "swim" in reading.pages[0].text and not reading.hidden
+
+
+def test_a_cell_of_a_million_columns_is_one_cell(tmp_path: Path) -> None:
+    document = docx.Document()
+    cell = document.add_table(1, 1).cell(0, 0)
+    cell.text = FACT
+    span = OxmlElement("w:gridSpan")
+    span.set(qn("w:val"), "1000000")
+    cell._tc.get_or_add_tcPr().append(span)
+    document.save(str(tmp_path / "a.docx"))
+    assert read_paper(tmp_path / "a.docx", "document").pages[0].text == f"| {FACT} |"
+
+
+def test_a_style_sheet_of_many_chapters_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_sheets: list[str] = []
+    real = StyleRules.add
+    monkeypatch.setattr(StyleRules, "add", lambda self, sheet: (read_sheets.append(sheet), real(self, sheet))[1])
+    write_chapters(tmp_path / "a.epub", 9)
+    reading = read_paper(tmp_path / "a.epub", "document")
+    assert len(read_sheets) == 1 and "Ignore" not in reading.pages[0].text and reading.pages[0].text.count(FACT) == 9
+    monkeypatch.setattr(office, "MOST_STYLES", 10)
+    assert "style sheets" in read_paper(tmp_path / "a.epub", "document").problem
+
+
+def write_chapters(path: Path, count: int) -> None:
+    """An EPUB whose chapters link one style sheet."""
+    chapter = f'<link rel="stylesheet" href="c.css"/><p>{FACT}</p><p class="n">Ignore it.</p>'
+    items = "".join(f'<item id="a{at}" href="a{at}.xhtml"/>' for at in range(count))
+    spine = "".join(f'<itemref idref="a{at}"/>' for at in range(count))
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("META-INF/container.xml", '<container><rootfile full-path="b.opf"/></container>')
+        file.writestr("b.opf", f"<package>{items}<spine>{spine}</spine></package>")
+        file.writestr("c.css", ".n { display: none }")
+        for at in range(count):
+            file.writestr(f"a{at}.xhtml", chapter)
+
+
+def test_styles_that_are_based_on_each_other_are_followed_to_a_depth(tmp_path: Path) -> None:
+    document = docx.Document()
+    styles = [document.styles.add_style(f"S{at}", 1) for at in range(DEEPEST_STYLE + 10)]
+    for style, base in pairwise(styles):
+        style.base_style = base
+    styles[5].font.hidden = True
+    for place in (0, 6):
+        document.add_paragraph("Praise." if place == 0 else FACT, style=styles[place])
+    document.save(str(tmp_path / "a.docx"))
+    paragraph = document.paragraphs[0]
+    assert len(_with_bases(paragraph.style)) == DEEPEST_STYLE
+    reading = read_paper(tmp_path / "a.docx", "document")
+    assert reading.pages[0].text == FACT and "Praise" in reading.hidden[0]

@@ -17,10 +17,19 @@
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
+  // What a cell folds away, as in the exports: its own statements, and of what is further only the marks.
+  function unfold(folded) {
+    const far = Array.from(folded.querySelectorAll("p.far"));
+    const marks = far.map((statement) => `[${statement.querySelector("button.cite").textContent}]`);
+    far.concat(folded.querySelector("summary")).forEach((part) => part.remove());
+    folded.replaceWith(...folded.childNodes, marks.length ? ` … ${marks.join(" ")}` : "");
+  }
+
   // A copy without buttons: marks as [n], formulas as they were written.
   function clean(part) {
     const words = part.cloneNode(true);
     words.removeAttribute("class");
+    words.querySelectorAll("details.further").forEach(unfold);
     words.querySelectorAll("td > p + p").forEach((statement) => statement.prepend(" · ")); // as in the exports
     words.querySelectorAll("button.cite").forEach((mark) => mark.replaceWith(`[${mark.textContent}]`));
     words.querySelectorAll(".katex").forEach((formula) => {

@@ -21,7 +21,7 @@ from rag_app.answering.tables.comparison import (
     CellRanker,
     RankedUnits,
     Tabulation,
-    choose_units,
+    choose_cell_units,
     clip_text,
     escape_cell,
     table_to_markdown,
@@ -343,8 +343,8 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
 
     praise, fact = unit("OtterNet is highly effective.", 1.0), unit("OtterNet is trained on 512 fish.", 0.95)
     asked = extract_question_terms("training", content_words, None, [praise.evidence])
-    assert choose_units([RankedUnits(asked, [praise, fact])]) == [[fact, praise]]
-    assert choose_units([RankedUnits(asked, [praise])]) == [[praise]], "better than nothing"
+    assert choose_cell_units(RankedUnits(asked, [praise, fact]), []) == ([fact, praise], [])
+    assert choose_cell_units(RankedUnits(asked, [praise]), []) == ([praise], []), "better than nothing"
 
 
 def test_the_papers_own_row_is_shown_of_the_table_that_is_asked_for() -> None:
@@ -373,5 +373,5 @@ def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
     for unit in (gpus, rivers):
         unit.features = {"own": 0.0, "near": 0.0, "meaning": 0.2}
         unit.score = 1.0
-    assert choose_units([RankedUnits(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
-    assert choose_units([RankedUnits(asked, [rivers], facets_of("hardware"))]) == [[]]
+    assert choose_cell_units(RankedUnits(asked, [gpus], facets_of("hardware")), []) == ([gpus], [])
+    assert choose_cell_units(RankedUnits(asked, [rivers], facets_of("hardware")), []) == ([], [])
