@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from rag_app.answering.context import AnswerContext, RetrievedEvidence, papers_in
-from rag_app.answering.model.lead import answer_by_model, compare_by_model
+from rag_app.answering.model.lead import answer_by_model, compare_by_model, keep_steps
 from rag_app.answering.model.reader import ModelReader, Reader
 from rag_app.answering.model.task import ModelTask
 from rag_app.answering.precedence import Precedence
@@ -462,9 +462,9 @@ class Assistant:
             )
             try:
                 if request.aspects is not None:
-                    answer = yield from compare_by_model(task, request.aspects)
+                    answer = yield from keep_steps(compare_by_model(task, request.aspects))
                 else:
-                    answer = yield from answer_by_model(task)
+                    answer = yield from keep_steps(answer_by_model(task))
             except ModelError as error:
                 if not task.spending.calls:
                     raise  # it never answered: what is wrong with it is the answer

@@ -6,7 +6,7 @@ Data flows one way: Paper -> Reading (pages) -> Passage -> Hit -> Evidence -> Dr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -254,12 +254,34 @@ CellState = Literal["found", "nothing found", "not searched", "stopped", "search
 
 
 @dataclass(frozen=True)
+class Statement:
+    """Words from a page, perhaps cut, and the number of the citation that has them whole."""
+
+    text: str
+    citation: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """What one paper says about one aspect: words from its page, or what its state says, with no citation."""
 
     text: str  # of several statements, with BETWEEN them
     citations: tuple[int, ...] = ()  # numbers of the answer's citations
     state: CellState = "found"
+    further: tuple[Statement, ...] = ()  # likely less; folded away where they are shown
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of all its citations."""
+        return (*self.citations, *(one.citation for one in self.further))
+
+    def renumber(self, number_of: Callable[[int], int]) -> Cell:
+        """The cell with other numbers for its citations."""
+        return replace(
+            self,
+            citations=tuple(dict.fromkeys(map(number_of, self.citations))),
+            further=tuple(replace(one, citation=number_of(one.citation)) for one in self.further),
+        )
 
 
 @dataclass(frozen=True)
@@ -292,11 +314,11 @@ class AnswerPlan:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a question that leads from paper to paper: what was asked of which paper, and what came of it."""
+    """One step to an answer: what was asked of which paper and what came of it, or alone what a model looked at."""
 
     question: str
-    paper: str
-    found: str  # the words that lead on, or that answer
+    paper: str = ""
+    found: str = ""  # the words that lead on, or that answer
     citations: tuple[int, ...] = ()
 
 
@@ -338,7 +360,7 @@ class Answer:
     asked: str = ""  # the question as understood, where it meant something said before; empty: as typed
     confidence: Literal["", "high", "medium", "low"] = ""  # of an answer that was given; empty for any other
     plan: AnswerPlan | None = None  # where a question was taken apart without a model
-    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper
+    steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper, or of a model's work
     alternatives: tuple[Alternative, ...] = ()  # how the question may be meant otherwise
 
 
@@ -400,6 +422,7 @@ class Progress:
     stage: Literal["planning", "searching", "reading", "checking"]
     message: str
     table: Table | None = field(default=None, compare=False)  # a comparison so far, with cells that are "searching"
+    step: bool = field(default=False, compare=False)  # of a model's work: worth knowing when the answer is there
 
 
 @dataclass(frozen=True)

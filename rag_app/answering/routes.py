@@ -35,6 +35,7 @@ from rag_app.answering.steps import (
 )
 from rag_app.answering.whole_papers import NEEDS_MODEL, answer_from_whole_papers
 from rag_app.records import LIBRARY, Alternative, Answer, Event, Piece, Progress
+from rag_app.retrieval.aspects import MOST_ASPECTS
 
 RouteEvents = Generator[Event, None, Answer | None]
 """What happens, and the answer's pieces; returns the checked answer without id and times, None where there is none."""
@@ -266,10 +267,12 @@ def explain_references(context: AnswerContext) -> Iterator[str]:
         elif any(paper in context.question.plan.named for paper in one.papers):
             yield f"“{one.text}” was taken to mean {taken}{f'; {near} is also near' if near else ''}."
     comparison = context.question.comparison
-    absent = comparison.absent if comparison is not None else ()
-    if absent:
-        names = " and ".join(f"“{name}”" for name in dict.fromkeys(absent))
+    if comparison is not None and comparison.absent:
+        names = " and ".join(f"“{name}”" for name in dict.fromkeys(comparison.absent))
         yield f"No paper of this library is called {names}: not in the table."
+    if comparison is not None and comparison.left_out:
+        names = ", ".join(f"“{name}”" for name in comparison.left_out)
+        yield f"A table begins with {MOST_ASPECTS} aspects at most; add what is left out: {names}."
 
 
 def list_alternatives(context: AnswerContext) -> Iterator[Alternative]:

@@ -113,7 +113,8 @@ def _best_span(units: Sequence[Span], texts: Sequence[str], wanted: _WantedItems
 
 def _find_verbatim(claim: Claim, page: Page, start: int, end: int) -> Span | None:
     """Where the claim's own words stand in the range, widened to their sentence where that is not too long."""
-    for text in (claim.text, claim.focus):
+    after_name = claim.focus.partition(": ")[2]  # a line of an answer may begin with the paper's name
+    for text in (claim.text, claim.focus, after_name):
         plain = text.strip().strip('*_"“”').lstrip("-•>").strip()
         place = find_quote(plain, page.text[start:end]) if len(plain.split()) >= SHORTEST_QUOTE else None
         if place is None:

@@ -165,7 +165,7 @@ def _text_about(paper: str, answer: Answer) -> str:
     if answer.table is not None:
         own = [cell for row in answer.table.rows if row.paper == paper for cell in row.cells]
         cells = [cell for cell in own if cell.citations and cell.state == "found"]
-        return " ".join(text for cell in cells for text in (cell.text, *(quotes.get(n, "") for n in cell.citations)))
+        return " ".join(text for cell in cells for text in (cell.text, *(quotes.get(n, "") for n in cell.numbers)))
     parts = []
     for sentence in re.split(r"\n|(?<=\])(?!\[)\s", answer.answer):
         cited = [int(number) for number in re.findall(r"\[(\d+)\]", sentence)]

@@ -24,6 +24,7 @@ from rag_app.records import (
     Reference,
     Row,
     SearchSummary,
+    Statement,
     Step,
     Support,
     Table,
@@ -105,13 +106,16 @@ def table_json(table: Table) -> Json:
             {
                 "paper": row.paper,
                 "name": row.name,
-                "cells": [
-                    {"text": cell.text, "citations": list(cell.citations), "state": cell.state} for cell in row.cells
-                ],
+                "cells": list(map(_cell_json, row.cells)),
             }
             for row in table.rows
         ],
     }
+
+
+def _cell_json(cell: Cell) -> Json:
+    further = [{"text": one.text, "citation": one.citation} for one in cell.further]
+    return {"text": cell.text, "citations": list(cell.citations), "state": cell.state, "further": further}
 
 
 def parse_answer(value: Json) -> Answer:
@@ -160,7 +164,9 @@ def _parse_plan(value: Json | None) -> AnswerPlan | None:
 def _cell(value: Json) -> Cell:
     """A cell; one that was kept before cells had a state has it by its citations."""
     citations = tuple(value["citations"])
-    return Cell(value["text"], citations, value.get("state", "found" if citations else "nothing found"))
+    state = value.get("state", "found" if citations else "nothing found")
+    further = tuple(Statement(one["text"], one["citation"]) for one in value.get("further", ()))
+    return Cell(value["text"], citations, state, further)
 
 
 def parse_table(value: Json) -> Table:

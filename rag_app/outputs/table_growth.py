@@ -74,7 +74,7 @@ def _text_below(answer: Answer) -> str:
 
 
 def _shift_citations(cell: Cell, shift: int) -> Cell:
-    return replace(cell, citations=tuple(number + shift for number in cell.citations))
+    return cell.renumber(lambda number: number + shift)
 
 
 def _table(answer: Answer) -> Table:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from rag_app.records import Json, Paper
 
 SUFFIXES = (".bib", ".ris", ".json")
 LARGEST = 64 * 1024 * 1024  # bytes
+LARGEST_TEXT = 16 * 1024 * 1024  # bytes of BibTeX and RIS, of which a MB takes up to a second to part
+ALL_TOGETHER = 64 * 1024 * 1024  # bytes of all files of a folder
+MOST_ENTRIES = 50_000  # of one file
+MOST_PROBLEMS = 20  # named of one file
 MOST_AUTHORS = 10_000  # of one work
+LONGEST_AUTHORS = 30 * MOST_AUTHORS  # characters
+LONGEST_FIELD = 20_000  # characters of any other field
+MOST_LINES = 200  # of one field of RIS
 _FIELDS = {  # CSL variable: fields of BibTeX
     "container-title": ("journal", "journaltitle", "booktitle"),
     "publisher": ("publisher", "school", "institution"),
@@ -42,14 +50,24 @@ _TYPES = {
 }  # fmt: skip
 
 
+_BEGINNING = re.compile(r"@\w*[ \t]*\{")
+_TAGGED = re.compile(r"[A-Z][A-Z0-9]  -")
+
+
 @dataclass(frozen=True)
 class BibliographyEntry:
-    """One work of a bibliography."""
+    """One work of a bibliography. Its LaTeX is decoded when it is asked for: few of the works are papers here."""
 
     key: str
-    csl: Json  # a CSL-JSON item
+    make_item: Callable[[], Json]
     files: tuple[str, ...] = ()  # names or paths, as written
     arxiv_id: str = ""
+    doi: str = ""
+
+    @cached_property
+    def csl(self) -> Json:
+        """A CSL-JSON item."""
+        return self.make_item()
 
     @property
     def title(self) -> str:
@@ -66,10 +84,6 @@ class BibliographyEntry:
         first = str(parts[0][0]) if parts and parts[0] else ""
         return int(first) if re.fullmatch(r"(?:1[5-9]|20)\d\d", first) else 0
 
-    @property
-    def doi(self) -> str:
-        return re.sub(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", "", str(self.csl.get("DOI", "")).strip(), flags=re.I)
-
 
 def read_bibliography(path: Path) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
     """The entries of a file, and what could not be read of it, in words. A JSON file of another kind has none.
@@ -78,60 +92,91 @@ def read_bibliography(path: Path) -> tuple[list[BibliographyEntry], tuple[str, .
     """
     try:
         status = path.stat()
-        if status.st_size > LARGEST:
-            raise CorpusError(f"{path.name}: larger than {LARGEST // 2**20} MB. Export fewer entries.")
+        largest = LARGEST if path.suffix.lower() == ".json" else LARGEST_TEXT
+        if status.st_size > largest:
+            raise CorpusError(f"{path.name}: larger than {largest // 2**20} MB. Export fewer entries.")
         return _read(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise CorpusError(f"{path.name}: cannot be read ({error.strerror}). Correct that.") from error
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _read(path: Path, modified: int, size: int) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
     text = read_regular(path).decode("utf-8-sig", "replace")
-    return {".bib": _read_bibtex, ".ris": _read_ris, ".json": _read_csl}[path.suffix.lower()](text, path.name)
+    read = {".bib": _read_bibtex, ".ris": _read_ris, ".json": _read_csl}[path.suffix.lower()]
+    entries, problems = read(text, path.name)
+    if len(entries) > MOST_ENTRIES:
+        problems.append(_too_many(path.name))
+    left = len(problems) - MOST_PROBLEMS
+    more = [f"{path.name}: {left:,} more of its entries have such problems."] if left > 0 else []
+    return entries[:MOST_ENTRIES], (*problems[:MOST_PROBLEMS], *more)
 
 
-def _read_bibtex(text: str, name: str) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
+def _read_bibtex(text: str, name: str) -> tuple[list[BibliographyEntry], list[str]]:
     import bibtexparser  # noqa: PLC0415  # half a second with its LaTeX tables
-    from bibtexparser import middlewares  # noqa: PLC0415
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # what it cannot read is told as a problem
     logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)
-    plain = bibtexparser.parse_string(text)
-    files = {entry.key: str(entry.get("file").value) for entry in plain.entries if entry.get("file")}
-    cut = [f"{name}: {key} has more than {MOST_AUTHORS:,} authors; the first are kept." for key in _cut_authors(plain)]
-    library = plain
-    for step in (middlewares.LatexDecodingMiddleware(), middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()):
-        library = step.transform(library)
-    entries = [
-        _from_bibtex(entry.key, entry.entry_type, {field.key.lower(): field.value for field in entry.fields}, files)
-        for entry in library.entries
-    ]
-    problems = [f"{name}, line {block.start_line + 1}: not read ({_reason(block)})." for block in library.failed_blocks]
-    return entries, (*problems, *cut)
+    beyond = next(islice(_BEGINNING.finditer(text), MOST_ENTRIES, None), None)
+    plain = bibtexparser.parse_string(text[: beyond.start()] if beyond else text)
+    problems = [_too_many(name)] if beyond else []
+    problems += [f"{name}, line {block.start_line + 1}: not read ({_reason(block)})." for block in plain.failed_blocks]
+    entries = []
+    for entry in plain.entries:
+        fields = {field.key.lower(): str(field.value) for field in entry.fields}
+        files = _split_files(fields.get("file", ""))
+        problems += [f"{name}: {entry.key} {problem}" for problem in _shorten_fields(entry)]
+        make_item, doi = partial(_from_bibtex, entry), re.sub(r"[{}\\]", "", fields.get("doi", ""))
+        entries.append(BibliographyEntry(entry.key, make_item, files, _arxiv_of(fields), _bare_doi(doi)))
+    return entries, problems
 
 
-def _cut_authors(library: Any) -> Iterator[str]:
-    """Shorten lists of authors without end, which take seconds to part; the keys of their entries."""
-    for entry in library.entries:
-        for field in entry.fields:
-            if field.key.lower() in ("author", "editor", "translator"):
-                names = re.split(r"\s+and\s+", str(field.value), maxsplit=MOST_AUTHORS)
-                if len(names) > MOST_AUTHORS:
-                    field.value = " and ".join(names[:MOST_AUTHORS])
-                    yield entry.key
+def _too_many(name: str) -> str:
+    return f"{name}: more than {MOST_ENTRIES:,} entries; the first are read. Split it."
+
+
+def _shorten_fields(entry: Any) -> Iterator[str]:
+    """Keep of an entry what is used of it, and no more than a work has: decoding LaTeX takes its time. What was cut."""
+    used = {"title", "author", "year", "date", *chain(*_FIELDS.values())}
+    entry.fields = [field for field in entry.fields if field.key.lower() in used]
+    for field in entry.fields:
+        value = str(field.value)
+        if field.key.lower() == "author":
+            names = re.split(r"\s+and\s+", value[:LONGEST_AUTHORS], maxsplit=MOST_AUTHORS)
+            if len(names) > MOST_AUTHORS or len(value) > LONGEST_AUTHORS:
+                field.value = " and ".join(names[:MOST_AUTHORS])
+                yield f"has more than {MOST_AUTHORS:,} authors; the first are kept."
+        elif len(value) > LONGEST_FIELD:
+            field.value = value[:LONGEST_FIELD]
+            yield f"has a field {field.key[:40]} of more than {LONGEST_FIELD:,} characters; the first are kept."
 
 
 def _reason(block: Any) -> str:
     return " ".join(str(block.error).split())[:160]
 
 
-def _from_bibtex(key: str, kind: str, fields: dict[str, Any], files: dict[str, str]) -> BibliographyEntry:
-    csl: Json = {"id": key, "type": _TYPES.get(kind.lower(), "article"), "title": str(fields.get("title", ""))}
-    csl["author"] = [
-        {"given": " ".join(name.first), "family": " ".join([*name.von, *name.last, *name.jr])}
-        for name in fields.get("author", ())
-    ]
+def _from_bibtex(entry: Any) -> Json:
+    """An entry as a CSL-JSON item, LaTeX decoded; as it is written where that fails."""
+    from bibtexparser import Library, middlewares  # noqa: PLC0415
+
+    library = Library([entry])
+    for step in (
+        middlewares.LatexDecodingMiddleware(allow_inplace_modification=False),
+        middlewares.SeparateCoAuthors(allow_inplace_modification=False),
+        middlewares.SplitNameParts(allow_inplace_modification=False),
+    ):
+        library = step.transform(library)
+    fields = {field.key.lower(): field.value for field in (library.entries or [entry])[0].fields}
+    csl: Json = {"id": entry.key, "type": _TYPES.get(entry.entry_type.lower(), "article")}
+    csl["title"] = str(fields.get("title", ""))
+    authors = fields.get("author", ())
+    csl["author"] = (
+        [{"literal": name} for name in re.split(r"\s+and\s+", authors)]
+        if isinstance(authors, str)
+        else [
+            {"given": " ".join(name.first), "family": " ".join([*name.von, *name.last, *name.jr])} for name in authors
+        ]
+    )
     date = re.match(r"(\d{4})(?:-(\d\d?))?", str(fields.get("year") or fields.get("date") or ""))
     if date:
         csl["issued"] = {"date-parts": [[int(part) for part in date.groups() if part]]}
@@ -139,7 +184,11 @@ def _from_bibtex(key: str, kind: str, fields: dict[str, Any], files: dict[str, s
         found = next((str(fields[one]) for one in names if fields.get(one)), "")
         if found:
             csl[variable] = found.replace("--", "–") if variable == "page" else found
-    return BibliographyEntry(key, csl, _split_files(files.get(key, "")), _arxiv_of(fields))
+    return csl
+
+
+def _bare_doi(doi: str) -> str:
+    return re.sub(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", "", doi.strip(), flags=re.IGNORECASE)
 
 
 def _split_files(value: str) -> tuple[str, ...]:
@@ -168,14 +217,24 @@ def _arxiv_of(fields: dict[str, Any]) -> str:
     return ""
 
 
-def _read_ris(text: str, name: str) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
+def _read_ris(text: str, name: str) -> tuple[list[BibliographyEntry], list[str]]:
     import rispy  # noqa: PLC0415
 
+    lines = list(_without_long_fields(text))
+    problems = [f"{name}: {MOST_LINES:,} lines of one field are read, and no more."] if None in lines else []
     try:
-        records = rispy.loads(text)
+        records = rispy.loads("\n".join(line for line in lines if line is not None))
     except Exception as error:  # whatever the parser stumbles over, the other files go on
-        raise CorpusError(f"{name}: not RIS ({error}). Export it again.") from error
-    return [_from_ris(record, number) for number, record in enumerate(records, start=1)], ()
+        raise CorpusError(f"{name}: not RIS ({str(error)[:160]}). Export it again.") from error
+    return [_from_ris(record, number) for number, record in enumerate(records, start=1)], problems
+
+
+def _without_long_fields(text: str) -> Iterator[str | None]:
+    """The lines of a file; None for one beyond MOST_LINES of a field, since each is joined anew with all before it."""
+    untagged = 0
+    for line in text.split("\n"):
+        untagged = 0 if _TAGGED.match(line) else untagged + 1
+        yield line if untagged <= MOST_LINES else None
 
 
 def _from_ris(record: dict[str, Any], number: int) -> BibliographyEntry:
@@ -183,8 +242,8 @@ def _from_ris(record: dict[str, Any], number: int) -> BibliographyEntry:
     csl: Json = {
         "id": str(record.get("id") or record.get("label") or f"ris{number}"),
         "type": _TYPES.get(str(record.get("type_of_reference")), "article"),
-        "title": str(record.get("title") or record.get("primary_title") or ""),
-        "author": [{"family": family.strip(), "given": given.strip()} for family, _, given in names],
+        "title": str(record.get("title") or record.get("primary_title") or "")[:LONGEST_FIELD],
+        "author": [{"family": family.strip(), "given": given.strip()} for family, _, given in names[:MOST_AUTHORS]],
     }
     year = re.match(r"\d{4}", str(record.get("year") or record.get("publication_year") or ""))
     if year:
@@ -192,22 +251,22 @@ def _from_ris(record: dict[str, Any], number: int) -> BibliographyEntry:
     pages = "–".join(str(record[one]) for one in ("start_page", "end_page") if record.get(one))
     journal = record.get("journal_name") or record.get("secondary_title")
     found = {"container-title": journal, "volume": record.get("volume"), "DOI": record.get("doi"), "page": pages}
-    csl |= {variable: str(value) for variable, value in found.items() if value}
-    files = [str(record[one]) for one in ("file_attachments1", "file_attachments2", "link1") if record.get(one)]
-    urls = " ".join(str(url) for url in record.get("urls", ()))
-    return BibliographyEntry(csl["id"], csl, tuple(files), _arxiv_of({"doi": record.get("doi", ""), "url": urls}))
+    csl |= {variable: str(value)[:LONGEST_FIELD] for variable, value in found.items() if value}
+    files = tuple(str(record[one]) for one in ("file_attachments1", "file_attachments2", "link1") if record.get(one))
+    doi, urls = str(record.get("doi") or ""), " ".join(str(url) for url in record.get("urls", ()))
+    return BibliographyEntry(csl["id"], lambda: csl, files, _arxiv_of({"doi": doi, "url": urls}), _bare_doi(doi))
 
 
-def _read_csl(text: str, name: str) -> tuple[list[BibliographyEntry], tuple[str, ...]]:
+def _read_csl(text: str, name: str) -> tuple[list[BibliographyEntry], list[str]]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return [], ()  # some other JSON: not ours to complain of
+        return [], []  # some other JSON: not ours to complain of
     items = value.get("items") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        return [], ()
+        return [], []
     works = [item for item in items if isinstance(item, dict) and "title" in item and "type" in item and "id" in item]
-    return [_from_csl(_without_malformed(item)) for item in works], ()
+    return [_from_csl(_without_malformed(item)) for item in works[: MOST_ENTRIES + 1]], []
 
 
 def _without_malformed(item: Json) -> Json:
@@ -232,7 +291,8 @@ def _from_csl(item: Json) -> BibliographyEntry:
     key = str(item.get("citation-key") or item.get("id"))
     files = item.get("files") if isinstance(item.get("files"), list) else []
     where = {"doi": item.get("DOI", ""), "url": item.get("URL", ""), "number": item.get("number", "")}
-    return BibliographyEntry(key, item, tuple(str(one) for one in files or ()), _arxiv_of(where))
+    doi = _bare_doi(str(item.get("DOI", "")))
+    return BibliographyEntry(key, lambda: item, tuple(str(one) for one in files or ()), _arxiv_of(where), doi)
 
 
 def _full_name(author: Json) -> str:
@@ -250,39 +310,52 @@ def describe_papers(papers: Sequence[Paper], files: Iterable[Path]) -> tuple[tup
     """
     problems: list[str] = []
     found: dict[str, BibliographyEntry] = {}
-    by_name = _unique({paper.path.name.casefold(): paper.paper for paper in papers}, papers)
+    places, room = _PaperPlaces(papers), ALL_TOGETHER
     for file in files:
         try:
+            room -= file.stat().st_size
+            if room < 0:
+                limit = f"{ALL_TOGETHER // 2**20} MB"
+                problems.append(f"{file.name}: not read, nor is what follows: all bibliographies are beyond {limit}.")
+                break
             entries, wrong = read_bibliography(file)
+        except OSError as error:
+            problems.append(f"{file.name}: cannot be read ({error.strerror}). Correct that.")
+            continue
         except CorpusError as error:
             problems.append(str(error))
             continue
         problems += wrong
         for entry in entries:
-            for paper in _papers_of(entry, papers, by_name):
+            for paper in places.find(entry):
                 found.setdefault(paper, entry)
     return tuple(_describe(paper, found[paper.paper]) if paper.paper in found else paper for paper in papers), problems
 
 
-def _unique(names: dict[str, str], papers: Sequence[Paper]) -> dict[str, str]:
-    """File names that one paper only has."""
-    twice = [name for name in names if sum(paper.path.name.casefold() == name for paper in papers) > 1]
-    return {name: paper for name, paper in names.items() if name not in twice}
+class _PaperPlaces:
+    """Papers by what an entry may call them: the end of their path, their file's name, arXiv id or DOI."""
 
+    def __init__(self, papers: Sequence[Paper]) -> None:
+        self._by_path: dict[str, list[str]] = {}
+        self._by_name: dict[str, list[str]] = {}
+        self._by_id: dict[str, list[str]] = {}
+        for paper in papers:
+            parts = paper.path.as_posix().split("/")
+            for first in range(len(parts)):
+                self._by_path.setdefault("/".join(parts[first:]).lstrip("/"), []).append(paper.paper)
+            self._by_name.setdefault(paper.path.name.casefold(), []).append(paper.paper)
+            for name in {paper.arxiv_id, paper.path.stem.casefold()} - {""}:
+                self._by_id.setdefault(name, []).append(paper.paper)
 
-def _papers_of(entry: BibliographyEntry, papers: Sequence[Paper], by_name: dict[str, str]) -> Iterator[str]:
-    for file in entry.files:
-        inside = file.replace("\\", "/")
-        name = inside.rpartition("/")[2].casefold()
-        exact = [paper.paper for paper in papers if inside and paper.path.as_posix().endswith(f"/{inside.lstrip('/')}")]
-        if len(exact) == 1:
-            yield exact[0]
-        elif name in by_name:
-            yield by_name[name]
-    doi = re.sub(r"[^\w.()-]+", "_", entry.doi).casefold()
-    for paper in papers:
-        if (entry.arxiv_id and paper.arxiv_id == entry.arxiv_id) or (doi and paper.path.stem.casefold() == doi):
-            yield paper.paper
+    def find(self, entry: BibliographyEntry) -> Iterator[str]:
+        """The papers that an entry is of; a path or name that two papers have is no proof."""
+        for file in entry.files:
+            inside = file.replace("\\", "/")
+            exact = self._by_path.get(inside.lstrip("/"), []) if inside else []
+            named = self._by_name.get(inside.rpartition("/")[2].casefold(), [])
+            yield from exact if len(exact) == 1 else named if len(named) == 1 else ()
+        yield from self._by_id.get(entry.arxiv_id, ())
+        yield from self._by_id.get(re.sub(r"[^\w.()-]+", "_", entry.doi).casefold(), ())
 
 
 def _describe(paper: Paper, entry: BibliographyEntry) -> Paper:

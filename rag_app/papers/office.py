@@ -10,7 +10,7 @@ import posixpath
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
@@ -27,6 +27,8 @@ from rag_app.text.characters import LOST, without_invisible
 SUFFIXES = (".html", ".htm", ".xhtml", ".epub", ".docx", ".tex", ".xml", ".nxml")
 MOST_NAMED = 50  # files that a source includes
 DEEPEST = 75  # sections within sections: the name of more is longer than what is kept of one
+WIDEST = 63  # columns of a table in Word
+MOST_STYLES = 8 * 1024 * 1024  # characters of style sheets that are read for the chapters of one file
 LARGEST = 64 * 1024 * 1024  # bytes of all that an archive holds
 _REFERENCES = re.compile(
     r"(?:\d+\.?\s*)?(?:references|bibliography|works cited|literatur(?:verzeichnis)?|参考文献)$", re.I
@@ -221,10 +223,10 @@ def _read_html(path: Path, keep_hidden: bool, outline: Outline) -> None:
     _feed(_Markup(outline, keep_hidden, _rules_of(text)), text)
 
 
-def _rules_of(markup: str, linked: Sequence[str] = ()) -> StyleRules:
-    """The rules of a page's style sheets, the linked ones first."""
+def _rules_of(markup: str) -> StyleRules:
+    """The rules of a page's own style sheets."""
     rules = StyleRules()
-    for sheet in (*linked, *find_sheets(markup)):
+    for sheet in find_sheets(markup):
         rules.add(sheet)
     return rules
 
@@ -256,6 +258,11 @@ class _Jats(_Markup):
             return False
         return (tag == "article-title" and self._names["title-group"] > 0) or tag == "title"
 
+    def unknown_decl(self, data: str) -> None:
+        """What stands in CDATA is text in XML; in HTML it is a comment."""
+        if data.startswith("CDATA["):
+            self.handle_data(data.removeprefix("CDATA["))
+
     def handle_data(self, data: str) -> None:
         if self._names["article-meta"] and self._names["contrib"]:
             if self._names["surname"]:
@@ -286,22 +293,50 @@ def _read_epub(path: Path, keep_hidden: bool, outline: Outline) -> None:
             opf = archive.read(package).decode("utf-8", "replace")
             outline.title = _element(opf, "dc:title")
             outline.authors = [_element(opf, "dc:creator")] if _element(opf, "dc:creator") else []
+            rules = _ChapterRules(archive, path.name)
             for name in _spine(opf, PurePosixPath(package).parent):
                 chapter = archive.read(name).decode("utf-8", "replace")
-                rules = _rules_of(chapter, _linked_sheets(chapter, PurePosixPath(name).parent, archive))
-                _feed(_Markup(outline, keep_hidden, rules), chapter)
+                _feed(_Markup(outline, keep_hidden, rules.of(chapter, PurePosixPath(name).parent)), chapter)
     except (zipfile.BadZipFile, KeyError, StopIteration, OSError, RuntimeError, NotImplementedError) as error:
         raise PaperError(f"{path.name}: not a readable EPUB ({error}). Export it again.") from error
 
 
-def _linked_sheets(chapter: str, folder: PurePosixPath, archive: zipfile.ZipFile) -> list[str]:
-    """The style sheets of the archive that a chapter links."""
-    links = [
-        tag for tag in _tags(chapter, "link") if "stylesheet" in tag.get("rel", "") and tag.get("media") != "print"
-    ]
-    names = [posixpath.normpath(str(folder / unquote(tag.get("href", "")))) for tag in links]
-    held = set(archive.namelist())
-    return [archive.read(name).decode("utf-8", "replace") for name in dict.fromkeys(names) if name in held]
+class _ChapterRules:
+    """The rules of an EPUB's style sheets. Chapters mostly link the same ones, which are read once."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        self._archive = archive
+        self._name = name
+        self._held = set(archive.namelist())
+        self._texts: dict[str, str] = {}
+        self._rules: dict[tuple[str, ...], StyleRules] = {}
+        self._room = MOST_STYLES
+
+    def of(self, chapter: str, folder: PurePosixPath) -> StyleRules:
+        """The rules that hold in a chapter. Raises PaperError where there are more than any book has."""
+        sheets = (*self._find_linked(chapter, folder), *find_sheets(chapter))
+        if sheets not in self._rules:
+            self._room -= sum(map(len, sheets))
+            if self._room < 0:
+                raise PaperError(
+                    f"{self._name}: its chapters have more than {MOST_STYLES // 2**20} MB of style sheets. Save it "
+                    "again with another program."
+                )
+            self._rules[sheets] = StyleRules()
+            for sheet in sheets:
+                self._rules[sheets].add(sheet)
+        return self._rules[sheets]
+
+    def _find_linked(self, chapter: str, folder: PurePosixPath) -> list[str]:
+        links = [
+            tag for tag in _tags(chapter, "link") if "stylesheet" in tag.get("rel", "") and tag.get("media") != "print"
+        ]
+        names = [posixpath.normpath(str(folder / unquote(tag.get("href", "")))) for tag in links]
+        found = [name for name in dict.fromkeys(names) if name in self._held]
+        for name in found:
+            if name not in self._texts:
+                self._texts[name] = self._archive.read(name).decode("utf-8", "replace")
+        return [self._texts[name] for name in found]
 
 
 def _check_size(archive: zipfile.ZipFile, path: Path) -> None:
@@ -345,6 +380,11 @@ def _read_docx(path: Path, keep_hidden: bool, outline: Outline) -> None:
         document.part.get_style = cache(document.part.get_style)
     except (PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise PaperError(f"{path.name}: not a readable Word file ({error}). Save it again as .docx.") from error
+    for name in ("gridSpan", "gridBefore", "gridAfter"):  # python-docx makes as many cells of one as it says
+        for element in document.element.xpath(f".//w:{name}"):
+            width = element.get(element.nsmap["w"].join(("{", "}val")), "")
+            if not re.fullmatch(r"\d{1,2}", width) or int(width) > WIDEST:
+                element.set(element.nsmap["w"].join(("{", "}val")), "1")
     outline.title = document.core_properties.title or ""
     author = document.core_properties.author or ""
     outline.authors = [author] if author and author != "python-docx" else []
@@ -460,5 +500,7 @@ def _plain(convert: Callable[[str], str], source: str) -> str:
 
 
 def _argument(source: str, command: str) -> str:
-    found = re.search(rf"\\{command}(?:\[[^\]]*\])?\s*\{{((?:[^{{}}]|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})*)\}}", source)
+    found = re.search(
+        rf"\\{command}(?:\[[^\]]{{0,500}}\])?\s*\{{((?:[^{{}}]|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})*)\}}", source
+    )
     return found[1] if found else ""

@@ -32,6 +32,8 @@ READING_VERSION = 11
 
 _HALF_WORD = re.compile(r"[^\W\d_]-\s*(?:\n|\Z)")  # sentences end there or at a stop
 LONGEST_TITLE, MOST_AUTHORS = 1_000, 10_000  # characters; collaborations at accelerators have three thousand authors
+MOST_OF_FILE = 20 * MOST_ON_PAGE  # characters of a file without pages: a book of two thousand
+MOST_PARTS = MOST_OF_FILE // 300  # of such a file: as many passages as a text of that length has at most
 _MOST_UNMAPPED = 0.2  # of a page's characters: with more, its words are looked at
 
 
@@ -50,7 +52,8 @@ def read_paper(
             raise PaperError(f"{path.name}: no such file. Put it back or build again.")
         if path.stat().st_size == 0:
             raise PaperError(f"{path.name}: the file is empty. Fetch or export it again.")
-        return _shorten_names(_read(path, kind, title, keep_hidden, on_ocr))
+        reading = _shorten_names(_read(path, kind, title, keep_hidden, on_ocr))
+        return reading if kind == "pdf" else _shorten_text(reading, path.name)
     except (PaperError, OSError) as error:
         return Reading(title or path.stem, (), "unreadable", problem=str(error))
     except Exception as error:  # one odd file must not cost the others; what went wrong is said where papers are listed
@@ -82,6 +85,36 @@ def _shorten_names(reading: Reading) -> Reading:
         for page in reading.pages
     ]
     return replace(reading, pages=tuple(pages))
+
+
+def _shorten_text(reading: Reading, name: str) -> Reading:
+    """The reading of a file without pages, with no more text and no more parts than a build can embed in two minutes.
+
+    A part is what begins a passage of its own: text after a heading, of another section or another kind.
+    """
+    pages: list[Page] = []
+    room, parts = MOST_OF_FILE, MOST_PARTS
+    for page in reading.pages:
+        kept: list[Block] = []
+        for block in page.blocks:
+            before = kept[-1] if kept else None
+            begins = before is None or (before.kind, before.section) != (block.kind, block.section)
+            parts -= begins and block.kind != "heading"
+            if parts < 0 or block.start >= room:
+                break
+            kept.append(replace(block, end=min(block.end, room)))
+        end = kept[-1].end if kept else 0
+        room -= end
+        if kept and kept[-1].end == page.blocks[len(kept) - 1].end and len(kept) == len(page.blocks):
+            pages.append(page)
+            continue
+        pages += [replace(page, text=page.text[:end], blocks=tuple(kept))] if kept else []
+        warning = (
+            f"{name}: not read to the end: of a file without pages {MOST_OF_FILE:,} characters and {MOST_PARTS:,} "
+            "sections are read. Split it, then build again."
+        )
+        return replace(reading, pages=tuple(pages), warnings=(*reading.warnings, warning))
+    return reading
 
 
 def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], None]) -> Reading:

@@ -6,11 +6,13 @@ Of style sheets only rules for an element, a class or an id are read, and of the
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
+DEEPEST_STYLE = 20  # styles based on each other; Word allows eleven
 TINY = 1.0  # points: letters of that size are lines
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CONDITIONAL = re.compile(r"@[\w-]{1,40}[^{};@]{0,400}\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
@@ -80,7 +82,14 @@ def find_sheets(markup: str) -> list[str]:
 
 # -- Markdown -----------------------------------------------------------------------------------------------------
 
-_CODE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)|(`+)[^`\n]+\2", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(
+    r"^ {0,3}(?P<fence>(?P<sign>[`~])(?P=sign){2,})(?:(?<=`)[^`\n]*|(?<=~)[^\n]*)\n"
+    r"(?:.*?^ {0,3}(?P=fence)(?P=sign)*[ \t]*$|.*\Z)|(?<!`)(?P<mark>`{1,9})(?!`)[^`\n]+(?P=mark)(?!`)",
+    re.DOTALL | re.MULTILINE,
+)
+_RAW = re.compile(r"<(/?)(?:pre|script|style|textarea)\b", re.IGNORECASE)
+_BLOCK_LINE = re.compile(r"^(?:[ \t]*$| {0,3}(<)[a-zA-Z/!?])", re.MULTILINE)  # a blank line, or one that begins a block
+_DECLARED = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<!([a-zA-Z][^>]*)(?:>|\Z)|<\?([^>]*)(?:>|\Z)", re.DOTALL)
 _DEFINED_COMMENT = re.compile(
     r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:\#|<\#?>)[ \t]+(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
     re.MULTILINE | re.VERBOSE,
@@ -91,21 +100,18 @@ _NEVER_SHOWN = ("script", "style", "template")
 
 
 def part_hidden_markup(text: str) -> tuple[str, list[str]]:
-    """Markdown without comments in the form "[//]: # (...)" and HTML elements that are not shown, and those texts.
+    """Markdown without declarations, comments in the form "[//]: # (...)" and hidden elements of HTML, and those texts.
 
     What stands in code is shown as it is. An element that hides by its own words hides the rest where it is not closed,
     as in a browser; a mere "<template>" in prose does not.
     """
-    code = [match.span() for match in _CODE.finditer(text)]
-    starts = [start for start, _ in code]
-
-    def is_code(at: int) -> bool:
-        place = bisect_right(starts, at) - 1
-        return place >= 0 and at < code[place][1]
-
+    left_out: list[str] = []
+    for form in (_DECLARED, _DEFINED_COMMENT):
+        text = _leave_out(form, text, left_out)
+    is_code = _find_code(text)
     folded = text.casefold()
     closed = {one: folded.rfind(f"</{one}") for one in _NEVER_SHOWN}
-    kept, left_out, at, depth, name = [], [], 0, 0, ""
+    kept, at, depth, name = [], 0, 0, ""
     begin = 0
     for tag in _TAG.finditer(text):
         if is_code(tag.start()):
@@ -119,16 +125,44 @@ def part_hidden_markup(text: str) -> tuple[str, list[str]]:
         elif not tag[1] and not tag[3].endswith("/") and (tag.start() < closed.get(own, 0) or _hides(own, tag[3])):
             kept.append(text[at : tag.start()])
             begin, depth, name = tag.end(), 1, own
-    if depth:
-        left_out.append(text[begin:])
-    else:
-        kept.append(text[at:])
+    (left_out if depth else kept).append(text[begin if depth else at :])
+    return " ".join(kept), left_out
 
-    def leave_out(match: re.Match[str]) -> str:
+
+def _leave_out(form: re.Pattern[str], text: str, left_out: list[str]) -> str:
+    """The text without what has a form and stands in no code; what a group of the form holds is noted."""
+    if not form.search(text):
+        return text
+    is_code = _find_code(text)
+
+    def take(match: re.Match[str]) -> str:
+        if is_code(match.start()):
+            return match[0]
         left_out.append(next(filter(None, match.groups()), ""))
         return ""
 
-    return _DEFINED_COMMENT.sub(leave_out, " ".join(kept)), left_out
+    return form.sub(take, text)
+
+
+def _find_code(text: str) -> Callable[[int], bool]:
+    """Whether a place of Markdown stands in code. A fence within a block of HTML is none: browsers see its elements."""
+    raw = [(match.start(), -1 if match[1] else 1) for match in _RAW.finditer(text)]
+    open_raw = list(accumulate(step for _, step in raw))
+    lines = [(match.start(), match[1] is not None) for match in _BLOCK_LINE.finditer(text)]
+
+    def is_markdown(match: re.Match[str]) -> bool:
+        before, above = bisect_left(raw, (match.start(),)), bisect_left(lines, (match.start(),))
+        in_block = (before and open_raw[before - 1] > 0) or (above and lines[above - 1][1])
+        return bool(match["mark"]) or not in_block
+
+    code = [match.span() for match in _CODE.finditer(text) if is_markdown(match)]
+    starts = [start for start, _ in code]
+
+    def is_code(at: int) -> bool:
+        place = bisect_right(starts, at) - 1
+        return place >= 0 and at < code[place][1]
+
+    return is_code
 
 
 def _hides(tag: str, attributes: str) -> bool:
@@ -158,9 +192,9 @@ def is_unseen_run(run: Any, paragraph: Any, *, in_table: bool) -> bool:
 
 
 def _with_bases(style: Any) -> list[Any]:
-    """A style and those that it is based on; a file may base one on itself."""
+    """A style and those that it is based on; a file may base one on itself, or many on each other."""
     found: list[Any] = []
-    while style is not None and all(style.style_id != one.style_id for one in found):
+    while style is not None and len(found) < DEEPEST_STYLE and all(style.style_id != one.style_id for one in found):
         found.append(style)
         style = style.base_style
     return found
@@ -196,26 +230,146 @@ def _attribute(element: Any, name: str) -> str:
 # -- LaTeX --------------------------------------------------------------------------------------------------------
 
 _COMMENT_ENVIRONMENT = re.compile(r"\\begin\{comment\}(.*?)(?:\\end\{comment\}|\Z)", re.DOTALL)
-_CONDITION = re.compile(r"\\(iffalse|if[a-zA-Z]*|else|fi)(?![a-zA-Z])")
+_MARK = re.compile(
+    r"\\begin\{(?P<verbatim>verbatim|lstlisting|minted)\}|(?P<verb>\\verb\*?([^a-zA-Z\s*])[^\n]{0,300}?\3)"
+    r"|\\newif\s*\\if(?P<new>[a-zA-Z]+)"
+    r"|\\let\s*\\if(?P<let>[a-zA-Z]+)\s*=?\s*\\if(?P<like>true|false)(?![a-zA-Z])"
+    r"|(?P<unless>\\unless\s*)?\\(?P<word>if[a-zA-Z]*|else|or|fi)(?![a-zA-Z])"
+    r"|\\(?P<set>[a-zA-Z]{1,60})(?P<to>true|false)(?![a-zA-Z])"
+)
+_INTEGER = r"\s*([-+]?\d{1,9})\s*"
+_NUMBERS = re.compile(rf"{_INTEGER}([<=>]){_INTEGER}")
+_LENGTHS = re.compile(
+    r"\s*([-+]?\d{1,6}(?:\.\d{1,6})?)\s*([a-z]{2})\s*([<=>])\s*([-+]?\d{1,6}(?:\.\d{1,6})?)\s*([a-z]{2})\s?"
+)
+_ONE_NUMBER = re.compile(rf"{_INTEGER}(?:\\relax(?![a-zA-Z])\s*)?")
+_TWO_SIGNS = re.compile(r"\s*([^\\\s{}#%&~])\s*([^\\\s{}#%&~])")
+
+
+@dataclass
+class _Condition:
+    """An open condition. `chosen`: the number of the branch that is shown, 0 the first; None where it is not known."""
+
+    chosen: int | None
+    branch: int = 0
+    with_else: bool = False  # its last branch, \else, is shown where no other is
+
+    @property
+    def hides(self) -> bool:
+        return self.chosen is not None and self.branch != self.chosen
 
 
 def part_switched_off(source: str) -> tuple[str, list[str]]:
-    """LaTeX source without what stands in the environment comment or after \\iffalse, and those texts."""
-    left_out = _COMMENT_ENVIRONMENT.findall(source)
-    source = _COMMENT_ENVIRONMENT.sub(" ", source)
-    kept, at, begin, depth = [], 0, -1, 0
-    for mark in _CONDITION.finditer(source):
-        if begin < 0:
-            if mark[1] == "iffalse":
-                kept.append(source[at : mark.start()])
-                begin, depth = mark.end(), 0
-            continue
-        depth += mark[1].startswith("if")
-        if depth == 0 and mark[1] in ("else", "fi"):
-            left_out.append(source[begin : mark.start()])
-            at, begin = mark.end(), -1
-        depth -= mark[1] == "fi" and depth > 0
-    if begin >= 0:  # without an end LaTeX stops there
-        left_out.append(source[begin:])
-        return "".join(kept), left_out
-    return "".join([*kept, source[at:]]), left_out
+    """LaTeX source without the environment comment and branches that are never taken, and those texts.
+
+    A condition that depends on macros is not judged: both of its branches count as shown.
+    """
+    left_out = [text for text in _COMMENT_ENVIRONMENT.findall(source) if text.strip()]
+    reader = _Reader(_COMMENT_ENVIRONMENT.sub(" ", source))
+    reader.read()
+    return "".join(reader.kept), left_out + [text for text in ("".join(reader.left_out),) if text.strip()]
+
+
+class _Reader:
+    """Walks through conditions in one pass."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._open: list[_Condition] = []
+        self._switches: dict[str, bool | None] = {}
+        # A switch may be set in a file that is read in, and is only followed where there is none.
+        self._is_whole = re.search(r"\\(?:input|include)\b", source) is None
+        self._hiding = 0  # of the open conditions
+        self.kept: list[str] = []
+        self.left_out: list[str] = []
+
+    def read(self) -> None:
+        at = 0
+        while mark := _MARK.search(self._source, at):
+            self._put(self._source[at : mark.start()])
+            at = mark.end()
+            if mark["word"]:
+                at = self._follow(mark)
+                continue
+            self._put(mark[0])
+            if mark["verbatim"] and not self._hiding:  # what is skipped holds no verbatim text
+                end = self._source.find(rf"\end{{{mark['verbatim']}}}", at)
+                self._put(self._source[at : len(self._source) if end < 0 else end])
+                at = len(self._source) if end < 0 else end
+            elif mark["verb"] and self._hiding:
+                at = mark.start() + len(r"\verb")
+                self.left_out[-1] = r"\verb"
+            elif not mark["verbatim"] and not mark["verb"]:
+                self._set(mark)
+        self._put(self._source[at:])
+
+    def _put(self, text: str) -> None:
+        (self.left_out if self._hiding else self.kept).append(text)
+
+    def _set(self, mark: re.Match[str]) -> None:
+        if self._hiding:
+            return
+        value: bool | None = "true" in (mark["to"], mark["like"])
+        if any(one.chosen is None for one in self._open):
+            value = None
+        name = mark["new"] or mark["let"] or mark["set"]
+        if mark["new"]:
+            self._switches[name] = False if self._is_whole else None
+        elif mark["let"] or name in self._switches:
+            self._switches[name] = value
+
+    def _follow(self, mark: re.Match[str]) -> int:
+        """Open a condition, or go to the next branch, or close it. Where the text goes on."""
+        word, end = mark["word"], mark.end()
+        if word.startswith("if"):
+            chosen, after = self._judge(word, end)
+            if word == "iff" or (after < 0 and re.match(r"\s*\{", self._source[end : end + 20])):
+                self._put(mark[0])  # a sign, or a command with the branches as its arguments
+                return end
+            if mark["unless"] and chosen is not None and word != "ifcase":
+                chosen = 1 - chosen
+            self._open.append(_Condition(chosen))
+            self._hiding += self._open[-1].hides
+            if chosen is None:
+                self._put(mark[0])
+            return end if after < 0 else after
+        if not self._open:
+            self._put(mark[0])
+            return end
+        last = self._open[-1]
+        self._hiding -= last.hides
+        if word == "fi":
+            self._open.pop()
+        else:
+            last.branch += 1
+            if word == "else" and last.chosen is not None and last.chosen > last.branch:
+                last.chosen = last.branch  # \ifcase beyond its last number
+            self._hiding += last.hides
+        if last.chosen is None:
+            self._put(mark[0])
+        return end
+
+    def _judge(self, word: str, end: int) -> tuple[int | None, int]:
+        """Which branch of a condition is shown (None: not known), and where its text begins (-1: not known)."""
+        rest = self._source[end : end + 60]
+        if word in ("iftrue", "iffalse"):
+            return int(word == "iffalse"), end
+        if word.removeprefix("if") in self._switches:
+            value = self._switches[word.removeprefix("if")]
+            return (None if value is None else int(not value)), end
+        if word == "ifcase" and (found := _ONE_NUMBER.match(rest)):
+            number = int(found[1])
+            return (number if number >= 0 else 10**9), end + found.end()
+        if word == "ifodd" and (found := _ONE_NUMBER.match(rest)):
+            return int(int(found[1]) % 2 == 0), end + found.end()
+        if word == "ifnum" and (found := _NUMBERS.match(rest)) and not rest.startswith("\\", found.end()):
+            return int(not _holds(float(found[1]), found[2], float(found[3]))), end + found.end()
+        if word == "ifdim" and (found := _LENGTHS.match(rest)) and found[2] == found[5]:
+            return int(not _holds(float(found[1]), found[3], float(found[4]))), end + found.end()
+        if word == "if" and (found := _TWO_SIGNS.match(rest)):
+            return int(found[1] != found[2]), end + found.end()
+        return None, -1
+
+
+def _holds(one: float, sign: str, two: float) -> bool:
+    return one < two if sign == "<" else one > two if sign == ">" else one == two

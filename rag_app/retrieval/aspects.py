@@ -130,6 +130,11 @@ def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[As
 
     `names` are where papers are named: start and end of each.
     """
+    return list_aspects(question, names)[:MOST_ASPECTS]
+
+
+def list_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
+    """All respects that a question asks for, also those for which a table has no room."""
     marked = question.replace(_NAME, " ")
     for start, end in sorted(set(names), reverse=True):
         marked = f"{marked[:start]}{_NAME}{marked[end:]}"
@@ -141,7 +146,7 @@ def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[As
     found = dict.fromkeys(piece for piece in pieces if _has_content(piece))
     if not found:
         return USUAL_ASPECTS if sum(1 for _ in names) > 1 else (Aspect("what the paper says", question, question),)
-    return _with_own_labels([_aspect(piece, ground) for piece in found][:MOST_ASPECTS])
+    return _with_own_labels([_aspect(piece, ground) for piece in found])
 
 
 def _pieces(sentence: str) -> list[str]:

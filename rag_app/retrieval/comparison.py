@@ -10,7 +10,7 @@ from rag_app.errors import QuestionError
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, title_head
 from rag_app.records import AnswerPlan
-from rag_app.retrieval.aspects import Aspect, extract_aspects, parse_aspects
+from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, list_aspects, parse_aspects
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import SearchPlan
@@ -40,6 +40,7 @@ class Comparison:
     names: tuple[str, ...]
     aspects: tuple[Aspect, ...]
     absent: tuple[str, ...] = ()  # listed among the papers, and the name of none
+    left_out: tuple[str, ...] = ()  # labels of aspects for which there is no room
 
     def plan(self, searched: int) -> AnswerPlan:
         """What the user sees, and may correct."""
@@ -159,5 +160,8 @@ def _build(
         names.append(re.sub(r"['’]s?$", "", name))
     spans = [(mention.start, mention.end) for mention in mentions]
     absent = find_absent_names(question, plan.mentions) if spans else []
-    asked = parse_aspects(aspects) or extract_aspects(question, [*spans, *absent])
-    return Comparison(question, tuple(papers), tuple(names), asked, tuple(question[a:b] for a, b in absent))
+    listed = list_aspects(question, [*spans, *absent])
+    asked = parse_aspects(aspects) or listed[:MOST_ASPECTS]
+    left_out = () if aspects else tuple(one.label for one in listed[MOST_ASPECTS:])
+    not_here = tuple(question[a:b] for a, b in absent)
+    return Comparison(question, tuple(papers), tuple(names), asked, not_here, left_out)

@@ -247,7 +247,7 @@ def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:
     reader.open(assistant)
     try:
         if assistant.is_stale():
-            job.start()
+            job.start(by_itself=True)
         else:
             assistant.search("ready", top=1)  # opens the index and the embedder
     except RagError as error:

@@ -44,6 +44,7 @@ class BuildJob:
         self._running = False
         self._again = False
         self._ending = False  # the page ends: nothing begins any more
+        self._by_itself = False  # nobody has asked for the build that runs
         self.progress: BuildProgress | None = None
         self.outcome: str | LazyText = ""  # of the last build, in words
         self.failed = False
@@ -54,8 +55,10 @@ class BuildJob:
     def running(self) -> bool:
         return self._running
 
-    def start(self, *, after_this_one: bool = False, fresh: bool = False) -> bool:
+    def start(self, *, after_this_one: bool = False, fresh: bool = False, by_itself: bool = False) -> bool:
         """Begin a build unless one runs; a `fresh` one reads and embeds every paper anew.
+
+        One that begins `by_itself` says nothing where nothing has changed: nobody has asked.
 
         Returns whether it began, or will, `after_this_one` that runs now.
         """
@@ -63,11 +66,11 @@ class BuildJob:
             if self._running:
                 self._again = self._again or after_this_one
                 return after_this_one
-            self._begin(fresh)
+            self._begin(fresh, by_itself)
             return True
 
-    def _begin(self, fresh: bool) -> None:
-        self._running, self._again, self._ending = True, False, False
+    def _begin(self, fresh: bool, by_itself: bool = False) -> None:
+        self._running, self._again, self._ending, self._by_itself = True, False, False, by_itself
         self._number += 1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(fresh,), daemon=True, name="build")
@@ -137,7 +140,7 @@ class BuildJob:
                 if not self._again or self._ending:
                     self._running = False
                     return
-                self._again, self._stop = False, threading.Event()
+                self._again, self._by_itself, self._stop = False, False, threading.Event()
                 self._number += 1
 
     def _keep(self, report: BuildReport | None) -> None:
@@ -160,7 +163,8 @@ class BuildJob:
             _log.exception("the build failed")
             self.failed, self.outcome = True, translate_later("build.failed", why=f"{type(error).__name__}: {error}")
         else:
-            self.outcome = report_words(report, time.monotonic() - began)
+            quiet = self._by_itself and not report.changed
+            self.outcome = "" if quiet else report_words(report, time.monotonic() - began)
             return report
         return None
 

@@ -31,6 +31,7 @@ class Snapshot:
     text: str
     doing: str = ""  # what happens now, in words
     table: Table | None = None  # a comparison so far
+    steps: tuple[str, ...] = ()  # of a model's work, that are done or begun
     answer: Answer | None = None  # set in the last one
 
 
@@ -51,6 +52,7 @@ def stream_snapshots(
     said: queue.SimpleQueue[Event | Exception | None] = queue.SimpleQueue()
     threading.Thread(target=_pump_events, args=(start, stop, said), daemon=True, name="answer").start()
     text, doing, deadline = "", "", float("inf")
+    steps: dict[str, None] = {}
     table: Table | None = None
     try:
         while True:
@@ -60,6 +62,7 @@ def stream_snapshots(
                     text += event.text
                 elif isinstance(event, Progress):
                     doing, table = event.message, event.table or table
+                    steps |= {event.message: None} if event.step else {}
                 else:
                     yield Snapshot(text, answer=_final_snapshot(event, question, text, stop.is_set()))
                     return
@@ -69,7 +72,7 @@ def stream_snapshots(
                 yield Snapshot(text, answer=_stopped_answer(question, text))
                 return
             if news:
-                yield Snapshot(text, "stopping" if stop.is_set() else doing, table)
+                yield Snapshot(text, "stopping" if stop.is_set() else doing, table, steps=tuple(steps))
     finally:
         stop.set()
 

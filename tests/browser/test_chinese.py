@@ -75,7 +75,7 @@ def test_the_page_and_an_answer_are_in_chinese_and_the_papers_words_are_not(tab)
     ask(tab, "How many parameters?")
     says(tab.locator("#chat .footer"), "检索 3 篇", "另存为")
     open_first(tab)
-    expect(tab.locator("#reading-note")).to_have_text("已核对：这些词句就在本页。")
+    expect(tab.locator("#reading-note")).to_have_text("已核对：这些词句就在第 1 页。")
     expect(tab.locator("#reading-citation")).to_have_text("引文 1 / 4")
     expect(tab.locator("#reading-quote blockquote")).to_contain_text(QUOTE)  # a paper's words stay as they are
     assert english(tab) == []

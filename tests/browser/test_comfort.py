@@ -218,6 +218,18 @@ def test_formulas_code_and_tables_of_a_model_are_drawn_and_prices_are_not(tab, s
     assert "a_1" in copied and "for x in y: pass" in copied and "costs $5 or $7." in copied
 
 
+def test_the_edge_behind_which_more_stands_fades(tab):
+    tab.set_viewport_size({"width": 500, "height": 800})
+    ask(tab, "compare them " + "and say why " * 80)
+    expect(tab.locator("#chat p.question.more-below")).to_have_count(1)
+    table = tab.locator("#chat .compared")
+    expect(table).not_to_have_class(re.compile("more-right"))
+    tab.evaluate("document.querySelector('#chat .compared td').style.minWidth = '900px'")
+    expect(table).to_have_class(re.compile("more-right"))
+    tab.evaluate("document.querySelector('#chat .compared').scrollLeft = 5000")
+    expect(table).not_to_have_class(re.compile("more-right"))
+
+
 def test_what_the_page_presses_itself_closes_nothing(tab):
     ask(tab, "How many parameters?")
     open_first(tab)

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, AnswerPlan, Cell, Row, Table
+from rag_app.answering.tables.comparison import table_to_markdown
+from rag_app.records import Answer, AnswerPlan, Cell, Row, SearchSummary, Statement, Table
 from tests.support.accessibility import findings
-from tests.support.browser_page import QUOTE, ask, expect, says
+from tests.support.browser_page import FILLER, LAST, QUOTE, ask, expect, says
 
 
 def test_two_tabs_share_the_pane(tab):
@@ -118,6 +119,33 @@ def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
     assert re.search(r"<tr[^>]*><th[^>]*>Ours</th><td>'=2\+2 \[1\]</td></tr>", copied) and "class" not in copied
 
 
+def test_what_a_cell_folds_away_is_opened_and_copied(tab, served):
+    quotes = [QUOTE, LAST, FILLER[3], FILLER[4], FILLER[5]]
+    pages = len(served.assistant.reading("ours.pdf").pages)
+    cited = [
+        served.assistant.cite(n, "ours.pdf", pages if quote == LAST else 1, quote)
+        for n, quote in enumerate(quotes, start=1)
+    ]
+    further = tuple(Statement(quote, n) for n, quote in list(enumerate(quotes, start=1))[3:])
+    cell = Cell(" · ".join(quotes[:3]), (1, 2, 3), further=further)
+    table = Table(("size",), (Row("ours.pdf", "Ours", (cell,)),))
+    served.assistant.answers["fold"] = Answer(
+        id="", question="q", reader="small-model", status="answered", answer=table_to_markdown(table),
+        citations=tuple(cited), table=table, plan=AnswerPlan("comparison", ("ours.pdf",), ("Ours",), ("size",), 1),
+        searched=SearchSummary(3, 2, 2, ()),
+    )  # fmt: skip
+    answer = ask(tab, "fold them")
+    expect(answer.locator(".compared .phrase >> visible=true")).to_have_count(2)
+    answer.locator(".compared summary").click()
+    expect(answer.locator(".compared .phrase >> visible=true")).to_have_count(5)
+    answer.locator(".compared .far button.cite").first.click()
+    tab.wait_for_selector("#reading-pages .mark.chosen")
+    answer.locator(".copy-table").click()
+    expect(answer.locator(".copy-table")).to_have_text("Copied")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert f"| {QUOTE} [1] · {LAST} [2] · {FILLER[3]} [3] … [4] [5] |" in copied
+
+
 def test_a_column_is_sorted_by_its_figures_and_back(tab, served):
     rows = ("Heron", "9 GB"), ("Otter", "1,024 GB"), ("Newt", ""), ("Lynx", "80 GB")
     cells = [
@@ -225,3 +253,20 @@ def test_a_paper_is_corrected_and_tagged_and_found_by_its_tag(tab, served):
     dialog.locator("[type=submit]").click()
     expect(tab.locator("#paper-rows li:has-text('Theirs: A Note')")).to_have_count(1)
     assert not served.assistant.details("note.md").title
+
+
+def test_papers_are_chosen_at_the_question_box(tab, served):
+    expect(tab.locator("#papers-chip")).to_have_text("All papers")
+    tab.click("#papers-chip")
+    tab.keyboard.type("ours")
+    tab.locator(".choose-papers li:visible input").check()
+    assert findings(tab) == set()
+    tab.click(".choose-papers .strong")
+    expect(tab.locator("#papers-chip")).to_have_text("1 paper")
+    expect(tab.locator("#scope-note .chip")).to_have_count(1)
+    expect(tab.locator("#question textarea")).to_be_focused()
+    ask(tab, "How many parameters?")
+    assert served.assistant.asked[-1][1] == ("ours.pdf",)
+    tab.click("#papers-chip")
+    tab.get_by_role("dialog").get_by_role("button", name="Ask all").click()
+    expect(tab.locator("#papers-chip")).to_have_text("All papers")

@@ -99,3 +99,15 @@ def test_the_quotes_of_a_pasted_text_are_checked_and_opened(tab):
     dialog.locator("li.holds button").first.click()
     tab.wait_for_selector("#reading-pages .mark.chosen")
     expect(tab.locator("#reading-quote blockquote")).to_have_text(QUOTE.rstrip("."))
+
+
+def test_a_paper_s_card_leads_to_the_notes_about_it(tab):
+    ask(tab, "How many parameters?")
+    keep(tab, "#chat .take-away .keep-note", "New note")
+    tab.click("#tab-papers")
+    row = tab.locator("#paper-rows li", has_text="Ours")
+    row.hover()
+    row.locator(".about-paper").click()
+    tab.locator("dialog[open] .notes-of-paper .open-note").first.click()
+    expect(tab.locator("#note-title")).to_have_value("How many parameters?")
+    expect(tab.locator("dialog[open]")).to_have_count(0)

@@ -67,6 +67,31 @@ def test_the_words_of_a_page_can_be_selected_where_they_are_printed(tab, served)
     assert left <= box[0] + 0.01 and right >= box[2] - 0.01
 
 
+def test_what_is_copied_keeps_its_words_apart(tab, served):
+    ask(tab, "How many parameters?")
+    open_first(tab)
+    tab.wait_for_selector(".sheet[data-page='1'] .words span")
+    tab.evaluate("getSelection().selectAllChildren(document.querySelector(\".sheet[data-page='1'] .words\"))")
+    tab.evaluate("document.execCommand('copy')")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    words = served.assistant.page("ours.pdf", 1).text.split()
+    assert [word for word in words if word not in copied.split()] == []
+    tab.evaluate("getSelection().removeAllRanges()")
+
+
+def test_forced_colours_leave_the_page_under_its_words(served, chromium_browser):
+    context = chromium_browser.new_context(viewport={"width": 1440, "height": 900}, forced_colors="active")
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    ask(page, "How many parameters?")
+    open_first(page)
+    page.wait_for_selector(".sheet .words span")
+    seen = page.evaluate("getComputedStyle(document.querySelector('.sheet .words span')).color")
+    assert seen == "rgba(0, 0, 0, 0)"
+    context.close()
+
+
 def test_words_are_found_in_the_paper_and_stepped_through(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
@@ -90,6 +115,12 @@ def test_the_outline_leads_to_a_section(tab):
     ask(tab, "How many parameters?")
     open_first(tab)
     tab.click("#reading-outline summary")
+    overlap = """() => { const rows = [...document.querySelectorAll('#reading-outline .heading')];
+      rows[0].prepend('A heading that is far too long for one line of the outline, so that it goes on in another one');
+      const box = (at) => rows[at].getBoundingClientRect();
+      return rows.some((one, at) => (at && box(at).top < box(at - 1).bottom - 1)
+        || one.scrollHeight > one.clientHeight + 1); }"""
+    assert not tab.evaluate(overlap)
     tab.click("#reading-outline button:has-text('2 Results')")
     expect(tab.locator("#reading-place")).to_contain_text("Results")
 

@@ -73,7 +73,7 @@ def compare_papers(
     task.chosen = entries
     own = {place: _RECORDS[fold_name(one)] for place, one in enumerate(columns) if fold_name(one) in _RECORDS}
     asked = [place for place in range(len(columns)) if place not in own]
-    yield Progress("reading", f"comparing {len(entries)} papers on {len(columns)} aspects")
+    yield Progress("reading", f"comparing {len(entries)} papers on {len(columns)} aspects", step=True)
     replies = yield from _ask_rows(task, entries, [columns[place] for place in asked])
     citations: list[Citation] = []
     rows = []

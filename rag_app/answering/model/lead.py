@@ -35,10 +35,11 @@ from rag_app.errors import (
 from rag_app.index.manifest import IndexedPaper
 from rag_app.models.llm.chat import Message, ToolCall
 from rag_app.models.llm.prompt_safety import strip_template_marks
-from rag_app.records import Answer, Event, Progress
+from rag_app.records import Answer, Event, Progress, Step
 
 ROUNDS = 6  # of calls of tools; then the model answers from what it has
 CALLS_OF_ROUND = 8
+MOST_STEPS = 30  # of the work that are kept with an answer
 ALL_SHARE = 0.85  # of the window, where all papers in scope are wanted in whole
 IDLE_ROUNDS = 2  # in which no call gave anything new: it circles
 NO_EVIDENCE = "(No evidence was found.)"
@@ -82,6 +83,22 @@ def answer_by_model(task: ModelTask) -> Generator[Event, None, Answer]:
     if outcome is None:
         outcome = yield from _gather_by_plan(task)
     return (yield from finish_answer(task, outcome.written, outcome.table, outcome.survey))
+
+
+def keep_steps(events: Generator[Event, None, Answer]) -> Generator[Event, None, Answer]:
+    """The same events; the answer has as its steps what the model did on the way to it."""
+    done: dict[str, None] = {}
+    try:
+        while True:
+            event = next(events)
+            if isinstance(event, Progress) and event.step and len(done) < MOST_STEPS:
+                done[event.message] = None
+            yield event
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer if answer.steps else replace(answer, steps=tuple(map(Step, done)))
+    finally:
+        events.close()
 
 
 def compare_by_model(task: ModelTask, aspects: str) -> Generator[Event, None, Answer]:
@@ -131,7 +148,7 @@ def _gather_by_tools(task: ModelTask) -> Generator[Event, None, Outcome | None]:
             key = f"{call.name} {json.dumps(call.arguments, sort_keys=True)}"
             result = run_tool(task, call)
             if result.step:
-                yield Progress("searching" if call.name == "search" else "reading", result.step)
+                yield Progress("searching" if call.name == "search" else "reading", result.step, step=True)
             useful = useful or (result.useful and key not in asked)
             asked.add(key)
             messages.append(Message("tool", result.text, answers=call.id))
@@ -175,7 +192,7 @@ def _read_all(task: ModelTask) -> Generator[Event, None, Outcome | None]:
     if not pieces or tokens > room:
         task.notes.append(f"Not read whole: {said}, more than the {room:,} that the model's window leaves.")
         return None
-    yield Progress("reading", f"sending {said}")
+    yield Progress("reading", f"sending {said}", step=True)
     task.notes.append(f"Read: {said}.")
     task.book.add(pieces)
     return Outcome((yield from _answer_from_book(task)))

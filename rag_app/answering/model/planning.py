@@ -80,12 +80,12 @@ def gather_planned(task: ModelTask, plan: ReadingPlan) -> Generator[Event, None,
         if room <= 0:
             task.notes.append(f"There was no room for {task.short_name(entry)}.")
             break
-        yield Progress("reading", f"reading {task.short_name(entry)}")
+        yield Progress("reading", f"reading {task.short_name(entry)}", step=True)
         task.book.add(task.pages_for(entry, searches, room))
     for search in searches:
         if task.stop.is_set():
             return
-        yield Progress("searching", f"searching for “{search}”")
+        yield Progress("searching", f"searching for “{search}”", step=True)
         found = search_pages(task, search, plan.papers if task.middle and plan.papers else ())
         room = task.budget - tokens_in(task.book.pieces)
         kept: list[Evidence] = []

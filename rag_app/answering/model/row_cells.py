@@ -149,7 +149,7 @@ def _check_cell(
 
 def _renumber_citations(table: Table, below: str, known: Sequence[Citation]) -> tuple[Table, str, tuple[Citation, ...]]:
     """Citations that are still used, numbered from 1 by first use: the table row by row, then the text below it."""
-    used = [number for row in table.rows for cell in row.cells for number in cell.citations]
+    used = [number for row in table.rows for cell in row.cells for number in cell.numbers]
     used += [int(number) for number in _SHOWN.findall(below)]
     places: dict[tuple[object, ...], int] = {}
     new: dict[int, int] = {}
@@ -161,15 +161,6 @@ def _renumber_citations(table: Table, below: str, known: Sequence[Citation]) -> 
             places[place] = len(kept) + 1
             kept.append(replace(citation, number=len(kept) + 1))
         new[number] = places[place]
-    rows = tuple(
-        replace(
-            row,
-            cells=tuple(
-                replace(cell, citations=tuple(dict.fromkeys(new[number] for number in cell.citations)))
-                for cell in row.cells
-            ),
-        )
-        for row in table.rows
-    )
+    rows = tuple(replace(row, cells=tuple(cell.renumber(new.__getitem__) for cell in row.cells)) for row in table.rows)
     text = _SHOWN.sub(lambda match: f"[{new[int(match[1])]}]", below)
     return replace(table, rows=rows), text, tuple(kept)

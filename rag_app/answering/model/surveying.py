@@ -61,7 +61,7 @@ def survey_papers(
     if words and not read:  # spelled otherwise than the model thinks: every paper is read
         read, holding = looked, {}
     batches = _batches(task, read, list(searches) or [task.question], holding)
-    yield Progress("reading", _budget(task, looked, read, batches))
+    yield Progress("reading", _budget(task, looked, read, batches), step=True)
     replies = yield from _ask_batches(task, batches)
     citations: list[Citation] = []
     notes = _notes(task, batches, replies, citations)

@@ -12,7 +12,7 @@ from rag_app.errors import ModelError, ModelInterrupted
 from rag_app.models.llm.call import Reply, read_reply
 from rag_app.models.llm.chat import Message, Tool
 from rag_app.models.llm.output_filter import AnswerFilter
-from rag_app.records import Citation, Event, Evidence, Piece
+from rag_app.records import Citation, Event, Evidence, Piece, Progress
 
 STOPPED = "Stopped before the answer was complete."
 
@@ -44,7 +44,7 @@ def write_answer(
     """
     page = _Writing(task, known)
     pieces = read_reply(task.model, messages, task.stop, tools)
-    reply, problem = Reply(""), ""
+    reply, problem, begun = Reply(""), "", False
     try:
         while True:
             try:
@@ -53,6 +53,9 @@ def write_answer(
                 reply = end.value
                 break
             if shown and show:
+                if not begun:
+                    yield Progress("reading", "writing the answer")
+                begun = True
                 yield Piece(shown)
     except ModelInterrupted as error:
         if not page.raw.strip():

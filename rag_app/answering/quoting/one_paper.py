@@ -11,7 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.ranking import Unit, rank_units
-from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features
+from rag_app.answering.quoting.statements import (
+    STATEMENT_WEIGHTS,
+    does_propose,
+    is_about_files,
+    page_statement_features,
+)
 from rag_app.index.generations import Generation
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import Evidence, Hit, PageOf, Passage
@@ -33,7 +38,10 @@ from rag_app.text.terms import find_names as names_in
 HITS = 24  # passages of the paper, for the question and for the words in which papers answer such questions
 OWNED = 0.1  # of the passages with a name are the paper's: then the name means the paper
 OF_SUBJECT = 0.5  # added to the score of the paper's own sentences: here others need not name it
-OVERVIEW_WEIGHTS = {"in_abstract": 2.5, "own_voice": 0.8, "lost": -1.0}  # where nothing but the paper is asked about
+# Where nothing but the paper is asked about. titled: the share of its title's words (Edmundson, 1969).
+OVERVIEW_WEIGHTS = {
+    "in_abstract": 2.5, "own_voice": 0.8, "lost": -1.0, "proposes": 1.0, "titled": 1.5, "about_files": -3.0,
+}  # fmt: skip
 
 # "What is LoRA and how does it work?", "the main idea of": asks for the paper itself.
 _NOTHING_ELSE = frozenset(
@@ -113,6 +121,11 @@ def is_byline(text: str) -> bool:
     return _FOOTNOTE.match(text) is not None or _BYLINE.search(text) is not None
 
 
+def is_front_matter(unit: Unit) -> bool:
+    """Whether a sentence is a byline, or the paper's title itself."""
+    return is_byline(unit.text) or squash(unit.text) == squash(unit.evidence.title)
+
+
 def asks_overview(asked: str) -> bool:
     """Whether a text asks for nothing but what a paper is about or finds: its abstract says that."""
     return not _ASKS_MORE.search(asked) and all(
@@ -146,6 +159,9 @@ def overview_bonus(unit: Unit, page_of: PageOf, known: Collection[str]) -> float
     said = page_statement_features(unit.text, page, place, known)
     if page.number == 1 and not any(said[kind] for kind in said if kind.startswith("in_")):
         said["in_abstract"] = 1.0  # what stands below no heading on the front page: not each abstract has one
+    said["proposes"], said["about_files"] = float(does_propose(unit.text)), float(is_about_files(unit.text))
+    title = set(content_words(unit.evidence.title))
+    said["titled"] = len(title & set(content_words(unit.text))) / max(1, len(title))
     return sum(weight * said[name] for name, weight in OVERVIEW_WEIGHTS.items())
 
 
@@ -166,7 +182,7 @@ def rank_about(
     known, facets = frozenset(map(squash, names_in(question))), facets_of(subject.asked)
     units = rank_units(asked, evidence, terms, meaning, page_of)
     if subject.overview:
-        units = [u for u in units if u.evidence.paper == subject.paper and not is_byline(u.text)]
+        units = [u for u in units if u.evidence.paper == subject.paper and not is_front_matter(u)]
     for unit in units:
         if subject.overview:
             unit.score += overview_bonus(unit, page_of, known)

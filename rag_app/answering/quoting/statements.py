@@ -50,6 +50,19 @@ _REFERENCE = re.compile(
     r"\barXiv preprint\b|\bIn Proceedings of\b|\bCoRR,? abs/|\bpp\. ?\d+"
     r"|^\W*(?:\[\d+\]\s*)?(?:[A-Z][\w'’-]+, (?:[A-Z]\. ?)+,? ?){2,}"
 )
+_PROPOSES = re.compile(
+    r"\b(?:we|this (?:paper|work|article|study|survey)|the authors?)\b[^.]{0,60}?\b(?:propos|introduc|present|develop|"
+    r"describ|investigat|stud(?:y|ies)|explor|design|build|train|examin|analy[sz]|review|survey|ask|address)",
+    re.IGNORECASE,
+)
+_ABOUT_FILES = re.compile(
+    r"https?://|\bwww\.|\b(?:code|data|models?|weights)\b.{0,60}\b(?:available|releas\w+|public\w*)\b"
+    r"|\bpermission (?:to|from)\b|\bcopyright|\blicensed under\b",
+    re.IGNORECASE,
+)
+_BESIDES = re.compile(
+    r"\W*(?:we (?:also|further|additionally)|also|further(?:more)?|additionally|moreover|finally)\b", re.IGNORECASE
+)
 _TELLING_WORDS = 8  # a praise with so many other content words says something besides
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _SECTIONS = (
@@ -98,6 +111,19 @@ def _is_praise(bare: str) -> bool:
 def is_no_statement(text: str) -> bool:
     """Whether the words are a prompt's, a reference, or a line of a table of contents."""
     return any(pattern.search(text) is not None for pattern in (_PROMPT, _CONTENTS, _REFERENCE))
+
+
+def does_propose(text: str) -> bool:
+    """Whether a sentence says what its authors set out to do: "we propose", "this study examines".
+
+    One of the zones of a paper of Teufel and Moens (2002); not "we also", which is never the first thing that they did.
+    """
+    return _PROPOSES.search(text) is not None and _BESIDES.match(text) is None
+
+
+def is_about_files(text: str) -> bool:
+    """Whether a sentence says where code, data or the text itself can be had, or what may be done with it."""
+    return _ABOUT_FILES.search(text) is not None
 
 
 def section_kind(section: str) -> str:

@@ -7,27 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_app.answering.quoting.one_paper import is_byline
-from rag_app.answering.quoting.statements import section_kind, statement_features
+from rag_app.answering.quoting.statements import does_propose, is_about_files, section_kind, statement_features
 from rag_app.citations.marks import citation_at
 from rag_app.records import Citation, Evidence, Page
 from rag_app.text.sentences import sentences
 
 SHORTEST, LONGEST = 40, 500  # characters of a sentence that is quoted
 SAME = 0.6  # share of words that makes two sentences one
-_PROPOSES = re.compile(
-    r"\b(?:we|this (?:paper|work|article|study|survey)|the authors?)\b[^.]{0,60}?\b(?:propos|introduc|present|develop|"
-    r"describ|investigat|stud(?:y|ies)|explor|design|build|train|examin|analy[sz]|review|survey|ask|address)",
-    re.IGNORECASE,
-)
 _FINDS = re.compile(
     r"\b(?:show(?:s|n|ed|ing)?|demonstrat\w+|find(?:s|ings?)?|found|achiev\w+|outperform\w*|improv\w+|reduc\w+|surpass\w*|"
     r"exceed\w*|obtain\w*|results?|conclu\w+|reveal\w*|observ\w+|suggest\w*)\b",
     re.IGNORECASE,
 )
 _LATER = re.compile(r"\b(?:future|further (?:research|work|study)|plan to|envision|leave)\b", re.IGNORECASE)
-_ELSEWHERE = re.compile(
-    r"https?://|\bwww\.|\b(?:code|data|models?|weights)\b.{0,60}\b(?:available|releas\w+|public\w*)\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ def quote_summary(paper: str, title: str, pages: Sequence[Page], digest: bool = 
     every = list(_sentences(pages))
     front = [one for one in every if one.of_abstract]
     closing = [one for one in every if not one.of_abstract]
-    proposal = next((one for one in front if _PROPOSES.search(one.text)), None)
+    proposal = next((one for one in front if does_propose(one.text)), None)
     after = front[front.index(proposal) + 1 :] if proposal else front
     finding = max(after, key=_finding_worth, default=None)
     conclusion = max(closing, key=_finding_worth, default=None)
@@ -81,7 +73,7 @@ def _sentences(pages: Sequence[Page]) -> Iterator[_Sentence]:
 
 def _is_quotable(text: str) -> bool:
     whole = text[:1].isupper() and text.endswith((".", "!"))
-    return whole and SHORTEST <= len(text) <= LONGEST and not is_byline(text) and _ELSEWHERE.search(text) is None
+    return whole and SHORTEST <= len(text) <= LONGEST and not is_byline(text) and not is_about_files(text)
 
 
 def _finding_worth(one: _Sentence) -> float:

@@ -12,12 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag_app.answering.quoting.one_paper import asks_overview, is_byline, overview_bonus
+from rag_app.answering.quoting.one_paper import asks_overview, is_front_matter, overview_bonus
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, framed_share, rank_units, score_units
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
 from rag_app.models.embedder import SentenceEmbedder
-from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Table
+from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Statement, Table
 from rag_app.retrieval.aspects import Aspect
 from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.facets import Facet, facet_likeness, facets_of, is_facet_answer
@@ -28,8 +28,9 @@ from rag_app.text.terms import squash
 NOT_REPORTED = "not reported"  # only where the whole paper was read
 NOTHING_FOUND = "nothing found"
 NEAREST = f"{NOTHING_FOUND}; nearest passage: "
-NOT_SEARCHED, STOPPED_CELL = "not searched", "stopped"
-STATEMENTS = (5, 4, 3)  # in a cell, at most: of a table of one column, of two, of more
+STOPPED_CELL = "stopped"
+STATEMENTS = (5, 4, 3)  # in a cell's text, at most: of a table of one column, of two, of more
+FURTHER = 2  # times as many, with those that are folded away
 LONGEST_CELL = 240  # characters of the first statement in a cell: most sentences whole, with their subject
 LONGEST_FURTHER = 80  # characters of each further one
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
@@ -137,7 +138,7 @@ class CellRanker:
         whole = extract_question_terms(self._question, self._terms, self._library, evidence)
         units = rank_units(asked, evidence, self._terms, None, self._page_of)
         if overview:
-            units = [unit for unit in units if not unit.row and not is_byline(unit.text)]
+            units = [unit for unit in units if not unit.row and not is_front_matter(unit)]
             added = {id(unit): overview_bonus(unit, self._page_of, self._names) for unit in units}
         else:
             added = {id(unit): self._bonus_score(unit, asked, whole, facets) for unit in units}
@@ -193,14 +194,14 @@ class Tabulation:
         """Yields the table after each cell; returns the whole, and the same as Markdown: the text of the answer.
 
         `evidence` is per paper and aspect's label, `rank` orders the units of one cell's evidence. Once `stop` is set,
-        the papers that are left get empty rows.
+        the cells that are left say so.
         """
         aspects = self._comparison.aspects
         most = STATEMENTS[min(len(aspects), len(STATEMENTS)) - 1]
         rows: list[tuple[Cell, ...]] = []
         for paper in self._comparison.papers:
             if stop is not None and stop.is_set():
-                rows.append((Cell(NOT_SEARCHED, (), "not searched"),) * len(aspects))
+                rows.append((Cell(STOPPED_CELL, (), "stopped"),) * len(aspects))
                 continue
             cells: list[Cell] = []
             taken: list[Unit] = []
@@ -208,9 +209,9 @@ class Tabulation:
                 if stop is not None and stop.is_set():
                     break
                 ranked = rank(aspect, evidence.get((paper, aspect.label), ()))
-                units = choose_cell_units(ranked, taken, most)
+                units, further = choose_cell_units(ranked, taken, most)
                 taken += units
-                cells.append(self._cell(ranked, units))
+                cells.append(self._cell(ranked, units, further))
                 yield self._table([*rows, tuple(cells)], Cell("", (), "searching"))
             rows.append(tuple(cells) + (Cell(STOPPED_CELL, (), "stopped"),) * (len(aspects) - len(cells)))
         table = self._table(rows)
@@ -223,17 +224,18 @@ class Tabulation:
         cells += [] if rest is None else [(rest,) * len(aspects)] * (len(papers) - len(rows))
         return Table(tuple(aspect.label for aspect in aspects), tuple(map(Row, papers, names, cells)))
 
-    def _cell(self, ranked: RankedUnits, units: Sequence[Unit]) -> Cell:
+    def _cell(self, ranked: RankedUnits, units: Sequence[Unit], further: Sequence[Unit]) -> Cell:
         if not units:
             return self._empty_cell(ranked)
-        texts: list[str] = []
-        numbers: list[int] = []
-        for unit in units:
+        told: dict[str, int] = {}
+        for unit in (*units, *further):
             text, number = self._quotes.quote(unit, ranked.asked.text)
-            longest = LONGEST_FURTHER if texts else LONGEST_CELL
-            texts.append(f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}")
-            numbers.append(number)
-        return Cell(BETWEEN.join(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
+            longest = LONGEST_FURTHER if told else LONGEST_CELL
+            told.setdefault(f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}", number)
+        texts = list(told)
+        first, rest = texts[: len(units)], texts[len(units) :]
+        numbers = tuple(dict.fromkeys(told[text] for text in first))
+        return Cell(BETWEEN.join(first), numbers, further=tuple(Statement(text, told[text]) for text in rest))
 
     def _empty_cell(self, ranked: RankedUnits) -> Cell:
         """Nothing was found, which is not that the paper is silent; the best sentence that shares a word, if any."""
@@ -245,16 +247,10 @@ class Tabulation:
         return Cell(f"{NEAREST}{clip_text(text, ranked.asked)}", (number,), "nothing found")
 
 
-def choose_units(ranked: Sequence[RankedUnits], most: int = STATEMENTS[-1]) -> list[list[Unit]]:
-    """For each aspect of one paper the units to show."""
-    chosen: list[list[Unit]] = []
-    for one in ranked:
-        chosen.append(choose_cell_units(one, [unit for units in chosen for unit in units], most))
-    return chosen
-
-
-def choose_cell_units(ranked: RankedUnits, taken: Sequence[Unit], most: int = STATEMENTS[-1]) -> list[Unit]:
-    """The units to show in one cell, none where nothing speaks to its aspect.
+def choose_cell_units(
+    ranked: RankedUnits, taken: Sequence[Unit], most: int = STATEMENTS[-1]
+) -> tuple[list[Unit], list[Unit]]:
+    """The units to show in one cell, none where nothing speaks to its aspect; and those to fold away.
 
     `taken` are those of the cells before it in its row: two cells differ where they well can.
     """
@@ -263,16 +259,17 @@ def choose_cell_units(ranked: RankedUnits, taken: Sequence[Unit], most: int = ST
     good = [u for u in ranked.units if not _TORN.search(u.text)] if speaks else []
     fresh = [unit for unit in good if not any(are_alike(unit, other) for other in taken)]
     if not good:
-        return []
+        return [], []
     best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
     units = [best]
     for unit in fresh:
-        if len(units) == most or unit.score < NEAR * best.score:
+        if len(units) == FURTHER * most:
             break
         if not any(are_alike(unit, other) for other in units):
             units.append(unit)
+    near = [unit for unit in units[:most] if unit is best or unit.score >= NEAR * best.score]
     # "X is highly effective" is no statement to begin a cell with.
-    return sorted(units, key=lambda unit: statement_features(unit.text)["praise"])
+    return sorted(near, key=lambda unit: statement_features(unit.text)["praise"]), units[len(near) :]
 
 
 def is_reported(unit: Unit) -> bool:
@@ -327,7 +324,9 @@ def table_to_markdown(table: Table) -> str:
 
 
 def _cell_with_marks(cell: Cell) -> str:
-    return " ".join([remove_marks(cell.text), *(f"[{number}]" for number in cell.citations)])
+    marks = [f"[{number}]" for number in cell.citations]
+    further = ["…", *(f"[{one.citation}]" for one in cell.further)] if cell.further else []
+    return " ".join([remove_marks(cell.text), *marks, *further])
 
 
 def escape_cell(text: str) -> str:

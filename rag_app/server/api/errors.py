@@ -69,7 +69,8 @@ class ApiError(Exception):
 
 def error_response(path: str, error: ApiError) -> JSONResponse:
     """The error as a response; below /v1/ with the fields that OpenAI's clients read besides."""
-    said = {"code": error.code, "message": error.message}
+    # A name that was sent may hold an unpaired surrogate, which no answer can.
+    said = {"code": error.code, "message": error.message.encode("utf-8", "replace").decode("utf-8")}
     if path.startswith("/v1/"):
         other = "server_error" if error.status >= 500 else "invalid_request_error"
         said |= {"type": _OPENAI_TYPES.get(error.status, other), "param": None}  # type: ignore[dict-item]

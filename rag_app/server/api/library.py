@@ -87,7 +87,9 @@ def refuse_error(answer: Answer) -> Answer:
 
 def describe_page(assistant: Assistant, paper: str, number: int, base: str) -> Json:
     """One page with its text. Raises ApiError 404 for a paper or page that is not there."""
-    named = find_papers(assistant, [paper])[0]
+    named = next(iter(find_papers(assistant, [paper])), "")
+    if not named:
+        raise ApiError(404, "unknown_paper", "No paper is named. Name it by its file or arXiv id.")
     row = next(row for row in assistant.papers() if row.paper == named)
     try:
         page = assistant.page(named, number)

@@ -12,6 +12,7 @@ from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html, quote_html
 from rag_app.server.web.sources import CitedPlace
 
+UNFOLDED = 2  # statements of a cell that are read at once
 SHORT_LABEL = 24  # characters of a row's label that is kept on one line
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
@@ -121,12 +122,19 @@ def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
 
 
 def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
-    """Each statement of a cell on lines of its own with its mark, where each has one; else the whole and all marks."""
+    """The first statements of a cell on lines of their own, each with its mark, and what tells less folded away."""
     texts = cell.text.split(BETWEEN)
     if len(texts) != len(cell.citations):
         marks = "".join(map(cite, cell.citations))
         return f'<span class="phrase">{quote_html(cell.text)}</span> {marks}'
-    return "".join(
-        f'<p><span class="phrase">{quote_html(text)}</span> {cite(number)}</p>'
-        for text, number in zip(texts, cell.citations, strict=True)
-    )
+    lines = [_statement_html(text, number, cite) for text, number in zip(texts, cell.citations, strict=True)]
+    lines += [_statement_html(one.text, one.citation, cite, ' class="far"') for one in cell.further]
+    shown = len(lines) if len(lines) <= UNFOLDED + 1 else UNFOLDED
+    rest = lines[shown:]
+    words = translate("answer.cell-further", n=len(rest))
+    folded = f'<details class="further"><summary>{words}</summary>{"".join(rest)}</details>' if rest else ""
+    return "".join(lines[:shown]) + folded
+
+
+def _statement_html(text: str, number: int, cite: Callable[[int], str], kind: str = "") -> str:
+    return f'<p{kind}><span class="phrase">{quote_html(text)}</span> {cite(number)}</p>'

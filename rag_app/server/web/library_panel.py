@@ -77,7 +77,8 @@ def paper_list_html(rows: Sequence[PaperRow], name: Callable[[str], str]) -> str
     if not rows:
         return f'<p class="empty">{translate("library.none")}</p>'
     topics = json.dumps([f"{topic} ({count})" for topic, count in common_topics(rows)])
-    listed = "".join(_row(row, name(row.paper)) for row in _sort_rows(rows))
+    topic_of = _topics_by_title(rows)
+    listed = "".join(_row(row, name(row.paper), topic_of.get(row.paper, "")) for row in _sort_rows(rows))
     return f'<ul class="papers" data-topics="{html.escape(topics, quote=True)}">{listed}</ul>'
 
 
@@ -85,7 +86,8 @@ def _sort_rows(rows: Sequence[PaperRow]) -> list[PaperRow]:
     return sorted(rows, key=lambda row: (row.state in ("unreadable", "no text"), row.title.casefold()))
 
 
-def _row(row: PaperRow, name: str) -> str:
+def _row(row: PaperRow, name: str, topic: str) -> str:
+    """A paper of the list. `topic`: what its title makes it, where it was given none."""
     title = row.title or row.paper
     facts = [
         str(row.year) if row.year else "",
@@ -103,7 +105,8 @@ def _row(row: PaperRow, name: str) -> str:
         opens = f'<span class="title" {whole}>{escape_html(title)}</span>'
     return (
         f'<li data-search="{search}" data-title="{html.escape(title.casefold(), quote=True)}" data-year="{row.year}" '
-        f'data-topic="{html.escape(row.topic, quote=True)}" data-state="{_slug(row.state)}" data-pages="{row.pages}" '
+        f'data-topic="{html.escape(row.topic or topic, quote=True)}" data-state="{_slug(row.state)}" '
+        f'data-pages="{row.pages}" '
         f'data-added="{row.modified // 10**6}" data-tags="{html.escape(json.dumps(row.tags), quote=True)}">'
         f'<input type="checkbox" value="{name}" aria-label="{label}">'
         f'<div>{opens}<span class="facts">{words}{tags}{state}</span></div>'
@@ -155,18 +158,36 @@ def common_topics(rows: Sequence[PaperRow]) -> list[tuple[str, int]]:
     given = Counter(row.topic for row in rows if row.topic)
     if given:
         return given.most_common(MOST_TOPICS)
+    found = [(phrase, count) for phrase, count, _ in _shared_phrases(rows)]
+    return sorted(found, key=lambda topic: -topic[1])
+
+
+def _topics_by_title(rows: Sequence[PaperRow]) -> dict[str, str]:
+    """Paper -> the commonest topic that its title speaks of; empty where the papers were given topics."""
+    if any(row.topic for row in rows):
+        return {}
+    found: dict[str, str] = {}
+    for phrase, _, papers in sorted(_shared_phrases(rows), key=lambda topic: -topic[1]):
+        for paper in papers:
+            found.setdefault(paper, phrase)
+    return found
+
+
+def _shared_phrases(rows: Sequence[PaperRow]) -> list[tuple[str, int, list[str]]]:
+    """The phrases that most titles share, each with how many do, and which."""
     phrases: dict[str, Counter[str]] = {}  # by their roots, as they are written
+    holding: dict[str, list[str]] = {}
     for row in rows:
         for key, phrase in _title_phrases(row.title).items():
             phrases.setdefault(key, Counter())[phrase] += 1
+            holding.setdefault(key, []).append(row.paper)
     fewest = max(2, math.ceil(len(rows) / 20))
     shared = {key: written.total() for key, written in phrases.items() if written.total() >= fewest}
     chosen: list[str] = []
     for key in sorted(shared, key=lambda key: (-shared[key] * len(key.split()), key)):
         if len(chosen) < MOST_TOPICS and not any(set(key.split()) & set(other.split()) for other in chosen):
             chosen.append(key)
-    found = [(phrases[key].most_common(1)[0][0], shared[key]) for key in chosen]
-    return sorted(found, key=lambda topic: -topic[1])
+    return [(phrases[key].most_common(1)[0][0], shared[key], holding[key]) for key in chosen]
 
 
 def _title_phrases(title: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ MATH_DELIMITERS: tuple[dict[str, str | bool], ...] = (
     {"left": r"\(", "right": r"\)", "display": False},
     {"left": r"\[", "right": r"\]", "display": True},
 )
+LONGEST_WORD = 24  # characters of a cell that is kept on one line
 _DELIMITER = re.compile(r"\\([()\[\]])")
 _MARK = re.compile(r"\[(\d{1,4})\]")
 _OWN_NUMBER = re.compile(r"［([^［］]*)］")
@@ -99,13 +100,20 @@ def _with_key_words(text: str, key_words: Sequence[str]) -> str:
 
 
 def markdown_html(
-    text: str, cite: Cite, numbers: Iterable[int], doubts: Mapping[str, Support] = MappingProxyType({})
+    text: str,
+    cite: Cite,
+    numbers: Iterable[int],
+    doubts: Mapping[str, Support] = MappingProxyType({}),
+    *,
+    escaped_brackets: bool = False,
 ) -> str:
     """Markdown with marks: emphasis, lists, tables, code and clean mathematics.
 
-    The sentences of `doubts` get a span, with a look and words of its own for each kind of doubt.
+    The sentences of `doubts` get a span, with a look and words of its own for each kind of doubt. With
+    `escaped_brackets` a backslash before a square bracket makes a bracket of it, as in what this program exports; only
+    a line that is a formula as a whole is one.
     """
-    environment = {"cite": cite, "numbers": set(numbers)}
+    environment = {"cite": cite, "numbers": set(numbers), "escaped_brackets": escaped_brackets}
     source = _with_sentinels(text.translate(_SENTINELS), doubts)
     return _spans(str(_parser().render(source, environment)))
 
@@ -169,6 +177,8 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("fence", _render_code)
     parser.add_render_rule("table_open", _render_table_open)
     parser.add_render_rule("table_close", _render_table_close)
+    parser.add_render_rule("td_open", _render_cell_open)
+    parser.add_render_rule("th_open", _render_cell_open)
     return parser
 
 
@@ -180,6 +190,8 @@ def _formula(state: StateInline, silent: bool) -> bool:
         end = state.src.find(right, start, min(state.posMax, start + LONGEST_FORMULA + 1))
         content = state.src[start:end] if end > start else ""
         if not is_clean_formula(content) or (left == "$" and not _is_dollar_formula(state.src, start, end)):
+            continue
+        if left == r"\[" and state.env["escaped_brackets"] and (state.src[: state.pos] + state.src[end + 2 :]).strip():
             continue
         if not silent:
             token = state.push("formula", "math", 0)
@@ -233,3 +245,10 @@ def _render_table_open(renderer: Any, tokens: Any, index: int, options: Any, env
 
 def _render_table_close(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
     return "</table></div>\n"
+
+
+def _render_cell_open(renderer: Any, tokens: Any, index: int, options: Any, environment: Any) -> str:
+    # A name like OPT-175B is kept in one piece: a browser breaks a line behind a hyphen.
+    name = tokens[index + 1].content
+    kind = ' class="short"' if 0 < len(name) <= LONGEST_WORD and " " not in name else ""
+    return f"<{tokens[index].tag}{kind}>"

@@ -293,19 +293,19 @@ def place_note(citation: Citation, marked: bool, problem: str = "") -> str:
 
     `problem` says why the file is not the one that was read.
     """
-    parts = []
+    parts, page = [], str(citation.page)
     if citation.digest:
         parts.append(translate("reading.digest"))
     if not citation.verified:
-        parts.append(translate("reading.not-verified"))
+        parts.append(translate("reading.not-verified", page=page))
     if problem:
         parts.append(problem)
     elif not citation.verified:
         pass
     elif not marked:
-        parts.append(translate("reading.not-placed"))
+        parts.append(translate("reading.not-placed", page=page))
     elif not citation.digest:
-        parts.append(translate("reading.verified"))
+        parts.append(translate("reading.verified", page=page))
     if row := describe_cells(citation):
         parts.append(row)
     if citation.doubtful_signs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rag_app.answering.quoting.key_words import find_key_words
@@ -30,6 +31,8 @@ _DOUBTS = (  # each with its head, its explanation and what it holds
     ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
     ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
 )
+_SPENT = re.compile(r"\d+ calls? of ")  # a note on what an answer took
+LONGEST_NAME = 120  # characters of what a line calls its paper
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
 
@@ -38,13 +41,19 @@ def question_html(question: str) -> str:
     return f'<p class="question">{escape_html(question)}</p>'.replace("\n", "<br>")
 
 
-def progress_html(text: str, doing: str, verbatim: bool = False, table: Table | None = None) -> str:
-    """An answer that is still coming: what came so far, the cells of a `table` too, and in words what happens now."""
+def progress_html(
+    text: str, doing: str, verbatim: bool = False, table: Table | None = None, steps: Sequence[str] = ()
+) -> str:
+    """An answer that is still coming: what came so far, the cells of a `table` too, and in words what happens now.
+
+    The `steps` of a model's work are folded above it, where they stay when it is whole.
+    """
     write = plain_html if verbatim else markdown_html
     came = table_html(table, _waiting_mark) if table is not None else ""
     came += write(text, _waiting_mark, range(1, 1000)) if text.strip() else ""
     came = f'<div class="answer-text">{came}</div>' if came else ""
-    return f'<div class="answer coming">{came}<p class="doing">{escape_html(translate_core(doing))}</p></div>'
+    done = _fold_steps([escape_html(translate_core(step)) for step in steps])
+    return f'<div class="answer coming">{done}{came}<p class="doing">{escape_html(translate_core(doing))}</p></div>'
 
 
 def answer_html(
@@ -76,10 +85,11 @@ def answer_html(
 
 
 def _text_class(answer: Answer) -> str:
-    """The first paragraph is set larger where it is short enough to be the answer in one line."""
+    """The first paragraph is set larger where it is the answer in one line: short enough, and no item of a list."""
     first = answer.answer.strip().partition("\n")[0]
     is_sentence = not first.startswith(("#", "-", "*", "|", "1.")) and not first.endswith(":")
-    leads = answer.table is None and is_sentence and len(first) <= LONGEST_LEAD
+    is_list = answer.plan is not None and answer.plan.kind == "survey"
+    leads = answer.table is None and is_sentence and not is_list and len(first) <= LONGEST_LEAD
     return "answer-text leads" if leads else "answer-text"
 
 
@@ -106,7 +116,8 @@ def footer_html(answer: Answer, actions: str = "") -> str:
             f"<span>{translate('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>"
         )
     if answer.tokens:
-        parts.append(f"<span>{translate('answer.tokens', tokens=answer.tokens)}</span>")
+        spent = escape_html(" ".join(translate_core(note) for note in answer.notes if _SPENT.match(note)))
+        parts.append(f'<span title="{spent}">{translate("answer.tokens", tokens=answer.tokens)}</span>')
     hint, words = translate("answer.copy-hint"), translate("answer.copy")
     return f'<div class="footer">{" ".join(parts)}{actions}</div>'
 
@@ -190,8 +201,21 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
             blocks.append(block)
             in_blocks |= {citation.number for _, citation in part}
             html += quoted_table_html(part, cite_html(block, name))
+    html = _with_paper_names(html, answer)
     places = [place for number, place in alone.items() if number not in in_blocks] + blocks
     return html, sorted(places, key=lambda place: place.citation.number)
+
+
+def _with_paper_names(html: str, answer: Answer) -> str:
+    """What a line calls its paper is ours and no quote: it stands out, so that papers are found at a glance."""
+    quotes = {citation.number: citation.quote for citation in answer.citations}
+    for line in filter(None, map(CITED_LINE.fullmatch, answer.answer.splitlines())):
+        name, colon, words = line["text"].partition(": ")
+        if colon and len(name) <= LONGEST_NAME and words.endswith(quotes.get(int(line["number"]), "\0")):
+            begins = escape_html(f"{name}: ")
+            for start in ("<p>", "<br>"):
+                html = html.replace(f"{start}{begins}", f'{start}<strong class="of-paper">{begins.strip()}</strong> ')
+    return html
 
 
 def _lead_words(answer: Answer) -> list[str]:
@@ -233,7 +257,7 @@ def _plan(plan: AnswerPlan | None) -> str:
 
 
 def _steps(answer: Answer, name: NamePlace) -> str:
-    """From paper to paper: each step with the words that it rests on."""
+    """From paper to paper: each step with the words that it rests on. Of a model: what it looked at."""
     by_number = {citation.number: citation for citation in answer.citations}
     rows = []
     for step in answer.steps:
@@ -242,10 +266,16 @@ def _steps(answer: Answer, name: NamePlace) -> str:
             for number in step.citations
             if number in by_number
         )
-        rows.append(f"<li>{escape_html(step.question)} → <strong>{escape_html(step.found)}</strong> {marks}</li>")
+        found = f" → <strong>{escape_html(step.found)}</strong> {marks}" if step.found else ""
+        rows.append(f"{escape_html(translate_core(step.question))}{found}")
+    return _fold_steps(rows)
+
+
+def _fold_steps(rows: Sequence[str]) -> str:
     if not rows:
         return ""
-    return f'<details class="steps"><summary>{translate("answer.steps")}</summary><ol>{"".join(rows)}</ol></details>'
+    listed = "".join(f"<li>{row}</li>" for row in rows)
+    return f'<details class="steps"><summary>{translate("answer.steps")}</summary><ol>{listed}</ol></details>'
 
 
 def _waiting_mark(number: int) -> str:
@@ -277,7 +307,8 @@ def _doubt_row(sentence: str, verdict: Verdict | None) -> str:
 
 def _warnings(answer: Answer) -> str:
     """All that should make one careful, in one place."""
-    notes = "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in answer.notes)
+    told = (note for note in answer.notes if not (answer.tokens and _SPENT.match(note)))  # it stands in the footer
+    notes = "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in told)
     return f'<div class="warnings">{notes}{_doubts(answer)}</div>' if notes or answer.unsupported else ""
 
 

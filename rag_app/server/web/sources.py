@@ -84,10 +84,10 @@ def short_title(title: str) -> str:
 def citation_html(citation: Citation, name: NamePlace, said: str = "", label: str = "") -> str:
     """One quote: number, words, where they stand, and whether that was checked.
 
-    A quote that the answer itself has `said` in full is not shown again.
+    A quote that the answer itself has `said` in full is not shown again; of a table, each of its rows.
     """
     kind = "verified" if citation.verified else "unverified"
-    repeated = " repeated" if citation.quote in said else ""
+    repeated = " repeated" if all(line in said for line in citation.quote.split("\n")) else ""
     where = escape_html(place_words(citation))
     return (
         f'<li class="{kind}"><button type="button" class="place" value="{name(citation)}" '
@@ -95,7 +95,7 @@ def citation_html(citation: Citation, name: NamePlace, said: str = "", label: st
         f'<span class="number">{label or citation.number}</span>'
         f'<span class="quote{repeated}">{escape_html(citation.quote)}</span>'
         f"{_row_html(citation)}"
-        f'<span class="where"><span class="title">{escape_html(citation.title)}</span> · {where}</span>'
+        f'<span class="where"><span class="title">{escape_html(citation.title)} · </span>{where}</span>'
         f"{badge_html(citation)}</button></li>"
     )
 

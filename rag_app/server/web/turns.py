@@ -205,7 +205,8 @@ class TurnHandler:
                 yield Answer("", question, "error", str(error), "")
 
         for snapshot in stream_snapshots(question, run_guarded, stop):
-            yield progress_html(snapshot.text, snapshot.doing, verbatim, snapshot.table), snapshot.answer
+            coming = progress_html(snapshot.text, snapshot.doing, verbatim, snapshot.table, snapshot.steps)
+            yield coming, snapshot.answer
 
     def _parse_ticked(self, names: str) -> list[str]:
         try:

@@ -100,7 +100,9 @@ def test_what_is_wrong_is_said_and_the_session_goes_on(library: ServedLibrary) -
             for tool, arguments, words in (
                 ("read_page", {"paper": "nosuch.pdf", "page": 1}, "no such paper"),
                 ("read_page", {"paper": "otter.pdf", "page": 99}, "no page 99"),
+                ("read_page", {"paper": "\n ", "page": 1}, "no paper is named"),
                 ("fetch", {"id": "../../etc/passwd"}, "not an id"),
+                ("fetch", {"id": f"otter.pdf#{'9' * 5_000}"}, "not an id"),
                 ("ask", {"question": ""}, "empty"),
                 ("search", {}, "query"),
                 ("compare", {"question": "Compare", "aspects": [str(n) for n in range(200)]}, "at most 12 items"),

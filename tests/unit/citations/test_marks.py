@@ -12,7 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag_app.citations.marks import MarkStream, attach_citations, citation_at, find_nearest_citations
-from rag_app.citations.quotes import LONGEST_QUOTE, Claim, best_quote, find_quotable_spans, is_verified, quote_boxes
+from rag_app.citations.quotes import (
+    LONGEST_QUOTE,
+    SHORTEST_QUOTE,
+    Claim,
+    best_quote,
+    find_quotable_spans,
+    is_verified,
+    quote_boxes,
+)
 from rag_app.citations.support import BackingTexts, judge_sentences, unsupported_sentences
 from rag_app.papers.read import read_paper
 from rag_app.records import Answer, Block, Draft, Evidence, Page, Words
@@ -197,6 +205,14 @@ def test_a_verbatim_sentence_is_its_own_quote(span: tuple[int, int]) -> None:
     text = FIRST.text[span[0] : span[1]]
     start, end = best_quote(Claim(text), FIRST, 0, len(FIRST.text))
     assert FIRST.text[start:end] == text
+
+
+@given(st.sampled_from(sentences(FIRST.text)))
+def test_a_paper_s_name_before_its_words_does_not_lead_to_other_words(span: tuple[int, int]) -> None:
+    text = FIRST.text[span[0] : span[1]]
+    if len(text.split()) >= SHORTEST_QUOTE:
+        start, end = best_quote(Claim(f"A Survey of the Weather: {text}"), FIRST, 0, len(FIRST.text))
+        assert FIRST.text[start:end] == text
 
 
 def test_a_number_that_stands_in_a_table_row_is_quoted_from_the_row() -> None:

@@ -13,12 +13,18 @@ from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.assistant import Assistant
 from rag_app.errors import QuestionError
 from rag_app.outputs.json import answer_json
+from rag_app.outputs.markdown import table_markdown
 from rag_app.outputs.table_growth import parse_saved_comparison, with_columns, with_rows
+from rag_app.outputs.terminal import table_text
 from tests.support.doubles import WordEmbedder, settings_for
 from tests.support.two_papers import HERON, OTTER, check
 
 LYNX = OTTER.replace("OtterNet", "LynxReader").replace("512", "128")
 QUESTION = "Compare OtterNet and HeronRank"
+SIZES = (
+    ("Tay", 16), ("Dee and its upper lochs", 32), ("Spey", 64), ("Clyde below the old mill", 128), ("Forth", 256),
+    ("Tweed near its mouth", 512), ("Ness", 1024), ("Don", 2048),
+)  # fmt: skip
 
 
 class Counting(WordEmbedder):
@@ -93,3 +99,24 @@ def test_papers_by_what_they_are_called(assistant: Assistant) -> None:
     assert assistant.resolve_papers("HeronRank, otter.md") == ["heron.md", "otter.md"]
     with pytest.raises(QuestionError, match="BadgerNet"):
         assistant.resolve_papers("BadgerNet")
+
+
+def test_what_is_folded_away_keeps_its_quotes(tmp_path: Path) -> None:
+    """Also saved, grown, and written as Markdown and for the terminal."""
+    (tmp_path / "corpus").mkdir()
+    told = [f"In river {place} we train OtterNet with a batch size of {size} fish." for place, size in SIZES]
+    (tmp_path / "corpus" / "otter.md").write_text("# OtterNet: Swimmers\n\n## 1 Training\n\n" + "\n\n".join(told))
+    ready = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    ready.build()
+    first = ready.compare("OtterNet", papers=("otter.md",), aspects="batch size")
+    saved = parse_saved_comparison(json.loads(json.dumps(answer_json(first))))
+    assert saved.table == first.table
+    grown = with_columns(saved, ready.compare("OtterNet", papers=("otter.md",), aspects="fish"))
+    quotes = {citation.number: citation.quote for citation in grown.citations}
+    for cell in grown.table.rows[0].cells:  # type: ignore[union-attr]
+        assert cell.further
+        assert all(one.text in quotes[one.citation] for one in cell.further)
+    last = grown.table.rows[0].cells[-1].further[-1].citation  # type: ignore[union-attr]
+    assert f"… [{saved.table.rows[0].cells[0].further[0].citation}]" in first.answer  # type: ignore[union-attr]
+    assert f"[{last}]" in table_text(grown.table)  # type: ignore[arg-type]
+    assert f"[{last}]" in table_markdown(grown.table)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from rag_app.assistant import Assistant
 from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.citation_styles import format_references
+from rag_app.papers import bibliography_import
 from rag_app.papers.bibliography_import import MOST_AUTHORS, read_bibliography
 from rag_app.papers.corpus import list_papers
 from rag_app.records import Paper, Source
@@ -155,3 +156,47 @@ def test_authors_without_end_are_cut_and_named(tmp_path: Path) -> None:
     (entry,), problems = read_bibliography(tmp_path / "a.bib")
     assert len(entry.authors) == MOST_AUTHORS and entry.authors[1] == "A. Otter1"
     assert problems == ("a.bib: many has more than 10,000 authors; the first are kept.",)
+
+
+def test_what_is_without_end_is_cut_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MOST_ENTRIES", 3), ("MOST_PROBLEMS", 2), ("LONGEST_FIELD", 50), ("MOST_LINES", 4)):
+        monkeypatch.setattr(f"rag_app.papers.bibliography_import.{name}", value)
+    (tmp_path / "many.bib").write_text("".join(f"@misc{{k{at}, title={{T}}}}\n" for at in range(9)), encoding="utf-8")
+    entries, problems = read_bibliography(tmp_path / "many.bib")
+    assert len(entries) == 3 and problems == ("many.bib: more than 3 entries; the first are read. Split it.",)
+    (tmp_path / "odd.bib").write_text("@misc{a, title={T}\n" * 3, encoding="utf-8")
+    assert [len(part) for part in read_bibliography(tmp_path / "odd.bib")] == [0, 3]
+    (tmp_path / "long.bib").write_text("@misc{a, title={" + r"\"o" * 90 + "}}", encoding="utf-8")
+    (entry,), (problem,) = read_bibliography(tmp_path / "long.bib")
+    assert (
+        len(entry.title) < 30
+        and problem == "long.bib: a has a field title of more than 50 characters; the first are kept."
+    )
+    lines = "TY  - JOUR\nTI  - T\n" + "more\n" * 9 + "DO  - 10.1/a\nER  - \n"
+    (tmp_path / "lines.ris").write_text(lines, encoding="utf-8")
+    (entry,), (problem,) = read_bibliography(tmp_path / "lines.ris")
+    assert entry.title.count("more") == 4 and entry.doi == "10.1/a" and "4 lines of one field" in problem
+
+
+def test_of_many_bibliographies_no_more_is_read_than_a_folder_may_hold(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag_app.papers.bibliography_import.ALL_TOGETHER", (corpus / "config.json").stat().st_size + 1)
+    listing = list_papers(corpus)
+    assert any(one.startswith("library.json: not read, nor is what follows") for one in listing.problems)
+    assert not any(paper.citation_key for paper in listing.papers)
+
+
+def test_only_the_entries_of_papers_are_decoded(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    real = bibliography_import._from_bibtex
+    monkeypatch.setattr(bibliography_import, "_from_bibtex", lambda entry: decoded.append(entry.key) or real(entry))
+    (corpus / "refs.bib").write_text(BIBTEX + "@misc{unused, title={Nobody has it}}", encoding="utf-8")
+    assert by_name(corpus)["1810.04805v2.pdf"].citation_key == "devlin19"
+    assert "devlin19" in decoded and "unused" not in decoded
+
+
+def test_names_that_cannot_be_parted_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a.bib").write_text("@misc{a, title={T}, author={A, B, C, D, E and F, G}}", encoding="utf-8")
+    (entry,), _ = read_bibliography(tmp_path / "a.bib")
+    assert entry.authors == ("A, B, C, D, E", "F, G")

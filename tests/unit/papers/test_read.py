@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag_app.papers import plain_text
+from rag_app.papers import plain_text, read
 from rag_app.papers.pdf import ocr
 from rag_app.papers.plain_text import MOST_ON_PAGE
 from rag_app.papers.read import LONGEST_TITLE, read_paper
-from rag_app.records import LONGEST_SECTION, Page, Reading
+from rag_app.records import LONGEST_SECTION, Kind, Page, Reading
 from rag_app.text.characters import AS_PLAIN
 from rag_app.text.normalize import is_checkable
 from rag_app.text.quote_matching import find_quote
@@ -453,3 +453,30 @@ def test_the_year_is_that_of_the_journals_head_whatever_its_name(tmp_path: Path,
     page = [(330.0, 40.0, head), *((72.0, 120.0 + 14 * line, words) for line in range(6))]
     reference = (72.0, 740.0, "Blanc, M. Keeping water out. Thin Light 11 (2012) 201-209.")
     assert read_paper(make_raw(tmp_path / "a.pdf", [[*page, reference]]), "pdf").year == year
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "text"),
+    [
+        ("a.md", "markdown", "".join(f"# Part {at}\n\nOtters swim in {at} rivers.\n\n" for at in range(30))),
+        ("a.html", "document", "".join(f"<h2>Part {at}</h2><p>Otters swim in {at} rivers.</p>" for at in range(30))),
+        (
+            "a.tex",
+            "document",
+            "".join(f"\\section{{Part {at}}}\n\nOtters swim in {at} rivers.\n\n" for at in range(30)),
+        ),
+        ("a.md", "markdown", "# Part\n\n" + "Otters swim in 0 rivers. " * 400),
+    ],
+)
+def test_of_a_file_without_pages_no_more_is_read_than_a_build_embeds_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: Kind, text: str
+) -> None:
+    monkeypatch.setattr(read, "MOST_PARTS", 20)
+    monkeypatch.setattr(read, "MOST_OF_FILE", 6_000)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    reading = read_paper(tmp_path / name, kind)
+    (page,) = reading.pages
+    assert reading.state == "full text" and "Otters swim in 0 rivers." in page.text
+    assert len(page.text) <= 6_000 and page.blocks[-1].end == len(page.text)
+    assert sum(block.kind == "body" for block in page.blocks) <= 20
+    assert reading.warnings[-1].startswith(f"{name}: not read to the end")

@@ -52,6 +52,18 @@ def test_what_happens_is_said():
     assert list(shots)[-1].answer is ANSWER
 
 
+def test_the_steps_of_a_model_s_work_are_kept_and_nothing_else_that_happens():
+    def start(stop):
+        yield Progress("planning", "asking it")
+        yield Progress("reading", "reading A", step=True)
+        yield Progress("reading", "writing")
+        yield Piece("It is")
+        yield ANSWER
+
+    *shots, last = stream_snapshots("q", start, threading.Event(), interval=5.0)
+    assert shots[-1].steps == ("reading A",) and last.answer is ANSWER
+
+
 def test_stop_reaches_the_reader_and_its_own_ending_is_kept():
     stop = threading.Event()
 

@@ -41,10 +41,9 @@ def note_html(text: str) -> str:
         number = next(free, None) if place and link else None
         if place and link and number is not None:
             buttons[number] = _place_button(*place, _BACKSLASH.sub(r"\1", link["words"]))
-            quoted = line[: link.start()].replace(r"\[", "&#91;").replace(r"\]", "&#93;")  # a paper's words, no formula
-            line = f"{quoted}[{number}]{line[link.end() :]}"
+            line = f"{line[: link.start()]}[{number}]{line[link.end() :]}"
         lines.append(line)
-    return markdown_html("\n".join(lines), buttons.__getitem__, buttons)
+    return markdown_html("\n".join(lines), buttons.__getitem__, buttons, escaped_brackets=True)
 
 
 def _place_button(paper: str, page: int, words: str, label: str) -> str:

@@ -17,10 +17,19 @@
     setTimeout(() => { button.textContent = before; }, 1500);
   }
 
+  // What a cell folds away, as in the exports: its own statements, and of what is further only the marks.
+  function unfold(folded) {
+    const far = Array.from(folded.querySelectorAll("p.far"));
+    const marks = far.map((statement) => `[${statement.querySelector("button.cite").textContent}]`);
+    far.concat(folded.querySelector("summary")).forEach((part) => part.remove());
+    folded.replaceWith(...folded.childNodes, marks.length ? ` … ${marks.join(" ")}` : "");
+  }
+
   // A copy without buttons: marks as [n], formulas as they were written.
   function clean(part) {
     const words = part.cloneNode(true);
     words.removeAttribute("class");
+    words.querySelectorAll("details.further").forEach(unfold);
     words.querySelectorAll("td > p + p").forEach((statement) => statement.prepend(" · ")); // as in the exports
     words.querySelectorAll("button.cite").forEach((mark) => mark.replaceWith(`[${mark.textContent}]`));
     words.querySelectorAll(".katex").forEach((formula) => {
@@ -240,11 +249,44 @@
     drawNext();
   }
 
+  // -- where more stands than is seen: the edge of a comparison and of a long question fades ---------------------------
+  const EDGED = "#chat .compared, #chat p.question", watched = new WeakSet();
+
+  function showEdges(one) {
+    one.classList.toggle("more-right", one.scrollLeft + one.clientWidth < one.scrollWidth - 4);
+    one.classList.toggle("more-below", one.scrollTop + one.clientHeight < one.scrollHeight - 4);
+  }
+
+  const sizes = new ResizeObserver((changed) => changed.forEach(({ target }) => showEdges(target.closest(EDGED) || target)));
+
+  function watchEdges() {
+    for (const one of document.querySelectorAll(EDGED)) for (const part of [one, one.querySelector("table")]) {
+      if (!part || watched.has(part)) continue;
+      watched.add(part);
+      sizes.observe(part);
+    }
+  }
+  document.addEventListener("scroll", (event) => { if (event.target.matches && event.target.matches(EDGED)) showEdges(event.target); }, { capture: true, passive: true });
+
+  // -- the steps of an answer that is coming stay open though it is drawn anew ---------------------------------------
+  let opened = 0; // how many answers there were when those of the last were opened
+
+  document.addEventListener("click", (event) => {
+    const steps = event.target.closest && event.target.closest("#chat .steps summary")?.parentElement;
+    const answers = document.querySelectorAll("#chat .answer");
+    if (steps && answers[answers.length - 1].contains(steps)) opened = steps.open ? 0 : answers.length;
+  });
+
+  function keepOpen() {
+    const answers = document.querySelectorAll("#chat .answer"), steps = opened && opened === answers.length ? answers[opened - 1].querySelector(".steps") : null;
+    if (steps && !steps.open) steps.open = true;
+  }
+
   let due = false;
   new MutationObserver(() => {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => { due = false; drawNext(); });
+    requestAnimationFrame(() => { due = false; drawNext(); watchEdges(); keepOpen(); });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
   window.answers = { copy, ask, wanted: () => wanted };

@@ -49,13 +49,16 @@
   function showChips() {
     const note = byId("scope-note");
     if (!note) return;
-    const chosen = rows().filter((row) => ticks.has(nameOf(row)));
+    const chosen = rows().filter((row) => ticks.has(nameOf(row))), chip = byId("papers-chip");
+    const words = chosen.length ? say("page.n-papers", { n: chosen.length }) : say("page.all-papers");
+    if (chip && chip.textContent !== words) chip.textContent = words;
     note.replaceChildren();
     if (!chosen.length) return;
     note.append(element("span", "", say("page.only-papers", { n: chosen.length })));
     for (const row of chosen.slice(0, MOST_CHIPS)) {
       const short = titleOf(row).split(":")[0];
-      const chip = element("button", "chip", short.length > LONGEST_CHIP ? short.slice(0, LONGEST_CHIP) + "…" : short);
+      const chip = element("button", "chip");
+      chip.append(element("span", "", short.length > LONGEST_CHIP ? short.slice(0, LONGEST_CHIP) + "…" : short));
       chip.title = titleOf(row);
       chip.setAttribute("aria-label", say("page.drop-paper", { title: titleOf(row) }));
       chip.addEventListener("click", () => { ticks.delete(nameOf(row)); showTicks(); });
@@ -143,7 +146,8 @@
     const topics = JSON.parse(all[0].parentElement.dataset.topics || "[]");
     const bad = all.filter((row) => ["unreadable", "no-text"].includes(row.dataset.state)).length;
     const first = [say("page.facts-papers", { n: all.length, pages: pages.toLocaleString() })];
-    if (years.length) first.push(say("page.facts-years", { first: Math.min(...years), last: Math.max(...years) }));
+    const [oldest, newest] = [Math.min(...years), Math.max(...years)];
+    if (years.length) first.push(oldest === newest ? say("page.facts-year", { year: oldest }) : say("page.facts-years", { first: oldest, last: newest }));
     const lines = [first.join(" · "), topics.length ? say("page.facts-topics", { topics: topics.join(", ") }) : "",
       bad ? say("page.facts-unread", { n: bad }) : say("page.facts-all-read")].filter(Boolean);
     if (place.dataset.shown === lines.join("\n")) return;
@@ -180,6 +184,9 @@
       whole.append(element("summary", "", say("library.abstract")), element("blockquote", "", said.abstract));
       dialog.append(whole);
     }
+    const notes = element("section", "notes-of-paper");
+    dialog.append(notes);
+    showNotes(notes, said.file, () => dialog.close());
     const buttons = element("div", "dialog-buttons");
     const press = (text, kind, act) => {
       const made = element("button", `text-button ${kind}`, text);
@@ -192,6 +199,52 @@
     if (row.querySelector(".open-paper")) press(say("library.read"), "strong", () => window.reader.show(`paper/${name}/1`));
     dialog.append(buttons);
     dialog.addEventListener("close", () => { dialog.remove(); if (button.isConnected) button.focus(); });
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  // The notes that link to a page of the paper.
+  async function showNotes(part, file, leave) {
+    let notes;
+    try { notes = (await window.grow.read(await fetch(`${window.reader.base}notes?${new URLSearchParams({ find: `(${encodeURIComponent(file)}#page=` })}`))).notes; } catch { return; }
+    if (!notes.length) return;
+    part.append(element("h3", "", say("library.notes")), ...notes.map((note) => {
+      const button = element("button", "open-note text-button", note.title);
+      button.value = note.id;
+      button.addEventListener("click", leave);
+      return button;
+    }));
+  }
+
+  // -- the papers that are asked, chosen at the question box -----------------------------------------------------------
+  function choosePapers() {
+    const dialog = element("dialog", "asking choose-papers"), head = element("h2", "", say("page.choose-papers")), find = element("input"), list = element("ul");
+    head.id = "choose-title";
+    dialog.setAttribute("aria-labelledby", head.id);
+    find.type = "search";
+    find.placeholder = say("library.search");
+    find.setAttribute("aria-label", say("library.search-label"));
+    const shown = rows().sort((one, other) => ticks.has(nameOf(other)) - ticks.has(nameOf(one)) || byTitle(one, other)).map((row) => {
+      const made = element("li"), label = element("label"), box = element("input");
+      box.type = "checkbox";
+      box.checked = ticks.has(nameOf(row));
+      box.addEventListener("change", () => { if (box.checked) ticks.add(nameOf(row)); else ticks.delete(nameOf(row)); showTicks(); });
+      label.append(box, element("span", "", titleOf(row)));
+      made.append(label);
+      made.dataset.search = row.dataset.search;
+      return made;
+    });
+    find.addEventListener("input", () => {
+      const wanted = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const one of shown) one.hidden = !wanted.every((word) => one.dataset.search.includes(word));
+    });
+    list.append(...shown);
+    const buttons = element("div", "dialog-buttons"), all = element("button", "text-button", say("page.ask-all")), done = element("button", "text-button strong", say("adding.done"));
+    all.addEventListener("click", () => { ticks.clear(); showTicks(); dialog.close(); });
+    done.addEventListener("click", () => dialog.close());
+    buttons.append(all, done);
+    dialog.append(head, find, list, buttons);
+    dialog.addEventListener("close", () => { dialog.remove(); choose(); document.querySelector("#question textarea")?.focus(); });
     document.body.append(dialog);
     dialog.showModal();
   }
@@ -239,6 +292,7 @@
     if (button.matches(".tabs [role=tab]")) showTab(button.id.slice("tab-".length));
     else if (button.matches(".open-adding")) showTab("papers");
     else if (button.matches(".about-paper")) about(button);
+    else if (button.id === "papers-chip") choosePapers();
   });
   document.addEventListener("keydown", (event) => {
     if (!event.target.matches || !event.target.matches("[role=tab]") || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;

@@ -330,13 +330,17 @@
     try { lines = await linesOf(Number(sheet.dataset.page)); } catch { layer.remove(); return; }
     if (!layer.isConnected) return;
     const rows = document.createDocumentFragment();
+    let before = null, bottom = 0; // the line before: what stands beside it is copied with a blank between, else with a line's end
     for (const [text, left, top, width, height] of lines) {
+      if (before && Math.abs(top + height - bottom) < height / 2) before.textContent += " ";
+      else if (before) rows.append(document.createElement("br"));
       const line = document.createElement("span");
       line.textContent = text;
       pen.font = `${height}px ${FONT}`;
       const natural = pen.measureText(text).width || 1;
       line.style.cssText = `left:${left}px;top:${top}px;font-size:${height}px;transform:scaleX(${(width / natural).toFixed(4)})`;
-      rows.append(line, document.createElement("br"));
+      rows.append(line);
+      [before, bottom] = [line, top + height];
     }
     layer.append(rows);
   }

@@ -72,6 +72,8 @@ def test_it_reads_and_answers_with_words_on_the_page(folder: Path) -> None:
     assert [(one.quote, one.verified) for one in answer.citations] == [("batch size of 512 fish", True)]
     assert (answer.status, answer.unsupported, answer.confidence) == ("answered", (), "high")
     assert any(step.startswith("reading OtterNet") for step in steps)
+    assert steps.index("writing the answer") > steps.index("reading OtterNet, the whole paper")
+    assert [(step.question, step.found) for step in answer.steps] == [("reading OtterNet, the whole paper", "")]
     assert "batch size of 512 fish" in str(provider.requests[1].body["messages"])
     assert answer.notes.count(SELF_JUDGED) == 1
 

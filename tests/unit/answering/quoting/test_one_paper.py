@@ -9,6 +9,7 @@ import pytest
 
 from rag_app.answering.context import IndexTermStatistics
 from rag_app.answering.quoting.one_paper import Subject, rank_about, subject_of
+from rag_app.answering.quoting.reader import QuotingReader
 from rag_app.answering.steps import find_evidence
 from rag_app.assistant import Assistant
 from rag_app.index.bm25 import extract_terms
@@ -172,3 +173,17 @@ def test_the_authors_own_voice_outweighs_a_word_more(generation: Generation) -> 
 
 def test_what_a_paper_is_about_is_never_refused(assistant: Assistant) -> None:
     assert assistant.ask("Tell me everything about HeronRank in detail").status == "answered"
+
+
+def test_what_a_paper_is_about_begins_with_what_it_proposes(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "otter.md").write_text(OTTER, encoding="utf-8")
+    (tmp_path / "corpus" / "newt.md").write_text(
+        "# NewtNet: Moist Networks for Ponds\n\n## Abstract\n\nPermission to copy our NewtNet is granted to all of us. "
+        "Our NewtNet sheds new light on our ponds. We introduce moist networks for ponds that shrink in summer. "
+        "Furthermore, we present our NewtNet at our fair. We release all our NewtNet models and our code publicly.\n"
+    )
+    ready = Assistant(settings_for(tmp_path), embedder=WordEmbedder(), reader=QuotingReader())
+    ready.build()
+    answer = ready.ask("What is NewtNet about?")
+    assert answer.answer.startswith("We introduce moist networks for ponds")

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_app.answering.quoting.statements import section_kind, statement_features, without_citations
+from rag_app.answering.quoting.statements import (
+    does_propose,
+    is_about_files,
+    section_kind,
+    statement_features,
+    without_citations,
+)
 from rag_app.retrieval.facets import FACETS, facet_likeness, facets_of, is_facet_answer, related_words
 
 
@@ -98,3 +104,30 @@ def test_some_looks_are_an_answer_by_themselves() -> None:
     assert is_facet_answer(facets_of("What is the hardware?"), "Our code runs on 2048 A100 GPUs.")
     assert not is_facet_answer(facets_of("What is the hardware?"), "Our code runs on 2048 machines of our own.")
     assert not is_facet_answer(facets_of("how long is the training"), "We show 300 examples in Table 3.")
+
+
+@pytest.mark.parametrize(
+    ("text", "proposes"),
+    [
+        ("We propose OtterNet, a network that swims.", True),
+        ("In this study we examined 40 otters.", True),
+        ("We also introduce a dataset of ponds.", False),  # never the first thing that they did
+        ("Earlier swimmers sink.", False),
+    ],
+)
+def test_a_sentence_that_says_what_the_authors_set_out_to_do(text: str, proposes: bool) -> None:
+    assert does_propose(text) is proposes
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("We release our models and code to the public.", True),
+        ("Permission to make digital copies of this work is granted.", True),
+        ("The code of the otter has 40 words.", False),
+        ("The river model is public art.", True),  # at worst another sentence of the abstract comes first
+        ("We train models on two rivers.", False),
+    ],
+)
+def test_a_sentence_about_files_says_nothing_of_the_matter(text: str, files: bool) -> None:
+    assert is_about_files(text) is files

@@ -21,7 +21,7 @@ from rag_app.answering.tables.comparison import (
     CellRanker,
     RankedUnits,
     Tabulation,
-    choose_units,
+    choose_cell_units,
     clip_text,
     escape_cell,
     table_to_markdown,
@@ -265,6 +265,15 @@ def test_a_listed_name_of_no_paper_is_said_and_is_no_column(
     assert [name for name in ("EelNet", "FishQA", "RiverQA", "GPUs") if f"“{name}”" in said] == list(absent)
 
 
+def test_what_has_no_room_in_the_table_is_named(assistant: Assistant) -> None:
+    six = "batch size, optimizer, training data, learning rate, metrics and limitations"
+    answer = assistant.ask(f"Compare OtterNet and HeronRank by {six}")
+    assert answer.table is not None and len(answer.table.aspects) == MOST_ASPECTS
+    assert [note for note in answer.notes if "left out" in note and note.endswith("“limitations”.")]
+    answer = assistant.ask("Compare OtterNet and HeronRank by batch size and optimizer")
+    assert not [note for note in answer.notes if "left out" in note]
+
+
 def test_a_table_of_nothing_says_so_in_each_cell(assistant: Assistant) -> None:
     answer = assistant.compare("OtterNet or HeronRank", aspects="zygomorphic quaternions")
     assert answer.status == "answered"
@@ -310,6 +319,8 @@ def test_stopping_leaves_what_there_is(assistant: Assistant) -> None:
     answer = events[-1]
     assert isinstance(answer, Answer)
     assert answer.notes
+    assert answer.table is not None
+    assert {cell.state for row in answer.table.rows for cell in row.cells} == {"stopped"}
 
 
 def test_the_page_shows_a_table_with_numbers_to_press(assistant: Assistant) -> None:
@@ -332,8 +343,8 @@ def test_a_cell_does_not_begin_with_empty_praise() -> None:
 
     praise, fact = unit("OtterNet is highly effective.", 1.0), unit("OtterNet is trained on 512 fish.", 0.95)
     asked = extract_question_terms("training", content_words, None, [praise.evidence])
-    assert choose_units([RankedUnits(asked, [praise, fact])]) == [[fact, praise]]
-    assert choose_units([RankedUnits(asked, [praise])]) == [[praise]], "better than nothing"
+    assert choose_cell_units(RankedUnits(asked, [praise, fact]), []) == ([fact, praise], [])
+    assert choose_cell_units(RankedUnits(asked, [praise]), []) == ([praise], []), "better than nothing"
 
 
 def test_the_papers_own_row_is_shown_of_the_table_that_is_asked_for() -> None:
@@ -362,5 +373,5 @@ def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
     for unit in (gpus, rivers):
         unit.features = {"own": 0.0, "near": 0.0, "meaning": 0.2}
         unit.score = 1.0
-    assert choose_units([RankedUnits(asked, [gpus], facets_of("hardware"))]) == [[gpus]]
-    assert choose_units([RankedUnits(asked, [rivers], facets_of("hardware"))]) == [[]]
+    assert choose_cell_units(RankedUnits(asked, [gpus], facets_of("hardware")), []) == ([gpus], [])
+    assert choose_cell_units(RankedUnits(asked, [rivers], facets_of("hardware")), []) == ([], [])

@@ -1,6 +1,7 @@
 """The library's side of the page."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -205,3 +206,20 @@ def test_hidden_text_is_told_on_the_papers_row():
     rows = (Row("a.pdf", "A Title", 3, hidden=("page 2 (covered): “<b>praise us”",)),)
     rendered = paper_list_html(rows, lambda paper: "name")
     assert "Hidden text, page 2 (covered): “&lt;b&gt;praise us”" in rendered
+
+
+def test_papers_without_topics_are_found_by_what_their_titles_share():
+    rows = [Row(title, title, 3) for title in TITLES]
+    shown = paper_list_html(rows, str)
+    assert shown.count('data-topic="river otters"') == 3 and shown.count('data-topic=""') == 1
+    given = paper_list_html([*rows[:3], replace(rows[3], topic="birds")], str)
+    assert given.count('data-topic="birds"') == 1 and given.count('data-topic=""') == 3
+
+
+@pytest.mark.parametrize(
+    ("by_itself", "changed", "says"), [(True, False, False), (False, False, True), (True, True, True)]
+)
+def test_a_build_that_nobody_asked_for_is_silent_where_nothing_has_changed(by_itself, changed, says):
+    job = BuildJob(lambda on_progress, stop: SimpleNamespace(**vars(REPORT) | {"changed": changed}))
+    assert job.start(by_itself=by_itself)
+    assert bool(str(waited(job).outcome)) == says

@@ -36,6 +36,24 @@ def test_a_note_shows_no_html_of_its_own_and_opens_places(asked):
     assert shown.count("<button") == 1 and "[1000]" in shown, "what looks like our own mark is the user's text"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"We use BART \[32\], a model \[58\].", "We use BART [32], a model [58]."),
+        ("| | size |\n| --- | --- |\n| A | as in \\[3\\] |", "<td>as in [3]</td>"),
+        ("```\na\\[3\\]\n```", "a\\[3\\]"),
+        (r"\[x^2\]", r'<span class="formula">\[x^2\]</span>'),
+    ],
+)
+def test_a_bracket_that_an_export_escaped_is_a_bracket_in_a_note(text, shown):
+    assert shown in note_html(text)
+
+
+def test_a_name_in_a_table_of_a_note_is_kept_in_one_piece():
+    shown = note_html("| model | what |\n| --- | --- |\n| OPT-175B | a long-winded text of words |")
+    assert '<td class="short">OPT-175B</td><td>a long' in shown.replace("\n", "")
+
+
 def test_an_answer_is_kept_in_a_note_that_is_not_overwritten(asked):
     citation = asked.assistant.cite(1, "otter.md", 1, "Otters swim by day.")
     answer = Answer("", "When do they swim?", "answered", "By day [1].", "quoting", (citation,))

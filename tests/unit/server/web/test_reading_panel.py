@@ -66,7 +66,7 @@ def test_a_place_is_described_with_its_marks(library):
     said = ids.describe_page("ours.pdf", 1, citation)
     assert said["quote"] == QUOTE and said["verified"] is True and said["picture"] is True
     assert said["marks"] == percent_boxes(citation.boxes, said["width"], said["height"]) != []
-    assert said["note"] == "Verified: these words are on this page."
+    assert said["note"] == "Verified: these words are on page 1."
 
 
 def test_what_is_not_verified_is_not_marked(library):

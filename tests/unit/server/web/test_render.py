@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, Cell, Citation, Row, SearchSummary, Table, Verdict
+from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, SearchSummary, Step, Table, Verdict
 from rag_app.server.web.answer_tables import quoted_table_html
 from rag_app.server.web.render import answer_html, progress_html, question_html
 from rag_app.server.web.sources import citation_html, place_words
@@ -217,3 +217,41 @@ def test_all_warnings_stand_in_one_place():
     assert rendered.count('class="warnings"') == 1
     block = rendered[rendered.index('class="warnings"') : rendered.index('class="sources"')]
     assert "Stopped." in block and "1 sentence not supported" in block
+
+
+def test_the_name_of_each_paper_stands_out_from_what_it_says():
+    cited = (citation(1, quote="it is 42: so much"), citation(2, quote="it is 7"))
+    shown = answer_html(
+        answer(reader="quoting", answer="A & B: it is 42: so much [1]\n\nC: it is 8 [2]", citations=cited), name
+    )
+    assert '<p><strong class="of-paper">A &amp; B:</strong> it is 42: so much' in shown
+    assert "<p>C: it is 8" in shown, "what is not quoted there may be the paper's own colon"
+
+
+@pytest.mark.parametrize(("kind", "leads"), [("survey", False), ("comparison", True)])
+def test_the_first_of_a_list_is_not_set_larger_than_the_others(kind, leads):
+    plan = AnswerPlan(kind, ("a.pdf",), ("A",), ("x",), 1)
+    assert ("leads" in answer_html(answer(reader="quoting", plan=plan), name)) == leads
+
+
+def test_a_table_that_stands_above_is_not_quoted_again_below():
+    cited = (citation(1, quote="BERT 1 2"), citation(2, quote="T5 3 4"))
+    shown = answer_html(answer(reader="quoting", answer="BERT 1 2 [1]\nT5 3 4 [2]", citations=cited), name)
+    assert 'class="quote repeated"' in shown
+
+
+def test_what_a_model_did_is_folded_above_while_it_comes_and_when_it_is_there():
+    steps = ("searching for “<b>”", "reading A, the whole paper")
+    rows = "<li>searching for “&lt;b&gt;”</li><li>reading A, the whole paper</li>"
+    folded = f'<details class="steps"><summary>Steps</summary><ol>{rows}</ol></details>'
+    coming = progress_html("It is", "writing the answer", steps=steps)
+    whole = answer_html(answer(steps=tuple(map(Step, steps))), name)
+    assert folded in coming and folded in whole
+    assert coming.index(folded) < coming.index("It is") and "steps" not in progress_html("It is", "reading")
+
+
+def test_what_an_answer_took_is_no_warning():
+    took = answer(notes=("3 calls of big, 21,174 tokens.", "Careful."), tokens=21_174)
+    shown = answer_html(took, name)
+    assert '<span title="3 calls of big, 21,174 tokens.">21,174 tokens</span>' in shown
+    assert '<div class="warnings"><p class="note">Careful.</p></div>' in shown
