@@ -42,6 +42,8 @@ MARGIN = 0.12  # over the next best paper
 LEAST_ALONE, CLEAR = 0.45, 0.25  # with so much more than the next best one, less is enough
 NEAR_MEANING, CLEAR_MEANING = 0.28, 0.14  # cosine with the beginning of a paper, and more than of the next best one
 ABSENT = 0.35  # below, with its rarest word in no title and no front: no such paper is here
+THROUGHOUT = 0.1  # of a paper's passages have a word of a description of which its title has none
+TELLING = 4  # times as many passages as the rarest word has: a commoner one describes nothing
 LEAST_FREE, MARGIN_FREE = 0.7, 0.18  # where nothing says that a paper is meant
 MOST_HOLDING = 120  # passages that hold all words of a long name
 LEAST_AHEAD = 1.0  # nats, of what a question's words tell for one of several papers of a name
@@ -118,7 +120,9 @@ class DescriptionMatcher:
             if told is not None:
                 found.append(told)
                 spans.append((told.start, told.end))
-        found += self._beside(question, [*taken, *(mention for one in found for mention in one.mentions)], allowed)
+        absent = [(one.start, one.end) for one in found if not one.papers]
+        known = [*taken, *(mention for one in found for mention in one.mentions)]
+        found += self._beside(question, known, allowed, absent)
         return sorted(found, key=lambda one: one.start)
 
     def _by_author(self, question: str, allowed: Collection[str]) -> list[PaperDescription]:
@@ -228,10 +232,15 @@ class DescriptionMatcher:
         same = [one for score, one in sure if one.papers == told.papers and score >= best - SAME_FIT]
         return max(same, key=lambda one: one.end - one.start)
 
-    def _beside(self, question: str, taken: Sequence[Mention], allowed: Collection[str]) -> list[PaperDescription]:
-        """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers."""
+    def _beside(
+        self, question: str, taken: Sequence[Mention], allowed: Collection[str], absent: Sequence[tuple[int, int]]
+    ) -> list[PaperDescription]:
+        """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers.
+
+        A part of an `absent` description means none: of "the trustworthiness survey" that is not here "survey" is no other.
+        """
         found: dict[tuple[int, int], PaperDescription] = {}
-        spans = [(one.start, one.end) for one in taken]
+        spans = [*((one.start, one.end) for one in taken), *absent]
         ends = sorted({one.paper: one.end for one in reversed(taken)}.values())
         named = ends[1] if len(ends) > 1 else len(question)
         for left, right in find_sides(question[: find_respects(question, taken)], named):
@@ -241,7 +250,8 @@ class DescriptionMatcher:
                 near = [one for one in readings if not one.free] or readings
                 start, end = min(one.start for one in near), max(one.end for one in near)
                 here = {one.paper for one in taken if one.start < end and start < one.end}
-                one = None if here else self._best_reading(question, readings, allowed)
+                free = [one for one in readings if not _overlaps(one, absent)]
+                one = None if here else self._best_reading(question, free, allowed)
                 if one is not None and not _overlaps(one, spans):
                     told.append(one)
                 sides.append(here or set(one.papers if one else ()))
@@ -297,17 +307,31 @@ class DescriptionMatcher:
                 return describe(whole)
             clear = not phrase.whole and last >= LEAST and ahead >= CLEAR and titled[order[0]] >= IN_TITLE_ALONE
             return describe(names[:1]) if clear else None
-        if (last >= LEAST and ahead >= MARGIN) or (last >= LEAST_ALONE and ahead >= CLEAR):
+        # An abstract that names "speech recognition" once does not make the speech recognition paper.
+        speaks = phrase.count > 1 or bool(titled[order[0]]) or self._speaks_throughout(terms, self._papers[order[0]])
+        if speaks and ((last >= LEAST and ahead >= MARGIN) or (last >= LEAST_ALONE and ahead >= CLEAR)):
             return describe(names[: phrase.count])
         alone = self._alone_in_kind(phrase, order) or self._alone_in_meaning(phrase, allowed)
         if alone:
             return describe(alone)
-        if best[0] >= LEAST and phrase.count == 1:  # two about equal: the better is taken, the other is offered
+        if (
+            speaks and best[0] >= LEAST and phrase.count == 1
+        ):  # two about equal: the better is taken, the other is offered
             return describe(names[:1], names[1:2], sure=False)
         absent = ABSENT if phrase.kind not in _OVERVIEWS else LEAST
-        if names and best[0] < absent and phrase.kind in _MAY_BE_ABSENT:
+        if names and (best[0] < absent or not speaks) and phrase.kind in _MAY_BE_ABSENT:
             return describe((), names[:1])
         return None
+
+    def _speaks_throughout(self, terms: Sequence[str], entry: IndexedPaper) -> bool:
+        """Whether a paper whose title has none of the terms speaks of one of the rarer ones in many of its passages."""
+        rows = {term: self._generation.words.rows_with(term) for term in terms}
+        rarest = min(len(one) for one in rows.values())
+        telling = [one for one in rows.values() if len(one) <= TELLING * rarest]
+        return any(
+            ((entry.first <= one) & (one < entry.first + entry.passages)).sum() >= THROUGHOUT * entry.passages
+            for one in telling
+        )
 
     def _owner_of(self, words: str, allowed: Collection[str]) -> str:
         """The one paper that presents these words at its beginning and uses them by far most; empty where none does.

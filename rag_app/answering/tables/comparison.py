@@ -29,10 +29,11 @@ NOT_REPORTED = "not reported"  # only where the whole paper was read
 NOTHING_FOUND = "nothing found"
 NEAREST = f"{NOTHING_FOUND}; nearest passage: "
 STOPPED_CELL = "stopped"
-STATEMENTS = (5, 4, 3)  # in a cell's text, at most: of a table of one column, of two, of more
-FURTHER = 2  # times as many, with those that are folded away
+STATEMENTS = (3, 3, 2)  # in a cell's text, at most: of a table of one column, of two, of more
+QUOTED = (10, 8, 6)  # with those that are folded away
 LONGEST_CELL = 240  # characters of the first statement in a cell: most sentences whole, with their subject
-LONGEST_FURTHER = 80  # characters of each further one
+LONGEST_FURTHER = 160  # characters of each further one
+HEAD = 40  # characters of a sentence's beginning that stay where it is cut: they say whose value it is
 CLOSE = 0.9  # of the best unit's score: so near, one that no other cell shows is preferred
 NEAR = 0.75  # of the best unit's score: so near, a further statement is worth its room in the cell
 ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence does not speak to the aspect
@@ -197,7 +198,7 @@ class Tabulation:
         the cells that are left say so.
         """
         aspects = self._comparison.aspects
-        most = STATEMENTS[min(len(aspects), len(STATEMENTS)) - 1]
+        columns = min(len(aspects), len(STATEMENTS)) - 1
         rows: list[tuple[Cell, ...]] = []
         for paper in self._comparison.papers:
             if stop is not None and stop.is_set():
@@ -209,7 +210,7 @@ class Tabulation:
                 if stop is not None and stop.is_set():
                     break
                 ranked = rank(aspect, evidence.get((paper, aspect.label), ()))
-                units, further = choose_cell_units(ranked, taken, most)
+                units, further = choose_cell_units(ranked, taken, STATEMENTS[columns], QUOTED[columns])
                 taken += units
                 cells.append(self._cell(ranked, units, further))
                 yield self._table([*rows, tuple(cells)], Cell("", (), "searching"))
@@ -248,7 +249,7 @@ class Tabulation:
 
 
 def choose_cell_units(
-    ranked: RankedUnits, taken: Sequence[Unit], most: int = STATEMENTS[-1]
+    ranked: RankedUnits, taken: Sequence[Unit], most: int = STATEMENTS[-1], quoted: int = QUOTED[-1]
 ) -> tuple[list[Unit], list[Unit]]:
     """The units to show in one cell, none where nothing speaks to its aspect; and those to fold away.
 
@@ -263,7 +264,7 @@ def choose_cell_units(
     best = fresh[0] if fresh and fresh[0].score >= CLOSE * good[0].score else good[0]
     units = [best]
     for unit in fresh:
-        if len(units) == FURTHER * most:
+        if len(units) == quoted:
             break
         if not any(are_alike(unit, other) for other in units):
             units.append(unit)
@@ -289,24 +290,28 @@ def are_alike(one: Unit, other: Unit) -> bool:
 
 
 def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()) -> str:
-    """The run of whole words, at most `longest` characters, that tells most; … where it was cut.
+    """The run of whole words that tells most, behind the words that the sentence begins with; … where it was cut.
 
-    That is the run with most of what is asked, and of names and numbers; of equal ones the last, since what is new
-    stands at the end of a sentence (docs/experiments/answers.md, "Comparisons").
+    Both together have at most `longest` characters. The run is that with most of what is asked, and of names and
+    numbers; of equal ones the last, since what is new stands at the end of a sentence (docs/experiments/answers.md,
+    "Comparisons"). Without its beginning a value would seem to be that of the paper itself.
     """
     if len(text) <= longest:
         return text
+    head = f"{text[: min(HEAD, longest // 4)].rpartition(' ')[0]} … ".lstrip()
     words = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
     best, best_score = (0, longest), -1.0
     for first, (start, _) in enumerate(words):
-        last = max((end for _, end in words[first:] if end - start <= longest), default=start + longest)
+        room = longest - min(start, len(head))  # what stands before the run: the head, or all that is not cut
+        last = max((end for _, end in words[first:] if end - start <= room), default=start + room)
         score = _score_text(text[start:last], asked) + facet_likeness(facets, text[start:last])
         if score >= best_score - 1e-9:
             best, best_score = (start, last), score
         if last == len(text):
             break
     start, end = best
-    return f"{'… ' if start else ''}{text[start:end]}{' …' if end < len(text) else ''}"
+    begun = f"{head}{text[start:end]}" if start > len(head) else text[:end]
+    return f"{begun}{' …' if end < len(text) else ''}"
 
 
 def _score_text(text: str, asked: QuestionTerms) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,12 @@ PAPERS = {
 
 @pytest.fixture(scope="module")
 def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
-    folder: Path = tmp_path_factory.mktemp("described")
+    yield from retrieve_over(tmp_path_factory.mktemp("described"), PAPERS)
+
+
+def retrieve_over(folder: Path, papers: Mapping[str, str]) -> Iterator[Retriever]:
     (folder / "corpus").mkdir()
-    for name, text in PAPERS.items():
+    for name, text in papers.items():
         (folder / "corpus" / name).write_text(text, encoding="utf-8")
     made = Assistant(settings_for(folder), embedder=WordEmbedder())
     made.build()
@@ -77,3 +80,26 @@ def test_a_row_has_the_papers_short_name_where_the_question_only_describes_it(re
     found = recognise_comparison(question, retriever.plan(question), retriever.generation.by_paper, EVERYTHING)
     assert found is not None
     assert found.names == ("OwlNet", "the nap study")
+
+
+def test_a_paper_is_described_by_what_it_speaks_of_throughout(tmp_path: Path) -> None:
+    """And not by a word of its abstract: no paper here is the paper on knitting."""
+    sections = [
+        f"## {number} Looms\n\nLoom {number} has {number} masts and a hammock for sailors." for number in range(1, 21)
+    ]
+    loom = "# Weaving at Sea\n\n## Abstract\n\nCrafts such as knitting profit.\n\n" + "\n\n".join(sections)
+    ready = next(retrieve_over(tmp_path, {**PAPERS, "loom.md": loom}))
+    absent, meant = (ready.plan(f"how many people has the paper on {topic}") for topic in ("knitting", "hammocks"))
+    assert meant.named == ("loom.md",)
+    assert absent.named == ()
+    assert [(one.text, one.papers, one.near) for one in absent.described] == [
+        ("the paper on knitting", (), ("loom.md",))
+    ]
+
+
+def test_a_part_of_a_description_that_means_no_paper_means_none(tmp_path: Path) -> None:
+    survey = "# Bridges of Wood and Stone: A Survey\n\n## Methods\n\nWe list 40 bridges.\n"
+    ready = next(retrieve_over(tmp_path, {**PAPERS, "bridges.md": survey}))
+    plan = ready.plan("the volcano survey vs OwlNet: which ash?")
+    assert plan.named == ("owl.md",)
+    assert [one.papers for one in plan.described] == [()]

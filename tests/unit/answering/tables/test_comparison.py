@@ -115,14 +115,21 @@ def test_typed_aspects() -> None:
 
 
 @given(st.lists(st.text(alphabet="abcdef1.", min_size=1, max_size=12), min_size=1, max_size=120))
-def test_a_clipped_cell_is_a_verbatim_run_of_words(words: list[str]) -> None:
+def test_a_clipped_cell_is_verbatim_runs_of_words(words: list[str]) -> None:
     text = " ".join(words)
     asked = QuestionTerms("abc?", {"abc": 1.0}, (), frozenset({"description"}))
-    shown = clip_text(text, asked)
-    kept = shown.removeprefix("… ").removesuffix(" …")
-    assert kept in text
-    assert len(kept) <= LONGEST_CELL
+    shown = clip_text(text, asked, 120)
+    head, cut, kept = shown.removeprefix("… ").removesuffix(" …").rpartition(" … ")
+    assert len(head + cut + kept) <= 120
     assert f" {kept} " in f" {text} ", "no word is cut"
+    assert not cut or f"{text} ".startswith(f"{head} ")
+
+
+def test_a_clipped_cell_says_whose_value_it_holds() -> None:
+    text = f"In OtterNet the heads of all rivers, {'which we list below, ' * 9}are read at a temperature of 0.7."
+    asked = QuestionTerms("what temperature?", {"temperature": 1.0}, (), frozenset({"number"}))
+    shown = clip_text(text, asked)
+    assert shown.startswith("In OtterNet the heads of all rivers, … ") and shown.endswith("at a temperature of 0.7.")
 
 
 def test_the_clipped_part_holds_what_is_asked() -> None:
