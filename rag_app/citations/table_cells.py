@@ -19,7 +19,7 @@ WIDEST_HEAD = 6.0  # of the width of a lone column: what is wider stands over ot
 _GAP = 0.55  # of a word's height: cells of one row stand further apart than words of one cell
 _CAPTION = re.compile(r"(?:(?:Supplementary|Extended Data|Appendix)\s+)?Tab(?:le|\.)\b", re.IGNORECASE)
 _VALUE = re.compile(
-    r"[-+−–±(~∼<>≤≥≈]*[$€£]?\d[\d.,]*(?:e[-−]?\d+|[%x×kKMGTB]+|\(.*\)|[±/].*)*[*†‡∗)]*$|[-–—✓✗✔✘]+$|N/?A$"
+    r"[-+−–±(~∼<>≤≥≈]*[$€£]?\d[\d.,]*(?:e[-−]?\d+|(?<=\.\d)[a-e]$|[%x×kKMGTB]+|\(.*\)|[±/].*)*[*†‡∗)]*$|[-–—✓✗✔✘]+$|N/?A$"
 )
 
 
@@ -117,9 +117,10 @@ def _name_cells(lines: Sequence[_Line], number: int) -> list[TableCell]:
             continue
         over = _overlaps(cell, columns)
         head = heads.get(over[0], "") if len(over) == 1 else ""
-        if not head or any(one.column == head for one in named):
-            return []  # a value below no head or below two, or two below one: nothing is certain
-        named.append(TableCell(label, head, _join(cell)))
+        value = _join(cell)
+        if not head or any(one.column == head for one in named) or value.count("(") != value.count(")"):
+            return []  # below no head or below two, two below one, or cut by the line's end: nothing is certain
+        named.append(TableCell(label, head, value))
     return named[:MOST_CELLS] if label else []
 
 
@@ -144,15 +145,23 @@ def _join(words: Sequence[_Word]) -> str:
 
 
 def _cells(line: _Line) -> list[list[_Word]]:
-    """The words between gaps; a value after a value, and what stands higher or lower, is a cell of its own."""
+    """The words between gaps; a value after a value, and what stands higher or lower, is a cell of its own.
+
+    What stands in brackets behind a value is not.
+    """
     found: list[list[_Word]] = []
     for word in line:
         last = found[-1][-1] if found else None
-        if last is not None and _goes_on(last, word) and not (_value(word) and _value(last)):
+        if last is not None and _goes_on(last, word) and (_is_aside(word, last) or not (_value(word) and _value(last))):
             found[-1].append(word)
         else:
             found.append([word])
     return found
+
+
+def _is_aside(word: _Word, last: _Word) -> bool:
+    """Whether a value says more of the one before it: "1.8 (0.6)", "12.7 ±0.5"."""
+    return word.text[0] in "([±" and last.text[0] not in "([±"
 
 
 def _goes_on(last: _Word, word: _Word) -> bool:

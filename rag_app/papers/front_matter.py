@@ -112,6 +112,12 @@ _DATED = (
     re.compile(rf"\b[A-Z]{{3,}}(?:[- ’'][A-Z]+)*\b.{{0,20}}?{_YEAR}"),
     re.compile(rf"\baccepted\b.{{0,40}}?{_YEAR}", re.IGNORECASE),
 )
+_VOLUME = r"\d{1,4}(?: ?\(\d{1,3}(?:[-–]\d{1,3})?\))?"
+_CITED = (  # how a journal's head cites the paper itself, whatever its name
+    re.compile(rf"^[A-Z]\D{{2,80}} {_VOLUME},? \({_YEAR}\)"),  # Shore and Shelf 9 (2021) 140-149
+    re.compile(rf"^[A-Z]\D{{2,80}} {_VOLUME}[,:] ?e?\d+(?: ?[-–] ?e?\d+)? \({_YEAR}\)"),  # Shore 9, 140–149 (2021)
+    re.compile(rf"^[A-Z]\D{{2,80}} {_YEAR}; ?{_VOLUME}: ?e?\d"),  # Shore and Shelf 2021; 9: 140-149
+)
 
 
 def _year(arxiv_id: str, lines: Sequence[Line], height: float) -> int:
@@ -126,11 +132,13 @@ def _year(arxiv_id: str, lines: Sequence[Line], height: float) -> int:
         line for line in lines if line.kind == "furniture" or line.box[1] < 0.14 * height or line.box[3] > 0.86 * height
     ]
     texts = [" ".join(line.text.split()) for line in edge]
-    for pattern in _DATED:
-        for text in texts:
-            found = pattern.search(text)
-            if found:
-                return int(found[1])
+    head = [" ".join(line.text.split()) for line in edge if line.box[3] < 0.5 * height]  # below it are references
+    for patterns, among in ((_DATED, texts), (_CITED, head)):
+        for pattern in patterns:
+            for text in among:
+                found = pattern.search(text)
+                if found:
+                    return int(found[1])
     return 0
 
 

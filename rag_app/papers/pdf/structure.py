@@ -26,6 +26,7 @@ _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)
 _AXIS = 6  # lines
 _MARGIN = 0.09  # of the page's height
 _DEEP = 0.16  # of the page's height: the outermost line may be a running head down to there
+_LARGER = 1.2  # of the type size of a table's rows: a heading or prose below it
 _LICENCE = re.compile(
     r"^(?:authorized licensed use limited to|downloaded (?:from|on|by|at)\b.*(?:https?:|\b(?:19|20)\d\d\b)|"
     r"this content downloaded from|for personal use only|(?:copyright|©).{0,60}all rights reserved)",
@@ -148,6 +149,8 @@ def _is_continued(above: Line, line: Line) -> bool:
 def _is_same_caption(above: Line, below: Line) -> bool:
     if abs(below.size - above.size) > 0.06 * above.size or below.gaps >= 2:
         return False
+    if below.gaps and below.words < 9 and above.text.rstrip().endswith("."):  # a head of two cells, no sentence
+        return False
     distance = below.box[1] - above.box[3]
     overlap = min(above.box[2], below.box[2]) - max(above.box[0], below.box[0])
     if not -0.6 * above.height < distance < 0.55 * above.height or overlap <= 0:
@@ -210,13 +213,17 @@ def _is_justified(lines: Sequence[Line], index: int) -> bool:
 def _table_end(lines: Sequence[Line], rows: Sequence[bool], start: int) -> int:
     end = start + 1
     index = start + 1
+    size = lines[start].size  # of the largest row
     while index < len(lines) and index - end < 3:
         if lines[index].kind != "body" or numbered_heading(lines[index]):
             break
         if _is_far(lines[index - 1], _next_row(lines, index)):
             break
+        if lines[index].size > _LARGER * size and lines[index].words > 1:  # one word may be large by an index: "D∅"
+            break
         if rows[index]:
             end = index + 1
+            size = max(size, lines[index].size)
         elif _is_prose(lines[index]) and not _names_group(lines, rows, index, lines[end - 1]):
             break
         index += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.table_cells import find_row_cells
@@ -146,3 +147,56 @@ def test_a_fraction_in_a_line_of_text_has_to_be_looked_at(tmp_path: Path) -> Non
     start = page.text.index("The share")
     assert has_doubtful_signs(page, start, len(page.text))
     assert not has_doubtful_signs(page, 0, start - 1)
+
+
+def test_brackets_behind_a_value_belong_to_it_and_those_cut_by_the_lines_end_are_not_said(tmp_path: Path) -> None:
+    rows = (("Ours", "2.4 (0.6)", "0.3 ±0.1", "11 (-9 to 15)"), ("Base", "9.7 (1.8)", "1.8 ±0.2", "9 (-0.1"))
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *rows))
+    assert [cell.value for cell in cells_of(page, "Ours 2.4 (0.6) 0.3 ±0.1 11 (-9 to 15)")[1]] == list(rows[0][1:])
+    assert cells_of(page, "Base 9.7 (1.8) 1.8 ±0.2 9 (-0.1")[1] == ()
+
+
+def test_values_with_the_letter_of_a_note_are_no_heads(tmp_path: Path) -> None:
+    rows = (("Prior best", "5.5a", "1.4b", "19"), *ROWS)
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *rows))
+    assert [cell.column for cell in cells_of(page, "Base model 9.7 1.8 9")[1]] == list(HEAD[1:])
+    assert [cell.value for cell in cells_of(page, "Prior best 5.5a 1.4b 19")[1]] == ["5.5a", "1.4b", "19"]
+
+
+def test_a_table_of_two_columns_is_no_part_of_its_caption(tmp_path: Path) -> None:
+    rows = table(
+        ("Outcome", "Effect"), ("Pass-through, %", "87 (81 to 93)"), ("Volume, %", "-9.6 (-12.1 to -7.1)"), top=192
+    )
+    page = make_page(tmp_path, (LEFT, 180, "Table 1. Effects of the levy (95% CI)."), *rows)
+    caption, cells = cells_of(page, "Volume, % -9.6 (-12.1 to -7.1)")
+    assert caption == "Table 1. Effects of the levy (95% CI)."
+    assert cells == (TableCell("Volume, %", "Effect", "-9.6 (-12.1 to -7.1)"),)
+
+
+def test_larger_prose_below_a_table_is_no_row_of_it(tmp_path: Path) -> None:
+    """Words that are set far apart to fill their line stand under the columns by chance."""
+    words = [(LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *ROWS)]
+    prose = [
+        (LEFT, 250, "Probes"),
+        (225, 250, "hardly"),
+        (305, 250, "ever"),
+        (385, 250, "drift"),
+        *((LEFT, 264 + 14 * number, SENTENCE) for number in range(8)),
+    ]
+    path = write_sizes(tmp_path / "a.pdf", [(8, words), (11, prose)])
+    page = read_paper(path, "pdf").pages[0]
+    start = page.text.index("Probes hardly ever drift")
+    assert {block.kind for block in page.blocks if block.start <= start < block.end} == {"body"}
+    assert [cell.value for cell in cells_of(page, "Ours 2.4 0.3 11")[1]] == ["2.4", "0.3", "11"]
+
+
+def write_sizes(path: Path, parts: list[tuple[int, list[tuple[float, float, str]]]]) -> Path:
+    """Words of several type sizes."""
+    pdf = FPDF(unit="pt", format=(612, 792))
+    pdf.add_page()
+    for size, words in parts:
+        pdf.set_font("Times", "", size)
+        for x, y, text in words:
+            pdf.text(x, y, text)
+    pdf.output(str(path))
+    return path

@@ -440,6 +440,22 @@ def test_a_title_of_a_thousand_letters_is_not_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "year"),
+    [
+        ("Shore and Shelf 9 (2021) 140-149", 2021),
+        ("Breathing and Health 31(2), 5-12 (2023)", 2023),
+        ("Woodland Ecology 2019; 22: 88-93", 2019),
+        ("Surveys of 2019 and 2021", 0),
+    ],
+)
+def test_the_year_is_that_of_the_journals_head_whatever_its_name(tmp_path: Path, head: str, year: int) -> None:
+    words = "In 2016 and 2017 the boxes were drawn by lot and fitted with a thermometer by the staff."
+    page = [(330.0, 40.0, head), *((72.0, 120.0 + 14 * line, words) for line in range(6))]
+    reference = (72.0, 740.0, "Blanc, M. Keeping water out. Thin Light 11 (2012) 201-209.")
+    assert read_paper(make_raw(tmp_path / "a.pdf", [[*page, reference]]), "pdf").year == year
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "text"),
     [
         ("a.md", "markdown", "".join(f"# Part {at}\n\nOtters swim in {at} rivers.\n\n" for at in range(30))),

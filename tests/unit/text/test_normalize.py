@@ -221,6 +221,7 @@ def test_prose_has_two_sentences_or_as_many_as_it_seems(text: str) -> None:
         ["The base was added.", "¹³C NMR shows it."],
         ["¹We use the base.", "² Details follow.", "³However, they do not."],
         ["We follow Fig. ²However it looks."],
+        ["In Exp. 2 the phone lay outside.", "It was silent."],
         ["Мы видим.", "Это хорошо."],
     ],
 )
