@@ -24,7 +24,7 @@ from rag_app.server.app import serve
 from rag_app.settings import load_settings
 
 PATIENCE = 180_000  # milliseconds
-COLOURS = 128  # of a picture: small enough for a page that shows it, and the marks keep their colour
+COLOURS = 256  # of a picture: small enough for a page that shows it, and few but telling colours stay
 FACT = "How long did pre-training the largest LLaMA model take, and on how many GPUs?"
 TABLE = "How do LLaMA and Megatron-LM differ in optimizer, activation function and hardware?"
 CHINESE = "LLaMA 最大的模型预训练用了多长时间？用了多少 GPU？"

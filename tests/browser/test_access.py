@@ -111,3 +111,16 @@ def test_other_widths_with_a_table_and_its_page(served, chromium_browser, width)
     assert findings(page) == set()
     page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
     context.close()
+
+
+def test_more_contrast_draws_borders_in_the_colour_of_the_text(served, chromium_browser):
+    context = chromium_browser.new_context(contrast="more")
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    edge, text = page.evaluate(
+        """() => { const style = getComputedStyle(document.getElementById('paper-search'));
+        return [style.borderTopColor, style.color]; }"""
+    )
+    assert edge == text
+    context.close()
