@@ -237,7 +237,7 @@ class DescriptionMatcher:
     ) -> list[PaperDescription]:
         """What stands on either side of "vs", "or" or a comma and is no name: kept where both sides mean papers.
 
-        A part of an `absent` description means none: of "the trustworthiness survey" that is not here "survey" is no other.
+        A part of an `absent` description means none: of "the volcano survey" that is not here "survey" is no other.
         """
         found: dict[tuple[int, int], PaperDescription] = {}
         spans = [*((one.start, one.end) for one in taken), *absent]
