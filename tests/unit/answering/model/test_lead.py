@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from rag_app.answering.model import lead
 from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.conversation import earlier_turns
 from rag_app.answering.model.finishing import SELF_JUDGED
 from rag_app.answering.model.reader import ModelReader
+from rag_app.answering.model.task import ModelTask
+from rag_app.answering.model.tools import LONGEST_TEXT, MOST_TEXTS, ToolResult, texts_of
 from rag_app.assistant import Assistant
 from rag_app.citations.statements import Statement
+from rag_app.models.llm.chat import ToolCall
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint
@@ -144,6 +148,26 @@ def test_a_loop_that_circles_has_to_answer(folder: Path) -> None:
     answer, _, provider = ask(folder, script, "What is the batch size of OtterNet?")
     assert answer.answer == "512 fish [1]."
     assert "tools" not in provider.requests[3].body
+
+
+def test_the_calls_of_a_reply_are_not_run_once_the_question_is_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def run_and_stop(task: ModelTask, call: ToolCall) -> ToolResult:
+        ran.append(call)
+        task.stop.set()
+        return ToolResult("Nothing was found.", "")
+
+    monkeypatch.setattr(lead, "run_tool", run_and_stop)
+    ask(folder, (call(*[("search", {"query": f"fish {n}"}) for n in range(5)]), said("x")), "How many fish?")
+    assert len(ran) == 1
+
+
+def test_of_a_very_long_argument_the_beginning_is_looked_up() -> None:
+    assert texts_of(["x" * 9_000] * 9_000) == ["x" * LONGEST_TEXT] * MOST_TEXTS
+    assert len(texts_of("P1," * 9_000)) == MOST_TEXTS
 
 
 def test_a_comparison_has_a_row_for_each_paper_and_sentences_below(folder: Path) -> None:
