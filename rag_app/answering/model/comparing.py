@@ -29,6 +29,7 @@ NOT_FOUND = "not found"
 NOT_SEARCHED = "not searched"
 FROM_LIBRARY = " (library)"  # said in the head of a column that comes from the library's records
 
+_BULLET = re.compile(r"^(?:[-•*]\s+)+")  # "-40 points" begins with a sign
 _BEGINS = re.compile(r"^[^\w\n]{0,4}(\d{1,2})[ \t]*[*_]{0,2}([:.)])[ \t*]*", re.MULTILINE)
 _NOTHING = re.compile(r"\W*(?:NOT REPORTED|NOTHING|N/?A)\b", re.IGNORECASE)
 _SHOWN = re.compile(r"\s*\[(\d+)\]")
@@ -191,7 +192,7 @@ def read_cells(reply: str, columns: int) -> dict[int, str]:
     ends = [*(match.start() for match in list(begins.values())[1:]), len(reply)]
     return {
         place: "; ".join(
-            line.strip().strip("|").strip().lstrip("-•* ")
+            _BULLET.sub("", line.strip().strip("|").strip())
             for line in reply[match.end() : end].splitlines()
             if line.strip()
         )

@@ -300,6 +300,7 @@ def test_every_line_about_a_paper_is_read(reply: str, notes: list[tuple[str, str
         ("1: nets:\n1. a\n2. b\n2: 64", {0: "nets:; 1. a; 2. b", 1: "64"}),
         ("**1**: 512\n2) 64", {0: "512; 2) 64"}),
         ("1. 512\n2. 64", {0: "512", 1: "64"}),
+        ("1: -40 points\n2:\n- -7 points", {0: "-40 points", 1: "-7 points"}),  # a sign is no bullet
     ],
 )
 def test_every_line_of_a_row_is_read(reply: str, cells: dict[int, str]) -> None:
