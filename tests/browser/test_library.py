@@ -119,6 +119,23 @@ def test_a_comparison_is_sorted_fills_the_screen_and_is_copied(tab):
     assert re.search(r"<tr[^>]*><th[^>]*>Ours</th><td>'=2\+2 \[1\]</td></tr>", copied) and "class" not in copied
 
 
+def test_no_cell_that_is_copied_is_computed(tab, served):
+    said = ["-2+3+cmd|' /C calc'!A0", "+ 1+2", "-.5+cmd|x", "＝1+1", "-40.5 %", "+3 points"]
+    rows = tuple(Row(f"{n}.pdf", f"P{n}", (Cell(text, (1,)),)) for n, text in enumerate(said))
+    quoted = served.assistant.cite(1, "ours.pdf", 1, QUOTE)
+    served.assistant.answers["signs"] = Answer(
+        id="", question="q", reader="small-model", status="answered", answer="| |", citations=(quoted,),
+        table=Table(("size",), rows), searched=SearchSummary(3, 2, 2, ()),
+        plan=AnswerPlan("comparison", ("ours.pdf",), ("Ours",), ("size",), 1),
+    )  # fmt: skip
+    answer = ask(tab, "signs")
+    answer.locator(".copy-table").click()
+    expect(answer.locator(".copy-table")).to_have_text("Copied")
+    html = "navigator.clipboard.read().then((all) => all[0].getType('text/html')).then((one) => one.text())"
+    copied = re.findall(r"<td>([^<]*) \[1\]</td>", tab.evaluate(html))
+    assert copied == [f"'{text}" for text in said[:4]] + said[4:]
+
+
 def test_what_a_cell_folds_away_is_opened_and_copied(tab, served):
     quotes = [QUOTE, LAST, FILLER[3], FILLER[4], FILLER[5]]
     pages = len(served.assistant.reading("ours.pdf").pages)

@@ -29,7 +29,7 @@ RULES = f"""You fill in one row of a table that compares scientific papers; a re
 - Where the evidence says nothing about an aspect, write its number, a colon and {NOTHING}.
 - Write nothing else."""
 
-_LINE = re.compile(r"^\W{0,3}(\d{1,2})\s*[:.)]\W{0,2}\s*(.+)$", re.MULTILINE)
+_LINE = re.compile(r"^\W{0,3}(\d{1,2})\s*[:.)]\s*(?:[*_`\"“|]{1,2}|[-•]\s)?\s*(.+)$", re.MULTILINE)
 _SHOWN = re.compile(r"\[(\d+)\]")
 
 Cells = Mapping[tuple[str, str], Sequence[Evidence]]  # by paper and aspect's label

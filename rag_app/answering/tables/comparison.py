@@ -21,7 +21,7 @@ from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Stat
 from rag_app.retrieval.aspects import Aspect
 from rag_app.retrieval.comparison import Comparison
 from rag_app.retrieval.facets import Facet, facet_likeness, facets_of, is_facet_answer
-from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms
+from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistics, extract_question_terms, is_filler
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
@@ -48,6 +48,7 @@ CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
     "own_row": 4.0,  # but for the row of the paper itself in a table of what is asked for, by the share that it holds
+    "label": 2.0,  # or for a row that is called as what is asked for
     "looks": 1.0,
     **STATEMENT_WEIGHTS,
 }
@@ -160,13 +161,25 @@ class CellRanker:
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
         found["own_row"] = framed_share(asked, unit) if unit.row and self._is_own_row(unit) else 0.0
+        found["label"] = self._label_likeness(asked, unit) if unit.row else 0.0
         found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
 
+    def _label_likeness(self, asked: QuestionTerms, unit: Unit) -> float:
+        """Words that a row's label and what is asked share, of all that either has: "Hidden size 1024 768"."""
+        label = {term for term in self._terms(_label_of(unit.text)) if not is_filler(term)}
+        wanted = set(asked.weights)
+        return len(label & wanted) / len(label | wanted) if label else 0.0
+
     def _is_own_row(self, unit: Unit) -> bool:
         """Whether the row's label, its words before the first lone figure, is what the paper or its model is called."""
-        label = squash(re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", unit.text, maxsplit=1)[0])
+        label = squash(_label_of(unit.text))
         return any(name in label for name in self._called.get(unit.evidence.paper, ()))
+
+
+def _label_of(row: str) -> str:
+    """A row's words before its first lone figure."""
+    return re.split(r"\s(?=[-+±(]?\d[\d.,]*(?:\s|$))", row, maxsplit=1)[0]
 
 
 def names_of_rows(comparison: Comparison, names_of: Callable[[str], Sequence[str]]) -> dict[str, frozenset[str]]:

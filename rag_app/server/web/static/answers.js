@@ -44,11 +44,13 @@
     return words;
   }
 
+  const COMPUTED = /^["'\s]*[=@+\-＝＠＋－]/, AMOUNT = /^[+-] ?[\d.,]+(?: ?(?:%|[a-zµ]{1,8}))?(?: ?\[\d+\])*$/i;
+
   // A cell in one piece: a spreadsheet makes a row of each paragraph, and computes what begins like a formula.
   function asCells(part) {
     for (const cell of part.querySelectorAll("th, td")) {
       const words = flat(cell);
-      cell.textContent = /^(?:[=@]|[+-](?![\d.\s]|$))/.test(words) ? `'${words}` : words;
+      cell.textContent = COMPUTED.test(words) && !AMOUNT.test(words) ? `'${words}` : words;
     }
     return part;
   }

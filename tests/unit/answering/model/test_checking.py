@@ -300,7 +300,23 @@ def test_every_line_about_a_paper_is_read(reply: str, notes: list[tuple[str, str
         ("1: nets:\n1. a\n2. b\n2: 64", {0: "nets:; 1. a; 2. b", 1: "64"}),
         ("**1**: 512\n2) 64", {0: "512; 2) 64"}),
         ("1. 512\n2. 64", {0: "512", 1: "64"}),
+        ("1: -40 points\n2:\n- -7 points", {0: "-40 points", 1: "-7 points"}),  # a sign is no bullet
     ],
 )
 def test_every_line_of_a_row_is_read(reply: str, cells: dict[int, str]) -> None:
     assert read_cells(reply, 2) == cells
+
+
+@pytest.mark.parametrize(
+    ("reply", "columns", "cells"),
+    [
+        ("512 fish\n64 frogs\n90 hours", 2, {}),
+        ("512 fish\nand 64 frogs", 1, {0: "512 fish; and 64 frogs"}),
+        ("so\nI read\n2: 64 frogs\nof FrogBank", 2, {1: "64 frogs; of FrogBank"}),
+        ("3: 90 hours", 2, {}),
+        ("", 2, {}),
+        ("", 0, {}),
+    ],
+)
+def test_a_row_that_is_no_row_stops_nothing(reply: str, columns: int, cells: dict[int, str]) -> None:
+    assert read_cells(reply, columns) == cells

@@ -185,6 +185,22 @@ def test_a_comparison_has_a_row_for_each_paper_and_sentences_below(folder: Path)
     assert all(verdict.support == "supported" for verdict in answer.verdicts) and len(answer.verdicts) == 3
 
 
+def test_a_reply_that_is_no_row_costs_its_row_alone(folder: Path) -> None:
+    papers = {"papers": ["OtterNet", "HeronRank"], "columns": ["batch size", "hours"]}
+    script = (call(("compare", papers)), said("I read\nthe paper\nwell."))
+    answer, _, _ = ask(folder, script, "Compare OtterNet and HeronRank.")
+    assert answer.table is not None
+    assert [cell.text for row in answer.table.rows for cell in row.cells] == ["not found"] * 4
+
+
+def test_a_table_of_the_librarys_records_asks_no_model_for_a_row(folder: Path) -> None:
+    papers = {"papers": ["OtterNet", "HeronRank"], "columns": ["title"]}
+    answer, _, provider = ask(folder, (call(("compare", papers)),), "Compare the titles of OtterNet and HeronRank.")
+    assert answer.table is not None
+    assert [row.cells[0].text for row in answer.table.rows] == ["OtterNet: Finding Fish", "HeronRank: Ranking Frogs"]
+    assert len(provider.requests) == 1
+
+
 def test_a_survey_counts_what_was_looked_at(folder: Path) -> None:
     survey = call(("survey", {"searches": ["frogs"], "words": ["Frog-Bank"]}))
     noted = said('P1: YES - it is trained on FrogBank [1 "on FrogBank"]\nP2: YES - on FrogBank [1 "on FrogBank"]')

@@ -371,6 +371,18 @@ def test_the_papers_own_row_is_shown_of_the_table_that_is_asked_for() -> None:
     assert "66.1" in first.text
 
 
+def test_a_row_that_is_called_as_what_is_asked_for_comes_first() -> None:
+    text = (
+        "Table 1: Settings.\nSetting | Small | Large\nFin inner size | 4096 | 3072\nFin size | 1024 | 768\n\n"
+        "We keep the fin size of all our otters the same in every river, as the size of a fin matters."
+    )
+    piece = Evidence(1, "otter.md", "Otter", 1, "1", "Training", 0, len(text), text)
+    page = Page(1, "1", 0.0, 0.0, text, ())
+    rank = CellRanker("fin size of OtterNet?", content_words, None, None, lambda paper, number: page)
+    first = rank(Aspect("fin size", "What is the fin size?", "fin size"), [piece]).units[0]
+    assert first.text.startswith("Fin size")
+
+
 def test_hardware_is_reported_also_where_nobody_calls_it_so() -> None:
     asked = extract_question_terms("What is the hardware?", content_words, None, [])
     piece = Evidence(
