@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     llm_question_seconds: float = Field(
         default=600.0,
         gt=0,
-        description="seconds after which a model that gathers evidence has to answer, and for which it may think without a word",
+        description="seconds after which a model that gathers evidence has to answer, and for thinking without a word",
     )
     check_model: str = Field(
         default="",

@@ -142,7 +142,10 @@ def _look_calls(count: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "events",
-    [(event(tool_calls=_look_calls(4 * MOST_CALLS)),), [event(tool_calls=[one]) for one in _look_calls(MOST_CALLS + 1)]],
+    [
+        [event(tool_calls=_look_calls(4 * MOST_CALLS))],
+        [event(tool_calls=[one]) for one in _look_calls(MOST_CALLS + 1)],
+    ],
     ids=["one chunk", "a chunk each"],
 )
 def test_of_very_many_calls_the_first_are_read_and_nothing_more(events: Sequence[str]) -> None:
