@@ -292,7 +292,7 @@ class OpenAIModel:
                 until = now() + self._patience if reading.characters > said else until
                 reading.only_aside = reading.characters == said and until < silent
                 clock.reschedule(until if reading.only_aside else silent)
-            if reading.ended:
+            if reading.is_over:
                 break
 
     def _no_answer_in_time(self, reading: _StreamReader) -> ModelError:
@@ -357,7 +357,7 @@ class _StreamReader:
         return self.characters > self._longest or self._too_long_aside
 
     @property
-    def ended(self) -> bool:
+    def is_over(self) -> bool:
         """Whether what still comes is not read."""
         return self.too_long or self._too_many
 
