@@ -10,7 +10,8 @@ import re
 from rag_app.text.formulas import LONGEST_FORMULA, is_clean_formula
 
 _FENCE = re.compile(
-    r"^(?P<indent> {0,3})(?P<marks>`{3,}(?=[^`\n]*$)|~{3,})(?P<info>[^\n]*)\n(?P<code>(?:.*\n)*?) {0,3}(?P=marks)[`~]*[ \t]*$",
+    r"^(?P<indent> {0,3})(?P<marks>`{3,}(?=[^`\n]*$)|~{3,})(?P<info>[^\n]*)\n"
+    r"(?P<code>(?:.*\n)*?) {0,3}(?P=marks)[`~]*[ \t]*$",
     re.MULTILINE,
 )
 _LANGUAGE = re.compile(r"[ \t]*([A-Za-z][\w+#-]*)?")
