@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -110,6 +111,24 @@ def raw(url, content, wait=True):
             while piece := connection.recv(65536):
                 pieces.append(piece)
         return b"".join(pieces)
+
+
+def trickle(url, begun):
+    """What the server answers while one byte after another comes, and whether it hung up on that."""
+    parts, answer = httpx.URL(url), b""
+    with socket.create_connection((parts.host, parts.port), timeout=60) as connection:
+        connection.sendall(begun)
+        try:
+            for _ in range(300):
+                if select.select([connection], [], [], 0.1)[0]:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return answer, True
+                    answer += piece
+                connection.sendall(b"x")
+        except ConnectionError:
+            return answer, True
+        return answer, False
 
 
 # -- who gets in --------------------------------------------------------------------------------------------------
@@ -541,6 +560,23 @@ def test_slow_requests_are_cut_off_and_hold_up_nobody(served, ada, monkeypatch):
         one.join(60)
     assert found[b""] == found[slow[1]] == b"" and found[body].startswith(b"HTTP/1.1 408")
     assert found[twice].startswith(b"HTTP/1.1 401") and found[twice].count(b"HTTP/1.1") == 1
+
+
+def test_a_body_that_nobody_reads_keeps_no_connection(served, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_HEAD", 1.0)
+    host = httpx.URL(served.url).netloc
+    for path in (b"/nix", b"/adding/file"):
+        begun = b"POST " + path + b" HTTP/1.1\r\nHost: " + host + b"\r\nContent-Length: 900000\r\n\r\nx"
+        answer, is_closed = trickle(served.url, begun)
+        assert re.match(rb"HTTP/1.1 40[134]", answer) and is_closed
+
+
+def test_an_upload_that_is_too_slow_is_told_so(ada, served, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_BODY", 1.0)
+    host = httpx.URL(served.url).netloc
+    cookie = "; ".join(f"{name}={value}" for name, value in ada.client.cookies.items()).encode()
+    head = b"POST /adding/file HTTP/1.1\r\nHost: " + host + b"\r\nCookie: " + cookie
+    assert raw(served.url, head + b"\r\nContent-Length: 900000\r\n\r\nx").startswith(b"HTTP/1.1 408")
 
 
 CROOKED = [

@@ -38,8 +38,13 @@ class TimeoutProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """A request's head is awaited, and some of it may be there: then it has so long to become whole."""
-        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0]):
+        """A request's head is awaited, and some of it may be there: then it has so long to become whole.
+
+        So has the body of a request that is answered already: nobody reads it, but who sends it gets the answer.
+        """
+        awaits_head = self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0])
+        unread_body = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
+        if awaits_head or unread_body:
             if self._late is None:
                 self._late = self.loop.call_later(SECONDS_FOR_HEAD, self._end)
         else:
@@ -67,21 +72,24 @@ def limit_slow_requests(
         until: float | None = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
 
         async def receive_in_time() -> Message:
-            nonlocal until
+            nonlocal until, late
             if until is None:  # the body is there: what comes now is that the client leaves
                 return await receive()
             try:
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError as error:
+                late = True
                 raise RequestTimeout from error
             until = until if message.get("more_body") else None
             return message
 
-        begun = False
+        begun = late = False
 
         async def send_and_note(message: Message) -> None:
             nonlocal begun
+            if late and not begun:  # the web library answers 500 to what its handler raises
+                raise RequestTimeout
             begun = True
             await send(message)
 
