@@ -70,6 +70,7 @@ def limit_slow_requests(
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             return await app(scope, receive, send)
         until: float | None = asyncio.get_running_loop().time() + SECONDS_FOR_BODY
+        begun = late = False
 
         async def receive_in_time() -> Message:
             nonlocal until, late
@@ -83,8 +84,6 @@ def limit_slow_requests(
                 raise RequestTimeout from error
             until = until if message.get("more_body") else None
             return message
-
-        begun = late = False
 
         async def send_and_note(message: Message) -> None:
             nonlocal begun
