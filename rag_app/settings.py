@@ -127,7 +127,9 @@ class Settings(BaseSettings):
         description="most that gathering evidence for one question may cost, by these prices; 0: no limit",
     )
     llm_question_seconds: float = Field(
-        default=600.0, gt=0, description="seconds after which a model that gathers evidence has to answer"
+        default=600.0,
+        gt=0,
+        description="seconds after which a model that gathers evidence has to answer, and for thinking without a word",
     )
     check_model: str = Field(
         default="",

@@ -78,7 +78,9 @@ _STRANGE = {"So", "Sk", "Co", "Cs", "Cn", "Cf", "Cc"}  # dingbats such as a tick
 
 def is_clean_formula(content: str) -> bool:
     """Whether the text between two delimiters is mathematics: short, balanced, of known commands, without prose."""
-    if not content.strip() or len(content) > LONGEST_FORMULA or "\n\n" in content or "$" in content:
+    if not content.strip() or len(content) > LONGEST_FORMULA or "\n\n" in content:
+        return False
+    if "$" in content or "^^" in content:  # "^^5c" is a backslash to TeX
         return False
     if _DELIMITER.search(content) or not _has_known_commands(content) or not _is_balanced(content):
         return False

@@ -163,7 +163,7 @@ def _cells(task: ModelTask, reply: _RowReply, columns: int, citations: list[Cita
     if reply.problem:
         return [Cell(reply.problem)] * columns
     lines = read_cells(reply.text, columns)
-    empty = NOT_REPORTED if reply.whole else NOT_FOUND
+    empty = NOT_REPORTED if reply.whole and lines else NOT_FOUND  # a reply that is no row says nothing of the paper
     cells = []
     for place in range(columns):
         line = lines.get(place, "")
@@ -180,7 +180,10 @@ def _cells(task: ModelTask, reply: _RowReply, columns: int, citations: list[Cita
 
 
 def read_cells(reply: str, columns: int) -> dict[int, str]:
-    """The text of each cell by its place, counted from 0: all that stands up to the next number that is awaited."""
+    """The text of each cell by its place, counted from 0: all that stands up to the next number that is awaited.
+
+    Of a reply without any such number nobody knows which line is which cell, but where there is one column only.
+    """
     begins: dict[int, re.Match[str]] = {}
     matches = list(_BEGINS.finditer(reply))
     asked = [match for match in matches if match[2] == ":"] or matches  # "2. TriviaQA" beside them is an item
@@ -189,14 +192,15 @@ def read_cells(reply: str, columns: int) -> dict[int, str]:
         # A number that was there before, or that goes back, counts the items of a list within a cell.
         if 0 <= place < columns and place not in begins and place >= max(begins, default=0):
             begins[place] = match
-    ends = [*(match.start() for match in list(begins.values())[1:]), len(reply)]
+    starts = {place: match.end() for place, match in begins.items()}
+    if not begins and columns == 1:
+        starts = {0: 0}
+    ends = [*(match.start() for match in list(begins.values())[1:]), len(reply)][: len(starts)]
     return {
         place: "; ".join(
-            _BULLET.sub("", line.strip().strip("|").strip())
-            for line in reply[match.end() : end].splitlines()
-            if line.strip()
+            _BULLET.sub("", line.strip().strip("|").strip()) for line in reply[start:end].splitlines() if line.strip()
         )
-        for (place, match), end in zip(begins.items(), ends, strict=True)
+        for (place, start), end in zip(starts.items(), ends, strict=True)
     }
 
 

@@ -20,7 +20,7 @@ from rag_app.answering.model.pages import paper_pieces, tokens_in
 from rag_app.answering.model.planning import NO_PLAN, ReadingPlan, gather_planned, make_plan
 from rag_app.answering.model.surveying import SurveyResult, survey_papers
 from rag_app.answering.model.task import ModelTask
-from rag_app.answering.model.tools import first_looks, run_tool, texts_of
+from rag_app.answering.model.tools import ToolResult, first_looks, run_tool, texts_of
 from rag_app.answering.model.writing import ModelText, write_answer
 from rag_app.errors import (
     ModelBusy,
@@ -43,6 +43,7 @@ MOST_STEPS = 30  # of the work that are kept with an answer
 ALL_SHARE = 0.85  # of the window, where all papers in scope are wanted in whole
 IDLE_ROUNDS = 2  # in which no call gave anything new: it circles
 NO_EVIDENCE = "(No evidence was found.)"
+NOT_RUN = "Not run: the time or cost limit for this question was reached."
 CIRCLED = "The model kept asking for evidence it already had, so it answered from that."
 SPENT = "The time or cost limit for one question was reached, so the model answered from what it had."
 BROKEN_OFF = "The search was broken off, and the answer rests on what was there: "
@@ -146,7 +147,8 @@ def _gather_by_tools(task: ModelTask) -> Generator[Event, None, Outcome | None]:
         useful = False
         for call in calls[:CALLS_OF_ROUND]:
             key = f"{call.name} {json.dumps(call.arguments, sort_keys=True)}"
-            result = run_tool(task, call)
+            over = task.must_end or task.stop.is_set()
+            result = ToolResult(NOT_RUN, "", useful=False) if over else run_tool(task, call)
             if result.step:
                 yield Progress("searching" if call.name == "search" else "reading", result.step, step=True)
             useful = useful or (result.useful and key not in asked)

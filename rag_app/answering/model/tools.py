@@ -20,6 +20,7 @@ PAGES_OF_SEARCH = 5
 HITS_OF_SEARCH = 40
 HINTS = 10  # first looks
 HINT_CHARACTERS = 180
+MOST_TEXTS, LONGEST_TEXT = 400, 1_000  # of an argument, and its characters; each may be looked up in all papers
 LISTED = 60  # papers of one list_papers
 
 
@@ -44,10 +45,10 @@ def run_tool(task: ModelTask, call: ToolCall) -> ToolResult:
 
 
 def texts_of(value: object) -> list[str]:
-    """The texts of an argument: a list of them, or one with commas or semicolons between."""
-    if isinstance(value, list | tuple):
-        return [str(one).strip() for one in value if str(one).strip()]
-    return [one.strip() for one in re.split(r"[,;\n]", str(value or "")) if one.strip()]
+    """The texts of an argument: a list of them, or one with commas or semicolons between; of very many the first."""
+    given = value if isinstance(value, list | tuple) else re.split(r"[,;\n]", str(value or ""))
+    texts = (str(one)[:LONGEST_TEXT].strip() for one in given)
+    return [one for one in texts if one][:MOST_TEXTS]
 
 
 def years_of(value: object) -> tuple[int, int] | None:

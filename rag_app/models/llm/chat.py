@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from rag_app.records import Json
 
+MOST_CALLS = 32  # of one reply that are read; nobody reads as many papers at once
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 

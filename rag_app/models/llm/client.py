@@ -12,11 +12,11 @@ from math import inf
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from rag_app.errors import ModelError, RagError, ToolsRefused
+from rag_app.errors import ModelError, ModelInterrupted, RagError, ToolsRefused
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
 from rag_app.models.llm.bounded_reply import limit_response
-from rag_app.models.llm.chat import Message, Tool, ToolCall, arguments_of, client_messages, merge_system
+from rag_app.models.llm.chat import MOST_CALLS, Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
     is_busy,
     is_unreadable,
@@ -135,6 +135,7 @@ class OpenAIModel:
         self.name = endpoint.model
         self.max_tokens = settings.llm_max_tokens
         self.timeout = settings.llm_timeout
+        self._patience = settings.llm_question_seconds  # for thoughts and calls without a word of an answer
         self._first_pause = first_pause  # seconds before the first retry; doubled each time
         self._completes = settings.llm_completion  # a base model: it continues a text and knows no turns
         self._refused: set[str] = set()  # parameters that this model does not take, learned from its refusals
@@ -254,7 +255,8 @@ class OpenAIModel:
     async def _request_once(self, request: _Request, put: Callable[[str], None]) -> StreamEnd:
         from llama_index.llms.openai_like import OpenAILike  # noqa: PLC0415  # two seconds, only with a model
 
-        reading = _StreamReader(put, self.max_tokens * CHARACTERS_PER_TOKEN)
+        longest = self.max_tokens * CHARACTERS_PER_TOKEN
+        reading = _StreamReader(put, longest, longest + THINKING_TOKENS * CHARACTERS_PER_TOKEN)
         async with _client(self.endpoint, self.timeout) as client:
             model = OpenAILike(
                 model=self.name,
@@ -270,16 +272,35 @@ class OpenAIModel:
                 async with asyncio.timeout(self.timeout) as clock:
                     chunks = await self._chunks(model, request)
                     async with aclosing(chunks):
-                        async for chunk in chunks:
-                            if reading.take(chunk):
-                                clock.reschedule(asyncio.get_running_loop().time() + self.timeout)
-                            if reading.too_long:
-                                break
+                        await self._take_chunks(chunks, reading, clock)
             except TimeoutError:
+                if reading.only_aside:
+                    raise self._no_answer_in_time(reading) from None
                 raise make_fault(
                     TimeoutError(f"{self.timeout:g}"), self.endpoint, interrupted=reading.characters > 0
                 ) from None
         return reading.end_of_stream(self.endpoint)
+
+    async def _take_chunks(self, chunks: Any, reading: _StreamReader, clock: asyncio.Timeout) -> None:
+        """Read while tokens come. Those that are no answer (thoughts, calls) do not keep the connection for ever."""
+        now = asyncio.get_running_loop().time
+        until = now() + self._patience
+        async for chunk in chunks:
+            said = reading.characters
+            if reading.take(chunk):
+                silent = now() + self.timeout
+                until = now() + self._patience if reading.characters > said else until
+                reading.only_aside = reading.characters == said and until < silent
+                clock.reschedule(until if reading.only_aside else silent)
+            if reading.is_over:
+                break
+
+    def _no_answer_in_time(self, reading: _StreamReader) -> ModelError:
+        kind = ModelInterrupted if reading.characters else ModelError
+        return kind(
+            f"{self.name} thought for {self._patience:g} seconds without a word of an answer. Raise "
+            f"RAG_LLM_QUESTION_SECONDS, or choose a model that does not think first."
+        )
 
     async def _chunks(self, model: Any, request: _Request) -> Any:
         wanted = self._parameters()
@@ -318,10 +339,13 @@ class _Request:
 class _StreamReader:
     """What has come of one answer so far."""
 
-    def __init__(self, put: Callable[[str], None], longest: int) -> None:
+    def __init__(self, put: Callable[[str], None], longest: int, longest_aside: int) -> None:
         self._put = put
-        self._longest = longest
+        self._longest, self._longest_aside = longest, longest_aside
         self.characters = 0
+        self._aside = 0  # characters of thoughts and calls; a chunk without any counts as one
+        self.only_aside = False  # the time that is left is that of thoughts and calls
+        self._too_long_aside = self._too_many = False  # thoughts or calls in all; calls
         self._thought = False
         self._finish = ""
         self._tokens = 0
@@ -330,7 +354,12 @@ class _StreamReader:
 
     @property
     def too_long(self) -> bool:
-        return self.characters > self._longest
+        return self.characters > self._longest or self._too_long_aside
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what still comes is not read."""
+        return self.too_long or self._too_many
 
     def take(self, chunk: Any) -> bool:
         """Pass the chunk's text on. Returns whether it held a token, said or thought."""
@@ -340,11 +369,15 @@ class _StreamReader:
         details = getattr(usage, "prompt_tokens_details", None)
         self._cached = getattr(details, "cached_tokens", 0) or self._cached
         choices = getattr(raw, "choices", None) or []
-        self._finish = (choices[0].finish_reason if choices else None) or self._finish
-        thought = bool(chunk.additional_kwargs.get("thinking_delta"))
+        finish = choices[0].finish_reason if choices else None
+        self._finish = finish or self._finish
+        thoughts = chunk.additional_kwargs.get("thinking_delta") or ""
+        thought = bool(thoughts)
         self._thought = self._thought or thought
         called = self._take_calls(choices)
         delta = (chunk.delta or "")[: max(0, self._longest + 1 - self.characters)]  # one piece may be of any length
+        self._aside += max(len(thoughts), not delta)
+        self._too_long_aside = self._too_long_aside or (self._aside > self._longest_aside and not finish)
         if delta:
             self.characters += len(delta)
             self._put(delta)
@@ -355,11 +388,15 @@ class _StreamReader:
         deltas = getattr(getattr(choices[0], "delta", None), "tool_calls", None) if choices else None
         for delta in deltas or []:
             place = delta.index if isinstance(delta.index, int) else len(self._calls)
+            if place not in self._calls and len(self._calls) == MOST_CALLS:
+                self._too_many = True  # the client below copies all of them for each that comes
+                break
             call = self._calls.setdefault(place, ["", "", ""])
             call[0] = delta.id or call[0]
             if delta.function is not None:
                 call[1] = delta.function.name or call[1]
                 call[2] += delta.function.arguments or ""
+                self._aside += len(delta.function.arguments or "")
         return bool(deltas)
 
     @property
@@ -376,11 +413,11 @@ class _StreamReader:
 
         Raises ModelInterrupted when the provider never said that it was done, ModelError when no text came.
         """
-        if self.too_long:
+        if self.too_long and (self.characters or not self._thought):
             return StreamEnd("length", self._tokens)
-        if self.calls:
+        if self.calls and not self.too_long:
             return StreamEnd("whole", self._tokens, self.calls, self._cached)
-        if not self._finish:
+        if not self._finish and not self.too_long:
             raise make_fault(EOFError(), endpoint, interrupted=self.characters > 0)
         if not self.characters and self._thought:
             raise ModelError(

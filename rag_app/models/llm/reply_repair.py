@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from rag_app.models.llm.bounded_reply import LARGEST_REPLY, ReplyTooLarge
+from rag_app.models.llm.chat import MOST_CALLS
 
 DONE = "[DONE]"
 
@@ -79,7 +80,8 @@ class ReplyRepair:
         self._said = self._said or bool(delta.get("content") or delta.get("tool_calls"))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
-            delta["tool_calls"] = [_call(place, call) for place, call in enumerate(calls) if isinstance(call, dict)]
+            read = calls[:MOST_CALLS]
+            delta["tool_calls"] = [_call(place, call) for place, call in enumerate(read) if isinstance(call, dict)]
         choice = {name: value for name, value in choice.items() if name != "message"}
         return {"index": 0, "finish_reason": None, **choice, "delta": delta}
 

@@ -305,3 +305,18 @@ def test_every_line_about_a_paper_is_read(reply: str, notes: list[tuple[str, str
 )
 def test_every_line_of_a_row_is_read(reply: str, cells: dict[int, str]) -> None:
     assert read_cells(reply, 2) == cells
+
+
+@pytest.mark.parametrize(
+    ("reply", "columns", "cells"),
+    [
+        ("512 fish\n64 frogs\n90 hours", 2, {}),
+        ("512 fish\nand 64 frogs", 1, {0: "512 fish; and 64 frogs"}),
+        ("so\nI read\n2: 64 frogs\nof FrogBank", 2, {1: "64 frogs; of FrogBank"}),
+        ("3: 90 hours", 2, {}),
+        ("", 2, {}),
+        ("", 0, {}),
+    ],
+)
+def test_a_row_that_is_no_row_stops_nothing(reply: str, columns: int, cells: dict[int, str]) -> None:
+    assert read_cells(reply, columns) == cells

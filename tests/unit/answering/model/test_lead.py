@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
+from rag_app.answering.model import lead
 from rag_app.answering.model.checking import AnswerClaim, Material, check_claims
 from rag_app.answering.model.conversation import earlier_turns
 from rag_app.answering.model.finishing import SELF_JUDGED
 from rag_app.answering.model.reader import ModelReader
+from rag_app.answering.model.task import ModelTask
+from rag_app.answering.model.tools import LONGEST_TEXT, MOST_TEXTS, ToolResult, texts_of
 from rag_app.assistant import Assistant
 from rag_app.citations.statements import Statement
+from rag_app.models.llm.chat import ToolCall
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.prompt_safety import estimate_tokens
 from rag_app.models.llm.servers import Endpoint
@@ -146,6 +150,26 @@ def test_a_loop_that_circles_has_to_answer(folder: Path) -> None:
     assert "tools" not in provider.requests[3].body
 
 
+def test_the_calls_of_a_reply_are_not_run_once_the_question_is_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def run_and_stop(task: ModelTask, call: ToolCall) -> ToolResult:
+        ran.append(call)
+        task.stop.set()
+        return ToolResult("Nothing was found.", "")
+
+    monkeypatch.setattr(lead, "run_tool", run_and_stop)
+    ask(folder, (call(*[("search", {"query": f"fish {n}"}) for n in range(5)]), said("x")), "How many fish?")
+    assert len(ran) == 1
+
+
+def test_of_a_very_long_argument_the_beginning_is_looked_up() -> None:
+    assert texts_of(["x" * 9_000] * 9_000) == ["x" * LONGEST_TEXT] * MOST_TEXTS
+    assert len(texts_of("P1," * 9_000)) == MOST_TEXTS
+
+
 def test_a_comparison_has_a_row_for_each_paper_and_sentences_below(folder: Path) -> None:
     compare = call(("compare", {"papers": ["OtterNet", "HeronRank"], "columns": ["batch size", "year"]}))
     cell = said('1: a batch [1 "batch size of"]')
@@ -159,6 +183,22 @@ def test_a_comparison_has_a_row_for_each_paper_and_sentences_below(folder: Path)
     assert answer.table.aspects == ("batch size", "year (library)")
     assert answer.answer.endswith("Both are trained with a batch [1].")
     assert all(verdict.support == "supported" for verdict in answer.verdicts) and len(answer.verdicts) == 3
+
+
+def test_a_reply_that_is_no_row_costs_its_row_alone(folder: Path) -> None:
+    papers = {"papers": ["OtterNet", "HeronRank"], "columns": ["batch size", "hours"]}
+    script = (call(("compare", papers)), said("I read\nthe paper\nwell."))
+    answer, _, _ = ask(folder, script, "Compare OtterNet and HeronRank.")
+    assert answer.table is not None
+    assert [cell.text for row in answer.table.rows for cell in row.cells] == ["not found"] * 4
+
+
+def test_a_table_of_the_librarys_records_asks_no_model_for_a_row(folder: Path) -> None:
+    papers = {"papers": ["OtterNet", "HeronRank"], "columns": ["title"]}
+    answer, _, provider = ask(folder, (call(("compare", papers)),), "Compare the titles of OtterNet and HeronRank.")
+    assert answer.table is not None
+    assert [row.cells[0].text for row in answer.table.rows] == ["OtterNet: Finding Fish", "HeronRank: Ranking Frogs"]
+    assert len(provider.requests) == 1
 
 
 def test_a_survey_counts_what_was_looked_at(folder: Path) -> None:

@@ -120,6 +120,29 @@ def test_thinking_keeps_a_slow_model_alive() -> None:
     assert ("".join(pieces), ending) == ("Hello world.", StreamEnd("whole"))
 
 
+def test_thoughts_without_an_answer_end_with_the_questions_time() -> None:
+    with Provider(Reply(thinking=["hm"] * 300, pause=0.1)) as server:
+        pieces, ending = heard(model_at(server, llm_question_seconds=1.0))
+        assert server.hung_up.wait(PATIENCE)
+    assert pieces == []
+    assert isinstance(ending, ModelError)
+    assert "1 seconds without a word of an answer. Raise RAG_LLM_QUESTION_SECONDS" in str(ending)
+
+
+def test_an_answer_may_take_longer_than_thoughts() -> None:
+    with Provider(Reply(pieces=["word "] * 15, pause=0.2)) as server:
+        _, ending = heard(model_at(server, llm_question_seconds=1.0))
+    assert ending == StreamEnd("whole")
+
+
+def test_of_thoughts_no_more_is_read_than_of_an_answer_with_room_to_think() -> None:
+    with Provider(Reply(thinking=["word " * 200] * 200)) as server:
+        pieces, ending = heard(model_at(server))
+    assert pieces == []
+    assert isinstance(ending, ModelError)
+    assert "RAG_LLM_MAX_TOKENS" in str(ending)
+
+
 # -- stopping ---------------------------------------------------------------------------------------------------------
 
 

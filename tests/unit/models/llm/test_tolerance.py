@@ -11,7 +11,7 @@ import pytest
 
 from rag_app.errors import ModelError, ModelWindowExceeded, ToolsRefused
 from rag_app.models.llm.call import ask_model
-from rag_app.models.llm.chat import Message, Tool
+from rag_app.models.llm.chat import MOST_CALLS, Message, Tool
 from rag_app.models.llm.client import OpenAIModel, open_language_model
 from rag_app.models.llm.servers import Endpoint
 from rag_app.settings import Settings
@@ -133,6 +133,39 @@ def test_several_calls_of_tools_in_one_chunk() -> None:
             while True:
                 next(pieces)
     assert [call.arguments for call in end.value.value.calls] == [{"word": "otter"}, {"word": "heron"}]
+
+
+def _look_calls(count: int) -> list[dict[str, Any]]:
+    function = {"name": "look", "arguments": "{}"}
+    return [{"index": n, "id": f"c{n}", "type": "function", "function": function} for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [event(tool_calls=_look_calls(4 * MOST_CALLS))],
+        [event(tool_calls=[one]) for one in _look_calls(MOST_CALLS + 1)],
+    ],
+    ids=["one chunk", "a chunk each"],
+)
+def test_of_very_many_calls_the_first_are_read_and_nothing_more(events: Sequence[str]) -> None:
+    hangs = 0 if len(events) > 1 else -1
+    with Provider(Reply(events=events, finish="tool_calls", hang_after=hangs)) as server:
+        pieces = model_at(server).chat(ASKED, threading.Event(), [LOOK])
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(pieces)
+    assert [call.id for call in end.value.value.calls] == [f"c{n}" for n in range(MOST_CALLS)]
+
+
+def test_arguments_of_calls_are_read_up_to_the_size_of_thoughts() -> None:
+    calls = [{"index": 0, "id": "c", "type": "function", "function": {"name": "look", "arguments": "x" * 1000}}]
+    with Provider(Reply(events=[event(tool_calls=calls)] * 100, hang_after=0)) as server:
+        pieces = model_at(server).chat(ASKED, threading.Event(), [LOOK])
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(pieces)
+    assert (end.value.value.reason, end.value.value.calls) == ("length", ())
 
 
 def test_a_refusal_of_tools_is_remembered() -> None:
