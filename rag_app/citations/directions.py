@@ -71,7 +71,7 @@ _DOWNWARD = _OPPOSITES[0][1] | _OPPOSITES[1][1]
 _UNITS = {
     spelling: unit
     for unit, spellings in {
-        "thousand": "thousand thousands",
+        "thousand": "thousand thousands k",
         "million": "million millions",
         "billion": "billion billions",
         "trillion": "trillion trillions",
@@ -97,6 +97,8 @@ _UNITS = {
         "MB": "mb megabyte megabytes",
         "GB": "gb gigabyte gigabytes",
         "TB": "tb terabyte terabytes",
+        "bytes": "byte bytes",
+        "bits": "bit bits",
     }.items()
     for spelling in spellings.split()
 }
@@ -212,9 +214,10 @@ def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
 
 
 _PLAIN_NUMBER = r"(\d+(?:,\d{3})*(?:\.\d+)?)"
-# A minus belongs to a number, a hyphen to a word, and a dash behind a number to a range: "-40", "GPT-4", "30 -40".
+# A minus belongs to a number, a hyphen to a word, and a dash behind a number to a range: "-40", "GPT-4", "30 -40";
+# that of an exponent ("10^-4") is compared with the number.
 _SIGNED = re.compile(
-    rf"(?:(?<![\w.,)\]%-])(?<!\d )[-−–]|\b(?:minus|negative)\s+){_PLAIN_NUMBER}|(?<![\w.,]){_PLAIN_NUMBER}"
+    rf"(?:(?<![\w.,)\]%^-])(?<!\^[{{(])(?<!\d )[-−–]|\b(?:minus|negative)\s+){_PLAIN_NUMBER}|(?<![\w.,]){_PLAIN_NUMBER}"
 )
 _LOSES = word_set("loss losses loses lost negative minus deficit")
 _ABOUT = r"(?:(?:about|around|approximately|roughly|some|nearly|almost|only|just|a|an|the|~|≈)\s+)*[$€£~]?"

@@ -22,7 +22,16 @@ from rag_app.text.characters import as_searchable
 from rag_app.text.formula_text import read_spans
 from rag_app.text.language import ENGLISH, language_of
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import STOPWORDS, Number, content_words, find_names, find_numbers, number_values, squash
+from rag_app.text.terms import (
+    STOPWORDS,
+    Number,
+    content_words,
+    find_claimed_numbers,
+    find_names,
+    find_numbers,
+    number_values,
+    squash,
+)
 
 
 class BackingTexts:
@@ -58,10 +67,15 @@ def _grams(text: str, longest: int = 5) -> frozenset[str]:
 
 def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -> list[str]:
     """The numbers and names of a sentence that its ground does not hold, as written; names in `allowed` may pass."""
-    missing = [number.written for number in find_numbers(sentence) if not ground.holds_number(number)]
-    return missing + [
-        name for name in find_names(sentence) if not ground.holds_name(name) and not allowed.holds_name(name)
+    names = find_names(sentence)
+    free = {name for name in names if allowed.holds_name(name)}  # "2WikiMultihopQA" is a name and begins with a number
+    numbers = [
+        number.written
+        for number in find_claimed_numbers(sentence)
+        if not ground.holds_number(number) and number.written not in free
     ]
+    missing = [name for name in names if not ground.holds_name(name) and name not in free]
+    return list(dict.fromkeys([*numbers, *missing]))
 
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it

@@ -371,6 +371,7 @@ def _spine(opf: str, folder: PurePosixPath) -> list[str]:
 def _read_docx(path: Path, keep_hidden: bool, outline: Outline) -> None:
     import docx  # noqa: PLC0415  # with lxml, a fifth of a second
     from docx.opc.exceptions import PackageNotFoundError  # noqa: PLC0415
+    from docx.oxml.ns import qn  # noqa: PLC0415
 
     try:
         with zipfile.ZipFile(path) as archive:
@@ -382,9 +383,9 @@ def _read_docx(path: Path, keep_hidden: bool, outline: Outline) -> None:
         raise PaperError(f"{path.name}: not a readable Word file ({error}). Save it again as .docx.") from error
     for name in ("gridSpan", "gridBefore", "gridAfter"):  # python-docx makes as many cells of one as it says
         for element in document.element.xpath(f".//w:{name}"):
-            width = element.get(element.nsmap["w"].join(("{", "}val")), "")
+            width = element.get(qn("w:val"), "")
             if not re.fullmatch(r"\d{1,2}", width) or int(width) > WIDEST:
-                element.set(element.nsmap["w"].join(("{", "}val")), "1")
+                element.set(qn("w:val"), "1")
     outline.title = document.core_properties.title or ""
     author = document.core_properties.author or ""
     outline.authors = [author] if author and author != "python-docx" else []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import combinations
+from math import isfinite
 
 UNITS = (7, 12, 24, 60, 100, 365, 1000)  # by which a figure is turned into another unit: hours of a day, per cent
 MOST = 40  # numbers that are combined
@@ -28,8 +29,17 @@ def follows(values: Collection[Decimal], sources: Collection[Decimal], figures: 
     """
     if any(is_rounded(value, source) for value in values for source in sources):
         return True
-    derived = derive_values([float(figure) for figure in figures])
-    return any(abs(float(value) - one) <= TOLERANCE * max(1.0, abs(one)) for value in values for one in derived)
+    derived = [one for one in derive_values([float(figure) for figure in figures]) if isfinite(one)]
+    return any(abs(float(value) - one) <= _slack(value, one) for value in values for one in derived)
+
+
+def _slack(value: Decimal, derived: float) -> float:
+    """How far a value may be from what was derived; of one below 1 its own last digit is rounded, and no more."""
+    if abs(value) >= 1:
+        return TOLERANCE * max(1.0, abs(derived))
+    exponent = value.as_tuple().exponent
+    last = 10.0 ** min(exponent, 0) / 2 if isinstance(exponent, int) else 0.0
+    return max(TOLERANCE * abs(derived), min(TOLERANCE, last * 1.0001))
 
 
 def share_values(text: str) -> frozenset[Decimal]:
@@ -53,7 +63,9 @@ def is_rounded(value: Decimal, source: Decimal) -> bool:
 
 def derive_values(values: Sequence[float]) -> list[float]:
     """What one step makes of the numbers: how many they are, another unit, sum, mean, difference, product, ratio."""
-    found: list[float] = [float(len(values)), *(value * factor for value in values for factor in UNITS)]
+    found: list[float] = [value * factor for value in values for factor in UNITS]
+    if len(values) > 1:
+        found.append(float(len(values)))
     if values:
         found += [sum(values), sum(values) / len(values)]
     for one, two in combinations(sorted(set(values))[:MOST], 2):

@@ -45,6 +45,13 @@ _TERMS = """
 神经网络=neural network|网络=network|图神经网络=graph neural network|卷积=convolution|循环=recurrent|扩散=diffusion|采样=sampling|分布=distribution|聚类=clustering|排序=ranking|匹配=matching|相似度=similarity|距离=distance
 评分=rating|评审=review|错误率=error rate|错误=error|正确率=accuracy|正确=correct|覆盖率=coverage|稳健性=robustness|鲁棒性=robustness|泛化=generalization|可解释性=interpretability|公平性=fairness|学习=learning|信息=information|不正确=incorrect|可训练=trainable|今天=today
 哪些论文=which papers|哪些文章=which papers|哪些研究=which papers|哪些工作=which papers|哪几篇论文=which papers|有没有论文=is there any paper that|有论文=is there any paper that
+标注员=annotators labelers|标注人员=annotators labelers|众包=crowdsourcing|招募=recruited|雇佣=hired|雇=hired|志愿者=volunteers|总数=total number|总量=total amount|总共=total
+语言=language|输入=input|输出=output|预测=prediction|识别=recognition|检测=detection|序列=sequence|最大长度=maximum length|截断=truncation|过滤=filtering|清洗=cleaning
+梯度=gradient|预热=warmup|衰减=decay|正则化=regularization|初始化=initialization|种子=seed|阶段=stage|并行=parallelism|分布式=distributed|混合精度=mixed precision|服务器=server
+能耗=energy consumption|碳排放=carbon emissions|排放=emissions|功率=power|基线=baseline|上限=upper bound|人类=human|表现=performance|差距=gap|排名=rank|比率=ratio
+模板=template|示例=examples|演示=demonstrations|标签=labels|主题=topic|话题=topic|对话=dialogue|反馈=feedback|偏好=preference|开源=open-source|许可证=license|发布=release|版本=version
+年龄=age|性别=sex gender|国家=country|儿童=children|成人=adults|治疗=treatment|干预=intervention|随访=follow-up|症状=symptoms|浓度=concentration|表达=expression|突变=mutation
+气候=climate|湿度=humidity|能量=energy|密度=density|企业=firms|家庭=households|工资=wage|税=tax|消费=consumption|需求=demand|供给=supply|弹性=elasticity|市场=market
 作者=authors|论文=paper|研究=study|发现=findings|结论=conclusion|限制=limitations|机制=mechanism|模拟=simulation|理论=theory|公式=formula|定义=definition|比较=compare|区别=difference
 """  # noqa: E501
 

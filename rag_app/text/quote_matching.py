@@ -26,7 +26,7 @@ def matching_form(text: str) -> tuple[str, tuple[int, ...]]:
     """`text` without what must not decide whether a quote stands on a page, and where each character comes from.
 
     Gone or made equal: compatibility forms and ligatures, case, curly quotes, white space (but not between digits),
-    hyphens between letters. Numbers and signs stay as they are.
+    hyphens between letters. Numbers and signs stay as they are, but that any minus may stand in "1e−4".
     """
     characters: list[str] = []
     origin: list[int] = []
@@ -39,9 +39,18 @@ def matching_form(text: str) -> tuple[str, tuple[int, ...]]:
         if match[0].isspace() and _between_digits(folded, match.start(), match.end()):
             characters.append(" ")
             origin.append(back[match.start()])
+        elif match[0][0] == "-" and _is_of_exponent(folded, match.start(), match.end()):
+            characters.append("-")
+            origin.append(back[match.start()])
     characters.append(folded[done:])
     origin.extend(back[done:])
     return "".join(characters), tuple(origin)
+
+
+def _is_of_exponent(text: str, start: int, end: int) -> bool:
+    """Whether a hyphen is the minus of "1e-4"; only for a slip is it "1-e4"."""
+    before, after = text[max(0, start - 8) : start], text[end : end + 5]
+    return bool((_BEFORE_EXPONENT.search(before) and after[:1].isdigit()) or _SLIPPED.match(before[-1:] + after))
 
 
 def _between_digits(text: str, start: int, end: int) -> bool:
@@ -51,7 +60,7 @@ def _between_digits(text: str, start: int, end: int) -> bool:
 def _fold_text(text: str) -> tuple[str, list[int]]:
     """NFKC, case folded, straight quotes; with the offset each character comes from."""
     plain, origin = nfkc_with_offsets(text)
-    straight = plain.translate(_STRAIGHT)
+    straight = _MINUS_OF_EXPONENT.sub("-", plain.translate(_STRAIGHT))
     folded = straight.casefold()
     if len(folded) == len(straight):
         return folded, [int(index) for index in origin]
@@ -121,5 +130,8 @@ def _inside_number(text: str, at: int) -> bool:
     return left[-1].isdigit() and right[0] in ".," and right[1:].isdigit()
 
 
+_BEFORE_EXPONENT = re.compile(r"\d\.?\s*e\s*$")
+_SLIPPED = re.compile(r"\de\d{1,3}(?!\w)")
+_MINUS_OF_EXPONENT = re.compile(r"(?<=\de)[−–](?=\d)", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d$")
 _FOOTNOTE = re.compile(r"\d{1,2}(?!\d)")

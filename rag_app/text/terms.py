@@ -7,11 +7,12 @@ and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 from functools import lru_cache
 
-from rag_app.text.characters import as_searchable
+from rag_app.text.characters import AS_PLAIN, RAISED, as_searchable
 from rag_app.text.sentences import word_set
 
 STOPWORDS = word_set(
@@ -42,16 +43,35 @@ _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**
 _SCALE |= {"t": 10**12, "trillion": 10**12}
 _SCALE |= {"千": 10**3, "万": 10**4, "百万": 10**6, "亿": 10**8, "万亿": 10**12}
 
+_RAISED_TO = r"\s?\^\s?[{{(]?(?P<{}>[-+−–]?\d{{1,3}})[)}}]?(?!\d)"
 _NUMBER = re.compile(
-    r"(?<![\w.])(?P<power>10\s?\^\s?\{?\d{1,2}\}?)"
+    # "1e-4", "1.1 × 10^9", "1 × 10−4", "2^10": one number, with the sign of its exponent
+    r"(?<![\w.])(?P<times>\d{1,12}(?:\.\d{1,12})?)"
+    rf"(?:[eE](?P<exponent>[-+−–]?\d{{1,3}})(?!\d)|\s?[×x·*]\s?10(?:{_RAISED_TO.format('of_ten')}|(?P<flat>[-−]\d{{1,2}})(?!\d|\.\d)))"
+    rf"|(?<![\w.])(?P<base>\d{{1,12}}(?:\.\d{{1,12}})?){_RAISED_TO.format('power')}"
     r"|(?<![A-Za-z_@\d])(?<![^\W\d_]{2}[-.])(?<!\b[A-Za-z]-)(?<!\d\.)"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
     r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>(?:thousand|million|billion|trillion|万亿|百万|[千万亿])\b)|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
-    r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)"
+    r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)(?P<bytes>\s(?:[KMGTP]i?B|(?:kilo|mega|giga|tera)?(?:byte|bit)s?)\b)?"
 )
 # "1.1 × 10^9"; a PDF's text flattens the exponent: "1.1 × 109", "10-4". And "1e-4".
 _SCIENTIFIC = re.compile(
     r"(?<![\d.])(\d+(?:\.\d+)?)(?:\s*[×x·]\s*10(?:\s*\^\s*\{?)?|e)([-+]?\d{1,2})(?![\d.]\d)|(?<![\d.])10\s*(?:\^\s*\{?)?(-\d{1,2})"
+)
+_EXPONENT = re.compile(r"(?<![\w.])\d+(?:\.\d+)?[eE][-+]?\d{1,3}(?!\d)")  # no part of it is a number of its own
+_RAISED_POWER = re.compile(rf"(?<![\w.])(\d{{1,12}}(?:\.\d{{1,12}})?)([{RAISED}]{{1,4}})(?![{RAISED}])")
+_SQUARE = re.compile(r"(?<![\w.])(\d{1,12})\s?[×x]\s?\1(?![\w.])")
+# "Two reasons", "three diseases": a sentence counts what its source only lists, in 0.3 % of honest claims.
+FEWEST_SPELLED = 4
+# What else begins with digits: "16GB", "300ms", and names.
+_GLUED = re.compile(
+    r"(?<![\w.])(?<![^\W\d_]-)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
+    r"(?!(?:[kKMBT]|bn|st|nd|rd|th|x)(?![^\W_])|[eE][-+−–]?\d)[^\W\d_][^\W_]*"
+)
+_WORDS_OF_NUMBERS = "|".join(sorted(_NUMBER_WORDS, key=len, reverse=True))
+_SPELLED = re.compile(
+    rf"\b(?:{_WORDS_OF_NUMBERS})(?:(?:\s+and\s+|[-\s]+)(?:{_WORDS_OF_NUMBERS}|thousand|million|billion|trillion))*\b",
+    re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*")
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
@@ -104,8 +124,40 @@ def find_numbers(text: str) -> list[Number]:
     for match in _NUMBER.finditer(as_searchable(text)):
         values = _values(match)
         if values:
-            found.append(Number(match.group().strip(), values))
+            # The unit behind a number is not of it.
+            found.append(Number(match.group().removesuffix(match["bytes"] or "").strip(), values))
     return found
+
+
+def find_claimed_numbers(text: str) -> list[Number]:
+    """All numbers that a sentence claims: as find_numbers has them, written together with a unit, and in words.
+
+    "8731GB" is 8731, and so is what else begins with digits; "16²" is 256.
+    """
+    plain = as_searchable(_RAISED_POWER.sub(lambda found: f"{found[1]}^{found[2].translate(AS_PLAIN)}", text))
+    glued = [Number(found[0], frozenset({_decimal(found[1])})) for found in _GLUED.finditer(plain)]
+    spelled = [number for number in _spelled_numbers(plain) if min(number.values) >= FEWEST_SPELLED]
+    return [*find_numbers(plain), *glued, *spelled]
+
+
+def _spelled_numbers(text: str) -> list[Number]:
+    """The numbers of a text that are written in words: "seventeen", "two hundred and five", "six million"."""
+    return [
+        Number(match[0], frozenset({Decimal(_spelled_value(re.findall(r"[a-z]+", match[0].casefold())))}))
+        for match in _SPELLED.finditer(text)
+    ]
+
+
+def _spelled_value(words: Sequence[str]) -> int:
+    whole = part = 0
+    for word in words:
+        if word in _SCALE:
+            whole, part = whole + max(part, 1) * _SCALE[word], 0
+        elif word == "hundred":
+            part = max(part, 1) * 100
+        else:
+            part += _NUMBER_WORDS.get(word, 0)
+    return whole + part
 
 
 def number_words(text: str) -> frozenset[str]:
@@ -114,28 +166,45 @@ def number_words(text: str) -> frozenset[str]:
 
 
 def _values(match: re.Match[str]) -> frozenset[Decimal]:
-    if match["power"]:
+    if match["base"]:
+        power = _to_power(match["base"], match["power"])
         # PDF text flattens a raised exponent: 10^18 is extracted as "1018".
-        exponent = re.sub(r"\D", "", match["power"][2:])
-        return frozenset({Decimal("10" + exponent), Decimal(10) ** int(exponent)})
+        flat = match["power"] if match["base"] == "10" and match["power"].isdigit() else ""
+        return frozenset({power, Decimal(f"10{flat}")} if flat else {power})
+    if match["times"]:
+        exponent = match["exponent"] or match["of_ten"] or match["flat"]
+        return frozenset({Decimal(match["times"]) * _to_power("10", exponent)})
     try:
-        value = Decimal(match["digits"].replace(",", ""))
+        value = _decimal(match["digits"])
     except InvalidOperation:  # other scripts' digits that NFKC keeps: not a number we can compare
         return frozenset()
     scale = _SCALE.get((match["word"] or match["letter"] or "").casefold())
-    values = {value} if scale is None else {value, value * scale}
+    values = {value} if scale is None else {value * scale}
+    if scale is not None and not match["bytes"]:
+        values.add(value)  # a table may tell the scale in its head; "16k GB" is no "16 GB"
     if match["percent"]:
         values.add(value / 100)
     return frozenset(values)
+
+
+def _decimal(digits: str) -> Decimal:
+    return Decimal(digits.replace(",", ""))
+
+
+def _to_power(base: str, exponent: str) -> Decimal:
+    try:
+        return Decimal(base) ** int(exponent.replace("−", "-").replace("–", "-"))
+    except DecimalException:  # nought to the minus one
+        return Decimal(0)
 
 
 def number_values(text: str) -> frozenset[Decimal]:
     """Every value that stands anywhere in a text, generously read: digits inside names and number words count too."""
     folded = as_searchable(text).replace("−", "-")
     values = {value for number in find_numbers(folded) for value in number.values}
-    for digits in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+", folded):
+    for digits in re.findall(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+", _EXPONENT.sub(" ", folded)):
         try:
-            values.add(Decimal(digits.replace(",", "")))
+            values.add(_decimal(digits))
         except InvalidOperation:
             continue
     for times, exponent, alone in _SCIENTIFIC.findall(folded.casefold()):
@@ -143,6 +212,9 @@ def number_values(text: str) -> frozenset[Decimal]:
     for word in re.findall(r"[a-z]+", folded.casefold()):
         if word in _NUMBER_WORDS:
             values.add(Decimal(_NUMBER_WORDS[word]))
+    values.update(value for number in _spelled_numbers(folded) for value in number.values)
+    values.update(_to_power(base, raised.translate(AS_PLAIN)) for base, raised in _RAISED_POWER.findall(text))
+    values.update(_to_power(side, "2") for side in _SQUARE.findall(folded))
     return frozenset(values)
 
 

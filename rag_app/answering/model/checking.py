@@ -33,7 +33,7 @@ from rag_app.records import Citation, Page, PageOf, Verdict
 from rag_app.text.arithmetic import follows, share_values
 from rag_app.text.formula_text import read_spans
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, find_numbers, number_values, part_scripts
+from rag_app.text.terms import content_words, find_claimed_numbers, is_name, number_values, part_scripts
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
 TABLE_BEFORE = 3_000  # of a row's table: what its columns are stands above it
@@ -361,15 +361,15 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     around = [context_of(one, material.page_of) for one in quotes]
     ground = BackingTexts([piece for one in quotes for piece in (one.quote, one.section)] + around)
     names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
-    told = [material.question, *(record.text for record in material.records_for(claim, quotes))]
-    told += [one.title for one in quotes]
+    told = _free_texts(claim, quotes, material)
     text = part_scripts(claim.compared_text[0])
     found = list(missing_items(text, ground, BackingTexts([*told, *names])))
     if not found:
         return ()
-    figures = {number.written: number.values for number in find_numbers(text)}
+    # "16GB" may be a name: that "16" stands there does not tell that it does.
+    figures = {one.written: one.values for one in find_claimed_numbers(text) if not is_name(one.written)}
     found = [item for item in found if item not in figures or not _is_label(item, text)]
-    known = number_values(part_scripts(" ".join([*told, *names]))) | material.counts
+    known = _known_values(claim, quotes, material)
     # In order, so that a limit on how many are combined always takes the same ones.
     cited = sorted({value for one in quotes for value in number_values(one.quote)})
     held = number_values(" ".join(around)) | share_values(" ".join(around))
@@ -381,6 +381,17 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     # "720 GPU-hours against 24,600, some 34 times less": from figures of the statement that hold.
     sound = sorted({value for item, values in figures.items() if item not in left for value in values})
     return tuple(item for item in left if item not in figures or not follows(figures[item], (), sound))
+
+
+def _free_texts(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> list[str]:
+    """What may be named without a quote: the question, and what the library knows of the papers."""
+    records = [record.text for record in material.records_for(claim, quotes)]
+    return [material.question, *records, *(one.title for one in quotes)]
+
+
+def _known_values(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> frozenset[Decimal]:
+    names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
+    return number_values(part_scripts(" ".join([*_free_texts(claim, quotes, material), *names]))) | material.counts
 
 
 def _is_label(figure: str, text: str) -> bool:
@@ -397,10 +408,13 @@ def _unheld_figures(
     claim: AnswerClaim, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
 ) -> tuple[str, ...]:
     """Of the missing items the numbers that stand nowhere on the pages that are quoted, although a model agreed."""
-    written = {number.written: number.values for number in find_numbers(part_scripts(claim.compared_text[0]))}
+    written = {one.written: one.values for one in find_claimed_numbers(part_scripts(claim.compared_text[0]))}
     figures = [item for item in missing if item in written]
     if not figures:
         return ()
     pages = " ".join(material.page_of(one.paper, one.page).text for one in quotes if one.verified)
-    held = number_values(pages) | share_values(pages)
-    return tuple(item for item in figures if not (written[item] & held or follows(written[item], held, ())))
+    held, known = number_values(pages) | share_values(pages), _known_values(claim, quotes, material)
+    cited = sorted({value for one in quotes for value in number_values(one.quote)})
+    return tuple(
+        item for item in figures if not (written[item] & (held | known) or follows(written[item], held, cited))
+    )

@@ -18,6 +18,7 @@ from rag_app.citations.support import CitedPassages
         ("The score falls by 40 points.", "a change of −40 points", None),
         ("Between 30-40 otters, or 30 -40.", "from 30 to 40 otters", None),
         ("GPT-4 has 40 layers.", "the model of version 4 has 40 layers", None),
+        ("The rate is 10^-4, or 10^{-4}.", "a rate of 1e-4", None),
         ("The gap is -0.3 (p < 0.05).", "a gap of –0.3 with p < 0.05", None),
     ],
 )

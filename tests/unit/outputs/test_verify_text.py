@@ -64,6 +64,37 @@ def test_a_quote_is_judged_by_the_page_it_names(text: str, state: str, page: int
     assert found.message
 
 
+@pytest.mark.parametrize(
+    ("quote", "holds"),
+    [
+        ("the learning rate was 1e-4", True),
+        ("the learning rate was 1e−4", True),
+        ("the learning rate was 1E–4", True),
+        ("the learning rate was 1e4", False),
+        ("the learning rate was 1-e4", False),
+        ("with a decay of 5e-10", True),
+        ("with a decay of 5e10", False),
+        ("and then of 2e-5", True),
+        ("and then of 2e5", False),
+        ("or of 3e-6", True),
+        ("for a pretrained net", True),
+    ],
+)
+def test_the_minus_of_an_exponent_counts(quote: str, holds: bool) -> None:
+    page = (
+        "Here the learning rate was 1e-4, with a decay of 5e-10, and then of 2e−5 or of 3e- 6, for a pre-trained net."
+    )
+    (found,) = verify_text(f'"{quote}"', PaperPages({"a.pdf": ("A title", [page])}))
+    assert found.holds == holds
+
+
+def test_a_sentence_that_names_a_page_is_checked_with_its_exponents() -> None:
+    pages = PaperPages({"a.pdf": ("A title of a paper", ["The rate was 1e-4."])})
+    for rate, missing in (("1e-4", ()), ("1e4", ("1e4",))):
+        (found,) = verify_text(f"The rate was {rate} (a.pdf, p. 1).", pages)
+        assert found.missing == missing
+
+
 def test_parts_of_a_quote_must_stand_in_their_order() -> None:
     (found,) = check('"rank decomposition matrices … We freeze the pretrained" (LoRA, p. 1)')
     assert found.state == "not found"

@@ -45,6 +45,7 @@ def test_known_terms_become_english_and_the_longest_wins():
     assert english_words("RAG和FiD、DPR的准确率") == "RAG and FiD, DPR accuracy"
     assert english_words("图书馆里有谁啊") == ""
     assert english_words("如何？怎么样？为什么？") == ""  # nothing is searched for "how"
+    assert english_words("OtterNet雇了多少标注员?") == "OtterNet hired how many annotators labelers"
 
 
 def test_what_the_glossary_does_not_know_is_named_without_words_that_only_ask():

@@ -200,6 +200,47 @@ def test_a_quote_that_leaves_out_the_word_that_matters_supports_no_opposite(
     assert verdict.support == support
 
 
+NUMBERS_PAGE = (
+    "It is trained on text that totals 16GB of uncompressed text. Adam has a peak value of 1e-4. "
+    "Nets cost 0.1 coins on 2 coasts."
+)
+NUMBERS_QUOTES = ("totals 16GB of uncompressed text", "a peak value of 1e-4", "Nets cost 0.1 coins")
+
+
+@pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
+@pytest.mark.parametrize(
+    ("statement", "holds"),
+    [
+        ("It is trained on 16GB of uncompressed text [1].", True),
+        *((f"It is trained on {made_up} of uncompressed text [1].", False) for made_up in ("8731GB", "17GB", "99TB")),
+        *((f"It is trained on {made_up} of uncompressed text [1].", False) for made_up in ("8731ms", "0.16GB")),
+        ("It is trained on 8731Zorks of uncompressed text [1].", False),
+        ("Its uncompressed text totals 16k GB [1].", False),
+        ("Its uncompressed text totals 16^2 GB [1].", False),
+        ("Its uncompressed text totals 16² GB [1].", False),
+        ("Its uncompressed text totals 16 bytes [1].", False),
+        ("Its uncompressed text totals sixteen GB [1].", True),
+        ("Its uncompressed text totals seventeen GB [1].", False),
+        ("Its uncompressed text totals two hundred and five GB [1].", False),
+        *((f"Adam has a peak value of {same} [2].", True) for same in ("1e-4", "1e−4", "1E-4", "0.0001", "10^-4")),
+        *((f"Adam has a peak value of {same} [2].", True) for same in ("1 × 10⁻⁴", "10⁻⁴", "1 × 10−4", "$10^{-4}$")),
+        *((f"Adam has a peak value of {other} [2].", False) for other in ("1e4", "1e+4", "10^4", "1 × 10⁴")),
+        *((f"Adam has a peak value of {other} [2].", False) for other in ("1e-7", "2e-4", "①", "seven", "4", "8e9")),
+    ],
+)
+def test_a_number_is_read_whole_with_its_exponent_and_unit(statement: str, holds: bool, reply: str) -> None:
+    (verdict,), _ = judge(statement, reply, NUMBERS_QUOTES, NUMBERS_PAGE)
+    assert (verdict.support == "supported") == holds
+
+
+def test_a_number_that_begins_a_name_needs_no_page() -> None:
+    page = Page(1, "1", 1, 1, "OtterNet beats HeronRank.")
+    material = Material("And on 2WikiFish?", [citation("OtterNet beats HeronRank")], lambda paper, number: page)
+    for name, missing in (("2WikiFish", ()), ("3WikiFish", ("3WikiFish",))):
+        claims = find_claims(f"OtterNet beats HeronRank on {name} [1].")
+        assert [one.missing for one in check_claims(claims, material, None, threading.Event()).verdicts] == [missing]
+
+
 def test_a_ratio_of_figures_of_the_same_statement_holds() -> None:
     quotes = ("8 GPUs for approximately 90 hours", "1024 GPUs for 24 hours")
     page = Page(1, "1", 1, 1, " and ".join(quotes))
@@ -247,6 +288,11 @@ def test_the_numbers_of_a_chinese_sentence_are_compared(statement: str, missing:
         ("5.0", [], ["73.0", "78.0"], True),
         ("75.5", [], ["73.0", "78.0"], True),
         ("79.5", [], ["73.0", "78.0"], False),
+        ("0.25", [], ["0.1", "0.351"], True),
+        ("0.0002", [], ["0.0001", "0.1"], False),
+        ("1", [], ["0.1"], False),
+        ("5", [], ["1e999"], False),
+        ("0e999", [], ["3"], False),
     ],
 )
 def test_a_number_follows_by_rounding_or_one_step(
