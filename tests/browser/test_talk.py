@@ -91,6 +91,19 @@ def test_a_reload_keeps_the_conversation_and_its_citations_open(tab):
     listed(tab, "How many parameters?")
 
 
+def test_a_list_that_was_made_before_the_search_and_comes_late_is_asked_for_again(tab):
+    two_conversations(tab)
+    tab.fill("#history-search", "220 million")
+    tab.wait_for_selector("#history-rows ul[data-sought='220 million']")
+    tab.evaluate("""() => {
+      document.getElementById("action").addEventListener("click", () => { window.sent = window.talk.action(); });
+      const late = document.querySelector("#history-rows ul.conversations").cloneNode(true);
+      late.dataset.sought = "";
+      document.querySelector("#history-rows ul.conversations").replaceWith(late);
+    }""")
+    tab.wait_for_function("window.sent === JSON.stringify({ do: 'seek', text: '220 million' })")
+
+
 def test_conversations_are_listed_found_opened_renamed_and_deleted(tab):
     two_conversations(tab)
     listed(tab, "What is the weather?", "How many parameters?")

@@ -132,7 +132,7 @@ class ConversationPanel:
             again = [replace(one, updated=coming[one.id].turn.began) if one.id in coming else one for one in saved]
             # By the last question: an answer that ends moves nothing, or a press would meet another row than was meant.
             listed = sorted([*begun, *again], key=lambda one: one.updated, reverse=True)
-            return conversation_list_html(listed, conversation.id, time.time(), coming)
+            return conversation_list_html(listed, conversation.id, time.time(), coming, conversation.sought)
         except HistoryFault as error:
             return f'<p class="problem">{escape_html(str(error))}</p>'
 
@@ -202,11 +202,12 @@ def thumbs_html(turn: int, verdict: Verdict | None = None, reason: str = "") -> 
 
 
 def conversation_list_html(
-    saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = ()
+    saved: Sequence[SavedConversation], now: str, time_now: float, coming: Collection[str] = (), sought: str = ""
 ) -> str:
     """The list of conversations, those in folders below the others.
 
-    `now` is the one that is open; in those that are `coming` an answer is being made.
+    `now` is the one that is open; in those that are `coming` an answer is being made. `sought`: what they were searched
+    for, by which the page knows a list that was made before.
     """
 
     def rows_in(folder: str) -> str:
@@ -218,7 +219,8 @@ def conversation_list_html(
         head = f'<summary data-folder="{html.escape(folder, quote=True)}">{name} <span>{count}</span></summary>'
         rows += f'<li class="folder"><details open>{head}<ul>{rows_in(folder)}</ul></details></li>'
     empty = "" if rows else f'<li class="empty">{translate("history.none")}</li>'
-    return f'<ul class="conversations" data-now="{html.escape(now, quote=True)}">{rows}{empty}</ul>'
+    state = f'data-now="{html.escape(now, quote=True)}" data-sought="{html.escape(sought, quote=True)}"'
+    return f'<ul class="conversations" {state}>{rows}{empty}</ul>'
 
 
 def _row(saved: SavedConversation, is_open: bool, now: float, coming: bool) -> str:

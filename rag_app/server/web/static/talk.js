@@ -142,13 +142,22 @@
   });
 
   let waiting = 0;
-  document.addEventListener("input", (event) => {
-    if (event.target.id !== "history-search") return;
+
+  function seek(box) {
     clearTimeout(waiting);
-    waiting = setTimeout(() => send({ do: "seek", text: event.target.value }), 250);
-  });
+    waiting = setTimeout(() => { waiting = 0; send({ do: "seek", text: box.value }); }, 250);
+  }
+
+  document.addEventListener("input", (event) => { if (event.target.id === "history-search") seek(event.target); });
+
+  // A list that was made before what is sought was known may come after the one that was: then it is asked for again.
+  function seekAgain(list) {
+    const box = byId("history-search");
+    if (box && !waiting && list.dataset.sought !== box.value) seek(box);
+  }
 
   // -- what changes by itself: the thumbs' state, and which conversation this tab is in ---------------------------
+  let shown = null; // the list of conversations that was looked at last
   new MutationObserver(() => {
     document.querySelectorAll("#chat .thumb").forEach((button) => {
       const chosen = String(button.classList.contains("chosen"));
@@ -159,6 +168,7 @@
     const list = document.querySelector("#history-rows ul.conversations");
     if (!list) return;
     showFolders();
+    if (list !== shown) { shown = list; seekAgain(list); }
     try {
       if (list.dataset.now) sessionStorage.setItem(KEPT, list.dataset.now); else sessionStorage.removeItem(KEPT);
     } catch { /* storage is switched off: a reload begins anew */ }
