@@ -275,6 +275,11 @@ class Cell:
         """Of all its citations."""
         return (*self.citations, *(one.citation for one in self.further))
 
+    def write_marks(self, mark: Callable[[int], str]) -> str:
+        """The marks of its citations, and behind "…" those of what is further; `mark` writes one."""
+        further = "".join(mark(one.citation) for one in self.further)
+        return "".join(map(mark, self.citations)) + (f" …{further}" if further else "")
+
     def renumber(self, number_of: Callable[[int], int]) -> Cell:
         """The cell with other numbers for its citations."""
         return replace(

@@ -20,7 +20,7 @@ from rag_app.outputs.model_prose import make_tex_plain
 from rag_app.outputs.places import name_place, recording_link
 from rag_app.outputs.quoted_tables import QuotedRow, QuotedTable, arrange_rows, find_rows
 from rag_app.outputs.tables import as_csv, as_latex
-from rag_app.records import Answer, Cell, Citation, Source, Table
+from rag_app.records import Answer, Citation, Source, Table
 
 _MARK = re.compile(r"\[(\d+)\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*:?")
@@ -230,14 +230,9 @@ def table_markdown(table: Table, mark: Callable[[int], str] = lambda number: f" 
     """The comparison as a table; `mark` writes a citation's number."""
     rows = [["", *map(escape_markdown, table.aspects)], ["---"] * (1 + len(table.aspects))]
     for row in table.rows:
-        cells = [_cell_markdown(cell, mark) for cell in row.cells]
+        cells = [escape_markdown(cell.text) + cell.write_marks(mark) for cell in row.cells]
         rows.append([escape_markdown(row.name), *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _cell_markdown(cell: Cell, mark: Callable[[int], str]) -> str:
-    marks, further = ("".join(map(mark, numbers)) for numbers in (cell.citations, [o.citation for o in cell.further]))
-    return f"{escape_markdown(cell.text)}{marks}{' …' if further else ''}{further}"
 
 
 def _source(citation: Citation, sources: Mapping[str, Source]) -> str:

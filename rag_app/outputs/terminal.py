@@ -96,8 +96,7 @@ def table_text(table: Table) -> str:
         lines = [_wrap_text(aspect)]
         for row in table.rows:
             cell = row.cells[column]
-            further = ["…", *(f"[{one.citation}]" for one in cell.further)] if cell.further else []
-            said = " ".join([cell.text, *(f"[{number}]" for number in cell.citations), *further])
+            said = cell.text + cell.write_marks(" [{}]".format)
             indent = " " * (longest + 4)
             lines.append(f"  {escape_controls(row.name):{longest}}  {_wrap_text(said, indent=indent).lstrip()}")
         blocks.append("\n".join(lines))

@@ -342,9 +342,7 @@ def table_to_markdown(table: Table) -> str:
 
 
 def _cell_with_marks(cell: Cell) -> str:
-    marks = [f"[{number}]" for number in cell.citations]
-    further = ["…", *(f"[{one.citation}]" for one in cell.further)] if cell.further else []
-    return " ".join([remove_marks(cell.text), *marks, *further])
+    return remove_marks(cell.text) + cell.write_marks(" [{}]".format)
 
 
 def escape_cell(text: str) -> str:
