@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from rag_app.outputs.history import History
 from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer
 from rag_app.server.app import serve
-from rag_app.server.security import accounts
+from rag_app.server.security import accounts, slow_requests
 from rag_app.server.security.accounts import Accounts
 from rag_app.server.security.login import (
     LONGEST_WAIT,
@@ -372,6 +373,13 @@ def test_a_log_in_ends_by_itself():
     assert kept.user(token, lambda user: "s") is None
 
 
+def test_a_key_without_a_certificate_is_refused(tmp_path, library):
+    """It was passed over, and the page served unencrypted."""
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, tls_key=tmp_path / "key.pem")
+    with pytest.raises(SettingsError, match=r"RAG_TLS_KEY is set without RAG_TLS_CERTIFICATE.* Set both"):
+        serve(library, settings, block=False)
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 def test_over_https_the_cookie_is_secure(tmp_path, library):
@@ -384,8 +392,6 @@ def test_over_https_the_cookie_is_secure(tmp_path, library):
         serve(library, settings.model_copy(update={"tls_certificate": key, "tls_key": key}), block=False)
     with pytest.raises(SettingsError, match=r"without RAG_TLS_KEY .*Name the key"):
         serve(library, settings.model_copy(update={"tls_certificate": certificate}), block=False)
-    with pytest.raises(SettingsError, match=r"RAG_TLS_KEY is set without RAG_TLS_CERTIFICATE.* Set both"):
-        serve(library, settings.model_copy(update={"tls_key": key}), block=False)
     files = {"tls_certificate": certificate, "tls_key": key}
     page = serve(library, settings.model_copy(update=files), block=False)
     try:
@@ -640,6 +646,24 @@ def test_slow_requests_are_cut_off_and_hold_up_nobody(served, ada, monkeypatch):
         one.join(60)
     assert found[b""] == found[slow[1]] == b"" and found[body].startswith(b"HTTP/1.1 408")
     assert found[twice].startswith(b"HTTP/1.1 401") and found[twice].count(b"HTTP/1.1") == 1
+
+
+def test_of_very_many_connections_those_beyond_the_limit_are_refused(library, tmp_path, monkeypatch):
+    monkeypatch.setattr(slow_requests, "MOST_CONNECTIONS", 4)
+    page = serve(library, Settings(corpus=library.folder, index=tmp_path / "i" / "i", port=0), block=False)
+    parts = httpx.URL(page.url)
+    head = f"GET /favicon.ico HTTP/1.1\r\nHost: {parts.netloc.decode()}\r\nConnection: close\r\n\r\n".encode()
+    try:
+        with contextlib.ExitStack() as held:
+            for _ in range(4):
+                held.enter_context(socket.create_connection((parts.host, parts.port), timeout=60))
+            assert raw(page.url, head).startswith(b"HTTP/1.1 503")
+        until = time.monotonic() + 60
+        while raw(page.url, head).startswith(b"HTTP/1.1 503") and time.monotonic() < until:
+            time.sleep(0.05)  # the server has yet to see that they are gone
+        assert not raw(page.url, head).startswith(b"HTTP/1.1 503")
+    finally:
+        page.stop()
 
 
 def test_a_body_that_nobody_reads_keeps_no_connection(served, monkeypatch):
