@@ -39,7 +39,9 @@ _OML = {"?": "⋆", "`": "ℓ"}
 _MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
 _TXSY, _TXEX = {"®": "\u20d7"}, {"Ö": "∏", "Í": "∑"}
 _TABLES = {"OML": _OML, "MSA": _MSA, "TXSY": _TXSY, "TXEX": _TXEX}
-_TABLES |= {name: {chr(code): sign for code, sign in enumerate(signs)} for name, signs in (("OMS", _OMS), ("OMX", _OMX))}
+_TABLES |= {
+    name: {chr(code): sign for code, sign in enumerate(signs)} for name, signs in (("OMS", _OMS), ("OMX", _OMX))
+}
 _TEX_FONT = re.compile(
     rb"(?:\w{6}\+)?(?:(?:(?P<OMS>CMB?SY|LMMathSymbols)|(?P<OMX>CMEX|LMMathExtension)"
     rb"|(?P<OML>CMMIB?|LMMathItalic)|(?P<MSA>MSAM))\d|(?P<TXSY>txsys)|(?P<TXEX>txexs))",
