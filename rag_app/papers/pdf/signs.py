@@ -52,6 +52,7 @@ _TEX_FONT = re.compile(
 _MAYBE_CODE = re.compile(
     r"[hijk](?![^\W\d_])|[hijkPQRXYZ](?<![^\W\d_].)|[034567](?<![\d.,].)(?![\d.,])|[\x00-\x08\x0b\x0c\x0e-\x1f`?>#\"®ÖÍ]"
 )
+_CODES_OF_BRACKETS = tuple("hijk")
 # Letters that no text has alone beside numbers, and fractions that stand behind no number.
 _ODD = re.compile(r"[¼½¾](?<!\d.)|[þðÞÐ¬]|[À-ÖØ-öø-ÿĀ-ſ„‚ˇ˘](?<![^\W\d_].)(?![^\W\d_])")
 _BEFORE_NUMBER, _AFTER_NUMBER = re.compile(r"\s?\.?\d"), re.compile(r"[\d%)]\s?$")
@@ -147,12 +148,17 @@ def _index_of(read: PageText, at: int) -> int:
 def _by_encoding(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tuple[int, str]]:
     """Offsets of codes of TeX's fonts for signs, and what they stand for."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    known: set[int] = set()
     for match in _MAYBE_CODE.finditer(read.text):
-        index = _index_of(read, match.start())
-        if _is_unmapped(handle, index) == 1:
-            sign = _decode(_font_name(textpage, index), match[0])
-            if sign and sign != match[0]:
-                yield match.start(), sign
+        places = [match.start()]
+        while places:  # a code beside a code, "⟩∥⟨", may look like part of a word
+            at = places.pop()
+            index = _index_of(read, at)
+            sign = _decode(_font_name(textpage, index), read.text[at]) if _is_unmapped(handle, index) == 1 else ""
+            if at not in known and sign and sign != read.text[at]:
+                known.add(at)
+                yield at, sign
+                places += [one for one in (at - 1, at + 1) if read.text[one : one + 1] in _CODES_OF_BRACKETS]
     for match in re.finditer(LOST_SIGN, read.text):
         index = _index_of(read, match.start())
         sign = _decode(_font_name(textpage, index), chr(pdfium.FPDFText_GetUnicode(textpage.raw, index)))
