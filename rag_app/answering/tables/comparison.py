@@ -25,7 +25,6 @@ from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistic
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
-NOT_REPORTED = "not reported"  # only where the whole paper was read
 NOTHING_FOUND = "nothing found"
 NEAREST = f"{NOTHING_FOUND}; nearest passage: "
 STOPPED_CELL = "stopped"

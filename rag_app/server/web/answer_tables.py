@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from rag_app.answering.tables.comparison import NEAREST, NOT_REPORTED
+from rag_app.answering.tables.comparison import NEAREST
 from rag_app.outputs.quoted_tables import Line, QuotedRow, arrange_rows
 from rag_app.records import BETWEEN, Cell, Table
 from rag_app.server.i18n import translate, translate_core
@@ -17,11 +17,11 @@ SHORT_LABEL = 24  # characters of a row's label that is kept on one line
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
     "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
+    "not reported": ("cell-unreported", "answer.cell-unreported", "answer.cell-unreported-hint"),
     "not searched": ("cell-unsearched", "answer.cell-unsearched", "answer.cell-unsearched-hint"),
     "stopped": ("cell-stopped", "answer.cell-stopped", "answer.cell-stopped-hint"),
     "searching": ("cell-searching", "answer.cell-searching", "answer.cell-searching-hint"),
 }
-_PLAIN_STATES = ("", NOT_REPORTED, *_STATES)  # what the core writes into such a cell
 
 
 def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlace:
@@ -104,10 +104,7 @@ def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
     if cell.state in _STATES:
         kind, words, hint = _STATES[cell.state]
         shown = f'<span class="cell-state" title="{translate(hint)}">{translate(words)}</span>'
-        if cell.text.startswith(NEAREST):
-            said = _nearest_passage(cell, cite)
-        else:
-            said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
+        said = _nearest_passage(cell, cite) if cell.citations else ""
         return f'<td class="none {kind}">{shown}{said}</td>'
     if not cell.citations:
         return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
