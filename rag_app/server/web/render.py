@@ -31,6 +31,7 @@ _DOUBTS = (  # each with its head, its explanation and what it holds
     ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
     ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
 )
+_OF_TABLE = '<p class="of-table">'
 LONGEST_NAME = 120  # characters of what a line calls its paper
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
@@ -197,10 +198,13 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
     key_words = _lead_words(answer)
     for paragraph in answer.answer.split("\n\n"):
-        for part in _join_lines(find_rows(paragraph, by_number)):
+        parts = _join_lines(find_rows(paragraph, by_number))
+        for place, part in enumerate(parts):
             if isinstance(part, str):
                 bold = () if html else key_words
-                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer), bold)
+                words = plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer), bold)
+                above_table = place + 1 < len(parts)  # its caption and heads: no answer by themselves
+                html += words.replace("<p>", _OF_TABLE, 1) if above_table else words
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
@@ -218,7 +222,7 @@ def _with_paper_names(html: str, answer: Answer) -> str:
         name, colon, words = line["text"].partition(": ")
         if colon and len(name) <= LONGEST_NAME and words.endswith(quotes.get(int(line["number"]), "\0")):
             begins = escape_html(f"{name}: ")
-            for start in ("<p>", "<br>"):
+            for start in ("<p>", "<br>", _OF_TABLE):
                 html = html.replace(f"{start}{begins}", f'{start}<strong class="of-paper">{begins.strip()}</strong> ')
     return html
 

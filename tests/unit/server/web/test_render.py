@@ -251,6 +251,13 @@ def test_what_a_model_did_is_folded_above_while_it_comes_and_when_it_is_there():
     assert coming.index(folded) < coming.index("It is") and "steps" not in progress_html("It is", "reading")
 
 
+def test_a_caption_above_its_table_is_set_as_one_and_not_as_the_answer():
+    cited = tuple(citation(n) for n in (1, 2, 3))
+    said = answer(reader="quoting", answer="Table 3: Both. [1]\na 1 2 [2]\nb 3 4 [3]", citations=cited)
+    shown = answer_html(said, name)
+    assert '<p class="of-table">Table 3: Both.' in shown and "quoted-table" in shown
+
+
 @pytest.mark.parametrize(
     ("language", "words", "label"),
     [
