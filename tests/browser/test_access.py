@@ -90,7 +90,10 @@ def test_a_small_screen(served, chromium_browser):
     page.click(".open-map")
     page.wait_for_selector("#map g.point")
     assert findings(page) == set()
-    first, drawing = page.locator("#map g.point path").first.bounding_box(), page.locator("#map svg").bounding_box()
+    first, drawing = (
+        page.locator("#map g.point path").first.bounding_box(),
+        page.locator("#map .map-drawing svg").bounding_box(),
+    )
     assert 0 <= first["x"] - drawing["x"] < 60  # no empty edge pushes the papers out of sight
     page.click(".close-map")
     ask(page, "How many parameters?")
