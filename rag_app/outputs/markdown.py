@@ -143,7 +143,7 @@ def escape_markdown(text: str) -> str:
 def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -> list[str]:
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
-    blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
+    blocks += [f"> {escape_markdown(note)}" for note in answer.remarks]
     for head, sentences in group_doubts(answer):
         blocks.append("\n".join([f"**{head}:**", "", *(f"- {escape_markdown(one)}" for one in sentences)]))
     if answer.nearest:
