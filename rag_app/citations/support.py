@@ -73,10 +73,19 @@ def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -
     numbers = [
         number.written
         for number in find_claimed_numbers(sentence)
-        if not ground.holds_number(number) and number.written not in free
+        if not ground.holds_number(number) and number.written not in free and not _is_held_roman(number.written, ground)
     ]
     missing = [name for name in names if not ground.holds_name(name) and name not in free]
     return list(dict.fromkeys([*numbers, *missing]))
+
+
+def _is_held_roman(written: str, ground: BackingTexts) -> bool:
+    """Whether a text has in letters ("IV") what is written in signs of its own (Ⅳ)."""
+    return (
+        len(squash(written)) > 1
+        and all("\u2160" <= sign <= "\u2188" for sign in written)
+        and ground.holds_name(written)
+    )
 
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
