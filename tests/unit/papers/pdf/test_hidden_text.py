@@ -470,7 +470,10 @@ def test_letters_that_their_matrix_makes_lines_are_too_small_to_read(tmp_path: P
 
 @pytest.mark.parametrize(
     "place",
-    [b"30 Tz 72 400 Td", b"1 0 0.6 1 72 400 Tm", b"0.8 0.6 -0.6 0.8 72 300 Tm", b"1 0 0 0.4 72 400 Tm", b"-1 Tc 72 400 Td"],
+    [
+        b"30 Tz 72 400 Td", b"1 0 0.6 1 72 400 Tm", b"0.8 0.6 -0.6 0.8 72 300 Tm", b"1 0 0 0.4 72 400 Tm",
+        b"-1 Tc 72 400 Td",
+    ],
     ids=["condensed", "oblique", "turned", "low", "tight"],
 )  # fmt: skip
 def test_letters_that_are_somewhat_out_of_shape_stay(tmp_path: Path, place: bytes) -> None:
