@@ -197,7 +197,7 @@ class Screen:
         conversation = self._conversation(request)
         try:
             rows = self.assistant.papers()
-            status = status_html(self.assistant.status(), self.job, len(rows))
+            status = status_html(self.assistant.status(), self.job, rows)
         except RagError as error:
             return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.ids.name_place), gr.skip()
         listed = paper_list_html(rows, self.ids.name_paper)
