@@ -105,7 +105,7 @@ class Grid:
     def _is_line_of_sizes(self, first: int) -> bool:
         """Whether the first line of values names the columns by sizes of models, "7B 13B": no other has such."""
         rows = [cells for cells, data in zip(self.cells[first + 1 :], self.data[first + 1 :], strict=True) if data]
-        sizes = [cell for cell in self.cells[first] if overlapped(cell, self.columns)]
+        sizes = [cell for cell in self.cells[first] if find_overlaps(cell, self.columns)]
         used = {column for cells in rows for cell in cells[1:] if _is_value(cell[0]) for column in self.over(cell)}
         over = [self.over(cell) for cell in sizes]
         values = [cell for cells in rows for cell in cells if _is_value(cell[0])]
@@ -119,7 +119,7 @@ class Grid:
         )
 
     def over(self, words: Line) -> list[int]:
-        return overlapped(words, self.columns)
+        return find_overlaps(words, self.columns)
 
 
 def join(words: Sequence[Word]) -> str:
@@ -177,7 +177,7 @@ def _find_columns(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
     return columns
 
 
-def overlapped(words: Sequence[Word], columns: Columns) -> list[int]:
+def find_overlaps(words: Sequence[Word], columns: Columns) -> list[int]:
     x0, x1 = min(word.x0 for word in words), max(word.x1 for word in words)
     return [at for at, (left, right) in enumerate(columns) if min(x1, right) - max(x0, left) > 0]
 
@@ -226,13 +226,15 @@ def _count_label_heads(cells: Sequence[Line], columns: Columns, right: float) ->
 
     `right`: where the labels end. The first cell is that of a label in any case.
     """
-    stands = [not overlapped(cell, columns) and (at == 0 or cell[0].x0 < right) for at, cell in enumerate(cells)]
+    stands = [not find_overlaps(cell, columns) and (at == 0 or cell[0].x0 < right) for at, cell in enumerate(cells)]
     return stands.index(False) if False in stands else len(cells)
 
 
 def _stands_over_all(line: Line, columns: Columns) -> bool:
     """Whether the words of a line stand closely over nearly all columns, one or more over each."""
-    return len({_nearest(word, columns) for word in line if overlapped([word], columns)}) >= max(2, 0.8 * len(columns))
+    return len({_nearest(word, columns) for word in line if find_overlaps([word], columns)}) >= max(
+        2, 0.8 * len(columns)
+    )
 
 
 def _assign_heads(line: Line, columns: Columns, last: bool, alone: bool) -> dict[int, Line]:
@@ -247,7 +249,7 @@ def _assign_heads(line: Line, columns: Columns, last: bool, alone: bool) -> dict
     found: dict[int, Line] = {}
     if last and len(cells) == 1 and len(columns) > 2 and _stands_over_all(line, columns):
         cells = [[word] for word in line]
-    places = [overlapped(cell, columns) or [_nearest(cell[len(cell) // 2], columns)] for cell in cells]
+    places = [find_overlaps(cell, columns) or [_nearest(cell[len(cell) // 2], columns)] for cell in cells]
     whole = len({column for over in places for column in over}) == len(columns)
     for cell, over in zip(cells, places, strict=True):
         nearest = [_nearest(word, columns) for word in cell]
