@@ -22,7 +22,8 @@ AT_A_GLANCE = (84, 54)  # characters that are seen of a cell's first statement, 
 MOST_KEPT = 2000  # statements whose cut is remembered: a table is drawn anew for each cell that comes
 # What turns the words behind it round: without it they would say what the paper does not.
 _TURNS = re.compile(
-    r"\b(?:not|no|never|neither|nor|none|cannot|without|hardly|fail(?:s|ed)? to|except\w*|unlike|instead|rather)\b|\b\w+n['’]t\b",
+    r"\b(?:not|no|never|neither|nor|none|cannot|without|hardly|fail(?:s|ed)? to|except\w*|unlike|instead|rather)\b"
+    r"|\b\w+n['’]t\b",
     re.IGNORECASE,
 )
 SHORT_LABEL = 24  # characters of a row's label that is kept on one line
