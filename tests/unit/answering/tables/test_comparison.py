@@ -84,6 +84,9 @@ def labels(question: str) -> list[str]:
         ("whats the batch size of OtterNet compared with that of HeronRank", ["batch size"]),
         ("number of fish: OtterNet vs HeronRank in the river", ["number of fish"]),
         ("fins (OtterNet) versus wings (HeronRank): when do they moult?", ["moult"]),
+        ("how many tons of fish did OtterNet eat compared to HeronRank", ["tons of fish"]),
+        ("why did people build a deeper nest: OtterNet and HeronRank", ["deeper nest"]),
+        ("size of OtterNet, HeronRank and the LynxReader set", ["size"]),
         ("what do the OtterNet authors and HeronRank say about cold rivers", ["cold rivers"]),
     ],
 )
