@@ -490,7 +490,7 @@ class Assistant:
             if isinstance(event, Answer):
                 note = f"{task.model.name} failed before it had answered, so the papers are quoted. {error}"
                 kept = dict.fromkeys([*event.notes, *task.notes, note])
-                event = replace(event, notes=tuple(kept), tokens=task.spending.tokens)
+                event = replace(event, notes=tuple(kept), tokens=task.spending.tokens, spent=task.describe_spending())
             yield event
 
     def _prepare(

@@ -249,8 +249,8 @@ class SearchSummary:
 BETWEEN = " · "  # the statements of a cell
 
 
-CellState = Literal["found", "nothing found", "not searched", "stopped", "searching"]
-"""Of a finished answer never "searching"."""
+CellState = Literal["found", "nothing found", "not reported", "not searched", "stopped", "searching"]
+"""Only where the whole paper was read "not reported"; of a finished answer never "searching"."""
 
 
 @dataclass(frozen=True)
@@ -338,6 +338,24 @@ class Alternative:
     question: str  # to be asked with one press
 
 
+@dataclass(frozen=True)
+class ModelUse:
+    """What an answer took of a language model."""
+
+    model: str
+    calls: int
+    tokens: int = 0  # of prompts and replies, where the provider tells
+    cached: int = 0  # of the prompts, that the provider had read before
+    check: int = 0  # tokens for the check
+
+    def describe(self) -> str:
+        """In a sentence."""
+        cached = f", {self.cached:,} of them cached" if self.cached else ""
+        tokens = f", {self.tokens:,} tokens{cached}" if self.tokens else ""
+        check = f"; {self.check:,} of them for the check" if self.check else ""
+        return f"{self.calls} call{'' if self.calls == 1 else 's'} of {self.model}{tokens}{check}."
+
+
 LIBRARY = "library"
 """The reader of an answer that the library's own records give."""
 
@@ -367,6 +385,12 @@ class Answer:
     plan: AnswerPlan | None = None  # where a question was taken apart without a model
     steps: tuple[Step, ...] = ()  # of a question that leads from paper to paper, or of a model's work
     alternatives: tuple[Alternative, ...] = ()  # how the question may be meant otherwise
+    spent: ModelUse | None = None  # by a model that leads
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and behind them what the answer took."""
+        return (*self.notes, self.spent.describe()) if self.spent is not None else self.notes
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from rag_app.text.sentences import sentences, word_set
-from rag_app.text.terms import STOPWORDS, content_words, light_stem
+from rag_app.text.terms import STOPWORDS, content_words, light_stem, number_values, number_words
 
 # Each pair: the words of one direction, and those of the other.
 _UP = word_set(
@@ -99,9 +100,21 @@ _UNITS = {
         "TB": "tb terabyte terabytes",
         "bytes": "byte bytes",
         "bits": "bit bits",
+        "W": "w watt watts",
+        "kW": "kw kilowatt kilowatts",
+        "kWh": "kwh",
+        "Hz": "hz hertz",
+        "kHz": "khz",
+        "MHz": "mhz",
+        "GHz": "ghz",
     }.items()
     for spelling in spellings.split()
 }
+_COUNT = re.compile(
+    r"(?:\b(?P<part>first|last|final|next|other|further|remaining|top|best)\s+)?"  # those are some of all
+    r"(?<![\w.,-])(?P<count>two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,3})"
+    r"[ -](?P<thing>[a-z]{3,})\b"
+)
 _AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(?:[ \u00a0\u202f-]?(%|[a-zµμ]+))?")
 
 
@@ -115,6 +128,7 @@ def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
         or changed_unit(text, quotes)
         or changed_sign(text, quotes)
         or changed_step(text, quotes)
+        or changed_count(text, quotes)
     )
 
 
@@ -211,6 +225,36 @@ def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
         if unit and held and unit not in held and "" not in held:
             return written, next(iter(held.values()))
     return None
+
+
+def changed_count(text: str, quotes: str) -> tuple[str, str] | None:
+    """A number in words with what it counts, where the quotes count the same otherwise, and what they say; else None.
+
+    "Two annotators" for "three annotators". Where the number stands anywhere in the quotes, it may count some of them.
+    """
+    held = _counts(quotes)
+    values = number_values(quotes)
+    for thing, said in _counts(text).items():
+        there = held.get(thing, {})
+        if len(said) != 1 or len(there) != 1 or said.keys() & values:
+            continue
+        (written,), (quoted,) = said.values(), there.values()
+        if not written[0].isdigit():
+            return written, quoted
+    return None
+
+
+def _counts(text: str) -> dict[str, dict[Decimal, str]]:
+    """What is counted, by the root of the word behind the number -> each number of it from 2 on, as written."""
+    counts: dict[str, dict[Decimal, str]] = {}
+    for found in _COUNT.finditer(text.casefold()):
+        if found["part"] or found["thing"] in STOPWORDS | number_words(found["thing"]):
+            continue
+        value = next(iter(number_values(found["count"])), Decimal(0))
+        if value >= 2:
+            written = f"{found['count']} {found['thing']}"
+            counts.setdefault(light_stem(found["thing"]), {})[value] = written
+    return counts
 
 
 _PLAIN_NUMBER = r"(\d+(?:,\d{3})*(?:\.\d+)?)"

@@ -56,7 +56,7 @@ def _answer_value(answer: Answer, sources: Mapping[str, Source]) -> Json:
         "nearest": [_citation_value(citation, sources) for citation in answer.nearest],
         "unsupported": list(answer.unsupported),
         "doubts": find_doubts(answer),
-        "notes": list(answer.notes),
+        "notes": list(answer.remarks),
     }
 
 

@@ -20,6 +20,7 @@ from rag_app.records import (
     Citation,
     Hit,
     Json,
+    ModelUse,
     PaperRow,
     Reference,
     Row,
@@ -71,6 +72,7 @@ def answer_json(answer: Answer) -> Json:
         "plan": plan_json(answer.plan) if answer.plan is not None else None,
         "steps": [step_json(step) for step in answer.steps],
         "alternatives": [asdict(one) for one in answer.alternatives],
+        "spent": asdict(answer.spent) if answer.spent is not None else None,
     }
     if answer.status == "error":
         value["error"] = answer.answer
@@ -150,6 +152,7 @@ def parse_answer(value: Json) -> Answer:
         repaired=bool(value.get("repaired", False)),
         plan=_parse_plan(value.get("plan")),
         alternatives=tuple(Alternative(**one) for one in value.get("alternatives", ())),
+        spent=ModelUse(**value["spent"]) if value.get("spent") else None,
         steps=tuple(Step(**{**step, "citations": tuple(step["citations"])}) for step in value.get("steps", ())),
     )
 

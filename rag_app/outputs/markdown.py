@@ -16,7 +16,7 @@ from rag_app.errors import ExportError
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.doubts import group_doubts
 from rag_app.outputs.evidence_file import evidence_value
-from rag_app.outputs.model_prose import make_tex_plain
+from rag_app.outputs.model_prose import make_inert
 from rag_app.outputs.places import name_place, recording_link
 from rag_app.outputs.quoted_tables import QuotedRow, QuotedTable, arrange_rows, find_rows
 from rag_app.outputs.tables import as_csv, as_latex
@@ -27,7 +27,6 @@ _LABEL = re.compile(r"\*\*([^*\n]+)\*\*:?")
 # Everything that means something to Markdown, to its tables, footnotes and mathematics, or to pandoc's citations.
 _MEANING = re.compile(r"[\\`*_{}\[\]<>|~$^&@#]|:(?=//)|(?<=www)\.")
 _LINE_START = re.compile(r"(?P<mark>[-+=]|\d{1,9}(?=[.)]))")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def escape_markdown(text: str) -> str:
 def _answer_blocks(answer: Answer, prefix: str, sources: Mapping[str, Source]) -> list[str]:
     understood = [f"*Understood as: {escape_markdown(answer.asked)}*"] if answer.asked else []
     blocks = [f"# {escape_markdown(answer.question)}", *understood, _text(answer, prefix)]
-    blocks += [f"> {escape_markdown(note)}" for note in answer.notes]
+    blocks += [f"> {escape_markdown(note)}" for note in answer.remarks]
     for head, sentences in group_doubts(answer):
         blocks.append("\n".join([f"**{head}:**", "", *(f"- {escape_markdown(one)}" for one in sentences)]))
     if answer.nearest:
@@ -161,23 +160,22 @@ def _text(answer: Answer, prefix: str) -> str:
 
     if answer.table is not None or answer.reader == QUOTING:
         return text_as_markdown(answer, footnote)
-    # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag or a command of TeX.
-    plain = make_tex_plain(answer.answer)
-    marked = _MARK.sub(lambda mark: footnote(int(mark[1])) if int(mark[1]) in known else mark[0], plain)
-    return _TAG.sub(r"\\<", marked)
+    # A model writes Markdown itself; marks become footnotes, and nothing in it becomes a tag or a command.
+    plain = make_inert(answer.answer)
+    return _MARK.sub(lambda mark: footnote(int(mark[1])) if int(mark[1]) in known else mark[0], plain)
 
 
 def text_as_markdown(answer: Answer, mark: Callable[[int], str] = lambda number: f" [{number}]") -> str:
     """The answer's text without what stands around it; rows that are quoted from a table are a table, or lines.
 
-    `mark` writes a citation's number. What a model wrote is Markdown already; only TeX in it is made plain.
+    `mark` writes a citation's number. What a model wrote is Markdown already; what programs would run in it is text.
     """
     cited = {citation.number: citation for citation in answer.citations}
     if answer.table is not None:
         # The first block of the text is the same table.
         rest = _verbatim(answer.answer.partition("\n\n")[2], cited, mark)
         return "\n\n".join(part for part in (table_markdown(answer.table, mark), rest) if part)
-    return _verbatim(answer.answer, cited, mark) if answer.reader == QUOTING else make_tex_plain(answer.answer)
+    return _verbatim(answer.answer, cited, mark) if answer.reader == QUOTING else make_inert(answer.answer)
 
 
 def _verbatim(text: str, cited: Mapping[int, Citation], mark: Callable[[int], str]) -> str:

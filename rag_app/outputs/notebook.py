@@ -136,7 +136,7 @@ def answer_as_note(answer: Answer, *, headed: bool = True) -> str:
     if answer.reader == QUOTING:  # brackets with a backslash would be a formula
         text = text.replace(r"\[", "&#91;").replace(r"\]", "&#93;")
     blocks = [*_heading(answer, headed), text]
-    blocks += [f"*{escape_markdown(note)}*" for note in answer.notes]
+    blocks += [f"*{escape_markdown(note)}*" for note in answer.remarks]
     if answer.unsupported:
         doubts = "\n".join(f"- {escape_markdown(sentence)}" for sentence in answer.unsupported)
         blocks.append(f"**Not supported by the cited passages:**\n\n{doubts}")

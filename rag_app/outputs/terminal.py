@@ -57,7 +57,7 @@ def answer_text(answer: Answer, *, body: bool = True) -> str:
         blocks += [_wrap_text(rest) for rest in answer.answer.partition("\n\n")[2:] if rest]
     elif body:
         blocks.append(_wrap_text(answer.answer))
-    blocks += [_wrap_text(f"Note: {remark}") for remark in answer.notes]
+    blocks += [_wrap_text(f"Note: {remark}") for remark in answer.remarks]
     blocks += [_citation(citation) for citation in answer.citations]
     for head, sentences in group_doubts(answer):
         blocks.append("\n".join([f"{head}:", *(_wrap_text(f"- {one}", indent="  ") for one in sentences)]))

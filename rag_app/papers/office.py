@@ -450,7 +450,8 @@ def _read_latex(path: Path, keep_hidden: bool, outline: Outline) -> None:
     body = source.partition(r"\begin{document}")[2].partition(r"\end{document}")[0] or source
     if outline.title:
         outline.add_heading(outline.title, 1)
-    body = re.sub(r"\\maketitle|\\title\{.*?\}\s*\n|\\author\{.*?\}\s*\n", "", body, count=3)
+    for front in (r"\\maketitle", _argument_pattern("title"), _argument_pattern("author")):
+        body = re.sub(front, "", body, count=1)
     body = body.replace(r"\begin{abstract}", "\n\n\\section{Abstract}\n\n").replace(r"\end{abstract}", "\n\n")
     body = re.sub(r"\\begin\{thebibliography\}(?:\{[^}]*\})?", "\n\n\\\\section{References}\n\n", body)
     body = _ENTRY.sub("\n\n", body.replace(r"\end{thebibliography}", ""))
@@ -501,7 +502,11 @@ def _plain(convert: Callable[[str], str], source: str) -> str:
 
 
 def _argument(source: str, command: str) -> str:
-    found = re.search(
-        rf"\\{command}(?:\[[^\]]{{0,500}}\])?\s*\{{((?:[^{{}}]|\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})*)\}}", source
-    )
+    found = re.search(_argument_pattern(command), source)
     return found[1] if found else ""
+
+
+def _argument_pattern(command: str) -> str:
+    r"""A command with what stands in its braces; a short form may stand before them: \title[Short]{Long}."""
+    within = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*"
+    return rf"\\{command}\s*(?:\[[^\]]{{0,500}}\]\s*)?\{{({within})\}}"

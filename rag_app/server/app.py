@@ -93,9 +93,11 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
 
     While nobody needs to log in, the page opens only with the `page_token` where one is given (load_page_token).
     With `block` it returns when the program is interrupted, else at once. Raises SettingsError for an address that
-    other machines can reach while nobody needs to log in, and for a port that is taken; AccountError for a file of
+    other machines can reach while nobody needs to log in, for a port that is taken, and for a certificate or key that
+    cannot be used; AccountError for a file of
     users that cannot be used.
     """
+    _refuse_key_alone(settings)
     accounts = _accounts(settings)
     host = listening_address(settings.host, accounts.is_required)
     listener = _listen(host, settings.port)
@@ -106,7 +108,7 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
         page = PageServer(server, listener, uploads, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
-        raise SettingsError(f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files.") from error
+        raise SettingsError(_tls_problem(settings, error)) from error
     page.start()
     if page_token and not accounts.is_required:
         page.address = f"{page.url}/?{PARAMETER}={page_token}"
@@ -150,6 +152,23 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
     listener.listen(128)
     return listener
+
+
+def _refuse_key_alone(settings: Settings) -> None:
+    if settings.tls_key is not None and settings.tls_certificate is None:
+        raise SettingsError(
+            "RAG_TLS_KEY is set without RAG_TLS_CERTIFICATE, so the page would be served unencrypted. "
+            "Set both, or neither."
+        )
+
+
+def _tls_problem(settings: Settings, error: OSError) -> str:
+    if settings.tls_key is None:
+        return (
+            f"RAG_TLS_CERTIFICATE is set without RAG_TLS_KEY and holds no key of its own that can be used ({error}). "
+            "Name the key's PEM file in RAG_TLS_KEY."
+        )
+    return f"RAG_TLS_CERTIFICATE, RAG_TLS_KEY: cannot be used ({error}). Name PEM files."
 
 
 def _accounts(settings: Settings) -> Accounts:

@@ -90,6 +90,11 @@ def test_a_small_screen(served, chromium_browser):
     page.click(".open-map")
     page.wait_for_selector("#map g.point")
     assert findings(page) == set()
+    first, drawing = (
+        page.locator("#map g.point path").first.bounding_box(),
+        page.locator("#map .map-drawing svg").bounding_box(),
+    )
+    assert 0 <= first["x"] - drawing["x"] < 60  # no empty edge pushes the papers out of sight
     page.click(".close-map")
     ask(page, "How many parameters?")
     page.locator("#chat button.cite").first.tap()

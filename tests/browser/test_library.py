@@ -136,6 +136,27 @@ def test_no_cell_that_is_copied_is_computed(tab, served):
     assert copied == [f"'{text}" for text in said[:4]] + said[4:]
 
 
+def test_a_cell_is_read_at_a_glance_and_its_words_are_whole_on_hover_and_press(tab, served):
+    text = f"In the appendix, where nobody looks for it, it is told at great length that {QUOTE} " + "It goes on. " * 9
+    rows = tuple(Row(f"{n}.pdf", f"Paper {n}", (Cell(f"{text} · {text}", (1, 1)),) * 4) for n in range(5))
+    table = Table(("parameters", "data", "hardware", "batch size"), rows)
+    served.assistant.answers["glance"] = Answer(
+        id="", question="q", reader="small-model", status="answered", answer=table_to_markdown(table),
+        citations=(served.assistant.cite(1, "ours.pdf", 1, QUOTE),), table=table,
+    )  # fmt: skip
+    phrase = ask(tab, "glance").locator(".compared .phrase").first
+    tall = phrase.bounding_box()["height"]
+    assert tall < 4.5 * phrase.evaluate("(one) => parseFloat(getComputedStyle(one).lineHeight)")
+    phrase.hover()
+    tab.wait_for_selector("#cite-card:visible")
+    says(tab.locator("#cite-card"), QUOTE)
+    phrase.click()
+    tab.wait_for_selector("#cite-card", state="hidden")
+    assert phrase.bounding_box()["height"] > 2 * tall
+    phrase.click()
+    assert phrase.bounding_box()["height"] == tall
+
+
 def test_what_a_cell_folds_away_is_opened_and_copied(tab, served):
     quotes = [QUOTE, LAST, FILLER[3], FILLER[4], FILLER[5]]
     pages = len(served.assistant.reading("ours.pdf").pages)

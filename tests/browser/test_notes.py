@@ -111,3 +111,18 @@ def test_a_paper_s_card_leads_to_the_notes_about_it(tab):
     tab.locator("dialog[open] .notes-of-paper .open-note").first.click()
     expect(tab.locator("#note-title")).to_have_value("How many parameters?")
     expect(tab.locator("dialog[open]")).to_have_count(0)
+
+
+def test_a_long_link_stays_within_its_note(tab):
+    link = "https://example.org/" + "averylongpath" * 20
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.click(".open-library")
+    tab.click("#tab-notes")
+    tab.click("#notes .new-note")
+    tab.fill("#note-text", f"{link}\n\n| a | b |\n| --- | --- |\n| {link} | c |\n\n```\n{link}\n```\n")
+    tab.click("#note [data-note=write]")
+    tab.wait_for_selector("#note-read pre")
+    assert tab.evaluate(
+        "(() => { const one = document.getElementById('note-read'); return one.scrollWidth <= one.clientWidth; })()"
+    )
+    assert tab.locator("#note-read td").first.bounding_box()["width"] < 500

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rag_app.errors import SettingsError
+from rag_app.errors import ModelError, SettingsError
 from rag_app.models.llm import providers
-from rag_app.models.llm.choice import ReaderChoice, with_choice
+from rag_app.models.llm.choice import ReaderChoice, try_reader, with_choice
 from rag_app.models.llm.client import open_language_model
 from rag_app.models.llm.listeners import find_listeners, is_ours
 from rag_app.models.llm.providers import Preset, choose_endpoint, find_loopback
@@ -151,3 +151,24 @@ def test_a_model_server_of_another_user_is_not_found(monkeypatch: pytest.MonkeyP
         assert find_loopback() is None
     with Provider() as provider:
         assert is_ours(provider.port)
+
+
+@needs_root
+def test_a_model_server_of_another_user_is_asked_only_where_its_address_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name "ollama" stands for an address that anybody may listen at first."""
+    with listen_as_other_user() as port:
+        url = f"http://127.0.0.1:{port}/v1"
+        monkeypatch.setitem(providers.PRESETS, "ollama", Preset("Ollama", url))
+        for model in ("", "theirs"):
+            with pytest.raises(ModelError, match=f"another user .*Set RAG_LLM_BASE_URL to {url}"):
+                open_language_model(Settings(llm="ollama", llm_model=model, llm_api_key=KEY))
+        result = try_reader(Settings(llm="ollama"))
+        assert not result.works and "another user" in result.message
+        named = choose_endpoint(Settings(llm="ollama", llm_base_url=url))
+        assert named is not None and named.model == "theirs"
+    with Provider() as provider:
+        monkeypatch.setitem(providers.PRESETS, "ollama", Preset("Ollama", provider.url))
+        ours = choose_endpoint(Settings(llm="ollama"))
+        assert ours is not None and ours.base_url == provider.url

@@ -13,7 +13,7 @@ from rag_app.answering.model.instructions import CELL_RULES, SYNTHESIS_RULES
 from rag_app.answering.model.pages import paper_pieces
 from rag_app.answering.model.task import ModelTask
 from rag_app.answering.model.writing import ModelText, write_answer
-from rag_app.answering.tables.comparison import NOT_REPORTED, table_to_markdown
+from rag_app.answering.tables.comparison import table_to_markdown
 from rag_app.citations.cited_text import CitedText
 from rag_app.errors import ModelError, ModelWindowExceeded
 from rag_app.index.manifest import IndexedPaper
@@ -21,12 +21,11 @@ from rag_app.index.paper_names import fold_name
 from rag_app.models.llm.call import ask_model
 from rag_app.models.llm.chat import Message
 from rag_app.models.llm.prompt_safety import make_fence, strip_template_marks
-from rag_app.records import AnswerPlan, Cell, Citation, Event, Evidence, Progress, Row, Table
+from rag_app.records import AnswerPlan, Cell, CellState, Citation, Event, Evidence, Progress, Row, Table
 
 AT_ONCE = 4  # papers that are asked for at the same time
 MOST_ROWS, MOST_COLUMNS = 24, 12
 NOT_FOUND = "not found"
-NOT_SEARCHED = "not searched"
 FROM_LIBRARY = " (library)"  # said in the head of a column that comes from the library's records
 
 _BULLET = re.compile(r"^(?:[-•*]\s+)+")  # "-40 points" begins with a sign
@@ -60,7 +59,7 @@ class _RowReply:
     text: str
     pieces: tuple[Evidence, ...] = ()
     whole: bool = False  # the whole paper was read
-    problem: str = ""
+    rest: CellState = "nothing found"  # of the cells that the reply does not reach
 
 
 def compare_papers(
@@ -79,8 +78,7 @@ def compare_papers(
     citations: list[Citation] = []
     rows = []
     for entry in entries:
-        reply = replies.get(entry.paper, _RowReply("", problem=NOT_SEARCHED))
-        cells = _cells(task, reply, len(asked), citations)
+        cells = _cells(task, replies[entry.paper], len(asked), citations)
         filled = [Cell("")] * len(columns)
         for place, cell in zip(asked, cells, strict=True):
             filled[place] = cell
@@ -118,11 +116,11 @@ def _ask_rows(
                 found[entry.paper] = done.result()
             except ModelError as error:
                 failed = error
-                found[entry.paper] = _RowReply("", problem=NOT_SEARCHED)
+                found[entry.paper] = _RowReply("", rest="stopped" if task.stop.is_set() else "not searched")
                 continue
             yield Progress("reading", f"read {task.short_name(entry)} ({len(found)} of {len(entries)})")
     if failed is not None:
-        if all(reply.problem for reply in found.values()):
+        if all(reply.rest == "not searched" and not reply.text for reply in found.values()):
             raise failed
         task.notes.append(f"Some rows could not be read: {failed}")
     return found
@@ -130,7 +128,7 @@ def _ask_rows(
 
 def _ask_row(task: ModelTask, entry: IndexedPaper, columns: Sequence[str], lock: threading.Lock) -> _RowReply:
     if task.stop.is_set():
-        return _RowReply("", problem=NOT_SEARCHED)
+        return _RowReply("", rest="stopped")
     budget = task.budget
     while True:
         pieces = task.pages_for(entry, [*columns, task.question], budget)
@@ -155,20 +153,26 @@ def _ask_row(task: ModelTask, entry: IndexedPaper, columns: Sequence[str], lock:
         with lock:
             task.spending.add(reply)
         pages = {piece.page for piece in paper_pieces(task.generation, entry)}
-        return _RowReply(reply.text, tuple(book.pieces), {piece.page for piece in pieces} == pages)
+        rest: CellState = "nothing found"
+        if not reply.whole:
+            rest = "stopped" if task.stop.is_set() else "not searched"
+        return _RowReply(reply.text, tuple(book.pieces), {piece.page for piece in pieces} == pages, rest)
 
 
 def _cells(task: ModelTask, reply: _RowReply, columns: int, citations: list[Citation]) -> list[Cell]:
     """The cells of a row; what they cite joins `citations`."""
-    if reply.problem:
-        return [Cell(reply.problem)] * columns
     lines = read_cells(reply.text, columns)
-    empty = NOT_REPORTED if reply.whole and lines else NOT_FOUND  # a reply that is no row says nothing of the paper
+    if reply.rest == "stopped" and lines:
+        del lines[max(lines)]  # it was being written: half a statement may say what the paper does not
+    reached = max(lines, default=-1)
+    # A reply that is no row says nothing of the paper.
+    empty = Cell("not reported", (), "not reported") if reply.whole and lines else Cell(NOT_FOUND, (), "nothing found")
+    rest = empty if reply.rest == "nothing found" else Cell(reply.rest, (), reply.rest)
     cells = []
     for place in range(columns):
         line = lines.get(place, "")
         if not line or _NOTHING.match(line):
-            cells.append(Cell(empty))
+            cells.append(rest if place > reached else empty)
             continue
         marks = CitedText(reply.pieces, task.page_of, first=len(citations) + 1)
         text = marks.feed(line) + marks.finish()

@@ -85,6 +85,7 @@ def finish_answer(
         tokens=task.spending.tokens,
         notes=(*answer.notes, *_notes(task, checked, claims)),
         confidence=_confidence(answer, checked, status),
+        spent=task.describe_spending(checked.tokens),
     )
 
 
@@ -345,12 +346,6 @@ def _notes(task: ModelTask, checked: ClaimCheck, claims: Sequence[AnswerClaim]) 
         notes.append(WORDS_ONLY)
     elif checked.meaning and (judge := check_model(task)) and judge.name == task.model.name:
         notes.append(SELF_JUDGED)
-    spent = task.spending
-    if spent.calls:
-        cached = f", {spent.cached:,} of them cached" if spent.cached else ""
-        tokens = f", {spent.tokens:,} tokens{cached}" if spent.tokens else ""
-        check = f"; {checked.tokens:,} of them for the check" if checked.tokens else ""
-        notes.append(f"{spent.calls} call{'' if spent.calls == 1 else 's'} of {task.model.name}{tokens}{check}.")
     return tuple(notes)
 
 

@@ -15,7 +15,7 @@ from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import title_head
 from rag_app.models.llm.call import ChatModel, Reply
 from rag_app.models.llm.client import answer_tokens
-from rag_app.records import Answer, Evidence, PageOf
+from rag_app.records import Answer, Evidence, ModelUse, PageOf
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.settings import Settings
 
@@ -101,6 +101,11 @@ class ModelTask:
         spent = self.spending.tokens * max(settings.llm_price_in, settings.llm_price_out) / 1e6
         too_dear = bool(settings.llm_question_price) and spent >= settings.llm_question_price
         return too_dear or time.monotonic() - self.began >= settings.llm_question_seconds
+
+    def describe_spending(self, check: int = 0) -> ModelUse | None:
+        """What the question has cost so far, `check` tokens of it for the check; None without a call."""
+        spent = self.spending
+        return ModelUse(self.model.name, spent.calls, spent.tokens, spent.cached, check) if spent.calls else None
 
     def pages_for(self, entry: IndexedPaper, searches: Sequence[str], budget: int) -> list[Evidence]:
         """A paper in whole where it fits `budget` tokens, else its best pages for the searches. Thread-safe."""

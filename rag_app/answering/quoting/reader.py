@@ -7,6 +7,7 @@ It never invents: every word between two marks stands in the evidence. When noth
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 
@@ -85,6 +86,8 @@ MOST_LACKING = 0.8  # of what is asked of one paper: beyond, the paper does not 
 LACKING = 0.6  # taken from the score of sentences whose paper never uses a name that the question has
 SAME = 0.8  # share of words that makes two sentences one
 
+_ASKS_TABLE = re.compile(r"\b(?:table|fig(?:ure)?|caption|diagram|plot|chart)s?\b|[表图]\s?\d|表格|图表", re.IGNORECASE)
+
 Item = list[Unit]  # one sentence, or rows of one table
 
 
@@ -153,7 +156,7 @@ class QuotingReader:
             chosen = select_quotes(asked, ranked, named)
             value = self._find_value(asked, chosen, ranked)
             chosen += [value.unit] if value is not None and value.unit not in chosen else []
-            return compose_answer(chosen, self._called, value)
+            return compose_answer(chosen, self._called, value, bool(_ASKS_TABLE.search(asked.text)))
         units = [
             unit for item in _pick([unit for unit in ranked if not unit.row], self._subject.items) for unit in item
         ]
@@ -296,11 +299,15 @@ def _are_alike(one: Unit, other: Unit) -> bool:
 
 
 def compose_answer(
-    chosen: Sequence[Unit], called: Callable[[str], str] = lambda paper: "", value: TableValue | None = None
+    chosen: Sequence[Unit],
+    called: Callable[[str], str] = lambda paper: "",
+    value: TableValue | None = None,
+    asks_table: bool = False,
 ) -> Iterator[str]:
     """The answer's text: the `value` that is asked for, then a mark a line, table rows below their caption.
 
-    Of several papers each is led by what it is `called`, by its title where that is empty.
+    Of several papers each is led by what it is `called`, by its title where that is empty. A table begins the answer
+    where it is asked for, and where no sentence says as much.
     """
     papers = list(dict.fromkeys(unit.evidence.paper for unit in chosen))
     gap = ""
@@ -312,7 +319,7 @@ def compose_answer(
         name = called(paper) or units[0].evidence.title or paper
         lead = f"{replace_marks(name)}: " if len(papers) > 1 else ""
         frame: list[str] = []
-        for unit in _in_reading_order(units):
+        for unit in _in_reading_order(units, with_table=asks_table or value is not None):
             # Also a caption and a table's head are a paper's words: each line has a mark that opens it.
             # A lone word ("Method") says nothing of a table, and is too little to be looked for on a page.
             lines = [line for a, b in unit.frame if len((line := unit.evidence.text[a:b]).split()) > 1]
@@ -333,11 +340,30 @@ def _lead_of(value: TableValue, called: Callable[[str], str]) -> str:
     return f"{replace_marks(name)}: " if name and not contains_name(value.cell.row, name) else ""
 
 
-def _in_reading_order(units: Sequence[Unit]) -> list[Unit]:
-    """The best sentence first; then pages by their best unit, on one page as they stand there."""
+def _in_reading_order(units: Sequence[Unit], with_table: bool = False) -> list[Unit]:
+    """The best sentence first; then pages by their best unit, on one page as they stand there.
+
+    `with_table`: a table stays in front of it where it is better.
+    """
+    best = units[0]
+    stays = with_table or not (best.row or best.caption)
+    sentence = next((unit for unit in units if not unit.row and not unit.caption), best)
+    lead = sentence if not stays and _may_lead(sentence, best) else best
     pages = list(dict.fromkeys(unit.evidence.page for unit in units))
-    lead = units[0] if units and not units[0].row else None
     return sorted(
         units,
-        key=lambda unit: (unit is not lead, pages.index(unit.evidence.page), unit.evidence.start + unit.start),
+        key=lambda unit: (
+            unit is not lead or unit.row,
+            pages.index(unit.evidence.page),
+            unit.evidence.start + unit.start,
+        ),
     )
+
+
+def _may_lead(unit: Unit, best: Unit) -> bool:
+    """Whether the best sentence stands before the better row or caption: it says as much of what is asked."""
+    return _words_shared(unit) >= _words_shared(best) and not unit.text.rstrip().endswith(":")
+
+
+def _words_shared(unit: Unit) -> float:
+    return unit.features.get("own", 0.0) + unit.features.get("near", 0.0)

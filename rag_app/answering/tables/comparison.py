@@ -27,7 +27,6 @@ from rag_app.retrieval.question_terms import QuestionTerms, Terms, TermStatistic
 from rag_app.text.terms import find_names as names_in
 from rag_app.text.terms import squash
 
-NOT_REPORTED = "not reported"  # only where the whole paper was read
 NOTHING_FOUND = "nothing found"
 NEAREST = f"{NOTHING_FOUND}; nearest passage: "
 STOPPED_CELL = "stopped"
@@ -331,9 +330,19 @@ def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, face
     numbers; of equal ones the last, since what is new stands at the end of a sentence (docs/experiments/answers.md,
     "Comparisons"). Without its beginning a value would seem to be that of the paper itself.
     """
+    head, start, end = find_clip(text, asked, longest, facets)
+    begun = f"{text[:head]} … ".lstrip() if start else ""
+    return f"{begun}{text[start:end]}{' …' if end < len(text) else ''}"
+
+
+def find_clip(
+    text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, facets: tuple[Facet, ...] = ()
+) -> tuple[int, int, int]:
+    """What `clip_text` keeps: the end of the beginning, and where the run starts and ends."""
     if len(text) <= longest:
-        return text
-    head = f"{text[: min(HEAD, longest // 4)].rpartition(' ')[0]} … ".lstrip()
+        return 0, 0, len(text)
+    head_end = len(text[: min(HEAD, longest // 4)].rpartition(" ")[0])
+    head = f"{text[:head_end]} … ".lstrip()
     words = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
     best, best_score = (0, longest), -1.0
     for first, (start, _) in enumerate(words):
@@ -345,8 +354,7 @@ def clip_text(text: str, asked: QuestionTerms, longest: int = LONGEST_CELL, face
         if last == len(text):
             break
     start, end = best
-    begun = f"{head}{text[start:end]}" if start > len(head) else text[:end]
-    return f"{begun}{' …' if end < len(text) else ''}"
+    return (head_end, start, end) if start > len(head) else (0, 0, end)
 
 
 def _score_text(text: str, asked: QuestionTerms) -> float:

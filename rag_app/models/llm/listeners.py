@@ -1,4 +1,4 @@
-"""Whose process is at the other end on this machine: a server that was only found must not be another user's."""
+"""Whose process is at the other end on this machine: a server whose address nobody named must not be another's."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from rag_app.errors import ModelError, SettingsError
 from rag_app.models.llm.listeners import is_ours
-from rag_app.models.llm.servers import Endpoint, ascii_netloc, host_of, list_models
+from rag_app.models.llm.servers import Endpoint, ascii_netloc, host_of, is_loopback, list_models
 from rag_app.settings import Settings
 
 CONNECT_SECONDS = 0.2  # to this machine; Windows takes two seconds to refuse, so the limit is ours
@@ -58,7 +58,8 @@ _OTHER_KINDS = re.compile(r"embed|rerank|whisper|\bbge-|\btts\b|\be5-|minilm|\bc
 def choose_endpoint(settings: Settings) -> Endpoint | None:
     """The server and model that the settings name, or that runs on this machine; None for no model.
 
-    RAG_LLM=local is not decided here. Raises SettingsError, and ModelError when the server has to be asked for a name.
+    RAG_LLM=local is not decided here. Raises SettingsError; ModelError when the server has to be asked for a name,
+    or when another user of this machine runs the one that a provider's name alone stands for.
     """
     name = settings.llm.strip()
     chosen = name.lower()
@@ -94,6 +95,8 @@ def _preset(name: str, settings: Settings) -> Endpoint:
         # The provider's usual key is for the provider's own host; another host gets only a key that was meant for it.
         base_url, query = _check_url(settings.llm_base_url)
         return _with_model(replace(endpoint, base_url=base_url, query=query, key_variable=""))
+    if is_loopback(preset.base_url) and not is_ours(_port_of(preset.base_url)):
+        raise ModelError(_of_another_user(endpoint))
     if preset.key_variable and not endpoint.key:
         key = _checked_key(os.environ.get(preset.key_variable, ""), preset.key_variable)
         if not key:
@@ -103,6 +106,14 @@ def _preset(name: str, settings: Settings) -> Endpoint:
             )
         endpoint = replace(endpoint, key=key)
     return _with_model(endpoint)
+
+
+def _of_another_user(endpoint: Endpoint) -> str:
+    return (
+        f"{endpoint.where}: another user of this machine runs the server there, and would read your questions; it was "
+        f"asked nothing. Set RAG_LLM_BASE_URL to {endpoint.base_url} if you trust that user, or to the address of a "
+        f"server of your own, or set RAG_LLM=none to read without a model."
+    )
 
 
 def _with_model(endpoint: Endpoint) -> Endpoint:
@@ -187,7 +198,7 @@ def find_loopback(model: str = "") -> Endpoint | None:
 
 def _models_quickly(preset: Preset) -> list[str]:
     """The names of its models; none where nothing or something else listens, and the next server is looked at."""
-    if not _is_listening(preset.base_url) or not is_ours(urlsplit(preset.base_url).port or 80):
+    if not _is_listening(preset.base_url) or not is_ours(_port_of(preset.base_url)):
         return []
     try:
         return list_models(Endpoint(preset.title, preset.base_url), ANSWER_SECONDS)
@@ -195,10 +206,13 @@ def _models_quickly(preset: Preset) -> list[str]:
         return []
 
 
+def _port_of(url: str) -> int:
+    return urlsplit(url).port or 80
+
+
 def _is_listening(url: str) -> bool:
-    parts = urlsplit(url)
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_SECONDS):
+        with socket.create_connection((urlsplit(url).hostname or "", _port_of(url)), timeout=CONNECT_SECONDS):
             return True
     except OSError:
         return False

@@ -274,7 +274,7 @@ def _cite(assistant: Assistant, answer: Answer, base: str) -> CitedAnswer:
         "answer": answer.answer,
         "confidence": answer.confidence,
         "citations": [{name: one[name] for name in names} for one in cited],  # type: ignore[misc]
-        "notes": list(answer.notes),
+        "notes": list(answer.remarks),
     }
 
 

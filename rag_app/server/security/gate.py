@@ -211,10 +211,13 @@ def _has_no_body(headers: dict[bytes, str]) -> bool:
 
 
 def _host(header: str) -> str:
+    """The name in a Host header, in lower case; empty for one that is more than a name and a port."""
     try:
-        return (urlsplit(f"//{header}").hostname or "") if header else ""
+        parts = urlsplit(f"//{header}")
+        whole = parts.netloc == header and "@" not in header and (parts.port is None or parts.port > 0)
     except ValueError:
         return ""
+    return (parts.hostname or "") if whole else ""
 
 
 _CODES = {

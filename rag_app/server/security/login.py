@@ -103,6 +103,10 @@ class LogInMiddleware:
                 if bearer_token(scope) or not self.users.is_required:
                     return await _refuse_program(send)
             self._required = self._required or self.users.is_required  # removing the last user does not open the page
+            if path in (LOG_IN, LOG_OUT) and not (self._required and scope["method"] == "POST"):
+                return await self._go_home(
+                    send
+                )  # the web library has routes of these names, which clear its own cookies
             if not self._required:
                 return await self._serve_without_log_in(scope, receive, send, path)
             user = self.log_ins.user(self._token(scope), self.users.password_stamp)
@@ -197,12 +201,10 @@ class LogInMiddleware:
         )
         await _html(send, status, page, more)
 
-    async def _go_home(self, send: Send, cookie: bytes, query: str = "") -> None:
-        headers = [
-            (b"location", f"{self.home}{query}".encode()),
-            (b"set-cookie", cookie),
-            (b"cache-control", b"no-store"),
-        ]
+    async def _go_home(self, send: Send, cookie: bytes = b"", query: str = "") -> None:
+        headers = [(b"location", f"{self.home}{query}".encode()), (b"cache-control", b"no-store")]
+        if cookie:
+            headers.append((b"set-cookie", cookie))
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from rag_app.answering.tables.comparison import NEAREST, NOT_REPORTED
+from rag_app.answering.tables.comparison import NEAREST, find_clip
 from rag_app.outputs.quoted_tables import Line, QuotedRow, arrange_rows
 from rag_app.records import BETWEEN, Cell, Table
+from rag_app.retrieval.facets import facets_of
+from rag_app.retrieval.question_terms import extract_question_terms
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html, quote_html
 from rag_app.server.web.sources import CitedPlace
+from rag_app.text.terms import content_words
 
 UNFOLDED = 2  # statements of a cell that are read at once
+AT_A_GLANCE = (84, 54)  # characters that are seen of a cell's first statement, and of each further one
+MOST_KEPT = 2000  # statements whose cut is remembered: a table is drawn anew for each cell that comes
 SHORT_LABEL = 24  # characters of a row's label that is kept on one line
 # A cell's state -> its look, its words, and what they mean.
 _STATES = {
     "nothing found": ("cell-nothing", "answer.cell-nothing", "answer.cell-nothing-hint"),
+    "not reported": ("cell-unreported", "answer.cell-unreported", "answer.cell-unreported-hint"),
     "not searched": ("cell-unsearched", "answer.cell-unsearched", "answer.cell-unsearched-hint"),
     "stopped": ("cell-stopped", "answer.cell-stopped", "answer.cell-stopped-hint"),
     "searching": ("cell-searching", "answer.cell-searching", "answer.cell-searching-hint"),
 }
-_PLAIN_STATES = ("", NOT_REPORTED, *_STATES)  # what the core writes into such a cell
 
 
 def merge_rows(rows: Sequence[Line], counted: Collection[int] = ()) -> CitedPlace:
@@ -90,28 +96,29 @@ def table_html(table: Table, cite: Callable[[int], str], *, sortable: bool = Fal
     heads = (f"{before}{escape_html(translate_core(aspect))}{after}" for aspect in table.aspects)
     head = "".join(f'<th scope="col">{words}</th>' for words in heads)
     rows = "".join(
-        f'<tr><th scope="row">{escape_html(row.name)}</th>{"".join(_cell_html(cell, cite) for cell in row.cells)}</tr>'
+        f'<tr><th scope="row">{escape_html(row.name)}</th>'
+        + "".join(_cell_html(cell, cite, aspect) for cell, aspect in zip(row.cells, table.aspects, strict=True))
+        + "</tr>"
         for row in table.rows
     )
+    columns = f"of-{len(table.aspects)}"
     return (
-        f'<div class="table compared" tabindex="0" role="region" aria-label="{translate("answer.comparison")}"><table>'
+        f'<div class="table compared {columns}" tabindex="0" role="region" '
+        f'aria-label="{translate("answer.comparison")}"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _cell_html(cell: Cell, cite: Callable[[int], str]) -> str:
+def _cell_html(cell: Cell, cite: Callable[[int], str], aspect: str) -> str:
     """What the paper says, with its marks; where it says nothing, why there is nothing."""
     if cell.state in _STATES:
         kind, words, hint = _STATES[cell.state]
         shown = f'<span class="cell-state" title="{translate(hint)}">{translate(words)}</span>'
-        if cell.text.startswith(NEAREST):
-            said = _nearest_passage(cell, cite)
-        else:
-            said = "" if cell.text in _PLAIN_STATES else f"<p>{escape_html(cell.text)}</p>"
+        said = _nearest_passage(cell, cite) if cell.citations else ""
         return f'<td class="none {kind}">{shown}{said}</td>'
     if not cell.citations:
         return f'<td class="none">{escape_html(translate_core(cell.text))}</td>'
-    return f"<td>{_statements(cell, cite)}</td>"
+    return f"<td>{_statements(cell, cite, aspect)}</td>"
 
 
 def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
@@ -121,14 +128,19 @@ def _nearest_passage(cell: Cell, cite: Callable[[int], str]) -> str:
     return f'<details><summary>{words}</summary><span class="phrase">{text}</span> {marks}</details>'
 
 
-def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
+def _statements(cell: Cell, cite: Callable[[int], str], aspect: str) -> str:
     """The first statements of a cell on lines of their own, each with its mark, and what tells less folded away."""
     texts = cell.text.split(BETWEEN)
     if len(texts) != len(cell.citations):
         marks = "".join(map(cite, cell.citations))
-        return f'<span class="phrase">{quote_html(cell.text)}</span> {marks}'
-    lines = [_statement_html(text, number, cite) for text, number in zip(texts, cell.citations, strict=True)]
-    lines += [_statement_html(one.text, one.citation, cite, ' class="far"') for one in cell.further]
+        return f'<span class="phrase">{_glance_html(cell.text, aspect, sum(AT_A_GLANCE))}</span> {marks}'
+    own = zip(texts, cell.citations, strict=True)
+    told = [(text, number, "") for text, number in own] + [(one.text, one.citation, "far") for one in cell.further]
+    lines: list[str] = []
+    for text, number, kind in told:
+        words = _glance_html(text, aspect, AT_A_GLANCE[bool(lines)])
+        kind = f' class="{kind}"' if kind else ""
+        lines.append(f'<p{kind}><span class="phrase">{words}</span> {cite(number)}</p>')
     shown = len(lines) if len(lines) <= UNFOLDED + 1 else UNFOLDED
     rest = lines[shown:]
     words = translate("answer.cell-further", n=len(rest))
@@ -136,5 +148,19 @@ def _statements(cell: Cell, cite: Callable[[int], str]) -> str:
     return "".join(lines[:shown]) + folded
 
 
-def _statement_html(text: str, number: int, cite: Callable[[int], str], kind: str = "") -> str:
-    return f'<p{kind}><span class="phrase">{quote_html(text)}</span> {cite(number)}</p>'
+def _glance_html(text: str, aspect: str, longest: int) -> str:
+    """All of the text; what is not seen before the pointer or a press asks for it is marked as cut.
+
+    What stays is how it begins, so that a value keeps its owner, and the run that tells most of the aspect.
+    """
+    head, start, end = _find_glance(text, aspect, longest)
+    begins = f'<span class="begins">{quote_html(text[:head])}</span>' if head else ""
+    cut = f'<span class="cut">{quote_html(text[head:start])}</span>' if start else ""
+    rest = f'<span class="cut rest">{quote_html(text[end:])}</span>' if end < len(text) else ""
+    return f"{begins}{cut}{quote_html(text[start:end])}{rest}"
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _find_glance(text: str, aspect: str, longest: int) -> tuple[int, int, int]:
+    asked = extract_question_terms(aspect, content_words, None, ())
+    return find_clip(text, asked, longest, facets_of(aspect))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rag_app.index.build_report import FAILED_STATES
+from rag_app.papers.pdf import ocr
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.markdown import escape_html
 from rag_app.text.terms import content_words
@@ -32,9 +34,10 @@ _STAGES = {
 }
 
 
-def status_html(status: Status, job: BuildJob, known: int) -> str:
-    """What can be searched now, and how far a build is. `known` is the number of papers in the folder."""
-    words, hint = searchable_words(status, job.running, known)
+def status_html(status: Status, job: BuildJob, rows: Sequence[PaperRow]) -> str:
+    """What can be searched now, and how far a build is. `rows` are the papers in the folder."""
+    known = len(rows)
+    words, hint = searchable_words(status, job.running, rows)
     kind = "building" if job.running else "failed" if job.failed else "partly" if status.papers < known else "whole"
     title = f' title="{escape_html(hint)}"' if hint else ""
     parts = [f'<p class="searchable {kind}"{title}>{escape_html(words)}</p>']
@@ -60,12 +63,21 @@ def progress_words(progress: BuildProgress) -> str:
     return f"{count} · {translate_core(progress.message)}" if progress.message else count
 
 
-def searchable_words(status: Status, building: bool, known: int) -> tuple[str, str]:
-    """What a question would be answered from at this moment: in a few words, and how."""
+def searchable_words(status: Status, building: bool, rows: Sequence[PaperRow]) -> tuple[str, str]:
+    """What a question would be answered from at this moment: in a few words, and how; or what helps."""
+    known = len(rows)
     if not known:
         return translate("library.empty"), ""
+    if not status.by_words and building:
+        return translate("library.wait"), ""
+    if not status.by_words and all(row.state in FAILED_STATES for row in rows):
+        scans = sum(row.state == "no text" and row.paper.casefold().endswith(".pdf") for row in rows)
+        if scans and not ocr.is_installed():
+            key = "library.all-scans" if scans == known else "library.some-scans"
+            return translate(key, papers=known, scans=scans, command=ocr.INSTALL), ""
+        return translate("library.none-readable", papers=known), ""
     if not status.by_words:
-        return translate("library.wait") if building else translate("library.press-rebuild"), ""
+        return translate("library.press-rebuild"), ""
     counts = {"papers": status.papers, "known": known, "passages": status.by_words}
     short = translate("library.some-searchable" if status.papers < known else "library.searchable", **counts)
     by_meaning = status.by_meaning >= status.by_words

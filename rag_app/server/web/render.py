@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from rag_app.citations.marks import replace_marks
 from rag_app.citations.support import find_doubts
 from rag_app.outputs.markdown import FORMS, available_formats
 from rag_app.outputs.quoted_tables import CITED_LINE, Line, find_rows
-from rag_app.records import Alternative, Answer, AnswerPlan, Table, Verdict
+from rag_app.records import Alternative, Answer, AnswerPlan, ModelUse, Table, Verdict
 from rag_app.server.i18n import translate, translate_core
 from rag_app.server.web.answer_tables import (
     comparison_html,
@@ -32,7 +31,7 @@ _DOUBTS = (  # each with its head, its explanation and what it holds
     ("answer.unsupported", "answer.unsupported-why", ("not", "partly")),
     ("answer.unchecked", "answer.unchecked-why", ("unchecked",)),
 )
-_SPENT = re.compile(r"\d+ calls? of ")  # a note on what an answer took
+_OF_TABLE = '<p class="of-table">'
 LONGEST_NAME = 120  # characters of what a line calls its paper
 LONGEST_LEAD = 320  # characters of a first paragraph that is set larger
 
@@ -117,10 +116,16 @@ def footer_html(answer: Answer, actions: str = "") -> str:
             f"<span>{translate('page.seconds', seconds=format(answer.milliseconds['total'] / 1000, '.1f'))}</span>"
         )
     if answer.tokens:
-        spent = escape_html(" ".join(translate_core(note) for note in answer.notes if _SPENT.match(note)))
-        parts.append(f'<span title="{spent}">{translate("answer.tokens", tokens=answer.tokens)}</span>')
+        hint = f' title="{escape_html(_spent_words(answer.spent))}"' if answer.spent is not None else ""
+        parts.append(f"<span{hint}>{translate('answer.tokens', tokens=answer.tokens)}</span>")
     hint, words = translate("answer.copy-hint"), translate("answer.copy")
     return f'<div class="footer">{" ".join(parts)}{actions}</div>'
+
+
+def _spent_words(spent: ModelUse) -> str:
+    words = translate("answer.spent", n=spent.calls, model=spent.model, tokens=spent.tokens)
+    words += translate("answer.spent-cached", tokens=spent.cached) if spent.cached else ""
+    return words + (translate("answer.spent-check", tokens=spent.check) if spent.check else "")
 
 
 def _actions(menu: str, regenerate: bool, thumbs: str, copies: bool = True) -> str:
@@ -193,10 +198,13 @@ def _quoted_text(answer: Answer, name: NamePlace, alone: dict[int, CitedPlace]) 
     html, blocks, in_blocks = "", list[CitedPlace](), set[int]()
     key_words = _lead_words(answer)
     for paragraph in answer.answer.split("\n\n"):
-        for part in _join_lines(find_rows(paragraph, by_number)):
+        parts = _join_lines(find_rows(paragraph, by_number))
+        for place, part in enumerate(parts):
             if isinstance(part, str):
                 bold = () if html else key_words
-                html += plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer), bold)
+                words = plain_html(part, lambda n: cite_html(alone[n], name), by_number, find_doubts(answer), bold)
+                above_table = place + 1 < len(parts)  # its caption and heads: no answer by themselves
+                html += words.replace("<p>", _OF_TABLE, 1) if above_table else words
                 continue
             block = merge_rows(part, in_blocks)
             blocks.append(block)
@@ -214,7 +222,7 @@ def _with_paper_names(html: str, answer: Answer) -> str:
         name, colon, words = line["text"].partition(": ")
         if colon and len(name) <= LONGEST_NAME and words.endswith(quotes.get(int(line["number"]), "\0")):
             begins = escape_html(f"{name}: ")
-            for start in ("<p>", "<br>"):
+            for start in ("<p>", "<br>", _OF_TABLE):
                 html = html.replace(f"{start}{begins}", f'{start}<strong class="of-paper">{begins.strip()}</strong> ')
     return html
 
@@ -308,8 +316,7 @@ def _doubt_row(sentence: str, verdict: Verdict | None) -> str:
 
 def _warnings(answer: Answer) -> str:
     """All that should make one careful, in one place."""
-    told = (note for note in answer.notes if not (answer.tokens and _SPENT.match(note)))  # it stands in the footer
-    notes = "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in told)
+    notes = "".join(f'<p class="note">{escape_html(translate_core(note))}</p>' for note in answer.notes)
     return f'<div class="warnings">{notes}{_doubts(answer)}</div>' if notes or answer.unsupported else ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gradio as gr
 from fastapi import FastAPI
@@ -20,6 +20,7 @@ from rag_app.records import Answer
 from rag_app.server.build_job import BuildJob
 from rag_app.server.conversations import SESSIONS_KEPT, Conversation
 from rag_app.server.i18n import translate
+from rag_app.server.web.event_check import EventCheck, EventForm
 from rag_app.server.web.history_panel import ConversationPanel
 from rag_app.server.web.language import in_language
 from rag_app.server.web.library_panel import example_questions, paper_list_html, status_html
@@ -196,7 +197,7 @@ class Screen:
         conversation = self._conversation(request)
         try:
             rows = self.assistant.papers()
-            status = status_html(self.assistant.status(), self.job, len(rows))
+            status = status_html(self.assistant.status(), self.job, rows)
         except RagError as error:
             return gr.skip(), answer_html(Answer("", "", "error", str(error), ""), self.ids.name_place), gr.skip()
         listed = paper_list_html(rows, self.ids.name_paper)
@@ -265,9 +266,11 @@ def mount_screen(
     app.include_router(details_routes(assistant, ids, lambda: job.start(after_this_one=True)))
     app.include_router(make_library_routes(ids))
     app.include_router(news_routes(assistant, job, screen.asking.panel.runs, reader, lambda: screen.tried.changes))
+    page = _layout(screen)
+    app.add_middleware(EventCheck, forms=_event_forms(page))
     gr.mount_gradio_app(
         app,
-        _layout(screen),
+        page,
         path="/",
         root_path=root_path or None,
         footer_links=[],
@@ -281,6 +284,14 @@ def mount_screen(
         mcp_server=False,
         theme=_theme(),
     )
+
+
+def _event_forms(page: gr.Blocks) -> dict[int, EventForm]:
+    """What the page's scripts send with each event, by its number."""
+    return {
+        number: EventForm(len(event.inputs), gr.SelectData in get_type_hints(event.fn).values())
+        for number, event in page.fns.items()
+    }
 
 
 def _theme() -> gr.themes.Base:

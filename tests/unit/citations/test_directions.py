@@ -46,6 +46,29 @@ def test_a_step_is_not_an_end(text: str, quotes: str, found: tuple[str, str] | N
 @pytest.mark.parametrize(
     ("text", "quotes", "found"),
     [
+        ("Two annotators read it.", "three annotators read it", ("two annotators", "three annotators")),
+        ("A two-stage reader.", "a reader of 3 stages", ("two stage", "3 stages")),
+        ("Twelve otters swim.", "22 otters swim", ("twelve otters", "22 otters")),
+        ("Two otters swim.", "three otters, two of them old, swim", None),
+        ("Two otters swim.", "2 otters and three otters swim", None),
+        ("The final two otters swim.", "three otters swim", None),
+        ("Two of the three otters swim.", "three otters", None),
+        ("Two otters swim.", "three herons swim", None),
+        ("Two otters swim.", "one otter swims", None),
+        ("Two hundred otters swim.", "300 otters, hundred by hundred, swim", None),
+    ],
+)
+def test_the_same_thing_counted_otherwise_is_seen(text: str, quotes: str, found: tuple[str, str] | None) -> None:
+    assert opposite_direction(text, quotes) == found
+
+
+def test_watts_are_no_gigabytes() -> None:
+    assert opposite_direction("It needs 16W.", "it needs 16GB") == ("16w", "16gb")
+
+
+@pytest.mark.parametrize(
+    ("text", "quotes", "found"),
+    [
         ("It worsens hallucinations.", "it reduces hallucinations", ("worsens", "reduces")),
         ("It reduces robustness.", "it enhances the robustness of otters", ("reduces", "enhances")),
         ("It raises cost and lowers accuracy.", "it raises accuracy and lowers cost", ("raises", "lowers")),

@@ -55,7 +55,7 @@ def exported(*answers):
 
 def test_every_mark_is_a_footnote_with_paper_page_section_and_quote():
     text = export_markdown(exported(MODEL))
-    assert "# How \\*large\\*?\n\n**Large** [^1], or \\<i>not\\</i> [^2]. Not [7]." in text
+    assert "# How \\*large\\*?\n\n**Large** [^1], or &#60;i>not&#60;/i> [^2]. Not [7]." in text
     first = next(line for line in text.split("\n") if line.startswith("[^1]: "))
     assert "dpr.pdf, page 3 (printed iii). 4 \\*Results\\*: “it is \\<b\\>42\\</b\\> \\[\\^2\\] at \\$5”" in first
     second = next(line for line in text.split("\n") if line.startswith("[^2]: "))

@@ -256,6 +256,18 @@ def test_what_latex_may_show_is_read(tmp_path: Path, source: str) -> None:
     assert "The otter swims." in reading.pages[0].text
 
 
+@pytest.mark.parametrize("front", [
+    r"\title[Otters]{A Long Title of Otters}\author[A. L.]{Ada Lovelace}",
+    "\\title[Otters and\n more]{A Long\n Title of {Otters}}\n\\author [A. L.] {Ada\n {Lovelace}}\n",
+    r"\title{A Long Title of Otters}\author{Ada Lovelace}",
+])  # fmt: skip
+@pytest.mark.parametrize("source", [r"%s\begin{document}\maketitle ", r"\begin{document}%s\maketitle "])
+def test_a_title_of_latex_is_the_long_one_and_stands_once(tmp_path: Path, front: str, source: str) -> None:
+    reading = read(tmp_path, "b.tex", source.replace("%s", front) + r"The otter swims.\end{document}")
+    assert reading.title == "A Long Title of Otters" and reading.authors == ("Ada Lovelace",)
+    assert reading.pages[0].text == "A Long Title of Otters\nThe otter swims."
+
+
 def test_what_stands_in_cdata_is_text_in_xml(tmp_path: Path) -> None:
     reading = read(tmp_path, "a.xml", JATS.replace("</body>", "<p><![CDATA[An otter is < a heron.]]></p></body>"))
     assert "An otter is < a heron." in reading.pages[0].text

@@ -105,3 +105,5 @@ def test_a_long_question_is_looked_up_in_bounded_steps(assistant: Assistant, mon
     assert assistant.ask("o" * LONGEST_QUESTION).status == "not_in_papers" and counts["words"] < 1_000
     assert assistant.ask(("Is OtterNet better than the river heron or " * 200)[:LONGEST_QUESTION]).status
     assert 0 < counts["descriptions"] < 1_500
+    refused = assistant.ask("o" * (LONGEST_QUESTION + 1))
+    assert refused.status == "error" and f"at most {LONGEST_QUESTION}" in refused.answer

@@ -45,6 +45,7 @@ NOT_OF_THE_PAGE = {
         "Stopping.",
         "Another page may",
         "The log above",
+        "Name the key",
     ),
     "routes.py": ("Shelf",),
     "screen.py": ("False",),

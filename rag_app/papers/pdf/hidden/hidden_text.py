@@ -25,6 +25,7 @@ from rag_app.papers.pdf.hidden.ink import (
     read_by_ocr,
     visible,
 )
+from rag_app.papers.pdf.hidden.letters import find_empty, find_small, find_squeezed, find_stacked
 from rag_app.papers.pdf.hidden.page_objects import (
     CLEAR,
     INVISIBLE,
@@ -42,6 +43,7 @@ from rag_app.papers.pdf.hidden.stacked_text import find_touched, text_of
 from rag_app.papers.pdf.hidden.veils import find_veiled
 
 FEWEST = 4  # different words of a page: fewer are no sentence; figures hold labels that nobody can read either
+ALONE = 40  # letters: a word of so many is a sentence whose gaps were not seen
 SHADOW = 40.0  # points: as near stands the same word visibly, where one is a shadow, an outline, a card of a stack
 TINY = 1.6  # points: below it print is a line of dust. Labels of figures go down to about 2
 OF_PAGE = (
@@ -49,6 +51,7 @@ OF_PAGE = (
 )  # of the shorter side of a page larger than A3, drawn to fit: 8 points on A0, where print begins at 12
 A3 = 842.0  # points: its shorter side. The longer one says nothing: a web page may be one page of 5 metres
 SQUEEZED = 0.8  # points: a word that is so high, or so wide per letter, is a smear
+RIM, SHOWN = 0.2, 0.5  # of a word's box on each side without ink mostly; of the rest so much has to be on the page
 SHORT = 3  # letters: a word of fewer may be as narrow
 SAMPLE = 5  # one word of so many tells whether a font with drawings for letters is used
 ON_PICTURE, ON_OUTLINES = 0.5, 0.7  # of the gaps between words that OCR has read hold no ink: on pictures, else
@@ -63,6 +66,7 @@ _close = direct(pdfium.FPDFPage_CloseAnnot, None, ADDRESS)
 
 
 NO_INK, LAYER_OFF = "drawn without ink", "in a layer that is switched off"
+TOO_SMALL, STACKED, EMPTY = "too small to read", "with letters on each other", "in empty letters"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,16 +110,18 @@ def hidden_words(
         return None
     words = _PageWords(texts, characters, own, shown)
     width, height = page.get_size()
-    outside = (shown[:, 2] <= 0) | (shown[:, 3] <= 0) | (shown[:, 0] >= width) | (shown[:, 1] >= height)
-    why = {"outside the page": outside, "too small to read": _find_tiny(words, min(width, height))}
+    tiny = OF_PAGE * min(width, height) if min(width, height) > A3 else TINY
     objects = read_page_objects(page)
+    why = {"outside the page": _find_outside(shown, width, height), TOO_SMALL: _find_tiny(words, tiny)}
     within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
         judged, printed = _by_object(page, textpage, words, objects, within)
         why |= judged
+    for kind, rows in _by_letters(page, textpage, words, objects, tiny, printed).items():
+        why[kind] = why.get(kind, False) | rows
     doubts = {
         "under an annotation": _under_annotations(page, own),
-        "in empty letters": _in_type_3(textpage, characters),
+        EMPTY: _in_type_3(textpage, characters),
     }
     if objects.doubted:
         doubts[NO_INK] = _of_objects(textpage, characters, objects.doubted)
@@ -142,12 +148,53 @@ def hidden_words(
     return HiddenWords(every, told, ", ".join(kind for kind, mask in why.items() if (mask & told).any()))
 
 
-def _find_tiny(words: _PageWords, side: float) -> np.ndarray:
+def _by_letters(
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    tiny: float,
+    printed: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Which words have letters that nobody can read, by reason, bool (n,) each.
+
+    Not judged: the words of `printed`, and those that are drawn invisibly over the print that they spell.
+    """
+    characters = words.characters
+    small = find_small(textpage, characters, words.own, tiny)
+    if objects.distorted:
+        small |= find_squeezed(textpage, characters, tiny)
+    turned = _touch_some(words.own, np.array(objects.turned).reshape(-1, 4))
+    stacked = find_stacked(textpage, characters, words.own, turned)
+    empty = find_empty(textpage, words.texts, characters, tiny, page.get_bbox()) & ~small & ~stacked
+    found = {TOO_SMALL: small, STACKED: stacked, EMPTY: empty}
+    invisible = {address for address, (_, mode, _) in objects.texts.items() if mode in INVISIBLE}
+    if invisible and any(rows.any() for rows in found.values()):
+        printed = printed | _of_objects(textpage, characters, invisible)
+    return {kind: rows & ~printed for kind, rows in found.items()}
+
+
+def _find_outside(shown: np.ndarray, width: float, height: float) -> np.ndarray:
+    """Which words stand outside the page, or show less than half of the middle of their letters, bool (n,)."""
+    far = np.array([width, height])
+    if not (shown[:, :2] < 0).any() and not (shown[:, 2:] > far).any():
+        return np.zeros(len(shown), bool)
+    sides = shown[:, 2:] - shown[:, :2]
+    rim = RIM * sides.min(axis=1)  # above and below the letters, whichever way they run
+    upright = sides[:, 0] >= sides[:, 1]
+    inset = np.stack([np.where(upright, 0, rim), np.where(upright, rim, 0)], axis=1)
+    low, high = shown[:, :2] + inset, shown[:, 2:] - inset
+    inside = np.clip(np.minimum(high, far) - np.maximum(low, 0), 0, None)
+    cut: np.ndarray = inside.prod(axis=1) < SHOWN * (high - low).prod(axis=1)
+    cut |= np.any(shown[:, 2:] <= 0, axis=1) | np.any(shown[:, :2] >= far, axis=1)
+    return cut
+
+
+def _find_tiny(words: _PageWords, tiny: float) -> np.ndarray:
     """Which words are small both ways (a dash or a dot is flat at any size of type), or have letters squeezed flat.
 
-    `side`: the page's shorter side, in its own units.
+    `tiny`: points, the least size of type on this page.
     """
-    tiny = OF_PAGE * side if side > A3 else TINY
     wide, high = words.shown[:, 2] - words.shown[:, 0], words.shown[:, 3] - words.shown[:, 1]
     letters = words.characters[:, 1] - words.characters[:, 0] + 1
     small: np.ndarray = (np.minimum(wide, high) < tiny) & (np.maximum(wide, high) < letters * tiny)
@@ -160,9 +207,10 @@ def _find_tiny(words: _PageWords, side: float) -> np.ndarray:
 def _says_something(words: _PageWords, rows: np.ndarray) -> bool:
     """Whether these words could say something: the ticks of an axis and three labels cannot."""
     found = np.flatnonzero(rows).tolist()
-    if len(found) < FEWEST:
+    if not found:
         return False
-    return len({words.texts[row].casefold() for row in found if any(map(str.isalpha, words.texts[row]))}) >= FEWEST
+    said = {words.texts[row].casefold() for row in found if any(map(str.isalpha, words.texts[row]))}
+    return len(said) >= FEWEST or any(len(one) >= ALONE for one in said)
 
 
 def _find_shadows(words: _PageWords, rows: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import pypdfium2.raw as pdfium
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden.clip_paths import NOWHERE, ClipPaths
 from rag_app.papers.pdf.hidden.ink import CONTRAST, TINT, is_tint
+from rag_app.papers.pdf.hidden.letters import AXIS, is_distorted
 from rag_app.papers.pdf.hidden.stacked_text import TextBoxes
 from rag_app.papers.pdf.hidden.veils import COVERING, Matrix, make_veils, transform_box
 
@@ -62,6 +63,8 @@ class PageObjects:
     veils: list[np.ndarray] = field(default_factory=list)  # thin and half transparent areas: see make_veils
     boxes: list[tuple[list[int], np.ndarray]] = field(default_factory=list)  # of texts: addresses, left, bottom, ...
     suspicious: bool = False  # some text is drawn as no ordinary one
+    distorted: bool = False  # some text is drawn much narrower in one direction than in another
+    turned: list[tuple[float, ...]] = field(default_factory=list)  # boxes of texts that run neither right nor left
     doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
     count: int = 0
 
@@ -135,6 +138,8 @@ def _gather(
                 found.covers.append((*transform_box(box, matrix), order, *values[:3]))
             if mode in INVISIBLE or values[3] < CLEAR or is_pale(values):
                 found.suspicious = True
+            if _matrix_of(address, edge):
+                _note_matrix(found, numbers[:4], box, matrix)
         elif kind in (_PATH, _IMAGE, _SHADING):
             if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
                 continue
@@ -158,6 +163,19 @@ def _gather(
             order = found.count
     found.count = order
     _add_areas(found, own, bounds, thin, matrix)
+
+
+def _note_matrix(found: PageObjects, own: list[float], box: tuple[float, ...], matrix: Matrix | None) -> None:
+    """Notes what the matrix of a text, in a form that is drawn by another one, does to its letters."""
+    a, b, c, d = own
+    if matrix is not None:
+        e, f, g, h, _, _ = matrix
+        a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+    elif not b and not c and d < 2 * a < 4 * d:  # as high as wide, about
+        return
+    found.distorted = found.distorted or is_distorted(a, b, c, d)
+    if abs(b) > AXIS * abs(a):
+        found.turned.append(transform_box(box, matrix))
 
 
 def _add_areas(

@@ -192,6 +192,8 @@
   }
 
   document.addEventListener("click", (event) => {
+    const phrase = event.target.closest && event.target.closest("#chat .compared .phrase:has(.cut)");
+    if (phrase && String(getSelection()) === "") phrase.classList.toggle("whole"); // words that are selected stay as they are
     const button = event.target.closest && event.target.closest("#chat button, #next-questions button");
     if (event.isTrusted) document.querySelectorAll("#chat .export-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
     if (!button) return;

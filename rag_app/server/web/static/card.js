@@ -7,7 +7,8 @@
   card.id = "cite-card";
   card.hidden = true;
   card.setAttribute("aria-hidden", "true"); // the button's own label says the same
-  const RESTING = "#chat button.cite:hover, #chat button.cite:focus-visible";
+  const PHRASE = "#chat .compared .phrase"; // of a cell: resting on it is resting on its number
+  const RESTING = `#chat button.cite:hover, #chat button.cite:focus-visible, ${PHRASE}:hover`;
   let waiting = 0, of = null, dismissed = null, focused = null;
 
   function line(name, text) {
@@ -16,6 +17,13 @@
     part.textContent = text;
     return part;
   }
+
+  // The number on which the pointer or the keyboard rests, be it by its words.
+  function numberAt(place) {
+    const found = place && place.closest && place.closest(`#chat button.cite, ${PHRASE}`);
+    return found && found.matches(".phrase") ? found.parentElement.querySelector("button.cite") : found;
+  }
+  const resting = () => numberAt(document.querySelector(RESTING));
 
   // The row of the list below the answer that has the same place.
   function rowOf(button) {
@@ -52,7 +60,7 @@
     clearTimeout(waiting);
     waiting = setTimeout(() => {
       waiting = 0;
-      const button = document.querySelector(RESTING);
+      const button = resting();
       if (button && !isDismissed(button)) put(button);
     }, DELAY);
   }
@@ -72,17 +80,17 @@
       if (same && document.activeElement === document.body) same.focus({ preventScroll: true, focusVisible: true });
     }
     if (of && !of.isConnected) hide();
-    const button = card.hidden && !waiting ? document.querySelector(RESTING) : null;
+    const button = card.hidden && !waiting ? resting() : null;
     if (button && !isDismissed(button)) showAgain();
   }
 
   function dismiss() {
-    dismissed = of || document.querySelector(RESTING);
+    dismissed = of || resting();
     hide();
   }
 
   function rest(event) {
-    const button = event.target.closest && event.target.closest("#chat button.cite");
+    const button = numberAt(event.target);
     if (!button) { if (of) hide(); return; }
     if (button === of) return;
     dismissed = null;
@@ -95,7 +103,7 @@
     if (event.target.matches && event.target.matches(":focus-visible")) rest(event); else hide();
   });
   document.addEventListener("pointerout", (event) => {
-    if (event.target.closest && event.target.closest("#chat button.cite")) hide();
+    if (numberAt(event.target)) hide();
   });
   document.addEventListener("focusout", hide);
   document.addEventListener("scroll", () => { hide(); showAgain(); }, true);

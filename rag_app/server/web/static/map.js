@@ -72,8 +72,17 @@
       label(one, short(point), x, y, quoted ? SIZE + 8 : SIZE, taken);
       picture.append(one);
     });
+    fit(picture, taken);
     dialog.querySelector(".map-drawing").replaceChildren(picture);
     side(said);
+  }
+
+  // What is drawn fills the picture: on a phone an empty edge would push the papers out of sight.
+  function fit(picture, taken) {
+    if (!taken.length) return;
+    const side = (place, choose) => choose(...taken.map((box) => box[place]));
+    const left = side(0, Math.min) - EDGE / 4, top = side(1, Math.min) - EDGE / 4;
+    picture.setAttribute("viewBox", `${left} ${top} ${side(2, Math.max) + EDGE / 4 - left} ${side(3, Math.max) + EDGE / 4 - top}`);
   }
 
   // A name stands right or left of its point, above or below it; where there is no room it is left to the list.

@@ -190,7 +190,8 @@ def test_a_reply_that_is_no_row_costs_its_row_alone(folder: Path) -> None:
     script = (call(("compare", papers)), said("I read\nthe paper\nwell."))
     answer, _, _ = ask(folder, script, "Compare OtterNet and HeronRank.")
     assert answer.table is not None
-    assert [cell.text for row in answer.table.rows for cell in row.cells] == ["not found"] * 4
+    cells = [cell for row in answer.table.rows for cell in row.cells]
+    assert [(cell.text, cell.state) for cell in cells] == [("not found", "nothing found")] * 4
 
 
 def test_a_table_of_the_librarys_records_asks_no_model_for_a_row(folder: Path) -> None:

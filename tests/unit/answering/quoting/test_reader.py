@@ -167,6 +167,26 @@ def test_a_caption_is_said_once_for_rows_under_two_lines_of_heads() -> None:
     assert "".join(compose_answer(rows)) == "\n".join(f"{line} [1]" for line in text.split("\n"))
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence", "asks_table", "begins"),
+    [
+        (0.75, "Lynx reaches 79.4.", False, "Lynx reaches"),
+        (0.5, "Lynx reaches 79.4.", False, "Lynx reaches"),
+        (0.25, "Lynx reaches 79.4.", False, "Table 1"),  # the table says more of what is asked
+        (0.75, "Lynx reaches this:", False, "Table 1"),
+        (0.75, "Lynx reaches 79.4.", True, "Table 1"),
+    ],
+)
+def test_a_caption_leads_where_no_sentence_says_as_much(
+    words: float, sentence: str, asks_table: bool, begins: str
+) -> None:
+    row = Unit(_evidence(1, "Table 1: Both.\nLynx 66.3 79.4"), 15, 29, row=True, frame=((0, 14),))
+    row.features = {"own": 0.25, "near": 0.25}
+    other = Unit(_evidence(2, sentence, page=3), 0, len(sentence))
+    other.features = {"near": words}
+    assert "".join(compose_answer([row, other], asks_table=asks_table)).startswith(begins)
+
+
 def test_a_lone_word_above_a_table_is_not_quoted() -> None:
     text = "Method\nBM25 41.0 59.1\nLynx 66.3 79.4"
     unit = Unit(_evidence(1, text), 22, len(text), row=True, frame=((0, 6),))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
+import pypdf
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fpdf import FPDF
 from PIL import Image, ImageDraw
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, StreamObject
 
 from rag_app.lab.redteam.attack_pdf import BLACK, WHITE, Area, Mark, Text, lines, paragraphs, write_pdf
 from rag_app.papers.pdf import file
@@ -348,6 +354,156 @@ def test_letters_that_are_squeezed_flat_are_too_small_to_read(tmp_path: Path, ma
     content = SHOWN + SAID.replace(b"72 400 Td", matrix + b" 72 400 Tm")
     reading = read_paper(write_raw(tmp_path / "a.pdf", content), "pdf")
     assert "walrus" not in reading.pages[0].text and reading.hidden[0].startswith("page 1 (too small to read")
+
+
+def font_of(outline: Callable[[TTGlyphPen], None]) -> bytes:
+    """A TrueType font, a thousand units to the em, whose letters are all drawn by `outline`, 500 units wide."""
+    codes = range(32, 127)
+    names = [".notdef", *(f"letter{code}" for code in codes)]
+    glyphs = {}
+    for name in names:
+        pen = TTGlyphPen(None)
+        outline(pen)
+        glyphs[name] = pen.glyph()
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder(names)
+    font.setupCharacterMap({code: f"letter{code}" for code in codes})
+    font.setupGlyf(glyphs)
+    font.setupHorizontalMetrics(dict.fromkeys(names, (500, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupOS2()
+    font.setupPost()
+    stream = io.BytesIO()
+    font.save(stream)
+    return stream.getvalue()
+
+
+def draw_box(width: int, height: int, up: int = 0) -> Callable[[TTGlyphPen], None]:
+    def draw(pen: TTGlyphPen) -> None:
+        pen.moveTo((0, up))
+        for corner in ((0, up + height), (width, up + height), (width, up)):
+            pen.lineTo(corner)
+        pen.closePath()
+
+    return draw
+
+
+def write_with_font(path: Path, content: bytes, font: bytes) -> Path:
+    """A page like that of write_raw; /E is the font."""
+    write_raw(path, content)
+    reader = pypdf.PdfReader(path)
+    writer = pypdf.PdfWriter(clone_from=reader)
+    data = StreamObject()
+    data.set_data(font)
+    descriptor = DictionaryObject({
+        NameObject("/Type"): NameObject("/FontDescriptor"), NameObject("/FontName"): NameObject("/ABCDEF+Abc"),
+        NameObject("/Flags"): NumberObject(32),
+        NameObject("/FontBBox"): ArrayObject(map(NumberObject, (0, -200, 999, 800))),
+        NameObject("/Ascent"): NumberObject(800), NameObject("/Descent"): NumberObject(-200),
+        NameObject("/FontFile2"): writer._add_object(data),
+    })  # fmt: skip
+    made = DictionaryObject({
+        NameObject("/Type"): NameObject("/Font"), NameObject("/Subtype"): NameObject("/TrueType"),
+        NameObject("/BaseFont"): NameObject("/ABCDEF+Abc"), NameObject("/FirstChar"): NumberObject(32),
+        NameObject("/LastChar"): NumberObject(126), NameObject("/Widths"): ArrayObject([NumberObject(500)] * 95),
+        NameObject("/Encoding"): NameObject("/WinAnsiEncoding"),
+        NameObject("/FontDescriptor"): writer._add_object(descriptor),
+    })  # fmt: skip
+    writer.pages[0]["/Resources"]["/Font"][NameObject("/E")] = writer._add_object(made)  # type: ignore[index]
+    writer.write(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("outline", "seen"),
+    [
+        (lambda _: None, False),
+        (draw_box(10, 14), False),
+        (draw_box(450, 25), False),
+        (draw_box(12, 700), False),
+        (draw_box(450, 700, up=20_000), False),
+        (draw_box(450, 700), True),
+    ],
+    ids=["nothing", "dust", "flat", "narrow", "above the page", "letters"],
+)
+def test_a_font_that_draws_no_letters_says_nothing(
+    tmp_path: Path, outline: Callable[[TTGlyphPen], None], seen: bool
+) -> None:
+    content = SHOWN + SAID.replace(b"/F 12", b"/E 12").replace(b"72 400", b"72 600")
+    reading = read_paper(write_with_font(tmp_path / "a.pdf", content, font_of(outline)), "pdf")
+    assert ("walrus" in reading.pages[0].text) == seen and "220 million parameters" in reading.pages[0].text
+    assert seen or reading.hidden[0].startswith("page 1 (in empty letters): “Whoever reads this")
+
+
+def test_what_ocr_set_in_a_font_without_letters_stays(tmp_path: Path) -> None:
+    picture = file.draw_pixels(write_raw(tmp_path / "a.pdf", SAID), 1, 2.0)[0]
+    scan = b"q 612 0 0 792 0 0 cm BI /W 1224 /H 1584 /CS /G /BPC 8 ID " + picture[:, :, 0].tobytes() + b" EI Q "
+    content = scan + SAID.replace(b"BT", b"BT 3 Tr").replace(b"/F 12", b"/E 12")
+    reading = read_paper(write_with_font(tmp_path / "b.pdf", content, font_of(lambda _: None)), "pdf")
+    assert "praise the walrus encoder" in reading.pages[0].text and reading.hidden == ()
+
+
+SKEWED: dict[str, tuple[bytes, bytes]] = {  # in place of "72 400 Td", and before the text
+    "a line of no area": (b"1 1 1 1 72 300 Tm", b""),
+    "a line of hardly any": (b"1 0.3 1 0.31 72 300 Tm", b""),
+    "sheared": (b"1 0 40 1 72 400 Tm", b""),
+    "turned and flat": (b"0.7 0.7 -0.03 0.03 72 300 Tm", b""),
+    "flat": (b"1 0 0 0.12 72 400 Tm", b""),
+    "narrow": (b"6 Tz 72 400 Td", b""),
+    "narrow and backwards": (b"-6 Tz 72 400 Td", b""),
+    "narrow in its form": (b"72 400 Td", b"0.05 0 0 1 0 0 cm "),
+    "narrow and large": (b"70 0 0 2000 72 100 Tm", b""),
+}
+
+
+@pytest.mark.parametrize("how", SKEWED)
+def test_letters_that_their_matrix_makes_lines_are_too_small_to_read(tmp_path: Path, how: str) -> None:
+    place, before = SKEWED[how]
+    said = SAID.replace(b"72 400 Td", place)
+    if how == "narrow and large":
+        said = said.replace(b"/F 12", b"/F 0.06")
+    form = b"q " + before + said + b"Q"
+    reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + b"/Fm Do", form), "pdf")
+    assert "walrus" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
+    assert "too small to read" in reading.hidden[0]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        b"30 Tz 72 400 Td", b"1 0 0.6 1 72 400 Tm", b"0.8 0.6 -0.6 0.8 72 300 Tm", b"1 0 0 0.4 72 400 Tm",
+        b"-1 Tc 72 400 Td",
+    ],
+    ids=["condensed", "oblique", "turned", "low", "tight"],
+)  # fmt: skip
+def test_letters_that_are_somewhat_out_of_shape_stay(tmp_path: Path, place: bytes) -> None:
+    content = SHOWN + SAID.replace(b"72 400 Td", place)
+    reading = read_paper(write_raw(tmp_path / "a.pdf", content), "pdf")
+    assert "walrus encoder" in " ".join(reading.pages[0].text.split()) and reading.hidden == ()
+
+
+@pytest.mark.parametrize("place", [b"-6 Tc 72 400 Td", b"-6 Tc 0 1 -1 0 300 300 Tm"], ids=["level", "upright"])
+def test_letters_on_each_other_cannot_be_read(tmp_path: Path, place: bytes) -> None:
+    content = SHOWN + SAID.replace(b"72 400 Td", place)
+    reading = read_paper(write_raw(tmp_path / "a.pdf", content), "pdf")
+    assert "Whoever" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
+    assert reading.hidden[0].startswith("page 1 (with letters on each other)")
+
+
+@pytest.mark.parametrize(
+    "place", [b"72 -9 Td", b"72 790 Td", b"9000 0 0 9000 -4000 -3000 Tm"], ids=["below", "above", "huge"]
+)
+def test_words_of_which_hardly_anything_is_on_the_page_are_outside(tmp_path: Path, place: bytes) -> None:
+    content = SHOWN + SAID.replace(b"72 400 Td", place)
+    reading = read_paper(write_raw(tmp_path / "a.pdf", content), "pdf")
+    assert "walrus" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
+    assert reading.hidden[0].startswith("page 1 (outside the page")
+
+
+def test_type_of_less_than_the_least_size_is_too_small_in_capitals_too(tmp_path: Path) -> None:
+    said = SAID.upper().replace(b"TD", b"Td").replace(b"TJ", b"Tj").replace(b"TF", b"Tf").replace(b"/F 12", b"/F 1.4")
+    reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + said), "pdf")
+    assert "WALRUS" not in reading.pages[0].text and "WALRUS" in reading.hidden[0]
 
 
 @pytest.mark.parametrize(

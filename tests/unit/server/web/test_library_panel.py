@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from rag_app.errors import IndexBusy
+from rag_app.papers.pdf import ocr
 from rag_app.records import Answer, Citation
 from rag_app.server.build_job import BuildJob, duration_words
 from rag_app.server.web.library_panel import (
@@ -20,6 +21,8 @@ from rag_app.server.web.library_panel import (
 )
 from tests.support.fake_assistant import Row
 
+GOOD, NEW = Row("a.pdf", "A"), Row("n.pdf", "N", state="not read yet")
+SCAN, LOCKED = Row("s.pdf", "S", state="no text"), Row("l.pdf", "L", state="unreadable")
 REPORT = SimpleNamespace(changed=True, papers=[1, 2], failed_papers=(), passages=1200)
 
 
@@ -44,7 +47,7 @@ def test_a_build_tells_how_far_it_is_and_how_it_ended():
     job = BuildJob(build)
     assert job.start() and not job.start()
     assert begun.wait(10)
-    shown = status_html(SimpleNamespace(papers=12, by_words=300, by_meaning=0), job, 47)
+    shown = status_html(SimpleNamespace(papers=12, by_words=300, by_meaning=0), job, [GOOD] * 47)
     assert (
         'value="12" max="47"' in shown and "Reading 12 of 47 · 2004.04906v3.pdf" in shown and "about 41 s left" in shown
     )
@@ -124,18 +127,39 @@ def test_after_a_cancel_nothing_begins_by_itself():
 
 
 @pytest.mark.parametrize(
-    ("status", "building", "known", "words"),
+    ("status", "building", "rows", "words"),
     [
-        ((0, 0, 0), True, 0, "No papers yet"),
-        ((0, 0, 0), True, 9, "being built"),
-        ((0, 0, 0), False, 9, "Press Rebuild"),
-        ((9, 50, 50), False, 9, "9 papers can be searched. By words and meaning: 50"),
+        ((0, 0, 0), True, [], "No papers yet"),
+        ((0, 0, 0), True, [GOOD] * 9, "being built"),
+        ((0, 0, 0), False, [NEW] * 9, "Press Rebuild"),
+        ((9, 50, 50), False, [GOOD] * 9, "9 papers can be searched. By words and meaning: 50"),
+        ((0, 0, 0), True, [SCAN] * 2, "being built"),
+        ((0, 0, 0), False, [SCAN, NEW], "Press Rebuild"),
+        (
+            (0, 0, 0),
+            False,
+            [SCAN] * 2,
+            "all papers are pictures without text. To have them read by OCR, run: pip install",
+        ),
+        ((0, 0, 0), False, [SCAN], "the paper is a picture without text. To have it read"),
+        ((0, 0, 0), False, [SCAN, LOCKED], "1 of 2 papers is a picture without text"),
+        ((0, 0, 0), False, [LOCKED] * 2, "no paper can be read. Each row says why"),
     ],
 )
-def test_what_can_be_searched_is_said(status, building, known, words):
+def test_what_can_be_searched_is_said(status, building, rows, words, monkeypatch):
+    monkeypatch.setattr(ocr, "is_installed", lambda: False)
     papers, by_words, by_meaning = status
     found = SimpleNamespace(papers=papers, by_words=by_words, by_meaning=by_meaning)
-    assert words in ". ".join(searchable_words(found, building, known))
+    assert words in ". ".join(searchable_words(found, building, rows))
+
+
+def test_nobody_is_told_to_install_what_is_there(monkeypatch):
+    monkeypatch.setattr(ocr, "is_installed", lambda: True)
+    found = SimpleNamespace(papers=0, by_words=0, by_meaning=0)
+    assert searchable_words(found, False, [SCAN]) == (
+        "Nothing can be searched: the paper cannot be read. Each row says why.",
+        "",
+    )
 
 
 def test_rows_name_what_is_wrong_and_escape_everything():

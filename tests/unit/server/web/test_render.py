@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from rag_app.records import Answer, AnswerPlan, Cell, Citation, Row, SearchSummary, Step, Table, Verdict
+from rag_app.records import Answer, AnswerPlan, Cell, Citation, ModelUse, Row, SearchSummary, Step, Table, Verdict
+from rag_app.server import i18n
 from rag_app.server.web.answer_tables import quoted_table_html
 from rag_app.server.web.render import answer_html, progress_html, question_html
 from rag_app.server.web.sources import citation_html, place_words
@@ -250,8 +251,23 @@ def test_what_a_model_did_is_folded_above_while_it_comes_and_when_it_is_there():
     assert coming.index(folded) < coming.index("It is") and "steps" not in progress_html("It is", "reading")
 
 
-def test_what_an_answer_took_is_no_warning():
-    took = answer(notes=("3 calls of big, 21,174 tokens.", "Careful."), tokens=21_174)
+def test_a_caption_above_its_table_is_set_as_one_and_not_as_the_answer():
+    cited = tuple(citation(n) for n in (1, 2, 3))
+    said = answer(reader="quoting", answer="Table 3: Both. [1]\na 1 2 [2]\nb 3 4 [3]", citations=cited)
+    shown = answer_html(said, name)
+    assert '<p class="of-table">Table 3: Both.' in shown and "quoted-table" in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "label"),
+    [
+        ("en", "3 calls of big, 21,174 tokens, 12 of them cached; 40 of them for the check", "21,174 tokens"),
+        ("zh", "调用 big 3 次，21,174 个词元，其中 12 个来自缓存；其中 40 个用于核对", "21,174 个词元"),
+    ],
+)
+def test_what_an_answer_took_is_no_warning(language, words, label, monkeypatch):
+    monkeypatch.setattr(i18n, "current_language", lambda: language)
+    took = answer(notes=("Careful.",), tokens=21_174, spent=ModelUse("big", 3, 21_174, 12, 40))
     shown = answer_html(took, name)
-    assert '<span title="3 calls of big, 21,174 tokens.">21,174 tokens</span>' in shown
+    assert f'<span title="{words}">{label}</span>' in shown
     assert '<div class="warnings"><p class="note">Careful.</p></div>' in shown
