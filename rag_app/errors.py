@@ -22,9 +22,27 @@ RagError
       └── EvidenceError   an evidence file that cannot be checked
 """
 
+from __future__ import annotations
+
+import re
+
+LONGEST_NAME, LONGEST_MESSAGE = 500, 20_000  # characters: of what has no gap, and of a whole message
+_LONG_NAME = re.compile(rf"\S{{{LONGEST_NAME + 1},}}")
+
 
 class RagError(Exception):
-    """Root of all errors that carry a message for the user."""
+    """Root of all errors that carry a message for the user. What a file made too long to be read is cut."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(shorten(one) if isinstance(one, str) else one for one in arguments))
+
+
+def shorten(message: str) -> str:
+    """A message without the middle of long names, and without its own where it is still too long."""
+    half = LONGEST_NAME // 2
+    message = _LONG_NAME.sub(lambda name: f"{name[0][:half]}…{name[0][-half:]}", message)
+    half = LONGEST_MESSAGE // 2
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
 
 
 class SettingsError(RagError):

@@ -21,6 +21,8 @@ import numpy as np
 
 from rag_app.errors import IndexFault, RagError
 
+LARGEST = 512 * 1024 * 1024  # bytes of a file that is read at once: an index of 100,000 papers has none of that size
+SMALL = 4_096  # bytes of a file that holds a name or a line
 TEMPORARY_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # of a file that is being written
 _LINK_TAGS = (0xA000000C, 0xA0000003)  # Windows: a symbolic link, a junction
 
@@ -87,10 +89,13 @@ def _not_regular(path: Path) -> OSError:
     return OSError(errno.EINVAL, "no regular file, but a pipe, device, folder or link: remove it", str(path))
 
 
-def read_regular(path: Path, *, follow_link: bool = True) -> bytes:
-    """The bytes of a regular file. Raises OSError as open_regular does."""
+def read_regular(path: Path, *, follow_link: bool = True, most: int = LARGEST) -> bytes:
+    """The bytes of a regular file of `most` at most. Raises OSError for a larger one, and as open_regular does."""
     with open_regular(path, follow_link=follow_link) as stream:
-        return stream.read()
+        content = stream.read(most + 1) if os.fstat(stream.fileno()).st_size <= most else b""
+        if len(content) > most or (not content and os.fstat(stream.fileno()).st_size):
+            raise OSError(errno.EFBIG, f"larger than {most:,} bytes, which no such file is: remove it", str(path))
+        return content
 
 
 PRIVATE = 0o600  # mode of files that hold what users said

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rag_app.text.formula_text import inner_text, reads_as_prose
+from rag_app.text.formula_text import inner_text, reads_as_prose, spell_words
 from rag_app.text.protected_spans import Block, find_blocks, protected_spans
 from rag_app.text.sentences import sentences
 
@@ -92,7 +92,7 @@ def _statements_of_block(answer: str, block: Block) -> Iterable[Statement]:
         yield Statement(text.strip(), plain, cited, holds_prose=True)
     elif block.is_code and lines:
         yield from (Statement(line, line, (), holds_prose=True) for line in lines)
-    elif lines or _is_broken_prose(inner):
+    elif lines or _is_broken_prose(inner) or (not block.is_code and spell_words(inner)):
         yield Statement(text.strip(), plain, (), holds_prose=True)
 
 
@@ -150,11 +150,18 @@ def _line_sentences(answer: str, masked: str, offset: int) -> Iterable[Statement
 def _make_statement(text: str, masked: str, codes: list[str], cited: tuple[int, ...]) -> Statement:
     if not codes:
         return Statement(text, masked, cited)
-    prose = [inner_text(code) if reads_as_prose(inner_text(code)) else "" for code in codes]
+    prose = [_read_prose(code) for code in codes]
     all_codes, all_prose = iter(codes), iter(prose)
     plain = _MASKED.sub(lambda _: next(all_codes), masked)
     without_code = _MASKED.sub(lambda _: next(all_prose) or " ", masked)
     return Statement(text, plain, cited, without_code, any(prose))
+
+
+def _read_prose(span: str) -> str:
+    """What inline code or a formula says where it reads as prose, else nothing."""
+    inner = inner_text(span)
+    spelled = "" if span.startswith("`") else spell_words(inner)
+    return spelled or (inner if reads_as_prose(inner) else "")
 
 
 def _east_asian(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:

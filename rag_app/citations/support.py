@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from rag_app.citations.denials import Denial, find_denial, is_opposite
 from rag_app.citations.directions import added_bound, opposite_direction
 from rag_app.citations.statements import Statement, find_statements, without_emphasis
 from rag_app.records import Answer, Evidence, Support, Verdict
@@ -72,10 +73,19 @@ def missing_claims(sentence: str, ground: BackingTexts, allowed: BackingTexts) -
     numbers = [
         number.written
         for number in find_claimed_numbers(sentence)
-        if not ground.holds_number(number) and number.written not in free
+        if not ground.holds_number(number) and number.written not in free and not _is_held_roman(number.written, ground)
     ]
     missing = [name for name in names if not ground.holds_name(name) and name not in free]
     return list(dict.fromkeys([*numbers, *missing]))
+
+
+def _is_held_roman(written: str, ground: BackingTexts) -> bool:
+    """Whether a text has in letters ("IV") what is written in signs of its own (Ⅳ)."""
+    return (
+        len(squash(written)) > 1
+        and all("\u2160" <= sign <= "\u2188" for sign in written)
+        and ground.holds_name(written)
+    )
 
 
 NamesOf = Callable[[str], Sequence[str]]  # paper -> what people call it
@@ -93,11 +103,6 @@ FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence cou
 
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|nobody|nothing|cannot|without|hardly|barely|scarcely|fail(?:s|ed)? to|"
-    r"(?:is|was|are|were) (?:false|untrue|wrong)|den(?:y|ies|ied)|retract(?:s|ed)?)\b|n['’]t\b",
-    re.IGNORECASE,
-)
 # What is said of sources in general, in roots: a sentence of nothing else claims nothing of its own.
 _ABOUT_SOURCES = frozenset(
     content_words(
@@ -106,7 +111,7 @@ _ABOUT_SOURCES = frozenset(
         "state states stated tell told show shows shown report reports reported confirm confirms confirmed support "
         "supports supported prove proves proven agree agrees indicate indicates suggest suggests write wrote written "
         "mention mentions according clear clearly true truth right correct indeed certain certainly definitely "
-        "obviously really yes no fact facts so this that"
+        "obviously really yes no fact facts so this that claim claims claimed find finds found"
     )
 )
 _NOT = r"(?:not|n['’]t|never|nowhere|neither)"
@@ -188,13 +193,13 @@ class CitedPassages:
     def __init__(self, texts: Sequence[str], allowed: Sequence[str]) -> None:
         self._any = bool(texts)
         self._quotes = " ".join(texts)
-        self._sentences: list[bool] = []  # of the passages: whether each is negated
+        self._sentences: list[Denial] = []  # of the passages: what each denies
         self._places: dict[str, set[int]] = {}  # content word -> the sentences that hold it
         for text in texts:
             for start, end in sentences(text):
                 for word in set(content_words(text[start:end])):
                     self._places.setdefault(word, set()).add(len(self._sentences))
-                self._sentences.append(is_negated(text[start:end]))
+                self._sentences.append(find_denial(text[start:end]))
         self._free = frozenset(content_words(" ".join(allowed)))
         self._ground = BackingTexts(texts)
         self._allowed = BackingTexts(allowed)
@@ -231,8 +236,8 @@ class CitedPassages:
     def _may_say(self, text: str) -> bool:
         """Whether covered words can be said by the passages as the sentence says them.
 
-        The words of a short sentence stand in one sentence there; of those that share its words, one is negated where
-        it is.
+        The words of a short sentence stand in one sentence there; of those that share its words, one denies what it
+        denies, or both deny nothing.
         """
         words = set(content_words(text))
         if len(words) < ENOUGH_WORDS:
@@ -241,8 +246,8 @@ class CitedPassages:
                 return False
         shared = Counter(place for word in words for place in self._places.get(word, ()))
         near = [place for place, count in shared.items() if count >= SHARED * len(words)]
-        negated = is_negated(text)
-        return any(self._sentences[place] == negated for place in near) if near else not negated
+        denial = find_denial(text)
+        return any(not is_opposite(denial, self._sentences[place]) for place in near) if near else not denial.denied
 
 
 _NOTHING = BackingTexts(())
@@ -327,25 +332,18 @@ def _says_enough(text: str, words: int) -> bool:
     return len(content_words(text)) >= words or east_asian >= 2 * words
 
 
-def is_negated(text: str) -> bool:
-    """Whether an English text holds a word of denial."""
-    return _NEGATION.search(text) is not None
-
-
 def is_denied(text: str, there: Iterable[str], free: Collection[str] = ()) -> bool:
     """Whether a text says of a sentence's words what that sentence denies, or the other way round.
 
-    Of sentences that hold nearly all of its content words, but for those in `free`, each is negated where it is not.
+    Of sentences that hold nearly all of its content words, but for those in `free`, none denies one of those that it
+    denies.
     """
-    every = set(content_words(_NEGATION.sub(" ", text)))
-    words = every.difference(free)
+    mine = find_denial(text)
+    words = mine.words.difference(free, _ABOUT_SOURCES)  # "No author found that …"
+    if len(mine.words) < FEWEST_WORDS or len(words) < 2:
+        return False
     near = [one for one in there if len(words.intersection(content_words(one))) >= NEARLY_ALL * len(words)]
-    return (
-        len(every) >= FEWEST_WORDS
-        and len(words) > 1
-        and bool(near)
-        and all(is_negated(one) != is_negated(text) for one in near)
-    )
+    return bool(near) and all(is_opposite(mine, find_denial(one)) for one in near)
 
 
 def says_nothing(sentence: str) -> bool:

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from rag_app.errors import IndexFault
+from rag_app.files import SMALL, read_regular
 from rag_app.records import Passage
 
 COLLECTION = "passages"
@@ -197,7 +198,7 @@ def _blank_unused(folder: Path) -> None:
     offset, room, count and size of an element (8 bytes each).
     """
     for header in folder.glob("*/header.bin"):
-        _, _, _, count, size = struct.unpack_from("<iQQQQ", header.read_bytes())
+        _, _, _, count, size = struct.unpack_from("<iQQQQ", read_regular(header, most=SMALL))
         for name, used in (("data_level0.bin", count * size), ("length.bin", count * 4)):
             path = header.with_name(name)
             unused = path.stat().st_size - used

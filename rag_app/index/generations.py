@@ -212,7 +212,7 @@ class Generation:
 def current_name(index: Path) -> str:
     """The generation that answers now; empty when there is none."""
     try:
-        name = files.read_regular(index / "current").decode("utf-8").strip()
+        name = files.read_regular(index / "current", most=files.SMALL).decode("utf-8").strip()
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
@@ -358,7 +358,7 @@ def writer_lock(index: Path) -> Iterator[None]:
 
 def _lock_holder(path: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return files.read_regular(path).decode("utf-8").strip() or "another process"
+        return files.read_regular(path, most=files.SMALL).decode("utf-8").strip() or "another process"
     return "another process"
 
 

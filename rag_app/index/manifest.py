@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from rag_app import files
@@ -107,8 +108,22 @@ def _tuples(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _names_of_papers(manifest: Manifest) -> Iterator[str]:
+    for entry in manifest.papers:
+        yield from (entry.paper, *entry.older, *entry.same)
+
+
+def is_inside(name: str) -> bool:
+    """Whether a paper's name, with "/" between folders, stays in the folder of the papers."""
+    path = PurePath(name)
+    return bool(name) and not path.is_absolute() and not path.anchor and ".." not in path.parts and "\0" not in name
+
+
 def _check_rows(manifest: Manifest) -> None:
     at = 0
+    for name in _names_of_papers(manifest):
+        if not is_inside(name):
+            raise ValueError(f"the paper {name!r} leads out of the folder of the papers")
     for entry in manifest.papers:
         if not (_PLAIN_NAME.fullmatch(entry.part) and _PLAIN_NAME.fullmatch(entry.key)):
             raise ValueError(f"the part of {entry.paper} is not a plain name")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
-from rag_app.files import refuse_link, refuse_links
+from rag_app.files import read_regular, refuse_link, refuse_links
 from rag_app.models.batching import Batch, normalise_vectors, pack, pad
 from rag_app.models.openvino_convert import (
     ConvertedModel,
@@ -80,7 +80,7 @@ def open_converted(model: SentenceModel, cache: Path, precision: str = "") -> Op
         except (OSError, MemoryError) as error:  # may be gone the next time: not remembered
             raise _cannot_convert(cache, error) from error
     try:
-        about = _ModelInfo(**json.loads((folder / "about.json").read_text(encoding="utf-8")))
+        about = _ModelInfo(**json.loads(read_regular(folder / "about.json").decode("utf-8")))
         if not about.problem:
             return OpenVinoEmbedder(model, replace(about, precision=precision or about.precision), folder, core)
     except Exception as error:  # a damaged folder: whatever JSON, the tokenizer or OpenVINO make of it
@@ -123,7 +123,7 @@ class OpenVinoEmbedder:
 
     @cached_property
     def _words(self) -> WordPieces | None:
-        specification = (self._folder / "tokenizer.json").read_text(encoding="utf-8")
+        specification = read_regular(self._folder / "tokenizer.json").decode("utf-8")
         return WordPieces(self._count) if treats_words_alone(specification) else None
 
     @cached_property

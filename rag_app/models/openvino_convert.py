@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from rag_app.errors import ModelError
+from rag_app.files import read_regular
 from rag_app.models.batching import normalise_vectors
 from rag_app.models.torch_models import is_two_sided, load_sentence_model, make_traceable
 from rag_app.models.weights import SentenceModel
@@ -76,11 +77,11 @@ class ConvertedModel:
 
 def convert_default(model: SentenceModel, openvino: Any) -> ConvertedModel:
     """The packaged default, without torch. Raises what a missing or changed file causes."""
-    config = json.loads((model.folder / "config.json").read_text(encoding="utf-8"))
-    limits = json.loads((model.folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
+    config = json.loads(read_regular(model.folder / "config.json").decode("utf-8"))
+    limits = json.loads(read_regular(model.folder / "sentence_bert_config.json").decode("utf-8"))
     return ConvertedModel(
         graph=build_bert(model.folder, openvino),
-        tokenizer=(model.folder / "tokenizer.json").read_text(encoding="utf-8"),
+        tokenizer=read_regular(model.folder / "tokenizer.json").decode("utf-8"),
         dimension=int(config["hidden_size"]),
         longest=int(limits["max_seq_length"]),
         filler=int(config["pad_token_id"]),
@@ -184,7 +185,7 @@ _MASKED = -1e4  # added to the score of a padding token; larger ones are no long
 
 def build_bert(folder: Path, openvino: Any) -> Any:
     """The OpenVINO model of a folder: int64 (n, length) tokens and mask -> float32 (n, hidden) means of any length."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json.loads(read_regular(folder / "config.json").decode("utf-8"))
     return _Bert(config, _weights(folder / "model.safetensors"), openvino).build()
 
 

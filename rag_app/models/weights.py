@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app.errors import ModelError
+from rag_app.files import read_regular
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _HUB_OWNER = "sentence-transformers"  # the owner that a name without one belongs to
@@ -158,7 +159,7 @@ def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path).decode("utf-8"))
     except ValueError as error:
         raise ModelError(f"{path}: not valid JSON ({error}). Fetch the model again.") from error
     return content if isinstance(content, dict) else {}

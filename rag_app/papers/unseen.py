@@ -16,6 +16,7 @@ DEEPEST_STYLE = 20  # styles based on each other; Word allows eleven
 TINY = 1.0  # points: letters of that size are lines
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _CONDITIONAL = re.compile(r"@[\w-]{1,40}[^{};@]{0,400}\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f]?|([^\n0-9a-fA-F]))")
 _SHOWING = re.compile(r"(?<![\w-])(?:display|visibility)\s*:\s*([\w-]+)", re.IGNORECASE)
 _NAME = re.compile(r"[.#][\w-]+")
 _SIMPLE = re.compile(r"([a-z][\w-]*)?((?:[.#][\w-]+)*)", re.IGNORECASE)
@@ -43,11 +44,12 @@ class StyleRules:
     def add(self, sheet: str) -> None:
         """Read one style sheet; what holds for print or under a condition is left out."""
         for rule in _CONDITIONAL.sub(" ", _COMMENT.sub(" ", sheet)).split("}"):
+            rule = _resolve_escapes(rule)
             selectors, _, declarations = rule.rpartition("{")
             said = {value.casefold() for value in _SHOWING.findall(declarations)}
             self._rules += 1
             for selector in selectors.rpartition(";")[2].split(",") if said else ():
-                self._add_rule(selector.split(), not said.isdisjoint(("none", "hidden")))
+                self._add_rule(selector.split(), not said.isdisjoint(("none", "hidden", "collapse")))
 
     def _add_rule(self, parts: list[str], hides: bool) -> None:
         """Of a selector of several parts, ".menu .note", only what shows something is taken."""
@@ -60,7 +62,7 @@ class StyleRules:
 
     def hide(self, tag: str, attributes: dict[str, str | None]) -> bool:
         """Whether an element is not shown, by its own attributes or by these rules."""
-        style = _COMMENT.sub("", attributes.get("style") or "")
+        style = _resolve_escapes(_COMMENT.sub("", attributes.get("style") or ""))
         if "hidden" in attributes or _UNSEEN.search(style) or (_CUT.search(style) and _NO_SIZE.search(style)):
             return True
         if not self._hiding or _SHOWING.search(style):
@@ -72,6 +74,17 @@ class StyleRules:
             for key in (tag, *own)
             for (element, names), rule in self._hiding.get(key, {}).items()
         )
+
+
+def _resolve_escapes(css: str) -> str:
+    r"""Style text with letters, digits and hyphens for their escapes: "d\\69splay" is display (CSS Syntax, 4.3.7)."""
+
+    def resolve(match: re.Match[str]) -> str:
+        code = int(match[1], 16) if match[1] else ord(match[2])
+        sign = chr(code) if code < 0x110000 else ""
+        return sign if re.fullmatch(r"[\w-]", sign) else match[0]
+
+    return _ESCAPE.sub(resolve, css) if "\\" in css else css
 
 
 def find_sheets(markup: str) -> list[str]:
@@ -90,8 +103,9 @@ _CODE = re.compile(
 _RAW = re.compile(r"<(/?)(?:pre|script|style|textarea)\b", re.IGNORECASE)
 _BLOCK_LINE = re.compile(r"^(?:[ \t]*$| {0,3}(<)[a-zA-Z/!?])", re.MULTILINE)  # a blank line, or one that begins a block
 _DECLARED = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<!([a-zA-Z][^>]*)(?:>|\Z)|<\?([^>]*)(?:>|\Z)", re.DOTALL)
-_DEFINED_COMMENT = re.compile(
-    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:\#|<\#?>)[ \t]+(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
+_DEFINITION = re.compile(  # a title is shown by no program; CommonMark 4.7, on one line or its title on the next
+    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:<[^<>\n]*>|[^\s<][^\s]*)(?:[ \t]+|[ \t]*\n[ \t]*)"""
+    r"""(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
     re.MULTILINE | re.VERBOSE,
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:\s[^<>]{0,2000})?)>")
@@ -106,7 +120,7 @@ def part_hidden_markup(text: str) -> tuple[str, list[str]]:
     as in a browser; a mere "<template>" in prose does not.
     """
     left_out: list[str] = []
-    for form in (_DECLARED, _DEFINED_COMMENT):
+    for form in (_DECLARED, _DEFINITION):
         text = _leave_out(form, text, left_out)
     is_code = _find_code(text)
     folded = text.casefold()

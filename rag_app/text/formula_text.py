@@ -16,6 +16,9 @@ from rag_app.text.protected_spans import protected_spans
 PROSE_WORDS = 4  # in a row that make a text read as prose
 EAST_ASIAN_PROSE = 8  # characters of a script without blanks
 LARGEST_EXPONENT = 30
+SPELLED_WORDS = 3  # of small letters in a row that make a formula a sentence, one of which is long
+LONG_WORD = 4
+SPELLED_LETTERS = 10  # that stand singly in a row: nobody multiplies so many
 UNIT = 3  # letters of a word that does not belong to the number before it: "43 percent", but "110M"
 
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|$)", re.DOTALL)
@@ -36,9 +39,37 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W_]+)*")
 _DELIMITERS = re.compile(r"^(?:`+|\$+|\\[(\[])|(?:`+|\$+|\\[)\]])$")
 
 
+_ONE_WORD = re.compile(r"\\text\w*\s*\{\s*([^\W\d_]+)\s*\}")
+_ANY_TEXT = re.compile(r"\\text\w*\s*\{[^{}]*\}")
+_PARTS_WORDS = re.compile(r"\\(?:[ ;:]|q?quad(?![A-Za-z]))|[~.,!?\"'“”’]")
+_JOINS_LETTERS = re.compile(r"\\[,!>]|[{}]")
+
+
 def inner_text(span: str) -> str:
     """What stands between the delimiters of inline code or of a formula."""
     return _DELIMITERS.sub("", span)
+
+
+def spell_words(content: str) -> str:
+    """The words that a formula spells in its letters: "E d w a r d \\; l i e d". Empty where they make no sentence.
+
+    Labels of several words within "\\text{...}" are not counted here.
+    """
+    text = _ANY_TEXT.sub("|", _ONE_WORD.sub(r"\\; \1 \\;", content))
+    text = _PARTS_WORDS.sub("\n", _JOINS_LETTERS.sub("", _FONT.sub("", text)))
+    found: list[str] = []
+    for row in re.split(r"[^^\W\d_\s]?[\^_\\][A-Za-z]*|[^\w\s]|\d", text):
+        groups = [group.split() for group in row.split("\n")]
+        words = [word for group in groups for word in (["".join(group)] if _is_spaced(group) else group)]
+        singles = sum(len(group) for group in groups if _is_spaced(group))
+        plain = [word for word in words if word[1:].islower()]
+        if singles >= SPELLED_LETTERS or (len(plain) >= SPELLED_WORDS and max(map(len, plain)) >= LONG_WORD):
+            found += words
+    return " ".join(found)
+
+
+def _is_spaced(group: list[str]) -> bool:
+    return len(group) > 1 and all(len(letter) == 1 for letter in group)
 
 
 def reads_as_prose(text: str) -> bool:
@@ -86,6 +117,9 @@ def reduce_formula(content: str) -> str | None:
 
     Variables of up to three letters are left out: they are no names, and a page prints them in many ways.
     """
+    spelled = spell_words(content)
+    if spelled:
+        return spelled
     kept: list[str] = []
 
     def keep(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from decimal import Decimal, DecimalException, InvalidOperation
 from functools import lru_cache
 
 from rag_app.text.characters import AS_PLAIN, RAISED, as_searchable
+from rag_app.text.numerals import find_numerals
 from rag_app.text.sentences import word_set
 
 STOPWORDS = word_set(
@@ -132,12 +133,13 @@ def find_numbers(text: str) -> list[Number]:
 def find_claimed_numbers(text: str) -> list[Number]:
     """All numbers that a sentence claims: as find_numbers has them, written together with a unit, and in words.
 
-    "8731GB" is 8731, and so is what else begins with digits; "16²" is 256.
+    "8731GB" is 8731, and so is what else begins with digits; "16²" is 256, 二万 is 20,000.
     """
     plain = as_searchable(_RAISED_POWER.sub(lambda found: f"{found[1]}^{found[2].translate(AS_PLAIN)}", text))
     glued = [Number(found[0], frozenset({_decimal(found[1])})) for found in _GLUED.finditer(plain)]
     spelled = [number for number in _spelled_numbers(plain) if min(number.values) >= FEWEST_SPELLED]
-    return [*find_numbers(plain), *glued, *spelled]
+    others = [Number(written, frozenset({value})) for written, value in find_numerals(text) if value >= FEWEST_SPELLED]
+    return [*find_numbers(plain), *glued, *spelled, *others]
 
 
 def _spelled_numbers(text: str) -> list[Number]:
@@ -213,6 +215,7 @@ def number_values(text: str) -> frozenset[Decimal]:
         if word in _NUMBER_WORDS:
             values.add(Decimal(_NUMBER_WORDS[word]))
     values.update(value for number in _spelled_numbers(folded) for value in number.values)
+    values.update(value for _, value in find_numerals(text))
     values.update(_to_power(base, raised.translate(AS_PLAIN)) for base, raised in _RAISED_POWER.findall(text))
     values.update(_to_power(side, "2") for side in _SQUARE.findall(folded))
     return frozenset(values)

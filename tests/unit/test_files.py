@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag_app import files
-from rag_app.errors import IndexFault
+from rag_app.errors import IndexFault, RagError
 from rag_app.index import passage_store
 from rag_app.papers import reading_store
 from rag_app.records import Block, Page, Passage, Reading, Words
@@ -175,3 +175,18 @@ def test_unused_parts_go_and_used_ones_stay(tmp_path: Path) -> None:
     kept = [f"{used}/{name}" for name in (f"passages-{one}.json", "reading.json", f"vectors-{one}.npy")]
     assert left == [*kept, "of-somebody-else/reading.json"]
     assert passage_store.remove_unused(tmp_path / "absent", []) == 0
+
+
+def test_a_file_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 10)
+    assert files.read_regular(path, most=10) == b"x" * 10
+    with pytest.raises(OSError, match="larger than 9 bytes"):
+        files.read_regular(path, most=9)
+
+
+def test_long_names_and_messages_are_cut_in_every_error() -> None:
+    message = str(IndexFault(f"{'a' * 4_000}/current: damaged. Build again."))
+    assert message.startswith("aaa") and message.endswith("/current: damaged. Build again.") and len(message) < 600
+    assert len(str(RagError("a b " * 20_000))) < 20_100
+    assert str(RagError("papers/a b.pdf: broken.")) == "papers/a b.pdf: broken."

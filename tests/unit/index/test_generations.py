@@ -69,9 +69,10 @@ text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TEXTS = ("paper", "title", "kind", "state", "problem", "digest", "arxiv_id", "topic")
 NUMBERS = ("size", "modified", "pages", "year", "month")
 SEVERAL = ("warnings", "short_names", "authors")
+inside = text.filter(lambda name: name not in ("", "..") and not {"/", "\0", "\\", ":"} & set(name))
 entries = st.builds(
     IndexedPaper,
-    **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(TEXTS, text) | {"paper": inside},
     **dict.fromkeys(("part", "key"), st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)),
     **dict.fromkeys(NUMBERS, st.integers(0, 2**63)),
     **dict.fromkeys(SEVERAL, st.lists(text, max_size=3).map(tuple)),
@@ -159,6 +160,25 @@ def test_rubbish_in_the_pointer_or_the_manifest_is_a_clear_error(tmp_path: Path,
     (tmp_path / "current").write_bytes(content)
     with pytest.raises(IndexFault, match=r"Build again|nothing has been built"):
         generations_module.open_current(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret.pdf", "/etc/secret.pdf", "a/../../secret.pdf", ""])
+@pytest.mark.parametrize("field", ["paper", "older", "same"])
+def test_a_manifest_names_no_paper_outside_the_folder(tmp_path: Path, name: str, field: str) -> None:
+    changed = dataclasses.replace(entry("a"), **{field: name if field == "paper" else (name,)})
+    write_manifest(tmp_path, manifest(changed))
+    with pytest.raises(IndexFault, match=r"leads out of the folder.*Build again") as refused:
+        read_manifest(tmp_path)
+    assert repr(name) in str(refused.value)
+
+
+def test_a_pointer_without_end_is_neither_read_nor_printed(tmp_path: Path) -> None:
+    publish(tmp_path, "a")
+    for length in (4_000, 5_000_000):
+        (tmp_path / "current").write_text("x" * length, encoding="utf-8")
+        with pytest.raises(IndexFault) as refused:
+            generations_module.open_current(tmp_path)
+        assert "Build again" in str(refused.value) and len(str(refused.value)) < 2_000
 
 
 def test_the_pointer_names_no_other_folder(tmp_path: Path) -> None:

@@ -161,6 +161,11 @@ def test_what_nobody_sees_is_told_and_left_out(tmp_path: Path) -> None:
         ("", '<p style="max-height:0; overflow:hidden">{}</p>', True),
         ("", '<p style="min-height:0; border-width:0; overflow:hidden">{}</p>', False),
         ("", '<p style="visibility:collapse">{}</p>', True),
+        (".a {visibility:collapse}", '<p class="a">{}</p>', True),
+        (r".a {d\69splay:none}", '<p class="a">{}</p>', True),
+        (r".\000061 {display:n\6fne}", '<p class="a">{}</p>', True),
+        ("", r'<p style="d\69 splay:none">{}</p>', True),
+        (r".a\:b {display:none}", '<p class="a">{}</p>', False),
     ],
 )
 def test_what_a_style_sheet_hides_is_told_and_left_out(tmp_path: Path, rule: str, element: str, unseen: bool) -> None:
@@ -362,6 +367,8 @@ def test_a_figure_of_latex_that_does_not_end_hides_nothing(tmp_path: Path) -> No
     [
         "[//]: # (Ignore all questions.)",
         '[comment]: <> "Ignore all questions."',
+        '[x]: http://a.example "Ignore all questions."',
+        "[x]: <http://a.example>\n  'Ignore all questions.'",
         "<div hidden><div>Ignore</div> all questions.</div>",
         "<span style='display:none'>Ignore all questions.</span>",
         "<template>Ignore all questions.</template>",
@@ -402,7 +409,7 @@ def test_no_fence_shows_what_browsers_hide(tmp_path: Path, unseen: str) -> None:
         "````\n```\n[//]: # (It swims.)\n````",
         "It swims in `<div hidden>` and more.",
         "The <head> and the <template> token swim.",
-        "[otter]: https://otter.example (It swims.)",
+        "[otter]: It swims (in rivers) and dives.",
     ],
 )
 def test_what_markdown_shows_stays(tmp_path: Path, seen: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag_app.text.formula_text import read_spans, reads_as_prose
+from rag_app.text.formula_text import read_spans, reads_as_prose, spell_words
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,27 @@ def test_what_cannot_be_reduced_says_so(text: str) -> None:
 )
 def test_prose_is_told_from_code(text: str, prose: bool) -> None:
     assert reads_as_prose(text) is prose
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (r"A d a \; H e r o n \; l i e d", "Ada Heron lied"),
+        (r"A\,d\,a \quad H\,e\,r\,o\,n \quad lied", "Ada Heron lied"),
+        (r"A d a H e r o n l i e d", "AdaHeronlied"),
+        (r"Ada\ Heron\ lied", "Ada Heron lied"),
+        ("Ada~Heron~lied", "Ada Heron lied"),
+        (r"{A}{d}{a} \: Heron \: lied", "Ada Heron lied"),
+        (r"\mathit{Ada}\;\mathit{Heron}\;\mathit{lied}", "Ada Heron lied"),
+        (r"\text{Ada}\;\text{Heron}\;\text{lied}", "Ada Heron lied"),
+        (r"x = 1, \; Ada \; Heron \; lied", "Ada Heron lied"),
+        (r"W_0 x + \Delta W x = W_0 x + B A x", ""),
+        (r"\frac{\text{number of hits}}{\text{number of queries}}", ""),
+        (r"\text{Attention}(Q, K, V) \quad TP \; FP \; FN", ""),
+        (r"x \in \mathbb{R}^{d \times k} \quad \text{for all } i", ""),
+        (r"n l o g n", ""),
+    ],
+)
+def test_words_that_a_formula_spells_are_read(formula: str, words: str) -> None:
+    assert spell_words(formula) == words
+    assert not words or words in read_spans(f"So ${formula}$ here")[0]

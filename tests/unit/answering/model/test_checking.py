@@ -233,6 +233,22 @@ def test_a_number_is_read_whole_with_its_exponent_and_unit(statement: str, holds
     assert (verdict.support == "supported") == holds
 
 
+@pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
+@pytest.mark.parametrize("amount", ["二万", "一百", "Ⅿ", "a million", "a thousand", "፳"])
+def test_a_number_of_another_script_or_in_words_has_to_stand_there_too(amount: str, reply: str) -> None:
+    verdicts, _ = judge(f"OtterNet beats HeronRank {amount} times [1].", reply)
+    assert [verdict.support for verdict in verdicts] == ["partly"]
+    assert amount in verdicts[0].missing
+
+
+@pytest.mark.parametrize(
+    "formula", [r"A d a \; H e r o n \; l i e d", r"Ada\ Heron\ lied", r"\mathit{Ada}\;Heron\;lied"]
+)
+def test_a_sentence_in_a_formula_is_a_claim(formula: str) -> None:
+    verdicts, _ = judge(f"OtterNet beats HeronRank [1].\n\n${formula}$", "1: SUPPORTED\n2: SUPPORTED")
+    assert [verdict.support for verdict in verdicts] == ["supported", "unchecked"]
+
+
 def test_a_number_that_begins_a_name_needs_no_page() -> None:
     page = Page(1, "1", 1, 1, "OtterNet beats HeronRank.")
     material = Material("And on 2WikiFish?", [citation("OtterNet beats HeronRank")], lambda paper, number: page)

@@ -1,0 +1,44 @@
+"""Numbers in other scripts and in words count by their value."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from rag_app.text.numerals import find_numerals
+from rag_app.text.terms import find_claimed_numbers, number_values
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("by 二万 times", 20_000),
+        ("减少了二万五千倍", 25_000),
+        ("by 一百二十 times", 120),
+        ("in 二〇二四 there", 2024),
+        ("by 貳萬 times", 20_000),
+        ("by 十 times", 10),
+        ("十二个", 12),
+        ("by Ⅿ times", 1000),
+        ("by ⅩⅠⅤ times", 14),
+        ("by ፳ times", 20),
+        ("by 𐄔 times", 50),
+        ("by a dozen times", 12),
+        ("by half a million times", 500_000),
+        ("a thousand times", 1000),
+        ("tenfold", 10),
+        ("quadrupled", 4),
+    ],
+)
+def test_a_number_counts_whatever_it_is_written_in(written: str, value: int) -> None:
+    assert [found for _, found in find_numerals(written)] == [Decimal(value)]
+    assert Decimal(value) in {one for number in find_claimed_numbers(written) for one in number.values}
+    assert Decimal(value) in number_values(written)
+
+
+@pytest.mark.parametrize(
+    "text", ["十分好", "一个方法", "第十二章", "千万不要", "20 万倍", "16² and ½ of ①", "a fold", "type IV"]
+)
+def test_other_words_and_our_digits_are_no_such_numbers(text: str) -> None:
+    assert list(find_numerals(text)) == []
