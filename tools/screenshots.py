@@ -26,7 +26,7 @@ from rag_app.settings import load_settings
 PATIENCE = 180_000  # milliseconds
 COLOURS = 256  # of a picture: small enough for a page that shows it, and few but telling colours stay
 FACT = "How long did pre-training the largest LLaMA model take, and on how many GPUs?"
-TABLE = "How do LLaMA and Megatron-LM differ in optimizer, activation function and hardware?"
+TABLE = "Compare BERT, RoBERTa, LLaMA, Megatron-LM and ColBERTv2 in optimizer, training data, hardware and batch size."
 CHINESE = "LLaMA 最大的模型预训练用了多长时间？用了多少 GPU？"
 ABSENT = "What do these papers say about the price of coffee?"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}

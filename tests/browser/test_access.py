@@ -129,3 +129,49 @@ def test_more_contrast_draws_borders_in_the_colour_of_the_text(served, chromium_
     )
     assert edge == text
     context.close()
+
+
+def walk(page):
+    """Every state of the page in one visit; yields the name of each."""
+    yield "welcome"
+    ask(page, "How many parameters?")
+    page.click("#chat .doubts summary")
+    page.click("#chat .export-menu summary")
+    yield "an answer"
+    page.keyboard.press("Escape")
+    open_first(page)
+    yield "a cited page"
+    page.click(".close-reading")
+    for question in ("compare them", "What is the weather?", "This fails"):
+        ask(page, question)
+        yield question
+    for place in ("conversations", "notes"):
+        drawer = not page.locator(f"#tab-{place}").is_visible()
+        if drawer:
+            page.click(".open-library")
+        page.click(f"#tab-{place}")
+        yield place
+        if drawer:
+            page.click(".close-library")
+
+
+@pytest.mark.parametrize(
+    ("width", "colors", "forced"),
+    [
+        (390, "dark", "none"),
+        (1024, "dark", "none"),
+        (1440, "light", "active"),
+        (2560, "dark", "active"),
+    ],
+)
+def test_every_state_at_other_widths_and_looks(served, chromium_browser, width, colors, forced):
+    context = chromium_browser.new_context(
+        viewport={"width": width, "height": 844}, color_scheme=colors, forced_colors=forced, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(served.url)
+    page.wait_for_selector("#chat .example")
+    found = {state: findings(page) for state in walk(page)}
+    assert {state: some for state, some in found.items() if some} == {}
+    page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
+    context.close()

@@ -58,6 +58,12 @@ def test_of_a_long_statement_the_words_on_the_aspect_are_seen_and_all_are_there(
     assert re.sub(r"<[^>]+>", "", phrase) == text
 
 
+def test_what_denies_the_words_that_are_seen_is_seen_too() -> None:
+    text = LONG.format("none of what was measured there, in all those many weeks, was with a batch size of 512 images")
+    html = comparison_html(Table(("batch size",), (Row("a.pdf", "A", (Cell(text, (1,)),)),)), str)
+    assert ">none of what" in html
+
+
 def test_one_statement_more_is_not_folded_away() -> None:
     html = comparison_html(Table(("size",), (Row("a.pdf", "A", (Cell("1 · 2 · 3", (1, 2, 3)),)),)), str)
     assert "<details" not in html
