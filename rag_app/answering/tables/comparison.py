@@ -1,8 +1,8 @@
 """A comparison answered without a model: a table of papers and aspects, each cell verbatim and cited.
 
 Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found, and
-key phrases of a few more that are about as good: the more of them, the fewer columns share the page. Of a row whose heads
-are certain it holds the value that is asked for.
+key phrases of a few more that are about as good: the more of them, the fewer columns share the page. Of a
+row whose heads are certain it holds the value that is asked for.
 """
 
 from __future__ import annotations
