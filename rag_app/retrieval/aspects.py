@@ -92,7 +92,12 @@ _NO_NOUN = word_set(
     "is are was were do does did can could has have had be been being will would should may might must each both they "
     "it them their its the a an to of in on for from by with at as into than that which who many much long far often "
     "large big high low well fast deep old differ compare use uses used say says report reports propose proposes go "
-    "goes come comes get gets run runs take takes need needs make makes work works behind give gives reach reaches"
+    "goes come comes get gets run runs take takes need needs make makes work works behind give gives reach reaches "
+    "people authors researchers someone you we one"
+)
+# "Did people build a deeper nest": who and the verb.
+_ANYBODY_DOES = re.compile(
+    r"\b(?:do|does|did)\s+(?:the\s+)?(?:people|authors|researchers|they|you|we|one)\s+\w+\s+(?=\w)", re.IGNORECASE
 )
 _IS_KIND = re.compile(KIND_WORD, re.IGNORECASE)
 
@@ -193,7 +198,7 @@ def _split_clause(clause: str) -> list[str]:
 
 
 def _without_names(piece: str) -> str:
-    text = re.sub(rf"\b(?:(?:according )?to|in|of|for|from|by|with|at|between|behind)\s+{_NAME}(?=\W|$)", " ", piece)
+    text = re.sub(rf"\b(?:(?:according )?to|in|of|for|from|by|with|at|between|behind)\s+{_BELONGS}", " ", piece)
     text = re.sub(r"\(\s*\)", " ", re.sub(_BELONGS, " ", text).replace(_NAME, " "))
     return " ".join(text.split()).strip(" ,;:.?!'’-–")
 
@@ -231,12 +236,16 @@ def shorten_label(label: str) -> str:
     words = re.sub(r"^(?:what|which|how|where|when|who|whom|whose|why|whether)\b\s*", "", label, flags=re.IGNORECASE)
     if words == label and len(label.split()) <= LONGEST_PHRASE:
         return label
+    words = _ANYBODY_DOES.sub("", words)
     kept: list[str] = []
-    for word in words.split():
+    for word, after in zip(words.split(), [*words.split()[1:], ""], strict=True):
         bare = word.strip(".,;:?!").casefold()
         if not kept and (_IS_KIND.fullmatch(bare) or bare in ("more", "most", "fewer", "fewest", "less", "least")):
             continue
         if bare in _NO_NOUN:
+            if bare == "of" and len(kept) == 1 and after.strip(".,;:?!").casefold() not in _NO_NOUN | {""}:
+                kept.append(word)  # "GB of text"
+                continue
             if kept and bare not in ("the", "a", "an", "its", "their"):
                 break
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_app.errors import QuestionError
@@ -25,7 +25,7 @@ _CALLED = r"[^\W_][\w.+’'-]*"
 _NEXT = re.compile(rf"(?:['’]s)?(?P<joint>{_JOINT})(?P<name>{_CALLED})")
 _BEFORE = re.compile(rf"(?:^|(?<!\w))(?P<name>{_CALLED})(?P<joint>{_JOINT})$")
 _GOES_ON = re.compile(
-    rf"(?P<listed>{_JOINT})|\s*(?:$|[?!.:;)(]|['’]s\b|(?:in|on|for|by|with|at|from|differ|compare|use)\b)"
+    rf"(?P<listed>{_JOINT})|\s*(?:$|[?!.:;)(]|['’]s\b|(?:in|on|for|by|with|at|from|differ|compare|use|have|has|do|does|need|report|train|get)\b)"
 )
 _ELSEWHERE = re.compile(r"\b(?:on|in|for|at|using|with|from)\s+(?:the\s+)?$", re.IGNORECASE)  # "On NQ, A and B"
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)
@@ -47,17 +47,42 @@ class Comparison:
         return AnswerPlan("comparison", self.papers, self.names, tuple(one.label for one in self.aspects), searched)
 
 
+SpeaksOf = Callable[[str, str], bool]  # (paper, name): whether the paper's text has the name
+
+
 def recognise_comparison(
-    question: str, plan: SearchPlan, by_paper: Mapping[str, IndexedPaper], scope: Scope
+    question: str,
+    plan: SearchPlan,
+    by_paper: Mapping[str, IndexedPaper],
+    scope: Scope,
+    speaks_of: SpeaksOf = lambda paper, name: True,
 ) -> Comparison | None:
     """The comparison that a question asks for; None when it asks for something else.
 
-    Papers are those that it names; "how do these papers differ" means the papers that it is limited to.
+    Papers are those that it names; "how do these papers differ" means the papers that it is limited to. Where only one
+    of the two sides is in the library, it has a row of its own, unless its paper speaks of the other side itself.
     """
     papers = list(plan.papers) if plan.kind == "comparison" else []
     if not plan.named and 2 <= len(scope.papers) <= MOST_PAPERS and _THESE.search(question):
         papers = list(scope.papers)
+    if plan.kind == "single" and len(plan.named) == 1 and _has_absent_side(question, plan, speaks_of):
+        return _build(question, plan, by_paper, plan.named, "")
     return _build(question, plan, by_paper, papers, "") if 2 <= len(papers) <= MOST_PAPERS else None
+
+
+def _has_absent_side(question: str, plan: SearchPlan, speaks_of: SpeaksOf) -> bool:
+    """Whether the one paper that is named is set beside something that is not in the library, nor in its text."""
+    (paper,) = plan.named
+    own = [mention for mention in plan.mentions if mention.paper == paper]
+    gone = [(one.start, one.end) for one in plan.described if not one.papers]
+    beside = [place for place in gone if any(_are_joined(question, (one.start, one.end), place) for one in own)]
+    return bool(beside) or any(not speaks_of(paper, question[a:b]) for a, b in find_absent_names(question, own))
+
+
+def _are_joined(question: str, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether nothing but a joint of a list stands between two places: "A vs the B paper"."""
+    first, second = sorted((one, other))
+    return re.fullmatch(rf"(?:['’]s)?{_JOINT}", question[first[1] : second[0]], re.IGNORECASE) is not None
 
 
 def request_comparison(
@@ -160,7 +185,9 @@ def _build(
         names.append(re.sub(r"['’]s?$", "", name))
     spans = [(mention.start, mention.end) for mention in mentions]
     absent = find_absent_names(question, plan.mentions) if spans else []
-    listed = list_aspects(question, [*spans, *absent])
+    absent = [place for place in absent if not any(one.start <= place[0] < one.end for one in plan.described)]
+    gone = [(one.start, one.end) for one in plan.described if not one.papers]
+    listed = list_aspects(question, [*spans, *absent, *gone])
     asked = parse_aspects(aspects) or listed[:MOST_ASPECTS]
     left_out = () if aspects else tuple(one.label for one in listed[MOST_ASPECTS:])
     not_here = tuple(question[a:b] for a, b in absent)

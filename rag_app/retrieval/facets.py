@@ -116,6 +116,13 @@ FACETS = (
         r"experts?|red team|humans?|raters?|authors)\b)",
     ),
     _facet(
+        "finding",
+        r"findings?|finds?|found|conclu\w+|observ\w+|discover\w*|learn(?:s|ed)?",
+        "we find show results",
+        r"(?i:\b(?:we|results?|experiments?|analys[ie]s|evidence|study|findings?)\b[^.]{0,60}\b(?:find|found|show(?:s|ed|n)?"
+        r"|demonstrat\w+|observ\w+|reveal\w*|suggest\w*|conclud\w+|indicat\w+|confirm\w*|discover\w*)\b)",
+    ),
+    _facet(
         "position",
         r"position(?:s|al)?(?: encod\w+| embedd\w+| information)?|order",
         "position positional embeddings encoding",

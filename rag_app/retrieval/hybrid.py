@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -144,6 +145,12 @@ class Retriever:
         entry = self.generation.by_paper[paper]
         own = int(((entry.first <= rarest) & (rarest < entry.first + entry.passages)).sum())
         return own == 0 or own >= OWNED * len(rarest)
+
+    def speaks_of(self, paper: str, name: str) -> bool:
+        """Whether one passage of the paper has all terms of the name."""
+        rows = self.generation.by_paper[paper].rows
+        holding = [self.generation.words.rows_with(term, rows) for term in extract_terms(name)]
+        return bool(holding) and len(reduce(np.intersect1d, holding)) > 0
 
     def named_papers(self, question: str) -> list[str]:
         """Papers that the question names by title, short name, arXiv id, or author and year, in order of mention."""

@@ -63,7 +63,7 @@ def analyse(
     plan = retriever.plan(text, scope)
     by_paper = retriever.generation.by_paper
     if aspects is None:
-        comparison = recognise_comparison(text, plan, by_paper, scope)
+        comparison = recognise_comparison(text, plan, by_paper, scope, retriever.speaks_of)
     else:
         comparison = request_comparison(text, plan, by_paper, scope, aspects)
     return AnalysedQuestion(

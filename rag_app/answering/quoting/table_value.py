@@ -45,13 +45,18 @@ def find_table_value(asked: QuestionTerms, rows: Sequence[Unit], page_of: PageOf
     if row is None:
         return None
     unit, caption, cells = found[row]
-    label = _terms_of(asked, cells[0].row)
-    column = _find_most([_weigh_shared(asked, cell.column, label) for cell in cells])
+    column = _find_most(weigh_heads(asked, cells))
     if column is None:
         return None
     told = _terms_of(asked, " ".join([cells[column].row, cells[column].column, caption]))
     enough = sum(asked.weights[term] for term in told) >= LEAST * asked.total
     return TableValue(unit, cells[column]) if enough and not is_blank(cells[column].value) else None
+
+
+def weigh_heads(asked: QuestionTerms, cells: Sequence[TableCell]) -> list[float]:
+    """How much of what is asked the head over each cell of one row holds, beside what the row's label holds."""
+    label = _terms_of(asked, cells[0].row) if cells else frozenset()
+    return [_weigh_shared(asked, cell.column, label) for cell in cells]
 
 
 def is_blank(value: str) -> bool:

@@ -1,7 +1,8 @@
 """A comparison answered without a model: a table of papers and aspects, each cell verbatim and cited.
 
 Pure but for its parts. A cell holds the best sentence or table row that a search within its paper alone has found, and
-key phrases of a few more that are about as good: the more of them, the fewer columns share the page.
+key phrases of a few more that are about as good: the more of them, the fewer columns share the page. Of a
+row whose heads are certain it holds the value that is asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from rag_app.answering.quoting.one_paper import asks_overview, is_front_matter, 
 from rag_app.answering.quoting.ranking import SENTENCE_WEIGHTS, Unit, framed_share, rank_units, score_units
 from rag_app.answering.quoting.reader import QuoteBuilder, remove_marks, row_head
 from rag_app.answering.quoting.statements import STATEMENT_WEIGHTS, page_statement_features, statement_features
+from rag_app.answering.quoting.table_value import weigh_heads
+from rag_app.answering.tables.row_values import describe_row, find_cells_of
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BETWEEN, Cell, Citation, Evidence, PageOf, Row, Statement, Table
 from rag_app.retrieval.aspects import Aspect
@@ -39,6 +42,7 @@ ENOUGH = 0.35  # words shared, nearby and meaning together: below, a sentence do
 ALONE = 0.5  # meaning, of a sentence that shares no word
 CLOSE_LOOKS = 35  # units of a cell whose meaning is compared: the best by all else
 TELLS = 0.1  # what a number or a name counts where a statement is cut, beside a word that is asked for
+OWN_AT_LEAST = 0.5  # what a row with the paper's name counts, however much else its label says
 SAME = 0.8  # share of words that makes two sentences one
 
 # Added to a unit's score for one question: how the authors speak there, and whether it looks like an answer.
@@ -47,6 +51,7 @@ CELL_WEIGHTS = {
     "whole": 1.0,  # words shared with the whole question
     "row": -0.5,  # a table's row says little in a cell
     "own_row": 4.0,  # but for the row of the paper itself in a table of what is asked for, by the share that it holds
+    "own_value": 4.0,  # and for one of its values below a head of what is asked for
     "label": 2.0,  # or for a row that is called as what is asked for
     "looks": 1.0,
     **STATEMENT_WEIGHTS,
@@ -65,6 +70,7 @@ class RankedUnits:
 
 Rank = Callable[[Aspect, Sequence[Evidence]], RankedUnits]
 
+_OURS = re.compile(r"\W*(?:ours?|this (?:work|paper))\b", re.IGNORECASE)
 _TELLING = re.compile(r"\d|[A-Z]\S*[A-Z]")
 _CITING = re.compile(r"\([^()]*\b(?:19|20)\d\d[a-z]?\)|\[[\d, –-]+\]")
 # "trained on all K 2 , so": a formula of which the PDF's text has lost the brackets; its words stand on no page.
@@ -159,21 +165,35 @@ class CellRanker:
         found = page_statement_features(unit.text, page, unit.evidence.start + unit.start, self._names)
         found["whole"] = sum(weight for term, weight in whole.weights.items() if term in unit.terms) / whole.total
         found["row"] = float(unit.row)
-        found["own_row"] = framed_share(asked, unit) if unit.row and self._is_own_row(unit) else 0.0
-        found["label"] = self._label_likeness(asked, unit) if unit.row else 0.0
+        found |= self._row_features(asked, unit) if unit.row else {"own_row": 0.0, "own_value": 0.0, "label": 0.0}
         found["looks"] = facet_likeness(facets, unit.text)
         return sum(weight * found[name] for name, weight in CELL_WEIGHTS.items())
 
-    def _label_likeness(self, asked: QuestionTerms, unit: Unit) -> float:
+    def _row_features(self, asked: QuestionTerms, unit: Unit) -> dict[str, float]:
+        cells = find_cells_of(unit, self._page_of)
+        label = cells[0].row if cells else _label_of(unit.text)
+        own = self._own_likeness(label, unit.evidence.paper)
+        return {
+            "own_row": framed_share(asked, unit) * own,
+            "own_value": max(weigh_heads(asked, cells), default=0.0) / asked.total * own,
+            "label": self._label_likeness(asked, label),
+        }
+
+    def _label_likeness(self, asked: QuestionTerms, text: str) -> float:
         """Words that a row's label and what is asked share, of all that either has: "Hidden size 1024 768"."""
-        label = {term for term in self._terms(_label_of(unit.text)) if not is_filler(term)}
+        label = {term for term in self._terms(text) if not is_filler(term)}
         wanted = set(asked.weights)
         return len(label & wanted) / len(label | wanted) if label else 0.0
 
-    def _is_own_row(self, unit: Unit) -> bool:
-        """Whether the row's label, its words before the first lone figure, is what the paper or its model is called."""
-        label = squash(_label_of(unit.text))
-        return any(name in label for name in self._called.get(unit.evidence.paper, ()))
+    def _own_likeness(self, label: str, paper: str) -> float:
+        """How far a row is the paper's own, 0..1: its label is what the paper or its model is called, and little else.
+
+        "DPR" is more its own than "BM25+DPR"; "Ours" is nobody else's.
+        """
+        whole = squash(label)
+        named = (len(name) / len(whole) for name in self._called.get(paper, ()) if name in whole)
+        share = max(named, default=1.0 if _OURS.match(label) else 0.0)
+        return OWN_AT_LEAST + (1 - OWN_AT_LEAST) * share if share else 0.0
 
 
 def _label_of(row: str) -> str:
@@ -195,6 +215,7 @@ class Tabulation:
 
     def __init__(self, comparison: Comparison, page_of: PageOf) -> None:
         self._comparison = comparison
+        self._page_of = page_of
         self._quotes = QuoteBuilder(page_of)
 
     @property
@@ -244,7 +265,9 @@ class Tabulation:
         for unit in (*units, *further):
             text, number = self._quotes.quote(unit, ranked.asked.text)
             longest = LONGEST_FURTHER if told else LONGEST_CELL
-            told.setdefault(f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}", number)
+            value = describe_row(ranked.asked, unit, self._page_of) if unit.row else ""
+            shown = value or f"{row_head(unit)}{clip_text(text, ranked.asked, longest, ranked.facets)}"
+            told.setdefault(shown, number)
         texts = list(told)
         first, rest = texts[: len(units)], texts[len(units) :]
         numbers = tuple(dict.fromkeys(told[text] for text in first))

@@ -84,6 +84,9 @@ def labels(question: str) -> list[str]:
         ("whats the batch size of OtterNet compared with that of HeronRank", ["batch size"]),
         ("number of fish: OtterNet vs HeronRank in the river", ["number of fish"]),
         ("fins (OtterNet) versus wings (HeronRank): when do they moult?", ["moult"]),
+        ("how many tons of fish did OtterNet eat compared to HeronRank", ["tons of fish"]),
+        ("why did people build a deeper nest: OtterNet and HeronRank", ["deeper nest"]),
+        ("size of OtterNet, HeronRank and the LynxReader set", ["size"]),
         ("what do the OtterNet authors and HeronRank say about cold rivers", ["cold rivers"]),
     ],
 )
@@ -270,6 +273,25 @@ def test_a_listed_name_of_no_paper_is_said_and_is_no_column(
         assert answer.table.aspects == columns
     said = " ".join(note for note in answer.notes if "No paper of this library is called" in note)
     assert [name for name in ("EelNet", "FishQA", "RiverQA", "GPUs") if f"“{name}”" in said] == list(absent)
+
+
+@pytest.mark.parametrize(
+    ("question", "table"),
+    [
+        ("OtterNet vs EelNet: batch size", True),
+        ("What batch size do OtterNet and EelNet use?", True),
+        ("Compare the batch size of OtterNet and the volcano survey", True),
+        ("OtterNet vs Scotland: batch size", False),  # its own paper speaks of it
+        ("Where was OtterNet evaluated?", False),
+    ],
+)
+def test_of_two_sides_the_one_that_is_here_has_a_row_and_the_other_is_said(
+    assistant: Assistant, question: str, table: bool
+) -> None:
+    answer = assistant.ask(question)
+    rows = [row.paper for row in answer.table.rows] if answer.table is not None else []
+    assert rows == (["otter.md"] if table else [])
+    assert table == any("library" in note and ("EelNet" in note or "volcano" in note) for note in answer.notes)
 
 
 def test_what_has_no_room_in_the_table_is_named(assistant: Assistant) -> None:
