@@ -27,7 +27,7 @@ from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
 
-READING_VERSION = 13
+READING_VERSION = 14
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _HALF_WORD = re.compile(r"[^\W\d_]-\s*(?:\n|\Z)")  # sentences end there or at a stop
@@ -242,7 +242,7 @@ def _empty_pages(path: Path, empty: Sequence[int]) -> tuple[str, ...]:
 
 def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
     breaks = {offset for line in lines if line.breaks for offset in range(max(0, line.start - 3), line.start)}
-    normalised = normalise_text(raw.text, vocabulary, breaks)
+    normalised = normalise_text(_with_line_ends(raw.text, lines), vocabulary, breaks)
     text = normalised.text.strip()
     skipped = len(normalised.text) - len(normalised.text.lstrip())
     normalised = NormalisedText(text, normalised.origin[skipped : skipped + len(text)])
@@ -257,6 +257,20 @@ def _page(raw: RawPage, lines: Sequence[Line], vocabulary: set[str]) -> Page:
         ocr=raw.ocr,
         doubtful=tuple(np.searchsorted(normalised.origin, raw.doubtful).tolist()) if raw.doubtful else (),
     )
+
+
+def _with_line_ends(text: str, lines: Sequence[Line]) -> str:
+    """The text with a line break for the blank before a row that pdfium takes for the end of the row above it.
+
+    Every offset stays.
+    """
+    places = [line.start - 1 for line in lines if line.kind == "table" and text[line.start - 1 : line.start] == " "]
+    if not places:
+        return text
+    characters = list(text)
+    for place in places:
+        characters[place] = "\n"
+    return "".join(characters)
 
 
 def _without_cut_sentences(pages: Sequence[Page]) -> tuple[Page, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FAR_BACK = 10.0  # heights of a word: no fraction of a formula is as wide
 SOFT_HYPHEN = "\ufffe"
 """What pdfium writes for a hyphen that it takes for a line-break hyphen; the line break after it is left out."""
 
@@ -122,7 +123,8 @@ def _code_points(text: str) -> np.ndarray:
 def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray, upright: np.ndarray) -> np.ndarray:
     """Physical lines as ranges of words, int32 (m, 2). `upright`: bool (n,), False for words that run up or down.
 
-    A soft hyphen ends a line, though pdfium writes no break; so does a word wholly above or below the one before it.
+    A soft hyphen ends a line, though pdfium writes no break; so does a word wholly above or below the one before it,
+    and one that goes back below the line's first word, as after a cell beside the middle of two rows of a table.
     """
     if not len(words):
         return np.zeros((0, 2), np.int32)
@@ -131,7 +133,12 @@ def physical_lines(text: str, words: np.ndarray, boxes: np.ndarray, upright: np.
     of_word = np.cumsum(break_before)[words[:, 0]]  # how many stand before it
     apart = np.where(upright[1:], _apart(boxes[:, 1], boxes[:, 3]), _apart(boxes[:, 0], boxes[:, 2]))
     apart |= upright[1:] != upright[:-1]
-    firsts = np.flatnonzero(np.append(True, (np.diff(of_word) > 0) | apart))
+    apart |= np.diff(of_word) > 0
+    heights = boxes[1:, 3] - boxes[1:, 1]
+    for row in np.flatnonzero(~apart & upright[1:] & (boxes[:-1, 2] - boxes[1:, 0] > FAR_BACK * heights)):
+        start = np.flatnonzero(np.append(True, apart[:row]))[-1]
+        apart[row] = boxes[row + 1, 1] >= boxes[start, 3] and boxes[row + 1, 0] < boxes[start, 2]
+    firsts = np.flatnonzero(np.append(True, apart))
     return np.stack([firsts, np.append(firsts[1:], len(words))], axis=1).astype(np.int32)
 
 

@@ -37,14 +37,22 @@ _OMX = (
 )
 _OML = {"?": "⋆", "`": "ℓ"}
 _MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
+_TXSY, _TXEX = {"®": "\u20d7"}, {"Ö": "∏", "Í": "∑"}
+_TABLES = {"OML": _OML, "MSA": _MSA, "TXSY": _TXSY, "TXEX": _TXEX}
+_TABLES |= {
+    name: {chr(code): sign for code, sign in enumerate(signs)} for name, signs in (("OMS", _OMS), ("OMX", _OMX))
+}
 _TEX_FONT = re.compile(
-    rb"(?:\w{6}\+)?(?:(?P<OMS>CM(?:B)?SY)|(?P<OMX>CMEX)|(?P<OML>CMMIB?)|(?P<MSA>MSAM))\d", re.IGNORECASE
+    rb"(?:\w{6}\+)?(?:(?:(?P<OMS>CMB?SY|LMMathSymbols)|(?P<OMX>CMEX|LMMathExtension)"
+    rb"|(?P<OML>CMMIB?|LMMathItalic)|(?P<MSA>MSAM))\d|(?P<TXSY>txsys)|(?P<TXEX>txexs))",
+    re.IGNORECASE,
 )
 
 # Where a code without a known name may stand: alone or at the edge of a word, and no part of a number.
 _MAYBE_CODE = re.compile(
-    r"[hijk](?![^\W\d_])|[hijkPQRXYZ](?<![^\W\d_].)|[0367](?<![\d.,].)(?![\d.,])|[\x00-\x08\x0b\x0c\x0e-\x1f`?>#\"]"
+    r"[hijk](?![^\W\d_])|[hijkPQRXYZ](?<![^\W\d_].)|[034567](?<![\d.,].)(?![\d.,])|[\x00-\x08\x0b\x0c\x0e-\x1f`?>#\"®ÖÍ]"
 )
+_CODES_OF_BRACKETS = tuple("hijk")
 # Letters that no text has alone beside numbers, and fractions that stand behind no number.
 _ODD = re.compile(r"[¼½¾](?<!\d.)|[þðÞÐ¬]|[À-ÖØ-öø-ÿĀ-ſ„‚ˇ˘](?<![^\W\d_].)(?![^\W\d_])")
 _BEFORE_NUMBER, _AFTER_NUMBER = re.compile(r"\s?\.?\d"), re.compile(r"[\d%)]\s?$")
@@ -140,12 +148,17 @@ def _index_of(read: PageText, at: int) -> int:
 def _by_encoding(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tuple[int, str]]:
     """Offsets of codes of TeX's fonts for signs, and what they stand for."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    known: set[int] = set()
     for match in _MAYBE_CODE.finditer(read.text):
-        index = _index_of(read, match.start())
-        if _is_unmapped(handle, index) == 1:
-            sign = _decode(_font_name(textpage, index), match[0])
-            if sign and sign != match[0]:
-                yield match.start(), sign
+        places = [match.start()]
+        while places:  # a code beside a code, "⟩∥⟨", may look like part of a word
+            at = places.pop()
+            index = _index_of(read, at)
+            sign = _decode(_font_name(textpage, index), read.text[at]) if _is_unmapped(handle, index) == 1 else ""
+            if at not in known and sign and sign != read.text[at]:
+                known.add(at)
+                yield at, sign
+                places += [one for one in (at - 1, at + 1) if read.text[one : one + 1] in _CODES_OF_BRACKETS]
     for match in re.finditer(LOST_SIGN, read.text):
         index = _index_of(read, match.start())
         sign = _decode(_font_name(textpage, index), chr(pdfium.FPDFText_GetUnicode(textpage.raw, index)))
@@ -155,12 +168,7 @@ def _by_encoding(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tu
 
 def _decode(font: bytes, code: str) -> str:
     found = _TEX_FONT.match(font)
-    if found is None:
-        return ""
-    if found.lastgroup in ("OML", "MSA"):
-        return (_OML if found.lastgroup == "OML" else _MSA).get(code, "")
-    table = _OMS if found.lastgroup == "OMS" else _OMX
-    return table[ord(code)] if ord(code) < len(table) else ""
+    return _TABLES[found.lastgroup].get(code, "") if found is not None and found.lastgroup else ""
 
 
 def _font_name(textpage: pypdfium2.PdfTextPage, index: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -302,7 +303,7 @@ def _is_label(line: Line) -> bool:
         return False
     tokens = line.text.split()
     numeric = [token for token in tokens if _is_numeric(token)]
-    if (len(numeric) >= 3 and not _is_rising(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
+    if (len(numeric) >= 3 and not _are_ticks(numeric)) or (len(numeric) >= 2 and tokens[0][:1].isalpha()):
         return False
     return len(tokens) <= 5 or len(numeric) >= 0.6 * len(tokens)
 
@@ -313,10 +314,12 @@ def _is_numeric(token: str) -> bool:
     return _NUMERIC.match(token) is not None
 
 
-def _is_rising(numeric: Sequence[str]) -> bool:
-    """Ticks of an axis grow; the figures of a row seldom do."""
+def _are_ticks(numeric: Sequence[str]) -> bool:
+    """Ticks of an axis grow, or fall by equal steps where a chart draws their minus; the figures of a row seldom do."""
     values = [float(token) for token in numeric if re.fullmatch(r"\d+(?:\.\d+)?", token)]
-    return len(values) == len(numeric) and all(one < two for one, two in pairwise(values))
+    steps = [two - one for one, two in pairwise(values)]
+    even = all(math.isclose(step, steps[0], rel_tol=0.01) for step in steps)
+    return len(values) == len(numeric) and (all(step > 0 for step in steps) or (even and len(values) > 3))
 
 
 def _is_prose(line: Line) -> bool:

@@ -129,6 +129,11 @@ def test_the_label_of_several_rows_and_a_second_column_of_labels_are_said(tmp_pa
         ("1909.08053v4.pdf", 15, "24 128 80%", "Table 7.", TableCell("24", "Hidden size per head", "128")),
         ("2302.13971v1.pdf", 4, "Gopher 280B 79.3", "Table 3:", TableCell("Gopher 280B", "BoolQ", "79.3")),
         ("2302.13971v1.pdf", 5, "62B 64.3 47.5", "Table 6:", TableCell("PaLM 62B", "RACE-middle", "64.3")),
+        ("1909.08053v4.pdf", 7, "355M 24 1024", "Table 2.", TableCell("355M", "Layers", "24")),
+        ("2004.04906v3.pdf", 5, "BM25 + DPR 76.6", "Table 2:", TableCell("Single BM25 + DPR", "Top-20 NQ", "76.6")),
+        ("2005.11401v4.pdf", 8, "RAG-Sequence-BM25 31.8", "Table 6:", TableCell("RAG-Sequence-BM25", "NQ", "31.8")),
+        ("2302.13971v1.pdf", 18, "Anatomy STEM", "Table 16:", TableCell("Anatomy STEM", "GPT-3 175B", "48.0")),
+        ("2201.11903v6.pdf", 21, "UL2 20B 4.1", "Table 2:", TableCell("UL2 20B", "GSM8K standard", "4.1")),
         ("2301.12867v4.pdf", 5, "GPT-3 0.651", "TABLE II:", TableCell("GPT-3", "STrace ↓", "0.651")),
     ],
 )
@@ -139,6 +144,126 @@ def test_rows_of_real_papers(
     start = page.text.index(row)
     found, cells = find_row_cells(page, start, page.text.index("\n", start))
     assert found.startswith(caption) and cells[0] == cell
+
+
+GROUPS = [
+    *((x, 200, head) for x, head in zip((220, 260, 320, 360), ("EM", "F1", "EM", "F1"), strict=True)),
+    *(
+        (x, 216, value)
+        for x, value in zip((LEFT, 220, 260, 320, 360), ("Ours", "86.3", "89.0", "86.9", "89.5"), strict=True)
+    ),
+]
+
+
+def test_the_same_heads_below_several_groups_are_said_with_the_name_of_their_group(tmp_path: Path) -> None:
+    above = [(LEFT, 170, "Table 1: Errors."), (240, 186, "Dev"), (340, 186, "Test")]
+    page = make_page(tmp_path, *above, *GROUPS)
+    cells = cells_of(page, "Ours 86.3 89.0 86.9 89.5")[1]
+    assert [cell.column for cell in cells] == ["Dev EM", "Dev F1", "Test EM", "Test F1"]
+
+
+@pytest.mark.parametrize("places", [(215, 340), (240, 366), (222, 262)])
+def test_a_group_whose_name_is_not_over_its_middle_is_not_said(tmp_path: Path, places: tuple[int, int]) -> None:
+    above = [
+        (LEFT, 170, "Table 1: Errors."),
+        *((x, 186, name) for x, name in zip(places, ("Dev", "Test"), strict=True)),
+    ]
+    page = make_page(tmp_path, *above, *GROUPS)
+    assert cells_of(page, "Ours 86.3 89.0 86.9 89.5")[1] == ()
+
+
+SIZES = [
+    (x, 200 + 14 * number, cell)
+    for number, row in enumerate(
+        (("", "7B", "13B", "7B"), ("Ours", "2.4", "0.3", "1.1"), ("Base", "9.7", "1.8", "0.9"))
+    )
+    for x, cell in zip((LEFT, 220, 260, 320), row, strict=True)
+    if cell
+]
+
+
+def test_sizes_of_models_above_the_rows_are_heads_with_the_model_above_them(tmp_path: Path) -> None:
+    above = [(LEFT, 170, "Table 1: Errors."), (231, 186, "LLaMA"), (316, 186, "OPT")]
+    page = make_page(tmp_path, *above, *SIZES)
+    assert [cell.column for cell in cells_of(page, "Base 9.7 1.8 0.9")[1]] == ["LLaMA 7B", "LLaMA 13B", "OPT 7B"]
+
+
+def test_sizes_below_heads_are_values(tmp_path: Path) -> None:
+    rows = (("Size", "7B", "13B", "33B"), *ROWS)
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *rows))
+    assert [cell.value for cell in cells_of(page, "Size 7B 13B 33B")[1]] == ["7B", "13B", "33B"]
+    assert [cell.column for cell in cells_of(page, "Base model 9.7 1.8 9")[1]] == list(HEAD[1:])
+
+
+def write_stack(second: float, first_row: float) -> list[tuple[float, float, str]]:
+    lines = (("Number of", "Hidden", "Heads", "Drift"), ("layers", "size", "", ""), ("24", "1024", "16", "0.3"))
+    tops = (200.0, second, first_row, first_row + 12)
+    return [
+        (x, top, cell)
+        for top, line in zip(tops, (*lines, ("48", "2560", "40", "0.9")), strict=True)
+        for x, cell in zip((LEFT, *COLUMNS), line, strict=True)
+        if cell
+    ]
+
+
+@pytest.mark.parametrize(("second", "first_row", "head"), [(212, 226, "Hidden size"), (214, 226, "Hidden")])
+def test_heads_on_several_lines_are_whole_where_a_rule_parts_them_from_the_rows(
+    tmp_path: Path, second: float, first_row: float, head: str
+) -> None:
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors."), *write_stack(second, first_row))
+    assert [cell.column for cell in cells_of(page, "48 2560 40 0.9")[1]] == [head, "Heads", "Drift"]
+
+
+def write_groups(gap: float, *lines: tuple[float, str, str]) -> list[tuple[float, float, str]]:
+    """Rows "name, two values" with the label of a group before some, each so many points lower than its row.
+
+    `gap`: points between the first two rows and the others.
+    """
+    words = [(130, 200, "Model"), (220, 200, "Error"), (300, 200, "Drift")]
+    for number, (off, label, name) in enumerate(lines):
+        top = 220 + 12 * number + gap * (number > 1)
+        words += [(LEFT, top + off, label)] if label else []
+        words += [(130, top, name), (220, top, f"{number}.1"), (300, top, f"{number}.2")]
+    return words
+
+
+@pytest.mark.parametrize(
+    ("gap", "lines", "names"),
+    [
+        (6, ((0, "One", "Ours"), (0, "One", "Base"), (0, "Two", "Ours"), (0, "Two", "Base")), ["One Base", "Two Base"]),
+        (6, ((6, "One", "Ours"), (0, "", "Base"), (6, "Two", "Ours"), (0, "", "Base")), ["One Base", "Two Base"]),
+        (6, ((0, "One", "Ours"), (0, "", "Base"), (0, "Two", "Ours"), (0, "", "Base")), ["One Base", "Two Base"]),
+        (0, ((0, "One", "Ours"), (0, "", "Base"), (0, "Two", "Ours"), (0, "", "Base")), []),  # groups without a space
+        (
+            0,
+            ((0, "One", "Ours"), (0, "at once", "Base"), (0, "", "Old"), (0, "", "Base"), (0, "", "New")),
+            [],
+        ),  # one label
+    ],
+)
+def test_a_row_has_its_own_name_behind_that_of_its_group(
+    tmp_path: Path, gap: float, lines: tuple[tuple[float, str, str], ...], names: list[str]
+) -> None:
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors."), *write_groups(gap, *lines))
+    found = [cells_of(page, f"Base {number}.1 {number}.2")[1] for number in (1, 3)]
+    assert [cells[0].row for cells in found if cells] == names
+    assert all([cell.column for cell in cells] == ["Error", "Drift"] for cells in found if cells)
+
+
+def test_a_value_that_the_lines_end_cuts_is_not_said(tmp_path: Path) -> None:
+    rows = (("Ours", "2.4", "0.3", "silt, clay,"), ("Base model", "9.7", "1.8", "silt"))
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *table(HEAD, *rows))
+    assert cells_of(page, "Ours 2.4 0.3 silt, clay,")[1] == ()
+    assert [cell.value for cell in cells_of(page, "Base model 9.7 1.8 silt")[1]] == ["9.7", "1.8", "silt"]
+
+
+def test_two_rows_beside_one_value_are_two_lines(tmp_path: Path) -> None:
+    rows = [(LEFT, 220, "Ours"), (220, 220, "2.4"), (300, 220, "0.3"), (380, 226, "11")]
+    rows += [(LEFT, 232, "Base"), (220, 232, "9.7"), (300, 232, "1.8")]
+    heads = [(x, 200, head) for x, head in zip((LEFT, *COLUMNS), HEAD, strict=True)]
+    page = make_page(tmp_path, (LEFT, 180, "Table 1: Errors of two models."), *heads, *rows)
+    assert "Ours 2.4 0.3 11\nBase 9.7 1.8" in page.text
+    assert [cell.value for cell in cells_of(page, "Base 9.7 1.8")[1]] == ["9.7", "1.8"]
 
 
 def test_a_fraction_in_a_line_of_text_has_to_be_looked_at(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.pdf.file import render_page
 from rag_app.papers.read import read_paper
 from rag_app.records import Reading
-from tests.support.pdfs import make_raw
+from tests.support.pdfs import make_paper, make_raw
 
 
 def fault(shared: Path, name: str) -> Reading:
@@ -243,3 +243,15 @@ def test_references_are_found_one_by_one_and_by_other_headings(shared: Path) -> 
     assert chinese.authors == ("王小明", "李华", "张伟")
     assert "1 引言" in {block.section for block in chinese.pages[0].blocks}
     assert "我们在两个季节研究了四十个农场，并且每周用烘干称重法" in chinese.pages[0].text
+
+
+def test_references_stand_below_a_german_heading_and_names_begin_with_letters_of_other_languages(
+    tmp_path: Path,
+) -> None:
+    prose = "Probes kept their calibration over ninety days in silt and lost it in clay within a week of rain."
+    entries = ["Adams, J. Soil probes. Farm Press, 2011.", "Brown, K. Drift of probes. Farm Press, 2013."]
+    sections = [("1 Einleitung", [prose] * 3), ("Literaturverzeichnis", entries)]
+    path = make_paper(tmp_path / "a.pdf", sections=sections, authors="Øystein Berg, Élodie Martin")
+    reading = read_paper(path, "pdf")
+    assert [entry[:5] for entry in reading.bibliography] == ["Adams", "Brown"]
+    assert reading.authors == ("Øystein Berg", "Élodie Martin")

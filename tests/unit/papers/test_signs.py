@@ -67,6 +67,10 @@ def test_numbers_that_make_no_sense_are_doubted(text: str, doubtful: bool) -> No
         ("1905.07830v1.pdf", 1, "trivial for humans (>95% accuracy)"),
         ("2406.04744v2.pdf", 1, "achieve ≤ 34% accuracy"),
         ("1810.04805v2.pdf", 4, "(e.g., ⟨Question, Answer⟩)"),
+        ("2211.10435v2.pdf", 3, "p ≡ ⟨x1·t1·y1⟩∥⟨x2·t2·y2⟩∥. . .∥⟨xk·tk·yk⟩."),
+        ("2208.03299v3.pdf", 4, "(dk | q) ] , where"),  # Latin Modern calls this bracket #
+        ("2401.14887v4.pdf", 3, "s(q, di) = q\u20d7 · \u20d7di"),  # an arrow over a letter, called ®
+        ("2404.12457v1.pdf", 6, "while ∑"),
         ("2211.09260v2.pdf", 24, "TART-full ✓ ✓ 72.8"),  # its font calls the tick X
     ],
 )
