@@ -16,7 +16,7 @@ MOST_VALUES = 3  # of one row, where no head is called as what is asked
 
 
 def describe_row(asked: QuestionTerms, unit: Unit, page_of: PageOf) -> str:
-    """A row as "DPR, NQ: 41.5 (Table 4)": the values whose heads hold most of what is asked; of a short row all of them.
+    """A row as "DPR, NQ: 41.5 (Table 4)": the values whose heads hold most of what is asked; of a short row all.
 
     Empty where the page does not make certain what the values are, and where a long row has no such head: the row is
     then shown as it stands.
