@@ -215,7 +215,7 @@ def _verbs(words: Sequence[str]) -> dict[int, str]:
 def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
     """An amount of a text whose number stands in its quotes with other units only, and one of these; else None.
 
-    A number that stands in the quotes without a unit, as in a table, tells nothing.
+    A number that stands in the quotes without a unit, as in a table, tells nothing; "12 layers" is no "12 % layers".
     """
     quoted: dict[str, dict[str, str]] = {}
     for number, unit, written in _amounts(quotes):
@@ -224,7 +224,20 @@ def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
         held = quoted.get(number, {})
         if unit and held and unit not in held and "" not in held:
             return written, next(iter(held.values()))
+        counted = _counted_as_whole(number, text, quotes) if unit == "percent" and unit not in held else ""
+        if counted:
+            return written, counted
     return None
+
+
+def _counted_as_whole(number: str, text: str, quotes: str) -> str:
+    """What quotes count with a number that a text gives as a percentage: "12 layers"; empty where they do not."""
+    bare = rf"(?<![\w.,]){re.escape(number)}"
+    thing = re.search(rf"{bare}(?:\s?%|[\s-]?percent)\s([a-z]{{3,}})", text.casefold())
+    if thing is None or thing[1] in STOPWORDS:
+        return ""
+    counted = re.search(rf"{bare}\s{thing[1]}\b", quotes.casefold())
+    return counted[0] if counted else ""
 
 
 def changed_count(text: str, quotes: str) -> tuple[str, str] | None:

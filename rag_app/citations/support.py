@@ -30,6 +30,7 @@ from rag_app.text.terms import (
     find_claimed_numbers,
     find_names,
     find_numbers,
+    is_in_scaled_table,
     number_values,
     squash,
 )
@@ -41,6 +42,7 @@ class BackingTexts:
     def __init__(self, texts: Iterable[str]) -> None:
         joined = "\n".join(texts)
         self.values = number_values(joined)
+        self._joined = joined
         self._grams = _grams(joined)
 
     def holds_name(self, name: str) -> bool:
@@ -55,7 +57,7 @@ class BackingTexts:
         return len(parts) > 1 and all(squash(part) in self._grams for part in parts)
 
     def holds_number(self, number: Number) -> bool:
-        return not number.values.isdisjoint(self.values)
+        return not number.values.isdisjoint(self.values) or is_in_scaled_table(number, self._joined)
 
 
 def _grams(text: str, longest: int = 5) -> frozenset[str]:

@@ -7,10 +7,11 @@ and plural endings ("Fusion-in-Decoder" is "fusion in decoder").
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, DecimalException, InvalidOperation
 from functools import lru_cache
+from math import prod
 
 from rag_app.text.characters import AS_PLAIN, RAISED, as_searchable
 from rag_app.text.numerals import find_numerals
@@ -41,18 +42,28 @@ _NUMBER_WORDS |= {"hundred": 100}
 _COUNTING = (*(word for word, value in _NUMBER_WORDS.items() if value > 1), "thousand", "million", "billion")
 _COUNTS = re.compile(rf"\b(?:{'|'.join(_COUNTING)})\b", re.IGNORECASE)
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "b": 10**9, "bn": 10**9, "billion": 10**9}
-_SCALE |= {"t": 10**12, "trillion": 10**12}
+_SCALE |= {"t": 10**12, "tn": 10**12, "trillion": 10**12, "mn": 10**6, "mln": 10**6, "bln": 10**9, "milliard": 10**9}
+_SCALE |= {"quadrillion": 10**15, "quintillion": 10**18, "sextillion": 10**21, "lakh": 10**5, "crore": 10**7}
+_SCALE |= {"dozen": 12, "hundred": 100}
 _SCALE |= {"千": 10**3, "万": 10**4, "百万": 10**6, "亿": 10**8, "万亿": 10**12}
+
+_BIG_WORDS = "|".join(sorted((word for word in _SCALE if word.isascii() and len(word) > 3), key=len, reverse=True))
+# "500-million", "5 hundred thousand", "7B", "30 bn"
+_SCALED = (
+    rf"(?P<word>(?:[\s-]?(?i:{_BIG_WORDS})s?\b)+|\s?(?:万亿|百万|[千万亿])\b)|"
+    r"\s?(?P<letter>[kKMBT]|[mbt]n|[mb]ln)(?![A-Za-z])"
+)
 
 _RAISED_TO = r"\s?\^\s?[{{(]?(?P<{}>[-+−–]?\d{{1,3}})[)}}]?(?!\d)"
 _NUMBER = re.compile(
     # "1e-4", "1.1 × 10^9", "1 × 10−4", "2^10": one number, with the sign of its exponent
     r"(?<![\w.])(?P<times>\d{1,12}(?:\.\d{1,12})?)"
     rf"(?:[eE](?P<exponent>[-+−–]?\d{{1,3}})(?!\d)|\s?[×x·*]\s?10(?:{_RAISED_TO.format('of_ten')}|(?P<flat>[-−]\d{{1,2}})(?!\d|\.\d)))"
+    r"(?P<hundredth>\s?%|\sper\s?cent\b)?"
     rf"|(?<![\w.])(?P<base>\d{{1,12}}(?:\.\d{{1,12}})?){_RAISED_TO.format('power')}"
     r"|(?<![A-Za-z_@\d])(?<![^\W\d_]{2}[-.])(?<!\b[A-Za-z]-)(?<!\d\.)"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
-    r"(?:(?P<percent>\s?%|\spercent)|\s?(?P<word>(?:thousand|million|billion|trillion|万亿|百万|[千万亿])\b)|(?P<letter>[kKMBT]|bn)(?![A-Za-z]))?"
+    rf"(?:(?P<percent>\s?%|\sper\s?cent\b)|{_SCALED})?"
     r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)(?P<bytes>\s(?:[KMGTP]i?B|(?:kilo|mega|giga|tera)?(?:byte|bit)s?)\b)?"
 )
 # "1.1 × 10^9"; a PDF's text flattens the exponent: "1.1 × 109", "10-4". And "1e-4".
@@ -67,13 +78,23 @@ FEWEST_SPELLED = 4
 # What else begins with digits: "16GB", "300ms", and names.
 _GLUED = re.compile(
     r"(?<![\w.])(?<![^\W\d_]-)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
-    r"(?!(?:[kKMBT]|bn|st|nd|rd|th|x)(?![^\W_])|[eE][-+−–]?\d)[^\W\d_][^\W_]*"
+    r"(?!(?:[kKMBT]|[mbt]n|[mb]ln|st|nd|rd|th|x)(?![^\W_])|[eE][-+−–]?\d)[^\W\d_][^\W_]*"
 )
 _WORDS_OF_NUMBERS = "|".join(sorted(_NUMBER_WORDS, key=len, reverse=True))
 _SPELLED = re.compile(
-    rf"\b(?:{_WORDS_OF_NUMBERS})(?:(?:\s+and\s+|[-\s]+)(?:{_WORDS_OF_NUMBERS}|thousand|million|billion|trillion))*\b",
+    rf"\b(?:{_WORDS_OF_NUMBERS})(?:(?:\s+and\s+|[-\s]+)(?:{_WORDS_OF_NUMBERS}|{_BIG_WORDS}))*\b",
     re.IGNORECASE,
 )
+_PLAIN = r"\d{1,12}(?:,\d{3}){0,3}(?:\.\d{1,6})?"
+_LISTED = re.compile(  # "5 to 10 million", "7/13/70B": the scale is of each
+    rf"(?<![\w.,])(?P<others>(?:{_PLAIN}\s?(?:[-–—/]|,?\s?\b(?:to|and|or)\b|,\s)\s?[$€£]?){{1,6}}){_PLAIN}(?:{_SCALED})"
+)
+# A table's head or caption tells the scale of its cells: "Params (M)", "in millions".
+_TOLD_SCALE = re.compile(
+    rf"[(\[][^()\[\]\d]{{0,20}}?(?<![A-Za-z])(?P<letter>[kKMBT]|[mbt]n|[mb]ln|(?i:{_BIG_WORDS})s?)[)\]]|"
+    rf"\bin (?P<word>(?i:{_BIG_WORDS})s)\b"
+)
+_CELL = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)(?![\w%]|\.\d|[\s-]{1,2}[a-z])")
 _TOKEN = re.compile(r"[^\W_]+(?:[-@.+/'’&][^\W_]+)*\+*")
 _WORD = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)*")
 _AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|\"“_]*$")
@@ -81,7 +102,8 @@ _AFTER_START = re.compile(r"[.!?:;|•\"“”(]\s*[\"“(*_]*$|^[\s\-*+#>\d.()|
 
 _EAST_ASIAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _BETWEEN_SCRIPTS = re.compile(rf"(?<=[{_EAST_ASIAN}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%])(?=[{_EAST_ASIAN}])")
-_CHINESE_SCALE = re.compile(r"(?<=\d)\s*(万亿|百万|[千万亿])")
+# "210千瓦时" is 210 kWh
+_CHINESE_SCALE = re.compile(r"(?<=\d)\s*(万亿|百万|[千万亿])(?!(?<=千)\s*[瓦米克卡焦赫帕伏字比])")
 
 
 def part_scripts(text: str) -> str:
@@ -113,33 +135,47 @@ def content_words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Number:
-    """One number of a sentence: as written, and every value it may stand for."""
+    """One number of a sentence: as written, and every value it may stand for.
+
+    `cell` and `scale`: of "110 million", what a table holds whose head tells the scale.
+    """
 
     written: str
     values: frozenset[Decimal]
+    cell: Decimal | None = None
+    scale: int = 1
 
 
 def find_numbers(text: str) -> list[Number]:
     """The numbers of a text that stand alone; digits inside a name ("GPT-4", "top-20") belong to the name."""
-    found = []
+    return [
+        number if number.cell is None or match["bytes"] else replace(number, values=number.values | {number.cell})
+        for match, number in _read_numbers(text)
+    ]
+
+
+def _read_numbers(text: str) -> Iterator[tuple[re.Match[str], Number]]:
     for match in _NUMBER.finditer(as_searchable(text)):
         values = _values(match)
         if values:
             # The unit behind a number is not of it.
-            found.append(Number(match.group().removesuffix(match["bytes"] or "").strip(), values))
-    return found
+            written = match.group().removesuffix(match["bytes"] or "").strip()
+            scale = _scale_of(match)
+            cell = None if scale is None else _decimal(match["digits"])
+            yield match, Number(written, values, cell, scale or 1)
 
 
 def find_claimed_numbers(text: str) -> list[Number]:
     """All numbers that a sentence claims: as find_numbers has them, written together with a unit, and in words.
 
-    "8731GB" is 8731, and so is what else begins with digits; "16²" is 256, 二万 is 20,000.
+    "8731GB" is 8731, and so is what else begins with digits; "16²" is 256, 二万 is 20,000. "500 billion" is not 500,
+    nor is "1e-4 %" 1e-4.
     """
     plain = as_searchable(_RAISED_POWER.sub(lambda found: f"{found[1]}^{found[2].translate(AS_PLAIN)}", text))
     glued = [Number(found[0], frozenset({_decimal(found[1])})) for found in _GLUED.finditer(plain)]
     spelled = [number for number in _spelled_numbers(plain) if min(number.values) >= FEWEST_SPELLED]
     others = [Number(written, frozenset({value})) for written, value in find_numerals(text) if value >= FEWEST_SPELLED]
-    return [*find_numbers(plain), *glued, *spelled, *others]
+    return [*(number for _, number in _read_numbers(plain)), *glued, *spelled, *others]
 
 
 def _spelled_numbers(text: str) -> list[Number]:
@@ -175,18 +211,34 @@ def _values(match: re.Match[str]) -> frozenset[Decimal]:
         return frozenset({power, Decimal(f"10{flat}")} if flat else {power})
     if match["times"]:
         exponent = match["exponent"] or match["of_ten"] or match["flat"]
-        return frozenset({Decimal(match["times"]) * _to_power("10", exponent)})
+        value = Decimal(match["times"]) * _to_power("10", exponent)
+        return frozenset({value / 100 if match["hundredth"] else value})
     try:
         value = _decimal(match["digits"])
     except InvalidOperation:  # other scripts' digits that NFKC keeps: not a number we can compare
         return frozenset()
-    scale = _SCALE.get((match["word"] or match["letter"] or "").casefold())
-    values = {value} if scale is None else {value * scale}
-    if scale is not None and not match["bytes"]:
-        values.add(value)  # a table may tell the scale in its head; "16k GB" is no "16 GB"
+    values = {value * (_scale_of(match) or 1)}
     if match["percent"]:
         values.add(value / 100)
     return frozenset(values)
+
+
+def _scale_of(match: re.Match[str]) -> int | None:
+    """By what the words or the letter behind a number multiply it; None where there are none."""
+    if match["letter"]:
+        return _SCALE[match["letter"].casefold()]
+    words = re.split(r"[\s-]+", (match["word"] or "").casefold().strip(" -\n"))
+    return prod(_SCALE.get(word) or _SCALE[word.removesuffix("s")] for word in words) if words != [""] else None
+
+
+def is_in_scaled_table(number: Number, text: str) -> bool:
+    """Whether a text has a number as a table has it: its digits as a cell, and its scale in a head or a caption."""
+    if number.cell is None:
+        return False
+    told = (found["letter"] or found["word"] for found in _TOLD_SCALE.finditer(text))
+    if all(_SCALE.get(word.casefold(), _SCALE.get(word.casefold()[:-1])) != number.scale for word in told):
+        return False
+    return any(_decimal(found[1]) == number.cell for found in _CELL.finditer(as_searchable(text)))
 
 
 def _decimal(digits: str) -> Decimal:
@@ -209,6 +261,9 @@ def number_values(text: str) -> frozenset[Decimal]:
             values.add(_decimal(digits))
         except InvalidOperation:
             continue
+    for listed in _LISTED.finditer(folded):
+        scale = _scale_of(listed) or 1
+        values.update(value * scale for number in find_numbers(listed["others"]) for value in number.values)
     for times, exponent, alone in _SCIENTIFIC.findall(folded.casefold()):
         values.add(Decimal(times or 1) * Decimal(10) ** int(exponent or alone))
     for word in re.findall(r"[a-z]+", folded.casefold()):

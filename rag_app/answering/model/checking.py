@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -33,7 +33,15 @@ from rag_app.records import Citation, Page, PageOf, Verdict
 from rag_app.text.arithmetic import follows, share_values
 from rag_app.text.formula_text import read_spans
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, find_claimed_numbers, is_name, number_values, part_scripts
+from rag_app.text.terms import (
+    Number,
+    content_words,
+    find_claimed_numbers,
+    is_in_scaled_table,
+    is_name,
+    number_values,
+    part_scripts,
+)
 
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
 TABLE_BEFORE = 3_000  # of a row's table: what its columns are stands above it
@@ -367,7 +375,7 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     if not found:
         return ()
     # "16GB" may be a name: that "16" stands there does not tell that it does.
-    figures = {one.written: one.values for one in find_claimed_numbers(text) if not is_name(one.written)}
+    figures = {one.written: one for one in find_claimed_numbers(text) if not is_name(one.written)}
     found = [item for item in found if item not in figures or not _is_label(item, text)]
     known = _known_values(claim, quotes, material)
     # In order, so that a limit on how many are combined always takes the same ones.
@@ -376,11 +384,19 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     left = [
         item
         for item in found
-        if item not in figures or not (figures[item] & known or follows(figures[item], held, cited))
+        if item not in figures or not (figures[item].values & known or _follows(figures[item], held, cited))
     ]
     # "720 GPU-hours against 24,600, some 34 times less": from figures of the statement that hold.
-    sound = sorted({value for item, values in figures.items() if item not in left for value in values})
-    return tuple(item for item in left if item not in figures or not follows(figures[item], (), sound))
+    sound = sorted({value for item, one in figures.items() if item not in left for value in one.values})
+    return tuple(item for item in left if item not in figures or not _follows(figures[item], (), sound))
+
+
+def _follows(number: Number, held: Collection[Decimal], cited: Sequence[Decimal]) -> bool:
+    """Whether a number follows; "12 thousand" not from 12 or 12 million by another unit."""
+    if number.cell is not None:
+        digits = number.cell.normalize().as_tuple().digits
+        cited = [value for value in cited if value.normalize().as_tuple().digits != digits]
+    return follows(number.values, held, cited)
 
 
 def _free_texts(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> list[str]:
@@ -408,13 +424,17 @@ def _unheld_figures(
     claim: AnswerClaim, quotes: Sequence[Citation], material: Material, missing: Sequence[str]
 ) -> tuple[str, ...]:
     """Of the missing items the numbers that stand nowhere on the pages that are quoted, although a model agreed."""
-    written = {one.written: one.values for one in find_claimed_numbers(part_scripts(claim.compared_text[0]))}
+    written = {one.written: one for one in find_claimed_numbers(part_scripts(claim.compared_text[0]))}
     figures = [item for item in missing if item in written]
     if not figures:
         return ()
     pages = " ".join(material.page_of(one.paper, one.page).text for one in quotes if one.verified)
     held, known = number_values(pages) | share_values(pages), _known_values(claim, quotes, material)
     cited = sorted({value for one in quotes for value in number_values(one.quote)})
-    return tuple(
-        item for item in figures if not (written[item] & (held | known) or follows(written[item], held, cited))
-    )
+
+    def is_held(number: Number) -> bool:
+        if number.values & (held | known) or is_in_scaled_table(number, pages):
+            return True
+        return _follows(number, held, cited)
+
+    return tuple(item for item in figures if not is_held(written[item]))

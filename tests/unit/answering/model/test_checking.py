@@ -233,6 +233,37 @@ def test_a_number_is_read_whole_with_its_exponent_and_unit(statement: str, holds
     assert (verdict.support == "supported") == holds
 
 
+SCALED = (
+    "500 billion", "500 million", "500-million", "500 Trillion", "500k", "500 M", "500bn", "500mn",
+    "500 quadrillion", "500 dozen", "500 millions", "5 hundred thousand", "five hundred million", "500千", "500 lakh",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
+@pytest.mark.parametrize(
+    ("statement", "holds"),
+    [
+        ("The model is evaluated on 500 questions [1].", True),
+        *((f"The model is evaluated on {amount} questions [1].", False) for amount in SCALED),
+        ("The model has 12 thousand layers [2].", False),
+        ("The model has 12 percent layers [2].", False),
+        ("The model gains 7.4 million points [3].", False),
+        ("The model has a rate of 1e-4 % [4].", False),
+        ("The model has 110 million parameters [5].", True),  # the head of the table tells the scale
+        ("The model has 110 billion parameters [5].", False),
+        ("The model reads 5 million tokens [6].", True),  # the scale is of both ends
+        ("The model reads 5 billion tokens [6].", False),
+    ],
+)
+def test_a_scale_behind_a_number_counts(statement: str, holds: bool, reply: str) -> None:
+    quotes = (
+        "the model is evaluated on 500 questions", "the model has 12 layers", "the model gains 7.4 points",
+        "the model has a rate of 1e-4", "Params (M) of the model 110", "the model reads 5 to 10 million tokens",
+    )  # fmt: skip
+    (verdict,), _ = judge(statement, reply, quotes, ". ".join(quotes))
+    assert (verdict.support == "supported") == holds, verdict
+
+
 @pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
 @pytest.mark.parametrize("amount", ["二万", "一百", "Ⅿ", "a million", "a thousand", "፳"])
 def test_a_number_of_another_script_or_in_words_has_to_stand_there_too(amount: str, reply: str) -> None:
