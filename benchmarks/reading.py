@@ -3,8 +3,8 @@
 python -m benchmarks.reading FOLDER [--most 100]
 
 Per file: the share of pdftotext's words that our text holds, how many pairs of neighbouring words stand in its order,
-the share of words whose box lies on their characters as pdfium places them (some pages of each file), title, references,
-seconds, memory.
+the share of words whose box lies on their characters as pdfium places them (on some pages of each file), title,
+references, seconds, memory.
 pdftotext is the one of Poppler; without it the first two columns are empty.
 """
 
