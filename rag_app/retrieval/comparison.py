@@ -25,7 +25,8 @@ _CALLED = r"[^\W_][\w.+’'-]*"
 _NEXT = re.compile(rf"(?:['’]s)?(?P<joint>{_JOINT})(?P<name>{_CALLED})")
 _BEFORE = re.compile(rf"(?:^|(?<!\w))(?P<name>{_CALLED})(?P<joint>{_JOINT})$")
 _GOES_ON = re.compile(
-    rf"(?P<listed>{_JOINT})|\s*(?:$|[?!.:;)(]|['’]s\b|(?:in|on|for|by|with|at|from|differ|compare|use|have|has|do|does|need|report|train|get)\b)"
+    rf"(?P<listed>{_JOINT})|\s*(?:$|[?!.:;)(]|['’]s\b|(?:in|on|for|by|with|at|from|differ|compare|use|have|has|do|does|need"
+    r"|report|train|get|test|evaluate|propose|say|run|choose|apply|find|handle|work|make|take|learn|beat|show|reach)\b)"
 )
 _ELSEWHERE = re.compile(r"\b(?:on|in|for|at|using|with|from)\s+(?:the\s+)?$", re.IGNORECASE)  # "On NQ, A and B"
 _THESE = re.compile(r"\b(?:compar\w*|differ\w*|versus|contrast\w*|similarit\w*|in common)\b", re.IGNORECASE)

@@ -340,18 +340,21 @@ def make_signs(path: Path, lines: Sequence[str], glyphs: Mapping[str, str] | Non
     return path
 
 
+_NAMED_GLYPHS = {  # what WinAnsiEncoding does not have, or calls by no name
+    "\ufb01": "fi", "\ufb02": "fl", "\ufb00": "ff",
+    "Ł": "Lslash", "ł": "lslash", "Ż": "Zdotaccent", "Š": "Scaron", "Č": "Ccaron", "İ": "Idotaccent",
+}  # fmt: skip
 _FONT = (
     "<</Type/Font/Subtype/Type1/BaseFont/Times-Roman"
-    "/Encoding<</Type/Encoding/BaseEncoding/WinAnsiEncoding/Differences[1/fi/fl/ff]>>>>"
+    f"/Encoding<</Type/Encoding/BaseEncoding/WinAnsiEncoding/Differences[1/{'/'.join(_NAMED_GLYPHS.values())}]>>>>"
 )
-_LIGATURES = {"\ufb01": "\\001", "\ufb02": "\\002", "\ufb00": "\\003"}
 
 
 def _escaped(text: str) -> str:
     for sign in ("\\", "(", ")"):
         text = text.replace(sign, "\\" + sign)
-    for ligature, code in _LIGATURES.items():
-        text = text.replace(ligature, code)
+    for code, glyph in enumerate(_NAMED_GLYPHS, 1):
+        text = text.replace(glyph, f"\\{code:03o}")
     return text
 
 

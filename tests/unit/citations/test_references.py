@@ -32,6 +32,9 @@ NAMED = (
     "Alan Smith. 2020. On one thing.",
     "Alan Smith and Bea Jones. 2020. On another thing.",
     "OpenAI. 2023. GPT-4 technical report.",
+    "Łukasz Łoś and İpek Şahin. 2021. Drift of probes.",
+    "Šárka Čapek. 2021. Silt and clay.",
+    "Jan Żak. 2022. Loam.",
 )
 NOTHING = PaperRegistry([])
 
@@ -107,6 +110,8 @@ def test_keys_name_their_entries_and_tokens_do_not():
         ("van den Driessche and Brown (2020)", {"van den Driessche and Brown, 2020": 5}),
         ("Smith and Jones (2020) and Smith (2020)", {"Smith and Jones, 2020": 7, "Smith, 2020": 6}),
         ("GPT-4 (OpenAI, 2023)", {"OpenAI, 2023": 8}),
+        ("Łoś and Şahin (2021) and (Čapek, 2021)", {"Łoś and Şahin, 2021": 9, "Čapek, 2021": 10}),
+        ("Żak (2022)", {"Żak, 2022": 11}),
     ],
 )
 def test_authors_and_year_name_their_entries(quote, found):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from rag_app.citations.references import PaperRegistry, find_references
 from rag_app.citations.signs import has_doubtful_signs
 from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.pdf.file import render_page
@@ -119,9 +121,18 @@ def test_what_was_read_from_a_picture_stays_and_the_rest_is_told(shared: Path, n
 
 
 def test_raised_marks_are_no_digits_of_a_number(shared: Path) -> None:
-    text = whole_text(fault(shared, "nature_sup"))
+    reading = fault(shared, "nature_sup")
+    text = whole_text(reading)
     assert "an error of 2.4⁴ percent over ninety days¹–³, whereas others drifted. An area of 12 m² was" in text
     assert "proposed in 2015³ . The calibrated" in text
+    (quote,) = re.findall(r"The calibrated probes kept an error.*?others drifted\.", text)
+    found = find_references(quote, reading.bibliography, PaperRegistry([]))
+    assert {reference.mark: reference.entry[:5] for reference in found} == {
+        "[4]": "Evans",  # raised behind a number
+        "[1]": "Adams",
+        "[2]": "Brown",
+        "[3]": "Dunn,",
+    }
 
 
 def test_a_layer_that_is_switched_off_is_no_text(shared: Path) -> None:
@@ -255,3 +266,12 @@ def test_references_stand_below_a_german_heading_and_names_begin_with_letters_of
     reading = read_paper(path, "pdf")
     assert [entry[:5] for entry in reading.bibliography] == ["Adams", "Brown"]
     assert reading.authors == ("Øystein Berg", "Élodie Martin")
+
+
+def test_names_begin_with_letters_that_latin_1_does_not_have(tmp_path: Path) -> None:
+    authors = ("Łukasz Nowak", "Żaneta Król", "Šárka Novák", "Čestmír Malý", "İpek Demir")
+    prose = [(72, 220 + 12 * row, "Probes kept their calibration over ninety days in silt.") for row in range(3)]
+    head = [(72, 100, "Drift of Probes in Wet Soil"), (72, 130, ", ".join(authors)), (72, 160, "Abstract")]
+    reading = read_paper(make_raw(tmp_path / "a.pdf", [[*head, *prose]]), "pdf")
+    assert reading.title == "Drift of Probes in Wet Soil"
+    assert reading.authors == authors

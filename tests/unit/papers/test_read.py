@@ -168,6 +168,21 @@ def test_ligatures_are_opened_and_keep_their_place(tmp_path: Path) -> None:
     assert 80 < x0 < x1 < 130
 
 
+def test_an_axis_whose_minus_is_drawn_as_a_picture_is_no_text(tmp_path: Path) -> None:
+    sentence = "The loss was measured for each of the learning rates and is plotted below."
+    prose = [(72.0, 100.0 + 12 * row, sentence) for row in range(3)]
+    upward = [(72.0, 200.0 + 20 * row, f"0.{6 - row}") for row in range(6)]
+
+    def read_body(name: str, values: str) -> str:
+        across = [(100.0 + 60 * column, 330.0, value) for column, value in enumerate(values.split())]
+        lines = [[*prose, *upward, *across, (200.0, 350.0, "Change of the score")]]
+        return _texts(read_paper(make_raw(tmp_path / name, lines), "pdf"), "body")
+
+    axis = read_body("axis.pdf", "2.4 2.2 2.0 1.8 1.6")  # the page shows -2.4 to -1.6
+    assert axis.endswith(sentence) and "2.2" not in axis
+    assert "2.4 2.3 1.9 1.8 1.1" in read_body("row.pdf", "2.4 2.3 1.9 1.8 1.1")
+
+
 def test_a_word_over_two_lines_is_two_rows(tmp_path: Path) -> None:
     lines = [(450.0, 100.0, "its imple-"), (72.0, 112.0, "mentation is small")]
     (page,) = read_paper(make_raw(tmp_path / "a.pdf", [lines]), "pdf").pages

@@ -55,9 +55,9 @@ def row_of(page: Page, begins: str) -> Unit:
 @pytest.mark.parametrize(
     ("asked", "row", "told"),
     [
-        ("drift", "Otter", "Otter, Drift: 0.3"),
-        ("hours of work", "Badger ", "Badger, Hours: 4"),
-        ("drift and cost", "Otter", "Otter, Drift: 0.3, Cost: 11"),
+        ("drift", "Otter", "Otter, Drift: 0.3 (Table 1)"),
+        ("hours of work", "Badger ", "Badger, Hours: 4 (Table 1)"),
+        ("drift and cost", "Otter", "Otter, Drift: 0.3, Cost: 11 (Table 1)"),
         ("weather", "Otter", ""),  # no head is called so: the row is shown as it stands
     ],
 )
