@@ -165,9 +165,14 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
 
 
 def load_array(path: Path, *, mode: Literal["r"] | None = None) -> np.ndarray:
-    """np.load without pickles, of a regular file only. Raises what NumPy raises, and OSError as open_regular does."""
+    """np.load without pickles, of a regular file only. Raises what NumPy raises, and OSError as open_regular does.
+
+    One that is not mapped has LARGEST bytes at most: a sparse file may say that it has many more than there is memory.
+    """
     with open_regular(path) as stream:
         if mode is None:
+            if os.fstat(stream.fileno()).st_size > LARGEST:
+                raise OSError(errno.EFBIG, f"larger than {LARGEST:,} bytes, which no such file is: remove it", str(path))
             loaded: np.ndarray = np.load(stream, allow_pickle=False)
             return loaded
     mapped: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
