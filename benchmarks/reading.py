@@ -3,13 +3,17 @@
 python -m benchmarks.reading FOLDER [--most 100]
 
 Per file: the share of pdftotext's words that our text holds, how many pairs of neighbouring words stand in its order,
-the share of words whose box lies on their characters as pdfium places them, title, references, seconds, memory.
+the share of words whose box lies on their characters as pdfium places them (on some pages of each file), title,
+references, seconds, memory.
 pdftotext is the one of Poppler; without it the first two columns are empty.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
+import math
 import re
 import resource
 import shutil
@@ -19,15 +23,19 @@ import sys
 import time
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from rag_app.papers.pdf.file import raw_text
+import pypdfium2
+import pypdfium2.raw as pdfium
+
 from rag_app.papers.read import read_paper
-from rag_app.records import Reading
+from rag_app.records import Page, Reading
 
 FEW_WORDS, FEW_PAIRS, FEW_BOXES, SLOW = 0.95, 0.80, 0.997, 0.5  # below or above: an outlier; SLOW: seconds a page
+PAGES, MORE, FINE = 8, 2, 100  # pages a file whose boxes are compared, letters of neighbours in a box, parts of a point
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def score_file(path: Path) -> FileScore:
         len(reading.pages),
         _share(Counter(theirs), Counter(ours)),
         _share(Counter(pairwise(theirs)), Counter(pairwise(ours))),
-        _boxes(path, reading),
+        measure_boxes(path, reading) if reading.pages else None,
         reading.title,
         len(reading.bibliography),
         round(seconds, 2),
@@ -96,19 +104,41 @@ def _poppler(path: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def _boxes(path: Path, reading: Reading) -> float | None:
-    """The share of words that stand in pdfium's own characters of the page and have a box on the page."""
+def measure_boxes(path: Path, reading: Reading) -> float | None:
+    """The share of words whose box holds their letters as pdfium places them, and at most two more at its sides.
+
+    At most PAGES pages of a file are looked at, evenly spread; a page without characters (a picture) is not.
+    """
     right = total = 0
-    for page in reading.pages:
-        if page.words is None or not len(page.words.starts):
-            continue
-        held = Counter(words_of_text(raw_text(path, page.number)))
-        for start, end, box in zip(page.words.starts, page.words.ends, page.words.boxes, strict=True):
-            for word in words_of_text(page.text[start:end]):
+    with contextlib.closing(pypdfium2.PdfDocument(path)) as document:
+        for page in reading.pages[:: math.ceil(len(reading.pages) / PAGES) or 1]:
+            for word, found in _words_in_boxes(document, page):
                 total += 1
-                inside = box[0] < box[2] and box[1] < box[3] and box[2] > 0 and box[3] > 0
-                right += bool(inside and box[0] < page.width and box[1] < page.height and held[word])
+                right += word in found and len(found) <= len(word) + MORE
     return round(right / total, 4) if total else None
+
+
+def _words_in_boxes(document: pypdfium2.PdfDocument, page: Page) -> Iterator[tuple[str, str]]:
+    """The letters of each word of two or more, and those that pdfium has in its box."""
+    with contextlib.closing(document[page.number - 1]) as drawn, contextlib.closing(drawn.get_textpage()) as characters:
+        if page.words is None or page.ocr or not characters.count_chars():
+            return
+        size = round(page.width * FINE), round(page.height * FINE)
+        x, y = ctypes.c_double(), ctypes.c_double()
+        for start, end, box in zip(page.words.starts, page.words.ends, page.words.boxes.tolist(), strict=True):
+            word = _letters(page.text[start:end])
+            if len(word) < 2:
+                continue
+            corners = []
+            for across, down in (box[:2], box[2:]):
+                pdfium.FPDF_DeviceToPage(drawn.raw, 0, 0, *size, 0, round(across * FINE), round(down * FINE), x, y)
+                corners.append((x.value, y.value))
+            (left, right), (bottom, top) = (sorted(pair) for pair in zip(*corners, strict=True))
+            yield word, _letters(characters.get_text_bounded(left, bottom, right, top))
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if sign.isalpha())
 
 
 def main(arguments: list[str]) -> int:

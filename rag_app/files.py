@@ -89,12 +89,16 @@ def _not_regular(path: Path) -> OSError:
     return OSError(errno.EINVAL, "no regular file, but a pipe, device, folder or link: remove it", str(path))
 
 
+def _too_large(path: Path, most: int) -> OSError:
+    return OSError(errno.EFBIG, f"larger than {most:,} bytes, which no such file is: remove it", str(path))
+
+
 def read_regular(path: Path, *, follow_link: bool = True, most: int = LARGEST) -> bytes:
     """The bytes of a regular file of `most` at most. Raises OSError for a larger one, and as open_regular does."""
     with open_regular(path, follow_link=follow_link) as stream:
         content = stream.read(most + 1) if os.fstat(stream.fileno()).st_size <= most else b""
         if len(content) > most or (not content and os.fstat(stream.fileno()).st_size):
-            raise OSError(errno.EFBIG, f"larger than {most:,} bytes, which no such file is: remove it", str(path))
+            raise _too_large(path, most)
         return content
 
 
@@ -165,9 +169,14 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
 
 
 def load_array(path: Path, *, mode: Literal["r"] | None = None) -> np.ndarray:
-    """np.load without pickles, of a regular file only. Raises what NumPy raises, and OSError as open_regular does."""
+    """np.load without pickles, of a regular file only. Raises what NumPy raises, and OSError as open_regular does.
+
+    One that is not mapped has LARGEST bytes at most: a sparse file may say that it has many more than there is memory.
+    """
     with open_regular(path) as stream:
         if mode is None:
+            if os.fstat(stream.fileno()).st_size > LARGEST:
+                raise _too_large(path, LARGEST)
             loaded: np.ndarray = np.load(stream, allow_pickle=False)
             return loaded
     mapped: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)

@@ -7,7 +7,7 @@ from argparse import Namespace
 from rag_app.assistant import Assistant
 from rag_app.index import generations
 from rag_app.index.inventory import refuse_other_folder
-from rag_app.index.paper_choice import choose_papers
+from rag_app.index.paper_choice import choose_papers, explain_duplicates
 from rag_app.outputs.terminal import ProgressLine, print_note
 from rag_app.papers.read import READING_VERSION
 from rag_app.papers.starter import prepare_corpus
@@ -57,7 +57,14 @@ def _build_first(assistant: Assistant, reason: str) -> None:
 
 
 def chosen_papers(options: Namespace, assistant: Assistant) -> tuple[str, ...]:
-    """The papers that --papers names, by file name, file name without suffix, or arXiv id. Raises QuestionError."""
+    """The papers that --papers names, by file name, file name without suffix, or arXiv id. Raises QuestionError.
+
+    A note says where a name is that of a duplicate.
+    """
     if not options.papers:
         return ()
-    return choose_papers(options.papers, assistant.papers(), "--papers")
+    rows = assistant.papers()
+    papers = choose_papers(options.papers, rows, "--papers")
+    for sentence in explain_duplicates(options.papers, rows):
+        print_note(sentence)
+    return papers

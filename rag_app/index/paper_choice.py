@@ -15,15 +15,32 @@ def choose_papers(given: Sequence[str], rows: Sequence[PaperRow], option: str = 
     Raises QuestionError for one that is not there; `option` is where the user wrote it.
     """
     names: list[str] = []
-    for whole in given:
-        # A file's name may hold a comma, so the whole is tried before its parts.
-        parts = [whole] if name_papers(whole, rows) else [part.strip() for part in whole.split(",") if part.strip()]
-        for part in parts:
-            found = name_papers(part, rows)
-            if not found:
-                raise QuestionError(_explain_unknown(part, rows, option))
-            names += found
+    for part in _split_names(given, rows):
+        found = name_papers(part, rows)
+        if not found:
+            raise QuestionError(_explain_unknown(part, rows, option))
+        names += found
     return tuple(dict.fromkeys(names))
+
+
+def explain_duplicates(given: Sequence[str], rows: Sequence[PaperRow]) -> list[str]:
+    """A sentence for each name in `given` that is not the paper's own but that of another file of the same bytes."""
+    named = {part: name_papers(part, rows) for part in _split_names(given, rows)}
+    return [
+        f"{part} is the same file as {paper}, by which it is quoted"
+        for part, papers in named.items()
+        for paper in papers
+        if part.casefold() not in (paper.casefold(), _stem(paper), _stem(paper).rpartition("v")[0])
+    ]
+
+
+def _split_names(given: Sequence[str], rows: Sequence[PaperRow]) -> list[str]:
+    """The single names. A file's name may hold a comma, so the whole is tried before its parts."""
+    return [
+        part
+        for whole in given
+        for part in ([whole] if name_papers(whole, rows) else [one.strip() for one in whole.split(",") if one.strip()])
+    ]
 
 
 def name_papers(given: str, rows: Sequence[PaperRow]) -> list[str]:

@@ -25,7 +25,9 @@ from rag_app.records import Answer, Citation, Source, Table
 _MARK = re.compile(r"\[(\d+)\]")
 _LABEL = re.compile(r"\*\*([^*\n]+)\*\*:?")
 # Everything that means something to Markdown, to its tables, footnotes and mathematics, or to pandoc's citations.
-_MEANING = re.compile(r"[\\`*_{}\[\]<>|~$^&@#]|:(?=//)|(?<=www)\.")
+_MEANING = re.compile(
+    r"[\\`*_{}\[\]<>|~$^&@#]|:(?=//)|(?<=www)\.|(?<=script):|(?:(?<=data)|(?<=file)|(?<=blob)):", re.IGNORECASE
+)
 _LINE_START = re.compile(r"(?P<mark>[-+=]|\d{1,9}(?=[.)]))")
 
 
@@ -132,7 +134,8 @@ def export_file_name(question: str, kind: str = "answer") -> str:
 def escape_markdown(text: str) -> str:
     """Text on one line that Markdown shows as it is: no emphasis, link, footnote, tag, list or formula in it."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    line = _MEANING.sub(lambda match: f"\\{match[0]}", line)
+    # Two backslashes begin a formula in some kinds of Markdown, so one is never written before another sign.
+    line = _MEANING.sub(lambda match: "&#92;" if match[0] == "\\" else f"\\{match[0]}", line)
     start = _LINE_START.match(line)
     if start is None:
         return line

@@ -159,8 +159,10 @@ def walk(page):
     ("width", "colors", "forced"),
     [
         (390, "dark", "none"),
+        (390, "light", "active"),
         (1024, "dark", "none"),
         (1440, "light", "active"),
+        (2560, "light", "none"),
         (2560, "dark", "active"),
     ],
 )

@@ -617,7 +617,7 @@ def test_an_event_that_the_page_does_not_send_is_refused_in_words(ada, capfd):
         for path in ("/gradio_api/run/predict", "/gradio_api/queue/join"):
             answer = ada.client.post(path, content=content, headers={"Content-Type": "application/json"})
             assert answer.status_code == 400, content[:200]
-            assert answer.json()["error"]["message"] == "The page sends nothing like this. Reload the page."
+            assert answer.json()["error"]["message"] == "Unknown request. Reload the page."
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -185,6 +185,15 @@ def test_a_file_larger_than_it_may_be_is_not_read(tmp_path: Path) -> None:
         files.read_regular(path, most=9)
 
 
+def test_an_array_that_says_it_is_larger_than_memory_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npy"
+    files.write_array(path, np.zeros(3, dtype=np.int32))
+    assert files.read_array(path).tolist() == [0, 0, 0]
+    os.truncate(path, files.LARGEST + 1)  # sparse: hardly a byte of it is on the disk
+    with pytest.raises(IndexFault, match="larger than"):
+        files.read_array(path)
+
+
 def test_long_names_and_messages_are_cut_in_every_error() -> None:
     message = str(IndexFault(f"{'a' * 4_000}/current: damaged. Build again."))
     assert message.startswith("aaa") and message.endswith("/current: damaged. Build again.") and len(message) < 600

@@ -173,9 +173,12 @@ class CellRanker:
         cells = find_cells_of(unit, self._page_of)
         label = cells[0].row if cells else _label_of(unit.text)
         own = self._own_likeness(label, unit.evidence.paper)
+        headed = max(weigh_heads(asked, cells), default=0.0) / asked.total
+        # A caption alone speaks of "generation" and "training" above figures that are neither.
+        figures = headed > 0 or "number" in asked.kinds
         return {
-            "own_row": framed_share(asked, unit) * own,
-            "own_value": max(weigh_heads(asked, cells), default=0.0) / asked.total * own,
+            "own_row": framed_share(asked, unit) * own if figures else 0.0,
+            "own_value": headed * own,
             "label": self._label_likeness(asked, label),
         }
 

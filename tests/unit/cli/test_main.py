@@ -161,6 +161,18 @@ def test_filters(filters: list[str], papers: set[str], library: Path, run: Run) 
     assert {hit["paper"] for hit in json.loads(out)["hits"]} == papers
 
 
+def test_a_duplicates_name_means_the_paper_that_is_kept_and_a_note_says_so(empty_library: Path, run: Run) -> None:
+    for name in ("Anvils.md", "Otter.md"):  # the first by name is kept
+        (empty_library / name).write_text(PAPERS["Otter.md"], encoding="utf-8")
+    (empty_library / "Zebra.md").write_text(PAPERS["Zebra.md"], encoding="utf-8")
+    assert run("build")[0] == 0
+    code, out, notes = run("search", QUESTION, "--json", "--papers", "Otter.md")
+    assert code == 0 and {hit["paper"] for hit in json.loads(out)["hits"]} == {"Anvils.md"}
+    assert "Otter.md is the same file as Anvils.md" in notes
+    code, _, notes = run("search", QUESTION, "--json", "--papers", "Anvils.md")
+    assert (code, notes) == (0, "")
+
+
 def test_an_unknown_paper_is_refused_by_name(library: Path, run: Run) -> None:
     code, out, err = run("ask", QUESTION, "--papers", "Zebre.md", "--json")
     assert code == 1

@@ -108,6 +108,15 @@ def test_inert_text_is_shown_as_it_is(text):
     assert "".join(token.content for token in children) == shown
 
 
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "DATA:text/html,x", "file:/etc/passwd", "vbscript:x"])
+def test_an_address_that_some_programs_make_a_link_of_has_no_colon(address):
+    assert address.partition(":")[0] + ":" not in escape_markdown(f"The data are at {address} for all.")
+
+
+def test_no_backslash_stands_before_a_sign_that_begins_a_formula():
+    assert escape_markdown("see \\(\\input{x}\\) there") == "see &#92;(&#92;input\\{x\\}&#92;) there"
+
+
 # -- BibTeX -------------------------------------------------------------------------------------------------------
 
 

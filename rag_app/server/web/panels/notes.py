@@ -31,24 +31,25 @@ _BACKSLASH = re.compile(r"\\(.)")
 
 
 def note_html(text: str) -> str:
-    """The note's Markdown as HTML; each link to a page of a paper is a button that opens it at the quoted words."""
+    """The note's Markdown as HTML; each link to a page of a paper opens it at the quoted words, in the page itself."""
     taken = {int(number) for number in re.findall(r"\[(\d{1,4})\]", text)}
     free = (number for number in range(FIRST_MARK, LAST_MARK + 1) if number not in taken)
-    buttons: dict[int, str] = {}
+    links: dict[int, str] = {}
     lines = []
     for line in text.split("\n"):
         place, link = cited_place(line), CITED_PLACE.search(line)
         number = next(free, None) if place and link else None
         if place and link and number is not None:
-            buttons[number] = _place_button(*place, _BACKSLASH.sub(r"\1", link["words"]))
+            links[number] = _place_link(*place, _BACKSLASH.sub(r"\1", link["words"]))
             line = f"{line[: link.start()]}[{number}]{line[link.end() :]}"
         lines.append(line)
-    return markdown_html("\n".join(lines), buttons.__getitem__, buttons, escaped_brackets=True)
+    return markdown_html("\n".join(lines), links.__getitem__, links, escaped_brackets=True)
 
 
-def _place_button(paper: str, page: int, words: str, label: str) -> str:
+def _place_link(paper: str, page: int, words: str, label: str) -> str:
     told = f'data-paper="{escape_html(paper)}" data-page="{page}" data-words="{escape_html(words)}"'
-    return f'<button type="button" class="note-place text-button" {told}>{escape_html(label)}</button>'
+    # A link, not a button: its words break within a line as those before it do.
+    return f'<a href="#reading" class="note-place" {told}>{escape_html(label)}</a>'
 
 
 class NotesPanel:

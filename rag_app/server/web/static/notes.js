@@ -185,13 +185,15 @@
 
   // -- what happens ------------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("button");
+    const button = event.target.closest && event.target.closest("button, .note-place");
     if (!button) return;
-    if (button.matches(".keep-note")) offer(button);
+    if (button.matches(".note-place")) {
+      event.preventDefault();
+      window.reader.showWords(button.dataset.paper, button.dataset.page, button.dataset.words, button);
+    } else if (button.matches(".keep-note")) offer(button);
     else if (button.matches(".open-note")) openNote(button.value, button);
     else if (button.matches(".new-note")) begin();
     else if (button.matches(".close-note")) close();
-    else if (button.matches(".note-place")) window.reader.showWords(button.dataset.paper, button.dataset.page, button.dataset.words, button);
     else if (button.dataset.note === "write") save().then(() => { const on = byId("note-text").hidden; setWriting(on); byId(on ? "note-text" : "note-read").focus(); });
     else if (button.dataset.note === "delete") remove(button);
     else if (button.matches(".open-conversation, .new-conversation") && open) close();

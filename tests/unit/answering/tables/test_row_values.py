@@ -37,7 +37,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     ]
     words = [
         *[(LEFT, 100 + 14 * number, SENTENCE) for number in range(3)],
-        (LEFT, 160, "Table 1: Results of all the animals."),
+        (LEFT, 160, "Table 1: Weather of all the animals."),
         *cells,
         *[(LEFT, 270 + 14 * number, SENTENCE) for number in range(3)],
     ]
@@ -74,3 +74,11 @@ def test_the_row_that_is_the_papers_own_and_little_else_comes_first(page: Page, 
     aspect = Aspect("error", "What is the error?", "error")
     units = ranker(aspect, [evidence_of(page)]).units
     assert units[0].text.startswith(first)
+
+
+def test_a_word_of_the_caption_alone_brings_no_row_of_figures_to_the_front(page: Page) -> None:
+    ranker = CellRanker(
+        "weather of the two", extract_terms, None, None, lambda paper, number: page, called={"otters.pdf": {"otter"}}
+    )
+    units = ranker(Aspect("weather", "Which weather is there?", "weather"), [evidence_of(page)]).units
+    assert not units[0].row
