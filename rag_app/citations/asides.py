@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 
 from rag_app.citations.statements import find_headings, find_statements
-from rag_app.citations.support import CLAIM_WORDS, is_formula
+from rag_app.citations.support import CLAIM_WORDS, is_claim, is_formula
 from rag_app.text.language import ENGLISH, language_of
 from rag_app.text.sentences import word_set
-from rag_app.text.terms import content_words
+from rag_app.text.terms import content_words, find_claimed_numbers
 
 FEWEST_WORDS = 2  # content words of a heading that asserts
+FEWEST_COUNTED = 20  # a smaller whole number may say how many points follow
 LONG_QUESTION = 5  # content words of a "Why …?" that tells what it asks about
 
 _FINITE = word_set(
@@ -53,10 +55,11 @@ _TELLING = re.compile(
 )
 
 
-def find_asides(answer: str, held: Collection[str]) -> Iterable[str]:
+def find_asides(answer: str, held: Collection[str], values: Collection[Decimal] = ()) -> Iterable[str]:
     """The headings, bold lines, lead-ins and questions of an answer that assert something and cite nothing.
 
-    So do formulas and the single words that answer a question. `held`: content words of the question and the passages.
+    So do formulas, the single words that answer a question, and lines too short to be checked with a number of their
+    own ("By 99.9 %."). `held` and `values`: content words and numbers of the question and the passages.
     """
     english = language_of(answer) == ENGLISH  # the papers hold no words of other languages
     known = frozenset(held) | _GENERIC
@@ -67,7 +70,11 @@ def find_asides(answer: str, held: Collection[str]) -> Iterable[str]:
     for heading in find_headings(answer):
         plain = heading.plain.rstrip("*_ ")
         asserts = _question_asserts(plain) if plain.endswith("?") else _asserts(plain)
-        if asserts or (_SETS_EQUAL.search(plain) and foreign(plain) and not _is_harmless(plain)):
+        if (
+            asserts
+            or _has_own_number(plain, values)
+            or (_SETS_EQUAL.search(plain) and foreign(plain) and not _is_harmless(plain))
+        ):
             yield heading.text
     asked = False
     for statement in find_statements(answer):
@@ -77,12 +84,25 @@ def find_asides(answer: str, held: Collection[str]) -> Iterable[str]:
             continue
         if asked:
             asserts = _question_asserts(text) or (foreign(text) and not _is_harmless(text))
-        elif text.endswith(":"):
-            asserts = _asserts(text)
+        elif text.endswith((":", "：")):
+            asserts = _asserts(text) or _has_own_number(text, values)
         else:
+            short = not is_claim(text)
             asserts = (is_formula(text) and foreign(text)) or (before and len(content_words(text)) < CLAIM_WORDS)
+            asserts = asserts or (short and _has_own_number(text, values))
         if asserts:
             yield statement.text
+
+
+def _has_own_number(text: str, values: Collection[Decimal]) -> bool:
+    """Whether a line holds a number that is in none of the texts, from 20 on or with a fraction: no count of a list."""
+    if not values:
+        return False
+    plain = re.sub(r"^\d{1,2}[.)]\s", "", text)
+    return any(
+        one.values.isdisjoint(values) and any(value >= FEWEST_COUNTED or value % 1 for value in one.values)
+        for one in find_claimed_numbers(plain)
+    )
 
 
 def _is_harmless(text: str) -> bool:

@@ -24,9 +24,10 @@ from rag_app.citations.table_cells import find_row_cells
 from rag_app.papers.talks import clock
 from rag_app.records import PARAGRAPH, Answer, Citation, Draft, Evidence, Page, PageOf, Verdict
 from rag_app.text.sentences import sentences
-from rag_app.text.terms import content_words, find_names, squash
+from rag_app.text.terms import content_words, find_names, number_values, squash
 
 QUOTING = "quoting"  # the name of the reader that only quotes
+NOTHING_CHECKED = "Nothing of this answer was checked."
 REPAIRED = (
     "Repaired: sentences that the cited pages did not support were sent back to the model once and checked again."
 )
@@ -224,9 +225,11 @@ def attach_citations(
     plain = draft.refused or reader == QUOTING
     judged = () if plain else judge_sentences(text, marks.backing, question, names_of)
     known = {verdict.sentence for verdict in judged}
-    held = content_words(" ".join([question, *(f"{one.title} {one.section} {one.text}" for one in evidence)]))
-    asides = () if plain else [one for one in dict.fromkeys(find_asides(text, held)) if one not in known]
+    held = " ".join([question, *(f"{one.title} {one.section} {one.text}" for one in evidence)])
+    found = () if plain else dict.fromkeys(find_asides(text, content_words(held), number_values(held)))
+    asides = [one for one in found if one not in known]
     judged = (*judged, *(Verdict(one, "unchecked") for one in asides))
+    nothing = NOTHING_CHECKED if text.strip() and not plain and not judged else ""
     return Answer(
         id=id,
         question=question,
@@ -236,7 +239,7 @@ def attach_citations(
         citations=tuple(marks.citations),
         unsupported=unsupported_sentences(judged),
         nearest=find_nearest_citations(question, evidence, page_of) if draft.refused else (),
-        notes=tuple(note for note in (draft.problem, REPAIRED if draft.repaired else "") if note),
+        notes=tuple(note for note in (draft.problem, REPAIRED if draft.repaired else "", nothing) if note),
         tokens=draft.tokens,
         verdicts=judged,
         repaired=draft.repaired,

@@ -16,13 +16,14 @@ import httpx
 import pytest
 
 from rag_app.assistant import Assistant
+from rag_app.citations.marks import NOTHING_CHECKED
 from rag_app.outputs.json import answer_json, parse_answer
 from rag_app.outputs.markdown import FORMS
 from rag_app.outputs.save import collect_export
 from rag_app.outputs.terminal import answer_text
 from rag_app.records import Answer
 from rag_app.server.app import PageServer, serve
-from rag_app.server.i18n import set_language
+from rag_app.server.i18n import set_language, translate_core
 from rag_app.server.web.render import answer_html
 from rag_app.settings import Settings
 from tests.support.doubles import WordEmbedder
@@ -171,6 +172,17 @@ def test_what_is_asserted_in_passing_was_not_checked(folder: Path, model: str) -
     assert value["confidence"] != "high"
 
 
+@pytest.mark.parametrize("model", [SINGLE, LEADS])
+@pytest.mark.parametrize("said", ["Yes, it does.", "Yes.", "**99 GB**", "# 99 GB", "99", "是的。"])
+def test_an_answer_too_short_to_be_checked_says_so(folder: Path, model: str, said: str) -> None:
+    with Provider(*script_of(model, said, "no line")) as provider:
+        settings = settings_of(folder, llm="auto", llm_base_url=provider.url, llm_model=model)
+        answer = Assistant(settings, embedder=WordEmbedder()).ask(QUESTION)
+    assert answer.status != "answered" or answer.verdicts or NOTHING_CHECKED in answer.notes, answer
+    assert answer.confidence != "high"
+    assert translate_note(NOTHING_CHECKED) == "这个回答的内容未经核对。"
+
+
 def test_the_check_is_told_the_words_of_code_and_formulas(folder: Path) -> None:
     said = "\n\n".join([FACT.replace(".", " [1]."), *IN_CODE[:8]])
     with Provider(*script_of(LEADS, said, "no line")) as provider:
@@ -254,6 +266,14 @@ def test_the_terminal_the_exports_and_chinese_have_their_own_words(folder: Path)
     assert "核对意见" not in render(answer, "en") and "The check: it is four." in render(answer, "en")
     for words in ("1 句话未经核对", "1 句话与所引页面矛盾", "1 句话得不到所引页面的支持", "核对意见：it is four。"):
         assert words in render(answer, "zh")
+
+
+def translate_note(note: str) -> str:
+    def shown() -> str:
+        set_language("zh")
+        return translate_core(note)
+
+    return copy_context().run(shown)
 
 
 def render(answer: Answer, language: str) -> str:

@@ -19,7 +19,7 @@ from rag_app.answering.model.task import ModelTask
 from rag_app.answering.model.writing import ModelText
 from rag_app.citations.asides import find_asides
 from rag_app.citations.cited_text import CitedText
-from rag_app.citations.marks import find_nearest_citations
+from rag_app.citations.marks import NOTHING_CHECKED, find_nearest_citations
 from rag_app.citations.statements import Statement
 from rag_app.citations.support import unsupported_sentences
 from rag_app.errors import ModelError
@@ -78,8 +78,10 @@ def finish_answer(
     elif claims:
         answer = replace(answer, notes=(*answer.notes, NOT_FROM_PAPERS if talk else STOPPED_CHECK))
         cut, claims = [] if talk else [*claims, *cut], []
-    aside = [] if talk else list(dict.fromkeys(find_asides(_prose(answer), _held_words(task, answer))))
+    aside = [] if talk else _find_asides(task, answer)
     answer = _add_unchecked(answer, [*(claim.statement.text for claim in cut), *aside])
+    if answer.status == "answered" and answer.answer.strip() and not (claims or answer.verdicts or talk or stopped):
+        answer = replace(answer, notes=(*answer.notes, NOTHING_CHECKED))
     return replace(
         answer,
         tokens=task.spending.tokens,
@@ -89,11 +91,17 @@ def finish_answer(
     )
 
 
-def _held_words(task: ModelTask, answer: Answer) -> list[str]:
-    """The content words of the question, of what the model read and of what its answer quotes."""
+def _find_asides(task: ModelTask, answer: Answer) -> list[str]:
+    """What the answer asserts in passing, in other words or with other numbers than the question and what was read."""
+    held = _held_text(task, answer)
+    return list(dict.fromkeys(find_asides(_prose(answer), content_words(held), number_values(held))))
+
+
+def _held_text(task: ModelTask, answer: Answer) -> str:
+    """The question, what the model read and what its answer quotes."""
     read = [f"{piece.title} {piece.section} {piece.text}" for piece in task.book.pieces]
     quoted = [f"{one.title} {one.section} {one.quote}" for one in answer.citations]
-    return content_words(" ".join([task.question, *read, *quoted]))
+    return " ".join([task.question, *read, *quoted])
 
 
 def _compose_answer(

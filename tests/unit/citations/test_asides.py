@@ -6,7 +6,7 @@ import pytest
 
 from rag_app.citations.asides import find_asides
 from rag_app.citations.directions import opposite_direction
-from rag_app.text.terms import content_words
+from rag_app.text.terms import content_words, number_values
 
 HELD = content_words(
     "otter reader heron data train evaluate benchmark win build retrieval help differ say price Martians"
@@ -60,6 +60,16 @@ def test_what_asserts_in_passing_is_found(line: str) -> None:
 )
 def test_what_asserts_nothing_is_no_aside(line: str) -> None:
     assert list(find_asides(line, HELD)) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["99 GB:", "By 99.9 %.", "99", "**99 GB**", "# 99 GB", "Here is how 3,000 otters drowned:"]
+)
+def test_a_short_line_with_a_number_of_its_own_asserts(line: str) -> None:
+    answer, values = f"Otters swim [1].\n\n{line}\n\nHerons fly [1].", number_values("12 otters, 2 herons")
+    assert list(find_asides(answer, HELD, values)) == [line]
+    assert list(find_asides(answer, HELD, values | number_values(line))) == []
+    assert list(find_asides(answer.replace(line, "The papers differ in 3 points:"), HELD, values)) == []
 
 
 def test_a_word_that_answers_a_question_asserts() -> None:
