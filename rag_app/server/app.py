@@ -245,8 +245,7 @@ def _server(
     log_in = LogInMiddleware(
         pages, accounts, settings.root_path, port, page_token=page_token, browser_code=browser_code
     )
-    preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
-    preparing.start()
+    preparing = _start_preparing(assistant, job, reader)
     config = uvicorn.Config(
         RequestGuard(
             LanguageMiddleware(_compress_responses(limit_slow_requests(log_in)), settings.language),
@@ -273,6 +272,12 @@ def _compress_responses(app: Any) -> Any:
 
     packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/pdf")
     return GZipMiddleware(app, minimum_size=1000, compresslevel=6, exclude_content_types=packed)
+
+
+def _start_preparing(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> threading.Thread:
+    thread = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
+    thread.start()
+    return thread
 
 
 def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:
