@@ -41,6 +41,12 @@ def is_distorted(a: float, b: float, c: float, d: float) -> bool:
     return 2 * abs(a * d - b * c) < UNIFORM * (a * a + b * b + c * c + d * d)
 
 
+def is_line(a: float, b: float, c: float, d: float) -> bool:
+    """Whether a matrix draws letters so narrow in one direction that they are lines."""
+    least, largest = _stretch(np.array([[a, b, c, d]]))
+    return bool(largest[0] > 0 and least[0] < NARROWEST * largest[0])
+
+
 def find_squeezed(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, tiny: float) -> np.ndarray:
     """Which words have a first or last letter that their matrix makes a line, bool (n,).
 
@@ -65,21 +71,23 @@ def find_small(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, own: np.
 
 
 def _measure_matrices(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of the letters (n, 2): the least and the largest that the matrix makes of a length, and the size of the type.
-
-    These are the singular values of the matrix.
-    """
+    """Of the letters (n, 2): the least and the largest that the matrix makes of a length, and the size of the type."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     matrices, sizes = np.zeros((characters.size, 6), np.float32), np.zeros(characters.size)
     place = matrices.ctypes.data
     for row, index in enumerate(characters.ravel().tolist()):
         _matrix(handle, index, place + 24 * row)
         sizes[row] = abs(_font_size(handle, index))
-    a, b, c, d = matrices[:, :4].astype(np.float64).T
+    least, largest = _stretch(matrices[:, :4].astype(np.float64))
+    return least.reshape(-1, 2), largest.reshape(-1, 2), sizes.reshape(-1, 2)
+
+
+def _stretch(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest that each matrix, a row a, b, c, d, makes of a length: its singular values."""
+    a, b, c, d = matrices.T
     area, squares = np.abs(a * d - b * c), a * a + b * b + c * c + d * d
     largest = np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2)
-    least = np.divide(area, largest, out=np.zeros_like(area), where=largest > 0)
-    return least.reshape(-1, 2), largest.reshape(-1, 2), sizes.reshape(-1, 2)
+    return np.divide(area, largest, out=np.zeros_like(area), where=largest > 0), largest
 
 
 def find_stacked(

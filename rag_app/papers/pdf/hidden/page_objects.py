@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden.clip_paths import NOWHERE, ClipPaths
 from rag_app.papers.pdf.hidden.ink import CONTRAST, TINT, is_tint
-from rag_app.papers.pdf.hidden.letters import AXIS, is_distorted
+from rag_app.papers.pdf.hidden.letters import AXIS, is_distorted, is_line
 from rag_app.papers.pdf.hidden.stacked_text import TextBoxes
 from rag_app.papers.pdf.hidden.veils import COVERING, Matrix, make_veils, transform_box
 
@@ -65,6 +65,7 @@ class PageObjects:
     suspicious: bool = False  # some text is drawn as no ordinary one
     distorted: bool = False  # some text is drawn much narrower in one direction than in another
     turned: list[tuple[float, ...]] = field(default_factory=list)  # boxes of texts that run neither right nor left
+    smears: set[int] = field(default_factory=set)  # texts whose letters are lines: they stay switched off, see `switch`
     doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
     count: int = 0
 
@@ -72,6 +73,10 @@ class PageObjects:
         """Whether the text is drawn with some ink, of whatever colour."""
         text = self.texts.get(address)
         return text is not None and text[1] not in INVISIBLE and text[2][3] >= CLEAR
+
+    def switch(self, address: int, on: int) -> int:
+        """Switch a text off (0) or on (1), but for smears: their ink would be taken for that of what they lie on."""
+        return 0 if address in self.smears else activate(address, on)
 
     def in_order(self) -> TextBoxes:
         """The texts in the order of drawing, with their boxes on the page."""
@@ -139,7 +144,7 @@ def _gather(
             if mode in INVISIBLE or values[3] < CLEAR or is_pale(values):
                 found.suspicious = True
             if _matrix_of(address, edge):
-                _note_matrix(found, numbers[:4], box, matrix)
+                _note_matrix(found, address, numbers[:4], box, matrix)
         elif kind in (_PATH, _IMAGE, _SHADING):
             if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
                 continue
@@ -165,7 +170,9 @@ def _gather(
     _add_areas(found, own, bounds, thin, matrix)
 
 
-def _note_matrix(found: PageObjects, own: list[float], box: tuple[float, ...], matrix: Matrix | None) -> None:
+def _note_matrix(
+    found: PageObjects, address: int, own: list[float], box: tuple[float, ...], matrix: Matrix | None
+) -> None:
     """Notes what the matrix of a text, in a form that is drawn by another one, does to its letters."""
     a, b, c, d = own
     if matrix is not None:
@@ -173,7 +180,10 @@ def _note_matrix(found: PageObjects, own: list[float], box: tuple[float, ...], m
         a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
     elif not b and not c and d < 2 * a < 4 * d:  # as high as wide, about
         return
-    found.distorted = found.distorted or is_distorted(a, b, c, d)
+    if is_distorted(a, b, c, d):
+        found.distorted = True
+        if is_line(a, b, c, d):
+            found.smears.add(address)
     if abs(b) > AXIS * abs(a):
         found.turned.append(transform_box(box, matrix))
 
