@@ -24,6 +24,9 @@ _CAPTION = re.compile(
     r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
+_NUMBER_FIRST = re.compile(r"\W*(?:\d+|[ivxlc]+)\W+")  # of a line, or of one read from its end
+_WORD, _NUMBER_IN_CAPTION = re.compile(r"[^\W\d_]{2}"), re.compile(r"\d|[A-Z]\b")
+_NUMBERED_EQUATION = re.compile(r".*\(\d+\)$")
 _AXIS = 6  # lines
 _MARGIN = 0.09  # of the page's height
 _DEEP = 0.16  # of the page's height: the outermost line may be a running head down to there
@@ -68,7 +71,7 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
             if key.startswith(("top", "foot")) and _PAGE_NUMBER.match(line.text.strip()):
                 line.kind = "furniture"
             headline = page.number == 1 and line.size > 1.15 * usual and not key.startswith("at ")
-            if line.words <= 40 and re.search(r"[^\W\d_]{2}", line.text) and not _CAPTION.match(line.text):
+            if line.words <= 40 and _WORD.search(line.text) and not _CAPTION.match(line.text):
                 here.add(key)
                 if not headline:
                     margins.append((line, key))
@@ -91,7 +94,9 @@ def _table_heads(lines: Sequence[Line]) -> list[Line]:
 
 def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:
     """Where a line stands, and its words without a number at either end."""
-    words = re.sub(r"^\W*(?:\d+|[ivxlc]+)\W+|\W+(?:\d+|[ivxlc]+)\W*$", "", line.text.lower().strip()[:_LONGEST_KEY])
+    words = line.text.lower().strip()[:_LONGEST_KEY]
+    first, last = _NUMBER_FIRST.match(words), _NUMBER_FIRST.match(words[::-1])
+    words = words[first.end() if first else 0 : len(words) - (last.end() if last else 0)]
     if line.box[1] < _MARGIN * page.height or line is ends[0]:
         return f"top {words}"
     if line.box[3] > (1 - _MARGIN) * page.height or line is ends[1]:
@@ -127,7 +132,7 @@ def _mark_captions(lines: Sequence[Line]) -> None:
 def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     line = lines[index]
     match = _CAPTION.match(line.text)
-    if not match or not re.search(r"\d|[A-Z]\b", match[0][3:]):
+    if not match or not _NUMBER_IN_CAPTION.search(match[0][3:]):
         return False
     if index and _is_continued(lines[index - 1], line):
         return False
@@ -162,11 +167,11 @@ def _is_same_caption(above: Line, below: Line) -> bool:
 def _is_tabular(line: Line) -> bool:
     if numbered_heading(line):
         return False
-    tokens = line.text.split()
-    numeric = sum(1 for token in tokens if _is_numeric(token))
     if line.gaps >= 2:
         return True
-    if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not re.match(r".*\(\d+\)$", line.text):
+    tokens = line.text.split()
+    numeric = sum(map(_is_numeric, tokens))
+    if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not _NUMBERED_EQUATION.match(line.text):
         return True
     return numeric >= 3 and numeric >= 0.45 * len(tokens)
 
