@@ -26,6 +26,7 @@ _CAPTION = re.compile(
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
 _NUMBER_FIRST = re.compile(r"\W*(?:\d+|[ivxlc]+)\W+")  # of a line, or of one read from its end
 _WORD, _NUMBER_IN_CAPTION = re.compile(r"[^\W\d_]{2}"), re.compile(r"\d|[A-Z]\b")
+_UNFINISHED = re.compile(r"[a-z,(]$")
 _NUMBERED_EQUATION = re.compile(r".*\(\d+\)$")
 _AXIS = 6  # lines
 _MARGIN = 0.09  # of the page's height
@@ -122,8 +123,9 @@ def _mark_captions(lines: Sequence[Line]) -> None:
             continue
         line.kind = "caption"
         above = line
-        for below in lines[index + 1 :]:
-            if below.kind != "body" or not _is_same_caption(above, below):
+        for at, below in enumerate(lines[index + 1 :], index + 1):
+            cells = below.gaps >= 2 and not _is_justified(lines, at)
+            if below.kind != "body" or cells or not _is_same_caption(above, below):
                 break
             below.kind = "caption"
             above = below
@@ -148,20 +150,22 @@ def _is_continued(above: Line, line: Line) -> bool:
     """Does a line go on with the sentence above it: "... as shown in / Table 6. There ..."?"""
     near = -0.3 * line.height < line.box[1] - above.box[3] < 0.6 * line.height
     alike = abs(above.size - line.size) < 0.06 * line.size and abs(above.box[0] - line.box[0]) < 2 * line.size
-    unfinished = re.search(r"[a-z,(]$", above.text.rstrip()) is not None
+    unfinished = _UNFINISHED.search(above.text.rstrip()) is not None
     return above.kind == "body" and near and alike and unfinished and above.words >= 5
 
 
 def _is_same_caption(above: Line, below: Line) -> bool:
-    if abs(below.size - above.size) > 0.06 * above.size or below.gaps >= 2:
+    if abs(below.size - above.size) > 0.06 * above.size:
         return False
-    if below.gaps and below.words < 9 and above.text.rstrip().endswith("."):  # a head of two cells, no sentence
+    if below.gaps == 1 and below.words < 9 and above.text.rstrip().endswith("."):  # a head of two cells, no sentence
         return False
     distance = below.box[1] - above.box[3]
     overlap = min(above.box[2], below.box[2]) - max(above.box[0], below.box[0])
     if not -0.6 * above.height < distance < 0.55 * above.height or overlap <= 0:
         return False
-    return not _CAPTION.match(below.text) or below.text[0].islower()
+    begins = _CAPTION.match(below.text)
+    named = begins is not None and begins["mark"] is None and _UNFINISHED.search(above.text.rstrip())
+    return begins is None or bool(named) or below.text[0].islower()  # "... the example shown in / Figure 2, ..."
 
 
 def _is_tabular(line: Line) -> bool:
@@ -320,11 +324,22 @@ def _is_numeric(token: str) -> bool:
 
 
 def _are_ticks(numeric: Sequence[str]) -> bool:
-    """Ticks of an axis grow, or fall by equal steps where a chart draws their minus; the figures of a row seldom do."""
+    """Ticks of an axis grow, or go by equal steps once those before the least have the minus that a chart draws.
+
+    The figures of a row seldom do.
+    """
     values = [float(token) for token in numeric if re.fullmatch(r"\d+(?:\.\d+)?", token)]
+    if len(values) < len(numeric):
+        return False
+    least = values.index(min(values))
+    signed = [-value for value in values[:least]] + values[least:]
+    grow = all(one < two for one, two in pairwise(values))
+    return grow or (len(values) > 3 and (_are_even(values) or _are_even(signed)))
+
+
+def _are_even(values: Sequence[float]) -> bool:
     steps = [two - one for one, two in pairwise(values)]
-    even = all(math.isclose(step, steps[0], rel_tol=0.01) for step in steps)
-    return len(values) == len(numeric) and (all(step > 0 for step in steps) or (even and len(values) > 3))
+    return all(math.isclose(step, steps[0], rel_tol=0.01) for step in steps)
 
 
 def _is_prose(line: Line) -> bool:
