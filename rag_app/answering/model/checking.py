@@ -392,9 +392,10 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
 
 
 def _follows(number: Number, held: Collection[Decimal], cited: Sequence[Decimal]) -> bool:
-    """Whether a number follows; "12 thousand" not from 12 or 12 million by another unit."""
-    if number.cell is not None:
-        digits = number.cell.normalize().as_tuple().digits
+    """Whether a number follows; "12 thousand" and "twelve thousand" not from 12 or 12 million by another unit."""
+    if number.scale > 1:
+        told = min(number.values) if number.cell is None else number.cell
+        digits = told.normalize().as_tuple().digits
         cited = [value for value in cited if value.normalize().as_tuple().digits != digits]
     return follows(number.values, held, cited)
 

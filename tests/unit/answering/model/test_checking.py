@@ -253,6 +253,11 @@ SCALED = (
         ("The model has 110 billion parameters [5].", False),
         ("The model reads 5 million tokens [6].", True),  # the scale is of both ends
         ("The model reads 5 billion tokens [6].", False),
+        *(
+            (f"The model is evaluated on {amount} questions [1].", False)
+            for amount in ("seven million", "seven thousand")
+        ),
+        *((f"The model gains {amount} points [3].", False) for amount in ("five hundred billion", "a hundred million")),
     ],
 )
 def test_a_scale_behind_a_number_counts(statement: str, holds: bool, reply: str) -> None:
