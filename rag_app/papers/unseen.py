@@ -104,7 +104,7 @@ _RAW = re.compile(r"<(/?)(?:pre|script|style|textarea)\b", re.IGNORECASE)
 _BLOCK_LINE = re.compile(r"^(?:[ \t]*$| {0,3}(<)[a-zA-Z/!?])", re.MULTILINE)  # a blank line, or one that begins a block
 _DECLARED = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)|<!([a-zA-Z][^>]*)(?:>|\Z)|<\?([^>]*)(?:>|\Z)", re.DOTALL)
 _DEFINITION = re.compile(  # a title is shown by no program; CommonMark 4.7, on one line or its title on the next
-    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*(?:<[^<>\n]*>|[^\s<][^\s]*)(?:[ \t]+|[ \t]*\n[ \t]*)"""
+    r"""^\ {0,3}\[[^\]\n]{1,99}\]:[ \t]*\n?[ \t]*(?:<[^<>\n]*>|[^\s<][^\s]*)(?:[ \t]+|[ \t]*\n[ \t]*)"""
     r"""(?:\((.*)\)|"(.*)"|'(.*)')[ \t]*$""",
     re.MULTILINE | re.VERBOSE,
 )
@@ -214,6 +214,14 @@ def _with_bases(style: Any) -> list[Any]:
     return found
 
 
+_MARKERS = {
+    **{"white": "FFFFFF", "black": "000000", "red": "FF0000", "green": "00FF00", "blue": "0000FF", "yellow": "FFFF00"},
+    **{"cyan": "00FFFF", "magenta": "FF00FF", "darkRed": "800000", "darkGreen": "008000", "darkBlue": "000080"},
+    **{"darkYellow": "808000", "darkCyan": "008080", "darkMagenta": "800080", "darkGray": "808080"},
+    **{"lightGray": "C0C0C0"},
+}
+
+
 def _colour(font: Any) -> str:
     """The colour of letters as RRGGBB; empty where the word processor chooses it."""
     for element in font.element.xpath("./w:rPr/w:color"):
@@ -228,11 +236,12 @@ def _background(fonts: Sequence[Any], paragraphs: Sequence[Any]) -> str:
     """The colour behind letters: their marker's or shading's, the paragraph's, else white; empty where unknown."""
     for font in fonts:
         for element in font.element.xpath("./w:rPr/w:highlight"):
-            return {"white": "FFFFFF", "black": "000000"}.get(_attribute(element, "val"), "")
+            return _MARKERS.get(_attribute(element, "val"), "")
     shaded = [one for font in fonts for one in font.element.xpath("./w:rPr/w:shd")]
     shaded += [one for part in paragraphs for one in part.xpath("./w:pPr/w:shd")]
     for element in shaded:
-        fill = _attribute(element, "fill").upper()
+        solid = _attribute(element, "val") == "solid"  # a pattern of its own colour alone
+        fill = _attribute(element, "color" if solid else "fill").upper()
         return fill if re.fullmatch(r"[0-9A-F]{6}", fill) else "FFFFFF" if fill in ("", "AUTO") else ""
     return "FFFFFF"
 
@@ -251,12 +260,16 @@ _MARK = re.compile(
     r"|(?P<unless>\\unless\s*)?\\(?P<word>if[a-zA-Z]*|else|or|fi)(?![a-zA-Z])"
     r"|\\(?P<set>[a-zA-Z]{1,60})(?P<to>true|false)(?![a-zA-Z])"
 )
-_INTEGER = r"\s*([-+]?\d{1,9})\s*"
-_NUMBERS = re.compile(rf"{_INTEGER}([<=>]){_INTEGER}")
+_INTEGER = (
+    r"""\s*([-+]?(?:\d{1,9}|"[0-9A-F]{1,7}|'[0-7]{1,9}|`\\?[^\s\\]))\s*"""  # decimal, hexadecimal, octal, a character
+)
+_RELAX = r"(?:\\relax(?![a-zA-Z])\s*)?"  # ends a number
+_NUMBERS = re.compile(rf"{_INTEGER}([<=>]){_INTEGER}({_RELAX})")
+_POINTS = {"pt": 1.0, "in": 72.27, "cm": 28.4528, "mm": 2.84528, "bp": 1.00375, "pc": 12.0, "sp": 1 / 65_536}
 _LENGTHS = re.compile(
     r"\s*([-+]?\d{1,6}(?:\.\d{1,6})?)\s*([a-z]{2})\s*([<=>])\s*([-+]?\d{1,6}(?:\.\d{1,6})?)\s*([a-z]{2})\s?"
 )
-_ONE_NUMBER = re.compile(rf"{_INTEGER}(?:\\relax(?![a-zA-Z])\s*)?")
+_ONE_NUMBER = re.compile(rf"{_INTEGER}{_RELAX}")
 _TWO_SIGNS = re.compile(r"\s*([^\\\s{}#%&~])\s*([^\\\s{}#%&~])")
 
 
@@ -372,17 +385,32 @@ class _Reader:
             value = self._switches[word.removeprefix("if")]
             return (None if value is None else int(not value)), end
         if word == "ifcase" and (found := _ONE_NUMBER.match(rest)):
-            number = int(found[1])
+            number = _integer(found[1])
             return (number if number >= 0 else 10**9), end + found.end()
         if word == "ifodd" and (found := _ONE_NUMBER.match(rest)):
-            return int(int(found[1]) % 2 == 0), end + found.end()
-        if word == "ifnum" and (found := _NUMBERS.match(rest)) and not rest.startswith("\\", found.end()):
-            return int(not _holds(float(found[1]), found[2], float(found[3]))), end + found.end()
-        if word == "ifdim" and (found := _LENGTHS.match(rest)) and found[2] == found[5]:
-            return int(not _holds(float(found[1]), found[3], float(found[4]))), end + found.end()
+            return int(_integer(found[1]) % 2 == 0), end + found.end()
+        if word == "ifnum" and (found := _NUMBERS.match(rest)) and (found[4] or rest[found.end() :][:1] != "\\"):
+            return int(not _holds(_integer(found[1]), found[2], _integer(found[3]))), end + found.end()
+        if (
+            word == "ifdim"
+            and (found := _LENGTHS.match(rest))
+            and (found[2] == found[5] or {found[2], found[5]} <= _POINTS.keys())
+        ):
+            one, two = (
+                _POINTS.get(unit, 1.0) * float(number) for number, unit in (found.group(1, 2), found.group(4, 5))
+            )
+            return int(not _holds(one, found[3], two)), end + found.end()
         if word == "if" and (found := _TWO_SIGNS.match(rest)):
             return int(found[1] != found[2]), end + found.end()
         return None, -1
+
+
+def _integer(written: str) -> int:
+    """An integer as TeX writes one: 10, "A, '12 and `a are ten, ten, ten and 97."""
+    sign, digits = (-1 if written[0] == "-" else 1), written.lstrip("+-")
+    if digits[0] == "`":
+        return sign * ord(digits[-1])
+    return sign * int(digits.lstrip("\"'"), {'"': 16, "'": 8}.get(digits[0], 10))
 
 
 def _holds(one: float, sign: str, two: float) -> bool:

@@ -16,7 +16,7 @@ from rag_app.text.protected_spans import protected_spans
 PROSE_WORDS = 4  # in a row that make a text read as prose
 EAST_ASIAN_PROSE = 8  # characters of a script without blanks
 LARGEST_EXPONENT = 30
-SPELLED_WORDS = 3  # of small letters in a row that make a formula a sentence, one of which is long
+SPELLED_WORDS = 3  # in a row that make a formula a sentence: one of them a name at most, and one of the others long
 LONG_WORD = 4
 SPELLED_LETTERS = 10  # that stand singly in a row: nobody multiplies so many
 UNIT = 3  # letters of a word that does not belong to the number before it: "43 percent", but "110M"
@@ -39,6 +39,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W_]+)*")
 _DELIMITERS = re.compile(r"^(?:`+|\$+|\\[(\[])|(?:`+|\$+|\\[)\]])$")
 
 
+_OTHER_TYPE = re.compile(r"(?<=\d)([*_$]{1,3})(\d+)\1(?!\d)|(?<!\d)([*_$]{1,3})(\d+)\3(?=\d)")
 _ONE_WORD = re.compile(r"\\text\w*\s*\{\s*([^\W\d_]+)\s*\}")
 _ANY_TEXT = re.compile(r"\\text\w*\s*\{[^{}]*\}")
 _PARTS_WORDS = re.compile(r"\\(?:[ ;:]|q?quad(?![A-Za-z]))|[~.,!?\"'“”’]")
@@ -62,8 +63,10 @@ def spell_words(content: str) -> str:
         groups = [group.split() for group in row.split("\n")]
         words = [word for group in groups for word in (["".join(group)] if _is_spaced(group) else group)]
         singles = sum(len(group) for group in groups if _is_spaced(group))
+        whole = [word for word in words if len(word) > 1]
         plain = [word for word in words if word[1:].islower()]
-        if singles >= SPELLED_LETTERS or (len(plain) >= SPELLED_WORDS and max(map(len, plain)) >= LONG_WORD):
+        enough = len(plain) >= SPELLED_WORDS - 1 and max(len(plain), len(whole)) >= SPELLED_WORDS
+        if singles >= SPELLED_LETTERS or (enough and max(map(len, plain)) >= LONG_WORD):
             found += words
     return " ".join(found)
 
@@ -90,7 +93,11 @@ def reads_as_prose(text: str) -> bool:
 
 
 def read_spans(text: str) -> tuple[str, bool]:
-    """The text of one statement with its code and formulas in plain text, and whether all of them could be reduced."""
+    """The text of one statement with its code and formulas in plain text, and whether all of them could be reduced.
+
+    Digits in another type belong to the number that they stand at: "10,000*0*" is 10,0000.
+    """
+    text = _OTHER_TYPE.sub(lambda found: found[2] or found[4], text)
     shown, done, whole = "", 0, True
     for start, end in [one for line in _lines(text) for one in line]:
         span = text[start:end]

@@ -62,7 +62,7 @@ _NUMBER = re.compile(
     r"(?P<hundredth>\s?%|\sper\s?cent\b)?"
     rf"|(?<![\w.])(?P<base>\d{{1,12}}(?:\.\d{{1,12}})?){_RAISED_TO.format('power')}"
     r"|(?<![A-Za-z_@\d])(?<![^\W\d_]{2}[-.])(?<!\b[A-Za-z]-)(?<!\d\.)"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+\d*(?:\.\d+)?|\d*\.\d+|\d+)"
     rf"(?:(?P<percent>\s?%|\sper\s?cent\b)|{_SCALED})?"
     r"(?:st|nd|rd|th|x|×)?(?![\w@]|\.\d)(?P<bytes>\s(?:[KMGTP]i?B|(?:kilo|mega|giga|tera)?(?:byte|bit)s?)\b)?"
 )

@@ -11,7 +11,7 @@ from rag_app.answering.model.demonstrations import count_reserved_tokens, make_e
 from rag_app.answering.model.prompts import answer_prompt, fit_evidence, halve_evidence
 from rag_app.answering.refusal import Trust
 from rag_app.errors import ModelError, ModelInterrupted, ModelWindowExceeded
-from rag_app.models.llm.call import LOOK_EVERY, ChatModel, LanguageModel, call_model
+from rag_app.models.llm.call import LOOK_EVERY, LOOPED, ChatModel, LanguageModel, call_model
 from rag_app.models.llm.client import StreamEnd, answer_tokens
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import Attributor, OpeningFilter, is_refusal, loop_start
@@ -282,7 +282,7 @@ class _DraftStream:
         start = loop_start(self.text)
         if start is None and not self._looping:
             return shown
-        self.problem = "The model began to repeat itself; the repetition is left out."
+        self.problem = LOOPED
         kept = self.text[:start].rstrip()
         cut, self.text = len(self.text) - len(kept), kept
         return shown[: max(0, len(shown) - cut)]

@@ -9,7 +9,7 @@ from rag_app.answering.model.status import Status, may_begin, split_status
 from rag_app.answering.model.task import ModelTask
 from rag_app.citations.cited_text import CitedText
 from rag_app.errors import ModelError, ModelInterrupted
-from rag_app.models.llm.call import Reply, read_reply
+from rag_app.models.llm.call import LOOPED, Reply, read_reply
 from rag_app.models.llm.chat import Message, Tool
 from rag_app.models.llm.output_filter import AnswerFilter
 from rag_app.records import Citation, Event, Evidence, Piece, Progress
@@ -74,11 +74,13 @@ def write_answer(
     if not (page.text.strip() or refuses or task.stop.is_set()):
         raise ModelError(f"{task.model.name} wrote no answer. Ask again, or choose another model.")
     if not problem and not reply.whole:
-        problem = STOPPED if task.stop.is_set() else _why_cut(task)
+        problem = STOPPED if task.stop.is_set() else _why_cut(task, reply)
     return ModelText(page.text.strip(), page.status, tuple(page.citations), page.backing, reply, problem)
 
 
-def _why_cut(task: ModelTask) -> str:
+def _why_cut(task: ModelTask, reply: Reply) -> str:
+    if reply.looped:
+        return LOOPED
     return f"The answer was cut off: it was longer than RAG_LLM_MAX_TOKENS ({task.settings.llm_max_tokens}) allows."
 
 

@@ -12,6 +12,7 @@ from rag_app.models.llm.chat import Message, Tool, ToolCall
 from rag_app.models.llm.output_filter import AnswerFilter, ThoughtFilter
 from rag_app.models.llm.output_guards import loop_start
 
+LOOPED = "The model began to repeat itself; the repetition is left out."
 LOOK_EVERY = 64  # characters between two looks for a loop
 
 
@@ -66,6 +67,7 @@ class Reply:
     tokens: int = 0  # of prompt and answer, where the provider tells
     cached: int = 0  # of the prompt, that the provider had read before
     whole: bool = True  # it came to an end by itself
+    looped: bool = False  # it was ended since it said the same again and again
     span: tuple[float, float] = (0.0, 0.0)  # monotonic seconds: asked, ended
 
 
@@ -95,7 +97,7 @@ def read_reply(
             if len(text) - looked >= LOOK_EVERY:
                 looked = len(text)
                 if (start := loop_start(text)) is not None:
-                    return Reply(text[:start].rstrip(), whole=False, span=(began, time.monotonic()))
+                    return Reply(text[:start].rstrip(), whole=False, looped=True, span=(began, time.monotonic()))
     except StopIteration as end:
         ending = end.value
     finally:

@@ -61,3 +61,7 @@ def test_other_words_and_our_digits_are_no_such_numbers(text: str) -> None:
 def test_a_word_of_scale_multiplies_all_that_is_smaller_before_it(written: str, value: int) -> None:
     (number,) = find_claimed_numbers(f"it has {written} fish")
     assert number.values == {Decimal(value)}
+
+
+def test_a_digit_behind_a_number_belongs_to_it() -> None:
+    assert [number.values for number in find_claimed_numbers("by 10,0000 times")] == [{Decimal(100_000)}]

@@ -150,6 +150,13 @@ def test_a_loop_that_circles_has_to_answer(folder: Path) -> None:
     assert "tools" not in provider.requests[3].body
 
 
+def test_an_answer_that_repeats_itself_is_not_said_to_be_too_long(folder: Path) -> None:
+    repeated = said("STATUS: answered\n", *["The otter net finds fish in all rivers of the north.\n"] * 40)
+    answer, _, _ = ask(folder, (repeated, said("1: SUPPORTED")), "What is the batch size of OtterNet?")
+    assert any("began to repeat itself" in note for note in answer.notes)
+    assert not any("RAG_LLM_MAX_TOKENS" in note for note in answer.notes)
+
+
 def test_the_calls_of_a_reply_are_not_run_once_the_question_is_stopped(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
