@@ -198,13 +198,6 @@ def _add_asking(
         request = context.request_context.request  # none over standard input and output
         return limits.take(caller_of(request)) if limits and request is not None else lambda: None
 
-    def hold(context: Context[Any, Any], end: Callable[[], None]) -> AbstractContextManager[None]:
-        request = context.request_context.request
-        call = context.request_context.request_id
-        if request is None or call is None:  # the MCP library knows the calls of standard input
-            return nullcontext()
-        return running.hold(caller_of(request), call, end)
-
     def run_within_limits(context: Context[Any, Any], work: Callable[[], Result]) -> Result:
         with ExitStack() as stack:
             stack.callback(begin(context))
@@ -214,7 +207,7 @@ def _add_asking(
         """The answer about these papers; an agent that cancels the call or leaves ends the making."""
         try:
             chosen = await to_thread.run_sync(find_papers, assistant, papers or ())
-            with CancelScope() as scope, hold(context, scope.cancel):
+            with CancelScope() as scope, _hold(running, context, scope.cancel):
                 answer = await await_answer(watch_events(partial(start, chosen), begin(context)))
             if scope.cancelled_caught:
                 raise ToolError("Cancelled.")
@@ -252,6 +245,14 @@ def _add_asking(
     def verify_quote(text: Text, context: Context[Any, Any], paper: str = "", page: int = 0) -> QuoteChecks:
         """Do these words stand on that page, or where else? Also takes a whole text with quotation marks and pages."""
         return _guard(lambda: run_within_limits(context, lambda: _verify(assistant, text, paper, page, base)))
+
+
+def _hold(running: RunningCalls, context: Context[Any, Any], end: Callable[[], None]) -> AbstractContextManager[None]:
+    """The call can be ended from outside meanwhile."""
+    request, call = context.request_context.request, context.request_context.request_id
+    if request is None or call is None:  # the MCP library knows the calls of standard input
+        return nullcontext()
+    return running.hold(caller_of(request), call, end)
 
 
 def _is_page_number(text: str) -> bool:
