@@ -67,8 +67,8 @@ class Reply:
     tokens: int = 0  # of prompt and answer, where the provider tells
     cached: int = 0  # of the prompt, that the provider had read before
     whole: bool = True  # it came to an end by itself
-    looped: bool = False  # it was ended since it said the same again and again
     span: tuple[float, float] = (0.0, 0.0)  # monotonic seconds: asked, ended
+    looped: bool = False  # it was ended since it said the same again and again
 
 
 def read_reply(
