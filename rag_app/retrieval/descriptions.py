@@ -292,6 +292,9 @@ class DescriptionMatcher:
         ) -> tuple[float, PaperDescription]:
             return best[0], PaperDescription(text, phrase.start, phrase.end, tuple(papers), tuple(near), sure)
 
+        called = self._called(phrase, allowed)
+        if called:
+            return max(best[0], 1.0) + SAME_FIT, PaperDescription(text, phrase.start, phrase.end, (called,))
         if phrase.free:
             owner = self._owner_of(phrase.words, allowed)
             if owner:
@@ -332,6 +335,14 @@ class DescriptionMatcher:
             ((entry.first <= one) & (one < entry.first + entry.passages)).sum() >= THROUGHOUT * entry.passages
             for one in telling
         )
+
+    def _called(self, phrase: Phrase, allowed: Collection[str]) -> str:
+        """The one paper that is called so by its short name: "the RAG paper" is no other one about RAG."""
+        if phrase.kind != "paper":
+            return ""
+        name = fold_name(phrase.words)
+        papers = [one.paper for one in self._papers if name in map(fold_name, one.short_names)]
+        return papers[0] if len(papers) == 1 and papers[0] in allowed else ""
 
     def _owner_of(self, words: str, allowed: Collection[str]) -> str:
         """The one paper that presents these words at its beginning and uses them by far most; empty where none does.
