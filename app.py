@@ -13,7 +13,7 @@ from rag_app.index.generations import current_name
 from rag_app.papers.corpus import list_fetched_papers
 from rag_app.papers.fetch import fetch_papers
 from rag_app.papers.manifest import read_corpus_manifest
-from rag_app.server.app import PageServer, choose_page_token, open_in_browser, serve
+from rag_app.server.app import PageServer, choose_page_token, serve
 from rag_app.settings import Settings, load_settings
 
 PATIENCE = 60.0  # seconds to answer the offer; without an answer nothing is fetched
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"app.py: {error}", file=sys.stderr)
         return 1
     if not options.no_browser:
-        open_in_browser(page.address)
+        page.open_in_browser()
     if first_start and sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=offer_papers, args=(settings, page), daemon=True, name="offer").start()
     page.wait()

@@ -96,8 +96,11 @@ def _too_large(path: Path, most: int) -> OSError:
 def read_regular(path: Path, *, follow_link: bool = True, most: int = LARGEST) -> bytes:
     """The bytes of a regular file of `most` at most. Raises OSError for a larger one, and as open_regular does."""
     with open_regular(path, follow_link=follow_link) as stream:
-        content = stream.read(most + 1) if os.fstat(stream.fileno()).st_size <= most else b""
-        if len(content) > most or (not content and os.fstat(stream.fileno()).st_size):
+        size = os.fstat(stream.fileno()).st_size
+        pieces = [stream.read(size + 1)] if size <= most else []  # memory is set aside for as much as is asked for
+        pieces += [stream.read(most + 1 - size)] if size < sum(map(len, pieces)) else []  # it has grown meanwhile
+        content = b"".join(pieces)
+        if size > most or len(content) > most:
             raise _too_large(path, most)
         return content
 

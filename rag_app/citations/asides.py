@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from rag_app.citations.statements import find_headings, find_statements
 from rag_app.citations.support import CLAIM_WORDS, is_claim, is_formula
+from rag_app.text.formula_text import read_spans
 from rag_app.text.language import ENGLISH, language_of
 from rag_app.text.sentences import word_set
 from rag_app.text.terms import content_words, find_claimed_numbers
@@ -59,7 +60,8 @@ def find_asides(answer: str, held: Collection[str], values: Collection[Decimal] 
     """The headings, bold lines, lead-ins and questions of an answer that assert something and cite nothing.
 
     So do formulas, the single words that answer a question, and lines too short to be checked with a number of their
-    own ("By 99.9 %."). `held` and `values`: content words and numbers of the question and the passages.
+    own ("By 99.9 %."), also where it stands in a formula or in code. `held` and `values`: content words and numbers of
+    the question and the passages.
     """
     english = language_of(answer) == ENGLISH  # the papers hold no words of other languages
     known = frozenset(held) | _GENERIC
@@ -79,17 +81,18 @@ def find_asides(answer: str, held: Collection[str], values: Collection[Decimal] 
     asked = False
     for statement in find_statements(answer):
         text = statement.prose.strip()
+        shown = text if statement.without_code is None else read_spans(statement.plain)[0]
         before, asked = asked, text.endswith("?")
         if statement.cited:
             continue
         if asked:
             asserts = _question_asserts(text) or (foreign(text) and not _is_harmless(text))
         elif text.endswith((":", "：")):
-            asserts = _asserts(text) or _has_own_number(text, values)
+            asserts = _asserts(text) or _has_own_number(shown, values)
         else:
             short = not is_claim(text)
             asserts = (is_formula(text) and foreign(text)) or (before and len(content_words(text)) < CLAIM_WORDS)
-            asserts = asserts or (short and _has_own_number(text, values))
+            asserts = asserts or (short and _has_own_number(shown, values))
         if asserts:
             yield statement.text
 

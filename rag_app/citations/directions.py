@@ -7,9 +7,10 @@ docs/experiments/answers.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
+from rag_app.citations.amounts import changed_fraction, changed_kind
 from rag_app.text.sentences import sentences, word_set
 from rag_app.text.terms import STOPWORDS, content_words, light_stem, number_values, number_words
 
@@ -68,54 +69,12 @@ _NEARLY_ALL = 0.9  # of the words of a claim that says a sentence again with ano
 _DIRECTED = frozenset().union(*_OPPOSITES[0], *_OPPOSITES[1])
 _DOWNWARD = _OPPOSITES[0][1] | _OPPOSITES[1][1]
 
-# Units that a number is read in, each with its other spellings; one in place of another makes another amount.
-_UNITS = {
-    spelling: unit
-    for unit, spellings in {
-        "thousand": "thousand thousands k",
-        "million": "million millions",
-        "billion": "billion billions",
-        "trillion": "trillion trillions",
-        "percent": "% percent",
-        "cents": "cent cents",
-        "dollars": "dollar dollars",
-        "euros": "euro euros",
-        "milliseconds": "ms millisecond milliseconds",
-        "seconds": "sec second seconds",
-        "minutes": "min minute minutes",
-        "hours": "hour hours",
-        "days": "day days",
-        "weeks": "week weeks",
-        "months": "month months",
-        "years": "year years",
-        "µg": "µg μg microgram micrograms",
-        "mg": "mg milligram milligrams",
-        "kg": "kg kilogram kilograms",
-        "mm": "mm millimetre millimetres millimeter millimeters",
-        "cm": "cm centimetre centimetres centimeter centimeters",
-        "km": "km kilometre kilometres kilometer kilometers",
-        "KB": "kb kilobyte kilobytes",
-        "MB": "mb megabyte megabytes",
-        "GB": "gb gigabyte gigabytes",
-        "TB": "tb terabyte terabytes",
-        "bytes": "byte bytes",
-        "bits": "bit bits",
-        "W": "w watt watts",
-        "kW": "kw kilowatt kilowatts",
-        "kWh": "kwh",
-        "Hz": "hz hertz",
-        "kHz": "khz",
-        "MHz": "mhz",
-        "GHz": "ghz",
-    }.items()
-    for spelling in spellings.split()
-}
 _COUNT = re.compile(
     r"(?:\b(?P<part>first|last|final|next|other|further|remaining|top|best)\s+)?"  # those are some of all
     r"(?<![\w.,-])(?P<count>two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,3})"
     r"[ -](?P<thing>[a-z]{3,})\b"
 )
-_AMOUNT = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)*)(?:[ \u00a0\u202f-]?(%|[a-zµμ]+))?")
+_PLAIN = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*")
 
 
 def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
@@ -125,7 +84,8 @@ def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
         _opposite_word(said, quoted)
         or _moved_other_way(said, quoted)
         or _replaced_verb(said, quotes)
-        or changed_unit(text, quotes)
+        or changed_kind(text, quotes)
+        or changed_fraction(text, quotes)
         or changed_sign(text, quotes)
         or changed_step(text, quotes)
         or changed_count(text, quotes)
@@ -212,34 +172,6 @@ def _verbs(words: Sequence[str]) -> dict[int, str]:
     return {kind: found for kind, verbs in kinds if (found := next((word for word in words if word in verbs), ""))}
 
 
-def changed_unit(text: str, quotes: str) -> tuple[str, str] | None:
-    """An amount of a text whose number stands in its quotes with other units only, and one of these; else None.
-
-    A number that stands in the quotes without a unit, as in a table, tells nothing; "12 layers" is no "12 % layers".
-    """
-    quoted: dict[str, dict[str, str]] = {}
-    for number, unit, written in _amounts(quotes):
-        quoted.setdefault(number, {})[unit] = written
-    for number, unit, written in _amounts(text):
-        held = quoted.get(number, {})
-        if unit and held and unit not in held and "" not in held:
-            return written, next(iter(held.values()))
-        counted = _counted_as_whole(number, text, quotes) if unit == "percent" and unit not in held else ""
-        if counted:
-            return written, counted
-    return None
-
-
-def _counted_as_whole(number: str, text: str, quotes: str) -> str:
-    """What quotes count with a number that a text gives as a percentage: "12 layers"; empty where they do not."""
-    bare = rf"(?<![\w.,]){re.escape(number)}"
-    thing = re.search(rf"{bare}(?:\s?%|[\s-]?percent)\s([a-z]{{3,}})", text.casefold())
-    if thing is None or thing[1] in STOPWORDS:
-        return ""
-    counted = re.search(rf"{bare}\s{thing[1]}\b", quotes.casefold())
-    return counted[0] if counted else ""
-
-
 def changed_count(text: str, quotes: str) -> tuple[str, str] | None:
     """A number in words with what it counts, where the quotes count the same otherwise, and what they say; else None.
 
@@ -277,7 +209,10 @@ _SIGNED = re.compile(
     rf"(?:(?<![\w.,)\]%^-])(?<!\^[{{(])(?<!\d )[-−–]|\b(?:minus|negative)\s+){_PLAIN_NUMBER}|(?<![\w.,]){_PLAIN_NUMBER}"
 )
 _LOSES = word_set("loss losses loses lost negative minus deficit")
-_ABOUT = r"(?:(?:about|around|approximately|roughly|some|nearly|almost|only|just|a|an|the|~|≈)\s+)*[$€£~]?"
+_ABOUT = (
+    r"(?:(?:up to|at most|at least|about|around|approximately|roughly|some|nearly|almost|only|just|a|an|the|~|≈)\s+)*"
+    r"[$€£~]?"
+)
 _STEP = re.compile(
     rf"(?:\b(by|to|from)\s+)?{_ABOUT}(?<![\d.,]){_PLAIN_NUMBER}(?:(?:\s?%| percent)?\s*(?:[-–]|to)\s*{_PLAIN_NUMBER})?"
 )
@@ -342,7 +277,7 @@ _OR_MORE = re.compile(r"(\d+(?:[.,]\d+)*)[ \w%-]{0,20}?(?:\+|\bor more\b)")
 
 def added_bound(text: str, quotes: str) -> str:
     """A number that a text bounds ("under 71.3") and its quotes give without that bound; empty where there is none."""
-    plain = {number for number, _, _ in _amounts(quotes)}
+    plain = {_value(number) for number in _PLAIN.findall(quotes)}
     held = _bounded_numbers(quotes) | {(">", _value(found[1])) for found in _OR_MORE.finditer(quotes.casefold())}
     return next((number for sign, number in _bounded_numbers(text) - held if number in plain), "")
 
@@ -354,13 +289,6 @@ def _bounded_numbers(text: str) -> set[tuple[str, str]]:
 
 def _value(number: str) -> str:
     return number.replace(",", "")
-
-
-def _amounts(text: str) -> Iterator[tuple[str, str, str]]:
-    """Each number, its unit ("" without one) and both as written."""
-    for found in _AMOUNT.finditer(text.casefold()):
-        unit = _UNITS.get(found[2] or "", "")
-        yield _value(found[1]), unit, found[0] if unit else found[1]
 
 
 def _words(text: str) -> list[str]:

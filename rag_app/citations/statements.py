@@ -20,7 +20,10 @@ _MASKED = re.compile(f"{_FIRST}{_MORE}*")
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence of an answer with what it cites; so is a block of code or mathematics that cites or reads as prose."""
+    """A sentence of an answer with what it cites; so is a block of code or mathematics that cites or reads as prose.
+
+    A line of code or a formula with figures is one without prose.
+    """
 
     text: str  # as it stands in the answer
     plain: str  # without marks and emphasis
@@ -39,9 +42,10 @@ def without_emphasis(text: str) -> str:
 
 
 def find_statements(answer: str) -> Iterable[Statement]:
-    """The sentences of an answer, each with what it cites; no headings, rules, heads of tables, nor code that is code.
+    """The sentences of an answer, each with what it cites; no headings, rules, heads of tables.
 
-    Code and formulas in a sentence belong to it. A block is one where it cites something or reads as prose.
+    Code and formulas in a sentence belong to it. A block is one where it cites something or reads as prose, and where
+    it holds figures.
     """
     done = 0
     for block in find_blocks(answer):
@@ -88,12 +92,16 @@ def _statements_of_block(answer: str, block: Block) -> Iterable[Statement]:
     words = " ".join(inner.split())
     plain = words if block.is_code else f"$${words}$$"
     lines = [line.strip() for line in inner.split("\n") if reads_as_prose(line)]
-    if cited and words:
+    is_prose = not block.is_code if lines else _is_broken_prose(inner) or (not block.is_code and spell_words(inner))
+    if (cited and words) or is_prose:
         yield Statement(text.strip(), plain, cited, holds_prose=True)
-    elif block.is_code and lines:
-        yield from (Statement(line, line, (), holds_prose=True) for line in lines)
-    elif lines or _is_broken_prose(inner) or (not block.is_code and spell_words(inner)):
-        yield Statement(text.strip(), plain, (), holds_prose=True)
+        return
+    for piece in inner.split("\n") if block.is_code else [text]:
+        piece = piece.strip()
+        if piece in lines:
+            yield Statement(piece, piece, (), holds_prose=True)
+        elif re.search(r"\d", piece):
+            yield Statement(piece, piece if block.is_code else plain, (), without_code="")
 
 
 def _is_broken_prose(inner: str) -> bool:

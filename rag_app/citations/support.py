@@ -53,8 +53,9 @@ class BackingTexts:
         if any(spelling in self._grams for spelling in spellings if spelling):
             return True
         parts = [part for part in re.split(r"[-/+]", name) if part]
-        # "LLaMA-based", "BM25/DPR": a made-up compound stands when each of its parts does.
-        return len(parts) > 1 and all(squash(part) in self._grams for part in parts)
+        # "LLaMA-based", "BM25/DPR": a made-up compound stands when each of its parts does; "GPT-4" is none.
+        worded = all(any(sign.isalpha() for sign in part) for part in parts)
+        return len(parts) > 1 and worded and all(squash(part) in self._grams for part in parts)
 
     def holds_number(self, number: Number) -> bool:
         return not number.values.isdisjoint(self.values) or is_in_scaled_table(number, self._joined)

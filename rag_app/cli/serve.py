@@ -10,7 +10,7 @@ from argparse import Namespace
 from rag_app.cli.session import open_assistant
 from rag_app.errors import AccountError
 from rag_app.outputs.terminal import print_json
-from rag_app.server.app import choose_page_token, open_in_browser, serve
+from rag_app.server.app import choose_page_token, serve
 from rag_app.server.security.accounts import Accounts
 from rag_app.settings import load_settings
 
@@ -83,7 +83,7 @@ def run_serve(options: Namespace) -> int:
     if options.json:
         print_json({"status": "serving", "url": page.url, "address": page.address})
     if not options.no_browser:
-        open_in_browser(page.address)
+        page.open_in_browser()
     with contextlib.redirect_stdout(stdout):
         page.wait()
     return 0

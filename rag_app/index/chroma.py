@@ -28,6 +28,7 @@ import numpy as np
 
 from rag_app.errors import IndexFault
 from rag_app.files import SMALL, read_regular
+from rag_app.models.http_replies import IDENTITY, limit_reply
 from rag_app.records import Passage
 
 COLLECTION = "passages"
@@ -39,6 +40,7 @@ _HNSW = {"hnsw": {"space": "cosine", "ef_search": 256, "ef_construction": 80, "m
 
 # chromadb shares one engine among the clients of one folder and counts them without a lock of its own.
 _OPENING = threading.Lock()
+_MAKING = threading.Lock()  # clients of a server
 
 
 def _client(folder: Path) -> Any:
@@ -229,6 +231,7 @@ def _writable(folder: Path) -> bool:
 # -- a copy on a server ---------------------------------------------------------------------------------------------
 
 SERVER_PATIENCE = 5.0  # seconds for a server to take a connection
+SERVER_SILENCE = 120.0  # seconds without a byte of it
 _BATCH = 500  # passages in one request to a server
 
 
@@ -321,7 +324,31 @@ def _server_client(url: str) -> Any:
     from chromadb.config import Settings  # noqa: PLC0415
 
     settings = Settings(_env_file=None, anonymized_telemetry=False)  # type: ignore[call-arg]  # pydantic takes it
-    return chromadb.HttpClient(parts.hostname, port, secure, settings=settings)
+    with _limited_replies():
+        return chromadb.HttpClient(parts.hostname, port, secure, IDENTITY.copy(), settings=settings)
+
+
+@contextmanager
+def _limited_replies() -> Iterator[None]:
+    """What Chroma's HTTP clients that are made meanwhile read is bounded in size and time.
+
+    It makes several and asks at once, so each has to be given the limits as it is made.
+    """
+    from chromadb.api.fastapi import FastAPI  # noqa: PLC0415
+
+    make = FastAPI.__init__
+
+    def make_limited(self: Any, system: Any) -> None:
+        make(self, system)
+        self._session.event_hooks = {"response": [limit_reply]}
+        self._session.timeout = SERVER_SILENCE
+
+    with _MAKING:
+        FastAPI.__init__ = make_limited  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            FastAPI.__init__ = make  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)

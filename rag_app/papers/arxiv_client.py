@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 import httpx
 
 from rag_app.errors import FetchError
+from rag_app.models.http_replies import IDENTITY, refuse_compressed
 from rag_app.papers.arxiv_ids import HOSTS
 
 ARXIV = "https://arxiv.org"
@@ -200,7 +201,8 @@ def _client(base: httpx.URL, timeout: float) -> httpx.Client:
         trust_env=base.host not in _LOOPBACK,
         limits=httpx.Limits(max_connections=1),
         # No compression: a PDF is compressed, and the length told is then the length that comes.
-        headers={"User-Agent": _user_agent(), "Accept": "application/pdf", "Accept-Encoding": "identity"},
+        headers={"User-Agent": _user_agent(), "Accept": "application/pdf", **IDENTITY},
+        event_hooks={"response": [refuse_compressed]},
     )
 
 

@@ -199,7 +199,7 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
         if not is_common(name) and 3 <= len(name) <= 30:
             found[name] += weight
     text = " ".join(page.text for page in pages)
-    often = {name: len(re.findall(rf"(?<![\w-]){re.escape(name)}(?![\w])", text)) for name in found}
+    often = {name: len(_as_word(name).findall(text)) for name in found}
     kept = [
         name for name, weight in found.items() if weight >= 100 or (often[name] >= 6 and not _is_credited(name, text))
     ]
@@ -207,9 +207,15 @@ def own_names(title: str, pages: Sequence[Page]) -> tuple[str, ...]:
     return tuple(kept[:6])
 
 
+def _as_word(name: str, after: str = r"(?!\w)") -> re.Pattern[str]:
+    """The name where it is no part of a longer one, and what stands after it."""
+    plain = re.escape(name)
+    return re.compile(rf"{plain}(?<![\w-]{plain}){after}")  # the name first: it is sought letter by letter else
+
+
 def _is_credited(name: str, text: str) -> bool:
     """Does the text credit the name to another paper: "DeBERTa (He et al., 2021)", "DPR [12]"?"""
-    return bool(re.search(rf"(?<![\w-]){re.escape(name)}\s*(?:\([A-Z][^()]{{2,60}}\d{{4}}|\[\d)", text))
+    return bool(_as_word(name, r"\s*(?:\([A-Z][^()]{2,60}\d{4}|\[\d)").search(text))
 
 
 def _find_introduced_names(text: str, title: str) -> Iterator[tuple[str, int]]:
@@ -220,8 +226,8 @@ def _find_introduced_names(text: str, title: str) -> Iterator[tuple[str, int]]:
         spelt = {word.lower()[:6] for word in before[-len(match["name"]) :]}
         if len(spelt & in_title) >= 2:
             yield match["name"], 4
-    for start, end in sentences(text):
-        sentence = text[start:end]
+    lines = [line for line in text.split("\n") if _ABOUT_US.search(line)]
+    for sentence in (line[start:end] for line in lines for start, end in sentences(line)):
         if not _ABOUT_US.search(sentence):
             continue
         presented = _PRESENTED.search(sentence)

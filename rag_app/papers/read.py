@@ -27,10 +27,10 @@ from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
 
-READING_VERSION = 14
+READING_VERSION = 15
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
-_HALF_WORD = re.compile(r"[^\W\d_]-\s*(?:\n|\Z)")  # sentences end there or at a stop
+_HALF_WORD = re.compile(r"-(?<=[^\W\d_]-)\s*(?:\n|\Z)")  # sentences end there or at a stop
 LONGEST_TITLE, MOST_AUTHORS = 1_000, 10_000  # characters; collaborations at accelerators have three thousand authors
 MOST_OF_FILE = 20 * MOST_ON_PAGE  # characters of a file without pages: a book of two thousand
 MOST_PARTS = MOST_OF_FILE // 300  # of such a file: as many passages as a text of that length has at most
@@ -132,9 +132,7 @@ def _read_pdf(path: Path, title: str, keep_hidden: bool, on_ocr: Callable[[], No
     for line in title_parts:
         line.kind = "heading"
     mark_kinds(lines, size, document.outline)
-    vocabulary: set[str] = set()
-    for page in raw:
-        vocabulary |= words_of(page.text)
+    vocabulary = words_of(*(page.text for page in raw))
     for page, on_page in zip(raw, lines, strict=True):
         release_appendix_lines(on_page)
         mark_entries(on_page, page.width)

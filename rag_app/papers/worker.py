@@ -6,6 +6,7 @@ It needs only the file and writes only the file's part, within the memory and pr
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -21,11 +22,15 @@ from rag_app.papers import reading_store
 from rag_app.papers.read import read_paper
 from rag_app.records import Kind
 
+_FEW_COLLECTIONS = 50_000  # new objects before garbage is sought
+
 
 def main(memory: int) -> None:
     """Serve requests until the input ends. `memory` is in bytes, for the whole process."""
     replies = _own_output()
     _limit_memory(memory)
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(_FEW_COLLECTIONS)  # reading makes many objects and hardly any circle of them
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     _reply(replies, {"ready": True})

@@ -27,6 +27,7 @@ import httpx
 
 from rag_app import files
 from rag_app.errors import CorpusError, FetchError
+from rag_app.models.http_replies import IDENTITY, limit_reply
 from rag_app.models.llm.listeners import find_strangers
 from rag_app.papers.bibliography_import import read_bibliography
 from rag_app.papers.zotero_settings import SETTINGS, ZoteroSource, read_own_settings
@@ -95,7 +96,10 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
     """All PDFs that are meant: of the running Zotero, else of its storage. Raises FetchError without either."""
     try:
         _refuse_strangers(source.url)
-        with httpx.Client(base_url=source.url, timeout=PATIENCE, trust_env=False) as client:
+        hooks = {"response": [limit_reply]}
+        with httpx.Client(
+            base_url=source.url, timeout=PATIENCE, trust_env=False, headers=IDENTITY, event_hooks=hooks
+        ) as client:
             listed = _LocalApi(client).attachments(source)
         _refuse_strangers(source.url)  # who came meanwhile
         return listed
@@ -106,6 +110,8 @@ def _list_attachments(source: ZoteroSource) -> tuple[list[Attachment], list[str]
             f"{source.url}: Zotero is not running, or does not let other programs connect. Start it and tick Settings, "
             f"Advanced, Allow other applications; or name storage and library in {SETTINGS}."
         ) from error
+    except httpx.DecodingError as error:
+        raise FetchError(f"{source.url}: not read, since {error}.") from error
     except httpx.HTTPError as error:
         raise FetchError(f"{source.url}: Zotero stopped answering ({type(error).__name__}). Build again.") from error
 

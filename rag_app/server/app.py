@@ -18,6 +18,8 @@ from rag_app.outputs.history_file import history_file
 from rag_app.server.api.links import origin_of
 from rag_app.server.build_job import BuildJob
 from rag_app.server.security.accounts import SHORTEST, Accounts
+from rag_app.server.security.browser_code import PARAMETER as CODE
+from rag_app.server.security.browser_code import BrowserCode
 from rag_app.server.security.gate import RequestGuard, allowed_hosts, listening_address
 from rag_app.server.security.login import LOG_IN, LOG_OUT, LogInMiddleware
 from rag_app.server.security.page_token import PARAMETER, load_page_token
@@ -50,6 +52,7 @@ class PageServer:
         host, port = listener.getsockname()[:2]
         self.url = f"http{'s' if secure else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         self.address = self.url
+        self.browser_code: BrowserCode | None = None  # where the address alone does not open the page
         self.uploads = uploads
         self.job = uploads.job
         self._server = server
@@ -74,6 +77,17 @@ class PageServer:
             print("\nStopping.")
         finally:
             self.stop()
+
+    def open_in_browser(self) -> bool:
+        """Open the page in the user's browser, whose command line others read: never with the token.
+
+        Returns False where there is no browser: in CI, or with no display.
+        """
+        has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        if not has_display or os.environ.get("CI"):
+            return False
+        code = self.browser_code.make() if self.browser_code else ""
+        return webbrowser.open(f"{self.url}/?{CODE}={code}" if code else self.url)
 
     def rebuild(self) -> None:
         """Bring the index up to date in the background, after a build that runs now."""
@@ -104,7 +118,8 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
     uploads = Uploads(assistant.build, settings)
     secure = settings.tls_certificate is not None
     try:
-        server, preparing = _server(assistant, settings, uploads, accounts, host, listener.getsockname()[1], page_token)
+        port, code = listener.getsockname()[1], BrowserCode()
+        server, preparing = _server(assistant, settings, uploads, accounts, host, port, page_token, code)
         page = PageServer(server, listener, uploads, preparing, secure)
     except OSError as error:  # ssl's errors are some
         listener.close()
@@ -112,6 +127,8 @@ def serve(assistant: Assistant, settings: Settings, *, block: bool = True, page_
     page.start()
     if page_token and not accounts.is_required:
         page.address = f"{page.url}/?{PARAMETER}={page_token}"
+        # Behind a proxy the client's address is what a header says, and so may be anybody's.
+        page.browser_code = None if settings.root_path else code
     print(f"Open {page.address} (Ctrl-C ends it)", flush=True)
     if host not in ("127.0.0.1", "::1") and not secure and not settings.root_path.startswith("https://"):
         print("Passwords and papers go over the network unencrypted; RAG_TLS_CERTIFICATE and RAG_TLS_KEY change that.")
@@ -130,12 +147,6 @@ def open_history(settings: Settings, user: str = "") -> History:
 def choose_page_token(settings: Settings, without: bool = False) -> str:
     """The token for `serve`; empty where the settings, or `without`, let every user of this machine open the page."""
     return "" if without or settings.page_token == "off" else load_page_token()
-
-
-def open_in_browser(url: str) -> bool:
-    """Open the page in the user's browser. Returns False where there is none: in CI, or with no display."""
-    has_display = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    return has_display and not os.environ.get("CI") and webbrowser.open(url)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -201,6 +212,7 @@ def _server(
     host: str,
     port: int,
     page_token: str,
+    browser_code: BrowserCode,
 ) -> tuple[uvicorn.Server, threading.Thread]:
     """The server, and the thread that opens what the first question needs."""
     import uvicorn  # noqa: PLC0415  # with gradio, a second of imports that the command line must not pay
@@ -230,9 +242,10 @@ def _server(
     origin = origin_of(host, port, settings.tls_certificate is not None)
     api = make_api(assistant, settings, job, lambda user: open_history(settings, user), origin)
     pages = ApiMiddleware(PerUserPages(make), api)
-    log_in = LogInMiddleware(pages, accounts, settings.root_path, port, page_token=page_token)
-    preparing = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
-    preparing.start()
+    log_in = LogInMiddleware(
+        pages, accounts, settings.root_path, port, page_token=page_token, browser_code=browser_code
+    )
+    preparing = _start_preparing(assistant, job, reader)
     config = uvicorn.Config(
         RequestGuard(
             LanguageMiddleware(_compress_responses(limit_slow_requests(log_in)), settings.language),
@@ -259,6 +272,12 @@ def _compress_responses(app: Any) -> Any:
 
     packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/pdf")
     return GZipMiddleware(app, minimum_size=1000, compresslevel=6, exclude_content_types=packed)
+
+
+def _start_preparing(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> threading.Thread:
+    thread = threading.Thread(target=_prepare, args=(assistant, job, reader), daemon=True, name="prepare")
+    thread.start()
+    return thread
 
 
 def _prepare(assistant: Assistant, job: BuildJob, reader: ReaderNote) -> None:

@@ -33,7 +33,8 @@ _FIRST_PART = re.compile(r"[^\W_]+")
 _LAST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+$")
 _FIRST_COMPOUND = re.compile(rf"[\w{_HYPHENS}]+")
 _BROKEN = re.compile(rf"(?![A-Za-z0-9 \r\n.,])(?:[{BREAK_HYPHENS}]\s*|(?<=\w)-[ \t]*\r?\n\s*)")
-_WHOLE_WORD = re.compile(rf"(?<![\x02\w{_HYPHENS}])[^\W_]+(?:[{_HYPHENS}][^\W_]+)*(?![\x02\w])")
+_RUN = re.compile(rf"[\x02\w{_HYPHENS}]+")
+_WHOLE_WORD = re.compile(rf"[^\W_]+(?:[{_HYPHENS}][^\W_]+)*(?![\x02\w])")  # from the beginning of a run
 
 # Halves that stand alone as words and yet often begin a longer one, so they are no evidence for a compound.
 _OPENERS = word_set(
@@ -68,13 +69,15 @@ class NormalisedText:
     origin: np.ndarray  # int32 (len(text),), never decreasing
 
 
-def words_of(raw: str) -> set[str]:
-    """The words of raw text in lower case, compounds with their hyphens; halves of broken words are left out.
+def words_of(*texts: str) -> set[str]:
+    """The words of raw texts in lower case, compounds with their hyphens; halves of broken words are left out.
 
-    Their union over a paper is the `vocabulary` that tells "dual-encoder" from "en-coder".
+    Those of a paper's pages are the `vocabulary` that tells "dual-encoder" from "en-coder".
     """
-    whole = _BROKEN.sub("\x02", raw)
-    return set(_WHOLE_WORD.findall(unicodedata.normalize("NFKC", whole).lower()))
+    runs = set[str]()
+    for raw in texts:
+        runs.update(_RUN.findall(unicodedata.normalize("NFKC", _BROKEN.sub("\x02", raw)).lower()))
+    return {word[0] for word in map(_WHOLE_WORD.match, runs) if word is not None}
 
 
 def normalise_text(

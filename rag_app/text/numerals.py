@@ -21,7 +21,7 @@ _CHINESE = re.compile(
 )
 _ROMAN = re.compile("[\u2160-\u2188]+")
 _ENGLISH = re.compile(
-    r"\b(?:(?:an?|half\s+a)\s+(?P<word>dozen|thousand|million|billion|trillion)|"
+    r"\b(?:(?:an?|(?P<part>half|(?:a\s+)?quarter\s+of)\s+an?)\s+(?P<word>dozen|thousand|million|billion|trillion)|"
     r"(?P<fold>four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|hundred|thousand|million)fold|"
     r"(?P<verb>quadrupl|quintupl|decupl|centupl)(?:e|es|ed|ing)\b)",
     re.IGNORECASE,
@@ -37,7 +37,8 @@ def find_numerals(text: str) -> Iterator[tuple[str, Decimal]]:
     """Each number of a text that stands in no digits of ours, as written, and its value."""
     for found in _ENGLISH.finditer(text):
         value = Decimal(_WORTH[(found["word"] or found["fold"] or found["verb"]).casefold()])
-        yield found[0], value / 2 if found[0].casefold().startswith("half") else value
+        part = (found["part"] or "").casefold()
+        yield found[0], value / (2 if part == "half" else 4 if part else 1)
     if text.isascii():
         return
     for found in _CHINESE.finditer(text):

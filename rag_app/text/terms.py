@@ -75,6 +75,7 @@ _RAISED_POWER = re.compile(rf"(?<![\w.])(\d{{1,12}}(?:\.\d{{1,12}})?)([{RAISED}]
 _SQUARE = re.compile(r"(?<![\w.])(\d{1,12})\s?[×x]\s?\1(?![\w.])")
 # "Two reasons", "three diseases": a sentence counts what its source only lists, in 0.3 % of honest claims.
 FEWEST_SPELLED = 4
+LEAST_SCALE = 1_000  # "two hundred" may be counted from 2, "two thousand" is another amount
 # What else begins with digits: "16GB", "300ms", and names.
 _GLUED = re.compile(
     r"(?<![\w.])(?<![^\W\d_]-)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
@@ -137,7 +138,7 @@ def content_words(text: str) -> list[str]:
 class Number:
     """One number of a sentence: as written, and every value it may stand for.
 
-    `cell` and `scale`: of "110 million", what a table holds whose head tells the scale.
+    `cell` and `scale`: of "110 million", what a table holds whose head tells the scale. In words there is no cell.
     """
 
     written: str
@@ -180,22 +181,26 @@ def find_claimed_numbers(text: str) -> list[Number]:
 
 def _spelled_numbers(text: str) -> list[Number]:
     """The numbers of a text that are written in words: "seventeen", "two hundred and five", "six million"."""
-    return [
-        Number(match[0], frozenset({Decimal(_spelled_value(re.findall(r"[a-z]+", match[0].casefold())))}))
-        for match in _SPELLED.finditer(text)
-    ]
+    found: list[Number] = []
+    for match in _SPELLED.finditer(text):
+        words = re.findall(r"[a-z]+", match[0].casefold())
+        scale = max((size for word in words if (size := _SCALE.get(word, 1)) >= LEAST_SCALE), default=1)
+        found.append(Number(match[0], frozenset({Decimal(_spelled_value(words))}), scale=scale))
+    return found
 
 
 def _spelled_value(words: Sequence[str]) -> int:
-    whole = part = 0
+    """What number words come to: a word of scale multiplies all that is smaller before it ("five hundred billion")."""
+    parts: list[int] = []
     for word in words:
-        if word in _SCALE:
-            whole, part = whole + max(part, 1) * _SCALE[word], 0
-        elif word == "hundred":
-            part = max(part, 1) * 100
-        else:
-            part += _NUMBER_WORDS.get(word, 0)
-    return whole + part
+        if word not in _SCALE:
+            parts.append(_NUMBER_WORDS.get(word, 0))
+            continue
+        smaller = 0
+        while parts and parts[-1] < _SCALE[word]:
+            smaller += parts.pop()
+        parts.append((smaller or 1) * _SCALE[word])
+    return sum(parts)
 
 
 def number_words(text: str) -> frozenset[str]:

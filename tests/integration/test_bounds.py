@@ -11,7 +11,7 @@ import pytest
 from rag_app.cli.main import main
 from rag_app.errors import ModelError, RagError
 from rag_app.index.chroma import ServedCopy, copy_to_server
-from rag_app.models.llm.bounded_reply import LARGEST_REPLY
+from rag_app.models.http_replies import LARGEST_REPLY
 from rag_app.models.llm.client import CHARACTERS_PER_TOKEN, open_language_model
 from rag_app.outputs.terminal import answer_text, hits_text
 from rag_app.records import Answer, Citation, Hit, Passage

@@ -10,7 +10,8 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +60,7 @@ def served(library: FakeAssistant, tmp_path_factory: pytest.TempPathFactory) -> 
     settings = Settings(corpus=library.folder, index=home / "index", port=0)
     token = choose_page_token(settings)
     page = serve(library, settings, block=False, page_token=token)
-    yield SimpleNamespace(url=page.url, address=page.address, token=token, settings=settings)
+    yield SimpleNamespace(url=page.url, address=page.address, token=token, settings=settings, page=page)
     page.stop()
 
 
@@ -151,6 +152,91 @@ for file in sys.argv[2:]:
 def test_another_user_of_the_machine_gets_nothing_of_the_page(served: Any) -> None:
     done = run_as_other_user(AS_ANOTHER, served.url, str(settings_folder() / FILE))
     assert done.stdout.split() == ["401"] * 4 + ["closed"], done.stderr
+
+
+# -- the browser's command line ---------------------------------------------------------------------------------------
+
+BROWSER = """#!/bin/sh
+echo "$@" > OUT.part && mv OUT.part OUT
+"""
+
+
+@pytest.fixture
+def start_browser(served: Any, tmp_path: Path, monkeypatch: Any) -> Callable[[], str]:
+    """Has the page opened in a browser that writes down its command line; returns that."""
+    script, told = tmp_path / "browser", tmp_path / "told"
+    script.write_text(BROWSER.replace("OUT", str(told)), encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("webbrowser.open", webbrowser.GenericBrowser(str(script)).open)
+
+    def start() -> str:
+        assert served.page.open_in_browser()
+        return told.read_text(encoding="utf-8").strip()
+
+    return start
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script")
+def test_what_the_browser_is_started_with_opens_the_page_once_and_holds_no_token(
+    served: Any, start_browser: Callable[[], str]
+) -> None:
+    address = start_browser()
+    assert served.token not in address and address.startswith(served.url)
+    with make_client(served.url) as client:
+        opened = client.get(address)
+        assert opened.status_code == 303 and opened.headers["location"] == "/"
+        assert client.get("/config").status_code == 200
+    with make_client(served.url) as later:
+        assert later.get(address).status_code == 401 == later.get("/config").status_code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script")
+def test_what_a_browser_was_started_with_is_void_when_another_is_or_after_a_time(
+    served: Any, start_browser: Callable[[], str], monkeypatch: Any
+) -> None:
+    first, second = start_browser(), start_browser()
+    monkeypatch.setattr("rag_app.server.security.browser_code.LASTS", -1.0)
+    third = start_browser()
+    with make_client(served.url) as client:
+        assert [client.get(address).status_code for address in (first, second, third)] == [401] * 3
+
+
+OPEN_AS_ANOTHER = """
+import sys, urllib.request, urllib.error
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+try:
+    print(opener.open(sys.argv[1], timeout=30).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+@needs_root
+def test_what_the_browser_is_started_with_opens_nothing_to_another_user(
+    served: Any, start_browser: Callable[[], str]
+) -> None:
+    address = start_browser()
+    assert run_as_other_user(OPEN_AS_ANOTHER, address).stdout.split() == ["401"]
+    with make_client(served.url) as client:
+        assert client.get(address).status_code == 303, "nor is it used up"
+
+
+def test_behind_a_proxy_no_address_counts_as_this_users(
+    library: FakeAssistant, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """A process of another user may name any address there, so the browser gets the bare one."""
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, root_path="https://lab.example/papers")
+    page = serve(library, settings, block=False, page_token="A" * 43)
+    try:
+        assert page.open_in_browser() and opened == [page.url]
+    finally:
+        page.stop()
 
 
 # -- conversations on disk --------------------------------------------------------------------------------------------

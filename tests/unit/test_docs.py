@@ -98,3 +98,35 @@ def test_each_promise_of_security_names_tests_that_are_there():
 def test_a_test_that_is_not_there_is_found():
     named = [("test_docs.py", "test_no"), ("tests/unit/test_docs.py", "test_no"), ("test_keys.py", "test_a_server")]
     assert list(missing_tests(named)) == [f"{file}::{name}" for file, name in named]
+
+
+SECRET_ARGUMENT = re.compile(
+    r"""-e\ \w*(PASSWORD|KEY|TOKEN)=|\s-H[ ]*["']?Authorization|--header[ =]["']?Authorization|\s-u\ \S+:\S"""
+    r"""|--(password|api-key|token)[ =]\S|^\s*\w*(PASSWORD|API_KEY|TOKEN):\ *\$""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*markdown_files(), ROOT / "compose.yaml", ROOT / "Containerfile"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_example_puts_a_secret_on_a_command_line(path):
+    """Every user of a machine reads the command lines of all."""
+    assert not SECRET_ARGUMENT.search(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "podman run -e RAG_PASSWORD=… rag-app",
+        'curl -s localhost:7860 -H "Authorization: Bearer $TOKEN"',
+        "curl --header 'Authorization: Bearer x'",
+        "curl -u ada:secret localhost",
+        "rag-app serve --password secret",
+        "    environment:\n      RAG_PASSWORD: ${RAG_PASSWORD}",
+    ],
+)
+def test_a_secret_on_a_command_line_is_found(text):
+    assert SECRET_ARGUMENT.search(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,13 @@ def test_long_names_and_messages_are_cut_in_every_error() -> None:
     assert message.startswith("aaa") and message.endswith("/current: damaged. Build again.") and len(message) < 600
     assert len(str(RagError("a b " * 20_000))) < 20_100
     assert str(RagError("papers/a b.pdf: broken.")) == "papers/a b.pdf: broken."
+
+
+def test_no_more_memory_is_set_aside_than_a_file_has(tmp_path):
+    (tmp_path / "small").write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    try:
+        assert files.read_regular(tmp_path / "small") == b"x" * 1000
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

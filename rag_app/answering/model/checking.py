@@ -46,6 +46,7 @@ from rag_app.text.terms import (
 AROUND_BEFORE, AROUND_AFTER = 800, 600  # characters of the page around a quote
 TABLE_BEFORE = 3_000  # of a row's table: what its columns are stands above it
 STATEMENTS_OF_CALL = 30
+BEFORE_SUBJECT = 5  # characters that may stand before what a sentence is about: "The ", "With "
 MOST_QUOTES = 12  # of the whole answer, shown to a statement that cites nothing
 
 CHECK_RULES = """You check statements about scientific papers against quotes from them. For each statement you get the
@@ -328,6 +329,9 @@ def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: M
     turned = opposite_direction(text, " ".join(there))
     if turned is not None:
         return f'the quotes say "{turned[1]}", not "{turned[0]}": look'
+    subject = _foreign_subject(text, cited, material)
+    if subject:
+        return f'no page that it cites names "{subject[:80]}": look'
     names = [name for record in material.records_for(claim, cited) for name in record.names]
     free = content_words(" ".join([*names, *(one.title for one in cited)]))  # the sentence may say "we", or "it"
     if is_denied(text, there, free):
@@ -368,10 +372,8 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     """
     around = [context_of(one, material.page_of) for one in quotes]
     ground = BackingTexts([piece for one in quotes for piece in (one.quote, one.section)] + around)
-    names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
-    told = _free_texts(claim, quotes, material)
     text = part_scripts(claim.compared_text[0])
-    found = list(missing_items(text, ground, BackingTexts([*told, *names])))
+    found = list(missing_items(text, ground, BackingTexts(_names_known(quotes, material))))
     if not found:
         return ()
     # "16GB" may be a name: that "16" stands there does not tell that it does.
@@ -391,10 +393,38 @@ def _missing(claim: AnswerClaim, quotes: Sequence[Citation], material: Material)
     return tuple(item for item in left if item not in figures or not _follows(figures[item], (), sound))
 
 
+def _names_known(quotes: Sequence[Citation], material: Material) -> list[str]:
+    """What may be named without a quote: the question, and what the library knows of the papers that are quoted."""
+    records = [material.records[paper] for paper in {one.paper for one in quotes} if paper in material.records]
+    known = [piece for record in records for piece in (record.text, *record.names, *record.coined)]
+    return [material.question, *known, *(one.title for one in quotes)]
+
+
+def _begins_with(text: str, name: str) -> bool:
+    """Whether a name stands at a text's beginning, behind one short word at most; "We demonstrate" names nothing."""
+    words = re.match(rf".{{0,{len(name) + BEFORE_SUBJECT}}}[\w-]*", text)
+    start = words[0] if words else ""
+    at = start.casefold().find(name.casefold())
+    return contains_name(start, name) and not start[at : at + len(name)].islower()
+
+
+def _foreign_subject(text: str, cited: Sequence[Citation], material: Material) -> str:
+    """The name of another paper with which a text begins, and which no page that it cites holds; else empty."""
+    papers = {one.paper for one in cited}
+    others = [name for paper, record in material.records.items() if paper not in papers for name in record.names]
+    found = max((name for name in others if _begins_with(text, name)), key=len, default="")
+    if not found:
+        return ""
+    pages = [material.page_of(one.paper, one.page).text for one in cited if one.verified]
+    quotes = [piece for one in cited for piece in (one.quote, one.section)]
+    return "" if BackingTexts([*pages, *quotes, *_names_known(cited, material)]).holds_name(found) else found
+
+
 def _follows(number: Number, held: Collection[Decimal], cited: Sequence[Decimal]) -> bool:
-    """Whether a number follows; "12 thousand" not from 12 or 12 million by another unit."""
-    if number.cell is not None:
-        digits = number.cell.normalize().as_tuple().digits
+    """Whether a number follows; "12 thousand" and "twelve thousand" not from 12 or 12 million by another unit."""
+    if number.scale > 1:
+        told = min(number.values) if number.cell is None else number.cell
+        digits = told.normalize().as_tuple().digits
         cited = [value for value in cited if value.normalize().as_tuple().digits != digits]
     return follows(number.values, held, cited)
 
@@ -406,8 +436,8 @@ def _free_texts(claim: AnswerClaim, quotes: Sequence[Citation], material: Materi
 
 
 def _known_values(claim: AnswerClaim, quotes: Sequence[Citation], material: Material) -> frozenset[Decimal]:
-    names = [name for record in material.records.values() for name in (*record.names, *record.coined)]
-    return number_values(part_scripts(" ".join([*_free_texts(claim, quotes, material), *names]))) | material.counts
+    told = [*_free_texts(claim, quotes, material), *_names_known(quotes, material)]
+    return number_values(part_scripts(" ".join(told))) | material.counts
 
 
 def _is_label(figure: str, text: str) -> bool:

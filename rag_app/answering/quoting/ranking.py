@@ -27,8 +27,9 @@ CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
 _SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
-# A bullet, or a footnote's mark and white space: "¹⁴C dating" begins with no mark.
-_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+\s+)+")
+# A bullet, or a footnote's mark before white space or before what no symbol of an element is like: "¹⁴C", "⁷⁵As".
+_WORD = r"[A-Z][a-z]{2}|(?:A|An|By|If|It|To|We)\s|https?:|www\."
+_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+(?:\s+|(?={_WORD})))+")
 _MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$")
 SENTENCE_WEIGHTS = {
     "own": 2.0,

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from rag_app.errors import ModelError, ModelInterrupted, RagError, ToolsRefused
+from rag_app.models.http_replies import IDENTITY, limit_async_reply
 from rag_app.models.llm import local_server
 from rag_app.models.llm.async_bridge import stream_pieces
-from rag_app.models.llm.bounded_reply import limit_response
 from rag_app.models.llm.chat import MOST_CALLS, Message, Tool, ToolCall, arguments_of, client_messages, merge_system
 from rag_app.models.llm.failures import (
     is_busy,
@@ -455,8 +455,8 @@ def _client(endpoint: Endpoint, timeout: float) -> Any:
                 trust_env=not is_loopback(endpoint.base_url),
                 follow_redirects=False,
                 timeout=limits,
-                headers={"Accept-Encoding": "identity"},  # so that the bytes which are counted are those that are read
-                event_hooks={"response": [limit_response]},
+                headers=IDENTITY,
+                event_hooks={"response": [limit_async_reply]},
             )
         ),
     )

@@ -57,7 +57,7 @@ def is_busy(error: BaseException) -> bool:
         return not _QUOTA.search(_provider_text(error))
     if status:
         return status >= 500
-    return _is_connection(error) and not _never_connected(error)
+    return _is_connection(error) and not _is_certain(error)
 
 
 def pause_before_retry(error: BaseException, usual: float) -> float | None:
@@ -239,10 +239,10 @@ def _is_transport(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] in ("httpx", "httpcore")
 
 
-def _never_connected(error: BaseException) -> bool:
-    return any(
-        type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol") for cause in _causes(error)
-    )
+def _is_certain(error: BaseException) -> bool:
+    """Whether the next try would fail as well: nobody is there, or the reply is one that is not read."""
+    names = ("ConnectError", "ConnectTimeout", "UnsupportedProtocol", "DecodingError")
+    return any(type(cause).__name__ in names for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

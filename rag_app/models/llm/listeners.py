@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTED, LISTEN = "01", "0A"  # states in /proc/net/tcp (proc_net_tcp.rst of the Linux kernel)
@@ -34,31 +35,47 @@ def find_strangers(port: int) -> set[int]:
 
 def find_listeners(port: int) -> set[int]:
     """The user ids of the processes that listen at `port`; empty where nobody does or the system does not tell."""
-    return {owner for _, at, state, owner in _sockets() if state == LISTEN and at == port}
+    return {one.owner for one in _sockets() if one.state == LISTEN and one.local[1] == port}
 
 
 def find_connection_owner(address: str, port: int) -> int | None:
     """The user id of the process of this machine that is connected from there; None where the system does not tell."""
-    packed = ipaddress.ip_address(address).packed
-    owners = {
-        owner
-        for host, at, state, owner in _sockets()
-        if state == CONNECTED and at == port and host in (packed, _MAPPED + packed)
-    }
+    here = ipaddress.ip_address(address).packed, port
+    owners = {one.owner for one in _sockets() if one.state == CONNECTED and one.local == here}
     return owners.pop() if len(owners) == 1 else None
 
 
-def _sockets() -> Iterator[tuple[bytes, int, str, int]]:
-    """Local address, local port, state and user id of each TCP socket; none where the system does not tell."""
+def is_own_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
+    """Whether this user's process is at the client's end of that connection; False where the system does not tell.
+
+    Both ends are compared: two connections to different servers may have one port of the client in common.
+    """
+    ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
+    owners = {one.owner for one in _sockets() if (one.local, one.remote) == ends}
+    return os.name == "posix" and owners == {os.getuid()}
+
+
+@dataclass(frozen=True)
+class _Socket:
+    """A TCP socket: addresses (IPv4 also where it stands in IPv6) with ports, state and user id."""
+
+    local: tuple[bytes, int]
+    remote: tuple[bytes, int]
+    state: str
+    owner: int
+
+
+def _sockets() -> Iterator[_Socket]:
+    """All TCP sockets of this machine; none where the system does not tell."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with suppress(OSError):
             for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
-                host, _, port = fields[1].rpartition(":")
-                words = (int(host[at : at + 8], 16) for at in range(0, len(host), 8))
-                yield (
-                    b"".join(word.to_bytes(4, sys.byteorder) for word in words),
-                    int(port, 16),
-                    fields[3],
-                    int(fields[7]),
-                )
+                yield _Socket(_read_end(fields[1]), _read_end(fields[2]), fields[3], int(fields[7]))
+
+
+def _read_end(text: str) -> tuple[bytes, int]:
+    host, _, port = text.rpartition(":")
+    words = (int(host[at : at + 8], 16) for at in range(0, len(host), 8))
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    return packed.removeprefix(_MAPPED) if len(packed) == 16 else packed, int(port, 16)

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from rag_app.models.llm.bounded_reply import LARGEST_REPLY, ReplyTooLarge
+from rag_app.models.http_replies import IDENTITY, LARGEST_REPLY, too_long
 from rag_app.models.llm.chat import MOST_CALLS
 
 DONE = "[DONE]"
@@ -143,7 +143,7 @@ async def repaired_bytes(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             start = held.lstrip()[:1]
             form = "" if not start else "json" if start in b"{[" else "stream"
         if len(held) > LARGEST_REPLY:  # one line, or one JSON reply, that does not end
-            raise ReplyTooLarge(f"the reply is longer than {LARGEST_REPLY // 2**20} MB")
+            raise too_long()
         if form != "stream":
             continue
         *lines, held = held.split(b"\n")
@@ -179,7 +179,7 @@ def repairing(client: Any) -> Any:
             self._inner = inner
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            request.headers["Accept-Encoding"] = "identity"  # what is compressed could not be read here
+            request.headers.update(IDENTITY)  # what is compressed is refused
             response = await self._inner.handle_async_request(request)
             if response.status_code == 200 and not response.headers.get("content-encoding"):
                 response.stream = RepairedStream(response.stream)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,11 +19,11 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 
 from rag_app.errors import ModelDenied, ModelError, ModelUnreachable, SettingsError
+from rag_app.models.http_replies import IDENTITY, limit_reply
 
 DEFAULT_WINDOW = 8192
 OLLAMA_WINDOW = 4096  # what Ollama gives a model that asks for nothing else
 ASKING_SECONDS = 10.0
-LONGEST_REPLY = 16 * 1024 * 1024  # bytes; OpenRouter lists all its models in one reply
 
 
 @dataclass(frozen=True)
@@ -221,13 +221,17 @@ def get_json(
     """What the server answers at the address. Raises ModelUnreachable, ModelDenied, ModelError."""
     import httpx  # noqa: PLC0415  # a tenth of a second, and only with a model
 
-    headers = {"User-Agent": "rag-app", "Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "rag-app", "Accept": "application/json", **IDENTITY}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
     method = "GET" if body is None else "POST"
     try:
         with (
-            httpx.Client(timeout=seconds, trust_env=not is_loopback(address)) as client,
+            httpx.Client(
+                timeout=seconds,
+                trust_env=not is_loopback(address),
+                event_hooks={"response": [limit_reply]},
+            ) as client,
             client.stream(method, address, headers=headers, json=body, params=endpoint.query or None) as reply,
         ):
             if reply.status_code in (401, 403):
@@ -237,21 +241,11 @@ def get_json(
                     f"{endpoint.where} answered {reply.status_code} when asked about its models. "
                     f"{address_remedy(endpoint)}"
                 )
-            return json.loads(_read_start(reply.iter_raw()))
+            return json.loads(reply.read())
     except (httpx.HTTPError, httpx.InvalidURL, ImportError) as error:  # ImportError: a proxy of a kind that needs more
         raise ModelUnreachable(unreachable_message(endpoint, error)) from None
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{endpoint.where} did not answer with JSON. {address_remedy(endpoint)}") from error
-
-
-def _read_start(pieces: Iterator[bytes]) -> bytes:
-    """At most LONGEST_REPLY bytes of a reply."""
-    held = b""
-    for piece in pieces:
-        held += piece
-        if len(held) > LONGEST_REPLY:
-            break
-    return held[:LONGEST_REPLY]
 
 
 # -- sentences for the user -------------------------------------------------------------------------------------------
@@ -266,8 +260,10 @@ def denied_message(endpoint: Endpoint, status: int) -> str:
 
 
 def unreachable_message(endpoint: Endpoint, reason: object) -> str:
-    """For a refused connection, no such host, no route, a TLS fault."""
+    """For a refused connection, no such host, no route, a TLS fault, a reply that is not read."""
     said = endpoint.without_key(str(reason)).strip().rstrip(".") or type(reason).__name__
+    if type(reason).__name__ == "DecodingError":
+        return f"What {endpoint.where} sends is not read: {said}. Or set RAG_LLM=none to read without a model."
     remedy = "Start it" if is_loopback(endpoint.base_url) else "Check the network and RAG_LLM_BASE_URL"
     return f"{endpoint.where} cannot be reached: {said}. {remedy}, or set RAG_LLM=none to read without a model."
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,9 @@ import pypdfium2.raw as pdfium
 from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
 from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
-from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, call_each, direct, read_loose_boxes
 from rag_app.papers.pdf.hidden.hidden_text import LAYER_OFF, NO_INK, hidden_words
+from rag_app.papers.pdf.hidden.page_objects import ListedObjects, list_objects
 from rag_app.papers.pdf.hidden.undrawn import find_undrawn
 from rag_app.papers.pdf.raw_page import (
     SOFT_HYPHEN,
@@ -50,13 +52,13 @@ _LOCK = threading.RLock()
 
 _BOLD_NAME = re.compile(r"bold|medi|black|heavy|semib|demi|cmb|sfbx|ssbx|-b\b|,b", re.IGNORECASE)
 _BOLD_WEIGHT = 600
+_LONGEST_NAME = 128  # bytes of a font's name: ISO 32000-1, annex C.2
 _MOST_PIXELS = 3000  # along a side of a page that is drawn to be read
 _POINTS = 64  # device units per point when pdfium is asked where a point of the page is shown
 
 
 _character_index = direct(pdfium.FPDFText_GetCharIndexFromTextIndex, INTEGER, ADDRESS, INTEGER)
 _unmapped = direct(pdfium.FPDFText_HasUnicodeMapError, INTEGER, ADDRESS, INTEGER)
-_loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
 _font_info = direct(pdfium.FPDFText_GetFontInfo, ctypes.c_ulong, ADDRESS, INTEGER, ADDRESS, ctypes.c_ulong, ADDRESS)
@@ -188,31 +190,31 @@ def _read_page(document: pypdfium2.PdfDocument, index: int, reach: Reach, undraw
     if reach.on_page <= 0:
         return empty_page(index + 1, label, cut=True)
     try:
-        with _open_text(document, index) as (page, textpage):
-            return _read_text(page, textpage, index + 1, label, reach, undrawn)
+        with _open_text(document, index) as opened:
+            return _read_text(opened, index + 1, label, reach, undrawn)
     except pypdfium2.PdfiumError:  # a damaged page counts as a page without text
         return empty_page(index + 1, label)
 
 
+@dataclass(frozen=True, eq=False)
+class _OpenPage:
+    page: pypdfium2.PdfPage
+    objects: ListedObjects
+    textpage: pypdfium2.PdfTextPage
+
+
 @contextlib.contextmanager
-def _open_text(
-    document: pypdfium2.PdfDocument, index: int
-) -> Iterator[tuple[pypdfium2.PdfPage, pypdfium2.PdfTextPage]]:
-    """A page and the text of the letters that it draws."""
+def _open_text(document: pypdfium2.PdfDocument, index: int) -> Iterator[_OpenPage]:
+    """A page, its objects, and the text of the letters that it draws."""
     with contextlib.closing(document[index]) as page:
-        remove_actual_text(page)
+        objects = list_objects(page)
+        remove_actual_text(objects.addresses)
         with contextlib.closing(page.get_textpage()) as textpage:
-            yield page, textpage
+            yield _OpenPage(page, objects, textpage)
 
 
-def _read_text(
-    page: pypdfium2.PdfPage,
-    textpage: pypdfium2.PdfTextPage,
-    number: int,
-    label: str,
-    reach: Reach,
-    undrawn: str,
-) -> RawPage:
+def _read_text(opened: _OpenPage, number: int, label: str, reach: Reach, undrawn: str) -> RawPage:
+    page, textpage = opened.page, opened.textpage
     every = read_characters(textpage)
     cut = len(every.text) > reach.on_page
     read = with_drawn_signs(page, textpage, every.cut_off(reach.on_page) if cut else every)
@@ -224,7 +226,7 @@ def _read_text(
     shown = _to_viewer_boxes(page, boxes, width, height)
     text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
-    hidden = hidden_words(page, textpage, texts, characters, boxes, shown, undrawn)
+    hidden = hidden_words(page, textpage, opened.objects, texts, characters, boxes, shown, undrawn)
     told = (
         ""
         if hidden is None
@@ -268,7 +270,7 @@ def _measure_unmapped_share(textpage: pypdfium2.PdfTextPage, characters: np.ndar
     """Share of the characters whose font does not say which letters they are; what they spell is then a guess."""
     asked = characters[::_SAMPLE, 0].tolist()
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    failed = sum(_unmapped(handle, index) == 1 for index in asked)
+    failed = list(map(_unmapped, repeat(handle), asked)).count(1)
     return failed / len(asked) if asked else 0.0
 
 
@@ -279,7 +281,7 @@ def _character_indices(textpage: pypdfium2.PdfTextPage, read: PageText, words: n
     if read.indices is not None:
         found: np.ndarray = read.indices[spans].reshape(-1, 2)
         return found
-    if not text.isascii() and max(text) > "\uffff":  # pdfium counts UTF-16 units
+    if read.wide:  # pdfium counts UTF-16 units
         units = np.cumsum([0, *(1 + (character > "\uffff") for character in text)])
         spans = units[spans].astype(np.int32)
         length = int(units[-1])
@@ -297,15 +299,10 @@ def _word_boxes(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tupl
     It runs int32 (n,) degrees counterclockwise, 0 from left to right. The first and the last character are enough, and
     a call costs a microsecond. Heights (widths, where there is no height) are those of these two, float64 (n, 2).
     """
-    corners = np.zeros((len(characters), 2, 4), np.float32)  # left, top, right, bottom, as in FS_RECTF
-    handle, place = ctypes.cast(textpage.raw, ctypes.c_void_p).value, corners.ctypes.data
-    for first, last in characters.tolist():
-        _loose_box(handle, first, place)
-        if last != first:
-            _loose_box(handle, last, place + 16)
-        place += 32
-    alone = characters[:, 0] == characters[:, 1]
-    corners[alone, 1] = corners[alone, 0]
+    handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+    corners = np.repeat(read_loose_boxes(handle, characters[:, 0].tolist())[:, None], 2, axis=1)
+    longer = characters[:, 0] != characters[:, 1]
+    corners[longer, 1] = read_loose_boxes(handle, characters[longer, 1].tolist())  # left, top, right, bottom
     high, wide = (np.abs(corners[:, :, one] - corners[:, :, one + 2].astype(np.float64)) for one in (1, 0))
     corners = fit_boxes(textpage, characters, corners)
     known = np.any(
@@ -340,34 +337,31 @@ def _line_types(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Size (m, 2) and boldness (m, 2) of each line's first and last character, and where it runs: degrees, (m,)."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    matrix, name = (ctypes.c_float * 6)(), ctypes.create_string_buffer(96)
-    matrix_place, name_place = ctypes.addressof(matrix), ctypes.addressof(name)
-    sizes = np.zeros((len(lines), 2), np.float32)
-    bold = np.zeros((len(lines), 2), bool)
-    directions = np.zeros(len(lines), np.int32)
-    bold_names: dict[bytes, bool] = {}
-    ends = np.stack([characters[lines[:, 0], 0], characters[lines[:, 1] - 1, 1]], axis=1).tolist()
-    a, b, size = 1.0, 0.0, 1.0
-    for row, sides in enumerate(ends):
-        for side, character in enumerate(sides):
-            _matrix(handle, character, matrix_place)
-            a, b, c, d, _, _ = matrix
-            size = _font_size(handle, character)
-            sizes[row, side] = abs(size) * ((c**2 + d**2) ** 0.5 or 1.0)
-            _font_info(handle, character, name_place, 96, None)
-            font = name.value
-            if not font:  # a Type 3 font has a scale of its own: the letters tell how large they are
-                sizes[row, side] = (
-                    letter_size(textpage, sides[0], sides[1], abs(b) > abs(a)) or sizes[max(row - 1, 0), 1]
-                )
-            if font not in bold_names:
-                weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
-                bold_names[font] = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(font.decode("latin-1")))
-            bold[row, side] = bold_names[font]
-        if size < 0:
-            a, b = -a, -b
-        directions[row] = (90 if b > 0 else 270) if abs(b) > abs(a) else 0 if a >= 0 else 180
-    return sizes, bold, directions
+    ends = np.stack([characters[lines[:, 0], 0], characters[lines[:, 1] - 1, 1]], axis=1)
+    asked, count = ends.ravel().tolist(), ends.size
+    matrices, names = np.zeros((count, 6), np.float32), np.zeros(count, f"S{_LONGEST_NAME}")
+    place, place_of_names = matrices.ctypes.data, names.ctypes.data
+    call_each(_matrix, repeat(handle), asked, range(place, place + matrices.nbytes, 24))
+    places_of_names = range(place_of_names, place_of_names + names.nbytes, _LONGEST_NAME)
+    call_each(_font_info, repeat(handle), asked, places_of_names, repeat(_LONGEST_NAME), repeat(None))
+    drawn = np.fromiter(map(_font_size, repeat(handle), asked), np.float64, count).reshape(-1, 2)
+    a, b, c, d = (matrices[:, column].astype(np.float64).reshape(-1, 2) for column in range(4))
+    scales = np.sqrt(c**2 + d**2)
+    sizes = (np.abs(drawn) * np.where(scales > 0, scales, 1.0)).astype(np.float32)
+    fonts, bold = names.tolist(), dict[bytes, bool]()
+    for font, character in zip(fonts, asked, strict=True):
+        if font not in bold:
+            weight = pdfium.FPDFText_GetFontWeight(textpage.raw, character)
+            bold[font] = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(font.decode("latin-1")))
+    for row, side in np.argwhere(names.reshape(-1, 2) == b"").tolist():  # a Type 3 font has a scale of its own
+        sideways = bool(abs(b[row, side]) > abs(a[row, side]))
+        first, last = ends[row].tolist()
+        size = letter_size(textpage, first, last, sideways)  # the letters tell how large they are
+        sizes[row, side] = size or sizes[max(row - 1, 0), 1]
+    sign = np.where(drawn[:, 1] < 0, -1, 1)
+    right, up = sign * a[:, 1], sign * b[:, 1]
+    directions = np.where(np.abs(up) > np.abs(right), np.where(up > 0, 90, 270), np.where(right >= 0, 0, 180))
+    return sizes, np.array([bold[font] for font in fonts], bool).reshape(-1, 2), directions
 
 
 def _to_viewer_boxes(page: pypdfium2.PdfPage, boxes: np.ndarray, width: float, height: float) -> np.ndarray:
@@ -394,8 +388,8 @@ def raw_text(path: Path, number: int) -> str:
     with _open_document(path) as document:
         if not 1 <= number <= len(document):
             return ""
-        with _open_text(document, number - 1) as (_, textpage):
-            return str(textpage.get_text_range()) if textpage.count_chars() else ""
+        with _open_text(document, number - 1) as opened:
+            return str(opened.textpage.get_text_range()) if opened.textpage.count_chars() else ""
 
 
 def draw_pixels(path: Path, number: int, scale: float) -> tuple[np.ndarray, float]:

@@ -32,6 +32,7 @@ _REFERENCES = re.compile(
 _ABSTRACT = re.compile(r"abstract\s*[—–.:-]", re.IGNORECASE)
 _APPENDIX = re.compile(r"(?:appendix|appendices|supplement\w*)\b", re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(r"^(?:appendix\s+)?(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)*|[IVX]+)[.:]?\s+", re.IGNORECASE)
+_BETWEEN, _WORD = re.compile(r"[\W_]+"), re.compile(r"[^\W\d_]{2}")
 _LONGEST = 130
 
 
@@ -80,10 +81,9 @@ def mark_headings(pages: Sequence[Sequence[Line]], body: float, outline: Sequenc
 
 def numbered_heading(line: Line) -> bool:
     """Does a line look like "4.2 Results" in bold, and not like a row of a table?"""
-    match = _NUMBERED.match(line.text)
-    return bool(match and line.bold[0] and line.gaps <= 1 and re.match(r"\d", line.text)) and not re.search(
-        r"\s\d+(?:\.\d+)?$", line.text
-    )
+    if not line.bold[0] or line.gaps > 1 or not _NUMBERED.match(line.text):
+        return False
+    return re.match(r"\d", line.text) is not None and re.search(r"\s\d+(?:\.\d+)?$", line.text) is None
 
 
 def _abstract(lines: Sequence[Line]) -> int:
@@ -100,7 +100,7 @@ def _section(path: Sequence[_Heading]) -> str:
 
 def _compact(text: str) -> str:
     """Letters and digits only, without a section number: headings and bookmarks print it differently."""
-    return re.sub(r"[\W_]+", "", _NUMBER_BEFORE.sub("", text.strip(), count=1)).lower()
+    return _BETWEEN.sub("", _NUMBER_BEFORE.sub("", text.strip(), count=1)).lower()
 
 
 class _HeadingFinder:
@@ -118,7 +118,7 @@ class _HeadingFinder:
     ) -> tuple[_Heading, int] | None:
         """The heading and the index after its last line."""
         line = lines[index]
-        if not line.upright or len(line.text) > _LONGEST or not re.search(r"[^\W\d_]{2}", line.text) or line.gaps > 1:
+        if not line.upright or len(line.text) > _LONGEST or not _WORD.search(line.text) or line.gaps > 1:
             return None
         end = index + 1
         while end < len(lines) and end - index < 3 and _continues_heading(lines[end - 1], lines[end]):

@@ -14,14 +14,17 @@ STEPS = (1, 2, 5, 10)  # every line, or every fifth
 REGULAR = 0.8  # of the steps between them are alike
 ALIGNED = 4.0  # points
 
-_NUMBER = re.compile(r"\d{1,4}$")
+LONGEST = 4  # digits
+
+_NUMBER = re.compile(rf"\d{{1,{LONGEST}}}$")
 
 
 def without_line_numbers(page: RawPage) -> RawPage:
     """The same page without numbers that count its lines beside the text, on the left or on the right."""
     codes = np.frombuffer(page.text.encode("utf-32-le", "surrogatepass"), np.uint32)[page.words[:, 0]]
-    begun = np.flatnonzero((codes >= ord("0")) & (codes <= ord("9"))).tolist()  # most words need no closer look
-    texts = {row: page.text[slice(*page.words[row].tolist())] for row in begun}
+    short = page.words[:, 1] - page.words[:, 0] <= LONGEST
+    begun = np.flatnonzero((codes >= ord("0")) & (codes <= ord("9")) & short).tolist()  # most need no closer look
+    texts = {row: page.text[start:end] for row, (start, end) in zip(begun, page.words[begun].tolist(), strict=True)}
     rows = np.array([row for row in begun if _NUMBER.match(texts[row])], np.int64)
     if len(rows) < FEWEST or len(rows) == len(page.words):
         return page

@@ -55,25 +55,27 @@ def visual_lines(page: RawPage) -> list[Line]:
     gaps = np.append(page.boxes[1:, 0] - page.boxes[:-1, 2], 0.0).tolist()
     places = boxes.tolist()
     groups: list[list[int]] = []
+    sizes, upright = page.sizes.tolist(), page.upright.tolist()
     for row, box in enumerate(places):
-        if groups and _is_continuation(places[groups[-1][-1]], places[groups[-1][0]], box, page, row):
+        goes_on = False
+        if groups and upright[row] and upright[row - 1]:
+            size = max(sizes[row][0], sizes[row - 1][1])
+            goes_on = _is_continuation(places[groups[-1][-1]], places[groups[-1][0]], box, size, page.width)
+        if goes_on:
             groups[-1].append(row)
         else:
             groups.append([row])
-    lists = _LineParts(places, gaps, page.words.tolist(), page.lines.tolist(), page.sizes.max(axis=1).tolist())
+    lists = _LineParts(places, gaps, page.words.tolist(), page.lines.tolist(), list(map(max, sizes)))
     return [_line(page, group, lists) for group in groups]
 
 
-def _is_continuation(previous: Box, first: Box, box: Box, page: RawPage, row: int) -> bool:
-    """Does a piece stand to the right of the one before it, on the same line?"""
-    if not (page.upright[row] and page.upright[row - 1]):
-        return False
+def _is_continuation(previous: Box, first: Box, box: Box, size: float, width: float) -> bool:
+    """Does a piece stand to the right of the one before it, on the same line? `width`: of the page."""
     overlap = min(previous[3], box[3]) - max(previous[1], box[1])
     smaller = min(previous[3] - previous[1], box[3] - box[1])
-    size = max(float(page.sizes[row, 0]), float(page.sizes[row - 1, 1]))
     if overlap < 0.4 * smaller or box[0] < previous[2] - 0.4 * size or box[0] < first[0]:
         return False
-    return box[0] - previous[2] < max(4 * size, 0.12 * page.width)
+    return box[0] - previous[2] < max(4 * size, 0.12 * width)
 
 
 @dataclass(frozen=True)

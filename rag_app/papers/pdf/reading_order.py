@@ -114,8 +114,9 @@ def _row(
 def _find_gutter(page: RawPage, rows: list[_Row]) -> float | None:
     """The x of the strip between two columns when the drawing order keeps jumping over it; else None."""
     jumps: list[tuple[float, float]] = []  # right edge of the left side, left edge of the right side
+    gaps = page.boxes[1:, 0] - page.boxes[:-1, 2]  # after each word but the last
     for row in rows:
-        jumps += _jump_inside(page, row)
+        jumps += _jump_inside(page, row, gaps[row.first : row.end - 1])
     for one, two in pairwise(rows):
         smaller = min(one.bottom - one.top, two.bottom - two.top)
         level = min(one.bottom, two.bottom) - max(one.top, two.top) > 0.5 * smaller
@@ -128,17 +129,15 @@ def _find_gutter(page: RawPage, rows: list[_Row]) -> float | None:
     return float(left + right) / 2 if left < right else None
 
 
-def _jump_inside(page: RawPage, row: _Row) -> list[tuple[float, float]]:
-    boxes = page.boxes[row.first : row.end]
-    gaps = boxes[1:, 0] - boxes[:-1, 2]
-    if not len(gaps):
+def _jump_inside(page: RawPage, row: _Row, gaps: np.ndarray) -> list[tuple[float, float]]:
+    """Both sides of a row's widest gap where that is a gutter. `gaps`: between its words."""
+    if not len(gaps) or gaps.max() <= 0.9 * max(row.size):
         return []
     widest = int(gaps.argmax())
-    left, right = float(boxes[widest, 2]), float(boxes[widest + 1, 0])
+    left, right = float(page.boxes[row.first + widest, 2]), float(page.boxes[row.first + widest + 1, 0])
     # In a row of a table there are several gaps of that width.
     lone = (gaps > 0.5 * gaps[widest]).sum() == 1
-    wide = gaps[widest] > 0.9 * max(row.size)
-    return [(left, right)] if lone and wide and _is_column_pair(page, row.x0, left, right, row.x1) else []
+    return [(left, right)] if lone and _is_column_pair(page, row.x0, left, right, row.x1) else []
 
 
 def _is_column_pair(page: RawPage, x0: float, x1: float, y0: float, y1: float) -> bool:

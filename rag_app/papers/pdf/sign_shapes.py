@@ -175,7 +175,6 @@ def _draw_known(document: pypdfium2.PdfDocument, font: str, character: str) -> D
         pdfium.FPDFText_SetText(text, units)
         pdfium.FPDFPageObj_Transform(text, 1, 0, 0, 1, _EM, 2 * _EM)
         pdfium.FPDFPage_InsertObject(page.raw, text)
-        pdfium.FPDFPage_GenerateContent(page.raw)
         bitmap = page.render(scale=1, grayscale=True)
         try:
             grey = np.array(bitmap.to_numpy()).reshape(bitmap.height, -1)[:, : bitmap.width]

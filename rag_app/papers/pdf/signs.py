@@ -50,7 +50,9 @@ _TEX_FONT = re.compile(
 
 # Where a code without a known name may stand: alone or at the edge of a word, and no part of a number.
 _MAYBE_CODE = re.compile(
-    r"[hijk](?![^\W\d_])|[hijkPQRXYZ](?<![^\W\d_].)|[034567](?<![\d.,].)(?![\d.,])|[\x00-\x08\x0b\x0c\x0e-\x1f`?>#\"®ÖÍ]"
+    r"[hijkPQRXYZ034567\x00-\x08\x0b\x0c\x0e-\x1f`?>#\"®ÖÍ]"  # most characters are told at once
+    r"(?:(?<=[hijk])(?![^\W\d_])|(?<=[hijkPQRXYZ])(?<![^\W\d_].)|(?<=[034567])(?<![\d.,].)(?![\d.,])"
+    r"|(?<=[^hijkPQRXYZ034567]))"
 )
 _CODES_OF_BRACKETS = tuple("hijk")
 # Letters that no text has alone beside numbers, and fractions that stand behind no number.
@@ -85,8 +87,8 @@ def read_characters(textpage: pypdfium2.PdfTextPage) -> PageText:
     """The page's text; LOST_SIGN stands for each character that is drawn and that pdfium leaves out of it."""
     count = textpage.count_chars()
     text = textpage.get_text_range() if count else ""
-    wide = not text.isascii() and max(text) > "\uffff"
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2 if wide else len(text)
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    wide = units > len(text)
     if units == count:
         return PageText(text, wide=wide)
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
@@ -159,7 +161,7 @@ def _by_encoding(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tu
                 known.add(at)
                 yield at, sign
                 places += [one for one in (at - 1, at + 1) if read.text[one : one + 1] in _CODES_OF_BRACKETS]
-    for match in re.finditer(LOST_SIGN, read.text):
+    for match in re.finditer(LOST_SIGN, read.text) if LOST_SIGN in read.text else ():
         index = _index_of(read, match.start())
         sign = _decode(_font_name(textpage, index), chr(pdfium.FPDFText_GetUnicode(textpage.raw, index)))
         if sign:
@@ -187,7 +189,8 @@ def _odd_places(textpage: pypdfium2.PdfTextPage, read: PageText) -> list[int]:
         sure = match[0] in "¼½¾þðÞÐ¬"
         if sure or _BEFORE_NUMBER.match(text, at + 1) or _AFTER_NUMBER.search(text, max(at - 2, 0), at):
             found.append(at)
-    found += [match.start() + match[0].index(LOST_SIGN) for match in _BESIDE_NUMBER.finditer(text)]
+    if LOST_SIGN in text:
+        found += [match.start() + match[0].index(LOST_SIGN) for match in _BESIDE_NUMBER.finditer(text)]
     for match in _MILLI.finditer(text):
         index = _index_of(read, match.start())
         if _font_name(textpage, index) != _font_name(textpage, index + 1):

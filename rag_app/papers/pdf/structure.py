@@ -24,6 +24,10 @@ _CAPTION = re.compile(
     r"(?P<mark>\s*[:.|]|\s*[-–—]\s|\s*\((?:continued|cont(?:inue|[.’'])?d?\.?)\)|$)?"
 )
 _NUMERIC = re.compile(r"[-+−±(~<>≈]*[$€£]?\d[\d.,]*(?:[%x×kKMB)]|\(.*\)|±.*|/.*)*[*†‡∗]*$|[-–—✓✗✔✘×∼]+$|N/?A$")
+_NUMBER_FIRST = re.compile(r"\W*(?:\d+|[ivxlc]+)\W+")  # of a line, or of one read from its end
+_WORD, _NUMBER_IN_CAPTION = re.compile(r"[^\W\d_]{2}"), re.compile(r"\d|[A-Z]\b")
+_UNFINISHED = re.compile(r"[a-z,(]$")
+_NUMBERED_EQUATION = re.compile(r".*\(\d+\)$")
 _AXIS = 6  # lines
 _MARGIN = 0.09  # of the page's height
 _DEEP = 0.16  # of the page's height: the outermost line may be a running head down to there
@@ -68,7 +72,7 @@ def mark_furniture(pages: Sequence[RawPage], lines: Sequence[Sequence[Line]]) ->
             if key.startswith(("top", "foot")) and _PAGE_NUMBER.match(line.text.strip()):
                 line.kind = "furniture"
             headline = page.number == 1 and line.size > 1.15 * usual and not key.startswith("at ")
-            if line.words <= 40 and re.search(r"[^\W\d_]{2}", line.text) and not _CAPTION.match(line.text):
+            if line.words <= 40 and _WORD.search(line.text) and not _CAPTION.match(line.text):
                 here.add(key)
                 if not headline:
                     margins.append((line, key))
@@ -91,7 +95,9 @@ def _table_heads(lines: Sequence[Line]) -> list[Line]:
 
 def _repeating_key(line: Line, page: RawPage, ends: tuple[Line | None, Line | None]) -> str:
     """Where a line stands, and its words without a number at either end."""
-    words = re.sub(r"^\W*(?:\d+|[ivxlc]+)\W+|\W+(?:\d+|[ivxlc]+)\W*$", "", line.text.lower().strip()[:_LONGEST_KEY])
+    words = line.text.lower().strip()[:_LONGEST_KEY]
+    first, last = _NUMBER_FIRST.match(words), _NUMBER_FIRST.match(words[::-1])
+    words = words[first.end() if first else 0 : len(words) - (last.end() if last else 0)]
     if line.box[1] < _MARGIN * page.height or line is ends[0]:
         return f"top {words}"
     if line.box[3] > (1 - _MARGIN) * page.height or line is ends[1]:
@@ -117,8 +123,9 @@ def _mark_captions(lines: Sequence[Line]) -> None:
             continue
         line.kind = "caption"
         above = line
-        for below in lines[index + 1 :]:
-            if below.kind != "body" or not _is_same_caption(above, below):
+        for at, below in enumerate(lines[index + 1 :], index + 1):
+            cells = below.gaps >= 2 and not _is_justified(lines, at)
+            if below.kind != "body" or cells or not _is_same_caption(above, below):
                 break
             below.kind = "caption"
             above = below
@@ -127,7 +134,7 @@ def _mark_captions(lines: Sequence[Line]) -> None:
 def _begins_caption(lines: Sequence[Line], index: int) -> bool:
     line = lines[index]
     match = _CAPTION.match(line.text)
-    if not match or not re.search(r"\d|[A-Z]\b", match[0][3:]):
+    if not match or not _NUMBER_IN_CAPTION.search(match[0][3:]):
         return False
     if index and _is_continued(lines[index - 1], line):
         return False
@@ -143,30 +150,32 @@ def _is_continued(above: Line, line: Line) -> bool:
     """Does a line go on with the sentence above it: "... as shown in / Table 6. There ..."?"""
     near = -0.3 * line.height < line.box[1] - above.box[3] < 0.6 * line.height
     alike = abs(above.size - line.size) < 0.06 * line.size and abs(above.box[0] - line.box[0]) < 2 * line.size
-    unfinished = re.search(r"[a-z,(]$", above.text.rstrip()) is not None
+    unfinished = _UNFINISHED.search(above.text.rstrip()) is not None
     return above.kind == "body" and near and alike and unfinished and above.words >= 5
 
 
 def _is_same_caption(above: Line, below: Line) -> bool:
-    if abs(below.size - above.size) > 0.06 * above.size or below.gaps >= 2:
+    if abs(below.size - above.size) > 0.06 * above.size:
         return False
-    if below.gaps and below.words < 9 and above.text.rstrip().endswith("."):  # a head of two cells, no sentence
+    if below.gaps == 1 and below.words < 9 and above.text.rstrip().endswith("."):  # a head of two cells, no sentence
         return False
     distance = below.box[1] - above.box[3]
     overlap = min(above.box[2], below.box[2]) - max(above.box[0], below.box[0])
     if not -0.6 * above.height < distance < 0.55 * above.height or overlap <= 0:
         return False
-    return not _CAPTION.match(below.text) or below.text[0].islower()
+    begins = _CAPTION.match(below.text)
+    named = begins is not None and begins["mark"] is None and _UNFINISHED.search(above.text.rstrip())
+    return begins is None or bool(named) or below.text[0].islower()  # "... the example shown in / Figure 2, ..."
 
 
 def _is_tabular(line: Line) -> bool:
     if numbered_heading(line):
         return False
-    tokens = line.text.split()
-    numeric = sum(1 for token in tokens if _is_numeric(token))
     if line.gaps >= 2:
         return True
-    if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not re.match(r".*\(\d+\)$", line.text):
+    tokens = line.text.split()
+    numeric = sum(map(_is_numeric, tokens))
+    if line.gaps == 1 and numeric >= max(1, 0.3 * len(tokens)) and not _NUMBERED_EQUATION.match(line.text):
         return True
     return numeric >= 3 and numeric >= 0.45 * len(tokens)
 
@@ -315,11 +324,22 @@ def _is_numeric(token: str) -> bool:
 
 
 def _are_ticks(numeric: Sequence[str]) -> bool:
-    """Ticks of an axis grow, or fall by equal steps where a chart draws their minus; the figures of a row seldom do."""
+    """Ticks of an axis grow, or go by equal steps once those before the least have the minus that a chart draws.
+
+    The figures of a row seldom do.
+    """
     values = [float(token) for token in numeric if re.fullmatch(r"\d+(?:\.\d+)?", token)]
+    if len(values) < len(numeric):
+        return False
+    least = values.index(min(values))
+    signed = [-value for value in values[:least]] + values[least:]
+    grow = all(one < two for one, two in pairwise(values))
+    return grow or (len(values) > 3 and (_are_even(values) or _are_even(signed)))
+
+
+def _are_even(values: Sequence[float]) -> bool:
     steps = [two - one for one, two in pairwise(values)]
-    even = all(math.isclose(step, steps[0], rel_tol=0.01) for step in steps)
-    return len(values) == len(numeric) and (all(step > 0 for step in steps) or (even and len(values) > 3))
+    return all(math.isclose(step, steps[0], rel_tol=0.01) for step in steps)
 
 
 def _is_prose(line: Line) -> bool:

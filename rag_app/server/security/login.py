@@ -21,6 +21,8 @@ from rag_app.errors import AccountError
 from rag_app.models.llm.listeners import find_connection_owner
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
+from rag_app.server.security.browser_code import PARAMETER as CODE
+from rag_app.server.security.browser_code import BrowserCode
 from rag_app.server.security.gate import Message, Receive, Scope, Send, error_body, is_api
 from rag_app.server.security.page_token import PARAMETER, cookie_value
 
@@ -71,10 +73,15 @@ class LogInMiddleware:
         clock: Callable[[], float] = time.monotonic,
         *,
         page_token: str = "",
+        browser_code: BrowserCode | None = None,
     ) -> None:
-        """`page_token`: what the address of the page has to hold while nobody needs to log in; empty: nothing."""
+        """`page_token`: what the address of the page has to hold while nobody needs to log in; empty: nothing.
+
+        `browser_code` opens it once instead.
+        """
         self.app = app
         self._page_token = page_token
+        self._browser_code = browser_code or BrowserCode()
         self._page_cookie = f"rag_app_page_{port}"
         self._page_cookie_value = cookie_value(page_token, port)
         self.users = users
@@ -129,10 +136,12 @@ class LogInMiddleware:
         if not self._page_token:
             return await self.app(scope, receive, send)
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        if path == "/" and scope["method"] == "GET" and self._knows(query.get(PARAMETER, [""])[0]):
+        if path == "/" and scope["method"] == "GET" and self._may_enter(query, scope):
             secure = "; Secure" if self.https or scope.get("scheme") == "https" else ""
             kept = f"Path={self.home}; Max-Age={STAYS}; HttpOnly; SameSite=Strict{secure}"
-            rest = urlencode({name: values for name, values in query.items() if name != PARAMETER}, doseq=True)
+            rest = urlencode(
+                {name: values for name, values in query.items() if name not in (PARAMETER, CODE)}, doseq=True
+            )
             cookie = f"{self._page_cookie}={self._page_cookie_value}; {kept}".encode()
             return await self._go_home(send, cookie, f"?{rest}" if rest else "")
         if hmac.compare_digest(self._cookie(scope, self._page_cookie).encode(), self._page_cookie_value.encode()):
@@ -144,6 +153,11 @@ class LogInMiddleware:
         if path == "/" and dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
             return await _reload(send)
         await _send_text(send, 401, translate("login.address"))
+
+    def _may_enter(self, query: Mapping[str, list[str]], scope: Scope) -> bool:
+        """Whether the address holds the token, or the code of the browser that the program has just opened."""
+        token, code = (query.get(name, [""])[0] for name in (PARAMETER, CODE))
+        return self._knows(token) or self._browser_code.redeem(code, scope)
 
     def _knows(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._page_token.encode())

@@ -72,6 +72,35 @@ def test_a_short_line_with_a_number_of_its_own_asserts(line: str) -> None:
     assert list(find_asides(answer.replace(line, "The papers differ in 3 points:"), HELD, values)) == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"The price is $99.9\%$.",
+        r"Price: $99.9\%$",
+        r"**Price:** $99.9\%$",
+        r"By $99.9\%$.",
+        r"Price: \(99.9\%\)",
+        r"The price was $r = 99$.",
+        r"The price is `99.9%`.",
+        r"$$\text{Price} = 99.9\%$$",
+        r"\[ p = 99.9 \]",
+        "| Price | $99.9$ |",
+        r"Otters win by $99.9\%$:",
+    ],
+)
+def test_a_number_in_a_formula_or_in_code_is_a_number(line: str) -> None:
+    answer, values = f"Otters swim [1].\n\n{line}\n\nHerons fly [1].", number_values("12 otters, 2 herons")
+    assert list(find_asides(answer, HELD, values)) == [line]
+    assert list(find_asides(answer, HELD, values | number_values("99.9 99"))) == []
+
+
+def test_of_a_block_of_code_the_lines_with_foreign_numbers_assert() -> None:
+    code = "```python\nfor otter in range(12):\n    price = 99.9\n    swim(otter)\n```"
+    answer, values = f"Otters swim [1].\n\n{code}", number_values("12 otters, 2 herons")
+    assert list(find_asides(answer, HELD, values)) == ["price = 99.9"]
+    assert list(find_asides(answer, HELD, values | number_values("99.9"))) == []
+
+
 def test_a_word_that_answers_a_question_asserts() -> None:
     held = [*HELD, *content_words("Omega wins")]
     assert list(find_asides("Which reader wins? Omega.", held)) == ["Omega."]

@@ -63,7 +63,7 @@ def test_the_same_thing_counted_otherwise_is_seen(text: str, quotes: str, found:
 
 
 def test_watts_are_no_gigabytes() -> None:
-    assert opposite_direction("It needs 16W.", "it needs 16GB") == ("16w", "16gb")
+    assert opposite_direction("It needs 16W.", "it needs 16GB") == ("16W", "16GB")
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,33 @@ def test_an_axis_whose_minus_is_drawn_as_a_picture_is_no_text(tmp_path: Path) ->
 
     axis = read_body("axis.pdf", "2.4 2.2 2.0 1.8 1.6")  # the page shows -2.4 to -1.6
     assert axis.endswith(sentence) and "2.2" not in axis
+    middle = read_body("middle.pdf", "0.1 0.0 0.1 0.2")  # the page shows -0.1 to 0.2
+    assert middle.endswith(sentence) and "0.2" not in middle
+    assert "0.1 0.0 0.1 0.3" in read_body("uneven.pdf", "0.1 0.0 0.1 0.3")
     assert "2.4 2.3 1.9 1.8 1.1" in read_body("row.pdf", "2.4 2.3 1.9 1.8 1.1")
+
+
+def test_a_caption_goes_on_with_the_name_of_a_figure_and_over_a_stretched_line(tmp_path: Path) -> None:
+    prose = [
+        (72.0, 100.0 + 12 * row, "The loss was measured for each of the rates and is plotted.") for row in range(6)
+    ]
+    stretched = zip((72.0, 110.0, 170.0, 250.0, 300.0), ("a", "prompt", "which", "was", "in"), strict=True)
+    caption = [
+        *((72.0, 300.0, "Figure 3: The heat of the example that is shown"), (300.0, 300.0, "in")),
+        *((72.0, 311.0, "Figure 2, relative to the answer that is given"), (300.0, 311.0, "in")),
+        *((72.0, 322.0, "reply to each of the questions that are asked"), (300.0, 322.0, "in")),
+        *((x, 333.0, word) for x, word in stretched),
+        (72.0, 344.0, "the middle of it."),
+    ]
+    reading = read_paper(make_raw(tmp_path / "a.pdf", [[*prose, *caption]]), "pdf")
+    assert _texts(reading, "caption") == (
+        "Figure 3: The heat of the example that is shown in Figure 2, relative to the answer that is given in reply to "
+        "each of the questions that are asked in a prompt which was in the middle of it."
+    )
+    cells = [(72.0, 311.0, "Model"), (170.0, 311.0, "Loss"), (300.0, 311.0, "Rate")]
+    table = [(72.0, 300.0, "Table 3: The loss of the models with each rate"), *cells]
+    reading = read_paper(make_raw(tmp_path / "b.pdf", [[*prose, *table]]), "pdf")
+    assert _texts(reading, "caption") == "Table 3: The loss of the models with each rate"
 
 
 def test_a_word_over_two_lines_is_two_rows(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from rag_app.errors import SettingsError
-from rag_app.server.app import open_in_browser, serve
+from rag_app.server.app import serve
 from rag_app.settings import Settings
 from tests.support.fake_assistant import FakeAssistant, Row
 from tests.support.pdfs import make_paper
@@ -141,18 +141,18 @@ def test_no_other_machine_can_be_let_in(tmp_path):
         serve(FakeAssistant(tmp_path), Settings(corpus=tmp_path, host="0.0.0.0"), block=False)
 
 
-def test_no_browser_is_opened_without_a_screen(monkeypatch):
+def test_no_browser_is_opened_without_a_screen(served, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "CI"):
         monkeypatch.delenv(name, raising=False)
-    assert not open_in_browser("http://127.0.0.1:1")
+    assert not served.page.open_in_browser()
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setenv("CI", "1")
-    assert not open_in_browser("http://127.0.0.1:1")
+    assert not served.page.open_in_browser()
     monkeypatch.delenv("CI")
-    assert open_in_browser("http://127.0.0.1:1") and opened == ["http://127.0.0.1:1"]
+    assert served.page.open_in_browser() and opened == [served.page.url]
 
 
 def test_analytics_are_off_before_the_library_is_imported(served):

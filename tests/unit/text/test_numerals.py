@@ -26,6 +26,7 @@ from rag_app.text.terms import find_claimed_numbers, number_values
         ("by 𐄔 times", 50),
         ("by a dozen times", 12),
         ("by half a million times", 500_000),
+        ("a quarter of a million", 250_000),
         ("a thousand times", 1000),
         ("tenfold", 10),
         ("quadrupled", 4),
@@ -42,3 +43,21 @@ def test_a_number_counts_whatever_it_is_written_in(written: str, value: int) -> 
 )
 def test_other_words_and_our_digits_are_no_such_numbers(text: str) -> None:
     assert list(find_numerals(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("five hundred billion", 500 * 10**9),
+        ("a hundred million", 100 * 10**6),
+        ("four thousand billion", 4 * 10**12),
+        ("two million five hundred thousand", 2_500_000),
+        ("one hundred and twenty thousand", 120_000),
+        ("two hundred and five", 205),
+        ("nineteen hundred", 1_900),
+        ("six dozen", 72),
+    ],
+)
+def test_a_word_of_scale_multiplies_all_that_is_smaller_before_it(written: str, value: int) -> None:
+    (number,) = find_claimed_numbers(f"it has {written} fish")
+    assert number.values == {Decimal(value)}

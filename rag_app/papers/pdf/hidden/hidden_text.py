@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import pypdfium2
@@ -31,6 +32,7 @@ from rag_app.papers.pdf.hidden.page_objects import (
     INVISIBLE,
     MOST_COVERS,
     WHITE,
+    ListedObjects,
     PageObjects,
     activate,
     bounds_of,
@@ -95,6 +97,7 @@ class _PageWords:
 def hidden_words(
     page: pypdfium2.PdfPage,
     textpage: pypdfium2.PdfTextPage,
+    listed: ListedObjects,
     texts: list[str],
     characters: np.ndarray,
     own: np.ndarray,
@@ -111,7 +114,7 @@ def hidden_words(
     words = _PageWords(texts, characters, own, shown)
     width, height = page.get_size()
     tiny = OF_PAGE * min(width, height) if min(width, height) > A3 else TINY
-    objects = read_page_objects(page)
+    objects = read_page_objects(listed)
     why = {"outside the page": _find_outside(shown, width, height), TOO_SMALL: _find_tiny(words, tiny)}
     within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
@@ -251,7 +254,8 @@ def _by_object(
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     crowded = len(objects.covers) >= MOST_COVERS
     asked = np.flatnonzero(within | (objects.suspicious or crowded))
-    addresses = {row: object_of(handle, int(words.characters[row, 0])) or 0 for row in asked.tolist()}
+    found_at = map(object_of, repeat(handle), words.characters[asked, 0].tolist())
+    addresses = {row: address or 0 for row, address in zip(asked.tolist(), found_at, strict=True)}
     known = np.zeros(len(within), bool)
     rows = np.zeros((len(within), 6), np.int32)  # order, mode, red, green, blue, alpha
     rows[:, 5] = 255
@@ -386,15 +390,16 @@ def _under_annotations(page: pypdfium2.PdfPage, own: np.ndarray) -> np.ndarray:
 
 def _in_type_3(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> np.ndarray:
     """Which words are set in a font whose letters are drawings, bool (n,): they may be empty ones."""
+    if not _are_nameless(textpage, characters[::SAMPLE, 0]).any():
+        return np.zeros(len(characters), bool)
+    return _are_nameless(textpage, characters[:, 0])
+
+
+def _are_nameless(textpage: pypdfium2.PdfTextPage, indices: np.ndarray) -> np.ndarray:
+    """Which characters are of a font without a name, bool (n,)."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-
-    def nameless(first: int) -> bool:
-        return bool(font_info(handle, first, None, 0, None) <= 1)
-
-    firsts = characters[:, 0]
-    if any(map(nameless, firsts[::SAMPLE].tolist())):
-        return np.array(list(map(nameless, firsts.tolist())), bool)
-    return np.zeros(len(characters), bool)
+    lengths = map(font_info, repeat(handle), indices.tolist(), repeat(None), repeat(0), repeat(None))
+    return np.fromiter(lengths, np.int64, len(indices)) <= 1
 
 
 def _of_objects(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, addresses: set[int]) -> np.ndarray:
@@ -457,10 +462,10 @@ def _find_doubtful(
         part = areas[start : start + 256]
         inside = _contain(part, own[some])
         later = part[:, 4, None] > orders[some]
-        near = np.abs(part[:, None, 5:] - colours[some]).max(axis=2) < CONTRAST
-        near |= part[:, None, 5] < 0
         covered[some] |= (inside & later).any(axis=0)
-        alike[some] |= (inside & ~later & near).any(axis=0)
+        below, word = np.nonzero(inside & ~later)
+        near = np.abs(part[below, 5:] - colours[some[word]]).max(axis=1) < CONTRAST
+        alike[some[word[near | (part[below, 5] < 0)]]] = True
     return covered, alike
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
+from rag_app.papers.pdf.direct import ADDRESS, INTEGER, call_each, direct, read_loose_boxes
 
 UNIFORM = 0.45  # of 2 |det| / |matrix|^2, which is 1 for letters drawn as high as wide: less is looked at
 NARROWEST = 1 / 12  # of a letter's larger side the smaller one, by its matrix
@@ -32,13 +33,13 @@ _THIN = frozenset("iIlLjJtTfFr1|!")  # letters that are narrow lines in some fon
 _matrix = direct(pdfium.FPDFText_GetMatrix, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _font_size = direct(pdfium.FPDFText_GetFontSize, ctypes.c_double, ADDRESS, INTEGER)
 _ink_box = direct(pdfium.FPDFText_GetCharBox, INTEGER, ADDRESS, INTEGER, *(ADDRESS,) * 4)
-_loose_box = direct(pdfium.FPDFText_GetLooseCharBox, INTEGER, ADDRESS, INTEGER, ADDRESS)
 _origin = direct(pdfium.FPDFText_GetCharOrigin, INTEGER, ADDRESS, INTEGER, ADDRESS, ADDRESS)
 
 
-def is_distorted(a: float, b: float, c: float, d: float) -> bool:
-    """Whether a matrix draws letters much narrower in one direction than in another."""
-    return 2 * abs(a * d - b * c) < UNIFORM * (a * a + b * b + c * c + d * d)
+def is_distorted(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Which matrices draw letters much narrower in one direction than in another, bool (n,)."""
+    found: np.ndarray = 2 * np.abs(a * d - b * c) < UNIFORM * (a * a + b * b + c * c + d * d)
+    return found
 
 
 def find_squeezed(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, tiny: float) -> np.ndarray:
@@ -70,11 +71,11 @@ def _measure_matrices(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -
     These are the singular values of the matrix.
     """
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
-    matrices, sizes = np.zeros((characters.size, 6), np.float32), np.zeros(characters.size)
+    matrices = np.zeros((characters.size, 6), np.float32)
     place = matrices.ctypes.data
-    for row, index in enumerate(characters.ravel().tolist()):
-        _matrix(handle, index, place + 24 * row)
-        sizes[row] = abs(_font_size(handle, index))
+    asked = characters.ravel().tolist()
+    call_each(_matrix, repeat(handle), asked, range(place, place + matrices.nbytes, 24))
+    sizes = np.abs(np.fromiter(map(_font_size, repeat(handle), asked), np.float64, len(asked)))
     a, b, c, d = matrices[:, :4].astype(np.float64).T
     area, squares = np.abs(a * d - b * c), a * a + b * b + c * c + d * d
     largest = np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2)
@@ -97,11 +98,11 @@ def find_stacked(
 
 def _stand_on_each_other(textpage: pypdfium2.PdfTextPage, first: int, last: int) -> bool:
     handle, count = ctypes.cast(textpage.raw, ctypes.c_void_p).value, last - first + 1
-    numbers, boxes, places = np.zeros(6, np.float32), np.zeros((count, 4), np.float32), np.zeros((count, 2))
+    numbers, places, letters = np.zeros(6, np.float32), np.zeros((count, 2)), range(first, last + 1)
     _matrix(handle, first, numbers.ctypes.data)
-    for row in range(count):
-        _loose_box(handle, first + row, boxes.ctypes.data + 16 * row)
-        _origin(handle, first + row, places.ctypes.data + 16 * row, places.ctypes.data + 16 * row + 8)
+    boxes, place = read_loose_boxes(handle, letters), places.ctypes.data
+    end = place + places.nbytes
+    call_each(_origin, repeat(handle), letters, range(place, end, 16), range(place + 8, end, 16))
     along, across = numbers[:2].astype(np.float64), numbers[2:4].astype(np.float64)
     if not along.any() or not across.any():
         return False
@@ -129,9 +130,10 @@ def find_empty(
     """
     found = np.zeros(len(texts), bool)
     rows, asked = list[int](), list[int]()
-    for row in range(0, len(texts), STEP):
-        first, last = characters[row].tolist()
-        text, at = texts[row], 0
+    for row, text, (first, last) in zip(
+        range(0, len(texts), STEP), texts[::STEP], characters[::STEP].tolist(), strict=True
+    ):
+        at = 0
         if text[0] in _THIN or not text[0].isalnum():
             at = next((at for at, sign in enumerate(text) if sign not in _THIN and sign.isalnum()), -1)
         if 0 <= at <= last - first:
@@ -156,9 +158,8 @@ def _ink_boxes(textpage: pypdfium2.PdfTextPage, indices: list[int]) -> np.ndarra
     """Left, bottom, right, top of letters, float64 (n, 4)."""
     handle, boxes = ctypes.cast(textpage.raw, ctypes.c_void_p).value, np.zeros((len(indices), 4))
     place = boxes.ctypes.data
-    for index in indices:
-        _ink_box(handle, index, place, place + 16, place + 8, place + 24)  # left, right, bottom, top
-        place += 32
+    left, bottom, right, top = (range(place + side, place + boxes.nbytes, 32) for side in (0, 8, 16, 24))
+    call_each(_ink_box, repeat(handle), indices, left, right, bottom, top)
     return boxes
 
 

@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 import pypdfium2
@@ -19,11 +20,11 @@ from rag_app.papers.pdf.hidden.clip_paths import NOWHERE, ClipPaths
 from rag_app.papers.pdf.hidden.ink import CONTRAST, TINT, is_tint
 from rag_app.papers.pdf.hidden.letters import AXIS, is_distorted
 from rag_app.papers.pdf.hidden.stacked_text import TextBoxes
-from rag_app.papers.pdf.hidden.veils import COVERING, Matrix, make_veils, transform_box
+from rag_app.papers.pdf.hidden.veils import COVERING, IDENTITY, Matrix, transform_box, transform_boxes
 
 WHITE = 255 - CONTRAST  # of 255: the least channel of a colour that white paper may swallow
 OPAQUE, CLEAR = 230, 40  # of 255: alpha of what covers, and of what is as good as not there
-DEEPEST = 6  # forms within forms
+DEEPEST = 8  # forms within forms
 MOST_COVERS = 3_000  # of a page; of a drawing with more only the picture can tell
 
 INVISIBLE = (3, 7)  # render modes: neither filled nor stroked; clip only
@@ -59,14 +60,13 @@ _TILES = [191, 191, 191]  # what pdfium says is the colour of a pattern of colou
 @dataclass(slots=True)
 class PageObjects:
     texts: dict[int, Text] = field(default_factory=dict)  # by address
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # of these: left, bottom, right, top
     covers: list[tuple[float, ...]] = field(default_factory=list)  # left, bottom, right, top, order, red, green, blue
-    veils: list[np.ndarray] = field(default_factory=list)  # thin and half transparent areas: see make_veils
-    boxes: list[tuple[list[int], np.ndarray]] = field(default_factory=list)  # of texts: addresses, left, bottom, ...
+    veils: np.ndarray = field(default_factory=lambda: np.zeros((0, 5)))  # thin and half transparent areas: see veils.py
     suspicious: bool = False  # some text is drawn as no ordinary one
     distorted: bool = False  # some text is drawn much narrower in one direction than in another
     turned: list[tuple[float, ...]] = field(default_factory=list)  # boxes of texts that run neither right nor left
-    doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _gather
-    count: int = 0
+    doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _find_unsure
 
     def paints(self, address: int) -> bool:
         """Whether the text is drawn with some ink, of whatever colour."""
@@ -75,19 +75,14 @@ class PageObjects:
 
     def in_order(self) -> TextBoxes:
         """The texts in the order of drawing, with their boxes on the page."""
-        if len(self.boxes) == 1:
-            return TextBoxes(*self.boxes[0])
-        addresses = [address for own, _ in self.boxes for address in own]
-        boxes = np.concatenate([*(boxes for _, boxes in self.boxes), np.zeros((0, 4))])
-        order = sorted(range(len(addresses)), key=lambda place: self.texts[addresses[place]][0])
-        return TextBoxes([addresses[place] for place in order], boxes[order])
+        return TextBoxes(list(self.texts), self.boxes)
 
 
-def read_page_objects(page: pypdfium2.PdfPage) -> PageObjects:
-    """Texts, filled areas and pictures of the page, also within forms, in the order of drawing."""
-    found = PageObjects()
-    handle = ctypes.cast(page.raw, ctypes.c_void_p).value
-    _gather(found, _Room(), _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), None, 0, False)
+def read_page_objects(listed: ListedObjects) -> PageObjects:
+    """What the page's texts, filled areas and pictures look like."""
+    found, room = PageObjects(), _Room()
+    _add_texts(found, listed, room)
+    _add_areas(found, listed, room)
     return found
 
 
@@ -103,93 +98,182 @@ class _Room:
     def read_colour(self) -> list[int]:
         return self.colour[:]
 
+    def read_bounds(self, address: int) -> list[float] | None:
+        return self.numbers[:4] if bounds_of(address, *self.edges) else None
 
-def _gather(
-    found: PageObjects,
-    room: _Room,
-    at: Callable[..., int],
-    parent: int,
-    count: int,
-    matrix: Matrix | None,
-    depth: int,
-    doubted: bool,
+
+@dataclass(slots=True)
+class _Form:
+    """A form as it is drawn on the page, or the page itself."""
+
+    matrix: Matrix | None = None
+    doubted: bool = False  # it may be drawn without ink as a whole
+    depth: int = 0  # forms around it
+
+    @property
+    def least(self) -> float:
+        """What covers on the page is so wide in the form's own coordinates."""
+        return COVERING / _scale_factor(self.matrix)
+
+
+@dataclass(slots=True)
+class ListedObjects:
+    """All objects of a page, also within forms, in the order of drawing: their kinds, and the rows of their forms."""
+
+    addresses: list[int] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    within: list[int] = field(default_factory=list)
+    forms: list[_Form] = field(default_factory=lambda: [_Form()])
+
+    def select(self, *kinds: int) -> tuple[list[int], list[int], np.ndarray]:
+        """The objects of these kinds: their places in the order of drawing from 1, addresses, and forms, int (n,)."""
+        places = [place for place, kind in enumerate(self.kinds) if kind in kinds]
+        within = np.array([self.within[place] for place in places], np.int64)
+        return [place + 1 for place in places], [self.addresses[place] for place in places], within
+
+
+def list_objects(page: pypdfium2.PdfPage) -> ListedObjects:
+    """Texts, areas, pictures and forms of the page, also within forms."""
+    listed, handle = ListedObjects(), ctypes.cast(page.raw, ctypes.c_void_p).value
+    _list_objects(listed, _Room(), _object_at, handle or 0, pdfium.FPDFPage_CountObjects(page.raw), 0)
+    return listed
+
+
+def _list_objects(
+    listed: ListedObjects, room: _Room, at: Callable[..., int], parent: int, count: int, own: int
 ) -> None:
-    """Adds the objects of a page or a form to `found`. `doubted`: the form may be drawn without ink as a whole."""
-    numbers, edge, channels, edges = room.numbers, room.edge, room.channels, room.edges
-    least = COVERING / _scale_factor(matrix)
-    texts, read, order, clips = found.texts, room.read_colour, found.count, ClipPaths()
-    own, bounds, thin = list[int](), list[tuple[float, ...]](), list[tuple[float, ...]]()  # of the texts
-    for index in range(count):
-        address = at(parent, index)
-        kind = _type_of(address)
-        order += 1
-        if kind == _TEXT:
-            mode = _mode_of(address)
-            known = (_stroke_of if mode in (1, 5) else _fill_of)(address, *channels)
-            values = read() if known else _BLACK  # a pattern has no one colour
-            texts[address] = order, mode, values
-            unsure = doubted or not known or values[:3] == _TILES or _has_transparency(address)
-            if unsure or _is_outlined(address, mode, values, room) or _is_cut(address, clips, room):
-                found.doubted.add(address)
-            box = tuple(numbers[:4]) if bounds_of(address, *edges) else NOWHERE
-            own.append(address)
-            bounds.append(box)
-            if mode in (1, 2, 5, 6) and box != NOWHERE and _width_of(address, edge) and numbers[0] >= least:
-                found.covers.append((*transform_box(box, matrix), order, *values[:3]))
-            if mode in INVISIBLE or values[3] < CLEAR or is_pale(values):
-                found.suspicious = True
-            if _matrix_of(address, edge):
-                _note_matrix(found, numbers[:4], box, matrix)
-        elif kind in (_PATH, _IMAGE, _SHADING):
-            if len(found.covers) >= MOST_COVERS or not bounds_of(address, *edges):
-                continue
-            left, bottom, right, top, *_ = numbers
-            if right - left < least or top - bottom < least:
-                thin.append((left, bottom, right, top))
-                continue
-            red, green, blue, alpha = _paint_of(address, kind, min(right - left, top - bottom), least, room)
-            if alpha >= OPAQUE:
-                box = transform_box((left, bottom, right, top), matrix)
-                found.covers.append((*box, order, red, green, blue))
-            elif alpha >= CLEAR:
-                found.veils.append(make_veils([(left, bottom, right, top)], matrix, alpha))
-        elif kind == _FORM and depth < DEEPEST:
-            _matrix_of(address, edge)
-            found.count = order
-            inner = tuple(numbers) if matrix is None else _product(tuple(numbers), matrix)
-            pale = not _fill_of(address, *channels) or room.colour[3] < 255
-            unsure = doubted or pale or _is_cut(address, clips, room)
-            _gather(found, room, _inner_at, address, _inner_count(address), inner, depth + 1, unsure)
-            order = found.count
-    found.count = order
-    _add_areas(found, own, bounds, thin, matrix)
+    """Adds the objects of a page or a form. `own`: its row."""
+    form, clips = listed.forms[own], ClipPaths()
+    addresses = list(map(at, repeat(parent), range(count)))
+    for address, kind in zip(addresses, map(_type_of, addresses), strict=True):
+        listed.addresses.append(address)
+        listed.kinds.append(kind)
+        listed.within.append(own)
+        if kind == _FORM and form.depth < DEEPEST:
+            _matrix_of(address, room.edge)
+            matrix = tuple(room.numbers) if form.matrix is None else _product(tuple(room.numbers), form.matrix)
+            pale = not _fill_of(address, *room.channels) or room.colour[3] < 255
+            unsure = form.doubted or pale or _is_cut(address, clips, room.read_bounds(address))
+            listed.forms.append(_Form(matrix, unsure, form.depth + 1))
+            _list_objects(listed, room, _inner_at, address, _inner_count(address), len(listed.forms) - 1)
 
 
-def _note_matrix(found: PageObjects, own: list[float], box: tuple[float, ...], matrix: Matrix | None) -> None:
-    """Notes what the matrix of a text, in a form that is drawn by another one, does to its letters."""
-    a, b, c, d = own
-    if matrix is not None:
-        e, f, g, h, _, _ = matrix
-        a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
-    elif not b and not c and d < 2 * a < 4 * d:  # as high as wide, about
+def _add_texts(found: PageObjects, listed: ListedObjects, room: _Room) -> None:
+    orders, addresses, within = listed.select(_TEXT)
+    if not addresses:
         return
-    found.distorted = found.distorted or is_distorted(a, b, c, d)
-    if abs(b) > AXIS * abs(a):
-        found.turned.append(transform_box(box, matrix))
+    modes = list(map(_mode_of, addresses))
+    colours, known = _read_colours(addresses, modes)
+    values = colours.tolist()
+    found.texts = dict(zip(addresses, zip(orders, modes, values, strict=True), strict=True))
+    boxes, bounded = _read_bounds(addresses)
+    unsure = _find_unsure(listed, room, (addresses, modes, values), boxes, bounded, within)
+    unsure |= ~known | (colours[:, :3] == _TILES).all(axis=1)
+    found.doubted = {addresses[row] for row in np.flatnonzero(unsure).tolist()}
+    boxes[~bounded] = NOWHERE
+    for row in [row for row, mode in enumerate(modes) if mode in (1, 2, 5, 6)]:
+        box, form = tuple(boxes[row].tolist()), listed.forms[within[row]]
+        if box != NOWHERE and _width_of(addresses[row], room.edge) and room.numbers[0] >= form.least:
+            found.covers.append((*transform_box(box, form.matrix), orders[row], *values[row][:3]))
+    light = np.flatnonzero(colours[:, :3].min(axis=1) >= TINT).tolist()
+    found.suspicious = (
+        any(mode in INVISIBLE for mode in modes)
+        or bool((colours[:, 3] < CLEAR).any())
+        or any(is_pale(values[row]) for row in light)
+    )
+    matrices = _matrices_of(listed, within)
+    found.boxes = transform_boxes(boxes, matrices, within > 0)
+    _note_matrices(found, addresses, matrices)
 
 
-def _add_areas(
-    found: PageObjects,
-    own: list[int],
-    bounds: list[tuple[float, ...]],
-    thin: list[tuple[float, ...]],
-    matrix: Matrix | None,
-) -> None:
-    """Adds the boxes of a page's or a form's texts, and what is too thin to cover by itself."""
-    if own:
-        found.boxes.append((own, make_veils(bounds, matrix)[:, :4]))
-    if thin:
-        found.veils.append(make_veils(thin, matrix))
+def _read_colours(addresses: list[int], modes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Red, green, blue, alpha of texts, int64 (n, 4), and whether they are known: a pattern has no one colour."""
+    colours = np.zeros((len(addresses), 4), np.uint32)
+    channels = _columns(colours, 4)
+    known = np.fromiter(map(_fill_of, addresses, *channels), bool, len(addresses))
+    for row in [row for row, mode in enumerate(modes) if mode in (1, 5)]:
+        known[row] = _stroke_of(addresses[row], *(channel[row] for channel in channels))
+    colours[~known] = _BLACK
+    return colours.astype(np.int64), known
+
+
+def _read_bounds(addresses: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Left, bottom, right, top of objects in their form's coordinates, float64 (n, 4), and which are known."""
+    boxes = np.zeros((len(addresses), 4), np.float32)
+    bounded = np.fromiter(map(bounds_of, addresses, *_columns(boxes, 4)), bool, len(addresses))
+    return boxes.astype(np.float64), bounded
+
+
+def _columns(table: np.ndarray, count: int) -> list[range]:
+    """The addresses of a table's numbers, column by column: where pdfium is to write them."""
+    start, end, size = table.ctypes.data, table.ctypes.data + table.nbytes, table.itemsize
+    return [range(start + column * size, end, table.shape[1] * size) for column in range(count)]
+
+
+def _find_unsure(
+    listed: ListedObjects,
+    room: _Room,
+    texts: tuple[list[int], list[int], list[list[int]]],
+    boxes: np.ndarray,
+    bounded: np.ndarray,
+    within: np.ndarray,
+) -> np.ndarray:
+    """Which texts may leave no ink, bool (n,). `texts`: their addresses, render modes and colours."""
+    addresses, modes, values = texts
+    doubted = np.array([form.doubted for form in listed.forms])
+    unsure: np.ndarray = doubted[within] | np.fromiter(map(_has_transparency, addresses), bool, len(addresses))
+    clips, last = ClipPaths(), 0
+    for row in np.flatnonzero(~unsure).tolist():
+        if within[row] != last:
+            clips, last = ClipPaths(), within[row]
+        box = boxes[row].tolist() if bounded[row] else None
+        address, mode = addresses[row], modes[row]
+        unsure[row] = (mode and _is_outlined(address, mode, values[row], room)) or _is_cut(address, clips, box)
+    return unsure
+
+
+def _matrices_of(listed: ListedObjects, within: np.ndarray) -> np.ndarray:
+    """The matrix of each object's form, float64 (n, 6)."""
+    found: np.ndarray = np.array([form.matrix or IDENTITY for form in listed.forms])[within]
+    return found
+
+
+def _note_matrices(found: PageObjects, addresses: list[int], outer: np.ndarray) -> None:
+    """Notes what the matrices of texts, in forms that are drawn by `outer` ones, do to their letters."""
+    own = np.zeros((len(addresses), 6), np.float32)
+    known = np.fromiter(map(_matrix_of, addresses, _columns(own, 1)[0]), bool, len(addresses))
+    a, b, c, d = own[known, :4].astype(np.float64).T
+    e, f, g, h = outer[known, :4].T
+    a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+    found.distorted = bool(is_distorted(a, b, c, d).any())
+    found.turned = list(map(tuple, found.boxes[known][np.abs(b) > AXIS * np.abs(a)].tolist()))
+
+
+def _add_areas(found: PageObjects, listed: ListedObjects, room: _Room) -> None:
+    """Adds paths, pictures and shadings: what covers, and what is too thin or too clear to cover by itself."""
+    orders, addresses, within = listed.select(_PATH, _IMAGE, _SHADING)
+    if not addresses:
+        return
+    boxes, bounded = _read_bounds(addresses)
+    sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+    least = np.array([form.least for form in listed.forms])[within]
+    thin = bounded & (sides < least)
+    veils: list[tuple[float, ...]] = []
+    for row in np.flatnonzero(bounded & ~thin).tolist():
+        if len(found.covers) >= MOST_COVERS:
+            break
+        order, side = orders[row], float(sides[row])
+        red, green, blue, alpha = _paint_of(addresses[row], listed.kinds[order - 1], side, float(least[row]), room)
+        if alpha < CLEAR:
+            continue
+        box = transform_box(tuple(boxes[row].tolist()), listed.forms[within[row]].matrix)
+        if alpha >= OPAQUE:
+            found.covers.append((*box, order, red, green, blue))
+        else:
+            veils.append((*box, alpha))
+    thin_boxes = transform_boxes(boxes[thin], _matrices_of(listed, within[thin]), within[thin] > 0)
+    strips = np.concatenate([thin_boxes, np.full((len(thin_boxes), 1), 255.0)], axis=1)
+    found.veils = np.concatenate([strips, np.array(veils).reshape(-1, 5)])
 
 
 def is_pale(colour: list[int]) -> bool:
@@ -210,14 +294,12 @@ def _is_outlined(address: int, mode: int, colour: list[int], room: _Room) -> boo
     return mode in (1, 5)
 
 
-def _is_cut(address: int, clips: ClipPaths, room: _Room) -> bool:
+def _is_cut(address: int, clips: ClipPaths, box: list[float] | None) -> bool:
     """Whether a clip path may cut off some of the object, but for a rim of what it covers: letters rarely fill it."""
     area = clips.find_area(address)
-    if area is None:
-        return False
-    if not bounds_of(address, *room.edges):
-        return True
-    left, bottom, right, top, *_ = room.numbers
+    if area is None or box is None:
+        return area is not None
+    left, bottom, right, top = box
     across, along = 0.1 * (right - left), 0.3 * (top - bottom)
     inside = left + across >= area[0] and right - across <= area[2]
     return not (inside and bottom + along >= area[1] and top - along <= area[3])

@@ -8,18 +8,17 @@ import pypdfium2
 from rag_app.papers.pdf.hidden.ink import CONTRAST
 
 COVERING = 4.0  # points: one area that is narrower hides no line of text
-OPAQUE = 255  # alpha
 FEWEST = 4  # words: fewer are no sentence
 MANY = 200  # areas: of more it is quicker to add them up than to ask which word they touch
 VEILED = -float(np.log(CONTRAST / 255))  # in a cell: more leave black on white no contrast
 CELL = 2.0  # points: of the grid
 MOST_CELLS = 2_000  # along a side
-FEW = 8  # boxes: fewer are moved sooner one by one
 HALF = 0.5  # of the cells under a word
 
 
 Matrix = tuple[float, ...]
 """a, b, c, d, e, f of ISO 32000-1, 8.3.3."""
+IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def transform_box(box: tuple[float, ...], matrix: Matrix | None) -> tuple[float, ...]:
@@ -33,27 +32,24 @@ def transform_box(box: tuple[float, ...], matrix: Matrix | None) -> tuple[float,
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def make_veils(boxes: list[tuple[float, ...]], matrix: Matrix | None, alpha: int = OPAQUE) -> np.ndarray:
-    """Areas of a form, which is drawn by `matrix`, on the page: left, bottom, right, top, alpha, float64 (n, 5)."""
-    if matrix is not None and len(boxes) < FEW:
-        boxes, matrix = [transform_box(box, matrix) for box in boxes], None
-    found = np.full((len(boxes), 5), alpha, np.float64)
-    found[:, :4] = boxes
-    if matrix is not None:
-        a, b, c, d, e, f = matrix
-        x, y = found[:, [0, 2, 0, 2]], found[:, [1, 1, 3, 3]]  # the corners
-        across, up = a * x + c * y + e, b * x + d * y + f
-        found[:, :4] = np.stack([across.min(1), up.min(1), across.max(1), up.max(1)], axis=1)
+def transform_boxes(boxes: np.ndarray, matrices: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Boxes of forms, float64 (n, 4), as they are drawn by the matrices, float64 (n, 6), where they are `moved`."""
+    found = boxes.copy()
+    x, y = boxes[moved][:, [0, 2, 0, 2]], boxes[moved][:, [1, 1, 3, 3]]  # the corners
+    a, b, c, d, e, f = (matrices[moved, column, None] for column in range(6))
+    across, up = a * x + c * y + e, b * x + d * y + f
+    found[moved] = np.stack([across.min(1), up.min(1), across.max(1), up.max(1)], axis=1)
     return found
 
 
-def find_veiled(page: pypdfium2.PdfPage, own: np.ndarray, veils: list[np.ndarray]) -> np.ndarray:
+def find_veiled(page: pypdfium2.PdfPage, own: np.ndarray, veils: np.ndarray) -> np.ndarray:
     """Which words thin or half transparent areas may cover together, bool (n,). `own`: their boxes on the page.
+
+    `veils`: left, bottom, right, top and alpha of the areas, float64 (n, 5).
 
     Each area adds -log(1 - alpha) to the cells of a grid that it touches: so much layers of glass swallow together.
     """
-    areas = np.concatenate([*veils, np.zeros((0, 5))])
-    return _add_up(page, own, areas) if _may_cover(areas, own) else np.zeros(len(own), bool)
+    return _add_up(page, own, veils) if _may_cover(veils, own) else np.zeros(len(own), bool)
 
 
 def _may_cover(areas: np.ndarray, own: np.ndarray) -> bool:

@@ -27,6 +27,8 @@ RECORD = PaperRecord(
     ("OtterNet: Finding Fish in 12 Rivers", "OtterNet"), "- OtterNet; Ada Heron, Bo Lynx; 2021; 9 pages", ("FishBank",)
 )
 
+OTHER_RECORD = PaperRecord(("Badger: 2 Cats", "Badger", "GPT-4"), "- Badger; Cy Cat; 2022; 8 pages", ("CatBank",))
+
 
 def citation(quote: str, number: int = 1, verified: bool = True) -> Citation:
     return Citation(number, "otter.md", "OtterNet: Finding Fish in 12 Rivers", 1, "1", "", quote, verified)
@@ -38,7 +40,8 @@ def judge(
     """The verdicts, and what the model was asked; without a reply it is not asked."""
     citations = [citation(quote, number) for number, quote in enumerate(quotes, start=1)]
     page = Page(1, "1", 1, 1, text)
-    material = Material("Which net is better?", citations, lambda paper, number: page, {"otter.md": RECORD})
+    records = {"otter.md": RECORD, "badger.md": OTHER_RECORD}
+    material = Material("Which net is better?", citations, lambda paper, number: page, records)
     claims = find_claims(answer)
     if not reply:
         return list(check_claims(claims, material, None, threading.Event()).verdicts), ""
@@ -131,6 +134,24 @@ def test_what_the_library_knows_of_a_paper_needs_no_quote(statement: str) -> Non
     assert [verdict.support for verdict in verdicts] == ["supported"]
     assert "- OtterNet; Ada Heron, Bo Lynx; 2021; 9 pages" in asked
     assert [verdict.support for verdict in judge(statement)[0]] == ["supported"]
+
+
+@pytest.mark.parametrize("reply", ["", "1: SUPPORTED"])
+@pytest.mark.parametrize("name", ["Badger", "The Badger", "GPT-4"])
+def test_another_paper_of_the_library_is_no_subject_of_these_pages(name: str, reply: str) -> None:
+    quotes, statement = ("OtterNet beats HeronRank by far",), f"{name} beats HeronRank by far [1]."
+    doubted = [verdict.support for verdict in judge(statement, reply, quotes)[0]]
+    assert doubted in (["unchecked"], ["partly"])
+    named = f"So does {name}, of version 4. {PAGE}"
+    assert [verdict.support for verdict in judge(statement, reply, quotes, named)[0]] == ["supported"]
+
+
+@pytest.mark.parametrize(("name", "support"), [("CatBank", "partly"), ("GPT-4", "partly"), ("FishBank", "supported")])
+def test_only_names_of_the_papers_that_are_quoted_need_no_quote(name: str, support: str) -> None:
+    (verdict,), _ = judge(
+        f"OtterNet beats HeronRank by far, 4 times, on {name} [1].", "", text=f"4 times as GPT does. {PAGE}"
+    )
+    assert verdict.support == support
 
 
 @pytest.mark.parametrize(
@@ -253,6 +274,11 @@ SCALED = (
         ("The model has 110 billion parameters [5].", False),
         ("The model reads 5 million tokens [6].", True),  # the scale is of both ends
         ("The model reads 5 billion tokens [6].", False),
+        *(
+            (f"The model is evaluated on {amount} questions [1].", False)
+            for amount in ("seven million", "seven thousand")
+        ),
+        *((f"The model gains {amount} points [3].", False) for amount in ("five hundred billion", "a hundred million")),
     ],
 )
 def test_a_scale_behind_a_number_counts(statement: str, holds: bool, reply: str) -> None:

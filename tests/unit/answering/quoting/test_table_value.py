@@ -99,8 +99,15 @@ def test_a_bullet_and_a_footnotes_mark_are_no_part_of_a_sentence() -> None:
     ]
 
 
-def test_an_isotope_at_the_head_of_a_sentence_is_a_part_of_it() -> None:
-    text = "¹⁴C dating of the lodge gave 3 000 years."
+@pytest.mark.parametrize("text", ["Large ponds froze.", "We saw 3 otters.", "https://otters.org is theirs."])
+def test_a_footnotes_mark_right_before_a_word_is_no_part_of_the_sentence(text: str) -> None:
+    whole = f"¹²{text}"
+    (unit,) = units_of(Evidence(1, "otters.pdf", "Otters", 1, "1", "", 0, len(whole), whole))
+    assert unit.text == text
+
+
+@pytest.mark.parametrize("text", ["¹⁴C dating of the lodge gave 3 000 years.", "⁷⁵As was found in the water."])
+def test_an_isotope_at_the_head_of_a_sentence_is_a_part_of_it(text: str) -> None:
     assert [unit.text for unit in units_of(Evidence(1, "otters.pdf", "Otters", 1, "1", "", 0, len(text), text))] == [
         text
     ]
