@@ -66,8 +66,8 @@ _CITATION = re.compile(
 _OURS_BEFORE = re.compile(r"\b[Oo]urs?\b(?:\W+[\w-]+){0,5}\W+$")
 # "Our best retriever, called Contriever", "which we name Guanaco": the authors give the name.
 _NAMED_BEFORE = re.compile(
-    r"\b(?:[Ww]e (?:call|name|dub|term)(?: (?:it|this|our|the)(?: [\w-]+){0,3})?|[Oo]ur\b[^.;()]{0,60}?,? (?:called|named|dubbed))"
-    r"\W{1,3}$"
+    r"\b(?:[Ww]e (?:call|name|dub|term)(?: (?:it|this|our|the)(?: [\w-]+){0,3})?"
+    r"|[Oo]ur\b[^.;()]{0,60}?,? (?:called|named|dubbed))\W{1,3}$"
 )
 _OURS_BEHIND = re.compile(r"['’]?s?,? (?:is )?our\b")
 _SMALL = frozenset(

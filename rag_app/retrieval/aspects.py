@@ -47,7 +47,7 @@ _SUBJECT = re.compile(r"^how (?:do|does|did) (?:the )?(?P<what>.+?)\s+(?:differ|
 _LEAD = re.compile(
     r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did|can|it|they|whats)\s+"
     r"|(?:how|what)\s+(?:do|does|did)\s+(?:they|it|each)\s+"
-    r"|(?:what|which)\s+(?:is|are|was|were)\s+(?:the\s+|their\s+|its\s+)?"
+    r"|(?:(?:what|which)\s+(?:is|are|was|were)|what['’]s)\s+(?:the\s+|their\s+|its\s+)?"
     r"|how\s+(?:do|does|did)\s+(?=\w+\s+(?:to|in|on|for|with|when|instructions)\b))+",
     re.IGNORECASE,
 )
@@ -63,7 +63,9 @@ _SAYS_ABOUT = re.compile(
     re.IGNORECASE,
 )
 # "The WikiEval set", "the FLARE authors": the noun belongs to the name.
-_BELONGS = rf"{_NAME}(?:['’]s?(?!\w))?(?:\s+(?:authors?|(?:data)?sets?|models?|systems?|methods?|frameworks?|one))?(?!\w)"
+_BELONGS = (
+    rf"{_NAME}(?:['’]s?(?!\w))?(?:\s+(?:authors?|(?:data)?sets?|models?|systems?|methods?|frameworks?|one))?(?!\w)"
+)
 # "Which function do A and B use": without a subject it is no question.
 _DOES_NAME = re.compile(rf"\b(do|does|did|can)\s+(?!{_NAME}['’]){_BELONGS}\s+(?=\w)", re.IGNORECASE)
 _BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)

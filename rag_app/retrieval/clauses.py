@@ -86,4 +86,3 @@ def _find_forms(question: str, clause: Clause) -> set[str]:
     if not _ASKS_WHAT_IS.sub("", text).strip() and _OWNS.match(question, last[1], clause.end):
         forms.add("owns")
     return forms
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from rag_app.errors import QuestionError
 from rag_app.index.manifest import IndexedPaper
-from rag_app.index.paper_names import Mention, title_head
+from rag_app.index.paper_names import Mention, fold_name, title_head
 from rag_app.records import AnswerPlan
 from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, clip_label, list_aspects, merge_spans, parse_aspects
 from rag_app.retrieval.clauses import find_parallel_clauses
@@ -177,7 +177,7 @@ def _build(
     mentions = [mention for mention in plan.mentions if mention.paper in papers]
     shared = {place for place, papers in _papers_at(mentions).items() if len(papers) > 1}  # "the two vision papers"
     alone = [mention for mention in mentions if (mention.start, mention.end) not in shared]
-    by_place = sorted(alone, key=lambda one: _ELSEWHERE.search(question[: one.start]) is not None)
+    by_place = sorted(alone, key=lambda one: _is_by_the_way(question, one, by_paper[one.paper]))
     called = {one.paper: question[one.start : one.end] for one in reversed(by_place)}
     described = {paper for one in plan.described for paper in one.papers}
     names = []
@@ -197,11 +197,17 @@ def _build(
     own = {} if aspects else _find_own_aspects(question, mentions, papers)
     if own:
         labels = " / ".join(dict.fromkeys(own[paper].label for paper in papers))
-        shared = replace(own[papers[0]], label=clip_label(labels))
-        return Comparison(question, tuple(papers), tuple(names), (shared,), not_here, own=own)
+        column = replace(own[papers[0]], label=clip_label(labels))
+        return Comparison(question, tuple(papers), tuple(names), (column,), not_here, own=own)
     asked = parse_aspects(aspects) or listed[:MOST_ASPECTS]
     left_out = () if aspects else tuple(one.label for one in listed[MOST_ASPECTS:])
     return Comparison(question, tuple(papers), tuple(names), asked, not_here, left_out)
+
+
+def _is_by_the_way(question: str, mention: Mention, entry: IndexedPaper) -> bool:
+    """Whether a place rather names what a paper measures or is measured on: "the AUROC of X", "accuracy on Y"."""
+    short = fold_name(question[mention.start : mention.end]) in map(fold_name, entry.short_names)
+    return not short and (bool(entry.short_names) or _ELSEWHERE.search(question[: mention.start]) is not None)
 
 
 def _find_own_aspects(question: str, mentions: Sequence[Mention], papers: Sequence[str]) -> dict[str, Aspect]:

@@ -14,8 +14,8 @@ from typing import Literal
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
 from rag_app.retrieval.aspects import extract_aspects
-from rag_app.retrieval.descriptions import PaperDescription
 from rag_app.retrieval.clauses import find_parallel_clauses
+from rag_app.retrieval.descriptions import PaperDescription
 from rag_app.retrieval.paper_phrases import KIND_WORD
 from rag_app.text.terms import content_words
 
@@ -205,10 +205,11 @@ def plan_search(
     spans = [_with_size(question, one) for one in owned]
     described = [*describe(question, spans, there), *other_versions]
     held = [one for one in described if one.papers]
+    taken = [*((one.start, one.end) for one in every), *((one.start, one.end) for one in described)]
     every += [
         one
         for one in find_mentions(question, names.beginnings, is_written_small)
-        if not any(other.start < one.end and one.start < other.end for other in [*every, *described])
+        if not any(start < one.end and one.start < end for start, end in taken)
         and holds_most(one.paper, question[one.start : one.end])
     ]
     inside = [*held, *other_versions]  # neither a name within a description nor an absent version means a paper

@@ -85,7 +85,9 @@ def test_a_name_that_first_comes_up_in_the_experiments_is_its_own_only_where_the
 
 
 def test_what_the_authors_name_is_theirs_whoever_uses_it_more() -> None:
-    ours = reading("Patient Standing", "Our best stander, called HeronRank, waits. " + "HeronRank likes ponds. river " * 40)
+    ours = reading(
+        "Patient Standing", "Our best stander, called HeronRank, waits. " + "HeronRank likes ponds. river " * 40
+    )
     others = [reading(f"On Ponds {number}", "We try HeronRank here. " * 60) for number in range(7)]
     readings = [ours, *others]
     titles, order = [one.title for one in readings], [f"20{number:02d}" for number in range(8)]

@@ -23,7 +23,10 @@ def clauses(question: str) -> list[str]:
             ["what does OtterNet catch", "what does HeronRank spear"],
         ),
         ("fins of OtterNet vs the wings of HeronRank", ["fins of OtterNet", "the wings of HeronRank"]),
-        ("otter size in OtterNet; nest material in HeronRank", ["otter size in OtterNet", "nest material in HeronRank"]),
+        (
+            "otter size in OtterNet; nest material in HeronRank",
+            ["otter size in OtterNet", "nest material in HeronRank"],
+        ),
         (
             "what is OtterNet's source of fish, HeronRank's source of frogs, and LynxReader's source of hares",
             ["what is OtterNet's source of fish", "HeronRank's source of frogs", "LynxReader's source of hares"],
