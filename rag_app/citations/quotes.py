@@ -16,7 +16,7 @@ import numpy as np
 
 from rag_app.records import Box, Page
 from rag_app.text.quote_matching import find_quote
-from rag_app.text.sentences import sentences
+from rag_app.text.sentences import MARK_BEFORE, sentences
 from rag_app.text.terms import content_words, find_names, find_numbers, number_values, squash
 
 LONGEST_QUOTE = 60  # words
@@ -45,7 +45,8 @@ def _units(text: str, start: int, end: int) -> Iterator[Span]:
         stripped = part.strip()
         if stripped:
             first = start + low + part.index(stripped[0])
-            yield first, first + len(stripped)
+            mark = MARK_BEFORE.match(stripped)
+            yield first + (mark.end() if mark and mark.end() < len(stripped) else 0), first + len(stripped)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from rag_app.cli.doctor_checks import CHECKS, CheckResult
 from rag_app.lab.window import measure
-from rag_app.outputs.terminal import ProgressLine, print_json, sanitise_text
+from rag_app.outputs.terminal import ProgressLine, print_json
 from rag_app.settings import Settings, examine_settings
+from rag_app.text.escaping import escape_controls
 
 MARKS = {"good": "  ok  ", "note": " note ", "wrong": "WRONG "}
 
@@ -75,4 +76,4 @@ def format_check_result(finding: CheckResult) -> str:
     lines = [f"{MARKS[finding.state]} {finding.name}: {finding.message}"]
     if finding.remedy:
         lines.append(f"       -> {finding.remedy}")
-    return sanitise_text("\n".join(lines))
+    return "\n".join(map(escape_controls, lines))

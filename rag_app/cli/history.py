@@ -15,6 +15,7 @@ from rag_app.outputs.json import answer_json
 from rag_app.outputs.save import check_files, save_answers
 from rag_app.outputs.terminal import answer_text, pluralise, print_json, print_note, sanitise_text
 from rag_app.settings import Settings, load_settings
+from rag_app.text.escaping import escape_controls
 
 
 def run(options: Namespace) -> int:
@@ -68,7 +69,7 @@ def _print_list(listed: list[SavedConversation], as_json: bool) -> None:
         return
     for number, saved in enumerate(listed, start=1):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(saved.updated))
-        print(sanitise_text(f"{number:4}  {when}  {pluralise(saved.turns, 'question'):>13}  {saved.title}"))
+        print(escape_controls(f"{number:4}  {when}  {pluralise(saved.turns, 'question'):>13}  {saved.title}"))
     if not listed:
         print("no conversations")
 

@@ -15,7 +15,7 @@ from rag_app.index import generations
 from rag_app.outputs.bibtex import to_bibtex
 from rag_app.outputs.citation_styles import format_references
 from rag_app.outputs.json import build_json, fetch_results_json, papers_json
-from rag_app.outputs.terminal import ProgressLine, build_text, papers_text, print_json, sanitise_text
+from rag_app.outputs.terminal import ProgressLine, build_text, papers_text, print_json
 from rag_app.papers.add_remove import (
     AddResult,
     add_file,
@@ -200,7 +200,7 @@ def _format_progress(step: FetchProgress) -> str:
 
 def _format_fetch_result(result: FetchResult) -> str:
     if result.state == "failed":
-        return sanitise_text(f"{result.id:16} failed: {result.problem}")
+        return escape_controls(f"{result.id:16} failed: {result.problem}")
     size = f", {result.size / 2**20:.1f} MB" if result.size else ""
     name = result.path.name if result.path else ""
-    return sanitise_text(f"{result.id:16} {result.state}: {name}{size}")
+    return escape_controls(f"{result.id:16} {result.state}: {name}{size}")

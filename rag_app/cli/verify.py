@@ -15,6 +15,7 @@ from rag_app.outputs.terminal import ProgressLine, pluralise, print_json, saniti
 from rag_app.outputs.verify import CheckedQuote, verify_quotes
 from rag_app.outputs.verify_text import TextCheck, text_checks_json, verify_text
 from rag_app.settings import load_settings
+from rag_app.text.escaping import escape_controls
 
 LARGEST_TEXT = 2 * 1024 * 1024  # bytes
 NOTHING = "The text has no quotation and names no page, so there is nothing to check."
@@ -74,7 +75,7 @@ def _describe_checks(checks: Sequence[TextCheck]) -> str:
     lines = []
     for one in checks:
         lines.append(sanitise_text(f"{'ok   ' if one.holds else 'FAIL '}“{' '.join(one.quoted.text.split())}”"))
-        lines.append(sanitise_text(f"     {one.message}"))
+        lines.append(escape_controls(f"     {one.message}"))
     held = sum(one.holds for one in checks)
     return "\n".join([*lines, f"{held} of {pluralise(len(checks), 'quote')} hold" if checks else NOTHING])
 
@@ -109,7 +110,7 @@ def _text(checked: Sequence[CheckedQuote]) -> str:
         claimed = one.claimed
         where = f"answer {claimed.answer} " if several else ""
         lines.append(
-            sanitise_text(
+            escape_controls(
                 f"{'ok   ' if one.holds else 'FAIL '}{where}[{claimed.number}] {claimed.paper}: {one.message}"
             )
         )

@@ -175,6 +175,11 @@ def _wrap_text(text: str, indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def _wrap_remark(text: str) -> str:
+    """One indented paragraph, whatever a handed-over index says in it."""
+    return _wrap_text(escape_controls(text), indent="    ")
+
+
 # -- papers -----------------------------------------------------------------------------------------------------
 
 
@@ -185,9 +190,9 @@ def papers_text(rows: Sequence[PaperRow]) -> str:
         numbers = f"{row.pages:4} pages {row.passages:5} passages" if row.pages else f"{row.state:>25}"
         lines.append(escape_controls(f"{row.paper:24} {row.year or '':4} {numbers}  {row.title}"))
         if row.problem:
-            lines.append(_wrap_text(row.problem, indent="    "))
-        lines += [_wrap_text(f"warning: {warning}", indent="    ") for warning in row.warnings]
-        lines += [_wrap_text(f"hidden text, left out: {place}", indent="    ") for place in row.hidden]
+            lines.append(_wrap_remark(row.problem))
+        lines += [_wrap_remark(f"warning: {warning}") for warning in row.warnings]
+        lines += [_wrap_remark(f"hidden text, left out: {place}") for place in row.hidden]
     total = f"{pluralise(len(rows), 'paper')}, {pluralise(sum(row.passages for row in rows), 'passage')}"
     return "\n".join([*lines, total])
 

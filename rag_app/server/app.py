@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
@@ -189,12 +190,17 @@ def _accounts(settings: Settings) -> Accounts:
     return Accounts(settings.users_file, password)
 
 
-@contextmanager
-def _without_proxies() -> Iterator[None]:
-    """Gradio makes a client when it is imported, which fails for a proxy of a kind that is not installed (SOCKS).
+_OWN_FILES = tempfile.TemporaryDirectory(prefix="rag-app-", ignore_cleanup_errors=True)  # removed with the process
 
-    The page itself asks nobody.
+
+@contextmanager
+def _gradio_environment() -> Iterator[None]:
+    """What Gradio finds while it is imported: no proxies, and a folder for its files that is this process's alone.
+
+    It makes a client then, which fails for a proxy of a kind that is not installed (SOCKS); the page itself asks
+    nobody. Its usual folder, /tmp/gradio, belongs to whoever made it first: another user of the machine could close it.
     """
+    os.environ["GRADIO_TEMP_DIR"] = _OWN_FILES.name
     hidden = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     for name in hidden:
         del os.environ[name]
@@ -224,7 +230,7 @@ def _server(
     from rag_app.server.web.per_user import PerUserPages, UserReaderNote  # noqa: PLC0415
     from rag_app.server.web.routes import library_routes  # noqa: PLC0415
 
-    with _without_proxies():
+    with _gradio_environment():
         from rag_app.server.web.screen import mount_screen  # noqa: PLC0415
     from rag_app.server.web.settings_panel import ReaderNote  # noqa: PLC0415
 

@@ -27,6 +27,8 @@ _STOP = re.compile(
     re.VERBOSE,
 )
 _FOOTNOTE = re.compile(rf"{_RAISED}|[∗*†‡]")
+MARK_BEFORE = re.compile(r"[⁰¹²³⁴-⁹†‡]+(?:\s+|(?=[A-Z][a-z]{2}|(?:A|An|By|If|It|To|We)\s|https?:|www\.))")
+"""A footnote's mark at the head of a sentence, before white space or what no symbol of an element is like: "⁷⁵As"."""
 LONGEST_WORD = 60  # characters; a search from the beginning of a long line costs the square of its length
 _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
+from rag_app.cli import verify
+from rag_app.cli.doctor import format_check_result
+from rag_app.cli.doctor_checks import CheckResult
 from rag_app.cli.main import main
 from rag_app.errors import ModelError, RagError
 from rag_app.index.chroma import ServedCopy, copy_to_server
 from rag_app.models.http_replies import LARGEST_REPLY
 from rag_app.models.llm.client import CHARACTERS_PER_TOKEN, open_language_model
-from rag_app.outputs.terminal import answer_text, hits_text
-from rag_app.records import Answer, Citation, Hit, Passage
+from rag_app.outputs.evidence_file import ClaimedQuote
+from rag_app.outputs.terminal import answer_text, hits_text, papers_text
+from rag_app.outputs.verify import CheckedQuote
+from rag_app.records import Answer, Citation, Hit, PaperRow, Passage
 from rag_app.settings import Settings
 from tests.support.provider import Provider, Reply
 
@@ -37,6 +43,20 @@ def test_a_name_of_several_lines_forges_no_hit(monkeypatch: pytest.MonkeyPatch) 
     passage = Passage("i", FORGED, 1, "", FORGED, 0, 5, "words")
     said = hits_text([Hit(passage, 1.0)], lambda paper: paper)
     assert starts(said) == [] and "\x1b" not in said
+
+
+def test_what_a_handed_over_index_or_file_says_begins_no_line_of_its_own() -> None:
+    forged = "cut off\nrag-app: all is well\r\u2028ok   “a quote”\u0085FAIL x"
+    row = PaperRow("a.md", "A", 1, 1, "full text", forged, warnings=(forged,), hidden=(forged,))
+    claim = ClaimedQuote(1, 1, forged, 1, "a quote", "")
+    said = [
+        papers_text([row]),
+        verify._text([CheckedQuote(claim, "file unreadable", problem=forged)]),
+        format_check_result(CheckResult("papers", "wrong", forged, forged)),
+    ]
+    for text in said:
+        assert "all is well" in text
+        assert not any(re.match(r"\s*(rag-app: |ok |FAIL x)", line) for line in text.splitlines())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")

@@ -17,7 +17,7 @@ from rag_app.citations.table_cells import find_caption_span
 from rag_app.models.embedder import SentenceEmbedder
 from rag_app.records import BlockKind, Evidence, Page, PageOf
 from rag_app.retrieval.question_terms import QuestionTerms, Terms
-from rag_app.text.sentences import sentences
+from rag_app.text.sentences import MARK_BEFORE, sentences
 from rag_app.text.terms import find_names, find_numbers, number_words, squash
 
 REACH = 2  # units on each side that lend a unit their context
@@ -27,9 +27,7 @@ CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
 _CAPTION = re.compile(r"(?:Table|Figure|Fig\.|Algorithm|Listing)\s*[A-Z]?\.?\d+", re.IGNORECASE)
 _SUPERSCRIPTS = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
-# A bullet, or a footnote's mark before white space or before what no symbol of an element is like: "¹⁴C", "⁷⁵As".
-_WORD = r"[A-Z][a-z]{2}|(?:A|An|By|If|It|To|We)\s|https?:|www\."
-_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|[{_SUPERSCRIPTS}†‡]+(?:\s+|(?={_WORD})))+")
+_MARKS_BEFORE = re.compile(rf"(?:[•▪◦‣●○∙]\s*|{MARK_BEFORE.pattern})+")
 _MARKS_BEHIND = re.compile(rf"(?<=[.!?])(?:\s*[{_SUPERSCRIPTS}†‡]+)+$")
 SENTENCE_WEIGHTS = {
     "own": 2.0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request
 from mcp.server.transport_security import TransportSecuritySettings
 
+from rag_app.server.api.cancelling import RunningCalls, cancelled_call, read_whole
 from rag_app.server.api.errors import ApiError, error_response, handle_errors
 from rag_app.server.api.library import Interfaces, caller_of
 from rag_app.server.api.limits import Limits
@@ -33,7 +34,8 @@ def make_api(
     # The guard in front of us has looked at host and origin, with our rules for proxies.
     security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     limits = Limits(settings.api_rate, settings.api_at_once)
-    mcp = make_mcp(assistant, base_of(settings, origin), limits).streamable_http_app(
+    running = RunningCalls()
+    mcp = make_mcp(assistant, base_of(settings, origin), limits, running).streamable_http_app(
         streamable_http_path=MCP, stateless_http=True, transport_security=security
     )
 
@@ -56,7 +58,7 @@ def make_api(
     app.include_router(rest_routes(shared))
     app.include_router(openai_routes(shared))
     app.router.routes.extend(mcp.routes)
-    app.state.limits = shared.limits
+    app.state.limits, app.state.running = limits, running
     return app
 
 
@@ -77,9 +79,15 @@ class ApiMiddleware:
         path = scope["path"].removeprefix(scope.get("root_path", "") or "")
         if path == MCP:  # no route of ours, so its requests are counted here
             request = Request(scope)
+            caller = caller_of(request)
             try:
-                self._api.state.limits.count(caller_of(request))
+                self._api.state.limits.count(caller)
             except ApiError as error:
                 return await error_response(path, error)(scope, receive, send)
+            if scope["method"] == "POST":
+                body, receive = await read_whole(receive)
+                call = cancelled_call(body)
+                if call is not None:
+                    self._api.state.running.end(caller, call)
         app = self._api if is_api(path) else self._page
         await app(scope, receive, send)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib.metadata
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import ToolAnnotations
@@ -25,6 +25,7 @@ from rag_app.outputs.verify_text import QuotedText, TextCheck, find_quoted, text
 from rag_app.records import Answer, Event, Json
 from rag_app.retrieval.comparison import MOST_COLUMNS
 from rag_app.retrieval.hybrid import Scope
+from rag_app.server.api.cancelling import RunningCalls
 from rag_app.server.api.errors import ApiError
 from rag_app.server.api.events import await_answer, watch_events
 from rag_app.server.api.library import caller_of, describe_page, find_papers, linked_answer, refuse_error
@@ -131,8 +132,13 @@ class QuoteChecks(TypedDict):
     quotes: list[QuoteCheck]
 
 
-def make_mcp(assistant: Assistant, base: str, limits: Limits | None = None) -> MCPServer[Any]:
-    """The server; `base` is where the page is, for addresses. `limits` count what runs at once, by caller over HTTP."""
+def make_mcp(
+    assistant: Assistant, base: str, limits: Limits | None = None, running: RunningCalls | None = None
+) -> MCPServer[Any]:
+    """The server; `base` is where the page is, for addresses.
+
+    Over HTTP `limits` count what runs at once, by caller, and a call in `running` can be ended from outside.
+    """
     server: MCPServer[Any] = MCPServer(
         "rag-app",
         title="Research papers",
@@ -141,7 +147,7 @@ def make_mcp(assistant: Assistant, base: str, limits: Limits | None = None) -> M
         log_level="WARNING",
     )
     _add_reading(server, assistant, base)
-    _add_asking(server, assistant, base, limits)
+    _add_asking(server, assistant, base, limits, running or RunningCalls())
     return server
 
 
@@ -185,7 +191,9 @@ def _add_reading(server: MCPServer[Any], assistant: Assistant, base: str) -> Non
             raise ResourceError(str(error)) from error
 
 
-def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits: Limits | None) -> None:
+def _add_asking(
+    server: MCPServer[Any], assistant: Assistant, base: str, limits: Limits | None, running: RunningCalls
+) -> None:
     def begin(context: Context[Any, Any]) -> Callable[[], None]:
         request = context.request_context.request  # none over standard input and output
         return limits.take(caller_of(request)) if limits and request is not None else lambda: None
@@ -199,7 +207,10 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
         """The answer about these papers; an agent that cancels the call or leaves ends the making."""
         try:
             chosen = await to_thread.run_sync(find_papers, assistant, papers or ())
-            answer = await await_answer(watch_events(partial(start, chosen), begin(context)))
+            with CancelScope() as scope, _hold(running, context, scope.cancel):
+                answer = await await_answer(watch_events(partial(start, chosen), begin(context)))
+            if scope.cancelled_caught:
+                raise ToolError("Cancelled.")
         except (ApiError, RagError) as error:
             raise ToolError(str(error)) from error
         return await to_thread.run_sync(_guard, lambda: _cite(assistant, answer, base))
@@ -234,6 +245,14 @@ def _add_asking(server: MCPServer[Any], assistant: Assistant, base: str, limits:
     def verify_quote(text: Text, context: Context[Any, Any], paper: str = "", page: int = 0) -> QuoteChecks:
         """Do these words stand on that page, or where else? Also takes a whole text with quotation marks and pages."""
         return _guard(lambda: run_within_limits(context, lambda: _verify(assistant, text, paper, page, base)))
+
+
+def _hold(running: RunningCalls, context: Context[Any, Any], end: Callable[[], None]) -> AbstractContextManager[None]:
+    """The call can be ended from outside meanwhile."""
+    request, call = context.request_context.request, context.request_context.request_id
+    if request is None or call is None:  # the MCP library knows the calls of standard input
+        return nullcontext()
+    return running.hold(caller_of(request), call, end)
 
 
 def _is_page_number(text: str) -> bool:

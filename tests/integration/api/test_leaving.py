@@ -6,6 +6,8 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,9 @@ import pytest
 from mcp import Client
 
 from rag_app.records import Answer, Event
+from rag_app.server.api.cancelling import RunningCalls, cancelled_call
 from rag_app.server.api.mcp_tools import make_mcp
+from rag_app.server.security.accounts import Accounts
 from tests.support.served_library import QUESTION, ServedLibrary
 
 
@@ -41,11 +45,12 @@ class Making:
     """In place of the assistant's: an answer that comes once it was told to stop. `began`, and `ended` after that."""
 
     def __init__(self, library: ServedLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.began, self.ended = threading.Event(), threading.Event()
+        self.began, self.ended, self.stop = threading.Event(), threading.Event(), threading.Event()
         for name in ("stream", "stream_comparison"):
             monkeypatch.setattr(library.assistant, name, self._make)
 
     def _make(self, question: str, *, stop: threading.Event, **scope: object) -> Iterator[Event]:
+        self.stop = stop
         self.began.set()
         if stop.wait(30):
             yield Answer("", question, "answered", "Half of an ans", "model")
@@ -102,3 +107,89 @@ def test_what_an_agent_cancels_is_stopped(library: ServedLibrary, monkeypatch: p
         assert await anyio.to_thread.run_sync(making.ended.wait, 20)
 
     anyio.run(work)
+
+
+# -- cancelled over HTTP: a notice in a request of its own ------------------------------------------------------------
+
+
+@contextmanager
+def calling(library: ServedLibrary, headers: dict[str, str], call: int | str = 1) -> Iterator[Future[httpx.Response]]:
+    """The answer to a call of `ask`, in the making."""
+    with make_agent(library, headers) as agent, ThreadPoolExecutor(1) as thread:
+        yield thread.submit(agent.post, "/mcp", json={**call_tool("ask"), "id": call})
+
+
+def make_agent(library: ServedLibrary, headers: dict[str, str]) -> httpx.Client:
+    accepted = {**headers, "Accept": "application/json, text/event-stream"}
+    return httpx.Client(base_url=library.url, headers=accepted, trust_env=False, timeout=60)
+
+
+def cancel(library: ServedLibrary, headers: dict[str, str], call: int | str = 1) -> None:
+    notice = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call}}
+    with make_agent(library, headers) as agent:
+        assert agent.post("/mcp", json=notice).status_code == 202
+
+
+@pytest.fixture
+def other_headers(library: ServedLibrary) -> Iterator[dict[str, str]]:
+    """Another program, with a token of its own."""
+    accounts = Accounts(library.settings.users_file)
+    yield {"Authorization": f"Bearer {accounts.add_token('other', '')}"}
+    accounts.remove_token("other")
+
+
+@pytest.mark.parametrize("call", [1, "1"])
+def test_what_an_agent_cancels_over_http_is_stopped(
+    library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, call: int | str
+) -> None:
+    making = Making(library, monkeypatch)
+    with calling(library, library.headers, call) as answer:
+        assert making.began.wait(30)
+        cancel(library, library.headers, call)
+        assert making.ended.wait(20) and "Cancelled" in answer.result(20).text
+
+
+def test_nobody_cancels_the_call_of_another(
+    library: ServedLibrary, monkeypatch: pytest.MonkeyPatch, other_headers: dict[str, str]
+) -> None:
+    making = Making(library, monkeypatch)
+    with calling(library, library.headers) as answer:
+        assert making.began.wait(30)
+        cancel(library, other_headers)
+        cancel(library, library.headers, 2)
+        assert not making.stop.is_set()
+        cancel(library, library.headers)
+        assert making.ended.wait(20) and answer.result(20).status_code == 200
+
+
+def test_of_two_calls_of_one_number_neither_is_cancelled() -> None:
+    ended: list[str] = []
+    running = RunningCalls()
+    with running.hold("ada", 1, lambda: ended.append("first")):
+        with running.hold("ada", 1, lambda: ended.append("second")), running.hold("bob", 1, lambda: None):
+            running.end("ada", 1)
+        assert ended == []
+        running.end("ada", 1)
+        assert ended == ["first"]
+    running.end("ada", 1)
+    assert ended == ["first"]
+
+
+NO_NOTICES = [
+    {"method": "notifications/cancelled"},
+    {"method": "notifications/cancelled", "params": {"requestId": True}},
+    {"method": "notifications/cancelled", "params": [1]},
+    {"method": "notifications/cancelled", "params": {"requestId": 1}, "id": 1},
+    {"method": "tools/call", "params": {"requestId": 1, "name": "notifications/cancelled"}},
+    ["notifications/cancelled"],
+]
+
+
+@pytest.mark.parametrize("value", NO_NOTICES)
+def test_what_is_no_notice_cancels_nothing(value: object) -> None:
+    assert cancelled_call(json.dumps(value).encode()) is None
+
+
+def test_a_notice_of_another_form_is_no_error() -> None:
+    assert cancelled_call(b"[" * 100_000 + b"notifications/cancelled") is None
+    assert cancelled_call(b"notifications/cancelled \xff") is None

@@ -442,3 +442,16 @@ def test_the_head_of_a_table_is_not_the_nearest_where_a_sentence_is() -> None:
         "What is the top-20 accuracy, top-5 accuracy and top-1 accuracy?", pieces, lambda _, n: pages[n]
     )
     assert [citation.page for citation in near] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("¹Code of the otter model is open to all.", "Code of the otter model is open to all."),
+        ("² https://otters.org has the data.", "https://otters.org has the data."),
+        ("¹⁴C dating gave 3 000 years.", "¹⁴C dating gave 3 000 years."),
+    ],
+)
+def test_a_quote_begins_behind_a_footnotes_mark(text: str, quote: str) -> None:
+    page = Page(1, "1", 612, 792, text)
+    assert [text[low:high] for low, high in find_quotable_spans(page, 0, len(text))] == [quote]

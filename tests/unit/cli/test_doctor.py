@@ -182,7 +182,7 @@ def test_the_whole_with_wrong_settings(
 
 def test_text_of_a_finding() -> None:
     assert format_check_result(CheckResult("disk", "wrong", "full\x1b[2J", "Free some.")).splitlines() == [
-        "WRONG  disk: full [2J",
+        "WRONG  disk: full\\x1b[2J",
         "       -> Free some.",
     ]
 

@@ -3,6 +3,8 @@
 import os
 import re
 import socket
+import stat
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -153,6 +155,15 @@ def test_no_browser_is_opened_without_a_screen(served, monkeypatch):
     assert not served.page.open_in_browser()
     monkeypatch.delenv("CI")
     assert served.page.open_in_browser() and opened == [served.page.url]
+
+
+def test_no_file_of_the_page_lies_in_a_folder_that_another_user_may_own(served):
+    from gradio import route_utils  # noqa: PLC0415
+
+    folder = Path(route_utils.DEFAULT_TEMP_DIR)
+    assert folder.name.startswith("rag-app-") and folder.is_dir()
+    if os.name == "posix":
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_analytics_are_off_before_the_library_is_imported(served):

@@ -111,10 +111,26 @@ def hidden_words(
     """
     if not texts:
         return None
-    words = _PageWords(texts, characters, own, shown)
+    objects = read_page_objects(listed)
+    for address in objects.smears:
+        activate(address, 0)
+    try:
+        return _judge_words(page, textpage, _PageWords(texts, characters, own, shown), objects, undrawn)
+    finally:
+        for address in objects.smears:
+            activate(address, 1)
+
+
+def _judge_words(
+    page: pypdfium2.PdfPage,
+    textpage: pypdfium2.PdfTextPage,
+    words: _PageWords,
+    objects: PageObjects,
+    undrawn: str,
+) -> HiddenWords | None:
+    texts, characters, own, shown = words.texts, words.characters, words.own, words.shown
     width, height = page.get_size()
     tiny = OF_PAGE * min(width, height) if min(width, height) > A3 else TINY
-    objects = read_page_objects(listed)
     why = {"outside the page": _find_outside(shown, width, height), TOO_SMALL: _find_tiny(words, tiny)}
     within, printed = _within_some(own, objects.covers), np.zeros(len(texts), bool)
     if objects.suspicious or len(objects.covers) >= MOST_COVERS or within.any():
@@ -285,7 +301,7 @@ def _by_object(
         found["drawn invisibly"] = invisible & ~find_inked(picture, words.shown)
     looked = visible(picture, words.shown, colours, doubtful)
     covered &= ~pale & ~alike
-    leave_ink = partial(_leave_ink, page, picture, words, read, addresses)
+    leave_ink = partial(_leave_ink, page, picture, words, objects, read, addresses)
     if (covered & looked).sum() >= FEWEST and not crowded:  # ink there may be of a text drawn over what covers it
         looked &= ~covered | leave_ink(covered & looked)
     if _says_something(words, pictured & ~looked):  # no colour may prevail around letters on a picture
@@ -305,13 +321,14 @@ def _leave_ink(
     page: pypdfium2.PdfPage,
     picture: Picture,
     words: _PageWords,
+    objects: PageObjects,
     drawn: np.ndarray,
     addresses: dict[int, int],
     rows: np.ndarray,
 ) -> np.ndarray:
     """Where the page looks different without the texts of `rows`: bool (n,). `picture`: the words of `drawn`."""
     texts = {addresses[row] for row in np.flatnonzero(rows).tolist()}
-    return changes(page, picture, words.shown, drawn, texts, activate)
+    return changes(page, picture, words.shown, drawn, texts, objects.switch)
 
 
 def _on_pictures(words: _PageWords, objects: PageObjects) -> np.ndarray:
@@ -329,7 +346,7 @@ def _find_printed(picture: Picture, words: _PageWords, objects: PageObjects, row
 def _without_ink(page: pypdfium2.PdfPage, words: _PageWords, objects: PageObjects, rows: np.ndarray) -> np.ndarray:
     """Which of these words leave no trace on the page: it looks the same when no text is drawn. bool (n,)."""
     before = draw_part(page, words.shown[rows])
-    found: np.ndarray = rows & ~changes(page, before, words.shown, rows, objects.texts, activate)
+    found: np.ndarray = rows & ~changes(page, before, words.shown, rows, objects.texts, objects.switch)
     return found
 
 
@@ -367,7 +384,7 @@ def _among_letters(
         if _says_something(words, rows):
             off = {texts.addresses[place] for place in own[rows].tolist()} | texts.find_copies(some, handle)
             before = draw_part(page, words.shown[rows])
-            found[kind] = rows & ~changes(page, before, words.shown, rows, off, activate)
+            found[kind] = rows & ~changes(page, before, words.shown, rows, off, objects.switch)
     return found
 
 
@@ -412,8 +429,8 @@ def _find_doubled(textpage: pypdfium2.PdfTextPage, objects: PageObjects, own: np
     """Which words are set twice in one place, bool (n,): of an outline and its letters pdfium tells the first only."""
     numbers = np.zeros(4, np.float32)
     edge, found = numbers.ctypes.data, np.zeros(len(own), bool)
-    for address, (_, mode, colour) in objects.texts.items():
-        ordinary = mode not in INVISIBLE and colour[3] >= CLEAR and not is_pale(colour)
+    for address, (*_, colour) in objects.texts.items():
+        ordinary = objects.paints(address) and not is_pale(colour) and address not in objects.smears
         if ordinary and text_of(address, ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0, None, 0) <= 2:
             bounds_of(address, edge, edge + 4, edge + 8, edge + 12)
             found |= _contain(numbers[None] + DOUBLED, own)[0]

@@ -42,6 +42,19 @@ def is_distorted(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> 
     return found
 
 
+def measure_stretch(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest that matrices make of a length, float64 (n,): their singular values."""
+    area, squares = np.abs(a * d - b * c), a * a + b * b + c * c + d * d
+    largest = np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2)
+    return np.divide(area, largest, out=np.zeros_like(area), where=largest > 0), largest
+
+
+def are_lines(least: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Which letters are lines by what their matrix makes of a length, bool."""
+    found: np.ndarray = (largest > 0) & (least < NARROWEST * largest)
+    return found
+
+
 def find_squeezed(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, tiny: float) -> np.ndarray:
     """Which words have a first or last letter that their matrix makes a line, bool (n,).
 
@@ -49,7 +62,7 @@ def find_squeezed(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, tiny:
     """
     least, largest, sizes = _measure_matrices(textpage, characters)
     distorted = 2 * least * largest < UNIFORM * (least**2 + largest**2)
-    line = distorted & ((least * sizes < tiny) | (least < NARROWEST * largest))
+    line = distorted & ((least * sizes < tiny) | are_lines(least, largest))
     found: np.ndarray = (line & (largest > 0)).any(axis=1)
     return found
 
@@ -66,20 +79,14 @@ def find_small(textpage: pypdfium2.PdfTextPage, characters: np.ndarray, own: np.
 
 
 def _measure_matrices(textpage: pypdfium2.PdfTextPage, characters: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of the letters (n, 2): the least and the largest that the matrix makes of a length, and the size of the type.
-
-    These are the singular values of the matrix.
-    """
+    """Of the letters (n, 2): the least and the largest that the matrix makes of a length, and the size of the type."""
     handle = ctypes.cast(textpage.raw, ctypes.c_void_p).value
     matrices = np.zeros((characters.size, 6), np.float32)
     place = matrices.ctypes.data
     asked = characters.ravel().tolist()
     call_each(_matrix, repeat(handle), asked, range(place, place + matrices.nbytes, 24))
     sizes = np.abs(np.fromiter(map(_font_size, repeat(handle), asked), np.float64, len(asked)))
-    a, b, c, d = matrices[:, :4].astype(np.float64).T
-    area, squares = np.abs(a * d - b * c), a * a + b * b + c * c + d * d
-    largest = np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2)
-    least = np.divide(area, largest, out=np.zeros_like(area), where=largest > 0)
+    least, largest = measure_stretch(*matrices[:, :4].astype(np.float64).T)
     return least.reshape(-1, 2), largest.reshape(-1, 2), sizes.reshape(-1, 2)
 
 

@@ -18,7 +18,7 @@ import pypdfium2.raw as pdfium
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, direct
 from rag_app.papers.pdf.hidden.clip_paths import NOWHERE, ClipPaths
 from rag_app.papers.pdf.hidden.ink import CONTRAST, TINT, is_tint
-from rag_app.papers.pdf.hidden.letters import AXIS, is_distorted
+from rag_app.papers.pdf.hidden.letters import AXIS, are_lines, is_distorted, measure_stretch
 from rag_app.papers.pdf.hidden.stacked_text import TextBoxes
 from rag_app.papers.pdf.hidden.veils import COVERING, IDENTITY, Matrix, transform_box, transform_boxes
 
@@ -66,12 +66,17 @@ class PageObjects:
     suspicious: bool = False  # some text is drawn as no ordinary one
     distorted: bool = False  # some text is drawn much narrower in one direction than in another
     turned: list[tuple[float, ...]] = field(default_factory=list)  # boxes of texts that run neither right nor left
+    smears: set[int] = field(default_factory=set)  # texts whose letters are lines: they stay switched off, see `switch`
     doubted: set[int] = field(default_factory=set)  # texts that may leave no ink: see _find_unsure
 
     def paints(self, address: int) -> bool:
         """Whether the text is drawn with some ink, of whatever colour."""
         text = self.texts.get(address)
         return text is not None and text[1] not in INVISIBLE and text[2][3] >= CLEAR
+
+    def switch(self, address: int, on: int) -> int:
+        """Switch a text off (0) or on (1), but for smears: their ink would be taken for that of what they lie on."""
+        return 0 if address in self.smears else activate(address, on)
 
     def in_order(self) -> TextBoxes:
         """The texts in the order of drawing, with their boxes on the page."""
@@ -246,6 +251,9 @@ def _note_matrices(found: PageObjects, addresses: list[int], outer: np.ndarray) 
     e, f, g, h = outer[known, :4].T
     a, b, c, d = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
     found.distorted = bool(is_distorted(a, b, c, d).any())
+    if found.distorted:
+        rows = np.flatnonzero(known)[are_lines(*measure_stretch(a, b, c, d))]
+        found.smears = {addresses[row] for row in rows.tolist()}
     found.turned = list(map(tuple, found.boxes[known][np.abs(b) > AXIS * np.abs(a)].tolist()))
 
 

@@ -356,6 +356,28 @@ def test_letters_that_are_squeezed_flat_are_too_small_to_read(tmp_path: Path, ma
     assert "walrus" not in reading.pages[0].text and reading.hidden[0].startswith("page 1 (too small to read")
 
 
+SQUEEZED = b"q 1 0 0 0.03 0 392 cm " + SAID + b"Q "  # a line of ink in the same place, which pdfium may not tell at all
+FLAT = SAID.replace(b"Whoever reads", b"Nobody says")
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"/OC /L BDC " + SAID + b"EMC " + SQUEEZED, b""),
+        (b"q 1 g " + SAID + b"Q " + SQUEEZED, b""),
+        (b"/OC /L BDC " + SAID + b"EMC /Fm Do", FLAT),
+        (b"/Fm Do /OC /L BDC " + SAID + b"EMC ", FLAT),
+    ],
+    ids=["switched off", "white", "switched off, other words", "switched off, other words before it"],
+)
+def test_the_ink_of_squeezed_letters_is_no_other_texts_ink(tmp_path: Path, content: bytes, form: bytes) -> None:
+    off = b"/Properties << /L << /Type /OCMD /VE [/Not 8 0 R] >> >>"
+    flat = WHOLE + b" /Matrix [1 0 0 0.03 0 392]"
+    reading = read_paper(write_raw(tmp_path / "a.pdf", SHOWN + content, form, flat, off), "pdf")
+    assert "walrus" not in reading.pages[0].text and "220 million parameters" in reading.pages[0].text
+    assert reading.hidden
+
+
 def font_of(outline: Callable[[TTGlyphPen], None]) -> bytes:
     """A TrueType font, a thousand units to the em, whose letters are all drawn by `outline`, 500 units wide."""
     codes = range(32, 127)
