@@ -80,15 +80,17 @@ def find_evidence(retriever: Retriever, question: AnalysedQuestion, budget: int)
     evidence = wide if enough else gather(read, page_of, title_of, budget)
     if comparison is None:
         return RetrievedEvidence(text, question, generation, evidence, wide, page_of, subject=subject, clear=clear)
-    searches = [search for aspect in comparison.aspects for search in (aspect.search, aspect.also)]
+    asked = [*comparison.aspects, *comparison.own.values()]
+    searches = list(dict.fromkeys(search for aspect in asked for search in (aspect.search, aspect.also)))
     hits = retriever.aspect_hits(comparison.papers, searches, text, CELL_HITS, scope)
     cells = {}
     for paper in comparison.papers:
-        for aspect in comparison.aspects:
+        for column in comparison.aspects:
+            aspect = comparison.find_aspect(paper, column)
             own = interleave_hits(hits[paper, aspect.search], hits[paper, aspect.also])
             if asks_overview(aspect.asked):
                 own = add_front_hits(generation.passages_of(paper), own)
-            cells[paper, aspect.label] = gather(own, page_of, title_of, CELL_BUDGET)
+            cells[paper, column.label] = gather(own, page_of, title_of, CELL_BUDGET)
     return RetrievedEvidence(text, question, generation, evidence, wide, page_of, cells, clear=clear)
 
 

@@ -43,7 +43,7 @@ def contains_name(question: str, name: str) -> bool:
     return any(found)
 
 
-USAGE_VERSION = 5  # of what usage() counts, which is kept per paper
+USAGE_VERSION = 6  # of what usage() counts, which is kept per paper
 LEAST_USES = 6
 LEAST_RATE = 1.0  # uses per thousand words
 COMPARABLE = 0.25  # of the highest rate in any paper: the earlier of two comparable users is the origin
@@ -64,6 +64,11 @@ _CITATION = re.compile(
     r"['’]?s?\W{0,2}(?:\w+\s)?[(\[](?:e\.g\.,?\s|see\s)?(?:\d{1,3}[,\]]|[A-Z][^()\[\]]{2,60}?(?:19|20)\d\d)"
 )
 _OURS_BEFORE = re.compile(r"\b[Oo]urs?\b(?:\W+[\w-]+){0,5}\W+$")
+# "Our best retriever, called Contriever", "which we name Guanaco": the authors give the name.
+_NAMED_BEFORE = re.compile(
+    r"\b(?:[Ww]e (?:call|name|dub|term)(?: (?:it|this|our|the)(?: [\w-]+){0,3})?"
+    r"|[Oo]ur\b[^.;()]{0,60}?,? (?:called|named|dubbed))\W{1,3}$"
+)
 _OURS_BEHIND = re.compile(r"['’]?s?,? (?:is )?our\b")
 _SMALL = frozenset(
     [
@@ -97,6 +102,7 @@ class NameUsage:
     coined: tuple[str, ...]  # used often, not cited
     rates: dict[str, float]  # every frequent name -> uses per thousand words
     cited: tuple[str, ...]  # frequent names for which it cites somebody
+    named: tuple[str, ...] = ()  # coined names of which it says that it gives them
 
 
 @dataclass(frozen=True)
@@ -143,8 +149,9 @@ def count_name_usage(reading: Reading) -> NameUsage:
         and (name in front or name.startswith(heads) or _is_called_ours(name, text))
         and not is_common(name)
     )
+    named = tuple(name for name in coined if _is_named_by_authors(name, text))
     rates = {name: count / thousands for name, count in frequent.items()}
-    return NameUsage(given, coined, rates, tuple(name for name, times in cited.items() if times))
+    return NameUsage(given, coined, rates, tuple(name for name, times in cited.items() if times), named)
 
 
 def _is_name(name: str, text: str, places: Sequence[int]) -> bool:
@@ -176,6 +183,15 @@ def _is_called_ours(name: str, text: str) -> bool:
         _OURS_BEFORE.search(text[max(0, start - LONGEST_WORD) : start])
         or _OURS_BEHIND.match(text[start + len(name) : start + len(name) + LONGEST_WORD])
         for start in _find_places(name, text)
+    )
+
+
+def _is_named_by_authors(name: str, text: str) -> bool:
+    """Whether the authors give the name to something of theirs: "which we call OtterNet"."""
+    return any(
+        _NAMED_BEFORE.search(text[max(0, start - LONGEST_WORD) : start].replace("\n", " "))
+        for start in _find_places(name, text)
+        if not _INSIDE.match(text[start + len(name) : start + len(name) + 1])
     )
 
 
@@ -253,10 +269,11 @@ def name_papers(titles: Sequence[str], usages: Sequence[NameUsage], order: Seque
     claims: dict[str, list[tuple[int, str, int]]] = {}  # folded name -> (strength, name, paper)
     for number, (title, one) in enumerate(zip(titles, usages, strict=True)):
         head = title_head(title)
-        for name in dict.fromkeys(name for name in (head, *one.given) if len(name) > 1):
-            if name != head and not (
-                _is_mostly_here(name, number, usages) and (name in spelled[number] or not _is_common_name(name, usages))
-            ):
+        for name in dict.fromkeys(name for name in (head, *one.given, *one.named) if len(name) > 1):
+            theirs = _is_mostly_here(name, number, usages) and (
+                name in spelled[number] or not _is_common_name(name, usages)
+            )
+            if name != head and name not in one.named and not theirs:
                 continue
             strength = 3 if name == head else 1 + (name in spelled[number])
             claims.setdefault(fold_name(name), []).append((strength, name, number))

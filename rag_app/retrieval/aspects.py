@@ -45,9 +45,9 @@ _ORDER = re.compile(
 # "How does the retriever differ": it is the retriever that is asked for.
 _SUBJECT = re.compile(r"^how (?:do|does|did) (?:the )?(?P<what>.+?)\s+(?:differ|compare)$", re.IGNORECASE)
 _LEAD = re.compile(
-    r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did|whats)\s+"
+    r"^(?:(?:and|but|or|while|whereas|unlike|both|each|the|a|an|its|their|of|for|in|on|as|from|to|do|does|did|can|it|they|whats)\s+"
     r"|(?:how|what)\s+(?:do|does|did)\s+(?:they|it|each)\s+"
-    r"|(?:what|which)\s+(?:is|are|was|were)\s+(?:the\s+|their\s+|its\s+)?"
+    r"|(?:(?:what|which)\s+(?:is|are|was|were)|what['’]s)\s+(?:the\s+|their\s+|its\s+)?"
     r"|how\s+(?:do|does|did)\s+(?=\w+\s+(?:to|in|on|for|with|when|instructions)\b))+",
     re.IGNORECASE,
 )
@@ -63,7 +63,11 @@ _SAYS_ABOUT = re.compile(
     re.IGNORECASE,
 )
 # "The WikiEval set", "the FLARE authors": the noun belongs to the name.
-_BELONGS = rf"{_NAME}(?:\s+(?:authors?|(?:data)?sets?|models?|systems?|methods?|frameworks?|one))?(?!\w)"
+_BELONGS = (
+    rf"{_NAME}(?:['’]s?(?!\w))?(?:\s+(?:authors?|(?:data)?sets?|models?|systems?|methods?|frameworks?|one))?(?!\w)"
+)
+# "Which function do A and B use": without a subject it is no question.
+_DOES_NAME = re.compile(rf"\b(do|does|did|can)\s+(?!{_NAME}['’]){_BELONGS}\s+(?=\w)", re.IGNORECASE)
 _BACK = re.compile(r"^(?:that|this|these|those|such)\b|\b(?:it|that|this|them)$", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:the|its|their)\s", re.IGNORECASE)
 # A question that needs nothing more: "where X comes from", "how X is trained", "how many X each uses", "what is the X".
@@ -127,7 +131,7 @@ USUAL_ASPECTS = (
 def parse_aspects(text: str) -> tuple[Aspect, ...]:
     """The aspects that a user has typed, with semicolons between; empty when there is none. Labels are as typed."""
     pieces = dict.fromkeys(" ".join(piece.split()) for piece in text.split(";"))
-    return tuple(replace(_aspect(piece, ""), label=_clip_label(piece)) for piece in pieces if piece)
+    return tuple(replace(_aspect(piece, ""), label=clip_label(piece)) for piece in pieces if piece)
 
 
 def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
@@ -141,9 +145,10 @@ def extract_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[As
 def list_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspect, ...]:
     """All respects that a question asks for, also those for which a table has no room."""
     marked = question.replace(_NAME, " ")
-    for start, end in sorted(set(names), reverse=True):
-        marked = f"{marked[:start]}{_NAME}{marked[end:]}"
-    sentences = _SENTENCE.split(_NAMES.sub(_NAME, marked))
+    for start, end in reversed(merge_spans(names)):
+        owner = re.search(r"['’]s?$", marked[start:end])
+        marked = f"{marked[:start]}{_NAME}{owner[0] if owner else ''}{marked[end:]}"
+    sentences = _SENTENCE.split(_NAMES.sub(_as_one_name, marked))
     asking = [sentence for sentence in sentences if _ASKING.match(sentence)] or sentences
     # A statement before the question is its ground: "A and B both do X. Compare ..." asks nothing about X.
     ground = " ".join(_without_names(sentence) for sentence in sentences if sentence not in asking)
@@ -152,6 +157,22 @@ def list_aspects(question: str, names: Sequence[tuple[int, int]]) -> tuple[Aspec
     if not found:
         return USUAL_ASPECTS if sum(1 for _ in names) > 1 else (Aspect("what the paper says", question, question),)
     return _with_own_labels([_aspect(piece, ground) for piece in found])
+
+
+def _as_one_name(listed: re.Match[str]) -> str:
+    """One name in place of a list of them; what belongs to the last one still does."""
+    return f"{_NAME}'s" if re.search(r"['’]s?$", listed[0]) else _NAME
+
+
+def merge_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order, those that overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start < found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def _pieces(sentence: str) -> list[str]:
@@ -198,6 +219,7 @@ def _split_clause(clause: str) -> list[str]:
 
 
 def _without_names(piece: str) -> str:
+    piece = _DOES_NAME.sub(lambda match: f"{match[1]} {'it' if match[1] == 'does' else 'they'} ", piece)
     text = re.sub(rf"\b(?:(?:according )?to|in|of|for|from|by|with|at|between|behind)\s+{_BELONGS}", " ", piece)
     text = re.sub(r"\(\s*\)", " ", re.sub(_BELONGS, " ", text).replace(_NAME, " "))
     return " ".join(text.split()).strip(" ,;:.?!'’-–")
@@ -227,7 +249,7 @@ def _with_own_labels(aspects: Sequence[Aspect]) -> tuple[Aspect, ...]:
     found: list[Aspect] = []
     for one in aspects:
         taken = {other.label for other in found}
-        found.append(replace(one, label=_clip_label(one.search)) if one.label in taken else one)
+        found.append(replace(one, label=clip_label(one.search)) if one.label in taken else one)
     return tuple({one.label: one for one in found}.values())
 
 
@@ -250,8 +272,9 @@ def shorten_label(label: str) -> str:
                 break
             continue
         kept.append(word.strip(".,;:?!"))
-    return _clip_label(" ".join(kept[:LONGEST_PHRASE])) if kept else _clip_label(label)
+    return clip_label(" ".join(kept[:LONGEST_PHRASE])) if kept else clip_label(label)
 
 
-def _clip_label(label: str) -> str:
+def clip_label(label: str) -> str:
+    """The label as a column's head has room for it."""
     return label if len(label) <= LONGEST_LABEL else label[:LONGEST_LABEL].rsplit(" ", 1)[0] + " …"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from rag_app.errors import QuestionError
 from rag_app.index.manifest import IndexedPaper
-from rag_app.index.paper_names import Mention, title_head
+from rag_app.index.paper_names import Mention, fold_name, title_head
 from rag_app.records import AnswerPlan
-from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, list_aspects, parse_aspects
+from rag_app.retrieval.aspects import MOST_ASPECTS, Aspect, clip_label, list_aspects, merge_spans, parse_aspects
+from rag_app.retrieval.clauses import find_parallel_clauses
 from rag_app.retrieval.facets import facets_of
 from rag_app.retrieval.hybrid import Retriever, Scope
 from rag_app.retrieval.plan import SearchPlan
-from rag_app.text.terms import is_name
+from rag_app.text.terms import content_words, is_name
 
 MOST_PAPERS = 12  # rows
 MOST_COLUMNS = 12  # that may be asked for outright
@@ -42,6 +43,11 @@ class Comparison:
     aspects: tuple[Aspect, ...]
     absent: tuple[str, ...] = ()  # listed among the papers, and the name of none
     left_out: tuple[str, ...] = ()  # labels of aspects for which there is no room
+    own: Mapping[str, Aspect] = field(default_factory=dict)  # paper -> what is asked of it alone
+
+    def find_aspect(self, paper: str, aspect: Aspect) -> Aspect:
+        """What a column asks of a paper: its own respect where the question has one for each."""
+        return self.own.get(paper, aspect)
 
     def plan(self, searched: int) -> AnswerPlan:
         """What the user sees, and may correct."""
@@ -170,11 +176,9 @@ def _build(
 ) -> Comparison:
     mentions = [mention for mention in plan.mentions if mention.paper in papers]
     shared = {place for place, papers in _papers_at(mentions).items() if len(papers) > 1}  # "the two vision papers"
-    called = {
-        mention.paper: question[mention.start : mention.end]
-        for mention in reversed(mentions)
-        if (mention.start, mention.end) not in shared
-    }
+    alone = [mention for mention in mentions if (mention.start, mention.end) not in shared]
+    by_place = sorted(alone, key=lambda one: _is_by_the_way(question, one, by_paper[one.paper]))
+    called = {one.paper: question[one.start : one.end] for one in reversed(by_place)}
     described = {paper for one in plan.described for paper in one.papers}
     names = []
     for paper in papers:
@@ -189,7 +193,38 @@ def _build(
     absent = [place for place in absent if not any(one.start <= place[0] < one.end for one in plan.described)]
     gone = [(one.start, one.end) for one in plan.described if not one.papers]
     listed = list_aspects(question, [*spans, *absent, *gone])
+    not_here = tuple(question[a:b] for a, b in absent)
+    own = {} if aspects else _find_own_aspects(question, mentions, papers)
+    if own:
+        labels = " / ".join(dict.fromkeys(own[paper].label for paper in papers))
+        column = replace(own[papers[0]], label=clip_label(labels))
+        return Comparison(question, tuple(papers), tuple(names), (column,), not_here, own=own)
     asked = parse_aspects(aspects) or listed[:MOST_ASPECTS]
     left_out = () if aspects else tuple(one.label for one in listed[MOST_ASPECTS:])
-    not_here = tuple(question[a:b] for a, b in absent)
     return Comparison(question, tuple(papers), tuple(names), asked, not_here, left_out)
+
+
+def _is_by_the_way(question: str, mention: Mention, entry: IndexedPaper) -> bool:
+    """Whether a place rather names what a paper measures or is measured on: "the AUROC of X", "accuracy on Y"."""
+    short = fold_name(question[mention.start : mention.end]) in map(fold_name, entry.short_names)
+    return not short and (bool(entry.short_names) or _ELSEWHERE.search(question[: mention.start]) is not None)
+
+
+def _find_own_aspects(question: str, mentions: Sequence[Mention], papers: Sequence[str]) -> dict[str, Aspect]:
+    """What the question asks of each paper alone, in a clause of its own; empty where it asks the same of all.
+
+    A clause that says no more than the first is short for it: "what does A need X for, and what does B need?"
+    """
+    found: dict[str, Aspect] = {}
+    places = _papers_at(mentions)
+    for clause in find_parallel_clauses(question, merge_spans(list(places))):
+        spans = [(start, end) for start, end in places if clause.start <= start and end <= clause.end]
+        here = {paper for span in spans for paper in places[span]}
+        shifted = [(start - clause.start, end - clause.start) for start, end in spans]
+        asked = list_aspects(question[clause.start : clause.end], shifted)
+        if len(asked) != 1 or here & found.keys():
+            return {}
+        first = next(iter(found.values()), asked[0])
+        short = set(content_words(clause.read_rest(question))) <= set(content_words(first.search))
+        found |= dict.fromkeys(here, first if short else asked[0])
+    return found if found.keys() == set(papers) else {}

@@ -241,6 +241,7 @@ class DescriptionMatcher:
         """
         found: dict[tuple[int, int], PaperDescription] = {}
         spans = [*((one.start, one.end) for one in taken), *absent]
+        named_already = {one.paper for one in taken}
         ends = sorted({one.paper: one.end for one in reversed(taken)}.values())
         named = ends[1] if len(ends) > 1 else len(question)
         for left, right in find_sides(question[: find_respects(question, taken)], named):
@@ -252,7 +253,7 @@ class DescriptionMatcher:
                 here = {one.paper for one in taken if one.start < end and start < one.end}
                 free = [one for one in readings if not _overlaps(one, absent)]
                 one = None if here else self._best_reading(question, free, allowed)
-                if one is not None and not _overlaps(one, spans):
+                if one is not None and not _overlaps(one, spans) and named_already.isdisjoint(one.papers):
                     told.append(one)
                 sides.append(here or set(one.papers if one else ()))
             apart = all(sides) and not sides[0] & sides[1]
@@ -292,6 +293,9 @@ class DescriptionMatcher:
         ) -> tuple[float, PaperDescription]:
             return best[0], PaperDescription(text, phrase.start, phrase.end, tuple(papers), tuple(near), sure)
 
+        called = self._find_called(phrase, allowed)
+        if called:
+            return max(best[0], 1.0) + SAME_FIT, PaperDescription(text, phrase.start, phrase.end, (called,))
         if phrase.free:
             owner = self._owner_of(phrase.words, allowed)
             if owner:
@@ -332,6 +336,14 @@ class DescriptionMatcher:
             ((entry.first <= one) & (one < entry.first + entry.passages)).sum() >= THROUGHOUT * entry.passages
             for one in telling
         )
+
+    def _find_called(self, phrase: Phrase, allowed: Collection[str]) -> str:
+        """The one paper that is called so by its short name: "the RAG paper" is no other one about RAG."""
+        if phrase.kind != "paper":
+            return ""
+        name = fold_name(phrase.words)
+        papers = [one.paper for one in self._papers if name in map(fold_name, one.short_names)]
+        return papers[0] if len(papers) == 1 and papers[0] in allowed else ""
 
     def _owner_of(self, words: str, allowed: Collection[str]) -> str:
         """The one paper that presents these words at its beginning and uses them by far most; empty where none does.

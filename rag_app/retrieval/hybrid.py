@@ -98,7 +98,13 @@ class Retriever:
         """How the question will be searched."""
         papers = self.generation.by_paper if scope == EVERYTHING else self._papers_in(scope)
         return plan_search(
-            question, self._names, papers, self._descriptions.find, self.is_written_small, self.is_owned_name
+            question,
+            self._names,
+            papers,
+            self._descriptions.find,
+            self.is_written_small,
+            self.is_owned_name,
+            self.holds_most,
         )
 
     def is_written_small(self, word: str) -> bool:
@@ -145,6 +151,13 @@ class Retriever:
         entry = self.generation.by_paper[paper]
         own = int(((entry.first <= rarest) & (rarest < entry.first + entry.passages)).sum())
         return own == 0 or own >= OWNED * len(rarest)
+
+    def holds_most(self, paper: str, words: str) -> bool:
+        """Whether most of the passages with all of these words are the paper's: else they speak of a field."""
+        holding = [self.generation.words.rows_with(term) for term in extract_terms(words)]
+        rows = reduce(np.intersect1d, holding) if holding else np.zeros(0, dtype=np.int64)
+        entry = self.generation.by_paper[paper]
+        return bool(2 * ((entry.first <= rows) & (rows < entry.first + entry.passages)).sum() > len(rows))
 
     def speaks_of(self, paper: str, name: str) -> bool:
         """Whether one passage of the paper has all terms of the name."""

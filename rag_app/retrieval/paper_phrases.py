@@ -26,6 +26,7 @@ _BOUNDARY = word_set(
 _EMPTY = word_set(
     "another other others same earlier previous different new first second third last each many oldest newest any every"
 )
+_ANY = word_set("a an what which who how when where why whether about into per")  # "a nap study": no certain one
 _NUMBER = {"two": 2, "both": 2, "three": 3, "four": 4}
 WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _AFTER = re.compile(
@@ -111,7 +112,7 @@ def find_kind_phrases(question: str) -> list[list[Phrase]]:
     found = [readings for match in _AFTER.finditer(question) if (readings := _after_kind(question, match))]
     words = list(WORD.finditer(question))
     for place, word in enumerate(words):
-        if re.fullmatch(f"{KIND_WORD}|ones?", word[0], re.IGNORECASE):
+        if re.fullmatch(rf"(?:{KIND_WORD}|ones?)(?:['’]s?)?", word[0], re.IGNORECASE):
             found += _before_kind(question, words, place)
     return found
 
@@ -132,12 +133,13 @@ def _after_kind(question: str, match: re.Match[str]) -> list[Phrase]:
 def _before_kind(question: str, words: Sequence[re.Match[str]], place: int) -> list[list[Phrase]]:
     """ "the X study", "the X of Y study", "the two X studies"; of "the X and Y studies" each."""
     word = words[place]
+    name = re.sub(r"['’]s?$", "", word[0].casefold())  # "the X survey's"
     first = _first_of_run(question, words, place)
     if first == place or any(one[0].casefold() in _EMPTY for one in words[first:place]):
         return []
     before = words[first - 1][0].casefold() if first else ""
-    many = word[0].casefold() != "study" and word[0].casefold().endswith("s")
-    kind = re.sub(r"ies$", "y", word[0].casefold())
+    many = name != "study" and name.endswith("s")
+    kind = re.sub(r"ies$", "y", name)
     kind = kind if kind == "study" else kind.removesuffix("s")
     count = _NUMBER.get(before, 0) if many else 1
     if kind == "one" and before not in ("the", "both"):
@@ -145,20 +147,7 @@ def _before_kind(question: str, words: Sequence[re.Match[str]], place: int) -> l
     if many and not count:
         return _read_list_before_kind(question, words, place, kind)
     begins = not first or re.search(r"[,;:.?!]\s*$", question[: words[first].start()]) is not None
-    if not begins and before not in (
-        "the",
-        "that",
-        "this",
-        "of",
-        "and",
-        "vs",
-        "versus",
-        "in",
-        "from",
-        "by",
-        "or",
-        *_NUMBER,
-    ):
+    if not begins and before in _ANY:
         return []
     starts = [first]
     if before == "of":  # "the chain of thought paper"

@@ -14,8 +14,10 @@ from typing import Literal
 from rag_app.index.manifest import IndexedPaper
 from rag_app.index.paper_names import Mention, find_mentions, fold_name
 from rag_app.retrieval.aspects import extract_aspects
+from rag_app.retrieval.clauses import find_parallel_clauses
 from rag_app.retrieval.descriptions import PaperDescription
 from rag_app.retrieval.paper_phrases import KIND_WORD
+from rag_app.text.terms import content_words
 
 _JOINED = re.compile(
     r"\b(?:vs\.?|versus|against|than|between|unlike|compared (?:to|with)|relative to)\s*(?:the\s+)?$", re.I
@@ -34,7 +36,7 @@ _SURVEY = re.compile(
 )
 # Between two of a list.
 _LIST = re.compile(
-    r"\s*(?:,|,?\s*(?:and|or|vs\.?|versus|against|than)\b|&|/)\s*"
+    r"(?:\s*\([^()]{1,40}\))?\s*(?:,|,?\s*(?:and|or|vs\.?|versus|against|than)\b|&|/)\s*"
     r"(?:(?:the|just|only|plain|simple|vanilla|standard|ordinary|regular|normal|usual|original)\s+)*",
     re.IGNORECASE,
 )
@@ -84,6 +86,7 @@ class NameIndex:
     sure: Mapping[str, tuple[str, ...]]
     all: Mapping[str, tuple[str, ...]]
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # "megatron" for "Megatron-LM"
+    beginnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of titles: "chain of thought"
 
     def search(
         self, question: str, is_written_small: Callable[[str], bool] = lambda word: False
@@ -133,7 +136,21 @@ def index_names(entries: Sequence[IndexedPaper]) -> NameIndex:
             if rest and len(head) > 3:
                 heads.setdefault(fold_name(head), set()).add(entry.paper)
     alone = {head: tuple(papers) for head, papers in heads.items() if len(papers) == 1}
-    return NameIndex(kept, {**both, **kept}, alone)
+    begun: dict[str, set[str]] = {}
+    for entry in entries:
+        for name in _title_beginnings(entry.title):
+            begun.setdefault(fold_name(name), set()).add(entry.paper)
+    beginnings = {name: tuple(papers) for name, papers in begun.items() if len(papers) == 1}
+    return NameIndex(kept, {**both, **kept}, alone, beginnings)
+
+
+def _title_beginnings(title: str) -> Iterable[str]:
+    """The first words of a title, two to five of them, a compound at least: "Chain-of-Thought", "Red teaming"."""
+    ends = [match.end() for match in re.finditer(r"\S+", title)][:5]
+    for end in ends:
+        name = title[:end].rstrip(".,:;?!")
+        if len(content_words(name)) > 1 and content_words(re.split(r"[\s-]", name)[-1]):
+            yield name
 
 
 def _certain_names(entry: IndexedPaper) -> Iterable[str]:
@@ -165,11 +182,13 @@ def plan_search(
     describe: Describe = _describe_none,
     is_written_small: Callable[[str], bool] = lambda word: False,
     is_owned: Callable[[str, str], bool] = lambda paper, name: True,
+    holds_most: Callable[[str, str], bool] = lambda paper, words: True,
 ) -> SearchPlan:
     """Decide how to search. `allowed` are the papers that the question may be asked of.
 
     `describe` finds papers that are described and not named, `is_written_small` tells a name in lower case from an
-    ordinary word, `is_owned` whether a name speaks of its paper, and not of a whole field.
+    ordinary word, `is_owned` whether a name speaks of its paper, and not of a whole field, `holds_most` whether most of
+    what the library says of some words stands in one paper, whose title they begin.
     """
     there = set(allowed)
     certain, every = names.search(question, is_written_small)
@@ -186,6 +205,13 @@ def plan_search(
     spans = [_with_size(question, one) for one in owned]
     described = [*describe(question, spans, there), *other_versions]
     held = [one for one in described if one.papers]
+    taken = [*((one.start, one.end) for one in every), *((one.start, one.end) for one in described)]
+    every += [
+        one
+        for one in find_mentions(question, names.beginnings, is_written_small)
+        if not any(start < one.end and one.start < end for start, end in taken)
+        and holds_most(one.paper, question[one.start : one.end])
+    ]
     inside = [*held, *other_versions]  # neither a name within a description nor an absent version means a paper
     certain, every = (  # "meta's RAG benchmark": what it is about is no name of another paper
         [m for m in found if m.paper in there and not any(d.start <= m.start and m.end <= d.end for d in inside)]
@@ -199,7 +225,7 @@ def plan_search(
     if _SURVEY.search(question) and len(named) < 2:
         return SearchPlan("survey", named, mentions=mentions, described=tuple(described))
     asking = not question.rstrip().endswith(".") or _ASKS.search(question) is not None
-    papers = _compared_papers(question, likely, named, is_owned) if asking and named else []
+    papers = _compared_papers(question, likely, named, is_owned) if asking else []
     if len(papers) >= 2 and not _ANOTHER.search(question):
         places = [(mention.start, mention.end) for mention in likely if mention.paper in papers]
         aspects = dict.fromkeys(aspect.also for aspect in extract_aspects(question, places))
@@ -276,13 +302,28 @@ def _compared_papers(
             return True
         if _stands_in_list(question, mention, likely) or _JOINED.search(before) is not None:
             return True
+        if (mention.start, mention.end) in asked_apart:
+            return True
         if _IN_BRACKETS.search(before) and question[mention.end :].lstrip().startswith(")"):
             return True
         return _OWNER.search(text) is not None and _COMPARED.search(question) is not None
 
     rows = {mention.paper for mention in likely}
+    clauses = find_parallel_clauses(question, {(mention.start, mention.end) for mention in likely})
+    asked_apart = {place for clause in clauses for place in clause.names} | _find_bare_list(question, likely)
     found = list(dict.fromkeys(mention.paper for mention in likely if stands(mention)))
-    return found if any(paper in named for paper in found) else []
+    own = {mention.paper for mention in likely if is_owned(mention.paper, question[mention.start : mention.end])}
+    return found if any(paper in named for paper in found) or len(own.intersection(found)) > 1 else []
+
+
+def _find_bare_list(question: str, found: Sequence[Mention]) -> set[tuple[int, int]]:
+    """The names behind a colon where nothing else stands there: "batch size: BERT RoBERTa Contriever"."""
+    begins = question.rfind(":") + 1
+    listed = [(one.start, one.end) for one in found if one.start >= begins]
+    rest = question[begins:]
+    for start, end in listed:
+        rest = rest[: start - begins] + " " * (end - start) + rest[end - begins :]
+    return set(listed) if begins and not re.search(r"\w", rest) else set()
 
 
 def _stands_in_list(question: str, mention: Mention, found: Sequence[Mention]) -> bool:

@@ -103,7 +103,8 @@ def interleave_evidence(columns: Sequence[Sequence[Evidence]]) -> list[Evidence]
 def _row_prompt(
     comparison: Comparison, row: Row, pieces: Sequence[Evidence], stop: threading.Event
 ) -> tuple[str, threading.Event, list[int]]:
-    aspects = "\n".join(f"{number}: {aspect.asked}" for number, aspect in enumerate(comparison.aspects, start=1))
+    asked = [comparison.find_aspect(row.paper, aspect).asked for aspect in comparison.aspects]
+    aspects = "\n".join(f"{number}: {text}" for number, text in enumerate(asked, start=1))
     user = (
         f"{fence_evidence(pieces, comparison.question)}\n\nThe table answers: {comparison.question}\n"
         f"The row is about: {row.name}\nAspects:\n{aspects}"

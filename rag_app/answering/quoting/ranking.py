@@ -21,6 +21,7 @@ from rag_app.text.sentences import MARK_BEFORE, sentences
 from rag_app.text.terms import find_names, find_numbers, number_words, squash
 
 REACH = 2  # units on each side that lend a unit their context
+REASON_AT = 0.3  # of the question that a sentence has to share before its "because" counts
 CLOSE_LOOKS = 40  # units whose meaning is compared: the best by words and rank
 
 _NUMERIC = re.compile(r"[(±+\-–−]?[\d.,]*\d[\d.,]*[%kKMB)]?|[-–—✓✗×±/|]+")
@@ -258,6 +259,7 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
     own = sum(weight for term, weight in asked.weights.items() if term in unit.terms)
     near = sum(weight for term, weight in asked.weights.items() if term in unit.near and term not in unit.terms)
     length = len(unit.text.split())
+    gives_reason = "reason" in asked.kinds and _REASONS.search(unit.text) is not None
     return {
         "own": own / asked.total,
         "near": near / asked.total,
@@ -267,7 +269,7 @@ def _features(asked: QuestionTerms, unit: Unit) -> dict[str, float]:
         "row_for_number": float(unit.row and "number" in asked.kinds),
         "crossing": _crossing_share(asked, unit) if unit.row else 0.0,
         "defines": float(bool(asked.defined) and not unit.row and is_definition(asked.defined, unit.text)),
-        "reason": float("reason" in asked.kinds and _REASONS.search(unit.text) is not None),
+        "reason": float(gives_reason and own >= REASON_AT * asked.total),
         "caption": float(unit.caption),
         "rank": 1 / (1 + unit.rank),
         "short": float(length < 6 and not unit.row),

@@ -245,7 +245,8 @@ class Tabulation:
             for aspect in aspects:
                 if stop is not None and stop.is_set():
                     break
-                ranked = rank(aspect, evidence.get((paper, aspect.label), ()))
+                asked = self._comparison.find_aspect(paper, aspect)
+                ranked = rank(asked, evidence.get((paper, aspect.label), ()))
                 units, further = choose_cell_units(ranked, taken, STATEMENTS[columns], QUOTED[columns])
                 taken += units
                 cells.append(self._cell(ranked, units, further))

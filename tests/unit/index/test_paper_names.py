@@ -82,3 +82,14 @@ def test_a_name_that_first_comes_up_in_the_experiments_is_its_own_only_where_the
     own = Page(3, "3", 0.0, 0.0, tested + "Our small model LynxLM wins.", (Block(0, len(tested) + 28, "body", ""),))
     used = count_name_usage(Reading("On Rivers", (front, pages[0], own), "full text", abbreviations=("LynxLM",)))
     assert (used.given, used.coined) == (("LynxLM",), ("LynxLM",))
+
+
+def test_what_the_authors_name_is_theirs_whoever_uses_it_more() -> None:
+    ours = reading(
+        "Patient Standing", "Our best stander, called HeronRank, waits. " + "HeronRank likes ponds. river " * 40
+    )
+    others = [reading(f"On Ponds {number}", "We try HeronRank here. " * 60) for number in range(7)]
+    readings = [ours, *others]
+    titles, order = [one.title for one in readings], [f"20{number:02d}" for number in range(8)]
+    names = [one.names for one in name_papers(titles, [count_name_usage(one) for one in readings], order)]
+    assert names == [("HeronRank",), *[()] * 7]

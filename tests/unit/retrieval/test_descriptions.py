@@ -63,10 +63,28 @@ def retrieve_over(folder: Path, papers: Mapping[str, str]) -> Iterator[Retriever
         ("GVC (fields) vs GVC (burrows): methods", ("vole.md", "gvc.md")),
         ("how many burrows does GVC list", ("gvc.md",)),
         ("how many fields does GVC walk", ("vole.md",)),
+        ("do fares help according to bus fares paper's author and nap paper", ("bus.md", "nap.md")),
+        ("what does the OwlNet paper hear", ("owl.md",)),
     ],
 )
 def test_descriptions_name_papers(retriever: Retriever, question: str, papers: tuple[str, ...]) -> None:
     assert retriever.plan(question).named == papers
+
+
+@pytest.mark.parametrize(
+    ("question", "papers"),
+    [
+        ("adults in OwlNet and gentle vole counting", ("owl.md", "vole.md")),  # the beginning of a title
+        ("which meadows does gentle vole counting need and which mice does OwlNet hear", ("vole.md", "owl.md")),
+        ("number of animals: OwlNet Gentle-Vole-Counting", ("owl.md", "vole.md")),
+        ("OwlNet (Smith) and cheaper bus fares", ("owl.md", "bus.md")),
+        ("does OwlNet hear a short song", ()),  # the first words of a title, and most passages with them are others'
+    ],
+)
+def test_the_beginning_of_a_title_names_a_paper_beside_another(
+    retriever: Retriever, question: str, papers: tuple[str, ...]
+) -> None:
+    assert set(retriever.plan(question).papers) == set(papers)
 
 
 def test_a_paper_that_is_not_here_is_told_with_the_nearest(retriever: Retriever) -> None:

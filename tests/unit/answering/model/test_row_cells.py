@@ -61,6 +61,14 @@ def test_each_row_is_asked_with_its_own_papers_evidence(folder: Path) -> None:
     assert [citation.quote for citation in answer.citations] == [citation.quote for citation in quoted.citations]
 
 
+def test_each_row_is_asked_what_is_asked_of_its_paper(folder: Path) -> None:
+    with Provider(Reply(pieces=("nothing useful",))) as provider:
+        ask(folder, provider, "batch size of OtterNet vs the food of HeronRank")
+    first, second = (request.body["messages"][1]["content"].partition("Aspects:")[2] for request in provider.requests)
+    assert "batch size" in first and "food" not in first
+    assert "food" in second and "batch size" not in second
+
+
 def test_supported_cells_are_the_models_and_the_others_stay_quoted(folder: Path) -> None:
     with Provider(Reply(pieces=("nothing useful",))) as provider:
         quoted = ask(folder, provider)

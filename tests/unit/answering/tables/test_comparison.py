@@ -88,10 +88,17 @@ def labels(question: str) -> list[str]:
         ("why did people build a deeper nest: OtterNet and HeronRank", ["deeper nest"]),
         ("size of OtterNet, HeronRank and the LynxReader set", ["size"]),
         ("what do the OtterNet authors and HeronRank say about cold rivers", ["cold rivers"]),
+        ("does OtterNet or HeronRank wait longer", ["wait longer"]),
     ],
 )
 def test_the_columns_are_what_is_asked_for(question: str, columns: list[str]) -> None:
     assert labels(question) == columns
+
+
+def test_a_name_within_a_longer_one_is_one_name() -> None:
+    question = "Do OtterNet benchmark and HeronRank use sticks?"
+    (aspect,) = extract_aspects(question, [(3, 21), (3, 11), (26, 35)])
+    assert aspect.asked == "Do they use sticks?"
 
 
 def test_an_aspect_that_points_back_is_searched_with_what_it_points_to() -> None:
@@ -198,6 +205,35 @@ def test_a_comparison_is_answered_by_a_table(assistant: Assistant) -> None:
     assert answer.reader == "quoting"
     assert answer.searched.quoted == 2
     assert answer_json(answer)["table"]["rows"][1]["cells"][0]["citations"]
+
+
+@pytest.mark.parametrize(
+    ("question", "column", "otter", "heron"),
+    [
+        ("batch size of OtterNet vs the food of HeronRank", "batch size / food", "512 fish", "frogs"),
+        (
+            "what was OtterNet evaluated in and what does HeronRank prefer",
+            "evaluated / prefer",
+            "rivers of Scotland",
+            "prefers frogs",
+        ),
+        ("what batch size does OtterNet have and what does HeronRank have", "batch size", "512 fish", "64 frogs"),
+    ],
+)
+def test_each_paper_is_asked_what_is_asked_of_it(
+    assistant: Assistant, question: str, column: str, otter: str, heron: str
+) -> None:
+    table = check(assistant.ask(question), assistant)
+    assert table.aspects == (column,)
+    cells = {row.paper: row.cells[0].text for row in table.rows}
+    assert otter in cells["otter.md"]
+    assert heron in cells["heron.md"]
+
+
+def test_columns_that_are_asked_for_outright_are_asked_of_all(assistant: Assistant) -> None:
+    answer = assistant.compare("batch size of OtterNet vs the food of HeronRank", aspects="habitat")
+    assert answer.table is not None
+    assert answer.table.aspects == ("habitat",)
 
 
 def test_each_cell_is_shown_when_it_is_found_and_stays_as_it_is(assistant: Assistant) -> None:
