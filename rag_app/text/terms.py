@@ -175,7 +175,11 @@ def find_claimed_numbers(text: str) -> list[Number]:
     plain = as_searchable(_RAISED_POWER.sub(lambda found: f"{found[1]}^{found[2].translate(AS_PLAIN)}", text))
     glued = [Number(found[0], frozenset({_decimal(found[1])})) for found in _GLUED.finditer(plain)]
     spelled = [number for number in _spelled_numbers(plain) if min(number.values) >= FEWEST_SPELLED]
-    others = [Number(written, frozenset({value})) for written, value in find_numerals(text) if value >= FEWEST_SPELLED]
+    others = [
+        Number(written, frozenset({value}), scale=LEAST_SCALE if value >= LEAST_SCALE else 1)
+        for written, value in find_numerals(text)
+        if value >= FEWEST_SPELLED
+    ]
     return [*(number for _, number in _read_numbers(plain)), *glued, *spelled, *others]
 
 

@@ -421,11 +421,14 @@ def _foreign_subject(text: str, cited: Sequence[Citation], material: Material) -
 
 
 def _follows(number: Number, held: Collection[Decimal], cited: Sequence[Decimal]) -> bool:
-    """Whether a number follows; "12 thousand" and "twelve thousand" not from 12 or 12 million by another unit."""
+    """Whether a number follows; "12 thousand" and "twelve thousand" not from 12 or 12 million by another unit.
+
+    Nor does "a billion" from "7 billion", as the ratio of that number to its own digits.
+    """
     if number.scale > 1:
         told = min(number.values) if number.cell is None else number.cell
-        digits = told.normalize().as_tuple().digits
-        cited = [value for value in cited if value.normalize().as_tuple().digits != digits]
+        largest = {value.normalize().as_tuple().digits: value for value in cited}  # they come in order
+        cited = [value for digits, value in largest.items() if digits != told.normalize().as_tuple().digits]
     return follows(number.values, held, cited)
 
 

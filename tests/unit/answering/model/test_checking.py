@@ -278,6 +278,10 @@ SCALED = (
             (f"The model is evaluated on {amount} questions [1].", False)
             for amount in ("seven million", "seven thousand")
         ),
+        *(
+            (f"The model reads {amount} tokens [6].", False)
+            for amount in ("a million", "one million", "a hundred million")
+        ),
         *((f"The model gains {amount} points [3].", False) for amount in ("five hundred billion", "a hundred million")),
     ],
 )
