@@ -141,6 +141,21 @@ _CLAUSES = re.compile(
     r"\b(?:but|whereas|although|though|however)\b",
     re.IGNORECASE,
 )
+# What may follow "the paper does not report it" and says something besides: "while …, X", ", which was …", "(it is …)".
+_BESIDE = re.compile(
+    r"[;；:：()]|[,，–—]\s*(?:as|so|since|because|where|which(?=\s+(?:is|are|was|were|has|have|does|can)\b)|who|whose|rather|instead"
+    r"|except|in practice|in fact)\b"
+    r"|\b(?:and|but|however|while|although|though|because|except|only)\b",
+    re.IGNORECASE,
+)
+_BEGINS_BESIDE = re.compile(
+    r"\W*(?:(?:please )?note that\s+)?(?:while|although|though|since|because|as)\b[^,，]*[,，]", re.IGNORECASE
+)
+_ASKS_INDIRECTLY = re.compile(r"\W*(?:or\s+)?(?:how|what|whether|if|why|when|who|which|where)\b", re.IGNORECASE)
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|do|does|did|can|could|will|would|must|should|it|they|we)\b"
+    r"|\b\w{2,}ed\b|^\W*[A-Z]\w+ (?:\w+ly )?[a-z]{2,}s\b"
+)
 _RELATIVE = re.compile(
     r"[,(–—]\s*(?:(?:and|but)\s+)?(?:which|who|whose|where|although|though|because|since)\b([^,;()–—]*)", re.IGNORECASE
 )
@@ -325,7 +340,23 @@ def is_claim(sentence: str) -> bool:
         return False
     if not _DISCLAIMER.search(text):
         return _says_enough(text, CLAIM_WORDS)
-    return any(_says_enough(clause, ENOUGH_WORDS) for clause in _CLAUSES.split(text) if not _DISCLAIMER.search(clause))
+    further = [clause for clause in _CLAUSES.split(text) if not _DISCLAIMER.search(clause)]
+    return any(_says_enough(clause, ENOUGH_WORDS) for clause in further) or _says_more(text)
+
+
+def _says_more(disclaimer: str) -> bool:
+    """Whether "the paper does not report it" goes on with a clause of its own; lists and indirect questions do not."""
+    begun = _BEGINS_BESIDE.match(disclaimer)
+    main = disclaimer[begun.end() :] if begun else disclaimer
+    if begun and not _DISCLAIMER.search(main):
+        return bool(content_words(main))
+    return any(
+        content_words(clause)
+        and _FINITE.search(clause) is not None
+        and not _DISCLAIMER.search(clause)
+        and not _ASKS_INDIRECTLY.match(clause)
+        for clause in _BESIDE.split(main)
+    )
 
 
 def _says_enough(text: str, words: int) -> bool:

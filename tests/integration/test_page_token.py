@@ -154,6 +154,28 @@ def test_another_user_of_the_machine_gets_nothing_of_the_page(served: Any) -> No
     assert done.stdout.split() == ["401"] * 4 + ["closed"], done.stderr
 
 
+WITH_COOKIE = """
+import sys, urllib.request, urllib.error
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+for path in ("/", "/api/v1/conversations"):
+    try:
+        asked = urllib.request.Request(sys.argv[1] + path, headers={"Cookie": sys.argv[2]})
+        print(opener.open(asked, timeout=30).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+
+
+@needs_root
+def test_the_cookie_of_the_page_opens_nothing_to_another_user(served: Any) -> None:
+    """Who takes the port after the program gets it from a tab that is still open."""
+    with make_client(served.url) as client:
+        client.get(served.address)
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        assert client.get("/", headers={"Cookie": cookie}).status_code == 200
+    assert run_as_other_user(WITH_COOKIE, served.url, cookie).stdout.split() == ["401", "401"]
+
+
 # -- the browser's command line ---------------------------------------------------------------------------------------
 
 BROWSER = """#!/bin/sh

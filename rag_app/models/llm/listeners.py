@@ -55,6 +55,19 @@ def is_own_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
     return os.name == "posix" and owners == {os.getuid()}
 
 
+def is_strangers_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
+    """Whether another person's process is at the client's end; services of the system, as proxies are, are none.
+
+    False where the system does not tell.
+    """
+    try:
+        ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
+    except ValueError:
+        return False
+    owners = {one.owner for one in _sockets() if (one.local, one.remote) == ends}
+    return any(owner >= FIRST_PERSON and owner != os.getuid() for owner in owners)
+
+
 @dataclass(frozen=True)
 class _Socket:
     """A TCP socket: addresses (IPv4 also where it stands in IPv6) with ports, state and user id."""

@@ -18,7 +18,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from rag_app.errors import AccountError
-from rag_app.models.llm.listeners import find_connection_owner
+from rag_app.models.llm.listeners import find_connection_owner, is_strangers_connection
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
 from rag_app.server.security.browser_code import PARAMETER as CODE
@@ -144,7 +144,8 @@ class LogInMiddleware:
             )
             cookie = f"{self._page_cookie}={self._page_cookie_value}; {kept}".encode()
             return await self._go_home(send, cookie, f"?{rest}" if rest else "")
-        if hmac.compare_digest(self._cookie(scope, self._page_cookie).encode(), self._page_cookie_value.encode()):
+        sent = self._cookie(scope, self._page_cookie).encode()
+        if hmac.compare_digest(sent, self._page_cookie_value.encode()) and not self._is_strangers(scope):
             return await self.app(scope, receive, send if path.startswith(_OURS) else _forbid_caching(send))
         if is_api(path):
             if self._knows(bearer_token(scope)):
@@ -158,6 +159,16 @@ class LogInMiddleware:
         """Whether the address holds the token, or the code of the browser that the program has just opened."""
         token, code = (query.get(name, [""])[0] for name in (PARAMETER, CODE))
         return self._knows(token) or self._browser_code.redeem(code, scope)
+
+    def _is_strangers(self, scope: Scope) -> bool:
+        """Whether another user of this machine sends the cookie. Behind a proxy that is named, all come from the proxy.
+
+        Once the program has ended, and another server has taken its port, a tab that is still open sends it there.
+        """
+        client, server = scope.get("client"), scope.get("server")
+        if self.home != "/" or client is None or server is None:
+            return False
+        return is_strangers_connection(tuple(client[:2]), tuple(server[:2]))
 
     def _knows(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._page_token.encode())

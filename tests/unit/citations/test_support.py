@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag_app.citations.directions import added_bound
-from rag_app.citations.support import judge_sentences, unsupported_sentences, word_coverage
+from rag_app.citations.support import is_claim, judge_sentences, unsupported_sentences, word_coverage
 from rag_app.records import Evidence, Verdict
 
 TEXTS = {
@@ -63,6 +63,47 @@ def test_a_bound_that_the_source_has_in_other_words_is_no_new_one() -> None:
 
 def test_what_claims_nothing_gets_no_verdict() -> None:
     assert judge_sentences("# Results\n\nThe papers do not say why.\n\nIs that so?", BACKING) == ()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "While the training time is not reported, the authors found the units harmful.",
+        "Although the papers do not report the accuracy, longer units are worse.",
+        "The papers do not say whether it is faster, which was tuned on the test set.",
+        "The paper does not specify the rate, where LongRAG fails.",
+        "The evidence does not report latency; in practice it doubles.",
+        "I could not find the exact latency: it doubles.",
+        "The authors do not state the licence (it is GPL).",
+        "The paper does not report p-values, so the gains are noise.",
+        "The papers do not mention this, as LongRAG was abandoned.",
+        "The papers do not say that it needs less; rather, it needs more.",
+        "The evidence does not mention latency and LongRAG was later shown to double it.",
+        "This is not discussed because the authors refused it.",
+        "The evidence does not mention latency, however LongRAG doubles it.",
+        "The paper does not report the accuracy, only that it is below that of tuning.",
+        "The paper does not report details, except that the authors used the test set.",
+    ],
+)
+def test_what_is_said_besides_that_nothing_is_reported_is_a_claim(sentence: str) -> None:
+    assert is_claim(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The papers do not report the batch size, the learning rate schedule, and the number of warmup steps.",
+        "The paper does not say how the data was made, which optimizer was used, and whether it is fast.",
+        "The training time (in GPU hours) is not reported.",
+        "While these are listed, the paper does not report how long it took.",
+        "The evidence does not mention the following: batch size, epochs, dropout.",
+        "No paper reports the latency or the memory of such a system.",
+        "The passages do not describe where the texts come from and how they were cleaned.",
+        "As far as the evidence goes, nothing is said about energy use.",
+    ],
+)
+def test_that_nothing_is_reported_of_many_things_is_no_claim(sentence: str) -> None:
+    assert not is_claim(sentence)
 
 
 def test_a_verdict_names_what_is_missing_and_where_it_stands() -> None:
