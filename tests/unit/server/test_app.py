@@ -3,8 +3,8 @@
 import os
 import re
 import socket
-import stat
-from pathlib import Path
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import httpx
@@ -157,13 +157,23 @@ def test_no_browser_is_opened_without_a_screen(served, monkeypatch):
     assert served.page.open_in_browser() and opened == [served.page.url]
 
 
-def test_no_file_of_the_page_lies_in_a_folder_that_another_user_may_own(served):
-    from gradio import route_utils  # noqa: PLC0415
+IN_ITS_PROCESS = """
+import stat
+from pathlib import Path
+from rag_app.server.app import _gradio_environment
+with _gradio_environment():
+    from gradio import route_utils
+folder = Path(route_utils.DEFAULT_TEMP_DIR)
+print(folder.name, oct(stat.S_IMODE(folder.stat().st_mode)))
+"""
 
-    folder = Path(route_utils.DEFAULT_TEMP_DIR)
-    assert folder.name.startswith("rag-app-") and folder.is_dir()
-    if os.name == "posix":
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+def test_no_file_of_the_page_lies_in_a_folder_that_another_user_may_own():
+    """In a process of its own: the library reads its folder when it is first imported."""
+    done = subprocess.run([sys.executable, "-c", IN_ITS_PROCESS], capture_output=True, text=True, check=True)
+    name, mode = done.stdout.split()
+    assert name.startswith("rag-app-")
+    assert os.name != "posix" or mode == "0o700"
 
 
 def test_analytics_are_off_before_the_library_is_imported(served):
