@@ -76,8 +76,7 @@ def _split_clauses(question: str, names: Sequence[tuple[int, int]]) -> list[Clau
 def _find_forms(question: str, clause: Clause) -> set[str]:
     """How a clause is built; empty where it says nothing but the name."""
     first, last = clause.names[0], clause.names[-1]
-    text = question[clause.start : first[0]]
-    text = text.rpartition(": ")[2]
+    text = question[clause.start : first[0]].rpartition(": ")[2]
     forms = {"asks"} if _ASKS.match(f"{text}{question[first[0] : clause.end]}") else set()
     if not content_words(clause.read_rest(question)):
         return forms  # "and which does B use?" asks the same again

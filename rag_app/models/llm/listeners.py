@@ -46,13 +46,8 @@ def find_connection_owner(address: str, port: int) -> int | None:
 
 
 def is_own_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether this user's process is at the client's end of that connection; False where the system does not tell.
-
-    Both ends are compared: two connections to different servers may have one port of the client in common.
-    """
-    ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
-    owners = {one.owner for one in _sockets() if (one.local, one.remote) == ends}
-    return os.name == "posix" and owners == {os.getuid()}
+    """Whether this user's process is at the client's end of that connection; False where the system does not tell."""
+    return os.name == "posix" and _find_owners(client, server) == {os.getuid()}
 
 
 def is_strangers_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
@@ -60,12 +55,19 @@ def is_strangers_connection(client: tuple[str, int], server: tuple[str, int]) ->
 
     False where the system does not tell.
     """
+    return any(owner >= FIRST_PERSON and owner != os.getuid() for owner in _find_owners(client, server))
+
+
+def _find_owners(client: tuple[str, int], server: tuple[str, int]) -> set[int]:
+    """The user ids at the client's end of a connection; empty where the system does not tell.
+
+    Both ends are compared: two connections to different servers may have one port of the client in common.
+    """
     try:
         ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
-    except ValueError:
-        return False
-    owners = {one.owner for one in _sockets() if (one.local, one.remote) == ends}
-    return any(owner >= FIRST_PERSON and owner != os.getuid() for owner in owners)
+    except ValueError:  # the name of a socket
+        return set()
+    return {one.owner for one in _sockets() if (one.local, one.remote) == ends}
 
 
 @dataclass(frozen=True)
