@@ -343,6 +343,19 @@ def test_the_question_s_spelling_is_the_library_s() -> None:
     assert ranked[0].text.startswith("We quantize")
 
 
+def test_a_reason_for_something_else_is_no_answer_to_why() -> None:
+    text = (
+        "Stray noise makes lynxes listen in forests of the north. "
+        "The forest is closed in winter in order to improve the roads, which were built because of timber."
+    )
+    evidence = [_evidence(1, text)]
+    asked = extract_question_terms("Why does stray noise help lynxes in the forest?", content_words, None, evidence)
+    reasons = {unit.text[:11]: unit.features["reason"] for unit in rank_units(asked, evidence, content_words, None)}
+    assert reasons["The forest "] == 0
+    telling = [_evidence(1, "Stray noise helps lynxes because they listen.")]
+    assert rank_units(asked, telling, content_words, None)[0].features["reason"] == 1
+
+
 def test_what_composes_is_what_was_chosen() -> None:
     asked = extract_question_terms("What accuracy does Lynx reach?", content_words, None, EVIDENCE)
     chosen = select_quotes(asked, rank_units(asked, EVIDENCE, content_words, None))
