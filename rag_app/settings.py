@@ -218,6 +218,11 @@ class Settings(BaseSettings):
         """Where the users are kept: RAG_USERS, or a file beside the index."""
         return self.users.expanduser().resolve() if self.users else self.index_folder.parent / "users.json"
 
+    @property
+    def names_users_file(self) -> bool:
+        """Whether the environment names that file. rag_app.toml may be somebody else's, as the folder may."""
+        return bool(os.environ.get("RAG_USERS"))
+
 
 class _SettingsFile(TomlConfigSettingsSource):
     """rag_app.toml of the current folder."""

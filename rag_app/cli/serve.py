@@ -17,7 +17,7 @@ from rag_app.settings import load_settings
 
 def run_user(options: Namespace) -> int:
     """Add or remove a user, or list them. A running page follows at once."""
-    accounts = Accounts(load_settings().users_file)
+    accounts = _open_accounts()
     told = f"users in {accounts.file}: {', '.join(accounts.names()) or 'none; nobody needs to log in'}"
     if options.what == "add":
         new = accounts.add(_name(options), _password())
@@ -36,7 +36,7 @@ def run_user(options: Namespace) -> int:
 
 def run_token(options: Namespace) -> int:
     """Add or remove a program's token, or list them. A running page follows at once."""
-    accounts = Accounts(load_settings().users_file)
+    accounts = _open_accounts()
     value: dict[str, object] = {"status": "good", "file": str(accounts.file)}
     said = f"tokens in {accounts.file}: {', '.join(_describe_tokens(accounts)) or 'none'}"
     if options.what == "add":
@@ -50,6 +50,11 @@ def run_token(options: Namespace) -> int:
     else:
         print(said)
     return 0
+
+
+def _open_accounts() -> Accounts:
+    settings = load_settings()
+    return Accounts(settings.users_file, named=settings.names_users_file)
 
 
 def _describe_tokens(accounts: Accounts) -> list[str]:

@@ -6,19 +6,15 @@ of the corpus, in the user's own settings folder, where the command `zotero` not
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import secrets
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rag_app import files
-from rag_app.errors import CorpusError, SettingsError
-from rag_app.settings import settings_folder
+from rag_app.errors import CorpusError
+from rag_app.own_files import is_own_file, note_own_file
 
 SETTINGS = "zotero.toml"
 NOTES = "zotero.json"  # in the user's settings folder: path of a corpus -> SHA-256 of its zotero.toml
@@ -51,7 +47,7 @@ def read_own_settings(corpus: Path) -> tuple[ZoteroSource | None, str]:
     content = _read_file(corpus)
     if content is None:
         return None, ""
-    if _read_notes().get(os.path.realpath(corpus)) != hashlib.sha256(content).hexdigest():
+    if not is_own_file(NOTES, corpus, content):
         return None, (
             f"{SETTINGS} in {corpus} was not written by this user: it is not followed. To follow it, run: "
             "rag-app zotero, with the options that you want (rag-app zotero --help). The papers that are there stay."
@@ -69,7 +65,7 @@ def write_zotero_settings(corpus: Path, source: ZoteroSource) -> Path:
     content = ("\n".join(["# Papers that every build takes from Zotero.", *lines]) + "\n").encode()
     path = corpus / SETTINGS
     files.write_bytes(path, content)
-    _write_notes({**_read_notes(), os.path.realpath(corpus): hashlib.sha256(content).hexdigest()})
+    note_own_file(NOTES, corpus, content)
     return path
 
 
@@ -105,34 +101,3 @@ def _is_local(url: str) -> bool:
         return parts.port != 0 and parts.hostname in ("127.0.0.1", "localhost", "::1")
     except ValueError:  # no port that can be
         return False
-
-
-def _read_notes() -> dict[str, str]:
-    """What was noted; nothing where the file is missing, damaged, or was ever open to others."""
-    try:
-        with files.open_regular(settings_folder() / NOTES, follow_link=False) as stream:
-            status = os.fstat(stream.fileno())
-            if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
-                return {}
-            value = json.loads(stream.read())
-    except (OSError, ValueError, RecursionError, SettingsError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_notes(notes: dict[str, str]) -> None:
-    file = settings_folder() / NOTES
-    temporary = file.with_name(f".{NOTES}.{secrets.token_hex(4)}.tmp")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
-            json.dump(notes, stream, indent=1)
-        os.replace(temporary, file)
-    except OSError as error:
-        raise SettingsError(
-            f"{file}: cannot be written ({error.strerror}), and without it {SETTINGS} is not followed. "
-            "Correct its permissions, or set XDG_CONFIG_HOME to a folder of yours."
-        ) from error
-    finally:
-        with suppress(OSError):  # what went wrong before matters more
-            temporary.unlink(missing_ok=True)

@@ -187,7 +187,7 @@ def _accounts(settings: Settings) -> Accounts:
     password = settings.password.get_secret_value()
     if password and len(password) < SHORTEST:
         raise SettingsError(f"RAG_PASSWORD: too short. Use at least {SHORTEST} characters.")
-    return Accounts(settings.users_file, password)
+    return Accounts(settings.users_file, password, named=settings.names_users_file)
 
 
 _OWN_FILES = tempfile.TemporaryDirectory(prefix="rag-app-", ignore_cleanup_errors=True)  # removed with the process

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rag_app.errors import HistoryFault
+from rag_app.errors import AccountError, HistoryFault
 from rag_app.outputs.history import History
 from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer
@@ -174,6 +174,71 @@ def test_the_cookie_of_the_page_opens_nothing_to_another_user(served: Any) -> No
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
         assert client.get("/", headers={"Cookie": cookie}).status_code == 200
     assert run_as_other_user(WITH_COOKIE, served.url, cookie).stdout.split() == ["401", "401"]
+
+
+AND_LEAVES = """
+import socket, sys, time
+port, cookie, body = int(sys.argv[1]), sys.argv[2], sys.argv[3].encode()
+padding = "".join(f"c{number}=1; " for number in range(5000))
+head = (
+    f"POST /settings/use HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {padding}{cookie}\\r\\n"
+    f"Content-Type: application/json\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n"
+)
+behind = f"GET /none HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n"
+for _ in range(5):
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.send(head.encode() + body + behind.encode())
+    connection.close()
+    time.sleep(0.1)
+print("sent")
+"""
+
+
+@needs_root
+def test_nor_when_its_sender_has_left_before_it_is_read(served: Any) -> None:
+    """The system then tells no longer who it was; a request behind it keeps the server from seeing that it left."""
+    other = {"name": "own", "base_url": "http://127.0.0.1:9/v1", "model": "theirs", "key": "", "anyway": True}
+    with make_client(served.url) as client:
+        client.get(served.address)
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        done = run_as_other_user(AND_LEAVES, served.url.rpartition(":")[2].strip("/"), cookie, json.dumps(other))
+        assert done.stdout.split() == ["sent"], done.stderr
+        assert "theirs" not in client.get("/settings/state").text
+
+
+@needs_root
+def test_a_log_in_opens_nothing_to_another_user(library: FakeAssistant, tmp_path: Path) -> None:
+    """A browser sends that cookie, too, to the port of whoever listens on the same host."""
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, password=PASSWORD)
+    page = serve(library, settings, block=False)
+    try:
+        with make_client(page.url) as client:
+            client.post("/login", data={"password": PASSWORD}, headers={"Origin": page.url.rstrip("/")})
+            cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+            assert client.get("/config").status_code == 200
+        assert run_as_other_user(WITH_COOKIE, page.url, cookie).stdout.split() == ["401", "401"]
+    finally:
+        page.stop()
+
+
+def test_users_that_came_with_a_folder_open_nothing(library: FakeAssistant, tmp_path: Path) -> None:
+    made = Accounts(tmp_path / "elsewhere" / "users.json")
+    made.add("ada", PASSWORD)
+    theirs = made.add_token("theirs")
+    handed = tmp_path / "handed" / "users.json"
+    handed.parent.mkdir()
+    shutil.copy(made.file, handed)
+    settings = Settings(corpus=library.folder, index=handed.parent / "index", port=0)
+    with pytest.raises(AccountError, match=r"handed/users.json was not written by this user.*RAG_USERS.*remove it"):
+        serve(library, settings, block=False)
+    handed.unlink()
+    page = serve(library, settings, block=False, page_token="t" * 43)
+    try:
+        shutil.copy(made.file, handed)
+        asked = httpx.get(f"{page.url}/api/v1/papers", headers={"Authorization": f"Bearer {theirs}"}, trust_env=False)
+        assert asked.status_code in (401, 503)
+    finally:
+        page.stop()
 
 
 # -- the browser's command line ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from rag_app.errors import AccountError, SettingsError
+from rag_app.models.llm.listeners import LEFT
 from rag_app.outputs.history import History
 from rag_app.outputs.history_file import history_file
 from rag_app.records import Answer
@@ -367,10 +368,18 @@ def test_guessing_is_slow_and_the_right_password_is_never_kept_out_for_long():
 def test_a_log_in_ends_by_itself():
     now = [0.0]
     kept = LogInSessions(lambda: now[0])
-    token = kept.begin("ada", "s")
-    assert kept.user(token, lambda user: "s") == "ada" and kept.user(token + "x", lambda user: "s") is None
+    token = kept.begin("ada", "s", None)
+    assert kept.user(token, lambda user: "s", None) == "ada" and kept.user(token + "x", lambda user: "s", None) is None
     now[0] += 8 * 24 * 3600
-    assert kept.user(token, lambda user: "s") is None
+    assert kept.user(token, lambda user: "s", None) is None
+
+
+def test_a_log_in_is_of_use_to_who_logged_in_alone():
+    kept = LogInSessions(lambda: 0.0)
+    here, elsewhere = kept.begin("ada", "s", 1001), kept.begin("bob", "s", None)
+    assert kept.user(here, lambda user: "s", 1001) == "ada" and kept.user(elsewhere, lambda user: "s", None) == "bob"
+    for token, person in ((here, 1002), (here, None), (here, LEFT), (elsewhere, 1001), (elsewhere, LEFT)):
+        assert kept.user(token, lambda user: "s", person) is None
 
 
 def test_a_key_without_a_certificate_is_refused(tmp_path, library):

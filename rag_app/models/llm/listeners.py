@@ -13,6 +13,7 @@ from pathlib import Path
 CONNECTED, LISTEN = "01", "0A"  # states in /proc/net/tcp (proc_net_tcp.rst of the Linux kernel)
 _MAPPED = bytes(10) + b"\xff\xff"  # before an IPv4 address in an IPv6 socket
 FIRST_PERSON = 1000  # user ids below belong to services of the system, above to people
+LEFT = -1  # in place of a user id: the client has closed its end, so that the system no longer tells whose it was
 
 
 def is_ours(port: int) -> bool:
@@ -47,27 +48,46 @@ def find_connection_owner(address: str, port: int) -> int | None:
 
 def is_own_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
     """Whether this user's process is at the client's end of that connection; False where the system does not tell."""
-    return os.name == "posix" and _find_owners(client, server) == {os.getuid()}
+    return os.name == "posix" and _find_owner(client, server) == os.getuid()
+
+
+def find_person(client: tuple[str, int], server: tuple[str, int]) -> int | None:
+    """The user id of the person of this machine at the client's end of a connection; LEFT once the client has closed it.
+
+    None for other machines, for services of the system, as proxies are, for a client whose network only a container
+    knows, and where the system does not tell. Once a client has left, nobody can say whose it was: the system names
+    the administrator, or nobody.
+    """
+    owner = _find_owner(client, server)
+    return None if owner is None or 0 <= owner < FIRST_PERSON else owner
 
 
 def is_strangers_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
-    """Whether another person's process is at the client's end; services of the system, as proxies are, are none.
+    """Whether another person's process is at the client's end, or was before it left.
 
     False where the system does not tell.
     """
-    return any(owner >= FIRST_PERSON and owner != os.getuid() for owner in _find_owners(client, server))
+    person = find_person(client, server)
+    return person is not None and person != os.getuid()
 
 
-def _find_owners(client: tuple[str, int], server: tuple[str, int]) -> set[int]:
-    """The user ids at the client's end of a connection; empty where the system does not tell.
+def _find_owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
+    """The user id at the client's end of a connection, LEFT where it is closed, None where the system does not tell.
 
     Both ends are compared: two connections to different servers may have one port of the client in common.
     """
     try:
         ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
     except ValueError:  # the name of a socket
-        return set()
-    return {one.owner for one in _sockets() if (one.local, one.remote) == ends}
+        return None
+    for _ in range(2):  # a list that changes while it is read may lack a line
+        sockets = list(_sockets())
+        theirs = next((one for one in sockets if (one.local, one.remote) == ends), None)
+        if theirs is not None:
+            return theirs.owner if theirs.held else LEFT
+        if not sockets or any((one.remote, one.local, one.state) == (*ends, CONNECTED) for one in sockets):
+            return None
+    return LEFT
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,7 @@ class _Socket:
     remote: tuple[bytes, int]
     state: str
     owner: int
+    held: bool  # by a process; the owner of one that is closed is told as 0
 
 
 def _sockets() -> Iterator[_Socket]:
@@ -86,7 +107,7 @@ def _sockets() -> Iterator[_Socket]:
         with suppress(OSError):
             for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
-                yield _Socket(_read_end(fields[1]), _read_end(fields[2]), fields[3], int(fields[7]))
+                yield _Socket(_read_end(fields[1]), _read_end(fields[2]), fields[3], int(fields[7]), fields[9] != "0")
 
 
 def _read_end(text: str) -> tuple[bytes, int]:

@@ -16,9 +16,12 @@ from functools import cache
 from pathlib import Path
 
 from rag_app.errors import AccountError
+from rag_app.files import read_regular
+from rag_app.own_files import is_own_file, note_own_file
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9])){0,31}")  # it names a folder too: no dots that climb
 SHORTEST, LONGEST = 10, 1024  # characters of a password
+NOTES = "users_files.json"  # in the user's settings folder: path of a file of users -> its SHA-256
 SHARED = ""  # the user of whoever knows the one password of the settings
 # scrypt (RFC 7914) at one of the strengths of OWASP's password storage guide: 16 MiB, about 0.2 s on one core.
 _N, _R, _P, _LENGTH = 2**14, 8, 5, 32
@@ -70,8 +73,10 @@ class Accounts:
     be used.
     """
 
-    def __init__(self, file: Path, password: str = "") -> None:
+    def __init__(self, file: Path, password: str = "", *, named: bool = False) -> None:
+        """`named`: whoever started the program named the file. Another is followed if this user's commands wrote it."""
         self.file = file
+        self._named = named
         self._password = password
         self._kept_shared = hash_password(password) if password else ""
         self._seen: tuple[int, int, int] | None = None
@@ -181,25 +186,39 @@ class Accounts:
             self._seen, self._users, self._tokens = None, {}, {}
             return {}
         except OSError as error:
-            raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
+            raise self._unreadable(error) from error
         seen = status.st_mtime_ns, status.st_size, status.st_ino
         with self._lock:
             if seen != self._seen:
-                check_private_file(self.file)
-                (self._users, self._tokens), self._seen = self._parse_file(), seen
+                (self._users, self._tokens), self._seen = self._parse(self._read_own_bytes()), seen
             return self._users
 
-    def _parse_file(self) -> tuple[dict[str, str], dict[str, ApiToken]]:
+    def _read_own_bytes(self) -> bytes:
+        """The bytes of the file, once it is certain that this user let in who stands in it."""
         try:
-            value = json.loads(self.file.read_text(encoding="utf-8"))
+            check_private_file(self.file)
+            content = read_regular(self.file)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if not self._named and not is_own_file(NOTES, self.file, content):
+            raise AccountError(
+                f"{self.file} was not written by this user's commands, so nobody logs in by it and the page stays shut. "
+                "If it is yours, name it in RAG_USERS; else remove it, and add users with: user add NAME"
+            )
+        return content
+
+    def _unreadable(self, error: OSError) -> AccountError:
+        return AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions, or remove it.")
+
+    def _parse(self, content: bytes) -> tuple[dict[str, str], dict[str, ApiToken]]:
+        try:
+            value = json.loads(content)
             users = value["users"]
             tokens = {
                 name: ApiToken(str(kept["sha256"]), str(kept["user"])) for name, kept in value.get("tokens", {}).items()
             }
             if all(NAME.fullmatch(name) and isinstance(kept, str) for name, kept in users.items()):
                 return dict(users), tokens
-        except OSError as error:
-            raise AccountError(f"{self.file}: cannot be read ({error.strerror}). Correct its permissions.") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass
         raise AccountError(f"{self.file}: not a file of users. Remove it and add them again with: user add NAME")
@@ -207,13 +226,15 @@ class Accounts:
     def _write(self, users: dict[str, str], tokens: dict[str, ApiToken] | None = None) -> None:
         """Replace the file; without `tokens` those stay that are there."""
         kept = {name: asdict(token) for name, token in (self._tokens if tokens is None else tokens).items()}
+        content = json.dumps({"format": 1, "users": users, "tokens": kept}, indent=1).encode()
         temporary = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-                json.dump({"format": 1, "users": users, "tokens": kept}, stream, indent=1)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
+            note_own_file(NOTES, self.file, content)
             os.replace(temporary, self.file)
         except OSError as error:
             raise AccountError(
@@ -225,6 +246,11 @@ class Accounts:
 
 
 def check_private_file(file: Path) -> None:
-    """Raises AccountError when others on this machine may read or change the file. Windows has no such modes."""
-    if os.name == "posix" and file.stat().st_mode & 0o077:
+    """Raises AccountError when others on this machine own, may read or change the file. Windows has no such modes."""
+    if os.name != "posix":
+        return
+    status = file.stat()
+    if status.st_uid not in (os.getuid(), 0):
+        raise AccountError(f"{file} belongs to another user of this machine. Remove it, or name a file of yours.")
+    if status.st_mode & 0o077:
         raise AccountError(f"{file}: others on this machine can read it. Run: chmod 600 {file}")

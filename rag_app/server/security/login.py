@@ -13,12 +13,13 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from rag_app.errors import AccountError
-from rag_app.models.llm.listeners import find_connection_owner, is_strangers_connection
+from rag_app.models.llm.listeners import LEFT, find_connection_owner, find_person, is_strangers_connection
 from rag_app.server.i18n import LANGUAGES, current_language, translate
 from rag_app.server.security.accounts import ApiToken
 from rag_app.server.security.browser_code import PARAMETER as CODE
@@ -116,7 +117,7 @@ class LogInMiddleware:
                 )  # the web library has routes of these names, which clear its own cookies
             if not self._required:
                 return await self._serve_without_log_in(scope, receive, send, path)
-            user = self.log_ins.user(self._token(scope), self.users.password_stamp)
+            user = self.log_ins.user(self._token(scope), self.users.password_stamp, self._person(scope))
             if path == LOG_IN and scope["method"] == "POST":
                 return await self._log_in(scope, receive, send)
             if path == LOG_OUT and scope["method"] == "POST":
@@ -165,10 +166,20 @@ class LogInMiddleware:
 
         Once the program has ended, and another server has taken its port, a tab that is still open sends it there.
         """
+        ends = self._ends(scope)
+        return ends is not None and is_strangers_connection(*ends)
+
+    def _person(self, scope: Scope) -> int | None:
+        """The user id of the person of this machine who sends the request; see find_person."""
+        ends = self._ends(scope)
+        return None if ends is None else find_person(*ends)
+
+    def _ends(self, scope: Scope) -> tuple[tuple[str, int], tuple[str, int]] | None:
+        """The client's end of the connection and ours; None behind a proxy that is named, and where they have none."""
         client, server = scope.get("client"), scope.get("server")
         if self.home != "/" or client is None or server is None:
-            return False
-        return is_strangers_connection(tuple(client[:2]), tuple(server[:2]))
+            return None
+        return (client[0], client[1]), (server[0], server[1])
 
     def _knows(self, token: str) -> bool:
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._page_token.encode())
@@ -194,7 +205,7 @@ class LogInMiddleware:
         if user is None:
             return await self._form(send, 401, translate("login.wrong"))
         self.limiter.clear_failures(address, name)
-        token = self.log_ins.begin(user, self.users.password_stamp(user))
+        token = self.log_ins.begin(user, self.users.password_stamp(user), self._person(scope))
         await self._go_home(send, self._cookie_header(scope, token, STAYS))
 
     async def _refuse(self, scope: Scope, send: Send, path: str) -> None:
@@ -253,32 +264,45 @@ class LogInMiddleware:
         return jar[name].value if name in jar else ""
 
 
+@dataclass(frozen=True)
+class LogIn:
+    """Whose log-in it is, with which password, where from, and until when."""
+
+    user: str
+    stamp: str  # of the password
+    person: int | None  # the user id of who logged in on this machine; None from elsewhere
+    until: float
+
+
 class LogInSessions:
-    """Who is logged in, by the hash of the cookie's value. In memory only: a restart asks for the password again."""
+    """Who is logged in, by the hash of the cookie's value. In memory only: a restart asks for the password again.
+
+    A browser sends cookies to every port of a host, and so perhaps to a server of another user of the machine: a
+    log-in is of use only to the person of this machine who logged in, or from elsewhere where it began elsewhere.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._all: OrderedDict[bytes, tuple[str, str, float]] = OrderedDict()
+        self._all: OrderedDict[bytes, LogIn] = OrderedDict()
         self._lock = threading.Lock()
 
-    def begin(self, user: str, stamp: str) -> str:
+    def begin(self, user: str, stamp: str, person: int | None) -> str:
         """A new value for the cookie."""
         token = secrets.token_urlsafe(32)
         with self._lock:
-            self._all[_digest(token)] = user, stamp, self._clock() + STAYS
+            self._all[_digest(token)] = LogIn(user, stamp, person, self._clock() + STAYS)
             while len(self._all) > LOG_INS_KEPT:
                 self._all.popitem(last=False)
         return token
 
-    def user(self, token: str, stamp: Callable[[str], str]) -> str | None:
-        """Whose log-in it is; None once it has ended, the user is gone or has another password."""
+    def user(self, token: str, stamp: Callable[[str], str], person: int | None) -> str | None:
+        """Whose log-in it is; None once it has ended, the user is gone or has another password, and for somebody else."""
         with self._lock:
             found = self._all.get(_digest(token))
-        if found is None:
+        if found is None or person == LEFT or person != found.person:
             return None
-        user, of, until = found
-        if self._clock() < until and stamp(user) == of:
-            return user
+        if self._clock() < found.until and stamp(found.user) == found.stamp:
+            return found.user
         self.end(token)
         return None
 

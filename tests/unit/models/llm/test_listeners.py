@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rag_app.models.llm.listeners import is_own_connection
+from rag_app.models.llm.listeners import LEFT, find_person, is_own_connection, is_strangers_connection
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names the user of a connection")
@@ -18,3 +18,19 @@ def test_a_connection_is_ours_by_both_of_its_ends():
             assert not is_own_connection(client.getsockname(), ("127.0.0.1", other_port))
             client.shutdown(socket.SHUT_WR)
             assert is_own_connection(client.getsockname(), server.getsockname())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux names the user of a connection")
+def test_nobody_knows_whose_a_connection_was_that_is_closed():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        accepted, ends = server.accept()[0], (client.getsockname(), server.getsockname())
+        with accepted:
+            assert not is_strangers_connection(*ends)
+            client.close()
+            assert find_person(*ends) == LEFT and is_strangers_connection(*ends) and not is_own_connection(*ends)
+        assert find_person(*ends) == LEFT, "when we have closed it, too"
+
+
+def test_of_a_name_in_place_of_an_address_nothing_is_told():
+    assert find_person(("testclient", 50000), ("testserver", 80)) is None

@@ -13,6 +13,7 @@ from rag_app.cli.main import main
 from rag_app.errors import AccountError
 from rag_app.server.security import accounts
 from rag_app.server.security.accounts import NAME, Accounts, hash_password, is_correct_password
+from tests.support.other_user import needs_root
 
 PASSWORD = "correct horse battery"
 
@@ -102,6 +103,34 @@ def test_a_file_that_others_can_read_is_refused_with_the_remedy(tmp_path):
         Accounts(users.file).names()
 
 
+def test_a_file_that_this_user_did_not_write_is_followed_only_where_it_was_named(tmp_path):
+    users = Accounts(tmp_path / "users.json")
+    users.add("ada", PASSWORD)
+    assert Accounts(users.file).names() == ["ada"]
+    users.file.write_text(users.file.read_text(encoding="utf-8").replace("ada", "eve"), encoding="utf-8")
+    with pytest.raises(AccountError, match=r"not written by this user.*RAG_USERS.*remove it"):
+        Accounts(users.file).names()
+    with pytest.raises(AccountError, match="not written by this user"):
+        Accounts(users.file).add("bob", PASSWORD)
+    assert Accounts(users.file, named=True).names() == ["eve"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no named pipes among files")
+def test_nothing_waits_for_a_named_pipe_in_place_of_the_file(tmp_path):
+    os.mkfifo(tmp_path / "users.json", 0o600)
+    with pytest.raises(AccountError, match=r"users\.json: cannot be read"):
+        Accounts(tmp_path / "users.json", named=True).names()
+
+
+@needs_root
+def test_a_file_of_another_user_is_not_followed(tmp_path):
+    users = Accounts(tmp_path / "users.json")
+    users.add("ada", PASSWORD)
+    os.chown(users.file, 65534, 65534)
+    with pytest.raises(AccountError, match="belongs to another user"):
+        Accounts(users.file, named=True).names()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.binary(max_size=60)
@@ -113,7 +142,7 @@ def test_a_damaged_file_is_said_and_never_opens_the_page(tmp_path_factory, conte
     file = tmp_path_factory.mktemp("users") / "users.json"
     file.write_bytes(content)
     file.chmod(0o600)
-    users = Accounts(file)
+    users = Accounts(file, named=True)
     try:
         names = users.names()
     except AccountError as error:
