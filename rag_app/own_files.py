@@ -50,8 +50,8 @@ def _write_notes(notes: str, value: dict[str, str]) -> None:
         os.replace(temporary, file)
     except OSError as error:
         raise SettingsError(
-            f"{file}: cannot be written ({error.strerror}); it says which files you wrote, and others are not followed. "
-            "Correct its permissions, or set XDG_CONFIG_HOME to a folder of yours."
+            f"{file}: cannot be written ({error.strerror}); it says which files you wrote, and others are not "
+            "followed. Correct its permissions, or set XDG_CONFIG_HOME to a folder of yours."
         ) from error
     finally:
         with suppress(OSError):  # what went wrong before matters more

@@ -52,7 +52,7 @@ def is_own_connection(client: tuple[str, int], server: tuple[str, int]) -> bool:
 
 
 def find_person(client: tuple[str, int], server: tuple[str, int]) -> int | None:
-    """The user id of the person of this machine at the client's end of a connection; LEFT once the client has closed it.
+    """The user id of the person of this machine at the client's end of a connection; LEFT once it is closed there.
 
     None for other machines, for services of the system, as proxies are, for a client whose network only a container
     knows, and where the system does not tell. Once a client has left, nobody can say whose it was: the system names

@@ -202,8 +202,8 @@ class Accounts:
             raise self._unreadable(error) from error
         if not self._named and not is_own_file(NOTES, self.file, content):
             raise AccountError(
-                f"{self.file} was not written by this user's commands, so nobody logs in by it and the page stays shut. "
-                "If it is yours, name it in RAG_USERS; else remove it, and add users with: user add NAME"
+                f"{self.file} was not written by this user's commands, so nobody logs in by it and the page stays "
+                "shut. If it is yours, name it in RAG_USERS; else remove it, and add users with: user add NAME"
             )
         return content
 

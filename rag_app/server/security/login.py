@@ -296,7 +296,7 @@ class LogInSessions:
         return token
 
     def user(self, token: str, stamp: Callable[[str], str], person: int | None) -> str | None:
-        """Whose log-in it is; None once it has ended, the user is gone or has another password, and for somebody else."""
+        """Whose log-in it is; None once it has ended, the user or the password is gone, and for somebody else."""
         with self._lock:
             found = self._all.get(_digest(token))
         if found is None or person == LEFT or person != found.person:
