@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import hashlib
+import json
 import os
 import sys
 import tomllib
@@ -23,7 +24,7 @@ from pydantic_settings import (
 )
 
 from rag_app.errors import SettingsError
-from rag_app.files import open_regular
+from rag_app.files import PRIVATE, open_regular, write_bytes
 
 SETTINGS_FILE = "rag_app.toml"
 READER_FIELDS = ("llm", "llm_base_url", "llm_model", "llm_api_key")  # one choice: never mixed from two places
@@ -53,6 +54,41 @@ def kept_reader_file() -> Path | None:
         return reader_file()
     except SettingsError:
         return None
+
+
+def is_own_file(notes: str, key: Path, content: bytes) -> bool:
+    """Whether this user noted this content for `key`, in the file `notes` of the settings folder.
+
+    What lies beside papers or an index may come from anybody.
+    """
+    return _read_notes(notes).get(os.path.realpath(key)) == hashlib.sha256(content).hexdigest()
+
+
+def note_own_file(notes: str, key: Path, content: bytes) -> None:
+    """Note that this user wrote it. Raises SettingsError where this user can note nothing."""
+    file = settings_folder() / notes
+    noted = {**_read_notes(notes), os.path.realpath(key): hashlib.sha256(content).hexdigest()}
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_bytes(file, json.dumps(noted, indent=1).encode(), PRIVATE)
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: cannot be written ({error.strerror}); it says which files you wrote, and others are not "
+            "followed. Correct its permissions, or set XDG_CONFIG_HOME to a folder of yours."
+        ) from error
+
+
+def _read_notes(notes: str) -> dict[str, str]:
+    """What was noted; nothing where the file is missing, damaged, or was ever open to others."""
+    try:
+        with open_regular(settings_folder() / notes, follow_link=False) as stream:
+            status = os.fstat(stream.fileno())
+            if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid != os.getuid()):
+                return {}
+            value = json.loads(stream.read())
+    except (OSError, ValueError, RecursionError, SettingsError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 CHROMA_KEYS = "CHROMA_CLIENT_AUTH_"  # variables that Chroma's own client sends to any server

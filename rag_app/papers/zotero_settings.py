@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rag_app import files
 from rag_app.errors import CorpusError
-from rag_app.own_files import is_own_file, note_own_file
+from rag_app.settings import is_own_file, note_own_file
 
 SETTINGS = "zotero.toml"
 NOTES = "zotero.json"  # in the user's settings folder: path of a corpus -> SHA-256 of its zotero.toml

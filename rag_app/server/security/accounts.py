@@ -10,14 +10,13 @@ import os
 import re
 import secrets
 import threading
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from rag_app.errors import AccountError
-from rag_app.files import read_regular
-from rag_app.own_files import is_own_file, note_own_file
+from rag_app.files import PRIVATE, read_regular, write_bytes
+from rag_app.settings import is_own_file, note_own_file
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9])){0,31}")  # it names a folder too: no dots that climb
 SHORTEST, LONGEST = 10, 1024  # characters of a password
@@ -227,22 +226,14 @@ class Accounts:
         """Replace the file; without `tokens` those stay that are there."""
         kept = {name: asdict(token) for name, token in (self._tokens if tokens is None else tokens).items()}
         content = json.dumps({"format": 1, "users": users, "tokens": kept}, indent=1).encode()
-        temporary = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
             note_own_file(NOTES, self.file, content)
-            os.replace(temporary, self.file)
+            write_bytes(self.file, content, PRIVATE)
         except OSError as error:
             raise AccountError(
                 f"{self.file}: cannot be written ({error.strerror}). Free some space or correct the permissions."
             ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def check_private_file(file: Path) -> None:
