@@ -10,11 +10,12 @@ import os
 import re
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from rag_app.errors import AccountError
+from rag_app.errors import AccountError, SettingsError
 from rag_app.files import PRIVATE, read_regular, write_bytes
 from rag_app.settings import is_own_file, note_own_file
 
@@ -228,7 +229,8 @@ class Accounts:
         content = json.dumps({"format": 1, "users": users, "tokens": kept}, indent=1).encode()
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            note_own_file(NOTES, self.file, content)
+            with suppress(SettingsError if self._named else ()):  # one that is named needs no note
+                note_own_file(NOTES, self.file, content)
             write_bytes(self.file, content, PRIVATE)
         except OSError as error:
             raise AccountError(
