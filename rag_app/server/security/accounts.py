@@ -229,7 +229,7 @@ class Accounts:
         content = json.dumps({"format": 1, "users": users, "tokens": kept}, indent=1).encode()
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(SettingsError if self._named else ()):  # one that is named needs no note
+            with suppress(*(SettingsError,) * self._named):  # one that is named needs no note
                 note_own_file(NOTES, self.file, content)
             write_bytes(self.file, content, PRIVATE)
         except OSError as error:
