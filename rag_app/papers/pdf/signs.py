@@ -38,13 +38,16 @@ _OMX = (
 _OML = {"?": "⋆", "`": "ℓ"}
 _MSA = {"X": "✓", "6": "⩽", ">": "⩾", "\x03": "□", "\x04": "■"}
 _TXSY, _TXEX = {"®": "\u20d7"}, {"Ö": "∏", "Í": "∑"}
+# mathabx: its glyphs have the names of the letters and accents that stand at the same codes in fonts of text.
+_MATHA = dict(zip("`´ˆ˘¨˚“ăąďě«„‰Ñpqz", "+−×±·∗=<>≤≥≈∼≠→()\\", strict=True))
 _TABLES = {"OML": _OML, "MSA": _MSA, "TXSY": _TXSY, "TXEX": _TXEX}
+_TABLES["MATHA"] = _MATHA
 _TABLES |= {
     name: {chr(code): sign for code, sign in enumerate(signs)} for name, signs in (("OMS", _OMS), ("OMX", _OMX))
 }
 _TEX_FONT = re.compile(
     rb"(?:\w{6}\+)?(?:(?:(?P<OMS>CMB?SY|LMMathSymbols)|(?P<OMX>CMEX|LMMathExtension)"
-    rb"|(?P<OML>CMMIB?|LMMathItalic)|(?P<MSA>MSAM))\d|(?P<TXSY>txsys)|(?P<TXEX>txexs))",
+    rb"|(?P<OML>CMMIB?|LMMathItalic)|(?P<MSA>MSAM))\d|(?P<TXSY>txsys)|(?P<TXEX>txexs)|(?:TeX-)?(?P<MATHA>matha)\d)",
     re.IGNORECASE,
 )
 
@@ -54,6 +57,8 @@ _MAYBE_CODE = re.compile(
     r"(?:(?<=[hijk])(?![^\W\d_])|(?<=[hijkPQRXYZ])(?<![^\W\d_].)|(?<=[034567])(?<![\d.,].)(?![\d.,])"
     r"|(?<=[^hijkPQRXYZ034567]))"
 )
+_MAYBE_MATHA = re.compile(f"[{''.join(code for code in _MATHA if code not in 'pqz')}]")
+_LETTER_OF_MATHA = re.compile("[pqz]")  # asked only where the page has another sign of that font: text is full of them
 _CODES_OF_BRACKETS = tuple("hijk")
 # Letters that no text has alone beside numbers, and fractions that stand behind no number.
 _ODD = re.compile(r"[¼½¾](?<!\d.)|[þðÞÐ¬]|[À-ÖØ-öø-ÿĀ-ſ„‚ˇ˘](?<![^\W\d_].)(?![^\W\d_])")
@@ -161,11 +166,23 @@ def _by_encoding(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tu
                 known.add(at)
                 yield at, sign
                 places += [one for one in (at - 1, at + 1) if read.text[one : one + 1] in _CODES_OF_BRACKETS]
+    yield from _decode_matha(textpage, read)
     for match in re.finditer(LOST_SIGN, read.text) if LOST_SIGN in read.text else ():
         index = _index_of(read, match.start())
         sign = _decode(_font_name(textpage, index), chr(pdfium.FPDFText_GetUnicode(textpage.raw, index)))
         if sign:
             yield match.start(), sign
+
+
+def _decode_matha(textpage: pypdfium2.PdfTextPage, read: PageText) -> Iterator[tuple[int, str]]:
+    """Offsets of signs of mathabx, and what is drawn there."""
+    found = False
+    for codes in (_MAYBE_MATHA, _LETTER_OF_MATHA):
+        for match in codes.finditer(read.text) if found or (codes is _MAYBE_MATHA and not read.text.isascii()) else ():
+            name = _font_name(textpage, _index_of(read, match.start()))
+            if b"matha" in name and (sign := _decode(name, match[0])):
+                found = True
+                yield match.start(), sign
 
 
 def _decode(font: bytes, code: str) -> str:

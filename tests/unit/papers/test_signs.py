@@ -66,6 +66,9 @@ def test_numbers_that_make_no_sense_are_doubted(text: str, doubtful: bool) -> No
         ("1905.07830v1.pdf", 1, "state-of-the-art models struggle (<48%)"),
         ("1905.07830v1.pdf", 1, "trivial for humans (>95% accuracy)"),
         ("2406.04744v2.pdf", 1, "achieve ≤ 34% accuracy"),
+        ("2406.04744v2.pdf", 7, "system with 1, −1, 0 for accurate"),  # mathabx calls it ´
+        ("2406.04744v2.pdf", 20, "05/12/2024∼05/16/2024"),
+        ("1905.07830v1.pdf", 12, "to estimate P(answer i is right|worker rates i as best). We"),
         ("1810.04805v2.pdf", 4, "(e.g., ⟨Question, Answer⟩)"),
         ("2211.10435v2.pdf", 3, "p ≡ ⟨x1·t1·y1⟩∥⟨x2·t2·y2⟩∥. . .∥⟨xk·tk·yk⟩."),
         ("2208.03299v3.pdf", 4, "(dk | q) ] , where"),  # Latin Modern calls this bracket #
