@@ -27,6 +27,7 @@ from rag_app.errors import PaperError
 from rag_app.papers.pdf.actual_text import remove_actual_text
 from rag_app.papers.pdf.bitmap_fonts import fit_boxes, letter_size
 from rag_app.papers.pdf.direct import ADDRESS, INTEGER, call_each, direct, read_loose_boxes
+from rag_app.papers.pdf.fractions import with_stacked_fractions
 from rag_app.papers.pdf.hidden.hidden_text import LAYER_OFF, NO_INK, hidden_words
 from rag_app.papers.pdf.hidden.page_objects import ListedObjects, list_objects
 from rag_app.papers.pdf.hidden.undrawn import find_undrawn
@@ -217,11 +218,15 @@ def _read_text(opened: _OpenPage, number: int, label: str, reach: Reach, undrawn
     page, textpage = opened.page, opened.textpage
     every = read_characters(textpage)
     cut = len(every.text) > reach.on_page
-    read = with_drawn_signs(page, textpage, every.cut_off(reach.on_page) if cut else every)
+    whole = with_stacked_fractions(page, textpage, every.cut_off(reach.on_page) if cut else every)
+    read = with_drawn_signs(page, textpage, whole)
     text = read.text
     words = word_spans(text)
     characters = _character_indices(textpage, read, words)
     boxes, quarters, heights = _word_boxes(textpage, characters)
+    if read.fractions:  # such a word runs as the one before it
+        rows = np.searchsorted(words[:, 0], read.fractions, side="right") - 1
+        quarters[rows] = quarters[np.maximum(rows - 1, 0)]
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
     text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)

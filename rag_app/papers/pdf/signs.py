@@ -82,6 +82,7 @@ class PageText:
     indices: np.ndarray | None = None  # int32 (len(text),)
     doubtful: tuple[int, ...] = ()
     wide: bool = False  # some character counts as two for pdfium
+    fractions: tuple[int, ...] = ()  # offsets of the strokes of fractions whose numbers stand above each other
 
     def cut_off(self, length: int) -> PageText:
         """The first characters, before signs are looked at."""
