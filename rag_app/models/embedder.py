@@ -1,11 +1,6 @@
 """Texts -> vectors. Chooses how a model runs: converted for this processor, or on torch.
 
-sentence_model.py knows which model is meant, openvino_model.py runs it fast, torch_models.py runs it plainly.
-
-Which sentences and table rows of the evidence speak to a question, and how strongly. Pure but for its parts.
-
-Every unit gets a few plain features (words shared, meaning, the kind of answer asked for, rank of its passage); their
-weights were fitted by benchmarks/calibrate_refusal.py on sentences that people marked as answers.
+weights.py knows which model is meant, openvino.py runs it fast, torch_models.py runs it plainly.
 """
 
 from __future__ import annotations

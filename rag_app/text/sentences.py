@@ -35,7 +35,7 @@ _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 # Never an end, whatever follows.
 _ABBREVIATIONS = word_set(
     "jan feb mar apr jun jul aug sept sep oct nov dec "
-    "e.g i.e cf vs viz ca approx resp fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs app appx ch chap no nos "
+    "e.g i.e cf c.f vs viz ca approx resp fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs app appx ch chap no nos "
     "vol pp p dr mr mrs ms prof st def thm lem prop cor alg ex exp expt dept univ assoc proc conf intl w.r.t a.k.a "
     "s.t i.i.d"
 )

@@ -199,13 +199,13 @@ def test_what_is_found_has_the_letters_of_the_quote(quote: str, page: str) -> No
         "We build on earlier benchmarks.1 Others use new ones.",
         "We use the U.S. Census (cf. Table 2). Results follow.",
         "Details are in Appendix A. The code is public.",
+        "Atlas outperforms T5 (57.7% c.f. 12.1%). It helps.",
     ],
 )
 def test_prose_has_two_sentences_or_as_many_as_it_seems(text: str) -> None:
-    expected = {"F1": 2, "He said": 4, "Methods": 2}.get(
-        next((k for k in ("F1", "He said", "Methods") if k in text), ""), 2
-    )
-    assert len(sentences(text)) == expected, [text[start:end] for start, end in sentences(text)]
+    assert len(sentences(text)) == (4 if text.startswith("He said") else 2), [
+        text[start:end] for start, end in sentences(text)
+    ]
 
 
 @pytest.mark.parametrize(
