@@ -27,7 +27,7 @@ from rag_app.text.characters import LOST
 from rag_app.text.normalize import NormalisedText, normalise_text, words_of
 from rag_app.text.sentences import sentences
 
-READING_VERSION = 17
+READING_VERSION = 18
 """Raised whenever the same file would give another Reading: what was read before is then read again."""
 
 _HALF_WORD = re.compile(r"-(?<=[^\W\d_]-)\s*(?:\n|\Z)")  # sentences end there or at a stop

@@ -35,9 +35,9 @@ _LAST_WORD = re.compile(r"[\w.&’'-]+$")
 # Never an end, whatever follows.
 _ABBREVIATIONS = word_set(
     "jan feb mar apr jun jul aug sept sep oct nov dec "
-    "e.g i.e cf c.f vs viz ca approx resp fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs app appx ch chap no nos "
-    "vol pp p dr mr mrs ms prof st def thm lem prop cor alg ex exp expt dept univ assoc proc conf intl w.r.t a.k.a "
-    "s.t i.i.d"
+    "e.g i.e cf c.f vs viz ca approx resp fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs app appx ch chap "
+    "no nos vol pp p dr mr mrs ms prof st def thm lem prop cor alg ex exp expt dept univ assoc proc conf intl w.r.t "
+    "a.k.a s.t i.i.d"
 )
 # An end only before a word that usually begins a sentence.
 _UNDECIDED = word_set("al etc inc ltd co corp u.s u.k d.c ph.d jr sr ed eds")

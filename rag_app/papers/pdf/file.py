@@ -229,7 +229,7 @@ def _read_text(opened: _OpenPage, number: int, label: str, reach: Reach, undrawn
         quarters[rows] = quarters[np.maximum(rows - 1, 0)]
     width, height = page.get_size()
     shown = _to_viewer_boxes(page, boxes, width, height)
-    text = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
+    text, powers = with_raised_digits(textpage, text, words, characters, heights, letters=number == 1)
     texts = [text[start:end] for start, end in words.tolist()]
     hidden = hidden_words(page, textpage, opened.objects, texts, characters, boxes, shown, undrawn)
     told = (
@@ -253,7 +253,7 @@ def _read_text(opened: _OpenPage, number: int, label: str, reach: Reach, undrawn
         hidden=told,
         why_hidden=hidden.why if hidden is not None and told else "",
         unmapped=_measure_unmapped_share(textpage, characters),
-        doubtful=read.doubtful,
+        doubtful=tuple(sorted({*read.doubtful, *powers})),
         cut=cut,
     )  # fmt: skip
 

@@ -27,6 +27,8 @@ LONGEST = 40  # characters of a word that are looked at: a longer one is an addr
 
 _DIGIT = re.compile(r"\d")
 _RUN = re.compile(r"[\d+\-−–,*†‡]+")
+# Behind a digit, what may be the power of a number: not an ordinal ("1st"), nor a mark.
+_POWER = re.compile(r"(?<=\d)(?!st\b|nd\b|rd\b|th\b)[^\W_]|(?<=\d)[⌊⌈(\[{−+-]")
 _NAME_AND_LETTER = re.compile(r"[^\W\d_][^\W\d_]")
 
 
@@ -80,18 +82,21 @@ def with_raised_digits(
     characters: np.ndarray,
     heights: np.ndarray,
     letters: bool = False,
-) -> str:
+) -> tuple[str, tuple[int, ...]]:
     """The text with raised digits and their signs as Unicode has them; every offset stays.
+
+    With it offsets of what is raised behind a digit and cannot be written so: of "2⌊log2 n⌋" nobody knows the power.
 
     `words`: offsets of the words, int32 (n, 2); `characters`: pdfium's first and last character of each;
     `heights`: of the boxes of these two, float64 (n, 2). `letters`: also a raised letter at a word's end, as after the
     names of authors.
     """
     page = _Characters(textpage, heights)
+    doubtful: list[int] = []
     found = [
         (*run, AS_RAISED)
         for row in _rows_with_digits(page, text, words, characters)
-        for run in _raised_runs(page, text, words, characters, row)
+        for run in _raised_runs(page, text, words, characters, row, doubtful)
     ]
     if letters:
         found += [
@@ -100,11 +105,11 @@ def with_raised_digits(
             for run in _raised_letters(page, text, int(words[row, 0]), *characters[row].tolist())
         ]
     if not found:
-        return text
+        return text, tuple(doubtful)
     changed = list(text)
     for left, right, forms in found:
         changed[left:right] = text[left:right].translate(forms)
-    return "".join(changed)
+    return "".join(changed), tuple(doubtful)
 
 
 def _rows_with_digits(page: _Characters, text: str, words: np.ndarray, characters: np.ndarray) -> list[int]:
@@ -158,9 +163,9 @@ def _raised_letters(page: _Characters, text: str, start: int, first: int, last: 
 
 
 def _raised_runs(
-    page: _Characters, text: str, words: np.ndarray, characters: np.ndarray, row: int
+    page: _Characters, text: str, words: np.ndarray, characters: np.ndarray, row: int, doubtful: list[int]
 ) -> list[tuple[int, int]]:
-    """Offsets of the runs of raised digits within one word."""
+    """Offsets of the runs of raised digits within one word; `doubtful` gets those of other powers of a number."""
     (start, end), (first, last) = words[row].tolist(), characters[row].tolist()
     end, last = min(end, start + LONGEST), min(last, first + LONGEST - 1)
     heights = page.heights(range(first, last + 1)) if end - start > 2 else page.ends[row]
@@ -186,6 +191,10 @@ def _raised_runs(
             if right > left and _is_mark(text, left, right, start, end, raised):
                 found.append((left, right))
             left = max(right, left + 1)
+    for match in _POWER.finditer(text, start, end):
+        at = match.start()
+        if raised[at - start] and not raised[at - 1 - start] and not any(left <= at < right for left, right in found):
+            doubtful.append(at)
     return found
 
 

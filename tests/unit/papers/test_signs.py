@@ -80,3 +80,21 @@ def test_numbers_that_make_no_sense_are_doubted(text: str, doubtful: bool) -> No
 def test_signs_of_real_papers(papers_folder: Path, name: str, number: int, words: str) -> None:
     text = read_paper(papers_folder / name, "pdf").pages[number - 1].text
     assert words.replace(" ", "") in text.replace(" ", "").replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "words", "doubtful"),
+    [
+        ("2104.09864v5.pdf", 5, "we set θi = 10000−2i/d", True),  # 10000 to the power of -2i/d
+        ("2310.19923v4.pdf", 3, "a = 2⌊log2 n⌋", True),
+        ("2201.11903v6.pdf", 20, "N/A (finetuning) 55a 57.4b", True),  # marks of notes
+        ("2112.01488v3.pdf", 19, "candidates = probe ∗ 2 ¹²", False),  # a raised number is written as one
+        ("2310.19923v4.pdf", 3, "For the feedforward sublayers within the attention blocks", False),
+    ],
+)
+def test_a_power_that_cannot_be_written_is_told(
+    papers_folder: Path, name: str, number: int, words: str, doubtful: bool
+) -> None:
+    page = read_paper(papers_folder / name, "pdf").pages[number - 1]
+    start = page.text.index(words)
+    assert has_doubtful_signs(page, start, start + len(words)) == doubtful
