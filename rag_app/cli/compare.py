@@ -48,7 +48,7 @@ def _extend_comparison(options: Namespace, assistant: Assistant) -> Answer:
     """A saved table with the columns of --aspects or the rows of --papers beside its own; only they are searched."""
     try:
         saved = parse_saved_comparison(json.loads(Path(options.onto).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise QuestionError(f"{options.onto}: cannot be read as a saved table ({error}).") from error
     papers = chosen_papers(options, assistant)
     if bool(papers) == bool(options.aspects):

@@ -105,7 +105,7 @@ def _try_imports(names: list[str]) -> Iterator[CheckResult]:
     environment = {**os.environ, "PYTHONUTF8": "1", "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
     environment["ANONYMIZED_TELEMETRY"] = "False"
     ran = subprocess.run(
-        [sys.executable, "-c", code, *modules],
+        [sys.executable, "-P", "-c", code, *modules],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

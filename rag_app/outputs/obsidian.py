@@ -105,7 +105,8 @@ def make_note(row: PaperRow, source: Source, quotes: Sequence[tuple[str, Citatio
         where = named + (f", {citation.section}" if citation.section else "")
         place = f"[{_escape(where)}]({link(row.paper, citation.page, citation.quote)})"
         lines += [*(f"> {_escape(part)}" for part in citation.quote.split("\n")), ">", f"> — {place}", ""]
-    return "\n".join([*lines, MARKER])
+    ours = "\n".join(lines).replace("<!--", "<\\!--")  # a title or a file's name that holds the marker is not it
+    return f"{ours}\n{MARKER}"
 
 
 def _tag(topic: str) -> str:

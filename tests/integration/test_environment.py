@@ -72,3 +72,14 @@ def test_a_user_without_a_home_goes_on_without_kept_settings(monkeypatch: pytest
     assert kept_reader_file() is None and not is_reader_kept() and len(load_page_token()) == 43
     with pytest.raises(SettingsError, match="no home folder"):
         keep_reader(load_settings())
+
+
+def test_a_file_of_the_current_folder_is_no_module(tmp_path: Path) -> None:
+    """`python -m` would run it: such a folder may come from anybody."""
+    for name in ("httpx.py", "gradio.py", "json.py", "typing.py", "pathlib.py"):
+        (tmp_path / name).write_text("open('run', 'w').close()\nraise SystemExit(7)\n", encoding="utf-8")
+    own = {"PYTHONPATH": str(ROOT), "RAG_INDEX": str(tmp_path / "index"), "RAG_CORPUS": str(tmp_path)}
+    command = [sys.executable, "-m", "rag_app", "search", "otters"]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **own}, capture_output=True, text=True)
+    assert not (tmp_path / "run").exists() and done.returncode != 7, done.stderr
+    assert "no index" in done.stderr.casefold() or "build" in done.stderr.casefold(), done.stderr

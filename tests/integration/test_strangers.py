@@ -684,6 +684,23 @@ def test_a_body_that_nobody_reads_keeps_no_connection(served, monkeypatch):
         assert re.match(rb"HTTP/1.1 40[134]", answer) and is_closed
 
 
+def test_who_reads_nothing_of_the_answers_keeps_no_connection(served, monkeypatch):
+    monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_UNREAD", 0.5)
+    parts = httpx.URL(served.url)
+    requests = b"GET / HTTP/1.1\r\nHost: " + parts.netloc + b"\r\n\r\n"
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.connect((parts.host, parts.port))
+        silent.setblocking(False)
+        until = time.monotonic() + 60
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < until:
+                try:
+                    silent.send(requests * 50)
+                except BlockingIOError:
+                    time.sleep(0.05)
+
+
 def test_an_upload_that_is_too_slow_is_told_so(ada, served, monkeypatch):
     monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_FOR_BODY", 1.0)
     host = httpx.URL(served.url).netloc

@@ -84,7 +84,7 @@ def read_archive(path: Path) -> AttackArchive:
         for cell in value["cells"]:
             for trial in reversed(cell["trials"]):
                 archive.add(_parse_attempt(trial))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RagError(f"{path}: not an archive of attacks ({error}). Name another file or remove it.") from error
     return archive
 

@@ -13,6 +13,7 @@ from rag_app.server.security.gate import Message, Receive, RequestTimeout, Scope
 
 SECONDS_FOR_HEAD = 15.0  # from the first byte, or from connecting
 SECONDS_FOR_BODY = 60.0
+SECONDS_UNREAD = 60.0  # in which who asked has read nothing of an answer that is larger than what waits on its way
 MOST_CONNECTIONS = 1000
 
 
@@ -20,6 +21,7 @@ class TimeoutProtocol(H11Protocol):
     """uvicorn's HTTP protocol, which waits for ever for the head of a request, with an end to that."""
 
     _late: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -33,9 +35,24 @@ class TimeoutProtocol(H11Protocol):
         super().on_response_complete()
         self._watch()  # the next request may have begun already
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(SECONDS_UNREAD, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget_unread()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self._forget_unread()
         super().connection_lost(exc)
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _watch(self) -> None:
         """A request's head is awaited, and some of it may be there: then it has so long to become whole.

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_what_stands_below_the_marker_stays(tmp_path: Path) -> None:
     assert text.endswith("\nMy own thoughts.\n") and "11.2" in text
     report = write_notes(tmp_path, [ROW], {"otter.pdf": SOURCE}, [ANSWER], link)
     assert report.written == () and report.unchanged == 1
+
+
+def test_a_title_that_holds_the_marker_is_not_it(tmp_path: Path) -> None:
+    forged = replace(SOURCE, title=f"Otters {MARKER} weigh")
+    for _ in range(3):
+        write_notes(tmp_path, [ROW], {"otter.pdf": forged}, [ANSWER], link)
+    (note,) = tmp_path.glob("*.md")
+    text = note.read_text(encoding="utf-8")
+    assert text.count(MARKER) == 1 and text.count("# Otters") == 1 and text.rstrip().endswith(MARKER)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are not Windows'")
