@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-# `python -m rag_app` looks for every module in the current folder first. That may be anybody's, and a file in it that is
-# named as a library's would be run. Both modules above are there before any folder is looked at.
+# `python -m rag_app` looks for every module in the current folder first. That may be anybody's, and a file in it that
+# is named as a library's would be run. Both modules above are there before any folder is looked at.
 if sys.argv[:1] == ["-m"] and sys.path[:1] == [os.getcwd()] != [os.path.dirname(os.path.dirname(__file__))]:
     del sys.path[0]
 
