@@ -121,12 +121,17 @@ def _ungroup_digits(text: str) -> str:
     return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
 
 
+# TeX's font of large signs (CMEX): codes of round brackets of three sizes.
+_LARGE_BRACKETS = {0: "(", 1: ")", 16: "(", 17: ")", 18: "(", 19: ")"}
+
+
 def is_on_page(citation: Citation, raw_text: RawText) -> bool:
     """Whether a quote stands on its page, by the page's raw text alone: every letter and digit, in order.
 
-    A sign of a formula may be another one there, or none: fonts call "≪" nothing, "∥" k and "<" ă.
+    A sign of a formula may be another one there, or none: fonts call "≪" nothing, "∥" k, "<" ă, "−" ´ and a large
+    bracket a control character; the numbers of a fraction may stand on two lines.
     """
-    raw, wanted = raw_text(citation.paper, citation.page), citation.quote
+    raw, wanted = raw_text(citation.paper, citation.page).translate(_LARGE_BRACKETS), citation.quote
     if not wanted.strip():
         return False
     for hyphen in ("", "-"):
@@ -138,7 +143,7 @@ def is_on_page(citation: Citation, raw_text: RawText) -> bool:
 
 def _without_signs(text: str) -> str:
     """A pattern for folded text, in which any one character or none may stand for each sign that is no punctuation."""
-    pieces = re.split(r"\s?[^\w\s.,;:!?()\[\]\"'%/+-]\s?", text)
+    pieces = re.split(r"\s?(?:[^\w\s.,;:!?()\[\]\"'%/-]|(?<![\w.])-(?=\d)|(?<=\d)/(?=\d))\s?", text)
     words = sum(len(piece.split()) for piece in pieces)
     return r"\s?\S?\s?".join(map(re.escape, pieces)) if words >= len(pieces) else re.escape(text)
 

@@ -119,10 +119,16 @@ def test_a_quote_is_looked_for_on_its_own_page_without_the_answers_help() -> Non
         ("if r ≪ dmodel, with < 5% error in 50–250 ms", True),  # pdfium: nothing, ă, a line's end in the range
         ("if r ≪ dmodel, with < 6% error in 50–250 ms", False),
         ("≪", False),
+        ("scores of 1, −1, 0 and a share of 2/3 (a large one)", True),
+        ("scores of 1, −2, 0 and a share of 2/3 (a large one)", False),
+        ("scores of 1, −1, 0 and a share of 2/5 (a large one)", False),
     ],
 )
 def test_signs_that_a_font_calls_otherwise_are_not_missed_on_the_page(quote: str, there: bool) -> None:
-    page = "That holds if r dmodel, with ă 5% error in 50–\r\n250 ms."
+    page = (
+        "That holds if r dmodel, with ă 5% error in 50–\r\n250 ms. "
+        "We give scores of 1, ´1, 0 and a share of\r\n2\r\n3\r\n\x10\r\na large one\x11."
+    )
     assert is_on_page(cited(1, "a.pdf", 3, quote), lambda paper, number: page) == there
 
 
