@@ -127,7 +127,7 @@ def test_a_quote_is_looked_for_on_its_own_page_without_the_answers_help() -> Non
 def test_signs_that_a_font_calls_otherwise_are_not_missed_on_the_page(quote: str, there: bool) -> None:
     page = (
         "That holds if r dmodel, with ă 5% error in 50–\r\n250 ms. "
-        "We give scores of 1, ´1, 0 and a share of\r\n2\r\n3\r\n\x10\r\na large one\x11."
+        "We give scores of 1, ´1, 0 and a share of\r\n2\r\n3\r\n\x10a large one\x11."
     )
     assert is_on_page(cited(1, "a.pdf", 3, quote), lambda paper, number: page) == there
 
