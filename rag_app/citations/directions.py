@@ -69,6 +69,15 @@ _NEARLY_ALL = 0.9  # of the words of a claim that says a sentence again with ano
 _DIRECTED = frozenset().union(*_OPPOSITES[0], *_OPPOSITES[1])
 _DOWNWARD = _OPPOSITES[0][1] | _OPPOSITES[1][1]
 
+_SAID_AGAIN = 0.8  # of the other content words of a claim that one sentence has
+_FEWEST_SHARED = 3
+_NEGATION = re.compile(r"(?:non|un|in|im|ir|il|dis)(?=[a-z])")
+_SHORTEST_ROOT = 5  # letters of "valid" in "invalid": "input" is no denial of "put"
+
+_AMOUNT = re.compile(
+    r"(?<![\w.,\[-])(?P<number>\d[\d,]*(?:\.\d+)?\s?(?:[kKMBT]\b|%|(?:million|billion|thousand|percent)\b)?)\s+(?P<thing>\w{3,})"
+)
+
 _COUNT = re.compile(
     r"(?:\b(?P<part>first|last|final|next|other|further|remaining|top|best)\s+)?"  # those are some of all
     r"(?<![\w.,-])(?P<count>two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,3})"
@@ -90,6 +99,57 @@ def opposite_direction(text: str, quotes: str) -> tuple[str, str] | None:
         or changed_step(text, quotes)
         or changed_count(text, quotes)
     )
+
+
+def opposite_of_nearest(text: str, candidates: Sequence[str]) -> tuple[str, str] | None:
+    """What of a text turns around the sentence that it says again but for that word, and what that says; else None.
+
+    `candidates`: the sentences of what it cites. Other sentences there may have the text's word of something else.
+    """
+    said = _words(text)
+    rest = set(content_words(" ".join(word for word in said if word not in _DIRECTED)))
+    if len(rest) < _FEWEST_SHARED:
+        return None
+    shares = [len(rest.intersection(content_words(one))) / len(rest) for one in candidates]
+    best = max(shares, default=0.0)
+    if best < _SAID_AGAIN:
+        return None
+    turned = [
+        _opposite_word(said, _words(one)) or _negated_word(said, _words(one)) or _other_amount(text, one)
+        for one, share in zip(candidates, shares, strict=True)
+        if share == best
+    ]
+    return turned[0] if all(turned) else None
+
+
+def _negated_word(said: Sequence[str], quoted: Sequence[str]) -> tuple[str, str] | None:
+    """A word with "in-", "un-" or the like where the quotes have it without, or the other way round."""
+    for one, other, is_swapped in ((said, quoted, False), (quoted, said, True)):
+        for word in one:
+            prefix = _NEGATION.match(word)
+            root = word[prefix.end() :] if prefix else ""
+            if len(root) >= _SHORTEST_ROOT and root in other and word not in other and root not in one:
+                return (root, word) if is_swapped else (word, root)
+    return None
+
+
+def _other_amount(text: str, sentence: str) -> tuple[str, str] | None:
+    """A number before a word before which the sentence has another one, and that; each stands in one of both alone."""
+    held, values, own = _amounts(sentence), number_values(sentence), number_values(text)
+    for thing, written in _amounts(text).items():
+        others = [number for number in held.get(thing, ()) if own.isdisjoint(number_values(number))]
+        for number in written if others else ():
+            if number_values(number) and values.isdisjoint(number_values(number)):
+                return f"{number} {thing}", f"{others[0]} {thing}"
+    return None
+
+
+def _amounts(text: str) -> dict[str, list[str]]:
+    """The root of each word behind a number -> the numbers before it, as written."""
+    found: dict[str, list[str]] = {}
+    for one in _AMOUNT.finditer(text):
+        found.setdefault(light_stem(one["thing"].casefold()), []).append(one["number"].strip())
+    return found
 
 
 def _opposite_word(said: Sequence[str], quoted: Sequence[str]) -> tuple[str, str] | None:

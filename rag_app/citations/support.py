@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from rag_app.citations.denials import Denial, find_denial, is_opposite
-from rag_app.citations.directions import added_bound, opposite_direction
+from rag_app.citations.directions import added_bound, opposite_direction, opposite_of_nearest
 from rag_app.citations.statements import Statement, find_statements, without_emphasis
 from rag_app.records import Answer, Evidence, Support, Verdict
 from rag_app.text.characters import as_searchable
@@ -101,6 +101,7 @@ CLAIM_WORDS = 2  # content words of the shortest text that claims something: "Om
 FOREIGN_WORDS = 3  # content words of a last clause that stands against a model's word: 0.8 % of honest claims have one
 LAST_WORDS = 2  # content words of a last clause that may say something else
 SHARED = 0.6  # of its content words have to stand in the cited passages; chosen by benchmarks/checking.py
+SAID_AGAIN = 0.8  # of its content words: a sentence that says one of the passages again
 NEARLY_ALL = 0.9  # of the content words of what a sentence plainly denies; at 0.8 twice as many are wrong
 FEWEST_ENGLISH = 0.15  # share of common English words from which a sentence counts as English
 
@@ -212,12 +213,14 @@ class CitedPassages:
         self._any = bool(texts)
         self._quotes = " ".join(texts)
         self._sentences: list[Denial] = []  # of the passages: what each denies
+        self._written: list[str] = []  # the same, as written
         self._places: dict[str, set[int]] = {}  # content word -> the sentences that hold it
         for text in texts:
             for start, end in sentences(text):
                 for word in set(content_words(text[start:end])):
                     self._places.setdefault(word, set()).add(len(self._sentences))
                 self._sentences.append(find_denial(text[start:end]))
+                self._written.append(text[start:end])
         self._free = frozenset(content_words(" ".join(allowed)))
         self._ground = BackingTexts(texts)
         self._allowed = BackingTexts(allowed)
@@ -229,7 +232,9 @@ class CitedPassages:
         support, missing = self.support(text)
         if not missing and self._any and (_DISCLAIMER.search(text) or (not whole and support == "supported")):
             support = "unchecked"  # that nothing is said cannot be seen in what is said
-        if support == "supported" and opposite_direction(text, self._quotes):
+        if support == "supported" and (
+            opposite_direction(text, self._quotes) or opposite_of_nearest(text, self._written)
+        ):
             support = "not"
         if support == "supported" and (added_bound(text, self._quotes) or adds_clause(text, self._words)):
             support = "unchecked"
@@ -255,7 +260,7 @@ class CitedPassages:
         """Whether covered words can be said by the passages as the sentence says them.
 
         The words of a short sentence stand in one sentence there; of those that share its words, one denies what it
-        denies, or both deny nothing.
+        denies, or both deny nothing. Of one that it says again, the others do not count.
         """
         words = set(content_words(text))
         if len(words) < ENOUGH_WORDS:
@@ -263,7 +268,9 @@ class CitedPassages:
             if places and not set.intersection(*places):
                 return False
         shared = Counter(place for word in words for place in self._places.get(word, ()))
-        near = [place for place, count in shared.items() if count >= SHARED * len(words)]
+        most = max(shared.values(), default=0)
+        enough = most if most >= SAID_AGAIN * len(words) else SHARED * len(words)  # one that it says again counts alone
+        near = [place for place, count in shared.items() if count >= enough]
         denial = find_denial(text)
         return any(not is_opposite(denial, self._sentences[place]) for place in near) if near else not denial.denied
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from rag_app.citations.directions import added_bound, opposite_direction
+from rag_app.citations.directions import added_bound, opposite_direction, opposite_of_nearest
 from rag_app.citations.statements import Statement, find_statements
 from rag_app.citations.support import (
     FEWEST_WORDS,
@@ -326,7 +326,7 @@ def _why_not_believed(claim: AnswerClaim, cited: Sequence[Citation], material: M
         return "the answer itself says that the papers do not answer"
     text, is_comparable = claim.compared_text
     there = [sentence for one in cited for sentence in _sentences_with(one, material.page_of)]
-    turned = opposite_direction(text, " ".join(there))
+    turned = opposite_direction(text, " ".join(there)) or opposite_of_nearest(text, there)
     if turned is not None:
         return f'the quotes say "{turned[1]}", not "{turned[0]}": look'
     subject = _foreign_subject(text, cited, material)

@@ -100,3 +100,33 @@ def test_such_a_claim_is_not_supported(claim: str) -> None:
     cited = CitedPassages(["Retrieval reduces hallucination of otters by 40 percent."], [])
     verdicts = [cited.judge(statement) for statement in find_statements(claim)]
     assert [verdict.support for verdict in verdicts if verdict] == ["not"]
+
+
+PASSAGE = (
+    "First of all, LoRA+PE significantly outperforms both LoRA and prefix-embedding tuning on WikiSQL. "
+    "On MultiNLI, the combination of LoRA+PE doesn't perform better than LoRA. Secondly, we notice that LoRA+PL "
+    "performs slightly worse than LoRA even with more trainable parameters. We attribute this to the fact that "
+    "prefix-layer tuning is very sensitive to the choice of learning rate. We use lp = 8 for prefix-layer tuning "
+    "with 20.2M trainable parameters. We present two parameter budgets for LoRA: 4.7M and 37.7M."
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "support"),
+    [
+        ("LoRA+PL performs slightly better than LoRA even with more trainable parameters [1].", "not"),
+        ("LoRA+PE significantly underperforms both LoRA and prefix-embedding tuning on WikiSQL [1].", "not"),
+        ("On MultiNLI, the combination of LoRA+PE performs better than LoRA [1].", "unchecked"),
+        ("Prefix-layer tuning is very insensitive to the choice of learning rate [1].", "not"),
+        ("They use lp = 8 for prefix-layer tuning with 37.7M trainable parameters [1].", "not"),
+        ("LoRA+PL performs slightly worse than LoRA even with more trainable parameters [1].", "supported"),
+        ("They use lp = 8 for prefix-layer tuning with 20.2M trainable parameters [1].", "supported"),
+        ("On MultiNLI, LoRA+PE doesn't perform better than LoRA [1].", "supported"),
+        ("Prefix-layer tuning is very sensitive to the learning rate [1].", "supported"),
+    ],
+)
+def test_what_says_a_sentence_again_is_compared_with_that_alone(claim: str, support: str) -> None:
+    """Other sentences of a passage have the word of something else: "better", "outperforms", 37.7M."""
+    (sentence,) = find_statements(claim)
+    verdict = CitedPassages([PASSAGE], []).judge(sentence)
+    assert verdict is not None and verdict.support == support
