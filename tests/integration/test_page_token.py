@@ -330,6 +330,23 @@ def test_behind_a_proxy_no_address_counts_as_this_users(
         page.stop()
 
 
+@pytest.mark.parametrize("place", ["http://lab.example", "http://lab.example/papers", "/papers"])
+def test_behind_a_proxy_of_any_address_one_gets_in(library: FakeAssistant, tmp_path: Path, place: str) -> None:
+    """The addresses that it forwards are of other machines, and no connection of this one is theirs."""
+    settings = Settings(corpus=library.folder, index=tmp_path / "i", port=0, root_path=place, password=PASSWORD)
+    page = serve(library, settings, block=False)
+    origin = "http://lab.example" if place.startswith("http") else page.url.rstrip("/")
+    forwarded = {"X-Forwarded-For": "10.1.1.1", "Host": httpx.URL(origin).netloc.decode(), "Origin": origin}
+    try:
+        with make_client(page.url) as client:
+            entered = client.post("/login", data={"password": PASSWORD}, headers=forwarded)
+            assert entered.status_code == 303, entered.text
+            cookie = entered.headers["set-cookie"].partition(";")[0]
+            assert client.get("/config", headers={**forwarded, "Cookie": cookie}).status_code == 200
+    finally:
+        page.stop()
+
+
 # -- conversations on disk --------------------------------------------------------------------------------------------
 
 

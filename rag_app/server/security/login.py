@@ -89,6 +89,7 @@ class LogInMiddleware:
         self._required = users.is_required
         self._tokens = False  # whether programs need one, though no user needs to log in
         self.home = urlsplit(root_path).path.rstrip("/") + "/"
+        self._has_proxy = bool(root_path)  # then all connections are the proxy's
         self.https = root_path.startswith("https://")
         self.cookie = f"rag_app_{port}"  # cookies know no ports, and two pages may be open
         self.log_ins = LogInSessions(clock)
@@ -177,7 +178,7 @@ class LogInMiddleware:
     def _ends(self, scope: Scope) -> tuple[tuple[str, int], tuple[str, int]] | None:
         """The client's end of the connection and ours; None behind a proxy that is named, and where they have none."""
         client, server = scope.get("client"), scope.get("server")
-        if self.home != "/" or client is None or server is None:
+        if self._has_proxy or client is None or server is None:
             return None
         return (client[0], client[1]), (server[0], server[1])
 
