@@ -41,7 +41,7 @@ def find_listeners(port: int) -> set[int]:
 
 def find_connection_owner(address: str, port: int) -> int | None:
     """The user id of the process of this machine that is connected from there; None where the system does not tell."""
-    here = ipaddress.ip_address(address).packed, port
+    here = _pack(address), port
     owners = {one.owner for one in _sockets() if one.state == CONNECTED and one.local == here}
     return owners.pop() if len(owners) == 1 else None
 
@@ -77,7 +77,7 @@ def _find_owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     Both ends are compared: two connections to different servers may have one port of the client in common.
     """
     try:
-        ends = tuple((ipaddress.ip_address(address).packed, port) for address, port in (client, server))
+        ends = tuple((_pack(address), port) for address, port in (client, server))
     except ValueError:  # the name of a socket
         return None
     for _ in range(2):  # a list that changes while it is read may lack a line
@@ -88,6 +88,11 @@ def _find_owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
         if not sockets or any((one.remote, one.local, one.state) == (*ends, CONNECTED) for one in sockets):
             return None
     return LEFT
+
+
+def _pack(address: str) -> bytes:
+    """The address as `_sockets` tells it. An IPv6 socket that takes IPv4, too, calls it ::ffff:127.0.0.1."""
+    return ipaddress.ip_address(address).packed.removeprefix(_MAPPED)
 
 
 @dataclass(frozen=True)
