@@ -684,19 +684,20 @@ def test_a_body_that_nobody_reads_keeps_no_connection(served, monkeypatch):
         assert re.match(rb"HTTP/1.1 40[134]", answer) and is_closed
 
 
-def test_who_reads_nothing_of_the_answers_keeps_no_connection(served, monkeypatch):
+def test_who_reads_nothing_of_the_answers_keeps_no_connection(ada, served, monkeypatch):
     monkeypatch.setattr("rag_app.server.security.slow_requests.SECONDS_UNREAD", 0.5)
     parts = httpx.URL(served.url)
-    requests = b"GET / HTTP/1.1\r\nHost: " + parts.netloc + b"\r\n\r\n"
+    cookies = "; ".join(f"{name}={value}" for name, value in ada.client.cookies.items())
+    head = f"GET /config HTTP/1.1\r\nHost: {parts.netloc.decode()}\r\nCookie: {cookies}\r\n\r\n"  # 70 kB each
     with socket.socket() as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         silent.connect((parts.host, parts.port))
         silent.setblocking(False)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         with pytest.raises(ConnectionError):
             while time.monotonic() < until:
                 try:
-                    silent.send(requests * 50)
+                    silent.send(head.encode() * 5)
                 except BlockingIOError:
                     time.sleep(0.05)
 
