@@ -192,7 +192,20 @@ def judge_sentences(
         verdict = grounds[key].judge(sentence)
         if verdict is not None:
             found.append(verdict)
-    return tuple({verdict.sentence: verdict for verdict in reversed(found)}.values())[::-1]
+    return tuple(find_worst_verdicts(found).values())
+
+
+_WORST_FIRST: tuple[Support, ...] = ("contradicted", "not", "partly", "unchecked", "supported")
+
+
+def find_worst_verdicts(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """Each sentence with the worst verdict on it: two equal ones that cite different words cannot be told apart."""
+    found: dict[str, Verdict] = {}
+    for one in verdicts:
+        known = found.setdefault(one.sentence, one)
+        if _WORST_FIRST.index(one.support) < _WORST_FIRST.index(known.support):
+            found[one.sentence] = one
+    return found
 
 
 def unsupported_sentences(found: Sequence[Verdict]) -> tuple[str, ...]:
@@ -202,8 +215,8 @@ def unsupported_sentences(found: Sequence[Verdict]) -> tuple[str, ...]:
 
 def find_doubts(answer: Answer) -> dict[str, Support]:
     """The sentences of an answer that are not wholly supported, each with how far it is; in their order."""
-    known = {verdict.sentence: verdict.support for verdict in answer.verdicts}
-    return {sentence: known.get(sentence, "not") for sentence in answer.unsupported}
+    known = find_worst_verdicts(answer.verdicts)
+    return {one: known[one].support if one in known else "not" for one in answer.unsupported}
 
 
 class CitedPassages:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rag_app.answering.quoting.key_words import find_key_words
 from rag_app.citations.marks import replace_marks
-from rag_app.citations.support import find_doubts
+from rag_app.citations.support import find_doubts, find_worst_verdicts
 from rag_app.outputs.markdown import FORMS, available_formats
 from rag_app.outputs.quoted_tables import CITED_LINE, Line, find_rows
 from rag_app.records import Alternative, Answer, AnswerPlan, ModelUse, Table, Verdict
@@ -294,7 +294,7 @@ def _waiting_mark(number: int) -> str:
 def _doubts(answer: Answer) -> str:
     """What is contradicted, not supported or not checked, each kind under its own words."""
     doubts = find_doubts(answer)
-    verdicts = {verdict.sentence: verdict for verdict in answer.verdicts}
+    verdicts = find_worst_verdicts(answer.verdicts)
     shown = ""
     for head, why, kinds in _DOUBTS:
         rows = [_doubt_row(sentence, verdicts.get(sentence)) for sentence, kind in doubts.items() if kind in kinds]

@@ -443,3 +443,31 @@ def test_every_line_of_a_row_is_read(reply: str, cells: dict[int, str]) -> None:
 )
 def test_a_row_that_is_no_row_stops_nothing(reply: str, columns: int, cells: dict[int, str]) -> None:
     assert read_cells(reply, columns) == cells
+
+
+def test_equal_sentences_that_cite_other_words_are_judged_each() -> None:
+    """Only the first was; a reader cannot tell the two apart, so both carry the worse verdict."""
+    answer = (
+        "Otters first:\n\n- OtterNet beats HeronRank by far [1].\n\nHerons:\n\n- OtterNet beats HeronRank by far [2]."
+    )
+    verdicts, asked = judge(
+        answer, "1: SUPPORTED\n2: CONTRADICTED - it does not", ("OtterNet beats HeronRank", "Salmon costs 37.5 coins.")
+    )
+    assert "Statement 2" in asked and [one.support for one in verdicts] == ["contradicted", "contradicted"]
+
+
+@pytest.mark.parametrize(
+    ("word", "support"),
+    [
+        ("NOT SUPPORTED", "not"),
+        ("UNSUPPORTED", "not"),
+        ("NOT-STATED", "not"),
+        ("NOT MENTIONED", "not"),
+        ("PARTIALLY SUPPORTED", "not"),
+        ("REFUTED", "contradicted"),
+        ("SUPPORTED", "supported"),
+    ],
+)
+def test_a_verdict_in_other_words_counts(word: str, support: str) -> None:
+    verdicts, _ = judge("OtterNet beats HeronRank by far [1].", f"1: {word} - so it is")
+    assert [one.support for one in verdicts] == [support]
