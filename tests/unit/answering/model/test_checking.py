@@ -11,9 +11,10 @@ import pytest
 from rag_app.answering.model.checking import Material, PaperRecord, check_claims, find_claims
 from rag_app.answering.model.comparing import read_cells
 from rag_app.answering.model.surveying import read_notes
+from rag_app.citations.support import find_doubts, find_worst_verdicts
 from rag_app.models.llm.client import OpenAIModel
 from rag_app.models.llm.servers import Endpoint
-from rag_app.records import Citation, Page, Verdict
+from rag_app.records import Answer, Citation, Page, Verdict
 from rag_app.text.arithmetic import follows, share_values
 from tests.support.doubles import settings_for
 from tests.support.provider import Provider, Reply
@@ -445,15 +446,13 @@ def test_a_row_that_is_no_row_stops_nothing(reply: str, columns: int, cells: dic
     assert read_cells(reply, columns) == cells
 
 
-def test_equal_sentences_that_cite_other_words_are_judged_each() -> None:
-    """Only the first was; a reader cannot tell the two apart, so both carry the worse verdict."""
-    answer = (
-        "Otters first:\n\n- OtterNet beats HeronRank by far [1].\n\nHerons:\n\n- OtterNet beats HeronRank by far [2]."
-    )
-    verdicts, asked = judge(
-        answer, "1: SUPPORTED\n2: CONTRADICTED - it does not", ("OtterNet beats HeronRank", "Salmon costs 37.5 coins.")
-    )
-    assert "Statement 2" in asked and [one.support for one in verdicts] == ["contradicted", "contradicted"]
+def test_of_equal_sentences_the_worst_verdict_counts() -> None:
+    """A reader cannot tell them apart; the last verdict hid a contradiction of an equal cell."""
+    good, bad = Verdict("It swims far.", "supported"), Verdict("It swims far.", "contradicted", reason="it does not")
+    for verdicts in ((good, bad), (bad, good)):
+        assert find_worst_verdicts(verdicts) == {"It swims far.": bad}
+        answer = Answer("", "q", "answered", "It swims far.", "m", unsupported=("It swims far.",), verdicts=verdicts)
+        assert find_doubts(answer) == {"It swims far.": "contradicted"}
 
 
 @pytest.mark.parametrize(
